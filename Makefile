@@ -1,0 +1,46 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.ready
+
+.PHONY: help venv demo test lint bench docs lock soak clean
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+venv: $(STAMP) ## Make .venv with everything for use and tests
+
+$(STAMP): requirements.lock setup.cfg
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	$(BIN)/sensor-platform dbt parse --quiet
+	@touch $(STAMP)
+
+demo: venv ## Run the whole platform on real data; Ctrl-C stops it (DEMO_ARGS=--exit ends by itself)
+	$(BIN)/sensor-platform demo $(DEMO_ARGS)
+
+test: venv lint ## Lint and run the default test suite
+	$(BIN)/pytest -n auto --dist worksteal
+
+lint: venv ## ruff, mypy --strict and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: venv ## Every benchmark, one JSON line each
+	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+soak: venv ## The long tests that are not in the default suite
+	$(BIN)/pytest -m soak -n 0
+
+docs: venv ## dbt's documentation site, in dbt_project/target/index.html
+	$(BIN)/sensor-platform dbt docs generate
+
+lock: ## Write requirements.lock anew from setup.cfg (needs uv)
+	uv pip compile setup.cfg --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-header --quiet --output-file requirements.lock
+
+clean: ## Remove .venv and everything generated; data folders stay
+	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache dbt_project/target dbt_project/logs

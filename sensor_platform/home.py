@@ -1,0 +1,71 @@
+"""The data folder: where each stage keeps its files. Only paths; nothing is opened here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Layout of one data folder. One collector and one warehouse writer at a time per home."""
+
+    root: Path
+
+    @property
+    def wal(self) -> Path:
+        """Segments not yet landed, and the collector's lock and committed mark."""
+        return self.root / "wal"
+
+    @property
+    def raw(self) -> Path:
+        """Raw archive: landed segments, zstd, `raw/<yyyy-mm-dd>/<segment>.zst`."""
+        return self.root / "raw"
+
+    @property
+    def landing(self) -> Path:
+        """Typed readings, one Parquet file per segment, `landing/<yyyy-mm-dd received>/<segment>.parquet`."""
+        return self.root / "landing"
+
+    @property
+    def quarantine(self) -> Path:
+        """Messages and readings that were refused, with rule and hint, as Parquet."""
+        return self.root / "quarantine"
+
+    @property
+    def ledger(self) -> Path:
+        """The ledger database and the manifests that it can be rebuilt from."""
+        return self.root / "ledger"
+
+    @property
+    def ledger_file(self) -> Path:
+        """SQLite; only its commit makes a landed segment visible."""
+        return self.ledger / "ledger.sqlite"
+
+    @property
+    def warehouse(self) -> Path:
+        """Private to the platform: DuckDB file, writer lock, dbt's working files."""
+        return self.root / "warehouse"
+
+    @property
+    def warehouse_file(self) -> Path:
+        """DuckDB; analysts read `published` instead."""
+        return self.warehouse / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """What analysts read: Parquet pieces and `analytics.duckdb`."""
+        return self.root / "published"
+
+    @property
+    def analytics_file(self) -> Path:
+        """DuckDB file of views over the published Parquet; never locked by the platform."""
+        return self.published / "analytics.duckdb"
+
+    @property
+    def models(self) -> Path:
+        """Model registry: `<name>/<version>/` with text model and JSON card."""
+        return self.root / "models"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME: run storage and the `dagster.yaml` in force."""
+        return self.root / "dagster"

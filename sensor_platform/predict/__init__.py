@@ -1,0 +1,1 @@
+"""Features, training, backtest, model registry and scoring. Knows hourly aggregates, not messages."""

@@ -1,0 +1,62 @@
+"""The only reader of the environment. Rooms are handed the frozen objects that this makes."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from sensor_platform.collect.config import Broker
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+from sensor_platform.site import Site, load_site
+
+_PORTS = {"mqtt": 1883, "mqtts": 8883}
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a process of the platform needs to know."""
+
+    home: Home
+    site: Site
+    site_folder: Path | None
+    broker: Broker
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from SENSOR_PLATFORM_* variables.
+
+    Raises:
+        WrongUse: a variable or a site file is wrong.
+    """
+    env = os.environ if environ is None else environ
+    folder = Path(env["SENSOR_PLATFORM_SITE"]).resolve() if env.get("SENSOR_PLATFORM_SITE") else None
+    return Settings(
+        home=Home(Path(env.get("SENSOR_PLATFORM_HOME") or "data").resolve()),
+        site=load_site(folder),
+        site_folder=folder,
+        broker=_broker(env),
+    )
+
+
+def _broker(env: Mapping[str, str]) -> Broker:
+    url = env.get("SENSOR_PLATFORM_BROKER_URL") or "mqtt://127.0.0.1:1883"
+    hint = "write it as mqtt://user:password@host:port or mqtts://..."
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        raise WrongUse("SENSOR_PLATFORM_BROKER_URL has no valid port", hint) from error
+    if parts.scheme not in _PORTS or not parts.hostname:
+        raise WrongUse("SENSOR_PLATFORM_BROKER_URL is not a broker address", hint)
+    return Broker(
+        host=parts.hostname,
+        port=port or _PORTS[parts.scheme],
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        tls=parts.scheme == "mqtts",
+        ca_file=env.get("SENSOR_PLATFORM_BROKER_CA_FILE"),
+        cert_file=env.get("SENSOR_PLATFORM_BROKER_CERT_FILE"),
+        key_file=env.get("SENSOR_PLATFORM_BROKER_KEY_FILE"),
+    )

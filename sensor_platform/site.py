@@ -1,0 +1,153 @@
+"""The site folder: `site.yaml`, `contracts/*.yaml`, `catalog/*.csv`. Configuration only; every field has a default."""
+
+from datetime import date
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from sensor_platform.collect.config import CollectConfig
+from sensor_platform.errors import WrongUse
+from sensor_platform.landing.config import LandingConfig
+from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
+from sensor_platform.warehouse.config import WarehouseConfig
+
+_T = TypeVar("_T")
+
+
+class Freshness(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """How old a layer may get before it turns amber (warn) and red (fail), in minutes."""
+
+    warn_minutes: int
+    fail_minutes: int
+
+
+DEFAULT_FRESHNESS = {
+    "landing": Freshness(warn_minutes=5, fail_minutes=15),
+    "readings_clean": Freshness(warn_minutes=15, fail_minutes=30),
+    "readings_10s": Freshness(warn_minutes=15, fail_minutes=30),
+    "readings_1m": Freshness(warn_minutes=15, fail_minutes=30),
+    "readings_1h": Freshness(warn_minutes=120, fail_minutes=180),
+    "readings_1d": Freshness(warn_minutes=26 * 60, fail_minutes=30 * 60),
+    "predictions": Freshness(warn_minutes=120, fail_minutes=180),
+    "published": Freshness(warn_minutes=15, fail_minutes=30),
+}
+
+
+class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Section `runs` of site.yaml: how Dagster retries, polls and schedules."""
+
+    retries: int = 1
+    retry_after_seconds: int = 300
+    sensor_seconds: int = 2
+    """Least time between two looks of the ledger sensor."""
+    fallback_minutes: int = 10
+    """The fallback schedule asks for dirty days this often, should the sensor be off."""
+    train_cron: str = "15 3 * * *"
+    upkeep_cron: str = "20 * * * *"
+    """Compaction and clean-up, UTC."""
+
+
+class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    name: str = "default"
+    start: date = date(2010, 1, 1)
+    slot_minutes: int = 10
+    collect: CollectConfig = CollectConfig()
+    landing: LandingConfig = LandingConfig()
+    warehouse: WarehouseConfig = WarehouseConfig()
+    forecast: ForecastConfig = ForecastConfig()
+    runs: Runs = Runs()
+    freshness: dict[str, Freshness] = msgspec.field(default_factory=dict)
+
+
+class Site(msgspec.Struct, frozen=True, kw_only=True):
+    """One site's whole configuration, checked."""
+
+    name: str
+    start: date
+    """First UTC day of the partitions; earlier readings are quarantined."""
+    slot_minutes: int
+    """The unit of change: divides an hour."""
+    collect: CollectConfig
+    landing: LandingConfig
+    warehouse: WarehouseConfig
+    forecast: ForecastConfig
+    runs: Runs
+    freshness: dict[str, Freshness]
+    contracts: tuple[Contract, ...]
+    catalog: Path | None
+    """Folder of devices.csv, metrics.csv and calibration.csv, or None."""
+
+
+def load_site(folder: Path | None) -> Site:
+    """Read and check a site folder; None gives the default site.
+
+    Raises:
+        WrongUse: naming file, line and key of the first mistake.
+    """
+    if folder is None:
+        return _assemble(_SiteFile(), (), None)
+    if not folder.is_dir():
+        raise WrongUse(f"site folder {folder} does not exist", "set SENSOR_PLATFORM_SITE to a folder with a site.yaml")
+    path = folder / "site.yaml"
+    if not path.is_file():
+        raise WrongUse(f"{folder} has no site.yaml", "create one; an empty file takes every default")
+    contracts = tuple(_read(file, Contract) for file in sorted(folder.glob("contracts/*.yaml")))
+    catalog = folder / "catalog"
+    return _assemble(_read(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)
+
+
+def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | None) -> Site:
+    if not 1 <= site.slot_minutes <= 60 or 60 % site.slot_minutes:
+        raise WrongUse(f"site.yaml: slot_minutes is {site.slot_minutes}", "use a divisor of 60: 1, 2, 5, 10, 15, 20, 30")
+    unknown = set(site.freshness) - set(DEFAULT_FRESHNESS)
+    if unknown:
+        raise WrongUse(
+            f"site.yaml: freshness has unknown layer {sorted(unknown)[0]!r}",
+            f"layers are {', '.join(DEFAULT_FRESHNESS)}",
+        )
+    return Site(
+        name=site.name,
+        start=site.start,
+        slot_minutes=site.slot_minutes,
+        collect=site.collect,
+        landing=site.landing,
+        warehouse=site.warehouse,
+        forecast=site.forecast,
+        runs=site.runs,
+        freshness=DEFAULT_FRESHNESS | site.freshness,
+        contracts=contracts or (DEFAULT_CONTRACT,),
+        catalog=catalog,
+    )
+
+
+def _read(path: Path, kind: type[_T]) -> _T:
+    text = path.read_text(encoding="utf-8")
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        content: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise WrongUse(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}", "correct the file") from error
+    try:
+        return msgspec.convert({} if content is None else content, kind)
+    except msgspec.ValidationError as error:
+        message, _, where = str(error).partition(" - at `$")
+        raise WrongUse(
+            f"{path}:{_line(tree, where.rstrip('`'))}: {message}" + (f" (key {where.rstrip('`').lstrip('.')})" if where else ""),
+            "correct that key; the docs list every setting",
+        ) from error
+
+
+def _line(tree: yaml.Node | None, where: str) -> int:
+    """Line of the node that a path like `.collect.subscriptions[0].qos` names, or of its nearest parent."""
+    node = tree
+    for part in where.replace("[", ".").replace("]", "").split("."):
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == part), node)
+        elif isinstance(node, yaml.SequenceNode) and part.isdigit():
+            node = node.value[int(part)]
+    return node.start_mark.line + 1 if node else 1

@@ -1,4 +1,4 @@
-"""Files that survive a power cut: written beside, fsynced, renamed, folder fsynced. Every durable file goes through here.
+"""Files that survive a power cut: written beside, fsynced, renamed, folder fsynced. The one way to a durable file.
 
 What does not belong here: the collector's WAL, which appends and has an order of its own.
 """

@@ -1,4 +1,4 @@
-"""What a person sees when something is wrong: one line, a hint with the remedy, and an exit code that means something."""
+"""What a person sees when something is wrong: one line, a hint with the remedy, an exit code that means something."""
 
 from enum import IntEnum
 

@@ -101,7 +101,9 @@ def load_site(folder: Path | None) -> Site:
 
 def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | None) -> Site:
     if not 1 <= site.slot_minutes <= 60 or 60 % site.slot_minutes:
-        raise WrongUse(f"site.yaml: slot_minutes is {site.slot_minutes}", "use a divisor of 60: 1, 2, 5, 10, 15, 20, 30")
+        raise WrongUse(
+            f"site.yaml: slot_minutes is {site.slot_minutes}", "use a divisor of 60: 1, 2, 5, 10, 15, 20, 30"
+        )
     unknown = set(site.freshness) - set(DEFAULT_FRESHNESS)
     if unknown:
         raise WrongUse(
@@ -137,7 +139,8 @@ def _read(path: Path, kind: type[_T]) -> _T:
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$")
         raise WrongUse(
-            f"{path}:{_line(tree, where.rstrip('`'))}: {message}" + (f" (key {where.rstrip('`').lstrip('.')})" if where else ""),
+            f"{path}:{_line(tree, where.rstrip('`'))}: {message}"
+            + (f" (key {where.rstrip('`').lstrip('.')})" if where else ""),
             "correct that key; the docs list every setting",
         ) from error
 

@@ -107,7 +107,7 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
     unknown = set(site.freshness) - set(DEFAULT_FRESHNESS)
     if unknown:
         raise WrongUse(
-            f"site.yaml: freshness has unknown layer {sorted(unknown)[0]!r}",
+            f"site.yaml: freshness has unknown layer {min(unknown)!r}",
             f"layers are {', '.join(DEFAULT_FRESHNESS)}",
         )
     return Site(
@@ -137,11 +137,10 @@ def _read(path: Path, kind: type[_T]) -> _T:
     try:
         return msgspec.convert({} if content is None else content, kind)
     except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
+        message, _, where = str(error).rstrip("`").partition(" - at `$")
+        key = f" (key {where.lstrip('.')})" if where else ""
         raise WrongUse(
-            f"{path}:{_line(tree, where.rstrip('`'))}: {message}"
-            + (f" (key {where.rstrip('`').lstrip('.')})" if where else ""),
-            "correct that key; the docs list every setting",
+            f"{path}:{_line(tree, where)}: {message}{key}", "correct that key; docs/settings.md lists every setting"
         ) from error
 
 

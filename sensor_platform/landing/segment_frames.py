@@ -1,0 +1,190 @@
+"""Frames: the bytes of a segment. Each frame says what it is, how long it is, and proves by CRC-32 that it is whole.
+
+What does not belong here: files. See `segment` for the description of the format.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import BinaryIO
+
+import msgspec
+
+from sensor_platform.errors import CheckFailed
+from sensor_platform.reading.model import Envelope
+
+FORMAT = 1
+MARK = b"\xf5SPF"  # 0xF5 never occurs in UTF-8, so no JSON payload can look like the start of a frame
+_HEAD = struct.Struct("<4sB3xI")  # mark, kind, length of the body
+_CRC = struct.Struct("<I")  # of the ten bytes above and the body
+HEAD_BYTES = _HEAD.size + _CRC.size
+_BATCH = struct.Struct("<qBBHII")  # received_at us, protocol level, session_present, len(session), messages, flagged
+_FLAGGED = struct.Struct("<IB")  # index of the message in its batch, flag
+Piece = bytes | bytearray | memoryview
+
+
+class Kind(IntEnum):
+    """What the body of a frame is."""
+
+    HEADER = 0
+    MQTT = 1
+    RECORDS = 2
+
+
+class DamagedSegment(CheckFailed):
+    """A segment holds bytes that are no whole frame, and they are not just its torn end."""
+
+
+class Header(msgspec.Struct, frozen=True, kw_only=True):
+    """First frame of every segment, as JSON."""
+
+    format: int = FORMAT
+    segment: str
+    created_at: int
+    """Microseconds since the epoch, UTC."""
+    session: str = ""
+    """Broker session at creation, and its QoS 2 packet ids that had been received but not yet released then."""
+    unreleased: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFacts:
+    """What is known about the packets of one MQTT batch besides their bytes."""
+
+    received_at: int
+    """Microseconds since the epoch, UTC."""
+    session: str
+    is_session_present: bool
+    level: int
+    """4 for MQTT 3.1.1, 5 for MQTT 5."""
+    messages: int
+    """PUBLISH packets among the packets."""
+    flags: Sequence[tuple[int, int]] = ()
+    """(index of the message in the batch, EnvelopeFlag), only where there is a flag."""
+
+
+class _Record(msgspec.Struct, frozen=True, array_like=True):
+    topic: str
+    payload: bytes
+    received_at: int
+    qos: int
+    retain: bool
+    dup: bool
+    packet_id: int
+    session: str
+    flags: int
+    content_type: str | None
+    user_properties: tuple[tuple[str, str], ...]
+    key: bytes | None
+    partition: int | None
+    offset: int | None
+
+
+_record_decoder = msgspec.msgpack.Decoder(list[_Record])
+
+
+def encode_frame(kind: Kind, pieces: Sequence[Piece]) -> bytes:
+    """One frame whose body is `pieces`, one after the other."""
+    head = _HEAD.pack(MARK, kind, sum(map(len, pieces)))
+    crc = zlib.crc32(head)
+    for piece in pieces:
+        crc = zlib.crc32(piece, crc)
+    return b"".join((head, _CRC.pack(crc), *pieces))
+
+
+def encode_mqtt(facts: BatchFacts, packets: Sequence[Piece]) -> bytes:
+    """Frame of PUBLISH and PUBREL packets, byte for byte as they arrived."""
+    session = facts.session.encode()
+    head = _BATCH.pack(
+        facts.received_at,
+        facts.level,
+        facts.is_session_present,
+        len(session),
+        facts.messages,
+        len(facts.flags),
+    )
+    flagged = b"".join(_FLAGGED.pack(index, flag) for index, flag in facts.flags)
+    return encode_frame(Kind.MQTT, (head, session, flagged, *packets))
+
+
+def decode_mqtt(body: bytes) -> tuple[BatchFacts, int]:
+    """The facts of an MQTT batch, and where in `body` its packets start."""
+    received_at, level, present, session_bytes, messages, flagged = _BATCH.unpack_from(body)
+    at = _BATCH.size + session_bytes
+    start = at + flagged * _FLAGGED.size
+    flags = tuple((index, flag) for index, flag in _FLAGGED.iter_unpack(body[at:start])) if flagged else ()
+    session = body[_BATCH.size : at].decode()
+    return BatchFacts(received_at, session, bool(present), level, messages, flags), start
+
+
+def encode_records(envelopes: Iterable[Envelope]) -> bytes:
+    """Frame of whole envelopes (Kafka, HTTP, imports). `segment` and `position` are not stored: the place says them."""
+    records = [
+        _Record(
+            e.topic,
+            e.payload,
+            int(e.received_at.timestamp()) * 1_000_000 + e.received_at.microsecond,
+            e.qos,
+            e.retain,
+            e.dup,
+            e.packet_id,
+            e.session,
+            int(e.flags),
+            e.content_type,
+            e.user_properties,
+            e.key,
+            e.partition,
+            e.offset,
+        )
+        for e in envelopes
+    ]
+    return encode_frame(Kind.RECORDS, (msgspec.msgpack.encode(records),))
+
+
+def decode_records(body: bytes) -> list[_Record]:
+    """The records of a frame, with the fields of `Envelope` and `received_at` in microseconds."""
+    return _record_decoder.decode(body)
+
+
+def encode_header(header: Header) -> bytes:
+    """First frame of a segment."""
+    return encode_frame(Kind.HEADER, (msgspec.json.encode(header),))
+
+
+def read_frame(file: BinaryIO, room: int | None = None) -> tuple[Kind, bytes] | bytes:
+    """Next frame of `file` as (kind, body), or the bytes read where they are no whole frame (empty at the end).
+
+    Args:
+        file: positioned where a frame starts.
+        room: bytes that may be read at most; None for all.
+    """
+    head = file.read(HEAD_BYTES if room is None else min(room, HEAD_BYTES))
+    if len(head) < HEAD_BYTES:
+        return head
+    mark, kind, length = _HEAD.unpack_from(head)
+    if mark != MARK or kind > Kind.RECORDS or (room is not None and HEAD_BYTES + length > room):
+        return head
+    body = file.read(length)
+    (crc,) = _CRC.unpack_from(head, _HEAD.size)
+    if len(body) < length or zlib.crc32(body, zlib.crc32(head[: _HEAD.size])) != crc:
+        return head + body
+    return Kind(kind), body
+
+
+def find_frame(data: bytes) -> int | None:
+    """Where in `data` the next whole frame starts, or None."""
+    view = memoryview(data)
+    at = data.find(MARK)
+    while at >= 0:
+        if len(data) - at >= HEAD_BYTES:
+            _, kind, length = _HEAD.unpack_from(data, at)
+            (crc,) = _CRC.unpack_from(data, at + _HEAD.size)
+            end = at + HEAD_BYTES + length
+            if kind <= Kind.RECORDS and end <= len(data):
+                proof = zlib.crc32(view[at + HEAD_BYTES : end], zlib.crc32(view[at : at + _HEAD.size]))
+                if proof == crc:
+                    return at
+        at = data.find(MARK, at + 1)
+    return None

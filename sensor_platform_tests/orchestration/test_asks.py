@@ -1,0 +1,197 @@
+"""Truth table of the ledger sensor's decision."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensor_platform.orchestration.asks import Ask, Lane, Outcome, Rules, SeenRun, decide, failing, fruitless
+
+NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
+TODAY = NOW.date()
+RULES = Rules(retry_after=timedelta(minutes=5), most_days=16, bridge=2)
+
+
+def day(offset: int) -> date:
+    return TODAY + timedelta(days=offset)
+
+
+def run(
+    first: int,
+    last: int | None = None,
+    *,
+    outcome: Outcome = Outcome.DONE,
+    position: int | None = 7,
+    minutes_ago: float = 1,
+    lane: Lane | None = Lane.HISTORY,
+    run_id: str = "run-of-before",
+) -> SeenRun:
+    ended = None if outcome is Outcome.WAITING else NOW - timedelta(minutes=minutes_ago)
+    return SeenRun(run_id, lane, day(first), day(first if last is None else last), position, outcome, ended)
+
+
+def spans(asks: tuple[Ask, ...]) -> list[tuple[str, int, int]]:
+    return [(ask.lane.value, (ask.first - TODAY).days, (ask.last - TODAY).days) for ask in asks]
+
+
+@pytest.mark.parametrize(
+    ("dirty", "asked"),
+    [
+        pytest.param([], [], id="nothing dirty, nothing asked"),
+        pytest.param([0], [("today", 0, 0)], id="today alone"),
+        pytest.param([-1, 0], [("today", -1, 0)], id="late rows of yesterday go along with today"),
+        pytest.param([-1], [("today", -1, -1)], id="yesterday alone is still the today lane"),
+        pytest.param([-2], [("history", -2, -2)], id="the day before yesterday is history"),
+        pytest.param([0, -2], [("today", 0, 0), ("history", -2, -2)], id="today first, whatever the order"),
+        pytest.param([1], [], id="tomorrow has no partition yet and waits"),
+        pytest.param([0, 1], [("today", 0, 0)], id="tomorrow does not come along with today"),
+        pytest.param([-9, -8, -7], [("history", -9, -7)], id="adjoining days are one run"),
+        pytest.param([-9, -6], [("history", -9, -6)], id="a gap of two clean days is bridged"),
+        pytest.param([-9, -5], [("history", -9, -9)], id="a gap of three is not; the rest comes next time"),
+        pytest.param(range(-40, -1), [("history", -40, -25)], id="a long history comes in pieces of most_days"),
+    ],
+)
+def test_the_fewest_runs_are_asked_as_ranges(dirty: list[int], asked: list[tuple[str, int, int]]) -> None:
+    assert spans(decide([day(offset) for offset in dirty], 7, [], NOW, RULES)) == asked
+
+
+@pytest.mark.parametrize(
+    ("dirty", "runs", "asked"),
+    [
+        pytest.param(
+            [0, -5], [run(-5, outcome=Outcome.WAITING)], [("today", 0, 0)], id="history in flight does not starve today"
+        ),
+        pytest.param(
+            [0, -5],
+            [run(0, outcome=Outcome.WAITING, lane=Lane.TODAY)],
+            [("history", -5, -5)],
+            id="today in flight does not hold up history",
+        ),
+        pytest.param([-5], [run(-30, outcome=Outcome.WAITING)], [], id="one run of a lane at a time"),
+        pytest.param(
+            [0], [run(0, outcome=Outcome.WAITING, lane=None)], [("today", 0, 0)], id="a person's run occupies no lane"
+        ),
+    ],
+)
+def test_runs_do_not_pile_up(dirty: list[int], runs: list[SeenRun], asked: list[tuple[str, int, int]]) -> None:
+    assert spans(decide([day(offset) for offset in dirty], 7, runs, NOW, RULES)) == asked
+
+
+@pytest.mark.parametrize(
+    ("runs", "asked"),
+    [
+        pytest.param([run(-5, position=6)], True, id="new data since the last run: at once"),
+        pytest.param([run(-5, position=7)], False, id="done at this position and still dirty: pause, no hot loop"),
+        pytest.param([run(-5, position=7, minutes_ago=6)], True, id="and again after the pause"),
+        pytest.param([run(-5, position=None)], True, id="a person's run is no reason to wait"),
+        pytest.param([run(-5, outcome=Outcome.FAILED, minutes_ago=4.9)], False, id="failed: pause of retry_after"),
+        pytest.param([run(-5, outcome=Outcome.FAILED, minutes_ago=5)], True, id="failed: over at retry_after"),
+        pytest.param(
+            [run(-5, outcome=Outcome.FAILED, position=6, minutes_ago=4)], False, id="new data does not end the pause"
+        ),
+        pytest.param(
+            [run(-5, outcome=Outcome.FAILED, minutes_ago=9), run(-5, outcome=Outcome.FAILED, minutes_ago=20)],
+            False,
+            id="failed twice: the pause doubles",
+        ),
+        pytest.param(
+            [run(-5, outcome=Outcome.FAILED, minutes_ago=10), run(-5, outcome=Outcome.FAILED, minutes_ago=20)],
+            True,
+            id="failed twice: over after twice as long",
+        ),
+        pytest.param(
+            [run(-5, outcome=Outcome.FAILED, minutes_ago=60 + ago) for ago in range(20)],
+            True,
+            id="the pause never exceeds its longest: no day is given up",
+        ),
+        pytest.param(
+            [run(-5, position=6), run(-5, outcome=Outcome.FAILED, minutes_ago=2)], True, id="a success ends the series"
+        ),
+        pytest.param([run(-4, outcome=Outcome.FAILED)], True, id="another day's failure is not this one's"),
+    ],
+)
+def test_a_day_is_asked_again_with_growing_pauses(runs: list[SeenRun], asked: bool) -> None:
+    assert bool(decide([day(-5)], 7, runs, NOW, RULES)) is asked
+
+
+def test_one_bad_day_does_not_hold_up_its_neighbours_for_ever() -> None:
+    """A range that fails comes back in quarters until the bad day is alone."""
+    bad, dirty = day(-10), {day(offset) for offset in range(-17, -1)}
+    runs: list[SeenRun] = []
+    for number in range(60):
+        now = NOW + timedelta(minutes=10 * number)
+        for ask in decide(dirty, 7, runs, now, RULES):
+            hit = ask.first <= bad <= ask.last
+            dirty -= set() if hit else {one for one in dirty if ask.first <= one <= ask.last}
+            outcome = Outcome.FAILED if hit else Outcome.DONE
+            runs.insert(0, SeenRun(f"run{number:05}", ask.lane, ask.first, ask.last, 7, outcome, now))
+    assert dirty == {bad}
+
+
+def test_a_pausing_day_is_not_bridged() -> None:
+    runs = [run(-6, outcome=Outcome.FAILED)]
+    assert spans(decide([day(-7), day(-6), day(-5)], 7, runs, NOW, RULES)) == [("history", -7, -7)]
+
+
+def test_the_key_changes_with_range_position_attempt_and_the_run_before() -> None:
+    """Dagster runs each key once: a key that came again would be dropped silently."""
+    failed = run(-5, outcome=Outcome.FAILED, minutes_ago=30)
+    worlds = [
+        ([day(-5)], 7, []),
+        ([day(-6), day(-5)], 7, []),
+        ([day(-5)], 8, []),
+        ([day(-5)], 7, [failed]),
+        ([day(-5)], 7, [replace(failed, run_id="another"), failed]),
+        ([day(-5)], 7, [run(-5, position=None, run_id="by hand")]),
+    ]
+    keys = {decide(dirty, position, runs, NOW, RULES)[0].run_key for dirty, position, runs in worlds}
+    assert len(keys) == len(worlds)
+
+
+def test_a_day_that_keeps_failing_is_reported() -> None:
+    runs = [run(-5, outcome=Outcome.FAILED, minutes_ago=10 * ago) for ago in range(1, 4)]
+    assert failing([day(-5), day(-4)], 7, runs, RULES) == {day(-5): 3}
+    assert failing([day(-5)], 7, runs[1:], RULES) == {}
+
+
+_offsets = st.integers(-60, 2)
+_seen = st.builds(
+    run,
+    first=_offsets,
+    outcome=st.sampled_from(Outcome),
+    position=st.one_of(st.none(), st.integers(1, 9)),
+    minutes_ago=st.floats(0, 300),
+    lane=st.one_of(st.none(), st.sampled_from(Lane)),
+)
+
+
+@given(dirty=st.sets(_offsets), runs=st.lists(_seen, max_size=12), position=st.integers(1, 9))
+def test_whatever_is_seen_the_asks_are_few_dirty_and_within_bounds(
+    dirty: set[int], runs: list[SeenRun], position: int
+) -> None:
+    days = {day(offset) for offset in dirty}
+    asks = decide(days, position, runs, NOW, RULES)
+    assert len({ask.lane for ask in asks}) == len(asks)
+    for ask in asks:
+        assert {ask.first, ask.last} <= days, "a range begins and ends with a dirty day"
+        assert ask.last <= TODAY
+        assert (ask.last - ask.first).days < RULES.most_days
+        assert not [one for one in runs if one.outcome is Outcome.WAITING and one.lane is ask.lane]
+
+
+@given(dirty=st.sets(_offsets, min_size=1), runs=st.lists(_seen, max_size=12))
+def test_every_dirty_day_is_asked_for_in_the_end(dirty: set[int], runs: list[SeenRun]) -> None:
+    """However the past looked, an hour later and with nothing in flight no day is left out."""
+    left = {day(offset) for offset in dirty if offset <= 0}
+    seen = [one for one in runs if one.outcome is not Outcome.WAITING]
+    now = NOW + timedelta(hours=1)
+    for _ in range(len(left) + 1):
+        for ask in decide(left, 9, seen, now, RULES):
+            left -= {one for one in left if ask.first <= one <= ask.last}
+    assert not left
+
+
+def test_runs_over_other_days_prove_nothing() -> None:
+    assert fruitless(day(-5), 7, [run(-6, outcome=Outcome.FAILED), run(-4)]) == ()

@@ -1,0 +1,103 @@
+"""MQTT 3.1.1 packets of a publishing client, as bytes. Pure: nothing here knows a socket.
+
+3.1.1 and not 5, because every broker speaks it and because its acknowledgements always have four bytes.
+"""
+
+import struct
+from collections.abc import Iterator
+from typing import Final
+
+CONNACK: Final = 0x20
+PUBACK: Final = 0x40
+PUBREC: Final = 0x50
+PUBCOMP: Final = 0x70
+PINGREQ: Final = b"\xc0\x00"
+DISCONNECT: Final = b"\xe0\x00"
+
+MAX_TOPIC_BYTES: Final = 65535
+MAX_REMAINING_LENGTH: Final = 268_435_455
+
+REFUSALS: Final = {
+    1: "it does not speak MQTT 3.1.1",
+    2: "it does not accept the client id",
+    3: "it is not available",
+    4: "user name or password is wrong",
+    5: "this user may not connect",
+}
+"""CONNACK return codes, as the end of the sentence "the broker refused: ..."."""
+
+
+def connect_packet(
+    client_id: str, *, clean_session: bool, keepalive_seconds: int, username: str | None, password: str | None
+) -> bytes:
+    """CONNECT without a last will."""
+    flags = 0x02 if clean_session else 0
+    body = _text(client_id)
+    if username is not None:
+        flags |= 0x80
+        body += _text(username)
+        if password is not None:  # the protocol forbids a password without a user name
+            flags |= 0x40
+            body += _text(password)
+    return _packet(0x10, b"\x00\x04MQTT\x04" + bytes([flags]) + struct.pack("!H", keepalive_seconds) + body)
+
+
+def publish_packet(topic: bytes, payload: bytes, *, qos: int, packet_id: int) -> bytes:
+    """PUBLISH, not retained. `packet_id` is 1..65535 and is left out at QoS 0."""
+    length = 2 + len(topic) + len(payload) + (2 if qos else 0)
+    head = bytes([0x30 | qos << 1]) + _remaining_length(length) + struct.pack("!H", len(topic)) + topic
+    return head + struct.pack("!H", packet_id) + payload if qos else head + payload
+
+
+def as_redelivery(packet: bytes) -> bytes:
+    """The same PUBLISH with its DUP flag set."""
+    return bytes([packet[0] | 0x08]) + packet[1:]
+
+
+def pubrel_packet(packet_id: int) -> bytes:
+    """Second half of a QoS 2 publication."""
+    return struct.pack("!BBH", 0x62, 2, packet_id)
+
+
+def take_packets(buffer: bytearray) -> Iterator[tuple[int, int]]:
+    """Remove whole packets from the front of `buffer`; yield (type, packet id), for CONNACK (type, flags << 8 | code).
+
+    What a publisher can be sent is at most four bytes long, so a length above 127 is a peer that does not speak MQTT.
+
+    Raises:
+        ValueError: the bytes are no packet that a broker sends to a publisher.
+    """
+    at, end = 0, len(buffer)
+    try:
+        while end - at >= 2:
+            length = buffer[at + 1]
+            if length > 2:
+                raise ValueError(f"packet of type {buffer[at]:#04x} with {length} bytes or more")
+            if end - at < 2 + length:
+                break
+            kind = buffer[at] & 0xF0
+            identifier = buffer[at + 2] << 8 | buffer[at + 3] if length == 2 else 0
+            at += 2 + length
+            yield kind, identifier
+    finally:
+        del buffer[:at]
+
+
+def _text(value: str) -> bytes:
+    raw = value.encode()
+    return struct.pack("!H", len(raw)) + raw
+
+
+def _packet(kind: int, body: bytes) -> bytes:
+    return bytes([kind]) + _remaining_length(len(body)) + body
+
+
+def _remaining_length(length: int) -> bytes:
+    if length < 128:
+        return bytes([length])
+    out = bytearray()
+    while True:
+        length, digit = divmod(length, 128)
+        out.append(digit | (128 if length else 0))
+        if not length:
+            return bytes(out)

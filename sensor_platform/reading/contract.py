@@ -1,8 +1,16 @@
 """A payload contract says how the messages of one topic filter become readings. One YAML file each."""
 
+import hashlib
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
+
+from sensor_platform.reading.names import filter_error, topic_matches
+from sensor_platform.reading.times import TimeFormat, zone
+
+Encoding = Literal["json", "json_in_json"]
+Layout = Literal["auto", "wide", "long", "nested", "samples"]
 
 
 class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -17,17 +25,30 @@ class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Level of the topic, from 0; negative counts from the end."""
     constant: str | None = None
 
+    @property
+    def is_outside(self) -> bool:
+        """Whether it can be found without the payload."""
+        return bool(self.user_property or self.kafka_key or self.topic_level is not None or self.constant is not None)
+
 
 class TimeSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where event time comes from. Without a match the receive time is used, unless `required`."""
 
     field: tuple[str, ...] = ("timestamp", "ts", "time")
     user_property: str | None = None
-    format: Literal["auto", "s", "ms", "us", "ns", "iso"] = "auto"
+    format: TimeFormat = "auto"
     """`auto` tells epoch units apart by magnitude and takes ISO 8601 text."""
     timezone: str = "UTC"
     """IANA zone (or fixed offset like +08:00) of times that name none."""
     required: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown time zone.
+
+        Raises:
+            ValueError: there is no such zone.
+        """
+        zone(self.timezone)
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -36,8 +57,9 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     name: str
     topic: str
     """MQTT topic filter; the first contract (by file name) whose filter matches is used."""
-    encoding: Literal["json", "json_in_json"] = "json"
-    layout: Literal["auto", "wide", "long", "nested", "samples"] = "auto"
+    encoding: Encoding = "json"
+    layout: Layout = "auto"
+    """`auto` takes wide, nested and arrays of samples, and long where a metric name and a value are present."""
     device: Source = Source(field=("device_id", "sensor_id", "generator_id", "id"), topic_level=-1)
     time: TimeSource = TimeSource()
     message_id: Source = Source(field=("seq", "sequence", "message_id"))
@@ -50,15 +72,55 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     samples: str = "samples"
     """For `samples`: payload path of the array; each element is read as wide or long, on top of the outer fields."""
     rename: dict[str, str] = {}
-    """Payload field (dotted path) to metric name."""
+    """Payload field (dotted path), or name in a long message, to metric name."""
+    strings: Literal["text", "number", "ignore"] = "text"
+    """What becomes of text values: text readings, numbers written as text (others are refused), or nothing."""
     required_metrics: tuple[str, ...] = ()
-    """A message without all of these is quarantined whole."""
+    """A message without all of these is quarantined whole (a sample, where it has samples)."""
     ignore: tuple[str, ...] = ()
-    """Fields that are no metrics."""
+    """Fields (dotted path; a parent stands for all below it) that are no metrics."""
     unknown_fields: Literal["evolve", "quarantine", "ignore"] = "evolve"
-    """What becomes of numeric fields that `metrics` does not name."""
+    """What becomes of fields that `metrics` does not name."""
     metrics: tuple[str, ...] = ()
     """Known metrics; with none named every field is new and `unknown_fields` must be `evolve`."""
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        Raises:
+            ValueError: naming the key and the reason.
+        """
+        if not self.name:
+            raise ValueError("name must not be empty")
+        if reason := filter_error(self.topic):
+            raise ValueError(f"topic: {reason}")
+        if self.unknown_fields != "evolve" and not self.metrics:
+            raise ValueError(f"unknown_fields: {self.unknown_fields} needs `metrics` to name the known ones")
+        if self.layout == "long":
+            _check_long(self)
+        if self.metrics and (lost := sorted(set(self.required_metrics) - set(self.metrics))):
+            raise ValueError(f"required_metrics: {lost[0]!r} is not among `metrics`")
+        if not self.samples:
+            raise ValueError("samples must name a field")
+
+
+def _check_long(contract: Contract) -> None:
+    if contract.required_metrics:
+        raise ValueError("required_metrics: a long message holds one metric, so none can be required beside it")
+    if not (contract.metric.field or contract.metric.is_outside):
+        raise ValueError("metric: layout `long` needs to know where the metric's name is")
+    if not contract.value.field:
+        raise ValueError("value: layout `long` needs to know which field holds the value")
+
 
 DEFAULT_CONTRACT = Contract(name="default", topic="#")
+
+
+def contract_for(contracts: Sequence[Contract], topic: str) -> Contract | None:
+    """The first contract whose filter matches, or None."""
+    return next((contract for contract in contracts if topic_matches(contract.topic, topic)), None)
+
+
+def contract_version(contracts: Sequence[Contract]) -> str:
+    """16 hex digits that change when anything in the contracts, or their order, changes."""
+    return hashlib.sha256(msgspec.json.encode(list(contracts), order="deterministic")).hexdigest()[:16]

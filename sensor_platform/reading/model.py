@@ -1,4 +1,4 @@
-"""The two nouns of the platform: an envelope (a message exactly as it arrived) and a reading (one value of one metric)."""
+"""The two nouns of the platform: an envelope (a message exactly as it arrived) and a reading (one value)."""
 
 from dataclasses import dataclass, field
 from datetime import datetime

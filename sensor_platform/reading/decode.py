@@ -1,0 +1,206 @@
+"""Decodes batches of messages by their contracts; `decode_message` is a readable view of the same."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
+from sensor_platform.reading.contract import Contract, contract_for
+from sensor_platform.reading.encodings import ENCODINGS, UndecodableError
+from sensor_platform.reading.fields import Group
+from sensor_platform.reading.group import GroupReader
+from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
+from sensor_platform.reading.plan import Plan, RecordKind, make_plan
+from sensor_platform.reading.rules import rejected
+from sensor_platform.reading.times import micros, moment
+from sensor_platform.reading.unfold import unfold
+
+_MAX_CACHED = 50_000
+"""Bound, in topics and in planned fields, of the caches: nobody may fill our memory with new names."""
+
+Keys = tuple[str, ...]
+
+
+@dataclass(slots=True)
+class _Rows:
+    """Records of one shape as they are collected: values of all records one after the other."""
+
+    messages: list[int] = field(default_factory=list)
+    values: list[object] = field(default_factory=list)
+
+
+_Shapes = dict[tuple[RecordKind, Keys], _Rows]
+
+
+class Decoder:
+    """Turns messages into readings by the first contract that matches their topic. Not thread-safe."""
+
+    def __init__(self, contracts: Sequence[Contract], limits: Limits) -> None:
+        self._contracts = tuple(contracts)
+        self._limits = limits
+        self._by_topic: dict[str, int | None] = {}
+        self._plans: dict[tuple[int, RecordKind, Keys], Plan] = {}
+        self._planned_fields = 0
+
+    def decode(self, batch: MessageBatch) -> Decoded:
+        """Readings and refusals of a batch: every message has at least one of either."""
+        out = Decoded(has_reading=bytearray(len(batch)))
+        reader = GroupReader(batch, self._limits, out)
+        for number, messages in self._by_contract(batch, out).items():
+            shapes = self._collect(number, messages, batch, out)
+            while shapes:
+                kind, keys = next(iter(shapes))
+                rows = shapes.pop((kind, keys))
+                plan = self._plan(number, kind, keys)
+                width = plan.width
+                group = Group(rows.messages, [rows.values[column::width] for column in range(width)])
+                group = _unfold(plan, keys, group, shapes, out) if plan.unfolds else group
+                if group.messages:
+                    reader.read(plan, group)
+        _account_for_all(out)
+        return out
+
+    def _by_contract(self, batch: MessageBatch, out: Decoded) -> dict[int, list[int]]:
+        """Indices of messages by number of their contract; refuses those that have none."""
+        found: dict[int, list[int]] = {}
+        for index, topic in enumerate(batch.topics):
+            try:
+                number = self._by_topic[topic]
+            except KeyError:
+                number = self._find(topic)
+            if number is None:
+                out.rejected.append((index, rejected("no_contract", "no contract's topic filter matches this topic")))
+            elif number in found:
+                found[number].append(index)
+            else:
+                found[number] = [index]
+        return found
+
+    def _find(self, topic: str) -> int | None:
+        if len(self._by_topic) >= _MAX_CACHED:
+            self._by_topic.clear()
+        contract = contract_for(self._contracts, topic)
+        number = self._by_topic[topic] = None if contract is None else self._contracts.index(contract)
+        return number
+
+    def _collect(self, number: int, messages: list[int], batch: MessageBatch, out: Decoded) -> _Shapes:
+        """Decode the payloads of one contract's messages and sort them by their fields."""
+        contract = self._contracts[number]
+        decode, payloads = ENCODINGS[contract.encoding], batch.payloads
+        by_keys: dict[Keys, _Rows] = {}
+        other: list[tuple[int, object]] = []
+        for index in messages:
+            try:
+                content = decode(payloads[index])
+            except UndecodableError as error:
+                out.rejected.append((index, rejected("undecodable", str(error))))
+                continue
+            if type(content) is not dict:
+                other.append((index, content))
+                continue
+            keys = tuple(content)
+            rows = by_keys.get(keys)
+            if rows is None:
+                rows = by_keys[keys] = _Rows()
+            rows.messages.append(index)
+            rows.values.extend(content.values())
+        shapes: _Shapes = {(RecordKind.MESSAGE, keys): rows for keys, rows in by_keys.items()}
+        for index, content in other:
+            _take_array(contract, index, content, shapes, out)
+        return shapes
+
+    def _plan(self, number: int, kind: RecordKind, keys: Keys) -> Plan:
+        plan = self._plans.get((number, kind, keys))
+        if plan is None:
+            self._planned_fields += len(keys) + 1
+            if self._planned_fields > _MAX_CACHED:
+                self._plans.clear()
+                self._planned_fields = len(keys) + 1
+            plan = self._plans[number, kind, keys] = make_plan(self._contracts[number], keys, kind)
+        return plan
+
+
+def decode_message(contracts: Sequence[Contract], envelope: Envelope, limits: Limits) -> list[Reading | Rejected]:
+    """What one message becomes: its readings in order of device, metric and time, then its refusals."""
+    batch = MessageBatch(
+        [envelope.topic],
+        [envelope.payload],
+        [micros(envelope.received_at)],
+        {0: envelope.user_properties} if envelope.user_properties else {},
+        {} if envelope.key is None else {0: envelope.key},
+    )
+    decoded = Decoder(contracts, limits).decode(batch)
+    readings = [
+        _reading(decoded, envelope, block_number, row)
+        for block_number, block in enumerate(decoded.blocks)
+        for row in range(len(block.record))
+    ]
+    readings.sort(key=lambda reading: (reading.device_id, reading.metric, reading.event_at))
+    return [*readings, *(why for _, why in decoded.rejected)]
+
+
+def _reading(decoded: Decoded, envelope: Envelope, block_number: int, row: int) -> Reading:
+    block, records = decoded.blocks[block_number], decoded.records
+    record = block.record[row]
+    return Reading(
+        device_id=records.device_id[record],
+        metric=block.metric if isinstance(block.metric, str) else block.metric[row],
+        event_at=moment(records.event_at[record]),
+        received_at=envelope.received_at,
+        value=None if block.value is None else block.value[row],
+        text=None if block.text is None else block.text[row],
+        unit=records.unit[record] if block.is_described else None,
+        quality=records.quality[record] if block.is_described else None,
+        tags=dict(decoded.tag_sets[records.tags[record]]),
+        message_id=records.message_id[record],
+        topic=envelope.topic,
+        segment=envelope.segment,
+        position=envelope.position,
+        is_device_time=records.is_device_time[record],
+        is_suspect=bool(envelope.flags & EnvelopeFlag.SUSPECT),
+    )
+
+
+def _take_array(contract: Contract, index: int, content: object, shapes: _Shapes, out: Decoded) -> None:
+    """An array of objects is so many messages, where the layout allows it; nothing else can be taken."""
+    if not isinstance(content, list) or contract.layout not in {"auto", "samples"}:
+        kind = "an array" if isinstance(content, list) else "a string" if isinstance(content, str) else "a bare value"
+        hint = ": is it `encoding: json_in_json`?" if isinstance(content, str) else ""
+        out.rejected.append((index, rejected("not_an_object", f"the message is {kind}{hint}")))
+        return
+    for number, element in enumerate(content):
+        if isinstance(element, dict):
+            _add(shapes, RecordKind.MESSAGE, element, index)
+        else:
+            out.rejected.append((index, rejected("not_an_object", f"element {number} of the array is not an object")))
+
+
+def _add(shapes: _Shapes, kind: RecordKind, fields: dict[str, object], index: int) -> None:
+    rows = shapes.setdefault((kind, tuple(fields)), _Rows())
+    rows.messages.append(index)
+    rows.values.extend(fields.values())
+
+
+def _unfold(plan: Plan, keys: Keys, group: Group, shapes: _Shapes, out: Decoded) -> Group:
+    """Open the records that hold objects or samples, adding what they hold to `shapes`; returns the other records."""
+    opened: set[int] = set()
+    for number, column in enumerate(group.columns):
+        kinds = set(map(type, column))
+        if dict in kinds:
+            opened.update(row for row, value in enumerate(column) if type(value) is dict)
+        if list in kinds and number == plan.samples:
+            opened.update(row for row, value in enumerate(column) if type(value) is list)
+    for row in sorted(opened):
+        unfolded = unfold(plan.contract, {key: column[row] for key, column in zip(keys, group.columns, strict=True)})
+        message = group.messages[row]
+        out.rejected.extend((message, why) for why in unfolded.rejected)
+        for kind, fields in unfolded.records:
+            _add(shapes, kind, fields, message)
+    return group.pick([row for row in range(len(group.messages)) if row not in opened]) if opened else group
+
+
+def _account_for_all(out: Decoded) -> None:
+    """Refuse messages that came to nothing at all, so that every message has a fate."""
+    refused = {index for index, _ in out.rejected}
+    for index, has_reading in enumerate(out.has_reading):
+        if not has_reading and index not in refused:
+            out.rejected.append((index, rejected("no_readings", "the message holds nothing to read")))

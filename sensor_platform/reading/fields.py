@@ -1,0 +1,108 @@
+"""Finds device, time, ids, units and tags of records: in the payload first, then wherever the contract says."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sensor_platform.reading.batch import MessageBatch
+from sensor_platform.reading.contract import Source, TimeSource
+from sensor_platform.reading.plan import Lookup
+from sensor_platform.reading.times import time_reader, zone
+from sensor_platform.reading.values import text_of
+
+TimeReader = Callable[[object], int | str | None]
+
+
+@dataclass(slots=True)
+class Group:
+    """Records of one shape: `columns[c][r]` is field `c` of record `r`, which is of message `messages[r]`."""
+
+    messages: Sequence[int]
+    columns: list[list[object]]
+
+    def pick(self, rows: Sequence[int]) -> "Group":
+        """Only some of the records."""
+        return Group([self.messages[row] for row in rows], [[column[row] for row in rows] for column in self.columns])
+
+
+@dataclass(slots=True)
+class FieldReader:
+    """Reads the fields that describe a record. Lives as long as its batch."""
+
+    batch: MessageBatch
+    levels: dict[tuple[str, int], str | None] = field(default_factory=dict)
+    readers: dict[tuple[str, str], TimeReader] = field(default_factory=dict)
+
+    def texts(self, lookup: Lookup, group: Group, *, only_text: bool = False) -> Sequence[str | None]:
+        """One text, or None, for each record.
+
+        Args:
+            lookup: where to look.
+            group: the records.
+            only_text: pass over numbers and booleans.
+        """
+        if not lookup.is_possible:
+            return [None] * len(group.messages)
+        if lookup.columns:
+            first = group.columns[lookup.columns[0]]
+            if set(map(type, first)) == {str} and all(first):
+                return first  # type: ignore[return-value] # every element is a text
+        found: list[str | None] = []
+        columns = [group.columns[column] for column in lookup.columns]
+        for row, message in enumerate(group.messages):
+            text = None
+            for column in columns:
+                if (text := text_of(column[row])) and not (only_text and not isinstance(column[row], str)):
+                    break
+                text = None
+            found.append(text or self.outside(lookup.source, message))
+        return found
+
+    def outside(self, source: Source, message: int) -> str | None:
+        """What a source finds without the payload."""
+        if source.user_property and (value := self.user_property(source.user_property, message)):
+            return value
+        if source.kafka_key and (key := self.batch.keys.get(message)):
+            return key.decode("utf-8", "backslashreplace")
+        if source.topic_level is not None and (level := self.level(self.batch.topics[message], source.topic_level)):
+            return level
+        return source.constant
+
+    def user_property(self, name: str, message: int) -> str | None:
+        """First user property of that name, None where there is none or it is empty."""
+        pairs = self.batch.user_properties.get(message, ())
+        return next((value for key, value in pairs if key == name), None) or None
+
+    def level(self, topic: str, number: int) -> str | None:
+        """A level of a topic, None where there is none or it is empty."""
+        key = (topic, number)
+        if key not in self.levels:
+            levels = topic.split("/")
+            self.levels[key] = (levels[number] if -len(levels) <= number < len(levels) else None) or None
+        return self.levels[key]
+
+    def times(self, columns: tuple[int, ...], source: TimeSource, group: Group) -> list[int | str | None]:
+        """For each record: microseconds since the epoch, a reason why its time is none, or None where it has none."""
+        read = self.reader(source)
+        found: list[int | str | None] = [None] * len(group.messages)
+        for column in columns:
+            parsed = list(map(read, group.columns[column]))
+            found = (
+                parsed
+                if found.count(None) == len(found)
+                else [a if a is not None else b for a, b in zip(found, parsed, strict=True)]
+            )
+            if None not in found:
+                return found
+        if source.user_property:
+            return [
+                at if at is not None else read(self.user_property(source.user_property, message))
+                for at, message in zip(found, group.messages, strict=True)
+            ]
+        return found
+
+    def reader(self, source: TimeSource) -> TimeReader:
+        """The function that reads times as `source` says, made once."""
+        key = (source.format, source.timezone)
+        if key not in self.readers:
+            self.readers[key] = time_reader(source.format, zone(source.timezone))
+        return self.readers[key]

@@ -1,0 +1,103 @@
+"""Who measured, and when: device and event time of each record, and which records must be refused for them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.fields import FieldReader, Group
+from sensor_platform.reading.model import Rejected
+from sensor_platform.reading.names import MAX_NAME
+from sensor_platform.reading.plan import Plan
+from sensor_platform.reading.rules import rejected
+from sensor_platform.reading.times import moment
+
+
+@dataclass(slots=True)
+class Identity:
+    """Columns, one element per record; the refused ones are in `bad` and their elements mean nothing."""
+
+    devices: Sequence[str | None]
+    event_at: list[int]
+    is_device_time: list[bool]
+    bad: dict[int, Rejected]
+
+    def pick(self, rows: Sequence[int]) -> "Identity":
+        """Only some of the records."""
+        return Identity(
+            [self.devices[row] for row in rows],
+            [self.event_at[row] for row in rows],
+            [self.is_device_time[row] for row in rows],
+            {},
+        )
+
+
+def identify(plan: Plan, fields: FieldReader, limits: Limits, group: Group) -> Identity:
+    """Device and event time of every record."""
+    bad: dict[int, Rejected] = {}
+    devices = fields.texts(plan.device, group)
+    _check_devices(devices, bad)
+    found = fields.times(plan.time, plan.contract.time, group)
+    if set(map(type, found)) == {int}:
+        event_at: list[int] = found  # type: ignore[assignment] # as just seen
+        is_device_time = [True] * len(found)
+    else:
+        event_at, is_device_time = _settle(plan, fields, group, found, devices, bad)
+    _check_limits(fields, limits, group, event_at, devices, bad)
+    return Identity(devices, event_at, is_device_time, bad)
+
+
+def _check_devices(devices: Sequence[str | None], bad: dict[int, Rejected]) -> None:
+    distinct = set(devices)
+    if None not in distinct and max(map(len, distinct), default=0) <= MAX_NAME:  # type: ignore[arg-type]
+        return
+    for row, device in enumerate(devices):
+        if device is None:
+            bad[row] = rejected("no_device", "no device id where the contract looks for one")
+        elif len(device) > MAX_NAME:
+            bad[row] = rejected("name_too_long", f"the device id has {len(device)} characters")
+
+
+def _settle(
+    plan: Plan,
+    fields: FieldReader,
+    group: Group,
+    found: list[int | str | None],
+    devices: Sequence[str | None],
+    bad: dict[int, Rejected],
+) -> tuple[list[int], list[bool]]:
+    """Receive times where there is no device time, refusals where there must be one or it is unreadable."""
+    event_at: list[int] = []
+    for row, (at, message) in enumerate(zip(found, group.messages, strict=True)):
+        event_at.append(at if isinstance(at, int) else fields.batch.received_at[message])
+        if isinstance(at, str):
+            bad.setdefault(row, rejected("bad_time", at, devices[row]))
+        elif at is None and plan.contract.time.required:
+            bad.setdefault(row, rejected("no_time", "no time where the contract looks for one", devices[row]))
+    return event_at, [isinstance(at, int) for at in found]
+
+
+def _check_limits(
+    fields: FieldReader,
+    limits: Limits,
+    group: Group,
+    event_at: list[int],
+    devices: Sequence[str | None],
+    bad: dict[int, Rejected],
+) -> None:
+    received_at = fields.batch.received_at
+    first = min(map(received_at.__getitem__, group.messages), default=0)
+    if (
+        min(event_at, default=limits.start) >= limits.start
+        and max(event_at, default=first) <= first + limits.max_future
+    ):
+        return
+    for row, (at, message) in enumerate(zip(event_at, group.messages, strict=True)):
+        if row in bad:
+            continue
+        if at < limits.start:
+            reason = f"{moment(at).isoformat()} is before the site's start {moment(limits.start).date()}"
+            bad[row] = rejected("before_start", reason, devices[row])
+        elif at > received_at[message] + limits.max_future:
+            ahead = (at - received_at[message]) // 1_000_000
+            reason = f"{moment(at).isoformat()} is {ahead} s ahead of its arrival"
+            bad[row] = rejected("in_the_future", reason, devices[row])

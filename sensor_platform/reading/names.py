@@ -1,0 +1,37 @@
+"""Names of fields and topics: how they are compared, and MQTT topic filters."""
+
+MAX_NAME = 256
+"""Longest device id or metric name, in characters; a longer one is refused, it would be a payload and not a name."""
+
+
+def fold(name: str) -> str:
+    """The form in which field names are compared: regardless of case and underscores (`sensorId`, `SENSOR_ID`)."""
+    return name.replace("_", "").lower()
+
+
+def filter_error(topic_filter: str) -> str | None:
+    """What is wrong with an MQTT topic filter, or None."""
+    if not topic_filter:
+        return "a topic filter must not be empty"
+    levels = topic_filter.split("/")
+    if any("#" in level and level != "#" for level in levels) or "#" in levels[:-1]:
+        return f"in {topic_filter!r} `#` must stand alone at the last level"
+    if any("+" in level and level != "+" for level in levels):
+        return f"in {topic_filter!r} `+` must stand alone at its level"
+    return None
+
+
+def topic_matches(topic_filter: str, topic: str) -> bool:
+    """Whether an MQTT topic filter matches a topic (MQTT 5, section 4.7).
+
+    `a/#` matches `a` too; a wildcard at the first level does not match topics that begin with `$`.
+    """
+    if topic.startswith("$") and topic_filter[:1] in {"#", "+"}:
+        return False
+    wanted, levels = topic_filter.split("/"), topic.split("/")
+    for at, part in enumerate(wanted):
+        if part == "#":
+            return True
+        if at >= len(levels) or part not in {"+", levels[at]}:
+            return False
+    return len(wanted) == len(levels)

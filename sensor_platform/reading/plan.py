@@ -1,0 +1,178 @@
+"""A plan: what each field of one shape of record (its tuple of field names) means under a contract. Made once."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.names import MAX_NAME, fold
+
+
+class RecordKind(IntEnum):
+    """Where a record comes from."""
+
+    MESSAGE = 0
+    """A whole message, or one element of an array of messages."""
+    SAMPLE = 1
+    """One element of an array of samples, on top of the outer fields that describe it."""
+    OUTER = 2
+    """What an outer object measures beside its samples."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Columns that may hold a value, first match first, and where else it may come from."""
+
+    columns: tuple[int, ...]
+    source: Source
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether this shape can have it at all."""
+        return bool(self.columns) or self.source.is_outside
+
+
+@dataclass(frozen=True, slots=True)
+class MetricColumn:
+    """A column that holds the values of one metric."""
+
+    column: int
+    metric: str
+    takes_text: bool = True
+    """False for `unit` and `quality`: their numbers are a metric, their text describes the others."""
+    takes_numbers: bool = True
+    """False for a field of a long message that the contract does not want: its text is still a tag."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedColumn:
+    """A column whose every value is refused."""
+
+    column: int
+    rule: str
+    reason: str
+    metric: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How to read records of one shape."""
+
+    contract: Contract
+    width: int
+    is_long: bool
+    device: Lookup
+    time: tuple[int, ...]
+    message_id: Lookup
+    unit: Lookup
+    quality: Lookup
+    tags: tuple[tuple[str, Lookup], ...]
+    metric: Lookup
+    value: Lookup
+    metrics: tuple[MetricColumn, ...]
+    refused: tuple[RefusedColumn, ...]
+    required: tuple[str, ...]
+    samples: int | None
+    """Column that may hold the array of samples."""
+    unfolds: bool
+    """Whether objects inside this record are to be opened."""
+
+
+def make_plan(contract: Contract, keys: tuple[str, ...], kind: RecordKind) -> Plan:
+    """Compile the plan of one shape."""
+    return _Compiler(contract, keys, kind).plan()
+
+
+class _Compiler:
+    def __init__(self, contract: Contract, keys: tuple[str, ...], kind: RecordKind) -> None:
+        self.contract = contract
+        self.kind = kind
+        self.keys = keys
+        self.by_fold: dict[str, list[int]] = {}
+        for column, key in enumerate(keys):
+            self.by_fold.setdefault(fold(key), []).append(column)
+        self.ignored = tuple(fold(path) for path in contract.ignore)
+        self.renames = {fold(path): metric for path, metric in contract.rename.items()}
+        self.known = frozenset(contract.metrics)
+
+    def plan(self) -> Plan:
+        contract = self.contract
+        metric, value = self.look(contract.metric), self.look(contract.value)
+        is_long = contract.layout == "long" or (
+            contract.layout in {"auto", "samples"} and metric.is_possible and bool(value.columns)
+        )
+        tags = tuple((name, self.look(source)) for name, source in contract.tags.items())
+        metrics, refused = self.columns(is_long=is_long)
+        unfolds = contract.layout in {"auto", "nested", "samples"} and self.kind is RecordKind.MESSAGE
+        return Plan(
+            contract=contract,
+            width=len(self.keys),
+            is_long=is_long,
+            device=self.look(contract.device),
+            time=self.find(contract.time.field),
+            message_id=self.look(contract.message_id),
+            unit=self.look(contract.unit),
+            quality=self.look(contract.quality),
+            tags=tags,
+            metric=metric,
+            value=value,
+            metrics=metrics,
+            refused=refused,
+            required=() if self.kind is RecordKind.OUTER else contract.required_metrics,
+            samples=next(iter(self.by_fold.get(fold(contract.samples), ())), None)
+            if unfolds and contract.layout != "nested"
+            else None,
+            unfolds=unfolds,
+        )
+
+    def look(self, source: Source) -> Lookup:
+        return Lookup(self.find(source.field), source)
+
+    def find(self, fields: tuple[str, ...]) -> tuple[int, ...]:
+        return tuple(column for name in fields for column in self.by_fold.get(fold(name), ()))
+
+    def columns(self, *, is_long: bool) -> tuple[tuple[MetricColumn, ...], tuple[RefusedColumn, ...]]:
+        """Every field that no role claims, as a metric or as something to refuse."""
+        metrics: list[MetricColumn] = []
+        refused: list[RefusedColumn] = []
+        for column, key, takes_text in self.free(is_long=is_long):
+            metric = self.renames.get(fold(key), key)
+            if reason := name_error(metric):
+                refused.append(RefusedColumn(column, *reason, None))
+            elif metric in self.known or self.contract.unknown_fields == "evolve":
+                metrics.append(MetricColumn(column, metric, takes_text))
+            elif is_long:
+                metrics.append(MetricColumn(column, metric, takes_text, takes_numbers=False))
+            elif self.contract.unknown_fields == "quarantine":
+                refused.append(RefusedColumn(column, "unknown_field", f"{key!r} is not in `metrics`", metric))
+        return tuple(metrics), tuple(refused)
+
+    def free(self, *, is_long: bool) -> Iterator[tuple[int, str, bool]]:
+        claimed = role_fields(self.contract)
+        described = {fold(name) for name in (*self.contract.unit.field, *self.contract.quality.field)}
+        if is_long:
+            claimed |= described | {fold(n) for n in (*self.contract.metric.field, *self.contract.value.field)}
+        for column, key in enumerate(self.keys):
+            folded = fold(key)
+            if folded not in claimed and not is_below(folded, self.ignored):
+                yield column, key, folded not in described
+
+
+def role_fields(contract: Contract) -> set[str]:
+    """Folded names of the fields that say who, when and where, and are never metrics."""
+    sources = (contract.device, contract.message_id, *contract.tags.values())
+    return {fold(name) for source in sources for name in source.field} | {fold(name) for name in contract.time.field}
+
+
+def is_below(folded: str, parents: tuple[str, ...]) -> bool:
+    """Whether a folded path is one of `parents` or lies below one."""
+    return any(folded == parent or folded.startswith(f"{parent}.") for parent in parents)
+
+
+def name_error(metric: str) -> tuple[str, str] | None:
+    """Rule and reason why a text cannot be the name of a metric, or None."""
+    if not metric.strip():
+        return "no_metric", "the name of the metric is empty"
+    if len(metric) > MAX_NAME:
+        return "name_too_long", f"the name of the metric has {len(metric)} characters"
+    return None

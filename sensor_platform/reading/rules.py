@@ -1,0 +1,30 @@
+"""The rules of the quarantine: stable names, and what a person can do about each."""
+
+from typing import Final
+
+from sensor_platform.reading.model import Rejected
+
+HINTS: Final[dict[str, str]] = {
+    "no_contract": "add a contract whose topic filter matches, or unsubscribe from this topic",
+    "undecodable": "check the sender's encoding, or set `encoding` in the contract of this topic",
+    "not_an_object": "a message must be one JSON object, or an array of objects with layout `auto` or `samples`",
+    "too_deep": "send flatter objects, or name the fields that matter and `ignore` the rest",
+    "no_device": "send a device id, or say in the contract where it is (`device`)",
+    "no_time": "send a time, or set `time.required: false` to use the receive time",
+    "bad_time": "send ISO 8601 or epoch time, or set `time.format` and `time.timezone` in the contract",
+    "in_the_future": "correct the device's clock, or raise `landing.max_future_seconds` in site.yaml",
+    "before_start": "correct the device's clock, or set an earlier `start` in site.yaml",
+    "no_metric": "name the metric in the message, or say in the contract where it is (`metric`)",
+    "no_value": "send the value, or say in the contract where it is (`value`)",
+    "not_a_number": "send a finite number; leave the field out or send null where there is no value",
+    "nested_value": "use layout `nested` or `samples` in the contract, or `ignore` this field",
+    "name_too_long": "use a shorter name: at most 256 characters",
+    "missing_required_metric": "send all of `required_metrics` in one message, or shorten that list in the contract",
+    "unknown_field": "add the field to `metrics` in the contract, or set `unknown_fields: evolve`",
+    "no_readings": "the message holds no number, boolean or text besides ids and times; `ignore` or unsubscribe",
+}
+
+
+def rejected(rule: str, reason: str, device_id: str | None = None, metric: str | None = None) -> Rejected:
+    """A refusal with the hint of its rule."""
+    return Rejected(rule=rule, reason=reason, hint=HINTS[rule], device_id=device_id, metric=metric)

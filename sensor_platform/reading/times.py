@@ -1,0 +1,116 @@
+"""Times in any usual form, to integer microseconds since the epoch (UTC)."""
+
+import math
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from typing import Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+TimeFormat = Literal["auto", "s", "ms", "us", "ns", "iso"]
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = 253_402_300_800_000_000
+"""Microseconds at the end of year 9999; neither Python nor SQL goes further."""
+_EARLIEST = -62_135_596_800_000_000
+_AUTO = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (1e20, "ns"))
+"""Epoch units by magnitude: each pair's limit is the year 5138 in its unit, and 1973 in the next."""
+
+
+def micros(moment: datetime) -> int:
+    """Microseconds since the epoch of an aware time."""
+    gap = moment - EPOCH
+    return (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds
+
+
+def moment(at: int) -> datetime:
+    """Aware UTC time of microseconds since the epoch."""
+    return EPOCH + timedelta(microseconds=at)
+
+
+def zone(name: str) -> tzinfo:
+    """A time zone by IANA name or fixed offset (`+08:00`).
+
+    Raises:
+        ValueError: there is no such zone.
+    """
+    if name[:1] in {"+", "-"}:
+        offset = datetime.fromisoformat(f"2000-01-01T00:00:00{name}").utcoffset()
+        return timezone(offset or timedelta())
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ZoneInfoNotFoundError, OSError) as error:
+        raise ValueError(f"unknown time zone {name!r}") from error
+
+
+def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], int | str | None]:
+    """A function from a decoded value to microseconds, to a reason why it is no time, or to None where it is null."""
+
+    def read(value: object) -> int | str | None:
+        kind = type(value)
+        if kind is float or kind is int:
+            return _from_number(value, form)  # type: ignore[arg-type]
+        if value is None:
+            return None
+        if kind is str:
+            return _from_text(value, form, default_zone)  # type: ignore[arg-type]
+        return f"a time cannot be {'a boolean' if kind is bool else 'an array or object'}"
+
+    return read
+
+
+def _from_number(value: float, form: TimeFormat) -> int | str:
+    if form == "iso":
+        return f"{_short(value)} is a number, and the contract expects ISO 8601 text"
+    if value - value != 0:  # NaN and the infinities, without a call
+        return f"{value} is no time"
+    unit = next((unit for limit, unit in _AUTO if -limit < value < limit), "") if form == "auto" else form
+    if unit == "s":
+        at = round(value * 1_000_000)
+    elif unit == "ms":
+        at = round(value * 1_000)
+    elif unit == "us":
+        at = round(value)
+    elif unit == "ns":
+        at = int(value) // 1_000
+    else:
+        return f"{_short(value)} is too large for a time"
+    return at if _EARLIEST <= at < _LATEST else f"{_short(value)} lies outside the years 1 to 9999"
+
+
+def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str | None:
+    text = text.strip()
+    if not text:
+        return None
+    if form != "iso" and (number := _number(text)) is not None:
+        return _from_number(number, form)
+    if form not in {"auto", "iso"}:
+        return f"{_short(text)} is not a number of {form} since 1970"
+    try:
+        parsed = datetime.fromisoformat(text)
+        return micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=default_zone))
+    except (ValueError, OverflowError):
+        return f"{_short(text)} is not a time that we can read"
+
+
+def _number(text: str) -> float | None:
+    try:
+        return int(text)
+    except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _short(value: object) -> str:
+    shown = repr(value) if isinstance(value, str) else _digits(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _digits(value: object) -> str:
+    try:
+        return str(value)
+    except ValueError:  # more digits than Python is willing to print
+        return "an integer of thousands of digits"

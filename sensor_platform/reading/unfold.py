@@ -1,0 +1,94 @@
+"""Objects inside objects, and arrays of samples, to flat records whose fields are dotted paths."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from sensor_platform.reading.contract import Contract
+from sensor_platform.reading.model import Rejected
+from sensor_platform.reading.names import fold
+from sensor_platform.reading.plan import RecordKind
+from sensor_platform.reading.rules import rejected
+
+MAX_DEPTH = 16
+"""Objects nested deeper than this are refused."""
+
+Fields = dict[str, object]
+
+
+@dataclass(slots=True)
+class Unfolded:
+    """Flat records of one message, and what could not be taken."""
+
+    records: list[tuple[RecordKind, Fields]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+
+
+def unfold(contract: Contract, content: Fields) -> Unfolded:
+    """The flat records of one decoded object."""
+    unfolded = Unfolded()
+    flat = _flatten(content, unfolded.rejected)
+    name = fold(contract.samples)
+    path = next((key for key, value in flat.items() if type(value) is list and fold(key) == name), None)
+    if path is None or contract.layout == "nested":
+        unfolded.records.append((RecordKind.MESSAGE, flat))
+        return unfolded
+    elements = flat.pop(path)
+    assert isinstance(elements, list)
+    _add_samples(contract, flat, elements, unfolded)
+    return unfolded
+
+
+def _add_samples(contract: Contract, outer: Fields, elements: list[object], unfolded: Unfolded) -> None:
+    roles = _roles(contract)
+    shared = {key: value for key, value in outer.items() if fold(key) in roles}
+    if len(shared) < len(outer):
+        unfolded.records.append((RecordKind.OUTER, outer))
+    for number, element in enumerate(elements):
+        if not isinstance(element, dict):
+            reason = f"sample {number} is not an object"
+            unfolded.rejected.append(rejected("not_an_object", reason))
+            continue
+        own = _flatten(element, unfolded.rejected)
+        taken = {roles[name] for key in own if (name := fold(key)) in roles}
+        record = {key: value for key, value in _numbered(shared, roles, number) if roles[fold(key)] not in taken}
+        unfolded.records.append((RecordKind.SAMPLE, record | own))
+
+
+def _numbered(shared: Fields, roles: dict[str, str], number: int) -> Iterator[tuple[str, object]]:
+    """Outer fields for one sample. An outer message id becomes `id#number`: it names the message, not the sample."""
+    for key, value in shared.items():
+        is_id = roles[fold(key)] == "message_id" and isinstance(value, str | int)
+        yield key, f"{value}#{number}" if is_id else value
+
+
+def _roles(contract: Contract) -> dict[str, str]:
+    """Folded field name to role, of every field that a sample takes over from its outer object."""
+    sources = {
+        "device": contract.device,
+        "message_id": contract.message_id,
+        "metric": contract.metric,
+        "value": contract.value,
+        "unit": contract.unit,
+        "quality": contract.quality,
+    } | {f"tag {name}": source for name, source in contract.tags.items()}
+    roles = {fold(name): role for role, source in sources.items() for name in source.field}
+    return roles | {fold(name): "time" for name in contract.time.field}
+
+
+def _flatten(content: Fields, refused: list[Rejected]) -> Fields:
+    flat: Fields = {}
+    too_deep: list[str] = []
+    _fill(content, "", 1, flat, too_deep)
+    refused.extend(rejected("too_deep", f"{path[:80]!r} is nested deeper than {MAX_DEPTH} levels") for path in too_deep)
+    return flat
+
+
+def _fill(content: Fields, prefix: str, depth: int, flat: Fields, too_deep: list[str]) -> None:
+    for key, value in content.items():
+        path = prefix + key
+        if type(value) is not dict:
+            flat[path] = value
+        elif depth < MAX_DEPTH:
+            _fill(value, f"{path}.", depth + 1, flat, too_deep)
+        else:
+            too_deep.append(path)

@@ -1,0 +1,92 @@
+"""Doctor's look at the data folder: can it be written, is there room, how long does an fsync take, what disk is it."""
+
+import os
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sensor_platform.collect.doctor import Finding, fail, ok, skipped, warn
+from sensor_platform.home import Home
+
+_GIB = 1 << 30
+_LEAST_FREE_BYTES = 1 * _GIB
+_LOW_FREE_BYTES = 5 * _GIB
+_SLOW_FSYNC_SECONDS = 0.02
+_FSYNCS = 20
+_VOLATILE = {"tmpfs", "ramfs"}
+_REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "glusterfs"}
+
+
+def check_home(home: Home) -> Iterator[Finding]:
+    """Findings about one data folder. Creates nothing that stays."""
+    folder = _nearest(home.root)
+    try:
+        times = _fsync_seconds(folder)
+    except OSError as error:
+        yield fail("home writable", f"{home.root}: {error.strerror}", "change its owner, or set SENSOR_PLATFORM_HOME")
+        yield skipped("disk space", "home is not writable")
+        yield skipped("fsync", "home is not writable")
+        return
+    note = "" if folder == home.root else f" (does not exist yet; {folder} is writable)"
+    yield ok("home writable", f"{home.root}{note}")
+    yield _space(folder)
+    yield _filesystem(folder, Path("/proc/mounts"))
+    yield _fsync(times)
+
+
+def _nearest(path: Path) -> Path:
+    """The folder itself, or its closest parent that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.is_dir())
+
+
+def _fsync_seconds(folder: Path) -> list[float]:
+    times = []
+    with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+        for _ in range(_FSYNCS):
+            file.write(b"x" * 4096)
+            begin = time.perf_counter()
+            os.fsync(file.fileno())
+            times.append(time.perf_counter() - begin)
+    return times
+
+
+def _fsync(times: list[float]) -> Finding:
+    median, worst = statistics.median(times), max(times)
+    detail = f"median {1000 * median:.1f} ms, worst {1000 * worst:.1f} ms of {len(times)}"
+    if median > _SLOW_FSYNC_SECONDS:
+        return warn("fsync", detail, "every acknowledgement waits for one: use a local SSD for lower latency")
+    return ok("fsync", detail)
+
+
+def _space(folder: Path) -> Finding:
+    usage = shutil.disk_usage(folder)
+    detail = f"{usage.free / _GIB:.1f} GiB free of {usage.total / _GIB:.1f}"
+    hint = "free some, or move SENSOR_PLATFORM_HOME; a full disk stops collecting (nothing acknowledged is lost)"
+    if usage.free < _LEAST_FREE_BYTES:
+        return fail("disk space", detail, hint)
+    return warn("disk space", detail, hint) if usage.free < _LOW_FREE_BYTES else ok("disk space", detail)
+
+
+def _filesystem(folder: Path, mounts: Path) -> Finding:
+    kind = _mount_type(folder, mounts)
+    if kind in _VOLATILE:
+        return warn("file system", f"{kind}: its content is gone after a restart", "put SENSOR_PLATFORM_HOME on a disk")
+    if kind in _REMOTE:
+        return warn("file system", f"{kind}: locks and fsync may not hold over a network", "use a local disk for home")
+    return ok("file system", kind or "unknown")
+
+
+def _mount_type(folder: Path, mounts: Path) -> str | None:
+    """File system of the longest mount point that holds `folder`; None where the system does not tell."""
+    if not mounts.is_file():
+        return None
+    best, kind = "", None
+    for line in mounts.read_text("utf-8", "replace").splitlines():
+        _, point, filesystem, *_ = line.split(" ")
+        point = point.replace("\\040", " ")
+        if folder.resolve().is_relative_to(point) and len(point) >= len(best):
+            best, kind = point, filesystem
+    return kind

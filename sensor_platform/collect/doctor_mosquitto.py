@@ -1,0 +1,109 @@
+"""Doctor's look at mosquitto's own settings: they cannot be asked for over MQTT, and the defaults lose messages."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from sensor_platform.collect.doctor import Finding, fail, ok, warn
+
+_LISTENING = "0A"
+_LEAST_QUEUED = 100_000
+"""Messages. At 100 a second this is a quarter of an hour without a collector."""
+
+WANTED_PERSISTENCE = ("persistence true", "autosave_interval 1", "autosave_on_changes true")
+WANTED_QUEUE = ("max_queued_messages 0", "max_queued_bytes 0")
+"""0 means without limit."""
+
+
+def find_config(port: int, proc: Path = Path("/proc")) -> tuple[bool, Path | None]:
+    """(is a mosquitto on this machine listening on `port`, the configuration file it was started with).
+
+    Finds nothing where /proc does not show it (other user, other system, container): then only the live test speaks.
+    """
+    sockets = set(_listening(port, proc))
+    for process in proc.glob("[0-9]*"):
+        try:
+            argv = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+            if not Path(argv[0]).name.startswith("mosquitto") or not _holds(process, sockets):
+                continue
+            return True, _config_argument(argv, (process / "cwd").resolve())
+        except OSError:
+            continue  # it ended meanwhile, or is another user's
+    return False, None
+
+
+def read_settings(config: Path) -> dict[str, str]:
+    """Settings in force, last one wins, `include_dir` followed.
+
+    Raises:
+        OSError: a file cannot be read.
+    """
+    settings: dict[str, str] = {}
+    for line in config.read_text("utf-8", "replace").splitlines():
+        key, _, value = line.strip().partition(" ")
+        if not key or key.startswith("#"):
+            continue
+        settings[key] = value.strip()
+        if key == "include_dir":
+            for file in sorted(Path(value.strip()).glob("*.conf")):
+                settings |= read_settings(file)
+    return settings
+
+
+def check_settings(settings: Mapping[str, str], source: str) -> Iterator[Finding]:
+    """What mosquitto's settings mean for a collector that is away for a while, or for a broker that is killed."""
+    yield _persistence(settings, source)
+    yield _queue(settings, source)
+
+
+def unseen(reason: str) -> Finding:
+    """Persistence could not be looked at."""
+    return warn(
+        "broker persistence",
+        f"unknown: {reason}",
+        f"name its file with --broker-config; mosquitto needs {'; '.join(WANTED_PERSISTENCE)}",
+    )
+
+
+def _persistence(settings: Mapping[str, str], source: str) -> Finding:
+    wrong = [line for line in WANTED_PERSISTENCE if settings.get(line.split()[0]) != line.split()[1]]
+    if not wrong:
+        return ok("broker persistence", f"{source}: {'; '.join(WANTED_PERSISTENCE)}")
+    lost = "every queued message" if WANTED_PERSISTENCE[0] in wrong else "what it acknowledged since its last autosave"
+    return fail("broker persistence", f"{source}: a killed broker loses {lost}", f"write into it: {'; '.join(wrong)}")
+
+
+def _queue(settings: Mapping[str, str], source: str) -> Finding:
+    limit = _number(settings.get("max_queued_messages"), 1000)
+    size = _number(settings.get("max_queued_bytes"), 0)
+    described = f"{source}: max_queued_messages {limit}, max_queued_bytes {size}"
+    hint = f"write into it: {'; '.join(WANTED_QUEUE)}"
+    if limit and limit <= 1000:
+        return fail("broker queue", f"{described}: more than that is dropped while the collector is away", hint)
+    if (limit and limit < _LEAST_QUEUED) or size:
+        return warn("broker queue", f"{described}: more than that is dropped while the collector is away", hint)
+    return ok("broker queue", described)
+
+
+def _number(text: str | None, default: int) -> int:
+    return int(text) if text is not None and text.isdigit() else default
+
+
+def _listening(port: int, proc: Path) -> Iterator[str]:
+    for table in (proc / "net/tcp", proc / "net/tcp6"):
+        if not table.is_file():
+            continue
+        for line in table.read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[3] == _LISTENING and int(fields[1].rpartition(":")[2], 16) == port:
+                yield f"socket:[{fields[9]}]"
+
+
+def _holds(process: Path, sockets: set[str]) -> bool:
+    return any(str(link.readlink()) in sockets for link in (process / "fd").iterdir())
+
+
+def _config_argument(argv: list[str], folder: Path) -> Path | None:
+    for flag in ("-c", "--config-file"):
+        if flag in argv[:-1]:
+            return folder / argv[argv.index(flag) + 1]
+    return None

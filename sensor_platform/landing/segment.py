@@ -49,7 +49,7 @@ from sensor_platform.landing.segment_read import (
     read_header,
 )
 from sensor_platform.landing.segment_recover import Recovered, recover, recover_file
-from sensor_platform.landing.segment_write import SegmentWriter, discard_file, seal_file
+from sensor_platform.landing.segment_write import SegmentWriter, cut_file, discard_file, seal_file
 
 __all__ = [
     "FORMAT",
@@ -68,6 +68,7 @@ __all__ = [
     "SegmentWriter",
     "check_collector",
     "committed_path",
+    "cut_file",
     "discard_file",
     "encode_mqtt",
     "encode_records",

@@ -59,7 +59,7 @@ def read_varint(data: bytes, at: int) -> tuple[int, int]:
 
 
 def read_columns(data: bytes, at: int, level: int, topics: dict[bytes, str]) -> Columns:
-    """PUBLISH packets of `data` from `at` to its end; PUBREL packets are passed over. A hot loop: everything is inlined.
+    """PUBLISH packets of `data` from `at` to its end; PUBREL packets are passed over. A hot loop, so inlined.
 
     Args:
         data: whole packets.

@@ -106,7 +106,7 @@ def read_batches(
 
 
 def read_envelopes(path: Path, *, end: int | None = None) -> Iterator[Envelope]:
-    """Messages of a segment one by one; convenient, and about four times slower than `read_batches`.
+    """Messages of a segment one by one; convenient, and about eight times slower than `read_batches`.
 
     Raises:
         DamagedSegment: see `read_batches`.

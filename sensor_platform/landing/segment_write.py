@@ -4,6 +4,7 @@ After any OSError the writer is finished: after a failed fsync the page cache ca
 `seal_file`, open a new segment and write what was not committed again.
 """
 
+import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,25 +51,31 @@ class SegmentWriter:
 
     def close(self) -> None:
         """Give up the file descriptor, keep the file."""
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            with contextlib.suppress(OSError):  # what counts was fsynced; an error of close adds nothing
+                os.close(fd)
 
 
 def seal_file(path: Path, size: int) -> Path:
     """Cut an `.open` segment to `size` bytes, fsync it, rename it to `.wal`, fsync the folder. May be repeated."""
     sealed = path.with_suffix(".wal")
     if path.exists():
-        fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-        try:
-            if os.fstat(fd).st_size > size:
-                os.ftruncate(fd, size)
-            os.fsync(fd)
-        finally:
-            os.close(fd)
+        cut_file(path, size)
         os.replace(path, sealed)  # noqa: PTH105 - os.replace is the step that fault-injection tests count
     fsync_folder(path.parent)
     return sealed
+
+
+def cut_file(path: Path, size: int) -> None:
+    """Take everything after `size` bytes away, durably, through a descriptor that has seen no error."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        if os.fstat(fd).st_size > size:
+            os.ftruncate(fd, size)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def discard_file(path: Path) -> None:

@@ -1,0 +1,129 @@
+"""The paho client: what it is told before it connects, and what its refusals mean to a person."""
+
+import hashlib
+import socket
+import ssl
+from pathlib import Path
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from sensor_platform.collect.config import Broker, CollectConfig
+from sensor_platform.errors import PlatformError, Unreachable, WrongUse
+
+_MAX_RECEIVE = 32767
+CONNECT_TIMEOUT_SECONDS = 5.0
+_LOGIN = (0x86, 0x87)  # bad user name or password, not authorized
+_OLD_LOGIN = {4: 0x86, 5: 0x87}
+_PROTOCOL = (0x84, 0x01)
+
+
+def client_id_of(collector: str, home: Path) -> str:
+    """The same for every start of this collector on this home, so that the broker keeps its session for it."""
+    return f"sensor-platform-{collector}-{hashlib.blake2b(str(home).encode(), digest_size=4).hexdigest()}"
+
+
+def state_topic(collector: str) -> str:
+    """Where the collector says `online` (retained), and its last will `offline`."""
+    return f"sensor-platform/{collector}/state"
+
+
+def make_client(config: CollectConfig, broker: Broker, client_id: str) -> mqtt.Client:
+    """A client with session, login, TLS and last will, not connected.
+
+    Raises:
+        WrongUse: a certificate or key file cannot be read.
+    """
+    is_v5 = config.protocol == "5"
+    client = mqtt.Client(
+        CallbackAPIVersion.VERSION2,
+        client_id=client_id,
+        clean_session=None if is_v5 else False,
+        protocol=mqtt.MQTTv5 if is_v5 else mqtt.MQTTv311,
+        reconnect_on_failure=False,
+        manual_ack=True,
+    )
+    client.connect_timeout = CONNECT_TIMEOUT_SECONDS
+    if broker.username is not None:
+        client.username_pw_set(broker.username, broker.password)
+    if broker.tls:
+        client.tls_set_context(_tls_context(broker))
+    client.will_set(state_topic(config.collector), b"offline", qos=1, retain=True)
+    return client
+
+
+def open_connection(client: mqtt.Client, config: CollectConfig, broker: Broker) -> None:
+    """Open the socket and send CONNECT; the answer comes later.
+
+    Raises:
+        PlatformError: as `explain_failure` says.
+    """
+    properties: Properties | None = None
+    if config.protocol == "5":
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+        properties.SessionExpiryInterval = config.session_expiry_seconds
+        properties.ReceiveMaximum = min(config.receive_maximum, _MAX_RECEIVE)
+    try:
+        if properties is None:
+            client.connect(broker.host, broker.port, config.keepalive_seconds)
+        else:
+            client.connect(broker.host, broker.port, config.keepalive_seconds, clean_start=False, properties=properties)
+    except (OSError, ValueError) as error:
+        raise explain_failure(error, broker) from error
+
+
+def explain_failure(error: Exception, broker: Broker) -> PlatformError:
+    """What a failed connection means. WrongUse and a host name that does not resolve do not heal by themselves."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return WrongUse(
+            f"the certificate of {broker!r} is not trusted: {error.verify_message}",
+            "name the CA in SENSOR_PLATFORM_BROKER_CA_FILE, and use the host name that the certificate has",
+        )
+    if isinstance(error, ssl.SSLError):
+        return WrongUse(
+            f"TLS with {broker!r} failed: {error.reason or error}",
+            "check that the port speaks TLS, and SENSOR_PLATFORM_BROKER_CERT_FILE and _KEY_FILE if it asks for them",
+        )
+    if isinstance(error, socket.gaierror):
+        return UnknownHost(f"the broker's host {broker.host!r} is unknown", "check SENSOR_PLATFORM_BROKER_URL")
+    reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return Unreachable(f"no connection to {broker!r}: {reason}", "start the broker; trying again until it answers")
+
+
+class UnknownHost(Unreachable):
+    """The broker's name does not resolve."""
+
+
+def explain_refusal(code: int, reason: str, broker: Broker) -> PlatformError:
+    """What a CONNACK with an error means."""
+    code = _OLD_LOGIN.get(code, code)
+    if code in _LOGIN:
+        return WrongUse(
+            f"{broker!r} refused the login: {reason}", "put user and password into SENSOR_PLATFORM_BROKER_URL"
+        )
+    if code in _PROTOCOL:
+        return WrongUse(
+            f"{broker!r} does not speak this version of MQTT", 'set collect.protocol to "3.1.1" in site.yaml'
+        )
+    return Unreachable(f"{broker!r} refused the connection: {reason}", "see the broker's log; trying again")
+
+
+def refusal_code(reason: ReasonCode | int) -> tuple[int, str]:
+    """Number and text of a reason code, whichever protocol it came by."""
+    return (reason, str(reason)) if isinstance(reason, int) else (reason.value, str(reason))
+
+
+def _tls_context(broker: Broker) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=broker.ca_file)
+        if broker.cert_file:
+            context.load_cert_chain(broker.cert_file, broker.key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise WrongUse(
+            f"certificate files cannot be used: {error}",
+            "check SENSOR_PLATFORM_BROKER_CA_FILE, _CERT_FILE and _KEY_FILE",
+        ) from error
+    return context

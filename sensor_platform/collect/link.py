@@ -1,0 +1,198 @@
+"""The connection to the broker: opened, subscribed to what the session lacks, lost and opened again."""
+
+import logging
+import socket
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
+
+from sensor_platform.collect.client import (
+    explain_failure,
+    explain_refusal,
+    make_client,
+    open_connection,
+    refusal_code,
+    state_topic,
+)
+from sensor_platform.collect.config import Broker, CollectConfig
+from sensor_platform.collect.intake import Intake
+from sensor_platform.collect.lanes import BulkLane, Lane, StockLane
+from sensor_platform.collect.recent import Recent
+from sensor_platform.collect.session import SessionRecord, load_record, save_record
+from sensor_platform.errors import PlatformError, Unreachable, WrongUse
+
+log = logging.getLogger(__name__)
+_ANSWER_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LinkSetup:
+    """What a link needs to know."""
+
+    config: CollectConfig
+    broker: Broker
+    client_id: str
+    record_path: Path
+    use_bulk_lane: bool
+    new_session: Callable[[], str]
+    """A session id that was never used."""
+    clock: Callable[[], float]
+    """Monotonic seconds."""
+
+
+class Link:
+    """One MQTT client through all its connections."""
+
+    def __init__(self, setup: LinkSetup, intake: Intake, recent: Recent) -> None:
+        self._setup = setup
+        self._intake = intake
+        self._recent = recent
+        self._client = make_client(setup.config, setup.broker, setup.client_id)
+        self._client.on_connect = self._on_connect
+        self._client.on_subscribe = self._on_subscribe
+        self._client.on_disconnect = self._on_disconnect
+        lane = BulkLane if setup.use_bulk_lane else StockLane
+        self.lane: Lane = lane(self._client, intake, 5 if setup.config.protocol == "5" else 4)
+        self._asked: dict[str, int] = {}
+        self._filters: dict[str, int] = {}
+        self._opened_at = 0.0
+        self.is_connected = False
+        self.is_subscribed = False
+        self.was_ever_connected = False
+        self.problem: PlatformError | None = None
+        """Why the connection was lost or refused."""
+
+    @property
+    def sock(self) -> Any | None:  # noqa: ANN401 - paho's socket, plain, TLS or wrapped: something with a fileno
+        """For select; None while there is no connection."""
+        return self._client.socket()
+
+    def open(self) -> None:
+        """Open the socket and send CONNECT.
+
+        Raises:
+            PlatformError: see `client.explain_failure`.
+        """
+        self.problem = None
+        self.is_connected = self.is_subscribed = False
+        self._opened_at = self._setup.clock()
+        open_connection(self._client, self._setup.config, self._setup.broker)
+
+    def tend(self) -> None:
+        """Keep-alive, and an end to a broker that does not answer."""
+        self._client.loop_misc()
+        if not self.is_subscribed and self._setup.clock() - self._opened_at > _ANSWER_SECONDS:
+            self.close(Unreachable(f"{self._setup.broker!r} does not answer", "check the broker; trying again"))
+
+    def close(self, problem: PlatformError | None = None) -> None:
+        """Say goodbye (the session stays at the broker)."""
+        self.problem = self.problem or problem
+        if self.is_subscribed:
+            self._client.publish(state_topic(self._setup.config.collector), b"offline", qos=0, retain=True)
+        self._client.disconnect()
+        self.lane.flush()
+
+    def _on_connect(
+        self,
+        client: mqtt.Client,
+        userdata: object,
+        flags: mqtt.ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        del userdata, properties
+        if reason.is_failure:
+            self.problem = explain_refusal(*refusal_code(reason), self._setup.broker)
+            return
+        self.is_connected = self.was_ever_connected = True
+        record = self._adopt_session(is_present=flags.session_present)
+        wanted = {s.topic: min(s.qos, self.lane.max_qos) for s in self._setup.config.subscriptions}
+        stale = [topic for topic in record.filters if topic not in wanted]
+        if stale:
+            client.unsubscribe(stale)
+        self._filters = {topic: qos for topic, qos in record.filters.items() if topic in wanted}
+        self._asked = {topic: qos for topic, qos in wanted.items() if self._filters.get(topic) != qos}
+        if self._asked:
+            client.subscribe(self._subscriptions())
+        else:
+            self._subscribed()
+
+    def _adopt_session(self, *, is_present: bool) -> SessionRecord:
+        """Find out which session this is; recorded durably before anything of it can be acknowledged."""
+        setup = self._setup
+        record = load_record(setup.record_path, setup.client_id)
+        if not is_present:
+            record = SessionRecord(session=setup.new_session(), client_id=setup.client_id)
+            save_record(setup.record_path, record)
+        elif record is None:
+            record = SessionRecord(session=self._recent.session or setup.new_session(), client_id=setup.client_id)
+        if record.session != self._recent.session:
+            self._recent.forget(record.session)
+        self._intake.is_session_present = is_present
+        return record
+
+    def _subscriptions(self) -> list[Any]:
+        if self._setup.config.protocol == "5":
+            # retain handling 1: retained messages only where the subscription is new to the session
+            return [(topic, SubscribeOptions(qos=qos, retainHandling=1)) for topic, qos in self._asked.items()]
+        return list(self._asked.items())
+
+    def _on_subscribe(
+        self, client: mqtt.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: Properties | None
+    ) -> None:
+        del client, userdata, mid, properties
+        for (topic, qos), reason in zip(self._asked.items(), reasons, strict=False):
+            if reason.is_failure:
+                self.problem = WrongUse(
+                    f"{self._setup.broker!r} refused the subscription to {topic!r}: {reason}",
+                    "allow this user to read it, or change collect.subscriptions",
+                )
+            elif reason.value < qos:
+                log.warning(
+                    "the broker granted only QoS %d for %r; messages may be lost before us", reason.value, topic
+                )
+        if self.problem is None:
+            self._filters |= self._asked
+            self._subscribed()
+
+    def _subscribed(self) -> None:
+        record = SessionRecord(
+            session=self._recent.session, client_id=self._setup.client_id, filters=dict(sorted(self._filters.items()))
+        )
+        if load_record(self._setup.record_path, self._setup.client_id) != record:
+            save_record(self._setup.record_path, record)
+        self.is_subscribed = True
+        self._client.publish(state_topic(self._setup.config.collector), b"online", qos=0, retain=True)
+
+    def _on_disconnect(
+        self,
+        client: mqtt.Client,
+        userdata: object,
+        flags: mqtt.DisconnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        del client, userdata, properties
+        if self.problem is None:
+            self.problem = self._why(is_from_broker=flags.is_disconnect_packet_from_server, reason=reason)
+        self.is_connected = self.is_subscribed = False
+
+    def _why(self, *, is_from_broker: bool, reason: ReasonCode) -> PlatformError:
+        broker = self._setup.broker
+        if is_from_broker:
+            return Unreachable(f"{broker!r} closed the connection: {reason}", "see the broker's log; trying again")
+        if isinstance(self.lane.error, ssl.SSLError | socket.gaierror):
+            return explain_failure(self.lane.error, broker)
+        if self.is_connected:
+            return Unreachable(f"the connection to {broker!r} was lost", "trying again")
+        return Unreachable(
+            f"{broker!r} closed the connection without an answer",
+            'check the port; a broker without MQTT 5 needs collect.protocol "3.1.1" in site.yaml; trying again',
+        )

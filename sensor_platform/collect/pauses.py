@@ -1,0 +1,62 @@
+"""When to wait and for how long: before reading, before a commit, before the next attempt. Pure arithmetic."""
+
+_GATHER_SECONDS = 0.002
+_BUSY_SECONDS = 0.01
+_FULL_READ_BYTES = 64 << 10
+_LEAST_WINDOW = 0.002
+_IDLE_SECONDS = 0.25
+
+
+class CommitWindow:
+    """Group commit: how long messages may wait for company, given what a commit costs here."""
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+        self._cost = 0.0
+        self._due_at: float | None = None
+        self._read_at = float("-inf")
+        self._read_size = 0
+
+    def patience(self, now: float) -> float:
+        """Seconds to wait for the socket; short while something waits to be committed."""
+        if self._due_at is None:
+            return _IDLE_SECONDS
+        return min(_GATHER_SECONDS, max(0.0, self._due_at - now))
+
+    def pause(self, now: float) -> float:
+        """Seconds to wait between select and recv: on a busy socket this makes one read out of twenty."""
+        is_busy = now - self._read_at < _BUSY_SECONDS and 0 < self._read_size < _FULL_READ_BYTES
+        return _GATHER_SECONDS if is_busy else 0.0
+
+    def note_read(self, now: float, size: int, *, has_work: bool) -> None:
+        """A read gave `size` bytes; the first of a group starts the window."""
+        self._read_at, self._read_size = now, size
+        if has_work and self._due_at is None:
+            self._due_at = now + max(_LEAST_WINDOW, self._longest - self._cost)
+
+    def is_due(self, now: float) -> bool:
+        """True where the group has waited long enough."""
+        return self._due_at is not None and now >= self._due_at
+
+    def note_commit(self, seconds: float) -> None:
+        """A commit took `seconds`; the next window is shorter by what commits usually cost."""
+        self._cost += (seconds - self._cost) / 8
+        self._due_at = None
+
+
+class Backoff:
+    """Pauses that double up to a ceiling. With connecting itself (5 s at most) a broker is found again within 30 s."""
+
+    def __init__(self, first: float = 0.25, longest: float = 20.0) -> None:
+        self._first = first
+        self._longest = longest
+        self._pause = first
+
+    def next(self) -> float:
+        """Seconds before the next attempt."""
+        pause, self._pause = self._pause, min(self._pause * 2, self._longest)
+        return pause
+
+    def reset(self) -> None:
+        """It worked."""
+        self._pause = self._first

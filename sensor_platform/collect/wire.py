@@ -1,0 +1,99 @@
+"""The socket that paho opened, with a large read buffer in front of it and one orderly way out.
+
+Reading: `fill` takes all that the kernel has; the bulk lane looks at it first and hands paho exactly the packets that
+are paho's own, so that paho can never acknowledge a message. Writing: paho's packets and our replies leave through one
+queue, so that neither can cut into the other.
+"""
+
+import socket
+import ssl
+
+_READ = 1 << 20
+
+
+class Wire:
+    """Stands where paho keeps its socket."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self._offered = b""
+        self._out = bytearray()
+        self.is_at_end = False
+        """The broker closed the connection, or it broke."""
+        self.error: OSError | None = None
+
+    def fill(self) -> bytes:
+        """All that can be read now, about 1 MiB at most; empty where there is nothing, or at the end."""
+        pieces: list[bytes] = []
+        size = 0
+        while size < _READ and not self.is_at_end:
+            try:
+                piece = self._sock.recv(_READ)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                break
+            except OSError as error:
+                self.is_at_end, self.error = True, error
+                break
+            if not piece:
+                self.is_at_end = True
+                break
+            pieces.append(piece)
+            size += len(piece)
+            if not isinstance(self._sock, ssl.SSLSocket):
+                break  # one recv empties a plain socket's queue; TLS hands out one record at a time
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def offer(self, packet: bytes) -> None:
+        """Let paho read this packet, and nothing else."""
+        self._offered += packet
+
+    def recv(self, size: int) -> bytes:
+        """For paho: what it was offered."""
+        if not self._offered:
+            if self.is_at_end:
+                return b""
+            raise BlockingIOError
+        piece, self._offered = self._offered[:size], self._offered[size:]
+        return piece
+
+    def send(self, data: bytes | bytearray) -> int:
+        """For paho and for replies: takes everything, sends what the kernel takes now."""
+        self._out += data
+        self.flush()
+        return len(data)
+
+    @property
+    def wants_write(self) -> bool:
+        """True while bytes wait for the kernel."""
+        return bool(self._out)
+
+    def flush(self) -> None:
+        """Send what waits."""
+        while self._out and not self.is_at_end:
+            try:
+                sent = self._sock.send(self._out)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                return
+            except OSError as error:
+                self._out.clear()
+                self.error = error  # reading finds the end, and with TLS the reason, after what came before it
+                return
+            del self._out[:sent]
+
+    def fileno(self) -> int:
+        """Of the real socket."""
+        return self._sock.fileno()
+
+    def pending(self) -> int:
+        """Bytes that TLS has decrypted already, which select cannot see."""
+        return self._sock.pending() if isinstance(self._sock, ssl.SSLSocket) else 0
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - the socket's own signature
+        """For paho."""
+        self._sock.setblocking(flag)
+
+    def close(self) -> None:
+        """For paho."""
+        self.flush()
+        self.is_at_end = True
+        self._sock.close()

@@ -1,6 +1,8 @@
 """What the warehouse is told: memory, threads, lock patience, and the pieces that are published."""
 
-from typing import Literal
+from datetime import date
+from pathlib import Path
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -17,3 +19,23 @@ class WarehouseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """A long range gives up the writer lock after about this many readings, so that today is not starved."""
     large_piece: Literal["slot", "hour", "day"] = "hour"
     """Size of the published pieces of readings_clean, readings_10s and readings_1m."""
+
+
+class WarehouseSite(Protocol):
+    """What this room needs of a site; `site.Site` has it, and knows rooms that this one must not import."""
+
+    @property
+    def start(self) -> date:
+        """First UTC day of the partitions."""
+
+    @property
+    def slot_minutes(self) -> int:
+        """The unit of change in event time; divides an hour."""
+
+    @property
+    def warehouse(self) -> WarehouseConfig:
+        """Section `warehouse` of site.yaml."""
+
+    @property
+    def catalog(self) -> Path | None:
+        """Folder of metrics.csv and calibration.csv, or None."""

@@ -1,0 +1,100 @@
+{# The columns that every tier ends with; `m2` is the sum of squared deviations from the mean, which adds up exactly over windows. #}
+{% macro tier_columns(keep_slot) -%}
+    device_id,
+    metric,
+    {%- if keep_slot %}
+    slot_start,
+    {%- endif %}
+    window_start,
+    n,
+    sum,
+    min,
+    max,
+    mean,
+    m2,
+    case when n > 1 then sqrt(m2 / (n - 1)) end as stddev,
+    first,
+    last,
+    first_at,
+    last_at,
+    last_received_at,
+    bad_n,
+    uncertain_n,
+    late_n
+{%- endmacro %}
+
+{#
+  A tier from the next finer one: counts, sums and squared deviations are carried, never a mean of means.
+  `minutes` is the length of the coarser window, `condition` restricts the finer rows to those of the run.
+#}
+{% macro coarser_tier(finer, minutes, condition, keep_slot=false) -%}
+with finer as (
+
+    select
+        *,
+        {{ window_floor('window_start', minutes=minutes) }} as coarse_start
+    from {{ finer }}
+    where {{ condition }}
+
+),
+
+collected as (
+
+    select
+        device_id,
+        metric,
+        {%- if keep_slot %}
+        slot_start,
+        {%- endif %}
+        coarse_start as window_start,
+        {{ parts_in_time() }} as parts,
+        cast(sum(n) as bigint) as n,
+        min(min) as min,
+        max(max) as max,
+        min(first_at) as first_at,
+        max(last_at) as last_at,
+        max(last_received_at) as last_received_at,
+        cast(sum(bad_n) as bigint) as bad_n,
+        cast(sum(uncertain_n) as bigint) as uncertain_n,
+        cast(sum(late_n) as bigint) as late_n
+    from finer
+    group by device_id, metric, {% if keep_slot %}slot_start, {% endif %}coarse_start
+
+),
+
+summed as (
+
+    select
+        *,
+        {{ samples_total('parts', 's.total') }} as sum,
+        {{ samples_total('parts', 's.total') }} / nullif(n, 0) as mean,
+        {{ samples_first('parts', 'first') }} as first,
+        {{ samples_last('parts', 'last') }} as last
+    from collected
+
+),
+
+described as (
+
+    select
+        *,
+        {{ samples_total('parts', 's.m2 + s.n * (s.mean - mean) * (s.mean - mean)') }} as m2
+    from summed
+
+)
+
+select
+    {{ tier_columns(keep_slot) }}
+from described
+{%- endmacro %}
+
+{# The finer windows of a group that have values, in time. #}
+{% macro parts_in_time() -%}
+  {{ return(adapter.dispatch('parts_in_time', 'sensor_platform')()) }}
+{%- endmacro %}
+
+{% macro duckdb__parts_in_time() -%}
+  list_sort(list({
+            'at': finer.window_start, 'n': n, 'total': sum, 'mean': mean, 'm2': m2, 'first': first, 'last': last
+        }) filter (where n > 0))
+{%- endmacro %}

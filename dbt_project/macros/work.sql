@@ -1,0 +1,96 @@
+{#
+  The work list: which windows of which model this invocation rebuilds. `sensor-platform` writes it into the table `work`, stamped
+  with the invocation that it is for. Without a list of this invocation (a plain `dbt build`) everything is built.
+#}
+
+{# True if this invocation has a work list. #}
+{% macro has_work() -%}
+  {%- if not execute or not env_var('SENSOR_PLATFORM_INVOCATION', '') -%}
+    {{ return(false) }}
+  {%- endif -%}
+  {%- set stamped = run_query("select 1 from work_stamp where invocation = '" ~ env_var('SENSOR_PLATFORM_INVOCATION') ~ "'") -%}
+  {{ return(stamped | length > 0) }}
+{%- endmacro %}
+
+{# Condition: the window that starts at `window_start` is rebuilt by this invocation. #}
+{% macro in_work(window_start, model_name=none) -%}
+  {%- if has_work() -%}
+    {{ window_start }} in (select work.window_start from work where work.model = '{{ model_name or this.identifier }}')
+  {%- else -%}
+    true
+  {%- endif -%}
+{%- endmacro %}
+
+{#
+  Condition: `instant` lies in a window of the grain that this invocation rebuilds. The bounds are written out, so that the
+  engine skips what lies outside without looking into it.
+#}
+{% macro in_work_windows(instant, grain) -%}
+  {%- if has_work() -%}
+    {%- set bounds = run_query("select min(window_start), max(window_start) from work where model = '" ~ this.identifier ~ "'")[0] -%}
+    {%- if bounds[0] is none -%}
+    false
+    {%- else -%}
+    {{ instant }} >= {{ timestamp_literal(bounds[0]) }}
+        and {{ instant }} < {{ timestamp_literal(bounds[1]) }} + {{ grain_length(grain) }}
+        and {{ in_work(window_floor(instant, minutes={'hour': 60, 'day': 1440}[grain])) }}
+    {%- endif -%}
+  {%- else -%}
+    true
+  {%- endif -%}
+{%- endmacro %}
+
+{# One delete and one insert: the windows of the work list are emptied and filled again, so that one that has become empty is empty. #}
+{% macro get_incremental_replace_window_sql(arg_dict) -%}
+  {%- set target = arg_dict['target_relation'] -%}
+  {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
+  delete from {{ target }} where {{ in_work(config.require('window_column')) }};
+  insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ arg_dict['temp_relation'] }}
+{%- endmacro %}
+
+{# The rows of a run go straight into the table: between the model's query and its insert there is a view, not a copy. #}
+{% macro duckdb__create_table_as(temporary, relation, compiled_code, language='sql', partitioned_by=none, sorted_by=none) -%}
+  {%- if temporary and config.get('incremental_strategy') == 'replace_window' -%}
+    create temporary view {{ relation.include(database=false, schema=false) }} as ({{ compiled_code }})
+  {%- else -%}
+    {{ return(dbt.duckdb__create_table_as(temporary, relation, compiled_code, language, partitioned_by, sorted_by)) }}
+  {%- endif -%}
+{%- endmacro %}
+
+{#
+  Records what the rebuilt windows were made from, in the transaction of their rows. A child records the newest position that
+  its parents really have, so that a parent that was not built leaves it dirty. Runs on a model's first build too, where the
+  strategy above does not.
+#}
+{% macro record_state() -%}
+  {%- set name = this.identifier -%}
+  {%- if has_work() -%}
+  delete from state where model = '{{ name }}' and {{ in_work('window_start') }};
+  insert into state (model, window_start, generation, position)
+  {%- if config.get('meta')['parents'] %}
+  {{ state_of_parents(name, config.get('meta')) }}
+  {%- else %}
+  select work.model, work.window_start, work.generation, work.position from work where work.model = '{{ name }}'
+  {%- endif -%}
+  {%- else -%}
+  delete from state where model = '{{ name }}'
+  {%- endif -%}
+{%- endmacro %}
+
+{# For each window of the work list: the newest position of the parents' windows within it, and their generation if they agree. #}
+{% macro state_of_parents(name, meta) -%}
+  select
+    work.model,
+    work.window_start,
+    case when min(parent.generation) <> max(parent.generation) then '' else coalesce(max(parent.generation), work.generation) end,
+    coalesce(max(parent.position), 0)
+  from work
+  left join state as parent
+    on parent.model in ('{{ meta['parents'] | join("', '") }}')
+    {%- if meta['grain'] != 'whole' %}
+    and parent.window_start >= work.window_start
+    and parent.window_start < work.window_start + {{ grain_length(meta['grain']) }}
+    {%- endif %}
+  where work.model = '{{ name }}'
+  group by work.model, work.window_start, work.generation
+{%- endmacro %}

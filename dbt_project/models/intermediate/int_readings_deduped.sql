@@ -1,0 +1,62 @@
+with readings as (
+
+    select
+        *,
+        case when message_id is not null then {{ message_fingerprint() }} end as message_key
+    from {{ ref('stg_readings') }}
+
+),
+
+repeated as (
+
+    select message_key
+    from (select case when message_id is not null then {{ message_fingerprint() }} end as message_key from {{ ref('stg_readings') }}) as keys
+    where message_key is not null
+    group by message_key
+    having count(*) > 1
+
+),
+
+never_repeated as (
+
+    select readings.*
+    from readings
+    left join repeated on repeated.message_key = readings.message_key
+    where repeated.message_key is null
+
+),
+
+in_order_of_arrival as (
+
+    select
+        readings.*,
+        lag(readings.event_at) over (
+            partition by
+                readings.device_id,
+                readings.metric,
+                readings.message_id,
+                case when readings.is_device_time then readings.event_at end
+            order by readings.event_at, readings.received_at, readings.segment, readings.position
+        ) as same_message_at
+    from readings
+    inner join repeated on repeated.message_key = readings.message_key
+
+),
+
+first_of_each as (
+
+    select *
+    from in_order_of_arrival
+    where same_message_at is null or event_at - same_message_at >= {{ slot_length() }}
+
+),
+
+kept as (
+
+    select {{ reading_columns() }} from never_repeated
+    union all
+    select {{ reading_columns() }} from first_of_each
+
+)
+
+select * from kept

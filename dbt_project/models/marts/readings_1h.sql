@@ -1,0 +1,9 @@
+{{ config(window_column='window_start', meta={'grain': 'hour', 'parents': ['readings_1m']}) }}
+
+{{
+  coarser_tier(
+    ref('readings_1m'),
+    minutes=60,
+    condition=in_work_windows('window_start', 'hour')
+  )
+}}

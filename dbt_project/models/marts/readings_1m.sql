@@ -1,0 +1,10 @@
+{{ config(window_column='slot_start', meta={'grain': 'slot', 'parents': ['readings_10s']}) }}
+
+{{
+  coarser_tier(
+    ref('readings_10s'),
+    minutes=1,
+    condition=in_work('slot_start'),
+    keep_slot=true
+  )
+}}

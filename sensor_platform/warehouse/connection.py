@@ -1,0 +1,63 @@
+"""How the platform opens its DuckDB files: one configuration, so that dbt and Python share one instance in a process."""
+
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sensor_platform.errors import Unreachable
+from sensor_platform.home import Home
+from sensor_platform.warehouse.config import WarehouseConfig
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - DuckDB's TIMESTAMP has no zone; UTC by definition here
+
+
+def from_micros(micros: int) -> datetime:
+    """Plain UTC datetime for a bound TIMESTAMP parameter."""
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def to_micros(at: datetime) -> int:
+    """Microseconds since the epoch of an aware datetime, or of a plain one that is UTC."""
+    plain = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+    return (plain - _EPOCH) // timedelta(microseconds=1)
+
+
+def duckdb_config(config: WarehouseConfig) -> dict[str, str]:
+    """Options of the instance. dbt's profile must carry the same, or DuckDB refuses the second connection."""
+    options = {
+        "memory_limit": config.memory_limit,
+        "preserve_insertion_order": "false",
+        "TimeZone": "UTC",
+        "autoinstall_known_extensions": "false",
+    }
+    if config.threads:
+        options["threads"] = str(config.threads)
+    return options
+
+
+@contextlib.contextmanager
+def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyConnection"]:
+    """A connection to the warehouse file; the caller holds the writer lock.
+
+    Raises:
+        Unreachable: another program has the file open.
+    """
+    import duckdb
+
+    home.warehouse.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = duckdb.connect(str(home.warehouse_file), config=dict(duckdb_config(config)))
+    except duckdb.IOException as error:
+        first = str(error).splitlines()[0]
+        raise Unreachable(
+            f"cannot open the warehouse: {first}",
+            "the warehouse file is private to the platform; close what has it open and query `published/analytics.duckdb`",
+        ) from error
+    try:
+        yield connection
+    finally:
+        connection.close()

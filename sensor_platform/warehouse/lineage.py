@@ -1,0 +1,93 @@
+"""What depends on what: every table of the warehouse, its parents, the grain of its windows and its reach.
+
+Declared here once. The dbt models repeat grain and reach in their `meta`, and a test holds both equal. Times are integers,
+microseconds since the epoch, UTC; a window is named by its start.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+Grain = Literal["slot", "hour", "day", "whole"]
+Builder = Literal["dbt", "python", "publish"]
+
+MINUTE = 60_000_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+SLOTS = "slots"
+"""The ledger's slots, the one source: which slots of event time were touched, and by which position."""
+
+WHOLE = 0
+"""Window start of tables that are rebuilt as one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One table (or one published table) and how change reaches it."""
+
+    name: str
+    parents: tuple[str, ...]
+    grain: Grain
+    """Unit that is replaced, and of which the state is kept."""
+    reach_hours: int = 0
+    """A window depends on its parents' windows up to this far before its start,"""
+    reach_slots: int = 0
+    """or up to this many slots."""
+    builder: Builder = "dbt"
+
+    def reach(self, slot: int) -> int:
+        """Microseconds before the window's start that its result depends on."""
+        return self.reach_hours * HOUR + self.reach_slots * slot
+
+    def floor(self, at: int, slot: int) -> int:
+        """Start of the window that holds the instant `at`."""
+        size = self.size(slot)
+        return WHOLE if size is None else at - at % size
+
+    def size(self, slot: int) -> int | None:
+        """Length of a window in microseconds; None for one that is everything."""
+        return {"slot": slot, "hour": HOUR, "day": DAY, "whole": None}[self.grain]
+
+
+PUBLISHED_PREFIX = "published."
+
+_TABLES = (
+    Model("readings_clean", (SLOTS,), "slot", reach_slots=1),
+    Model("readings_10s", ("readings_clean",), "slot"),
+    Model("readings_1m", ("readings_10s",), "slot"),
+    Model("readings_1h", ("readings_1m",), "hour"),
+    Model("readings_1h_wide", ("readings_1h",), "hour"),
+    Model("readings_1d", ("readings_1h",), "day"),
+    Model("device_status", ("readings_1d",), "whole"),
+    Model("features", ("readings_1h",), "hour", reach_hours=168, builder="python"),
+    Model("predictions", ("features",), "hour", builder="python"),
+)
+
+VIEWS = {"readings_clean": ("stg_readings", "int_readings_deduped", "int_readings_judged")}
+"""The dbt views that a table is made through; they hold no rows and no state."""
+
+LARGE = frozenset({"readings_clean", "readings_10s", "readings_1m"})
+"""Tables published in the pieces that `warehouse.large_piece` names; the others in days."""
+
+NOT_PUBLISHED = frozenset({"features"})
+
+
+def published(table: str) -> str:
+    """Name in the state of the published copy of a table."""
+    return PUBLISHED_PREFIX + table
+
+
+def models(large_piece: Grain = "hour") -> dict[str, Model]:
+    """Every model by name, parents before children. `large_piece` is the site's `warehouse.large_piece`."""
+    known = {model.name: model for model in _TABLES}
+    for table in _TABLES:
+        if table.name not in NOT_PUBLISHED:
+            grain: Grain = large_piece if table.name in LARGE else "whole" if table.grain == "whole" else "day"
+            name = published(table.name)
+            known[name] = Model(name, (table.name,), grain, builder="publish")
+    return known
+
+
+def dbt_models() -> tuple[str, ...]:
+    """Names of the tables that dbt builds, parents first."""
+    return tuple(model.name for model in _TABLES if model.builder == "dbt")

@@ -60,3 +60,8 @@ def _broker(env: Mapping[str, str]) -> Broker:
         cert_file=env.get("SENSOR_PLATFORM_BROKER_CERT_FILE"),
         key_file=env.get("SENSOR_PLATFORM_BROKER_KEY_FILE"),
     )
+
+
+def environ_with(changes: Mapping[str, str]) -> dict[str, str]:
+    """This process's environment with `changes`, for a child process."""
+    return {**os.environ, **changes}

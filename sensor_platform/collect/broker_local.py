@@ -1,11 +1,13 @@
 """Starts a broker of our own on 127.0.0.1, for demo and tests: mosquitto with the shipped settings, or amqtt."""
 
 import contextlib
+import os
+import pwd
 import shutil
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -40,7 +42,9 @@ class LocalBroker:
 
 
 @contextlib.contextmanager
-def local_broker(folder: Path, port: int | None = None, kind: Kind = "auto") -> Iterator[LocalBroker]:
+def local_broker(
+    folder: Path, port: int | None = None, kind: Kind = "auto", environ: Mapping[str, str] | None = None
+) -> Iterator[LocalBroker]:
     """Run a broker while the context lasts; `folder` holds its configuration, state and log.
 
     `auto` is mosquitto where it is on PATH, else amqtt. Without `port` a free one is taken.
@@ -61,7 +65,7 @@ def local_broker(folder: Path, port: int | None = None, kind: Kind = "auto") -> 
     else:
         argv = [sys.executable, "-m", "sensor_platform.collect.broker_embedded", str(number)]
     name = "mosquitto" if binary else "amqtt"
-    with ChildProcess(Command(name, argv, folder / f"{name}.log")) as process:
+    with ChildProcess(Command(name, argv, folder / f"{name}.log", environ)) as process:
         _wait_for_port(process, number)
         yield LocalBroker(
             f"mqtt://127.0.0.1:{number}", "mosquitto" if binary else "amqtt", "5" if binary else "3.1.1", process
@@ -76,6 +80,7 @@ def mosquitto_config(shipped: str, port: int, folder: Path) -> str:
         "allow_anonymous true",
         f"persistence_location {folder.resolve()}/",
         "log_dest stdout",
+        f"user {pwd.getpwuid(os.getuid()).pw_name}",  # started by root it would become one who may not write the folder
     ]
     return "\n".join([*(line for line in kept if not line.startswith("#")), *own, ""])
 

@@ -1,6 +1,7 @@
 """Doctor's look at the broker: is it there, does it let us in, what does it speak, does it keep what it accepts."""
 
 import ipaddress
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from sensor_platform.collect.doctor_session import SelfTest, greet_v5, store_and
 from sensor_platform.collect.publisher import Publisher
 from sensor_platform.errors import ExitCode, PlatformError
 
-_LATER = ("broker protocol", "broker persistence", "store and forward")
+_LATER = ("broker protocol", "store and forward", "broker persistence")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +42,12 @@ def check_broker(broker: Broker, collect: CollectConfig, check: BrokerCheck) -> 
     yield _login(broker)
     protocol = _protocol(broker, collect)
     yield protocol
-    yield from _settings(broker, check.config)
+    started_at = time.time()
     if protocol.status == "fail":
         yield skipped("store and forward", "the protocol of the site does not work")
     else:
         yield _live(broker, collect, check)
+    yield from _settings(broker, check.config, started_at)
 
 
 def _login(broker: Broker) -> Finding:
@@ -76,7 +78,7 @@ def _protocol(broker: Broker, collect: CollectConfig) -> Finding:
     return ok("broker protocol", f"MQTT 5, receive maximum {limits.receive_maximum}, QoS up to {limits.maximum_qos}")
 
 
-def _settings(broker: Broker, config: Path | None) -> Iterator[Finding]:
+def _settings(broker: Broker, config: Path | None, changed_at: float) -> Iterator[Finding]:
     if config is None:
         if not _is_local(broker.host):
             yield unseen("the broker is on another machine")
@@ -90,7 +92,7 @@ def _settings(broker: Broker, config: Path | None) -> Iterator[Finding]:
     except OSError as error:
         yield unseen(f"{config}: {error.strerror}")
         return
-    yield from check_settings(settings, str(config or "mosquitto without a configuration file"))
+    yield from check_settings(settings, str(config or "mosquitto without a configuration file"), changed_at)
 
 
 def _live(broker: Broker, collect: CollectConfig, check: BrokerCheck) -> Finding:

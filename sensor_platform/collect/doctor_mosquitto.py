@@ -1,11 +1,13 @@
 """Doctor's look at mosquitto's own settings: they cannot be asked for over MQTT, and the defaults lose messages."""
 
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sensor_platform.collect.doctor import Finding, fail, ok, warn
 
 _LISTENING = "0A"
+_SAVE_SECONDS = 3.0
 _LEAST_QUEUED = 100_000
 """Messages. At 100 a second this is a quarter of an hour without a collector."""
 
@@ -49,9 +51,12 @@ def read_settings(config: Path) -> dict[str, str]:
     return settings
 
 
-def check_settings(settings: Mapping[str, str], source: str) -> Iterator[Finding]:
-    """What mosquitto's settings mean for a collector that is away for a while, or for a broker that is killed."""
-    yield _persistence(settings, source)
+def check_settings(settings: Mapping[str, str], source: str, changed_at: float) -> Iterator[Finding]:
+    """What mosquitto's settings mean for a collector that is away for a while, or for a broker that is killed.
+
+    `changed_at` (seconds since the epoch): a time after which it had something to save.
+    """
+    yield _persistence(settings, source, changed_at)
     yield _queue(settings, source)
 
 
@@ -64,12 +69,37 @@ def unseen(reason: str) -> Finding:
     )
 
 
-def _persistence(settings: Mapping[str, str], source: str) -> Finding:
+def _persistence(settings: Mapping[str, str], source: str, changed_at: float) -> Finding:
     wrong = [line for line in WANTED_PERSISTENCE if settings.get(line.split()[0]) != line.split()[1]]
     if not wrong:
-        return ok("broker persistence", f"{source}: {'; '.join(WANTED_PERSISTENCE)}")
+        return _saved(settings, source, changed_at)
     lost = "every queued message" if WANTED_PERSISTENCE[0] in wrong else "what it acknowledged since its last autosave"
     return fail("broker persistence", f"{source}: a killed broker loses {lost}", f"write into it: {'; '.join(wrong)}")
+
+
+def _saved(settings: Mapping[str, str], source: str, changed_at: float) -> Finding:
+    """Whether it really writes: started by root it becomes another user, who may not be allowed to."""
+    detail = f"{source}: {'; '.join(WANTED_PERSISTENCE)}"
+    folder = settings.get("persistence_location")
+    if folder is None:
+        return ok("broker persistence", detail)
+    file = Path(folder) / settings.get("persistence_file", "mosquitto.db")
+    end = time.monotonic() + _SAVE_SECONDS
+    while True:
+        try:
+            if file.stat().st_mtime >= changed_at - 1.0:  # file systems round times
+                return ok("broker persistence", f"{detail}; written to {file}")
+        except FileNotFoundError:
+            pass
+        except PermissionError:
+            return ok("broker persistence", f"{detail}; {file} is not ours to look at")
+        if time.monotonic() > end:
+            return fail(
+                "broker persistence",
+                f"{source}: mosquitto does not write {file}, so a killed broker loses every queued message",
+                "let its user write that folder (see its log), or name another user with `user` in the file",
+            )
+        time.sleep(0.1)
 
 
 def _queue(settings: Mapping[str, str], source: str) -> Finding:

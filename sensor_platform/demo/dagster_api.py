@@ -1,0 +1,71 @@
+"""What the demo asks Dagster's web server, over its GraphQL interface: partitions done, and runs by state."""
+
+import http.client
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_QUERY = """
+{
+  assetNodes { assetKey { path } partitionStats { numMaterialized numPartitions numFailed } }
+  runsOrError(limit: 200) { ... on Runs { results { runId status } } }
+}
+"""
+_TIMEOUT_SECONDS = 10.0
+_BUSY = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
+
+
+@dataclass(frozen=True, slots=True)
+class Partitions:
+    """Of one asset."""
+
+    done: int
+    total: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """How far Dagster is."""
+
+    assets: Mapping[str, Partitions] = field(default_factory=dict)
+    """Partitioned assets by name."""
+    busy_runs: int = 0
+    """Queued or in flight."""
+    done_runs: int = 0
+    failed_runs: tuple[str, ...] = ()
+    """Run ids."""
+
+
+def ask_work(url: str) -> Work | None:
+    """The present state; None while the web server does not answer (it is starting, or busy)."""
+    request = urllib.request.Request(  # noqa: S310 - an address of our own
+        f"{url}/graphql", json.dumps({"query": _QUERY}).encode(), {"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            data = json.load(answer).get("data")
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, json.JSONDecodeError):
+        return None
+    return work_from(data) if data else None
+
+
+def work_from(data: Mapping[str, Any]) -> Work:
+    """The answer of the server, understood."""
+    assets = {
+        "/".join(node["assetKey"]["path"]): Partitions(
+            stats["numMaterialized"], stats["numPartitions"], stats["numFailed"]
+        )
+        for node in data.get("assetNodes") or ()
+        if (stats := node.get("partitionStats"))
+    }
+    runs = (data.get("runsOrError") or {}).get("results") or ()
+    return Work(
+        assets=assets,
+        busy_runs=sum(run["status"] in _BUSY for run in runs),
+        done_runs=sum(run["status"] == "SUCCESS" for run in runs),
+        failed_runs=tuple(run["runId"] for run in runs if run["status"] == "FAILURE"),
+    )

@@ -1,0 +1,75 @@
+"""Publishes the recording from a thread of its own, so that the progress can be watched and Ctrl-C is heard."""
+
+import threading
+from collections.abc import Sequence
+
+from sensor_platform.collect.config import Broker
+from sensor_platform.collect.pacing import send_on_schedule
+from sensor_platform.collect.publisher import Publisher
+from sensor_platform.collect.replay import Message, paced
+
+
+class _StoppedError(Exception):
+    """The demo ends before everything is sent."""
+
+
+class Feed:
+    """Sends message lists, one after another; `sent` and `acknowledged` count over all of them."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._publisher: Publisher | None = None
+        self._before = (0, 0)
+        self._error: BaseException | None = None
+
+    def send(self, messages: Sequence[Message], speed: float | None) -> None:
+        """Start to send; `speed` is seconds of data per second, None as fast as it goes."""
+        assert not self.is_busy
+        self._before, self._publisher = self.counts(), None
+        self._thread = threading.Thread(target=self._run, args=(messages, speed), name="feed", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether something is still being sent. Raises what ended the sending, if an error did."""
+        if self._error is not None:
+            raise self._error
+        return self._thread is not None and self._thread.is_alive()
+
+    def counts(self) -> tuple[int, int]:
+        """(sent, acknowledged)."""
+        publisher = self._publisher
+        now = (publisher.sent, publisher.acknowledged) if publisher else (0, 0)
+        return self._before[0] + now[0], self._before[1] + now[1]
+
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Queue one message (called from the thread)."""
+        assert self._publisher is not None
+        self._publisher.publish(topic, payload)
+        if self._stop.is_set():
+            raise _StoppedError
+
+    def pump(self, seconds: float) -> None:
+        """Keep the connection going, in short pieces, so that a stop is noticed (called from the thread)."""
+        assert self._publisher is not None
+        self._publisher.pump(min(seconds, 0.2))
+        if self._stop.is_set():
+            raise _StoppedError
+
+    def close(self) -> None:
+        """Stop sending."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(10.0)
+
+    def _run(self, messages: Sequence[Message], speed: float | None) -> None:
+        try:
+            with Publisher(self._broker) as self._publisher:
+                send_on_schedule(paced(messages, speed), self)
+                self._publisher.drain()
+        except _StoppedError:
+            return
+        except BaseException as error:  # noqa: BLE001 - handed to the main thread, which raises it
+            self._error = error

@@ -1,0 +1,92 @@
+"""The demo's own data folder: marked, locked while a demo runs in it, and replaced by the next one."""
+
+import contextlib
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from sensor_platform.demo.stragglers import stop_tagged
+from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.home import Home
+
+MARKER = ".sensor-platform-demo"
+TAG = "SENSOR_PLATFORM_DEMO"
+"""Variable that every process of a demo inherits; its value is the demo's home."""
+
+REPOSITORY = Path(__file__).parents[2]
+SHIPPED_SITE = REPOSITORY / "examples" / "demo"
+
+
+@contextlib.contextmanager
+def demo_home(root: Path) -> Iterator[Home]:
+    """An empty home at `root`, ours alone for the context. What an earlier demo left there is removed, processes too.
+
+    Raises:
+        WrongUse: `root` holds something that no demo made.
+        Unreachable: another demo runs in it.
+    """
+    root = root.resolve()
+    marker = root / MARKER
+    if root.exists() and (not root.is_dir() or (any(root.iterdir()) and not marker.is_file())):
+        raise WrongUse(f"{root} is not a demo's home, so it is not replaced", "name a new or empty folder with --home")
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        fd = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise WrongUse(f"cannot write {root}: {error.strerror}", "name another folder with --home") from error
+    try:
+        _lock(fd, root)
+        stop_tagged(tag(root))
+        _empty(root)
+        os.truncate(fd, 0)
+        os.write(fd, f"{os.getpid()}\n".encode())
+        yield Home(root)
+    finally:
+        os.close(fd)
+
+
+def tag(root: Path) -> str:
+    """What marks the processes of the demo in `root`, as it stands in their environment."""
+    return f"{TAG}={root}"
+
+
+def copy_site(source: Path, home: Home, *, start: date, protocol: Literal["3.1.1", "5"]) -> Path:
+    """The home's own copy of a site folder, with its first day and the broker's protocol set; returns the copy."""
+    copy = home.root / "site"
+    copy.mkdir()
+    for name in ("contracts", "catalog"):
+        if (source / name).is_dir():
+            shutil.copytree(source / name, copy / name)
+    path = source / "site.yaml"
+    if not path.is_file():
+        raise WrongUse(f"{source} has no site.yaml", "name a site folder with --site")
+    content: dict[str, Any] = yaml.safe_load(path.read_text("utf-8")) or {}
+    content["start"] = start
+    if protocol != "5":
+        content["collect"] = (content.get("collect") or {}) | {"protocol": protocol}
+    (copy / "site.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+    return copy
+
+
+def _lock(fd: int, root: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(fd, 32, 0).decode().strip() or "unknown"
+        raise Unreachable(f"a demo is running in {root} (pid {holder})", "stop it, or use another --home") from error
+
+
+def _empty(root: Path) -> None:
+    for entry in root.iterdir():
+        if entry.name == MARKER:
+            continue
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

@@ -1,0 +1,115 @@
+"""The processes of a demo: broker, collector, Dagster. Started together, watched together, stopped for sure."""
+
+import contextlib
+import shutil
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from sensor_platform.collect.broker_local import Kind, LocalBroker, free_port, local_broker
+from sensor_platform.collect.child_process import ChildProcess, Command
+from sensor_platform.demo.home import REPOSITORY, TAG, tag
+from sensor_platform.demo.stragglers import stop_tagged
+from sensor_platform.errors import Unreachable
+from sensor_platform.home import Home
+from sensor_platform.settings import environ_with
+
+_COLLECTOR_SECONDS = 60.0
+_BROKER_PORT = 1883
+_UI_PORT = 3000
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """What runs."""
+
+    broker: LocalBroker
+    collector: ChildProcess
+    dagster: ChildProcess
+    ui: str
+    """URL of Dagster's web page."""
+
+    def require_running(self) -> None:
+        """Raise Unreachable, with the end of its log, when one of the processes has ended."""
+        for process in (self.broker.process, self.collector, self.dagster):
+            process.require_running()
+
+
+@contextlib.contextmanager
+def broker_of(home: Home, kind: Kind = "auto") -> Iterator[LocalBroker]:
+    """The demo's broker, at the usual port where that is free."""
+    with local_broker(home.root / "broker", free_port(_BROKER_PORT), kind, _environ(home)) as broker:
+        yield broker
+
+
+@contextlib.contextmanager
+def stack_of(home: Home, site: Path, broker: LocalBroker) -> Iterator[Stack]:
+    """Collector and Dagster on `home`; when the context ends, none of their processes is left, nor a temporary file."""
+    (home.root / "tmp").mkdir()
+    home.dagster.mkdir()
+    shutil.copy(REPOSITORY / "dagster.yaml", home.dagster)
+    environ = _environ(home, SENSOR_PLATFORM_SITE=str(site), SENSOR_PLATFORM_BROKER_URL=broker.url)
+    port = free_port(_UI_PORT)
+    with contextlib.ExitStack() as started:
+        started.callback(shutil.rmtree, home.root / "tmp", ignore_errors=True)
+        started.callback(stop_tagged, tag(home.root))
+        # The slowest first: Dagster needs about ten seconds until its first look at the ledger.
+        dagster = started.enter_context(ChildProcess(_dagster(home, environ, port)))
+        collector = started.enter_context(ChildProcess(_collector(home, environ)))
+        stack = Stack(broker, collector, dagster, f"http://127.0.0.1:{port}")
+        _wait_until_ready(stack)
+        yield stack
+
+
+def _environ(home: Home, **more: str) -> dict[str, str]:
+    own = {TAG: str(home.root), "SENSOR_PLATFORM_HOME": str(home.root), "DAGSTER_HOME": str(home.dagster)}
+    return environ_with(own | {"TMPDIR": str(home.root / "tmp"), "PYTHONUNBUFFERED": "1"} | more)
+
+
+def _collector(home: Home, environ: dict[str, str]) -> Command:
+    argv = [sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "collect"]
+    return Command("the collector", argv, home.root / "logs" / "collect.log", environ, home.root)
+
+
+def _dagster(home: Home, environ: dict[str, str], port: int) -> Command:
+    argv = [sys.executable, "-m", "dagster", "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
+    argv += ["--host", "127.0.0.1", "--port", str(port)]
+    return Command("Dagster", argv, home.root / "logs" / "dagster.log", environ, home.dagster)
+
+
+def _wait_until_ready(stack: Stack) -> None:
+    end = time.monotonic() + _COLLECTOR_SECONDS
+    log = stack.collector.command.log
+    while "ready" not in log.read_text("utf-8", "replace").split():
+        stack.require_running()
+        if time.monotonic() > end:
+            raise Unreachable(
+                f"the collector is not subscribed after {_COLLECTOR_SECONDS:.0f} s",
+                f"see {stack.collector.command.log}",
+            )
+        time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """SIGTERM ends the demo as Ctrl-C does; while it cleans up afterwards, neither can interrupt it."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,36 @@
+"""Finds processes by a variable in their environment, so that not even a process that left its group stays behind.
+
+Works where /proc shows environments (Linux); elsewhere process groups have to do.
+"""
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+
+def tagged(variable: str, proc: Path = Path("/proc")) -> Iterator[int]:
+    """Ids of running processes, ours excepted, that were started with `variable` (`NAME=value`)."""
+    wanted = variable.encode()
+    for process in proc.glob("[0-9]*"):
+        try:
+            environ = (process / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue  # another user's, or gone
+        if wanted in environ and int(process.name) != os.getpid():
+            yield int(process.name)
+
+
+def stop_tagged(variable: str, patience_seconds: float = 5.0) -> list[int]:
+    """Stop every process that carries `variable`, SIGTERM first; returns the ids that had to be stopped."""
+    found = list(tagged(variable))
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        for pid in tagged(variable):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        end = time.monotonic() + patience_seconds
+        while any(tagged(variable)) and time.monotonic() < end:
+            time.sleep(0.05)
+    return found

@@ -1,0 +1,96 @@
+"""`sensor-platform land`: land the sealed segments of a home."""
+
+import os
+import select
+import signal
+import stat
+
+import click
+
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+
+POLL_SECONDS = 0.1
+
+
+@click.command(
+    epilog="\b\nExample:\n  SENSOR_PLATFORM_HOME=./data sensor-platform land\n  sensor-platform land --follow",
+)
+@click.option("--follow", is_flag=True, help="Go on until SIGTERM, SIGINT or the end of a piped standard input.")
+def land(follow: bool) -> None:
+    """Land the sealed segments of a home: typed Parquet, quarantine, raw archive and ledger.
+
+    The collector starts this itself. By hand it is for a home whose collector is not running: segments that a killed
+    collector left open are sealed first.
+    """
+    stop = _StopRequest()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop.set)
+    from sensor_platform.landing.open_lander import open_lander
+    from sensor_platform.landing.service import LanderService
+    from sensor_platform.settings import load_settings
+
+    settings = load_settings()
+    site = settings.site
+    with open_lander(settings.home, site.contracts, site.landing, site.start, site.slot_minutes) as lander:
+        service = LanderService(lander, os.getpid(), _say)
+        service.start()
+        try:
+            if follow:
+                service.follow(stop.wait, POLL_SECONDS)
+            else:
+                _seal_abandoned(settings.home)
+                service.land_all()
+        finally:
+            service.stop()
+    status = service.status
+    if not follow:
+        click.echo(
+            f"{status.segments} segments, {status.messages} messages, {status.readings} readings,"
+            f" {status.quarantined} messages quarantined"
+        )
+
+
+def _seal_abandoned(home: Home) -> None:
+    """Seal what a killed collector left open. A running collector holds its lock, and seals its own."""
+    from sensor_platform.collect.lock import collector_lock
+    from sensor_platform.landing.segment import recover
+
+    try:
+        with collector_lock(home.wal, f"land, process {os.getpid()}"):
+            recover(home.wal)
+    except WrongUse:
+        return
+
+
+class _StopRequest:
+    """SIGTERM, SIGINT or the end of a piped standard input. An absent input, as under init, is none."""
+
+    def __init__(self) -> None:
+        self._is_set = False
+        self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._input = 0 if _is_pipe(0) else -1
+
+    def set(self, *_: object) -> None:
+        self._is_set = True
+        os.write(self._write, b"x")
+
+    def wait(self, seconds: float) -> bool:
+        """Wait; True when it is time to stop."""
+        watched = [fd for fd in (self._read, self._input) if fd >= 0]
+        ready, _, _ = select.select(watched, [], [], seconds)
+        if self._input in ready and not os.read(self._input, 4096):
+            self._is_set = True
+        return self._is_set
+
+
+def _is_pipe(fd: int) -> bool:
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        return False
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
+
+
+def _say(line: str) -> None:
+    click.echo(f"lander: {line}", err=True)

@@ -1,0 +1,93 @@
+"""The fate of every message, landed, quarantined or duplicate, counted by hour of arrival and device."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import polars as pl
+
+from sensor_platform.landing.columns import Names
+from sensor_platform.landing.intake import HOUR, Piece
+from sensor_platform.landing.manifest import DeviceCounts
+from sensor_platform.reading.batch import Decoded
+
+UNKNOWN_DEVICE = "(unknown)"
+_COUNTS = ("received", "landed", "quarantined", "duplicate", "rejected_readings")
+_SUMS = [pl.col(name).sum() for name in _COUNTS]
+
+
+@dataclass(slots=True)
+class Fates:
+    """Counts of one segment, filled piece by piece. Exactly one fate for each message."""
+
+    devices: Names = field(default_factory=lambda: Names({UNKNOWN_DEVICE: 0}))
+    frames: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, piece: Piece, decoded: Decoded, refused_readings: list[int]) -> None:
+        """Count a piece.
+
+        Args:
+            piece: the messages.
+            decoded: what they became.
+            refused_readings: message of each refused reading of a landed message.
+        """
+        count = len(piece.messages)
+        is_duplicate = np.zeros(count, np.bool_)
+        is_duplicate[list(piece.duplicates)] = True
+        is_landed = np.frombuffer(decoded.has_reading, np.uint8).astype(np.bool_) & ~is_duplicate
+        messages = pl.DataFrame(
+            {
+                "hour": np.asarray(piece.messages.received_at, np.int64) // HOUR * HOUR,
+                "device": self._devices(count, decoded),
+                "received": np.ones(count, np.int64),
+                "landed": is_landed.astype(np.int64),
+                "quarantined": (~is_landed & ~is_duplicate).astype(np.int64),
+                "duplicate": is_duplicate.astype(np.int64),
+                "rejected_readings": np.bincount(refused_readings, minlength=count).astype(np.int64)
+                if refused_readings
+                else np.zeros(count, np.int64),
+            }
+        )
+        sequences = self._sequences(piece, decoded)
+        self.frames.append(messages.group_by("hour", "device").agg(_SUMS).join(sequences, ["hour", "device"], "left"))
+
+    def counts(self) -> tuple[DeviceCounts, ...]:
+        """All counts, by hour and device."""
+        if not self.frames:
+            return ()
+        names, _ = self.devices.table()
+        found = (
+            pl.concat(self.frames)
+            .group_by("hour", "device")
+            .agg(*_SUMS, pl.col("first_sequence").min(), pl.col("last_sequence").max())
+        )
+        rows = found.with_columns(device_id=names.gather(found["device"])).sort("hour", "device_id")
+        columns = ("hour", "device_id", *_COUNTS, "first_sequence", "last_sequence")
+        return tuple(DeviceCounts(**row) for row in rows.select(columns).iter_rows(named=True))
+
+    def _devices(self, count: int, decoded: Decoded) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+        """Number of the device of each message: of its first record, else of its first refusal, else unknown."""
+        found = np.zeros(count, np.int64)
+        for index, why in reversed(decoded.rejected):
+            if why.device_id is not None:
+                found[index] = self.devices.of([why.device_id])[0]
+        records = decoded.records
+        if records.message:
+            # of repeated indices the last assignment stays
+            found[records.message[::-1]] = self.devices.of(records.device_id)[::-1]
+        return found
+
+    def _sequences(self, piece: Piece, decoded: Decoded) -> pl.DataFrame:
+        """Least and greatest of the devices' own message numbers, where they are whole numbers."""
+        records = decoded.records
+        received_at = pl.Series(piece.messages.received_at, dtype=pl.Int64)
+        frame = pl.DataFrame(
+            {
+                "hour": received_at.gather(pl.Series(records.message, dtype=pl.UInt32)) // HOUR * HOUR,
+                "device": pl.Series(self.devices.of(records.device_id), dtype=pl.Int64),
+                "sequence": pl.Series(records.message_id, dtype=pl.String).cast(pl.Int64, strict=False),
+            }
+        )
+        sequence = pl.col("sequence")
+        return frame.group_by("hour", "device").agg(
+            sequence.min().alias("first_sequence"), sequence.max().alias("last_sequence")
+        )

@@ -1,0 +1,105 @@
+"""Reads a sealed segment: its messages in large pieces, and how many there must be by the collector's own count."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sensor_platform.landing.segment import Batch, Damage, Kind, read_batches, read_frames
+from sensor_platform.landing.segment_frames import decode_mqtt, decode_records, read_frame
+from sensor_platform.reading.batch import MessageBatch
+from sensor_platform.reading.model import EnvelopeFlag
+
+HOUR = 3_600_000_000
+"""Microseconds."""
+
+
+@dataclass(slots=True)
+class Piece:
+    """Consecutive messages of one segment, and what the quarantine must know of them besides their payload."""
+
+    position: int
+    """Ordinal in the segment of the first message."""
+    messages: MessageBatch
+    heads: list[int]
+    """First byte of the PUBLISH: bit 0 retain, bits 1-2 QoS."""
+    duplicates: set[int]
+    """Indices of messages that are already in the WAL."""
+    suspects: set[int]
+    """Indices of messages that may be."""
+
+
+@dataclass(slots=True)
+class Intake:
+    """One segment as read."""
+
+    path: Path
+    damage: list[Damage] = field(default_factory=list)
+
+    def pieces(self, messages: int) -> Iterator[Piece]:
+        """The messages in pieces of at least `messages` (the last may be smaller). Fills `damage`."""
+        self.damage.clear()
+        some: list[Batch] = []
+        count = 0
+        for batch in read_batches(self.path, offset=_start(self.path, self.damage), damage=self.damage):
+            if batch.topics:
+                some.append(batch)
+                count += len(batch)
+            if count >= messages:
+                yield _join(some)
+                some, count = [], 0
+        if some:
+            yield _join(some)
+
+    def arrivals(self) -> dict[int, int]:
+        """Hour (start, microseconds) to messages as the collector counted them: the frames' own numbers, not ours."""
+        counted: Counter[int] = Counter()
+        for frame in read_frames(self.path, offset=_start(self.path, []), damage=[]):
+            if frame.kind == Kind.MQTT:
+                facts, _ = decode_mqtt(frame.body)
+                counted[facts.received_at // HOUR * HOUR] += facts.messages
+            elif frame.kind == Kind.RECORDS:
+                counted.update(record.received_at // HOUR * HOUR for record in decode_records(frame.body))
+        return {hour: count for hour, count in sorted(counted.items()) if count}
+
+
+def _start(path: Path, damage: list[Damage]) -> int:
+    """Where reading starts: 0, or 1 where the header itself is damaged, so that the reader looks for the next frame.
+
+    Raises:
+        DamagedSegment: the segment is whole but of a format that this version does not read.
+    """
+    if path.suffix == ".zst":
+        return 0
+    with path.open("rb") as file:
+        first = read_frame(file)
+    if isinstance(first, bytes) or first[0] != Kind.HEADER:
+        damage.append(Damage(0, 1))
+        return 1
+    return 0
+
+
+def _join(batches: list[Batch]) -> Piece:
+    """Several batches as one piece."""
+    topics: list[str] = []
+    payloads: list[bytes] = []
+    received_at: list[int] = []
+    heads: list[int] = []
+    piece = Piece(batches[0].position, MessageBatch(topics, payloads, received_at, {}, {}), heads, set(), set())
+    user_properties: dict[int, tuple[tuple[str, str], ...]] = {}
+    keys: dict[int, bytes] = {}
+    for batch in batches:
+        base = len(topics)
+        topics.extend(batch.topics)
+        payloads.extend(batch.payloads)
+        received_at.extend(batch.received_at)
+        heads.extend(batch.heads)
+        for index, flag in batch.flags.items():
+            (piece.duplicates if flag & EnvelopeFlag.DUPLICATE else piece.suspects).add(base + index)
+        for index, extra in batch.extras.items():
+            if extra.user_properties:
+                user_properties[base + index] = extra.user_properties
+            if extra.key is not None:
+                keys[base + index] = extra.key
+    piece.messages = MessageBatch(topics, payloads, received_at, user_properties, keys)
+    return piece

@@ -1,0 +1,104 @@
+"""Lands sealed segments, in an order that a crash at any point cannot harm.
+
+Files, then manifest, then ledger commit (which alone makes them visible), then the WAL is deleted. A WAL that is still
+there is landed again: files of the same names are written over, and a segment is committed once, by its primary key.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sensor_platform.durable import fsync_folder, sha256
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger_write import commit_segment
+from sensor_platform.landing.manifest import Manifest, manifest_path, read_manifest, write_manifest
+from sensor_platform.landing.paths import set_aside
+from sensor_platform.landing.segment import DamagedSegment
+from sensor_platform.landing.stage import stage_segment
+from sensor_platform.reading.decode import Decoder
+
+
+@dataclass(slots=True)
+class Lander:
+    """Lands the segments of one home. One at a time per home: hold `lander_lock`."""
+
+    home: Home
+    ledger: sqlite3.Connection
+    decoder: Decoder
+    contract_version: str
+    slot: int
+    """Microseconds."""
+    clock: Callable[[], int]
+    """Microseconds since the epoch, UTC."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """Segments of a format that this version does not read, and what was said of them. They stay in the WAL."""
+
+    def land_sealed(self) -> Iterator[Manifest]:
+        """Land every sealed segment, oldest first, yielding what was made of each.
+
+        Raises:
+            OSError: the disk does not allow it now; nothing is lost, call again.
+        """
+        for sealed in sorted(self.home.wal.glob("*.wal")):
+            try:
+                yield self.land(sealed)
+            except DamagedSegment as error:
+                self.unreadable[sealed.stem] = error.message
+
+    def land(self, sealed: Path) -> Manifest:
+        """Land one sealed segment, or only finish it where the ledger knows it already."""
+        if not self._is_committed(sealed.stem):
+            manifest = self._stage(sealed)
+            write_manifest(self.home, manifest)
+            commit_segment(self.ledger, manifest)
+        else:
+            manifest = self._finish(sealed)
+        sealed.unlink(missing_ok=True)
+        fsync_folder(sealed.parent)
+        return manifest
+
+    def _is_committed(self, segment: str) -> bool:
+        return self.ledger.execute("select 1 from segments where segment = ?", (segment,)).fetchone() is not None
+
+    def _stage(self, sealed: Path) -> Manifest:
+        return stage_segment(self.home, sealed, self.decoder, self.contract_version, self.slot, self._now)
+
+    def _now(self) -> int:
+        """The clock, later than every commit before: a rebuild of the ledger orders the manifests by it."""
+        newest = self.ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
+        return max(self.clock(), int(newest) + 1)
+
+    def _finish(self, sealed: Path) -> Manifest:
+        """After a kill between commit and delete: check what was committed, make it again where it is not whole."""
+        path = manifest_path(self.home, sealed.stem)
+        manifest = read_manifest(path) if path.exists() else None
+        if manifest is not None and self._is_whole(manifest):
+            return manifest
+        if manifest is not None and self._is_compacted(manifest):
+            # its readings live on in a larger file; landing them again would double them
+            set_aside(self.home, sealed)
+            return manifest
+        again = self._stage(sealed)
+        commit_segment(self.ledger, again, instead_of=manifest or again)
+        write_manifest(self.home, again)  # last, because until then the old one says what the commit must take back
+        return again
+
+    def _is_whole(self, manifest: Manifest) -> bool:
+        """Whether ledger, manifest and disk agree about the files of a segment that are still in use."""
+        expected = {entry.file: entry.sha256 for entry in manifest.files}
+        rows = self.ledger.execute(
+            "select file, sha256 from files where segment = ? and replaced_at is null", (manifest.segment,)
+        )
+        for file, digest in rows:
+            path = self.home.root / file
+            if expected.get(file) != digest or not path.exists() or sha256(path) != digest:
+                return False
+        return True
+
+    def _is_compacted(self, manifest: Manifest) -> bool:
+        visible = self.ledger.execute(
+            "select file from files where segment = ? and replaced_at is null", (manifest.segment,)
+        )
+        files = {file for (file,) in visible}
+        return any(entry.kind == "landing" and entry.file not in files for entry in manifest.files)

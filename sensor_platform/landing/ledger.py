@@ -1,0 +1,39 @@
+"""The ledger: only its commit makes a landed segment visible. This module is what other rooms import of it.
+
+Write side: `open_ledger`, `commit_segment` (the lander's), `copy_state` (the warehouse's, after its own commit).
+Read side: `read_ledger` and the questions below. SQLite in WAL mode, synchronous FULL; times are integer microseconds.
+"""
+
+from sensor_platform.landing.ledger_read import (
+    LandingFile,
+    Totals,
+    generation,
+    landing_files,
+    landing_files_between,
+    newest_position,
+    quarantine_files,
+    slots_after,
+    slots_between,
+    totals,
+)
+from sensor_platform.landing.ledger_schema import open_ledger, read_ledger, transaction
+from sensor_platform.landing.ledger_write import StateRow, commit_segment, copy_state
+
+__all__ = [
+    "LandingFile",
+    "StateRow",
+    "Totals",
+    "commit_segment",
+    "copy_state",
+    "generation",
+    "landing_files",
+    "landing_files_between",
+    "newest_position",
+    "open_ledger",
+    "quarantine_files",
+    "read_ledger",
+    "slots_after",
+    "slots_between",
+    "totals",
+    "transaction",
+]

@@ -1,0 +1,121 @@
+"""The ledger database: its tables, and how it is opened for writing and for reading."""
+
+import contextlib
+import sqlite3
+import uuid
+from collections.abc import Iterator
+
+from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.home import Home
+
+SCHEMA = 1
+_BUSY_SECONDS = 60.0
+
+_TABLES = """
+create table if not exists meta (key text primary key, value text not null) without rowid;
+create table if not exists segments (
+    segment text primary key, position integer not null unique, committed_at integer not null,
+    contract_version text not null, messages integer not null, landed integer not null, quarantined integer not null,
+    duplicate integer not null, readings integer not null, rejected_readings integer not null, newest_event_at integer
+) without rowid;
+create table if not exists files (
+    file text primary key, segment text not null, kind text not null, rows integer not null, bytes integer not null,
+    sha256 text not null, first_event_at integer, last_event_at integer, replaced_at integer
+) without rowid;
+create index if not exists files_of_segment on files (segment);
+create table if not exists file_slots (
+    slot_start integer not null, file text not null, rows integer not null, primary key (slot_start, file)
+) without rowid;
+create index if not exists slots_of_file on file_slots (file);
+create table if not exists slots (slot_start integer primary key, position integer not null);
+create table if not exists counts (
+    hour integer not null, device_id text not null, received integer not null, landed integer not null,
+    quarantined integer not null, duplicate integer not null, rejected_readings integer not null,
+    primary key (hour, device_id)
+) without rowid;
+create table if not exists arrivals (hour integer primary key, received integer not null);
+create table if not exists damage (
+    segment text not null, start integer not null, bytes integer not null, primary key (segment, start)
+) without rowid;
+create table if not exists warehouse_state (
+    model text not null, window_start integer not null, generation text not null, position integer not null,
+    primary key (model, window_start)
+) without rowid;
+"""
+
+
+@contextlib.contextmanager
+def open_ledger(home: Home) -> Iterator[sqlite3.Connection]:
+    """A connection for writing, in autocommit; the ledger is created where there is none.
+
+    Raises:
+        WrongUse: the ledger was written by a newer version.
+        Unreachable: it cannot be opened or is damaged.
+    """
+    home.ledger.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(home.ledger_file, isolation_level=None, timeout=_BUSY_SECONDS)
+    except sqlite3.OperationalError as error:
+        raise Unreachable(f"cannot open {home.ledger_file}: {error}", "check folder, rights and disk space") from error
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = full")
+        _create(connection, home)
+        yield connection
+    except sqlite3.DatabaseError as error:
+        raise Unreachable(
+            f"the ledger {home.ledger_file} failed: {error}",
+            "check disk space and rights; a damaged ledger is made anew by `sensor-platform land --rebuild-ledger`",
+        ) from error
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def read_ledger(home: Home) -> Iterator[sqlite3.Connection | None]:
+    """A read-only connection inside one transaction (all that is read is of one moment), or None without a ledger."""
+    if not home.ledger_file.exists():
+        yield None
+        return
+    uri = f"{home.ledger_file.resolve().as_uri()}?mode=ro"
+    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
+    try:
+        connection.execute("begin")
+        names = connection.execute("select count(*) from sqlite_master where name in ('meta', 'warehouse_state')")
+        yield connection if names.fetchone() == (2,) else None
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing; takes the write lock at once."""
+    connection.execute("begin immediate")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        with contextlib.suppress(sqlite3.OperationalError):  # a full disk may have rolled it back already
+            connection.execute("rollback")
+        raise
+
+
+def new_generation(connection: sqlite3.Connection) -> None:
+    """Positions start to mean something else: everything that was built from them is dirty."""
+    connection.execute("insert or replace into meta values ('generation', ?)", (uuid.uuid4().hex,))
+
+
+def _create(connection: sqlite3.Connection, home: Home) -> None:
+    found = connection.execute("select count(*) from sqlite_master where name = 'meta'").fetchone()[0]
+    if not found:
+        with transaction(connection):
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            connection.execute("insert or ignore into meta values ('schema', ?)", (str(SCHEMA),))
+            if not connection.execute("select 1 from meta where key = 'generation'").fetchone():
+                new_generation(connection)
+    schema = int(connection.execute("select value from meta where key = 'schema'").fetchone()[0])
+    if schema > SCHEMA:
+        raise WrongUse(
+            f"{home.ledger_file} has schema {schema}, this version knows {SCHEMA}", "use the version that wrote it"
+        )

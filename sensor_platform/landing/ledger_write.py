@@ -1,0 +1,138 @@
+"""What is written into the ledger: segments by the lander, the copy of the warehouse's state by the warehouse."""
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from sensor_platform.landing.ledger_schema import transaction
+from sensor_platform.landing.manifest import DeviceCounts, FileEntry, Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class StateRow:
+    """One window of one warehouse model, as built. `window_start` is microseconds since the epoch, UTC."""
+
+    model: str
+    window_start: int
+    generation: str
+    position: int
+
+
+def commit_segment(connection: sqlite3.Connection, manifest: Manifest, instead_of: Manifest | None = None) -> int:
+    """Make a segment visible; returns its position. All of it or nothing.
+
+    Args:
+        connection: from `open_ledger`.
+        manifest: what was landed.
+        instead_of: the manifest by which this segment was committed before, when it is landed again.
+    """
+    with transaction(connection):
+        return insert_segment(connection, manifest, instead_of)
+
+
+def insert_segment(connection: sqlite3.Connection, manifest: Manifest, instead_of: Manifest | None = None) -> int:
+    """`commit_segment` within a transaction of the caller's."""
+    position = next_position(connection)
+    if instead_of is not None:
+        _forget(connection, instead_of, position)
+    connection.execute(
+        "insert into segments values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            manifest.segment,
+            position,
+            manifest.written_at,
+            manifest.contract_version,
+            manifest.messages,
+            manifest.landed,
+            manifest.quarantined,
+            manifest.duplicate,
+            manifest.readings,
+            manifest.rejected_readings,
+            manifest.newest_event_at,
+        ),
+    )
+    for entry in manifest.files:
+        insert_file(connection, manifest.segment, entry)
+    touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}, position)
+    _add_counts(connection, manifest, 1)
+    connection.executemany(
+        "insert into damage values (?, ?, ?)", [(manifest.segment, d.start, d.bytes) for d in manifest.damage]
+    )
+    return position
+
+
+def insert_file(connection: sqlite3.Connection, segment: str, entry: FileEntry) -> None:
+    """Add a file and its slots."""
+    connection.execute(
+        "insert into files values (?, ?, ?, ?, ?, ?, ?, ?, null)",
+        (
+            entry.file,
+            segment,
+            entry.kind,
+            entry.rows,
+            entry.bytes,
+            entry.sha256,
+            entry.first_event_at,
+            entry.last_event_at,
+        ),
+    )
+    connection.executemany(
+        "insert into file_slots values (?, ?, ?)", [(slot, entry.file, rows) for slot, rows in entry.slots.items()]
+    )
+
+
+def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:
+    """Forget files that are no longer on disk."""
+    rows = [(file,) for file in files]
+    connection.executemany("delete from file_slots where file = ?", rows)
+    connection.executemany("delete from files where file = ?", rows)
+
+
+def touch_slots(connection: sqlite3.Connection, slots: Iterable[int], position: int) -> None:
+    """Record that a position changed slots."""
+    connection.executemany("insert or replace into slots values (?, ?)", [(slot, position) for slot in slots])
+
+
+def next_position(connection: sqlite3.Connection) -> int:
+    """The next free position; only inside a write transaction."""
+    newest = connection.execute(
+        "select max((select coalesce(max(position), 0) from segments), (select coalesce(max(position), 0) from slots))"
+    )
+    return int(newest.fetchone()[0]) + 1
+
+
+def copy_state(connection: sqlite3.Connection, rows: Iterable[StateRow]) -> None:
+    """Copy what the warehouse has built, for readers that must not open the warehouse. Call it after its commit."""
+    with transaction(connection):
+        connection.executemany(
+            "insert or replace into warehouse_state values (?, ?, ?, ?)",
+            [(row.model, row.window_start, row.generation, row.position) for row in rows],
+        )
+
+
+def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -> None:
+    touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}, position)
+    known = connection.execute("select file from files where segment = ?", (manifest.segment,)).fetchall()
+    delete_files(connection, [file for (file,) in known])
+    _add_counts(connection, manifest, -1)
+    connection.execute("delete from damage where segment = ?", (manifest.segment,))
+    connection.execute("delete from segments where segment = ?", (manifest.segment,))
+
+
+def _add_counts(connection: sqlite3.Connection, manifest: Manifest, sign: int) -> None:
+    connection.executemany(
+        "insert into counts values (?, ?, ?, ?, ?, ?, ?) on conflict do update set"
+        " received = received + excluded.received, landed = landed + excluded.landed,"
+        " quarantined = quarantined + excluded.quarantined, duplicate = duplicate + excluded.duplicate,"
+        " rejected_readings = rejected_readings + excluded.rejected_readings",
+        [_signed(row, sign) for row in manifest.counts],
+    )
+    connection.executemany(
+        "insert into arrivals values (?, ?) on conflict do update set received = received + excluded.received",
+        [(hour, sign * messages) for hour, messages in manifest.arrivals.items()],
+    )
+
+
+def _signed(row: DeviceCounts, sign: int) -> tuple[int | str, ...]:
+    numbers = (row.received, row.landed, row.quarantined, row.duplicate, row.rejected_readings)
+    return (row.hour, row.device_id, *(sign * number for number in numbers))

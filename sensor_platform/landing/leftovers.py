@@ -1,0 +1,64 @@
+"""What a killed lander leaves behind: temporary files, and files that were never committed and never will be."""
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensor_platform.home import Home
+from sensor_platform.landing.manifest import manifest_path
+from sensor_platform.landing.paths import set_aside
+from sensor_platform.landing.segment import parse_name
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What was done at start."""
+
+    removed: tuple[Path, ...]
+    """Temporary files of dead processes."""
+    set_aside: tuple[Path, ...]
+    """Files that neither the ledger nor a WAL accounts for, where they are now."""
+
+
+def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
+    """Clean up after a killed lander; only with the lander's lock held."""
+    removed = tuple(path for folder in _folders(home) for path in sorted(folder.rglob("*.tmp")) if _is_dead(path))
+    for path in removed:
+        path.unlink(missing_ok=True)
+    orphans = list(_orphans(home, ledger))
+    return Cleared(removed, tuple(set_aside(home, path) for path in orphans))
+
+
+def _folders(home: Home) -> tuple[Path, ...]:
+    return (home.landing, home.quarantine, home.raw, home.ledger)
+
+
+def _is_dead(path: Path) -> bool:
+    """Whether the process in a temporary name (`<name>.<pid>.tmp`) is gone, or is this one."""
+    words = path.name.split(".")
+    pid = int(words[-2]) if len(words) > 2 and words[-2].isdigit() else 0
+    return pid in {0, os.getpid()} or not Path(f"/proc/{pid}").exists()
+
+
+def _orphans(home: Home, ledger: sqlite3.Connection) -> Iterator[Path]:
+    """Files of segments that were not committed and have no WAL to be made from again.
+
+    Only files named after a segment are looked at: what compaction makes is compaction's to clear.
+    """
+    for folder in (home.landing, home.quarantine, home.raw):
+        for path in sorted(folder.glob("*/*")):
+            segment = path.stem
+            if parse_name(segment) and not _is_accounted_for(home, ledger, segment, path):
+                yield path
+
+
+def _is_accounted_for(home: Home, ledger: sqlite3.Connection, segment: str, path: Path) -> bool:
+    if any((home.wal / f"{segment}{suffix}").exists() for suffix in (".wal", ".open")):
+        return True
+    file = str(path.relative_to(home.root))
+    if ledger.execute("select 1 from files where file = ?", (file,)).fetchone():
+        return True
+    # a file that retention or compaction has dropped from the ledger is theirs to delete
+    return manifest_path(home, segment).exists()

@@ -1,0 +1,39 @@
+"""One lander per home: an flock that ends with the process that holds it."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sensor_platform.errors import Unreachable
+from sensor_platform.home import Home
+
+
+@contextmanager
+def lander_lock(home: Home) -> Iterator[None]:
+    """Hold the lander's lock.
+
+    Raises:
+        Unreachable: another lander holds it, or the folder cannot be written.
+    """
+    path = home.ledger / ".lander"
+    try:
+        home.ledger.mkdir(parents=True, exist_ok=True)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise Unreachable(
+            f"cannot write {path}: {error.strerror}", "check the folder's rights and disk space"
+        ) from error
+    try:
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+            raise Unreachable(
+                f"another lander (process {holder}) works on {home.root}", "a collector lands by itself; stop it first"
+            ) from error
+        os.ftruncate(fd, 0)
+        os.pwrite(fd, str(os.getpid()).encode(), 0)
+        yield
+    finally:
+        os.close(fd)

@@ -1,0 +1,122 @@
+"""Manifests: one JSON file per ledger commit, written before it, from which the ledger can be made again."""
+
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import msgspec
+
+from sensor_platform.durable import write_file
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+
+_T = TypeVar("_T")
+
+FileKind = Literal["landing", "quarantine", "raw"]
+
+
+class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One file that a commit makes visible. Times and slots are microseconds since the epoch, UTC."""
+
+    file: str
+    """Path relative to home."""
+    kind: FileKind
+    rows: int
+    bytes: int
+    sha256: str
+    first_event_at: int | None = None
+    last_event_at: int | None = None
+    slots: dict[int, int] = {}
+    """Start of slot to rows in it; landing files only."""
+
+
+class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Messages of one device in one hour of arrival, by fate."""
+
+    hour: int
+    device_id: str
+    received: int
+    landed: int
+    quarantined: int
+    duplicate: int
+    rejected_readings: int
+    first_sequence: int | None = None
+    """Least and greatest of the device's own message numbers, where they are whole numbers."""
+    last_sequence: int | None = None
+
+
+class DamagedRange(msgspec.Struct, frozen=True, kw_only=True):
+    """Bytes of a segment that could not be read; they are kept in `aside/`."""
+
+    start: int
+    bytes: int
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What landing one segment made."""
+
+    format: int = 1
+    segment: str
+    written_at: int
+    contract_version: str
+    messages: int
+    landed: int
+    quarantined: int
+    duplicate: int
+    readings: int
+    rejected_readings: int
+    newest_event_at: int | None
+    files: tuple[FileEntry, ...]
+    counts: tuple[DeviceCounts, ...]
+    arrivals: dict[int, int]
+    """Hour to messages, as the collector counted them when it wrote them."""
+    damage: tuple[DamagedRange, ...] = ()
+
+
+class CompactionManifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What one compaction made, and which files it takes the place of."""
+
+    format: int = 1
+    name: str
+    written_at: int
+    file: FileEntry
+    replaces: tuple[str, ...]
+
+
+def manifest_path(home: Home, segment: str) -> Path:
+    """Where the manifest of a segment is."""
+    return home.ledger / "segments" / f"{segment}.json"
+
+
+def compaction_path(home: Home, name: str) -> Path:
+    """Where the manifest of a compaction is."""
+    return home.ledger / "compactions" / f"{name}.json"
+
+
+def write_manifest(home: Home, manifest: Manifest) -> None:
+    """Durably write, or replace, the manifest of a segment."""
+    write_file(manifest_path(home, manifest.segment), msgspec.json.encode(manifest))
+
+
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a file.
+
+    Raises:
+        CheckFailed: it is damaged.
+    """
+    return _read(path, Manifest)
+
+
+def read_compaction(path: Path) -> CompactionManifest:
+    """The compaction manifest in a file.
+
+    Raises:
+        CheckFailed: it is damaged.
+    """
+    return _read(path, CompactionManifest)
+
+
+def _read(path: Path, kind: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except msgspec.DecodeError as error:
+        raise CheckFailed(f"{path} is no manifest: {error}", "restore it from a backup of the home") from error

@@ -1,0 +1,59 @@
+"""Makes a lander from plain configuration, with its lock and its ledger."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, date, datetime
+from datetime import time as clock_time
+
+from sensor_platform.home import Home
+from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.lander import Lander
+from sensor_platform.landing.ledger_schema import open_ledger
+from sensor_platform.landing.lock import lander_lock
+from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.contract import Contract, contract_version
+from sensor_platform.reading.decode import Decoder
+from sensor_platform.reading.times import micros
+
+
+def now_micros() -> int:
+    """Microseconds since the epoch, UTC."""
+    return time.time_ns() // 1000
+
+
+@contextmanager
+def open_lander(
+    home: Home,
+    contracts: Sequence[Contract],
+    config: LandingConfig,
+    start: date,
+    slot_minutes: int,
+    clock: Callable[[], int] = now_micros,
+) -> Iterator[Lander]:
+    """The one lander of a home.
+
+    Args:
+        home: the data folder.
+        contracts: in order of precedence.
+        config: section `landing` of the site.
+        start: first UTC day that is taken.
+        slot_minutes: the unit of change.
+        clock: microseconds since the epoch, UTC.
+
+    Raises:
+        Unreachable: another lander works on this home, or the ledger cannot be opened.
+    """
+    limits = Limits(
+        start=micros(datetime.combine(start, clock_time(), UTC)), max_future=config.max_future_seconds * 1_000_000
+    )
+    with lander_lock(home), open_ledger(home) as ledger:
+        home.wal.mkdir(parents=True, exist_ok=True)
+        yield Lander(
+            home=home,
+            ledger=ledger,
+            decoder=Decoder(contracts, limits),
+            contract_version=contract_version(contracts),
+            slot=slot_minutes * 60_000_000,
+            clock=clock,
+        )

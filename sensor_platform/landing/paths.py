@@ -1,0 +1,58 @@
+"""Where the files of a segment are. Device ids, metrics and topics are never part of a path."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensor_platform.durable import fsync_folder
+from sensor_platform.home import Home
+from sensor_platform.landing.segment import parse_name
+from sensor_platform.reading.times import moment
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPaths:
+    """Files that landing one segment makes. The day is that of its first message."""
+
+    landing: Path
+    quarantine: Path
+    raw: Path
+
+
+def segment_paths(home: Home, segment: str, first_received_at: int | None) -> SegmentPaths:
+    """Paths of one segment.
+
+    Args:
+        home: the data folder.
+        segment: its name.
+        first_received_at: of its first message, microseconds; None where it has none.
+    """
+    if first_received_at is None:
+        name = parse_name(segment)
+        first_received_at = name.boot * 1000 if name else 0
+    day = moment(first_received_at).date().isoformat()
+    return SegmentPaths(
+        landing=home.landing / day / f"{segment}.parquet",
+        quarantine=home.quarantine / day / f"{segment}.parquet",
+        raw=home.raw / day / f"{segment}.zst",
+    )
+
+
+def aside(home: Home) -> Path:
+    """Files that nobody can account for, kept for a person to look at."""
+    return home.root / "aside"
+
+
+def set_aside(home: Home, path: Path) -> Path:
+    """Move a file to where a person finds it; returns the new path. Nothing is overwritten."""
+    folder = aside(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    target = folder / path.name
+    number = 1
+    while target.exists():
+        number += 1
+        target = folder / f"{path.name}.{number}"
+    os.replace(path, target)  # noqa: PTH105 - os.replace is the step that fault-injection tests count
+    fsync_folder(folder)
+    fsync_folder(path.parent)
+    return target

@@ -1,0 +1,97 @@
+"""Rows of the quarantine: what was refused, why, and what to do about it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+import polars as pl
+
+from sensor_platform.landing.intake import Piece
+from sensor_platform.reading.batch import Decoded
+from sensor_platform.reading.model import Rejected
+from sensor_platform.reading.times import moment
+
+_SCHEMA: dict[str, pl.DataType] = {
+    "received_at": pl.Datetime("us"),
+    "topic": pl.String(),
+    "payload": pl.Binary(),
+    "rule": pl.String(),
+    "reason": pl.String(),
+    "hint": pl.String(),
+    "device_id": pl.String(),
+    "metric": pl.String(),
+    "segment": pl.String(),
+    "position": pl.Int64(),
+    "qos": pl.UInt8(),
+    "retain": pl.Boolean(),
+    "scope": pl.String(),
+}
+
+
+@dataclass(slots=True)
+class Refusals:
+    """Columns of a quarantine file."""
+
+    received_at: list[datetime] = field(default_factory=list)
+    topic: list[str] = field(default_factory=list)
+    payload: list[bytes] = field(default_factory=list)
+    rule: list[str] = field(default_factory=list)
+    reason: list[str] = field(default_factory=list)
+    hint: list[str] = field(default_factory=list)
+    device_id: list[str | None] = field(default_factory=list)
+    metric: list[str | None] = field(default_factory=list)
+    segment: list[str] = field(default_factory=list)
+    position: list[int] = field(default_factory=list)
+    qos: list[int] = field(default_factory=list)
+    retain: list[bool] = field(default_factory=list)
+    scope: list[str] = field(default_factory=list)
+
+    def add(self, segment: str, piece: Piece, decoded: Decoded) -> list[int]:
+        """Rows for everything refused in a piece; returns the message of each refused reading of a landed message.
+
+        A message with nothing good in it is one row of scope `message`; what was refused of a landed message is one row
+        each of scope `reading`. Duplicates have none.
+        """
+        refused: dict[int, list[Rejected]] = {}
+        for index, why in decoded.rejected:
+            if index not in piece.duplicates:
+                refused.setdefault(index, []).append(why)
+        readings: list[int] = []
+        for index, reasons in sorted(refused.items()):
+            if not decoded.has_reading[index]:
+                self._row(segment, piece, index, _sum_up(reasons), "message")
+                continue
+            for why in reasons:
+                self._row(segment, piece, index, why, "reading")
+                readings.append(index)
+        return readings
+
+    def table(self) -> pl.DataFrame:
+        """The rows, as columns of a quarantine file."""
+        return pl.DataFrame({name: getattr(self, name) for name in _SCHEMA}, schema=_SCHEMA)
+
+    def __len__(self) -> int:
+        return len(self.rule)
+
+    def _row(self, segment: str, piece: Piece, index: int, why: Rejected, scope: Literal["message", "reading"]) -> None:
+        head = piece.heads[index]
+        self.received_at.append(moment(piece.messages.received_at[index]).replace(tzinfo=None))
+        self.topic.append(piece.messages.topics[index])
+        self.payload.append(piece.messages.payloads[index])
+        self.rule.append(why.rule)
+        self.reason.append(why.reason)
+        self.hint.append(why.hint)
+        self.device_id.append(why.device_id)
+        self.metric.append(why.metric)
+        self.segment.append(segment)
+        self.position.append(piece.position + index)
+        self.qos.append(head >> 1 & 3)
+        self.retain.append(bool(head & 1))
+        self.scope.append(scope)
+
+
+def _sum_up(reasons: list[Rejected]) -> Rejected:
+    first = reasons[0]
+    if len(reasons) == 1:
+        return first
+    return replace(first, reason=f"nothing good in it; first of {len(reasons)} refusals: {first.reason}")

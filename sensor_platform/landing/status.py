@@ -1,0 +1,53 @@
+"""A small file that says what the lander is doing. For people and `status`; nothing depends on it."""
+
+import os
+from pathlib import Path
+
+import msgspec
+
+from sensor_platform.home import Home
+
+
+class LanderStatus(msgspec.Struct, kw_only=True):
+    """State of the lander, as last written."""
+
+    pid: int = 0
+    state: str = "starting"
+    """`starting`, `idle`, `landing`, `waiting` (an error that may pass; it is tried again) or `stopped`."""
+    started_at: int = 0
+    """Microseconds since the epoch, UTC, as all times here."""
+    updated_at: int = 0
+    pending_segments: int = 0
+    segments: int = 0
+    """Landed by this process, as are the three below."""
+    messages: int = 0
+    quarantined: int = 0
+    readings: int = 0
+    last_segment: str | None = None
+    error: str | None = None
+    unreadable: dict[str, str] = {}
+    """Segments that this version cannot read, and why."""
+
+
+def status_path(home: Home) -> Path:
+    """Where the status is."""
+    return home.ledger / "lander.json"
+
+
+def write_status(home: Home, status: LanderStatus) -> None:
+    """Replace the status; not fsynced, it is of no use after a power cut. A full disk is no reason to stop."""
+    path = status_path(home)
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        temporary.write_bytes(msgspec.json.encode(status))
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+
+
+def read_status(home: Home) -> LanderStatus | None:
+    """The status as last written; None where there is none."""
+    try:
+        return msgspec.json.decode(status_path(home).read_bytes(), type=LanderStatus)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None

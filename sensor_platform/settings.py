@@ -40,6 +40,15 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
 
 
+def broker_from(url: str) -> Broker:
+    """The broker at a URL, without certificates of our own.
+
+    Raises:
+        WrongUse: it is no broker address.
+    """
+    return _broker({"SENSOR_PLATFORM_BROKER_URL": url})
+
+
 def _broker(env: Mapping[str, str]) -> Broker:
     url = env.get("SENSOR_PLATFORM_BROKER_URL") or "mqtt://127.0.0.1:1883"
     hint = "write it as mqtt://user:password@host:port or mqtts://..."

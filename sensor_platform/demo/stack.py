@@ -43,6 +43,7 @@ class Stack:
 @contextlib.contextmanager
 def broker_of(home: Home, kind: Kind = "auto") -> Iterator[LocalBroker]:
     """The demo's broker, at the usual port where that is free."""
+    (home.root / "tmp").mkdir()
     with local_broker(home.root / "broker", free_port(_BROKER_PORT), kind, _environ(home)) as broker:
         yield broker
 
@@ -50,7 +51,7 @@ def broker_of(home: Home, kind: Kind = "auto") -> Iterator[LocalBroker]:
 @contextlib.contextmanager
 def stack_of(home: Home, site: Path, broker: LocalBroker) -> Iterator[Stack]:
     """Collector and Dagster on `home`; when the context ends, none of their processes is left, nor a temporary file."""
-    (home.root / "tmp").mkdir()
+    (home.root / "tmp").mkdir(exist_ok=True)
     home.dagster.mkdir()
     shutil.copy(REPOSITORY / "dagster.yaml", home.dagster)
     environ = _environ(home, SENSOR_PLATFORM_SITE=str(site), SENSOR_PLATFORM_BROKER_URL=broker.url)

@@ -1,0 +1,153 @@
+"""How the demo is shown: a live table on a terminal, plain lines elsewhere."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from sensor_platform.demo.answers import READY_QUERY, Compared
+from sensor_platform.demo.facts import Facts
+from sensor_platform.home import Home
+
+_PLAIN_SECONDS = 5.0
+_ASSETS = 14
+"""Rows of assets that fit a small terminal."""
+
+
+class Show(Protocol):
+    """Where progress goes."""
+
+    def say(self, text: str) -> None:
+        """One line."""
+
+    def update(self, phase: str, facts: Facts, wanting: Sequence[str]) -> None:
+        """What is known now, and what the phase still waits for."""
+
+    def finish(self, facts: Facts, home: Home, ui: str) -> None:
+        """The result."""
+
+
+class PlainShow:
+    """Lines, one every few seconds."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._begin = time.monotonic()
+        self._shown_at = float("-inf")
+
+    def say(self, text: str) -> None:
+        """Print it."""
+        self._console.print(Text(f"[{time.monotonic() - self._begin:4.0f} s] {text}"))
+
+    def update(self, phase: str, facts: Facts, wanting: Sequence[str]) -> None:
+        """Print a line if the last one is old."""
+        if time.monotonic() - self._shown_at >= _PLAIN_SECONDS:
+            self._shown_at = time.monotonic()
+            self.say(f"{phase}: {one_line(facts)}; waiting for: {wanting[0] if wanting else 'the publisher'}")
+
+    def finish(self, facts: Facts, home: Home, ui: str) -> None:
+        """Print the result."""
+        self.say(one_line(facts))
+        self._console.print(_result(facts, home, ui))
+
+
+class LiveShow:
+    """A screen that redraws itself."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._begin = time.monotonic()
+        self._live = Live(console=console, refresh_per_second=2, transient=True)
+
+    def say(self, text: str) -> None:
+        """Print above the live part."""
+        self._console.print(Text(text))
+
+    def update(self, phase: str, facts: Facts, wanting: Sequence[str]) -> None:
+        """Redraw."""
+        head = Text(f"{phase}  ({time.monotonic() - self._begin:.0f} s)", style="bold")
+        waiting = Text(f"waiting for: {wanting[0]}" if wanting else "", style="dim")
+        parts = [head, _messages(facts), _partitions(facts), _predictions(facts), waiting]
+        self._live.update(Group(*(part for part in parts if part is not None)))
+        self._live.start()
+
+    def finish(self, facts: Facts, home: Home, ui: str) -> None:
+        """Leave the last state and the result on the screen."""
+        self._live.stop()
+        self._console.print(_messages(facts), _partitions(facts) or "", _result(facts, home, ui))
+
+    def close(self) -> None:
+        """Give the terminal back."""
+        self._live.stop()
+
+
+def one_line(facts: Facts) -> str:
+    """Counts in one line."""
+    ledger, work = facts.ledger, facts.work
+    landed, quarantined, duplicate = (ledger.landed, ledger.quarantined, ledger.duplicate) if ledger else (0, 0, 0)
+    done = sum(each.done for each in work.assets.values()) if work else 0
+    total = sum(each.total for each in work.assets.values()) if work else 0
+    predictions = sum(facts.answers.predictions.values()) if facts.answers else 0
+    return (
+        f"sent {facts.sent:,}, landed {landed:,}, quarantined {quarantined:,}, duplicates {duplicate:,}; "
+        f"partitions {done:,} of {total:,}, runs {work.done_runs if work else 0} done"
+        f" {work.busy_runs if work else 0} busy {len(work.failed_runs) if work else 0} failed; predictions {predictions:,}"
+    )
+
+
+def _messages(facts: Facts) -> Table:
+    table = Table("sent", "acknowledged", "landed", "quarantined", "duplicates", title="messages", title_justify="left")
+    ledger = facts.ledger
+    fates = (ledger.landed, ledger.quarantined, ledger.duplicate) if ledger else (0, 0, 0)
+    table.add_row(*(f"{number:,}" for number in (facts.sent, facts.acknowledged, *fates)))
+    return table
+
+
+def _partitions(facts: Facts) -> Table | None:
+    if facts.work is None:
+        return None
+    table = Table("asset", "days done", "of", "failed", title="partitions", title_justify="left")
+    for name, each in list(facts.work.assets.items())[:_ASSETS]:
+        table.add_row(name, str(each.done), str(each.total), str(each.failed or ""))
+    work = facts.work
+    table.caption = f"runs: {work.done_runs} done, {work.busy_runs} busy, {len(work.failed_runs)} failed"
+    return table
+
+
+def _predictions(facts: Facts) -> Table | None:
+    if facts.answers is None or not facts.answers.latest:
+        return None
+    columns = ("device", "metric", "issued", "for", "predicted", "90 % interval", "actual")
+    table = Table(*columns, title="predictions issued before the last day, beside what came", title_justify="left")
+    for row in facts.answers.latest:
+        table.add_row(*_cells(row))
+    return table
+
+
+def _cells(row: Compared) -> Iterator[str]:
+    yield from (row.device_id, row.metric, f"{row.issued_at:%d %b %H:%M}", f"{row.target_at:%d %b %H:%M}")
+    yield from (f"{row.predicted:.1f}", f"{row.lower:.1f} .. {row.upper:.1f}", f"{row.actual:.1f}")
+
+
+def _result(facts: Facts, home: Home, ui: str) -> Group:
+    ledger = facts.ledger
+    fates = (
+        f"{ledger.landed:,} landed + {ledger.quarantined:,} quarantined + {ledger.duplicate:,} duplicates"
+        if ledger
+        else ""
+    )
+    sign = "=" if facts.is_complete else "!="
+    predictions = _predictions(facts)
+    parts = [
+        Text(f"{facts.sent:,} sent {sign} {fates}", style="bold green" if facts.is_complete else "bold red"),
+        *([predictions] if predictions else []),
+        Text(f"Dagster:    {ui}"),
+        Text(f"analysts:   {home.analytics_file}"),
+        Text(f"try:        SENSOR_PLATFORM_HOME={home.root} sensor-platform query \\"),
+        Text(f'"{READY_QUERY} limit 10"', style="cyan"),
+    ]
+    return Group(*parts)

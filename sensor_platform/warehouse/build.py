@@ -1,10 +1,9 @@
-"""From landing files to tables: lock, work list, source view, dbt, state copy. Safe to run twice, and to kill at any point."""
+"""From landing files to tables: lock, work list, source view, dbt, state. Safe to run twice and to kill anywhere."""
 
 import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
@@ -15,18 +14,17 @@ from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.catalog import load_catalog
 from sensor_platform.warehouse.chunks import chunks
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import open_warehouse, to_micros
+from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.dbt_runner import NodeResult
 from sensor_platform.warehouse.lineage import DAY, MINUTE, VIEWS, Model, dbt_models, models
 from sensor_platform.warehouse.lock import writer_lock
 from sensor_platform.warehouse.report import BuildReport, ModelReport
 from sensor_platform.warehouse.source_view import coalesce, make_source_view
+from sensor_platform.warehouse.spans import Days, day_span
+from sensor_platform.warehouse.spans import name as span_name
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-Days = tuple[date, date]
-"""First and last day, both included, UTC."""
 
 _BUILD_OPTIONS = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
 """Unit tests need no warehouse; a test over two models says nothing while only one of them is built."""
@@ -35,12 +33,23 @@ Work = Mapping[str, Mapping[int, Built]]
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """A work list that is ready to be built."""
+
+    invocation: str
+    """Stamp of the work list: dbt takes no other for its own."""
+    generation: str
+    position: int
+    work: Work
+    files: int
+    """Landing files that the source view reads."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Chunk:
     """What one chunk did."""
 
-    generation: str
-    position: int
-    files: int
+    prepared: Prepared
     nodes: list[NodeResult]
     models: dict[str, ModelReport]
 
@@ -75,7 +84,9 @@ def build(
     chosen = _chosen(models)
     done: list[_Chunk] = []
     for scope in _scopes(home, site, days, everything=position is None):
-        with writer_lock(home, _what(scope), wait_seconds=site.warehouse.lock_wait_seconds):
+        with writer_lock(
+            home, f"build {span_name(scope.start, scope.end)}", wait_seconds=site.warehouse.lock_wait_seconds
+        ):
             done.append(_build_chunk(home, site, scope, chosen, everything=position is None))
         if outcome.failures(done[-1].nodes):
             break
@@ -95,75 +106,66 @@ def _scopes(home: Home, site: WarehouseSite, days: Days | None, *, everything: b
     """The chunks of this build; at least one, so that an empty warehouse has its tables too."""
     with read_ledger(home) as ledger:
         extent = evidence.extent(ledger) if ledger else None
-        first, last = _bounds(days, extent)
+        first, last = bounds(days, extent)
         rows = evidence.rows_by_slot(ledger, first, last) if ledger and everything else {}
     return chunks(first, last, rows, site.warehouse.chunk_readings)
 
 
-def _bounds(days: Days | None, extent: tuple[int, int] | None) -> tuple[int, int]:
+def bounds(days: Days | None, extent: tuple[int, int] | None) -> tuple[int, int]:
+    """[start, end) of the days, or of all days that the ledger has slots in and the one after."""
     if days is not None:
-        if days[1] < days[0]:
-            raise WrongUse(f"the range ends on {days[1]}, before it begins on {days[0]}", "give the earlier day first")
-        first, last = (to_micros(datetime(day.year, day.month, day.day)) for day in days)  # noqa: DTZ001 - plain UTC
-        return first, last + DAY
+        return day_span(days)
     if extent is None:
         return 0, DAY
     return extent[0] - extent[0] % DAY, extent[1] - extent[1] % DAY + 2 * DAY
 
 
-def _what(scope: Scope) -> str:
-    first = date(1970, 1, 1) + timedelta(microseconds=scope.start)
-    last = date(1970, 1, 1) + timedelta(microseconds=scope.end - 1)
-    return f"build {first}" if first == last else f"build {first}..{last}"
-
-
 def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Model], *, everything: bool) -> _Chunk:
     """Build one chunk; the caller holds the writer lock."""
-    invocation = uuid.uuid4().hex
     names = [model.name for model in chosen]
     with open_warehouse(home, site.warehouse) as connection:
-        made, position, work, files = _prepare(home, site, connection, scope, chosen, everything=everything)
+        prepared = prepare(home, site, connection, scope, chosen, everything=everything)
         nodes: list[NodeResult] = []
-        if any(work.values()) or not outcome.has_tables(connection, names):
-            state.write_work(connection, invocation, work)
+        if any(prepared.work.values()) or not outcome.has_tables(connection, names):
+            state.write_work(connection, prepared.invocation, prepared.work)
             selected = [view for name in names for view in (*VIEWS.get(name, ()), name)]
             nodes = dbt_runner.run(
                 ["build", "--select", *selected, *_BUILD_OPTIONS],
                 dbt_runner.profile_folder(home, site.warehouse),
                 slot_minutes=site.slot_minutes,
-                invocation=invocation,
+                invocation=prepared.invocation,
             )
-        reports = outcome.model_reports(connection, work, nodes)
+        reports = outcome.model_reports(connection, prepared.work, nodes)
         state.clear_work(connection)
         recorded = state.read_state(connection, names, *_reach_of(scope, chosen, site.slot_minutes * MINUTE))
     evidence.copy_to_ledger(home, recorded)
-    return _Chunk(made, position, files, nodes, reports)
+    return _Chunk(prepared, nodes, reports)
 
 
-def _prepare(
+def prepare(
     home: Home,
     site: WarehouseSite,
     connection: "DuckDBPyConnection",
     scope: Scope,
-    chosen: list[Model],
+    chosen: Sequence[Model],
     *,
     everything: bool,
-) -> tuple[str, int, Work, int]:
-    """Derive the work list and point the source view at its files: generation, position, work, number of files."""
+) -> Prepared:
+    """Derive the work list, load the catalog and point the source view at the files of the windows."""
     slot = site.slot_minutes * MINUTE
     state.ensure_tables(connection)
     load_catalog(connection, site.catalog)
     span = _reach_of(scope, chosen, slot)
     with read_ledger(home) as ledger:
         made = generation(ledger) if ledger else ""
-        position = newest_position(ledger) if ledger else 0
         slots = slots_between(ledger, *span) if ledger else {}
-        known = state.read_state(connection, list(dbt_models()), *span)
+        known = state.read_state(connection, dbt_models(), *span)
         work = work_list(chosen, slots, known, generation=made, slot=slot, scope=scope, everything=everything)
         wanted = {at for window in work.get("readings_clean", ()) for at in (window - slot, window)}
         files = landing_files(ledger, home, wanted) if ledger else []
+        position = newest_position(ledger) if ledger else 0
     make_source_view(connection, files, coalesce(sorted(wanted), slot))
-    return made, position, work, len(files)
+    return Prepared(uuid.uuid4().hex, made, position, work, len(files))
 
 
 def _reach_of(scope: Scope, chosen: Sequence[Model], slot: int) -> tuple[int, int]:
@@ -174,12 +176,12 @@ def _reach_of(scope: Scope, chosen: Sequence[Model], slot: int) -> tuple[int, in
 def _report(done: Sequence[_Chunk], seconds: float) -> BuildReport:
     nodes = [node for chunk in done for node in chunk.nodes]
     return BuildReport(
-        position=max(chunk.position for chunk in done),
-        generation=done[-1].generation,
+        position=max(chunk.prepared.position for chunk in done),
+        generation=done[-1].prepared.generation,
         models=outcome.merged([chunk.models for chunk in done]),
         tests=outcome.test_reports(nodes),
         failed=outcome.failures(nodes),
         chunks=len(done),
-        files=sum(chunk.files for chunk in done),
+        files=sum(chunk.prepared.files for chunk in done),
         seconds=seconds,
     )

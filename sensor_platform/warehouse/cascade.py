@@ -1,8 +1,8 @@
 """Which windows of which models must be rebuilt. Pure: evidence and state in, work list out.
 
-A window is dirty when some parent's position within the model's reach is larger than its own, when it was never built, or
-when its generation is not the ledger's. Children are judged by the positions that their parents will have after this build,
-so that one invocation carries a change from the ledger to the last table.
+A window is dirty when some parent's position within the model's reach is larger than its own, when it was never built,
+or when its generation is not the ledger's. Children are judged by the positions that their parents will have after this
+build, so that one invocation carries a change from the ledger to the last table.
 """
 
 from bisect import bisect_left
@@ -64,8 +64,7 @@ def work_list(
         everything: rebuild every window in scope that ever had data, not only the dirty ones.
     """
     expected: dict[str, Windows] = {SLOTS: {start: Built(generation, position) for start, position in slots.items()}}
-    for name, windows in state.items():
-        expected[name] = windows
+    expected |= state
     work: dict[str, dict[int, Built]] = {}
     for model in models:
         own = state.get(model.name, {})

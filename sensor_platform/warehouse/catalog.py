@@ -1,7 +1,7 @@
 """The site's catalog of metrics and calibrations: CSV files that Python, dbt and docs read alike.
 
-`metrics.csv`: metric, unit, min, max (limits inclusive, empty for none). `calibration.csv`: device_id, metric, gain, offset,
-valid_from, valid_to (UTC, half-open, empty for no limit). Further columns are allowed and ignored here.
+`metrics.csv`: metric, unit, min, max (limits inclusive, empty for none). `calibration.csv`: device_id, metric, gain,
+offset, valid_from, valid_to (UTC, half-open, empty for no limit). Further columns are allowed and ignored here.
 """
 
 import csv

@@ -1,6 +1,7 @@
 """How a long range is cut, so that the writer lock is given up in between and memory stays bounded. Pure."""
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 from sensor_platform.warehouse.cascade import Scope
 from sensor_platform.warehouse.lineage import DAY, HOUR
@@ -9,7 +10,7 @@ from sensor_platform.warehouse.lineage import DAY, HOUR
 def chunks(first: int, last: int, rows: Mapping[int, int], most: int) -> list[Scope]:
     """Cut [first, last), both starts of days, into scopes of about `most` readings each, oldest first.
 
-    Cut between days; a day that is too large alone is cut between hours. Tables that are rebuilt as one are left to the end.
+    Cut between days; a day that is too large alone is cut between hours. Tables that are rebuilt as one come last.
 
     Args:
         first: microseconds.
@@ -25,7 +26,7 @@ def chunks(first: int, last: int, rows: Mapping[int, int], most: int) -> list[Sc
         by_day[hour - hour % DAY] = by_day.get(hour - hour % DAY, 0) + count
     cuts = _cuts(first, last, by_day, by_hour, most)
     edges = [first, *cuts, last]
-    return [Scope(start, end, with_whole=end == last) for start, end in zip(edges, edges[1:], strict=False)]
+    return [Scope(start, end, with_whole=end == last) for start, end in pairwise(edges)]
 
 
 def _cuts(first: int, last: int, by_day: Mapping[int, int], by_hour: Mapping[int, int], most: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""How the platform opens its DuckDB files: one configuration, so that dbt and Python share one instance in a process."""
+"""How the platform opens its DuckDB files: one configuration, so that dbt and Python share an instance in a process."""
 
 import contextlib
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
         first = str(error).splitlines()[0]
         raise Unreachable(
             f"cannot open the warehouse: {first}",
-            "the warehouse file is private to the platform; close what has it open and query `published/analytics.duckdb`",
+            "the file is private to the platform; close what has it open and query `published/analytics.duckdb`",
         ) from error
     try:
         yield connection

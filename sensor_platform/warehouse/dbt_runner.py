@@ -1,4 +1,4 @@
-"""dbt inside this process: a parsed project that is kept, a profile and a target folder per data folder, connections closed.
+"""dbt inside this process: the parsed project kept, profile and target per data folder, connections closed.
 
 A warm invocation costs half a second where the command line costs four.
 """
@@ -20,6 +20,11 @@ from sensor_platform.warehouse.connection import duckdb_config
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 INVOCATION = "SENSOR_PLATFORM_INVOCATION"
+DEFAULT_SLOT_MINUTES = 10
+"""As in dbt_project.yml."""
+
+_PARTS = ("models", "macros", "tests")
+_SILENT = ("--log-level", "none", "--log-level-file", "info", "--no-write-json", "--no-print")
 
 _parsed: dict[tuple[object, ...], Any] = {}
 _one_at_a_time = threading.Lock()
@@ -66,39 +71,58 @@ def run(arguments: Sequence[str], folder: Path, *, slot_minutes: int, invocation
     Raises:
         CheckFailed: dbt could not run at all.
     """
+    outcome = _invoke([*arguments, *_SILENT], folder, slot_minutes, invocation)
+    if outcome.exception is not None:
+        raise CheckFailed(f"dbt failed: {outcome.exception}", "see warehouse/dbt/logs/dbt.log in the data folder")
+    return [_node_result(result) for result in getattr(outcome.result, "results", ())]
+
+
+def run_for_person(arguments: Sequence[str], folder: Path, *, slot_minutes: int, invocation: str) -> bool:
+    """Run dbt with its own output on the terminal; True if it succeeded."""
+    outcome = _invoke(list(arguments), folder, slot_minutes, invocation)
+    return bool(outcome.success)
+
+
+def run_on_project(arguments: Sequence[str]) -> bool:
+    """Run a dbt command that needs no data folder; it writes to the project's own target. True if it succeeded."""
+    from dbt.cli.main import dbtRunner
+
+    places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+    outputs = ("--target-path", str(PROJECT / "target"), "--log-path", str(PROJECT / "logs"))
+    try:
+        return bool(dbtRunner().invoke([*arguments, *places, *outputs]).success)
+    finally:
+        _close()
+
+
+def _invoke(arguments: list[str], folder: Path, slot_minutes: int, invocation: str) -> Any:  # noqa: ANN401 - dbt has no types
     from dbt.cli.main import dbtRunner
 
     with _one_at_a_time:
         manifest = _manifest(folder, slot_minutes)
         os.environ[INVOCATION] = invocation
         try:
-            outcome = dbtRunner(manifest=manifest).invoke([*arguments, *_options(folder, slot_minutes)])
+            return dbtRunner(manifest=manifest).invoke([*arguments, *_places(folder, slot_minutes)])
         finally:
             os.environ.pop(INVOCATION, None)
             _close()
-    if outcome.exception is not None:
-        raise CheckFailed(f"dbt failed: {outcome.exception}", "see warehouse/dbt/logs/dbt.log in the data folder")
-    return [_node_result(result) for result in getattr(outcome.result, "results", ())]
 
 
-def _options(folder: Path, slot_minutes: int) -> list[str]:
-    options = [
-        *("--project-dir", str(PROJECT), "--profiles-dir", str(folder)),
-        *("--target-path", str(folder / "target"), "--log-path", str(folder / "logs"), "--log-level", "none", "--log-level-file", "info", "--no-write-json", "--no-print"),
-    ]
-    return options if slot_minutes == 10 else [*options, "--vars", f"{{slot_minutes: {slot_minutes}}}"]
+def _places(folder: Path, slot_minutes: int) -> list[str]:
+    places = ["--project-dir", str(PROJECT), "--profiles-dir", str(folder)]
+    outputs = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    settings = [] if slot_minutes == DEFAULT_SLOT_MINUTES else ["--vars", f"{{slot_minutes: {slot_minutes}}}"]
+    return [*places, *outputs, *settings]
 
 
-def _manifest(folder: Path, slot_minutes: int) -> Any:  # noqa: ANN401 - dbt publishes no types
+def _manifest(folder: Path, slot_minutes: int) -> Any:  # noqa: ANN401
     """The parsed project, kept as long as none of its files changes."""
     from dbt.cli.main import dbtRunner
 
-    files = sorted(
-        path for path in PROJECT.rglob("*") if path.suffix in {".sql", ".yml"} and "target" not in path.parts
-    )
+    files = sorted(path for part in _PARTS for path in (PROJECT / part).rglob("*.*"))
     key = (slot_minutes, *((str(path), path.stat().st_mtime_ns) for path in files))
     if key not in _parsed:
-        outcome = dbtRunner().invoke(["parse", *_options(folder, slot_minutes)])
+        outcome = dbtRunner().invoke(["parse", *_places(folder, slot_minutes), *_SILENT])
         if outcome.exception is not None or outcome.result is None:
             raise CheckFailed(f"dbt cannot read its project: {outcome.exception}", "run `sensor-platform dbt parse`")
         _parsed.clear()

@@ -1,7 +1,7 @@
 """What depends on what: every table of the warehouse, its parents, the grain of its windows and its reach.
 
-Declared here once. The dbt models repeat grain and reach in their `meta`, and a test holds both equal. Times are integers,
-microseconds since the epoch, UTC; a window is named by its start.
+Declared here once. The dbt models repeat grain and parents in their `meta`, and a test holds both equal. Times are
+integers, microseconds since the epoch, UTC; a window is named by its start.
 """
 
 from dataclasses import dataclass
@@ -34,6 +34,8 @@ class Model:
     reach_slots: int = 0
     """or up to this many slots."""
     builder: Builder = "dbt"
+    window_column: str = "window_start"
+    """Column of the table that holds the start of the window; of no meaning for a whole table."""
 
     def reach(self, slot: int) -> int:
         """Microseconds before the window's start that its result depends on."""
@@ -52,15 +54,15 @@ class Model:
 PUBLISHED_PREFIX = "published."
 
 _TABLES = (
-    Model("readings_clean", (SLOTS,), "slot", reach_slots=1),
-    Model("readings_10s", ("readings_clean",), "slot"),
-    Model("readings_1m", ("readings_10s",), "slot"),
+    Model("readings_clean", (SLOTS,), "slot", reach_slots=1, window_column="slot_start"),
+    Model("readings_10s", ("readings_clean",), "slot", window_column="slot_start"),
+    Model("readings_1m", ("readings_10s",), "slot", window_column="slot_start"),
     Model("readings_1h", ("readings_1m",), "hour"),
     Model("readings_1h_wide", ("readings_1h",), "hour"),
     Model("readings_1d", ("readings_1h",), "day"),
     Model("device_status", ("readings_1d",), "whole"),
     Model("features", ("readings_1h",), "hour", reach_hours=168, builder="python"),
-    Model("predictions", ("features",), "hour", builder="python"),
+    Model("predictions", ("features",), "hour", builder="python", window_column="issued_at"),
 )
 
 VIEWS = {"readings_clean": ("stg_readings", "int_readings_deduped", "int_readings_judged")}
@@ -84,7 +86,7 @@ def models(large_piece: Grain = "hour") -> dict[str, Model]:
         if table.name not in NOT_PUBLISHED:
             grain: Grain = large_piece if table.name in LARGE else "whole" if table.grain == "whole" else "day"
             name = published(table.name)
-            known[name] = Model(name, (table.name,), grain, builder="publish")
+            known[name] = Model(name, (table.name,), grain, builder="publish", window_column=table.window_column)
     return known
 
 

@@ -95,7 +95,8 @@ def _wait(fd: int, deadline: float, clock: Callable[[], float]) -> None:
 def _busy(found: Holder | None) -> str:
     if found is None:
         return "the warehouse is being written by another process"
-    return f"the warehouse is being written by process {found.pid} ({found.what}) since {found.since:%Y-%m-%d %H:%M:%S} UTC"
+    since = f"{found.since:%Y-%m-%d %H:%M:%S} UTC"
+    return f"the warehouse is being written by process {found.pid} ({found.what}) since {since}"
 
 
 def _sign(fd: int, found: Holder) -> None:

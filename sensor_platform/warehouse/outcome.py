@@ -6,21 +6,17 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.dbt_runner import NodeResult
+from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.report import ModelReport, TestReport
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_FACTS = {
-    "readings_clean": ("slot_start", "count(case when is_late then 1 end)", "max(event_at)"),
-    "readings_10s": ("slot_start", "sum(late_n)", "max(last_at)"),
-    "readings_1m": ("slot_start", "sum(late_n)", "max(last_at)"),
-    "readings_1h": ("window_start", "sum(late_n)", "max(last_at)"),
-    "readings_1h_wide": ("window_start", "0", "max(window_start)"),
-    "readings_1d": ("window_start", "sum(late_n)", "max(last_at)"),
-    "device_status": (None, "sum(late_n)", "max(last_at)"),
-}
-"""By model: the column that holds its window, how many readings came late, and the newest event time."""
+_LATE = {"readings_clean": "count(case when is_late then 1 end)", "readings_1h_wide": "0"}
+"""How many readings came late, where it is not sum(late_n)."""
+
+_NEWEST = {"readings_clean": "max(event_at)", "readings_1h_wide": "max(window_start)"}
+"""The newest event time, where it is not max(last_at)."""
 
 _WORST_FIRST = ("error", "fail", "skipped", "warn", "pass", "success")
 
@@ -54,12 +50,11 @@ def model_reports(
 
 
 def _facts(connection: "DuckDBPyConnection", name: str) -> tuple[int, int, datetime | None]:
-    window, late, newest = _FACTS[name]
-    where = f"where {window} in (select window_start from work where model = ?)" if window else ""
-    row = connection.execute(
-        f"select count(*), coalesce({late}, 0), {newest} from {name} {where}",  # noqa: S608 - names of our own tables
-        [name] if window else [],
-    ).fetchone()
+    model = models()[name]
+    late, newest = _LATE.get(name, "sum(late_n)"), _NEWEST.get(name, "max(last_at)")
+    query = f"select count(*), coalesce({late}, 0), {newest} from {name}"  # noqa: S608 - names of our own tables
+    where = f" where {model.window_column} in (select window_start from work where model = ?)"  # noqa: S608
+    row = connection.execute(*((query,) if model.grain == "whole" else (query + where, [name]))).fetchone()
     assert row is not None
     return int(row[0]), int(row[1]), row[2].replace(tzinfo=UTC) if row[2] else None
 

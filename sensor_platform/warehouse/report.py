@@ -45,7 +45,7 @@ class BuildReport:
     models: dict[str, ModelReport] = field(default_factory=dict)
     tests: dict[str, TestReport] = field(default_factory=dict)
     failed: tuple[str, ...] = ()
-    """Models that failed or were skipped after a failure, and failed tests of severity error; empty when all is well."""
+    """Models that failed or were skipped after a failure, and failed tests of severity error; empty if all is well."""
     chunks: int = 0
     files: int = 0
     """Landing files read."""

@@ -34,7 +34,7 @@ VIEW = "landing_readings"
 def make_source_view(
     connection: "DuckDBPyConnection", files: Sequence[LandingFile], ranges: Sequence[tuple[int, int]]
 ) -> None:
-    """Point the source view at the rows of `files` whose event time lies in one of the half-open `ranges` (microseconds).
+    """Point the source view at the rows of `files` whose event time lies in one of `ranges` (half-open, microseconds).
 
     A view cannot have bound parameters: paths are our own segment names, quoted all the same.
     """
@@ -54,7 +54,7 @@ def make_source_view(
 
 
 def coalesce(windows: Sequence[int], size: int, most: int = 20) -> list[tuple[int, int]]:
-    """Half-open ranges that cover windows of this size; the smallest gaps are closed until at most `most` ranges are left."""
+    """Half-open ranges that cover windows of this size; the smallest gaps are closed until at most `most` are left."""
     ranges: list[tuple[int, int]] = []
     for start in sorted(windows):
         if ranges and start <= ranges[-1][1]:

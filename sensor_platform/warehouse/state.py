@@ -24,12 +24,13 @@ def ensure_tables(connection: "DuckDBPyConnection") -> None:
 def read_state(
     connection: "DuckDBPyConnection", names: Iterable[str], start: int, end: int
 ) -> dict[str, dict[int, Built]]:
-    """State of the named models for windows in [start, end), microseconds."""
+    """State of the named models for windows in [start, end), microseconds, and of tables that are rebuilt as one."""
     found: dict[str, dict[int, Built]] = {name: {} for name in names}
     rows = connection.execute(
         "select model, epoch_us(window_start), generation, position from state"
-        " where window_start >= ? and window_start < ? and list_contains(?, model)",
-        [from_micros(start), from_micros(end), list(found)],
+        " where list_contains(?, model)"
+        " and (window_start >= ? and window_start < ? or window_start = timestamp '1970-01-01 00:00:00')",
+        [list(found), from_micros(start), from_micros(end)],
     ).fetchall()
     for model, window, generation, position in rows:
         found[model][window] = Built(generation, position)
@@ -38,22 +39,11 @@ def read_state(
 
 def write_work(connection: "DuckDBPyConnection", invocation: str, work: Mapping[str, Mapping[int, Built]]) -> None:
     """Replace the work list by this one, stamped with the invocation that it is for."""
-    rows = [(name, window, built) for name, windows in work.items() for window, built in windows.items()]
     connection.begin()
     connection.execute("delete from work")
     connection.execute("delete from work_stamp")
-    if rows:
-        columns = [
-            [name for name, _, _ in rows],
-            [window for _, window, _ in rows],
-            [built.generation for _, _, built in rows],
-            [built.position for _, _, built in rows],
-        ]
-        connection.execute(
-            "insert into work select unnest(?::varchar[]), make_timestamp(unnest(?::bigint[])),"
-            " unnest(?::varchar[]), unnest(?::bigint[])",
-            columns,
-        )
+    for name, windows in work.items():
+        _insert(connection, "work", name, windows)
     connection.execute("insert into work_stamp values (?)", [invocation])
     connection.commit()
 
@@ -62,3 +52,28 @@ def clear_work(connection: "DuckDBPyConnection") -> None:
     """Forget the work list, so that no later invocation takes it for its own."""
     connection.execute("delete from work")
     connection.execute("delete from work_stamp")
+
+
+def record(connection: "DuckDBPyConnection", model: str, windows: Mapping[int, Built]) -> None:
+    """Record what these windows were built from; inside the caller's transaction."""
+    connection.execute("create or replace temp table recorded as select * from state limit 0")
+    _insert(connection, "recorded", model, windows)
+    connection.execute(
+        "delete from state where model = ? and window_start in (select window_start from recorded)", [model]
+    )
+    connection.execute("insert into state select * from recorded")
+
+
+def _insert(connection: "DuckDBPyConnection", table: str, model: str, windows: Mapping[int, Built]) -> None:
+    """Append rows; as columns, because a parameter per row is slow."""
+    if not windows:
+        return
+    connection.execute(
+        f"insert into {table} select ?, make_timestamp(unnest(?::bigint[])), unnest(?::varchar[]), unnest(?::bigint[])",
+        [
+            model,
+            list(windows),
+            [built.generation for built in windows.values()],
+            [built.position for built in windows.values()],
+        ],
+    )

@@ -98,7 +98,7 @@ class Landing:
             slots=slots,
         )
         with open_ledger(self.home) as ledger:
-            return commit_segment(ledger, _manifest(segment, entry), 0)
+            return commit_segment(ledger, _manifest(segment, entry))
 
 
 def write_landing(frame: pl.DataFrame, path: Path) -> None:

@@ -1,0 +1,56 @@
+"""dbt as a person calls it: under the writer lock, with a work list of everything, and the state copied afterwards."""
+
+from collections.abc import Sequence
+
+from sensor_platform.errors import ExitCode
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.warehouse import dbt_runner, evidence, state
+from sensor_platform.warehouse.build import bounds, prepare
+from sensor_platform.warehouse.cascade import Scope
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.lineage import dbt_models, models
+from sensor_platform.warehouse.lock import writer_lock
+
+_NEED_NO_WAREHOUSE = frozenset({"parse", "ls", "list", "deps", "clean", "docs", "init"})
+
+
+def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> int:
+    """Run one dbt command; returns its exit code.
+
+    Commands that touch tables see every window that ever had data as work: `build` builds and `test` tests everything.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+    """
+    command = next((word for word in arguments if not word.startswith("-")), None)
+    if command is None or command in _NEED_NO_WAREHOUSE:
+        return _exit_code(dbt_runner.run_on_project(arguments))
+    with writer_lock(home, f"dbt {command}", wait_seconds=site.warehouse.lock_wait_seconds):
+        with open_warehouse(home, site.warehouse) as connection:
+            scope = _everything(home)
+            prepared = prepare(
+                home, site, connection, scope, [models()[name] for name in dbt_models()], everything=True
+            )
+            state.write_work(connection, prepared.invocation, prepared.work)
+            succeeded = dbt_runner.run_for_person(
+                arguments,
+                dbt_runner.profile_folder(home, site.warehouse),
+                slot_minutes=site.slot_minutes,
+                invocation=prepared.invocation,
+            )
+            state.clear_work(connection)
+            recorded = state.read_state(connection, dbt_models(), scope.start, scope.end)
+        evidence.copy_to_ledger(home, recorded)
+    return _exit_code(succeeded)
+
+
+def _everything(home: Home) -> Scope:
+    with read_ledger(home) as ledger:
+        extent = evidence.extent(ledger) if ledger else None
+    return Scope(*bounds(None, extent))
+
+
+def _exit_code(succeeded: bool) -> int:  # noqa: FBT001 - dbt's own word
+    return ExitCode.OK if succeeded else ExitCode.CHECK_FAILED

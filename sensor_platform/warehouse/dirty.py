@@ -1,0 +1,121 @@
+"""Which days have work. Pure SQLite on the ledger: the Dagster sensor asks every few seconds and never opens DuckDB.
+
+What was found clean is remembered as a position, so that the next question looks only at what was touched since, not at
+the history. That mark is a hint: losing it costs one look at everything.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import (
+    StateRow,
+    copy_state,
+    generation,
+    newest_position,
+    open_ledger,
+    read_ledger,
+    slots_after,
+    slots_between,
+)
+from sensor_platform.warehouse.cascade import Built, Scope, work_list
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.evidence import rows_by_slot, state_copy
+from sensor_platform.warehouse.lineage import DAY, MINUTE, WHOLE, Model, models
+from sensor_platform.warehouse.spans import day_of
+
+
+@dataclass(frozen=True, slots=True)
+class DirtyDay:
+    """One UTC day with work."""
+
+    day: date
+    position: int
+    """The newest ledger position that asks for it: the evidence for a run."""
+    readings: int
+    """Readings in its dirty slots, as a measure of the work; 0 where only later tables are behind."""
+    models: tuple[str, ...]
+    """Tables with dirty windows, parents first."""
+
+
+def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = None) -> tuple[DirtyDay, ...]:
+    """Days with windows that are behind the ledger, oldest first.
+
+    Args:
+        home: the data folder.
+        site: slot length and size of published pieces.
+        names: tables that count, parents with them (published ones as `published.<table>`); None for all.
+    """
+    chosen = _chosen(site, names)
+    slot = site.slot_minutes * MINUTE
+    with read_ledger(home) as ledger:
+        if ledger is None:
+            return ()
+        current, newest, mark = generation(ledger), newest_position(ledger), _mark_name(chosen)
+        clean = state_copy(ledger, [mark], WHOLE, WHOLE + 1)[mark].get(WHOLE)
+        since = clean.position if clean is not None and clean.generation == current else -1
+        found: dict[date, DirtyDay] = {}
+        spans = _spans(slots_after(ledger, since), chosen, slot)
+        for span in spans:
+            found |= _days_of(ledger, chosen, current, slot, Scope(*span, with_whole=span == spans[-1]))
+    if not found and since < newest:
+        with open_ledger(home) as ledger:
+            copy_state(ledger, [StateRow(mark, WHOLE, current, newest)])
+    return tuple(found[day] for day in sorted(found))
+
+
+def _chosen(site: WarehouseSite, names: Sequence[str] | None) -> list[Model]:
+    known = models(site.warehouse.large_piece)
+    return [model for name, model in known.items() if names is None or name in names]
+
+
+def _mark_name(chosen: Sequence[Model]) -> str:
+    """The mark belongs to this set of tables with these windows: another set has not been found clean by it."""
+    text = " ".join(f"{model.name}:{model.grain}:{model.reach_hours}:{model.reach_slots}" for model in chosen)
+    return f"clean.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _spans(touched: Iterable[int], chosen: Sequence[Model], slot: int) -> list[tuple[int, int]]:
+    """Spans of whole days that a change of the touched slots can reach, apart from each other, oldest first."""
+    reach = sum(model.reach(slot) for model in chosen)
+    spans: list[tuple[int, int]] = []
+    for day in sorted({start - start % DAY for start in touched}):
+        end = day + DAY + reach + (-reach) % DAY
+        if spans and day <= spans[-1][1]:
+            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
+        else:
+            spans.append((day, end))
+    return spans
+
+
+def _days_of(
+    ledger: sqlite3.Connection, chosen: Sequence[Model], current: str, slot: int, scope: Scope
+) -> dict[date, DirtyDay]:
+    start = scope.start - DAY - sum(model.reach(slot) for model in chosen)
+    slots = slots_between(ledger, start, scope.end)
+    state = state_copy(ledger, [model.name for model in chosen], start, scope.end)
+    for model in (model for model in chosen if model.grain == "whole"):
+        state[model.name] = state_copy(ledger, [model.name], WHOLE, WHOLE + 1)[model.name]
+    work = work_list(chosen, slots, state, generation=current, slot=slot, scope=scope, everything=False)
+    newest_day = max((start - start % DAY for start in slots), default=scope.start)
+    rows = rows_by_slot(ledger, scope.start, scope.end) if any(work.values()) else {}
+    return _by_day(chosen, work, rows, newest_day)
+
+
+def _by_day(
+    chosen: Sequence[Model], work: Mapping[str, Mapping[int, Built]], rows: Mapping[int, int], newest_day: int
+) -> dict[date, DirtyDay]:
+    positions: dict[date, int] = {}
+    readings: dict[date, int] = {}
+    names: dict[date, dict[str, None]] = {}
+    for model in chosen:
+        for window, built in work[model.name].items():
+            day = day_of(newest_day if model.grain == "whole" else window)
+            positions[day] = max(positions.get(day, 0), built.position)
+            names.setdefault(day, {})[model.name] = None
+            if model.name == "readings_clean":
+                readings[day] = readings.get(day, 0) + rows.get(window, 0)
+    return {day: DirtyDay(day, positions[day], readings.get(day, 0), tuple(names[day])) for day in positions}

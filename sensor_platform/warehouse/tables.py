@@ -1,0 +1,188 @@
+"""Tables that Python makes (features, predictions): what is due, what to read for it, and how it is replaced.
+
+The same promises as dbt's models have: work is derived, a window is replaced whole, state and rows are one transaction.
+"""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import generation, read_ledger
+from sensor_platform.warehouse import evidence, state
+from sensor_platform.warehouse.cascade import Built, Scope, work_list
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.connection import from_micros, open_warehouse, to_micros
+from sensor_platform.warehouse.lineage import MINUTE, Model, models
+from sensor_platform.warehouse.lock import writer_lock
+from sensor_platform.warehouse.spans import ALL_TIME, Days, day_span
+
+if TYPE_CHECKING:
+    import polars as pl
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Windows of one model that are to be made, and what each will have recorded."""
+
+    model: str
+    windows: Mapping[int, Built]
+    """Start in microseconds since the epoch, UTC, to what it is built from."""
+
+    @property
+    def starts(self) -> tuple[datetime, ...]:
+        """Starts of the windows, aware UTC, oldest first."""
+        return tuple(from_micros(start).replace(tzinfo=UTC) for start in sorted(self.windows))
+
+    def between(self, first: datetime, last: datetime) -> "Due":
+        """Those of the windows that start in [first, last): to work in pieces of bounded memory."""
+        low, high = to_micros(first), to_micros(last)
+        return Due(self.model, {start: built for start, built in self.windows.items() if low <= start < high})
+
+
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """The open warehouse, in the hands of the one writer. Made by `writer`."""
+
+    home: Home
+    slot: int
+    """Length of a slot, microseconds."""
+    connection: "DuckDBPyConnection"
+
+    def due(self, model: str, days: Days | None = None, position: int | None = None) -> Due:
+        """What must be made of a Python model.
+
+        Args:
+            model: its name in the lineage, for instance `features`.
+            days: windows that start in these days, both included; None for all.
+            position: evidence that asked for it: only dirty windows. None: every window that ever had data.
+        """
+        made = _python_model(model)
+        with read_ledger(self.home) as ledger:
+            current = generation(ledger) if ledger else ""
+        scope = _scope(days)
+        start = scope.start - made.reach(self.slot)
+        known = state.read_state(self.connection, [made.name, *made.parents], start, scope.end)
+        work = work_list(
+            [made], {}, known, generation=current, slot=self.slot, scope=scope, everything=position is None
+        )
+        return Due(model, work[model])
+
+    def read_hours(self, first: datetime, last: datetime, metrics: Sequence[str] | None = None) -> "pl.DataFrame":
+        """Rows of readings_1h with `first <= window_start < last`, times as plain UTC, sorted; `metrics` None for all.
+
+        Columns: device_id, metric, window_start, n, sum, min, max, mean, stddev, first, last, first_at, last_at, bad_n.
+        """
+        hours: pl.DataFrame = self.connection.sql(
+            "select device_id, metric, window_start, n, sum, min, max, mean, stddev, first, last, first_at, last_at,"
+            " bad_n from readings_1h where window_start >= ? and window_start < ?"
+            " and (? is null or list_contains(?, metric)) order by metric, device_id, window_start",
+            params=[_plain(first), _plain(last), *[None if metrics is None else list(metrics)] * 2],
+        ).pl()
+        return hours
+
+    def read_windows(self, due: Due) -> "pl.DataFrame":
+        """Rows of the model in the windows of `due`, times as plain UTC; without columns if it was never made."""
+        import polars as pl
+
+        made = _python_model(due.model)
+        if not _exists(self.connection, made.name):
+            return pl.DataFrame()
+        rows: pl.DataFrame = self.connection.sql(
+            f"select * from {made.name} where list_contains(?::timestamp[], {made.window_column})",  # noqa: S608
+            params=[[from_micros(start) for start in due.windows]],
+        ).pl()
+        return rows
+
+    def replace_windows(self, due: Due, rows: "pl.DataFrame") -> None:
+        """Make the rows of these windows exactly `rows`, with their state, in one transaction.
+
+        Args:
+            due: the windows; those without rows become empty.
+            rows: times as plain UTC microseconds. Columns that the table lacks are added to it.
+
+        Raises:
+            WrongUse: a row lies in no window of `due`.
+        """
+        made = _python_model(due.model)
+        _check_inside(made, due, rows)
+        connection = self.connection
+        connection.register("new_rows", rows.to_arrow())
+        connection.begin()
+        try:
+            _shape(connection, made.name)
+            state.record(connection, made.name, due.windows)
+            connection.execute(
+                f"delete from {made.name} where {made.window_column} in (select window_start from recorded)"  # noqa: S608
+            )
+            connection.execute(f"insert into {made.name} by name select * from new_rows")  # noqa: S608
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        finally:
+            connection.unregister("new_rows")
+        evidence.copy_to_ledger(self.home, {made.name: due.windows})
+
+
+@contextlib.contextmanager
+def writer(home: Home, site: WarehouseSite, what: str) -> Iterator[Warehouse]:
+    """The writer lock and the open warehouse, for code that makes tables in Python.
+
+    Args:
+        home: the data folder.
+        site: slot length and warehouse settings.
+        what: what the holder does, shown to those who wait.
+
+    Raises:
+        Unreachable: the lock or the file could not be had in time.
+    """
+    with (
+        writer_lock(home, what, wait_seconds=site.warehouse.lock_wait_seconds),
+        open_warehouse(home, site.warehouse) as connection,
+    ):
+        state.ensure_tables(connection)
+        yield Warehouse(home, site.slot_minutes * MINUTE, connection)
+
+
+def _python_model(name: str) -> Model:
+    model = models().get(name)
+    if model is None or model.builder != "python":
+        raise WrongUse(f"{name!r} is not a table that Python makes", "add it to the lineage of the warehouse")
+    return model
+
+
+def _scope(days: Days | None) -> Scope:
+    """All windows that start in these days; every window of the lineage lies inside one day."""
+    return Scope(*day_span(days)) if days else Scope(*ALL_TIME)
+
+
+def _check_inside(model: Model, due: Due, rows: "pl.DataFrame") -> None:
+    stray = set(rows[model.window_column].dt.epoch("us").unique()) - set(due.windows)
+    if stray:
+        raise WrongUse(
+            f"rows for {model.name} lie outside the windows that are due, first {from_micros(min(stray))}",
+            f"keep only rows whose {model.window_column} is the start of a window that is due",
+        )
+
+
+def _exists(connection: "DuckDBPyConnection", table: str) -> bool:
+    return bool(connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall())
+
+
+def _shape(connection: "DuckDBPyConnection", table: str) -> None:
+    """Make the table where it is missing, and add the columns that only the new rows have."""
+    connection.execute(f"create table if not exists {table} as select * from new_rows limit 0")  # noqa: S608
+    known = {name for name, *_ in connection.execute(f"describe {table}").fetchall()}
+    for name, kind, *_ in connection.execute("describe new_rows").fetchall():
+        if name not in known:
+            quoted = name.replace('"', '""')
+            connection.execute(f'alter table {table} add column "{quoted}" {kind}')
+
+
+def _plain(at: datetime) -> datetime:
+    return from_micros(to_micros(at))

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import msgspec
-import zstandard
 
 from sensor_platform.landing.segment_frames import (
     FORMAT,
@@ -24,6 +23,7 @@ from sensor_platform.landing.segment_frames import (
     read_frame,
 )
 from sensor_platform.landing.segment_mqtt import Columns, Extra, read_columns
+from sensor_platform.landing.segment_zstd import ZstdStream
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -185,14 +185,7 @@ def read_frames(
 def open_segment(path: Path) -> Iterator[BinaryIO]:
     """The uncompressed bytes of a segment, for reading forward."""
     with path.open("rb") as file:
-        if path.suffix != ".zst":
-            yield file
-            return
-        try:
-            with zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True) as stream:
-                yield cast("BinaryIO", stream)
-        except zstandard.ZstdError as error:
-            raise DamagedSegment(f"{path} does not decompress: {error}", "check the disk") from error
+        yield cast("BinaryIO", ZstdStream(file, path)) if path.suffix == ".zst" else file
 
 
 def _mqtt_batch(facts: BatchFacts, columns: Columns, position: int, end: int) -> Batch:
@@ -232,12 +225,10 @@ def _record_batch(frame: Frame, position: int) -> Batch:
 
 
 def _skip(file: BinaryIO, count: int) -> None:
-    """Pass over bytes; a zstd stream can only be read, not sought."""
-    if file.seekable() and not isinstance(file, zstandard.ZstdDecompressionReader):
+    if isinstance(file, ZstdStream):
+        file.skip(count)
+    else:
         file.seek(count)
-        return
-    while count > 0 and (piece := file.read(min(count, 1 << 20))):
-        count -= len(piece)
 
 
 def _report(path: Path, found: Damage, damage: list[Damage] | None, *, is_tail: bool) -> None:

@@ -17,7 +17,8 @@ POLL_SECONDS = 0.1
     epilog="\b\nExample:\n  SENSOR_PLATFORM_HOME=./data sensor-platform land\n  sensor-platform land --follow",
 )
 @click.option("--follow", is_flag=True, help="Go on until SIGTERM, SIGINT or the end of a piped standard input.")
-def land(follow: bool) -> None:
+@click.option("--rebuild-ledger", is_flag=True, help="First make the ledger anew from its manifests.")
+def land(follow: bool, rebuild_ledger: bool) -> None:
     """Land the sealed segments of a home: typed Parquet, quarantine, raw archive and ledger.
 
     The collector starts this itself. By hand it is for a home whose collector is not running: segments that a killed
@@ -32,6 +33,8 @@ def land(follow: bool) -> None:
 
     settings = load_settings()
     site = settings.site
+    if rebuild_ledger:
+        _rebuild(settings.home)
     with open_lander(settings.home, site.contracts, site.landing, site.start, site.slot_minutes) as lander:
         service = LanderService(lander, os.getpid(), _say)
         service.start()
@@ -61,6 +64,17 @@ def _seal_abandoned(home: Home) -> None:
             recover(home.wal)
     except WrongUse:
         return
+
+
+def _rebuild(home: Home) -> None:
+    from sensor_platform.landing.lock import lander_lock
+    from sensor_platform.landing.rebuild import rebuild_ledger
+
+    with lander_lock(home):
+        rebuilt = rebuild_ledger(home)
+    _say(f"ledger made anew from {rebuilt.segments} segments and {rebuilt.compactions} compactions")
+    for file in rebuilt.missing:
+        _say(f"missing: {file}")
 
 
 class _StopRequest:

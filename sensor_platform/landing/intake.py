@@ -51,10 +51,14 @@ class Intake:
         if some:
             yield _join(some)
 
-    def arrivals(self) -> dict[int, int]:
-        """Hour (start, microseconds) to messages as the collector counted them: the frames' own numbers, not ours."""
+    def arrivals(self, end: int | None = None) -> dict[int, int]:
+        """Hour (start, microseconds) to messages as the collector counted them: the frames' own numbers, not ours.
+
+        Args:
+            end: count no further than this offset: the committed one of a segment that is still written.
+        """
         counted: Counter[int] = Counter()
-        for frame in read_frames(self.path, offset=_start(self.path, []), damage=[]):
+        for frame in read_frames(self.path, offset=_start(self.path, []), end=end, damage=[]):
             if frame.kind == Kind.MQTT:
                 facts, _ = decode_mqtt(frame.body)
                 counted[facts.received_at // HOUR * HOUR] += facts.messages

@@ -30,8 +30,13 @@ def commit_segment(connection: sqlite3.Connection, manifest: Manifest, instead_o
         return insert_segment(connection, manifest, instead_of)
 
 
-def insert_segment(connection: sqlite3.Connection, manifest: Manifest, instead_of: Manifest | None = None) -> int:
-    """`commit_segment` within a transaction of the caller's."""
+def insert_segment(
+    connection: sqlite3.Connection,
+    manifest: Manifest,
+    instead_of: Manifest | None = None,
+    also_touched: Iterable[int] = (),
+) -> int:
+    """`commit_segment` within a transaction of the caller's; `also_touched` are slots of files that are gone."""
     position = next_position(connection)
     if instead_of is not None:
         _forget(connection, instead_of, position)
@@ -53,7 +58,7 @@ def insert_segment(connection: sqlite3.Connection, manifest: Manifest, instead_o
     )
     for entry in manifest.files:
         insert_file(connection, manifest.segment, entry)
-    touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}, position)
+    touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}.union(also_touched), position)
     _add_counts(connection, manifest, 1)
     connection.executemany(
         "insert into damage values (?, ?, ?)", [(manifest.segment, d.start, d.bytes) for d in manifest.damage]
@@ -79,6 +84,11 @@ def insert_file(connection: sqlite3.Connection, segment: str, entry: FileEntry) 
     connection.executemany(
         "insert into file_slots values (?, ?, ?)", [(slot, entry.file, rows) for slot, rows in entry.slots.items()]
     )
+
+
+def replace_files(connection: sqlite3.Connection, files: Sequence[str], replaced_at: int) -> None:
+    """Make files invisible: their rows are in another file now."""
+    connection.executemany("update files set replaced_at = ? where file = ?", [(replaced_at, file) for file in files])
 
 
 def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:

@@ -97,6 +97,11 @@ def write_manifest(home: Home, manifest: Manifest) -> None:
     write_file(manifest_path(home, manifest.segment), msgspec.json.encode(manifest))
 
 
+def encode_compaction(manifest: CompactionManifest) -> bytes:
+    """What is written to `compaction_path`."""
+    return msgspec.json.encode(manifest)
+
+
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a file.
 

@@ -1,0 +1,156 @@
+"""Compaction: the landing files of a closed hour become one larger file with the same rows. Nothing gets dirty by it.
+
+Same order as landing: file, manifest, ledger commit. The files that were replaced stay for an hour, for whoever reads
+them now. The caller holds the warehouse's writer lock.
+"""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from sensor_platform.durable import fsync_folder, write_file
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.landing.intake import HOUR
+from sensor_platform.landing.ledger_schema import transaction
+from sensor_platform.landing.ledger_write import insert_file, replace_files
+from sensor_platform.landing.manifest import (
+    CompactionManifest,
+    compaction_path,
+    encode_compaction,
+    read_compaction,
+)
+from sensor_platform.landing.parquet import write_landing
+from sensor_platform.reading.times import moment
+
+MOST_ROWS = 4_000_000
+"""Readings in one compacted file at most (about 1 GB of memory while it is made)."""
+_ORDER = ("slot_start", "device_id", "metric", "event_at", "received_at", "segment", "position")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One landing file that may be compacted."""
+
+    file: str
+    segment: str
+    rows: int
+    hour: int
+    """Of its commit."""
+
+
+def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list[CompactionManifest]:
+    """Compact what was committed before the current hour; returns what was made.
+
+    Args:
+        home: the data folder.
+        ledger: from `open_ledger`.
+        slot: microseconds.
+        now: microseconds since the epoch, UTC.
+
+    Raises:
+        CheckFailed: a file does not hold what the ledger says of it; nothing was replaced by it.
+    """
+    settle_unfinished(home, ledger)
+    made: list[CompactionManifest] = []
+    for group in groups(candidates(home, ledger, now), MOST_ROWS):
+        manifest = _merge(home, ledger, group, slot, now)
+        write_file(compaction_path(home, manifest.name), encode_compaction(manifest))
+        _commit(ledger, manifest)
+        made.append(manifest)
+    return made
+
+
+def candidates(home: Home, ledger: sqlite3.Connection, now: int) -> list[Source]:
+    """Landing files of closed hours that no compaction has touched, in order of commit."""
+    rows = ledger.execute(
+        "select f.file, f.segment, f.rows, s.committed_at from files f join segments s using (segment)"
+        " where f.kind = 'landing' and f.replaced_at is null and s.committed_at < ? order by s.position",
+        (now // HOUR * HOUR,),
+    )
+    # a WAL that is still there may have to be checked against its own landing file
+    return [
+        Source(file, segment, count, committed_at // HOUR * HOUR)
+        for file, segment, count, committed_at in rows
+        if not (home.wal / f"{segment}.wal").exists()
+    ]
+
+
+def groups(sources: list[Source], most_rows: int) -> Iterator[list[Source]]:
+    """Sources that become one file: of one hour, not too many rows; a single file is left alone."""
+    group: list[Source] = []
+    for source in sources:
+        is_full = sum(member.rows for member in group) + source.rows > most_rows
+        if group and (is_full or group[0].hour != source.hour):
+            if len(group) > 1:
+                yield group
+            group = []
+        group.append(source)
+    if len(group) > 1:
+        yield group
+
+
+def settle_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
+    """After a kill: commit a compaction that has its manifest, if it still fits; delete what else is uncommitted."""
+    for path in sorted((home.ledger / "compactions").glob("*.json")):
+        manifest = read_compaction(path)
+        if _is_known(ledger, manifest.file.file):
+            continue
+        if (home.root / manifest.file.file).exists() and all(_is_visible(ledger, file) for file in manifest.replaces):
+            _commit(ledger, manifest)
+        else:
+            path.unlink()
+            fsync_folder(path.parent)
+    for path in sorted(home.landing.glob("*/compact-*.parquet")):
+        if not _is_known(ledger, str(path.relative_to(home.root))):
+            path.unlink()
+
+
+def _merge(home: Home, ledger: sqlite3.Connection, group: list[Source], slot: int, now: int) -> CompactionManifest:
+    frames = [_read(home.root / source.file, source.rows) for source in group]
+    readings = pl.concat(frames).with_columns(
+        slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot,
+    )
+    name = "compact-" + hashlib.sha256("\n".join(source.file for source in group).encode()).hexdigest()[:32]
+    folder = home.landing / moment(group[0].hour).date().isoformat()
+    entry = write_landing(home, folder / f"{name}.parquet", readings.sort(_ORDER))
+    if entry.slots != _slots(ledger, group):
+        raise CheckFailed(
+            f"the landing files of {moment(group[0].hour).isoformat()} do not hold the slots that the ledger says",
+            "was slot_minutes changed? make the ledger anew: sensor-platform land --rebuild-ledger",
+        )
+    return CompactionManifest(name=name, written_at=now, file=entry, replaces=tuple(source.file for source in group))
+
+
+def _read(path: Path, rows: int) -> pl.DataFrame:
+    frame = pl.read_parquet(path, hive_partitioning=False)
+    if len(frame) != rows:
+        raise CheckFailed(f"{path} has {len(frame)} rows, the ledger says {rows}", "restore it from a backup")
+    return frame
+
+
+def _slots(ledger: sqlite3.Connection, group: list[Source]) -> dict[int, int]:
+    found: Counter[int] = Counter()
+    for source in group:
+        found.update(dict(ledger.execute("select slot_start, rows from file_slots where file = ?", (source.file,))))
+    return dict(found)
+
+
+def _commit(ledger: sqlite3.Connection, manifest: CompactionManifest) -> None:
+    with transaction(ledger):
+        insert_file(ledger, manifest.name, manifest.file)
+        replace_files(ledger, manifest.replaces, manifest.written_at)
+
+
+def _is_known(ledger: sqlite3.Connection, file: str) -> bool:
+    return ledger.execute("select 1 from files where file = ?", (file,)).fetchone() is not None
+
+
+def _is_visible(ledger: sqlite3.Connection, file: str) -> bool:
+    found = ledger.execute("select 1 from files where file = ? and replaced_at is null", (file,))
+    return found.fetchone() is not None

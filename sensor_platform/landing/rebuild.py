@@ -1,0 +1,97 @@
+"""The ledger made again from its manifests, with a new generation, so that everything built from it is dirty."""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from sensor_platform.errors import PlatformError
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger_schema import new_generation, open_ledger, transaction
+from sensor_platform.landing.ledger_write import insert_file, insert_segment, replace_files
+from sensor_platform.landing.manifest import (
+    CompactionManifest,
+    Manifest,
+    read_compaction,
+    read_manifest,
+)
+from sensor_platform.landing.paths import set_aside
+
+_CONTENT = ("segments", "files", "file_slots", "slots", "counts", "arrivals", "damage", "warehouse_state")
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What a rebuild found."""
+
+    segments: int
+    compactions: int
+    missing: tuple[str, ...]
+    """Landing and quarantine files that a manifest names, that nothing replaces, and that are not there."""
+
+
+def rebuild_ledger(home: Home) -> Rebuilt:
+    """Replace what the ledger says by what the manifests say, in one transaction. Hold the lander's lock.
+
+    Raises:
+        CheckFailed: a manifest is damaged.
+    """
+    segments = [read_manifest(path) for path in _manifests(home, "segments")]
+    compactions = [read_compaction(path) for path in _manifests(home, "compactions")]
+    segments.sort(key=lambda manifest: (manifest.written_at, manifest.segment))
+    compactions.sort(key=lambda manifest: (manifest.written_at, manifest.name))
+    _put_unreadable_aside(home)
+    with open_ledger(home) as ledger, transaction(ledger):
+        for table in _CONTENT:
+            ledger.execute(f"delete from {table}")  # noqa: S608 - constants
+        new_generation(ledger)
+        missing = [file for manifest in segments for file in _insert_segment(ledger, home, manifest)]
+        for compaction in compactions:
+            _insert_compaction(ledger, home, compaction)
+    replaced = {file for compaction in compactions for file in compaction.replaces}
+    lost = tuple(sorted(file for file in missing if file not in replaced))
+    return Rebuilt(len(segments), len(compactions), lost)
+
+
+def _manifests(home: Home, folder: str) -> list[Path]:
+    return sorted((home.ledger / folder).glob("*.json"))
+
+
+def _put_unreadable_aside(home: Home) -> None:
+    if not home.ledger_file.exists():
+        return
+    try:
+        with open_ledger(home) as ledger:
+            if ledger.execute("pragma quick_check").fetchone() == ("ok",):
+                return
+    except PlatformError:
+        pass
+    for suffix in ("", "-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            set_aside(home, home.ledger_file.with_name(home.ledger_file.name + suffix))
+
+
+def _insert_segment(ledger: sqlite3.Connection, home: Home, manifest: Manifest) -> list[str]:
+    """Insert a segment with those of its files that exist; returns those that should and do not."""
+    present = tuple(entry for entry in manifest.files if (home.root / entry.file).exists())
+    slots = {slot for entry in manifest.files for slot in entry.slots}
+    insert_segment(ledger, msgspec.structs.replace(manifest, files=present), also_touched=slots)
+    there = {entry.file for entry in present}
+    # the raw archive is kept for some days only
+    return [entry.file for entry in manifest.files if entry.kind != "raw" and entry.file not in there]
+
+
+def _insert_compaction(ledger: sqlite3.Connection, home: Home, compaction: CompactionManifest) -> None:
+    """Insert a compaction whose file exists, unless another has already replaced one of its files."""
+    if not (home.root / compaction.file.file).exists():
+        return
+    states = [
+        ledger.execute("select replaced_at from files where file = ?", (file,)).fetchone()
+        for file in compaction.replaces
+    ]
+    if any(state is not None and state[0] is not None for state in states):
+        return
+    insert_file(ledger, compaction.name, compaction.file)
+    replace_files(ledger, compaction.replaces, compaction.written_at)

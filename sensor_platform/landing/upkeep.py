@@ -1,0 +1,87 @@
+"""Upkeep of the landing tier: compact closed hours, delete what was replaced, expire the raw archive."""
+
+import contextlib
+import sqlite3
+from dataclasses import dataclass
+from datetime import date, timedelta
+from pathlib import Path
+
+from sensor_platform.durable import fsync_folder
+from sensor_platform.home import Home
+from sensor_platform.landing.compact import compact
+from sensor_platform.landing.intake import HOUR
+from sensor_platform.landing.ledger_schema import open_ledger, transaction
+from sensor_platform.landing.ledger_write import delete_files
+from sensor_platform.reading.times import moment
+
+GRACE = HOUR
+"""How long a replaced file stays for whoever is reading it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """What was done."""
+
+    compacted_files: int
+    """Landing files that became part of larger ones,"""
+    made_files: int
+    """and how many of those."""
+    deleted_files: int
+    """Replaced files whose hour of grace was over."""
+    expired_raw: int
+
+
+def keep_up(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> Upkeep:
+    """Do all upkeep that is due. The caller holds the warehouse's writer lock.
+
+    Args:
+        home: the data folder.
+        slot_minutes: the unit of change.
+        raw_keep_days: days that the raw archive is kept.
+        now: microseconds since the epoch, UTC.
+    """
+    with open_ledger(home) as ledger:
+        deleted = delete_replaced(home, ledger, now)
+        made = compact(home, ledger, slot_minutes * 60_000_000, now)
+        expired = expire_raw(home, ledger, raw_keep_days, now)
+    return Upkeep(sum(len(manifest.replaces) for manifest in made), len(made), deleted, expired)
+
+
+def delete_replaced(home: Home, ledger: sqlite3.Connection, now: int) -> int:
+    """Delete files that were replaced more than an hour ago; returns how many."""
+    rows = ledger.execute("select file from files where replaced_at < ?", (now - GRACE,)).fetchall()
+    _delete(home, ledger, [file for (file,) in rows])
+    return len(rows)
+
+
+def expire_raw(home: Home, ledger: sqlite3.Connection, keep_days: int, now: int) -> int:
+    """Delete archived segments of days that ended more than `keep_days` ago; returns how many."""
+    first_kept = moment(now).date() - timedelta(days=keep_days)
+    files: list[str] = []
+    for folder in sorted(home.raw.glob("*")):
+        if _is_day_before(folder, first_kept):
+            files.extend(str(path.relative_to(home.root)) for path in sorted(folder.glob("*.zst")))
+    _delete(home, ledger, files)
+    return len(files)
+
+
+def _is_day_before(folder: Path, first_kept: date) -> bool:
+    try:
+        return date.fromisoformat(folder.name) < first_kept
+    except ValueError:
+        return False
+
+
+def _delete(home: Home, ledger: sqlite3.Connection, files: list[str]) -> None:
+    """Delete files, then forget them: what the ledger still names after a kill is deleted at the next upkeep."""
+    folders = {(home.root / file).parent for file in files}
+    for file in files:
+        (home.root / file).unlink(missing_ok=True)
+    for folder in sorted(folders):
+        if folder.exists():
+            fsync_folder(folder)
+    with transaction(ledger):
+        delete_files(ledger, files)
+    for folder in folders:
+        with contextlib.suppress(OSError):  # not empty
+            folder.rmdir()

@@ -72,7 +72,7 @@ class Recent:
         self._raw_bytes = 0
         self._index: dict[int, tuple[int, bytes]] = {}
         self._indexed = 0
-        self._recycled_at = -1
+        self._reused = -1  # newest record whose packet id came again for another message
 
     def flags(self, raw: bytes, run: Run, level: int, *, is_session_present: bool) -> list[tuple[int, int]]:
         """Remember a run of packets and say which messages get a flag: (index in the run, flag)."""
@@ -135,7 +135,7 @@ class Recent:
                     is_session_present=is_session_present,
                     is_unreleased=special.qos == 2 and packet_id in self.unreleased,
                     is_same=self._newest(packet_id, ordinal) == digest,
-                    is_recycling=self._recycled_at > ordinal - self._limit,
+                    is_recycling=self._reused >= max(0, ordinal - self._limit),
                 )
                 if flag:
                     found.append((index, flag))
@@ -152,8 +152,8 @@ class Recent:
 
     def _learn(self, ordinal: int, packet_id: int, digest: bytes, *, is_dup: bool) -> None:
         earlier, _ = self._index.get(packet_id, (-1, b""))
-        if not is_dup and earlier >= max(0, ordinal - self._limit):
-            self._recycled_at = ordinal
+        if not is_dup:
+            self._reused = max(self._reused, earlier)
         self._index[packet_id] = (ordinal, digest)
 
     def _catch_up(self, before: int) -> None:

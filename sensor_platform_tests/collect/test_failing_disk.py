@@ -1,0 +1,229 @@
+"""A disk that fails at any step, for a while, and then works again: nothing is lost, doubled, or answered too early.
+
+The layer under the journal behaves as Linux does: after a failed fsync the dirty pages are gone, and the next fsync of
+the same file succeeds as if nothing had happened.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sensor_platform.collect.journal import Journal
+from sensor_platform.landing.segment import (
+    BatchFacts,
+    CommittedMark,
+    Header,
+    encode_mqtt,
+    read_batches,
+    recover,
+    segment_names,
+)
+
+Publish = Callable[..., bytes]
+STEPS = ("write", "short", "torn", "fsync", "replace", "open", "pwrite", "everything")
+
+
+class FaultyDisk:
+    """Counts the calls of one kind and fails `length` of them, starting at number `first`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, step: str, first: int, length: int) -> None:
+        self.step, self.first, self.length = step, first, length
+        self.count = 0
+        self.failures = 0
+        self.durable: dict[str, bytes] = {}
+        self._real = {
+            name: getattr(os, name) for name in ("write", "fsync", "replace", "ftruncate", "open", "unlink", "pwrite")
+        }
+        for name in self._real:
+            monkeypatch.setattr(os, name, getattr(self, name))
+
+    def _is_bad(self, *steps: str) -> bool:
+        if self.step not in (*steps, "everything"):
+            return False
+        self.count += 1
+        is_bad = self.first <= self.count < self.first + self.length
+        self.failures += is_bad
+        return is_bad
+
+    def write(self, fd: int, data: Any) -> int:
+        if self._is_bad("short", "torn", "write"):
+            if self.step == "short":
+                return int(self._real["write"](fd, bytes(data)[: max(1, len(data) // 3)]))
+            if self.step == "torn":
+                self._real["write"](fd, bytes(data)[: len(data) // 2])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return int(self._real["write"](fd, data))
+
+    def fsync(self, fd: int) -> None:
+        path = os.readlink(f"/proc/self/fd/{fd}")
+        if not Path(path).is_file():
+            if self._is_bad("fsync"):
+                raise OSError(errno.EIO, "I/O error")
+            return
+        if self._is_bad("fsync"):
+            safe = self.durable.get(path, b"")
+            Path(path).write_bytes(safe + bytes(len(Path(path).read_bytes()) - len(safe)))
+            raise OSError(errno.EIO, "I/O error")
+        self.durable[path] = Path(path).read_bytes()
+
+    def replace(self, source: Path, target: Path) -> None:
+        if self._is_bad("replace"):
+            raise OSError(errno.EIO, "I/O error")
+        self._real["replace"](source, target)
+        if str(source) in self.durable:
+            self.durable[str(target)] = self.durable.pop(str(source))
+
+    def ftruncate(self, fd: int, size: int) -> None:
+        if self._is_bad("ftruncate"):
+            raise OSError(errno.EIO, "I/O error")
+        self._real["ftruncate"](fd, size)
+
+    def open(self, path: Any, *rest: Any, **named: Any) -> int:
+        if str(path).endswith((".open", ".wal")) and "copy-" not in str(path) and self._is_bad("open"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return int(self._real["open"](path, *rest, **named))
+
+    def unlink(self, path: Any, **named: Any) -> None:
+        if "copy-" not in str(path) and self._is_bad("unlink"):
+            raise OSError(errno.EIO, "I/O error")
+        self._real["unlink"](path, **named)
+
+    def pwrite(self, fd: int, data: bytes, offset: int) -> int:
+        if self._is_bad("pwrite"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return int(self._real["pwrite"](fd, data, offset))
+
+    def payloads(self, wal: Path) -> list[bytes]:
+        """What a power cut at this moment would leave readable, in order of segments."""
+        found: list[bytes] = []
+        for path, data in sorted(self.durable.items()):
+            if Path(path).parent == wal and path.endswith((".open", ".wal")):
+                copy = wal.parent / f"copy-{Path(path).stem}.open"
+                copy.write_bytes(data)
+                found += [payload for batch in read_batches(copy) for payload in batch.payloads]
+                copy.unlink()
+        return found
+
+
+@pytest.fixture
+def wal(tmp_path: Path) -> Path:
+    folder = tmp_path / "home" / "wal"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def new_journal(wal: Path) -> Journal:
+    def header(name: str) -> Header:
+        return Header(segment=name, created_at=0)
+
+    return Journal(wal, segment_names("c", wal), CommittedMark(wal, "c"), header, lambda: 0.0)
+
+
+def drive(journal: Journal, frames: Iterator[tuple[bytes, bytes]], acknowledged: list[bytes]) -> Iterator[None]:
+    """What the collector does, step by step; yields after everything that could have changed the disk."""
+    for seal_after in (2, 1, 3):
+        for _ in range(seal_after):
+            waiting = [next(frames), next(frames)]
+            for _, frame in waiting:
+                journal.add(frame)
+            for _ in range(12):
+                try:
+                    journal.commit()
+                    break
+                except OSError:
+                    yield
+            else:
+                pytest.fail("the journal never recovered")
+            acknowledged += [payload for payload, _ in waiting]
+            yield
+        journal.seal()
+        yield
+    for _ in range(12):
+        journal.mend()
+    yield
+
+
+def numbered_frames(publish: Publish) -> Iterator[tuple[bytes, bytes]]:
+    for number in range(1000):
+        payload = f"payload {number:04d}".encode() * 3
+        yield payload, encode_mqtt(BatchFacts(0, "s", True, 4, 1), (publish(b"t", payload, packet_id=number + 1),))
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answered_only_when_durable(
+    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str, length: int
+) -> None:
+    total = 0
+    for first in range(1, 80):
+        for file in wal.iterdir():
+            file.unlink()
+        journal = new_journal(wal)
+        acknowledged: list[bytes] = []
+        with monkeypatch.context() as patch:
+            disk = FaultyDisk(patch, step, first, length)
+            for _ in drive(journal, numbered_frames(publish_packet), acknowledged):
+                assert set(acknowledged) <= set(disk.payloads(wal)), "answered, and not durable"
+        total += disk.failures
+        assert journal.is_clean
+        assert not list(wal.glob("*.open"))
+        stored = [p for path in sorted(wal.glob("*.wal")) for batch in read_batches(path) for p in batch.payloads]
+        assert stored == acknowledged
+        assert len(stored) == 12
+        if not disk.failures:
+            break
+    assert total, f"no {step} was ever called"
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_kill_while_the_disk_fails_loses_nothing_that_was_answered(
+    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    for stop_at in range(12):
+        for first in range(1, 14):
+            for file in wal.iterdir():
+                file.unlink()
+            journal = new_journal(wal)
+            acknowledged: list[bytes] = []
+            with monkeypatch.context() as patch:
+                FaultyDisk(patch, step, first, 3)
+                steps = drive(journal, numbered_frames(publish_packet), acknowledged)
+                for _ in range(stop_at):
+                    next(steps, None)
+            del journal  # killed: no seal, no mend
+            recover(wal)
+            stored = [p for path in sorted(wal.glob("*.wal")) for batch in read_batches(path) for p in batch.payloads]
+            assert stored[: len(acknowledged)] == acknowledged
+
+
+def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
+    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frames = numbered_frames(publish_packet)
+    journal = new_journal(wal)
+    journal.add(next(frames)[1])
+    journal.commit()
+    journal.add(next(frames)[1])
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+        with pytest.raises(OSError, match="I/O error"):
+            journal.commit()
+    journal.commit()
+    journal.seal()
+    first, second = sorted(wal.glob("*.wal"))
+    assert sum(len(batch) for batch in read_batches(first)) == 1
+    assert sum(len(batch) for batch in read_batches(second)) == 1
+
+
+def test_a_disk_that_takes_no_byte_and_says_nothing_does_not_hang_the_collector(
+    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = new_journal(wal)
+    journal.add(next(numbered_frames(publish_packet))[1])
+    monkeypatch.setattr(os, "write", lambda fd, data: 0)
+    with pytest.raises(OSError, match="No space"):
+        journal.commit()

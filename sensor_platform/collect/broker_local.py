@@ -32,10 +32,13 @@ class LocalBroker:
     protocol: Literal["5", "3.1.1"]
     """The newest protocol that it speaks."""
     process: ChildProcess
+    is_relaxed: bool = False
 
     @property
     def note(self) -> str:
         """What a person should know about it."""
+        if self.kind == "mosquitto" and self.is_relaxed:
+            return "mosquitto with the shipped settings, but saving its queue once a second, for speed"
         if self.kind == "mosquitto":
             return "mosquitto with the shipped settings: queues and sessions survive a restart"
         return "embedded amqtt, demo only, not durable: it loses queued messages when it stops (mosquitto does not)"
@@ -43,11 +46,18 @@ class LocalBroker:
 
 @contextlib.contextmanager
 def local_broker(
-    folder: Path, port: int | None = None, kind: Kind = "auto", environ: Mapping[str, str] | None = None
+    folder: Path,
+    port: int | None = None,
+    kind: Kind = "auto",
+    *,
+    is_relaxed: bool = False,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[LocalBroker]:
     """Run a broker while the context lasts; `folder` holds its configuration, state and log.
 
-    `auto` is mosquitto where it is on PATH, else amqtt. Without `port` a free one is taken.
+    `auto` is mosquitto where it is on PATH, else amqtt. Without `port` a free one is taken. A relaxed mosquitto saves
+    its queue every second instead of at every change: it takes tens of times as many messages a second (each save
+    writes the whole queue), and would lose up to a second of them if it were killed.
 
     Raises:
         Unreachable: it did not start; the end of its log is in the message.
@@ -60,20 +70,24 @@ def local_broker(
     folder.mkdir(parents=True, exist_ok=True)
     if binary:
         config = folder / "mosquitto.conf"
-        config.write_text(mosquitto_config(SHIPPED_CONFIG.read_text("utf-8"), number, folder), "utf-8")
+        text = mosquitto_config(SHIPPED_CONFIG.read_text("utf-8"), number, folder, is_relaxed=is_relaxed)
+        config.write_text(text, "utf-8")
         argv = [binary, "-c", str(config)]
     else:
         argv = [sys.executable, "-m", "sensor_platform.collect.broker_embedded", str(number)]
     name = "mosquitto" if binary else "amqtt"
     with ChildProcess(Command(name, argv, folder / f"{name}.log", environ)) as process:
         _wait_for_port(process, number)
-        yield LocalBroker(
-            f"mqtt://127.0.0.1:{number}", "mosquitto" if binary else "amqtt", "5" if binary else "3.1.1", process
+        url = f"mqtt://127.0.0.1:{number}"
+        yield (
+            LocalBroker(url, "mosquitto", "5", process, is_relaxed)
+            if binary
+            else LocalBroker(url, "amqtt", "3.1.1", process)
         )
 
 
-def mosquitto_config(shipped: str, port: int, folder: Path) -> str:
-    """The shipped configuration with its address, folders and login replaced by local ones; the promises stay."""
+def mosquitto_config(shipped: str, port: int, folder: Path, *, is_relaxed: bool = False) -> str:
+    """The shipped configuration with its address, folders and login replaced by local ones, and saving as asked."""
     kept = [line for line in shipped.splitlines() if line.split(maxsplit=1)[:1] and line.split()[0] not in _OWN_KEYS]
     own = [
         f"listener {port} 127.0.0.1",
@@ -82,6 +96,8 @@ def mosquitto_config(shipped: str, port: int, folder: Path) -> str:
         "log_dest stdout",
         f"user {pwd.getpwuid(os.getuid()).pw_name}",  # started by root it would become one who may not write the folder
     ]
+    if is_relaxed:
+        own.append("autosave_on_changes false")  # the last one wins; autosave_interval means seconds then
     return "\n".join([*(line for line in kept if not line.startswith("#")), *own, ""])
 
 

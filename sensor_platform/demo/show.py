@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sensor_platform.demo.answers import READY_QUERY, Compared
+from sensor_platform.demo.dagster_api import Work
 from sensor_platform.demo.facts import Facts
 from sensor_platform.home import Home
 
@@ -87,15 +88,15 @@ class LiveShow:
 
 def one_line(facts: Facts) -> str:
     """Counts in one line."""
-    ledger, work = facts.ledger, facts.work
+    ledger, work = facts.ledger, facts.work or Work()
     landed, quarantined, duplicate = (ledger.landed, ledger.quarantined, ledger.duplicate) if ledger else (0, 0, 0)
-    done = sum(each.done for each in work.assets.values()) if work else 0
-    total = sum(each.total for each in work.assets.values()) if work else 0
+    done = sum(each.done for each in work.assets.values())
+    total = sum(each.total for each in work.assets.values())
     predictions = sum(facts.answers.predictions.values()) if facts.answers else 0
     return (
         f"sent {facts.sent:,}, landed {landed:,}, quarantined {quarantined:,}, duplicates {duplicate:,}; "
-        f"partitions {done:,} of {total:,}, runs {work.done_runs if work else 0} done"
-        f" {work.busy_runs if work else 0} busy {len(work.failed_runs) if work else 0} failed; predictions {predictions:,}"
+        f"partitions {done:,} of {total:,}; runs {work.done_runs} done, {work.busy_runs} busy, "
+        f"{len(work.failed_runs)} failed; predictions {predictions:,}"
     )
 
 
@@ -135,19 +136,16 @@ def _cells(row: Compared) -> Iterator[str]:
 
 def _result(facts: Facts, home: Home, ui: str) -> Group:
     ledger = facts.ledger
-    fates = (
-        f"{ledger.landed:,} landed + {ledger.quarantined:,} quarantined + {ledger.duplicate:,} duplicates"
-        if ledger
-        else ""
-    )
+    landed, quarantined, duplicate = (ledger.landed, ledger.quarantined, ledger.duplicate) if ledger else (0, 0, 0)
     sign = "=" if facts.is_complete else "!="
-    predictions = _predictions(facts)
-    parts = [
-        Text(f"{facts.sent:,} sent {sign} {fates}", style="bold green" if facts.is_complete else "bold red"),
-        *([predictions] if predictions else []),
+    return Group(
+        Text(
+            f"{facts.sent:,} sent {sign} {landed:,} landed + {quarantined:,} quarantined + {duplicate:,} duplicates",
+            style="bold green" if facts.is_complete else "bold red",
+        ),
+        _predictions(facts) or "",
         Text(f"Dagster:    {ui}"),
         Text(f"analysts:   {home.analytics_file}"),
         Text(f"try:        SENSOR_PLATFORM_HOME={home.root} sensor-platform query \\"),
         Text(f'"{READY_QUERY} limit 10"', style="cyan"),
-    ]
-    return Group(*parts)
+    )

@@ -25,6 +25,20 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
+_PREDICTIONS = """
+create table if not exists predictions (
+    device_id varchar, metric varchar, issued_at timestamp, horizon_hours integer, target_at timestamp, value double,
+    lower double, upper double, "interval" double, lightgbm double, served varchar, model_id varchar,
+    trained_to timestamp, created_at timestamp
+)
+"""
+
+
+def ensure_predictions(connection: "DuckDBPyConnection") -> None:
+    """Create the empty table of predictions, so that analysts have it before there is a model."""
+    connection.execute(_PREDICTIONS)
+
+
 @dataclass(frozen=True, slots=True)
 class Due:
     """Windows of one model that are to be made, and what each will have recorded."""

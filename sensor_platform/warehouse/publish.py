@@ -1,0 +1,100 @@
+"""What analysts read: Parquet pieces and `analytics.duckdb`, never locked. Costs what changed since the last publish."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.warehouse import evidence, outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.cascade import Built
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.lineage import MINUTE, Model, dbt_models, models
+from sensor_platform.warehouse.lock import writer_lock
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_NO_DAY = (date(1970, 1, 1), date(1970, 1, 1))
+
+
+@dataclass(frozen=True, slots=True)
+class PublishReport:
+    """One publish."""
+
+    tables: Mapping[str, pieces.Written] = field(default_factory=dict)
+    """Tables that were behind, and what was written of them."""
+    quarantine_files: int = 0
+    """Quarantine files that became visible."""
+    views_changed: bool = False
+    seconds: float = 0.0
+
+
+def publish(home: Home, site: WarehouseSite) -> PublishReport:
+    """Write the pieces that are behind their tables. Killed at any point, the next one writes what is missing.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+    """
+    started = time.monotonic()
+    _ensure_tables(home, site)
+    written: dict[str, pieces.Written] = {}
+    with writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds):
+        with open_warehouse(home, site.warehouse) as connection:
+            linked = quarantine.publish_files(home)
+            changed = _write_views(home, connection, _published(site))
+            for model in _published(site):
+                done = _publish_table(home, site, connection, model)
+                if done.pieces:
+                    written[model.parents[0]] = done
+    return PublishReport(written, linked, changed, time.monotonic() - started)
+
+
+def _published(site: WarehouseSite) -> list[Model]:
+    return [model for model in models(site.warehouse.large_piece).values() if model.builder == "publish"]
+
+
+def _ensure_tables(home: Home, site: WarehouseSite) -> None:
+    """Tables and views exist, typed and empty, before there is data."""
+    with writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds):
+        with open_warehouse(home, site.warehouse) as connection:
+            state.ensure_tables(connection)
+            tables.ensure_predictions(connection)
+            complete = outcome.has_tables(connection, dbt_models())
+    if not complete:
+        build(home, site, days=_NO_DAY, position=0)
+
+
+def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
+    """Columns files and views for the tables as they are now."""
+    described: dict[str, views.Columns] = {quarantine.TABLE: quarantine.COLUMNS}
+    for model in published:
+        table = model.parents[0]
+        described[table] = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
+    whole = {model.parents[0] for model in published if model.grain == "whole"}
+    for table, columns in described.items():
+        views.ensure_columns(connection, home.published, table, columns, whole=table in whole)
+    return views.write_views(home.published, described)
+
+
+def _publish_table(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection", model: Model) -> pieces.Written:
+    slot = site.slot_minutes * MINUTE
+    due = pieces.behind(connection, model, slot)
+    total = pieces.Written(0, 0, 0)
+    rows = pieces.rows_of(connection, model, slot, list(due)) if due else {}
+    for batch in pieces.batches(list(due), rows, site.warehouse.chunk_readings):
+        done = pieces.write_pieces(connection, home.published, model, slot, batch)
+        total = pieces.Written(total.pieces + done.pieces, total.rows + done.rows, total.bytes + done.bytes)
+        _record(home, connection, model, {start: due[start] for start in batch})
+    return total
+
+
+def _record(home: Home, connection: "DuckDBPyConnection", model: Model, done: Mapping[int, Built]) -> None:
+    """After the renames: a crash before this writes the same pieces again."""
+    connection.begin()
+    state.record(connection, model.name, done)
+    connection.commit()
+    evidence.copy_to_ledger(home, {model.name: done})

@@ -74,7 +74,7 @@ def _from_number(value: float, form: TimeFormat) -> int | str:
         at = int(value) // 1_000
     else:
         return f"{_short(value)} is too large for a time"
-    return at if _EARLIEST <= at < _LATEST else f"{_short(value)} lies outside the years 1 to 9999"
+    return _in_range(at, value)
 
 
 def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str | None:
@@ -87,9 +87,14 @@ def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str |
         return f"{_short(text)} is not a number of {form} since 1970"
     try:
         parsed = datetime.fromisoformat(text)
-        return micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=default_zone))
+        return _in_range(micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=default_zone)), text)
     except (ValueError, OverflowError):
         return f"{_short(text)} is not a time that we can read"
+
+
+def _in_range(at: int, value: object) -> int | str:
+    """The time, unless its zone has carried it out of the years that Python and SQL know."""
+    return at if _EARLIEST <= at < _LATEST else f"{_short(value)} lies outside the years 1 to 9999"
 
 
 def _number(text: str) -> float | None:

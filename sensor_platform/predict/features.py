@@ -79,6 +79,14 @@ def build(hourly: "pl.DataFrame") -> "pl.DataFrame":
     ).select(*KEYS, *(pl.col(name).cast(pl.Float64) for name in NUMBERS))
 
 
+def empty() -> "pl.DataFrame":
+    """No feature rows."""
+    import polars as pl
+
+    kinds: dict[str, pl.DataType] = {"device_id": pl.String(), "metric": pl.String(), "window_start": pl.Datetime("us")}
+    return pl.DataFrame(schema=kinds | dict.fromkeys(NUMBERS, pl.Float64()))
+
+
 def _checked(hourly: "pl.DataFrame") -> "pl.DataFrame":
     import polars as pl
 

@@ -56,9 +56,7 @@ def load(texts: Mapping[str, str], scales: Mapping[int, float]) -> Forecaster:
     """
     import lightgbm as lgb
 
-    boosters = {
-        name: lgb.Booster(model_str=texts[name], params={"verbosity": -1}) for name in QUANTILES if name in texts
-    }
+    boosters = {name: lgb.Booster(model_str=texts[name]) for name in QUANTILES if name in texts}
     if set(boosters) != set(QUANTILES) or any(tuple(each.feature_name()) != INPUTS for each in boosters.values()):
         raise ValueError("these models were made for other inputs")
     return Forecaster(boosters, scales)

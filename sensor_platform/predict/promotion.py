@@ -7,7 +7,9 @@ import numpy as np
 from sensor_platform.predict.baselines import LIGHTGBM, SEASONAL_NAIVE
 from sensor_platform.predict.card import Card
 from sensor_platform.predict.forecaster import Forecaster
+from sensor_platform.predict.learn import Learned
 from sensor_platform.predict.matrix import Examples, Floats, as_utc64
+from sensor_platform.predict.registry import Model
 
 TOLERANCE = 0.02
 """A challenger may be this share worse than champion or baseline: younger data is worth a little noise."""
@@ -23,33 +25,28 @@ class Decision:
     why: str
 
 
-def decide(
-    challenger: Card, backtested: Forecaster, judged: Examples, champion: "tuple[Card, Forecaster] | None"
-) -> Decision:
+def decide(learned: Learned, champion: Model | None) -> Decision:
     """Promote if there is no champion, or if it is not worse than the baselines and the champion on the backtest block.
 
     Args:
-        challenger: card of the new model; holds what it would serve per horizon.
-        backtested: the new recipe trained without the block.
-        judged: the block.
+        learned: the challenger. Its recipe, trained without the backtest block, is what is compared.
         champion: in force, if any. It is compared only where it has not seen the answer (targets after its trained_to).
     """
     if champion is None:
         return Decision(promoted=True, why="first model of this metric")
-    card, model = champion
-    own = _errors(challenger, backtested, judged)
+    judged, backtested = learned.judged, learned.backtested
+    own = _errors(learned.card, backtested, judged)
     simplest = np.abs(judged.value - judged.actual)
     if _pooled(own, judged) > _pooled(simplest, judged) * (1 + TOLERANCE):
         return Decision(promoted=False, why="worse than persistence on the backtest block")
-    common = set(model.scales) & set(backtested.scales)
-    if common != set(backtested.scales):
+    if not set(backtested.scales) <= set(champion.forecaster.scales):
         return Decision(promoted=True, why="the champion lacks a configured horizon")
-    fresh = judged.target_at > as_utc64(card.trained_to)
+    fresh = judged.target_at > as_utc64(champion.card.trained_to)
     hours = len(np.unique(judged.target_at[fresh]))
     if hours < LEAST_HOURS:
         return Decision(promoted=True, why=f"same recipe on newer data; only {hours} hours are new to the champion")
     unseen = judged.where(fresh)
-    theirs, ours = _pooled(_errors(card, model, unseen), unseen), _pooled(own[fresh], unseen)
+    theirs, ours = _pooled(_errors(champion.card, champion.forecaster, unseen), unseen), _pooled(own[fresh], unseen)
     verdict = f"error {ours:.4g} against the champion's {theirs:.4g} over {hours} hours that are new to it"
     return Decision(promoted=ours <= theirs * (1 + TOLERANCE), why=verdict)
 

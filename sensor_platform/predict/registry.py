@@ -5,8 +5,12 @@ pointer `champion.json` holds the SHA-256 of the card and is replaced by rename.
 Folder names come from a slug and a hash of the metric, never from the metric itself.
 """
 
+import contextlib
+import fcntl
 import hashlib
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,16 +28,39 @@ from sensor_platform.predict.matrix import INPUT_HASH
 
 _CARD = "card.json"
 _CHAMPION = "champion.json"
+_WAITING = "waiting.json"
 _VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 
 
-class Champion(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`champion.json`: which version is served, since when and why."""
+class Reign(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One promotion: which version is served, for forecasts issued from when on, and why. Times are aware UTC."""
 
     version: str
     card_sha256: str
+    serves_from: datetime
     promoted_at: datetime
     why: str
+
+
+class _Champions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`champion.json`: every promotion, oldest first; the last one is the champion."""
+
+    reigns: tuple[Reign, ...]
+
+
+class Waited(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`waiting.json`: when a training last found too little to learn from, and why. A hint, not evidence."""
+
+    asked_at: datetime
+    reason: str
+
+
+class Unusable(CheckFailed):
+    """Something in the registry is missing or is not what was written."""
+
+
+class OtherInputs(Unusable):
+    """A sound model, made for features that are computed no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,63 +109,82 @@ def save(home: Home, card: Card, texts: dict[str, str]) -> Path:
     return folder
 
 
-def promote(home: Home, metric: str, version: str, now: datetime, why: str) -> None:
+def promote(home: Home, metric: str, version: str, now: datetime, why: str) -> Reign:
     """Make `version` the champion of `metric`, atomically.
 
+    The first model serves every forecast of an hour that it has not seen; a later one serves what is issued from `now`
+    on, so that a forecast once issued is never made again by a younger model.
+
     Raises:
-        CheckFailed: that version is missing or damaged.
+        Unusable: that version, or the pointer to the earlier ones, is missing or damaged.
     """
-    load(home, metric, version)
+    card = load(home, metric, version).card
     folder = home.models / folder_name(metric)
     digest = durable.sha256(folder / version / _CARD)
-    pointer = Champion(version=version, card_sha256=digest, promoted_at=now, why=why)
-    durable.write_file(folder / _CHAMPION, msgspec.json.encode(pointer) + b"\n")
+    with _alone(folder):
+        earlier = reigns(home, metric)
+        since = now if earlier else card.trained_to
+        reign = Reign(version=version, card_sha256=digest, serves_from=since, promoted_at=now, why=why)
+        written = msgspec.json.encode(_Champions(reigns=(*earlier, reign)))
+        durable.write_file(folder / _CHAMPION, msgspec.json.format(written, indent=2) + b"\n")
+    return reign
 
 
-def champion(home: Home, metric: str) -> Champion | None:
-    """The champion pointer of `metric`, or None where none was promoted yet.
+def reigns(home: Home, metric: str) -> tuple[Reign, ...]:
+    """Every promotion of `metric`, oldest first; the last one is the champion.
 
     Raises:
-        CheckFailed: the pointer is damaged.
+        Unusable: the pointer is damaged.
     """
     path = home.models / folder_name(metric) / _CHAMPION
     try:
-        pointer = msgspec.json.decode(path.read_bytes(), type=Champion)
+        found = msgspec.json.decode(path.read_bytes(), type=_Champions).reigns
     except FileNotFoundError:
-        return None
+        return ()
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
         raise _damaged(path, str(error)) from error
-    if not _VERSION.fullmatch(pointer.version):
+    if not found or not all(_VERSION.fullmatch(each.version) for each in found):
         raise _damaged(path, "it names no version")
-    return pointer
+    return found
+
+
+def in_charge(found: tuple[Reign, ...], issued_at: datetime) -> Reign:
+    """Whose forecast an hour gets: the newest reign begun by then, or the first one for the hours before it."""
+    begun = [each for each in found if each.serves_from <= issued_at]
+    return begun[-1] if begun else found[0]
 
 
 def champion_card(home: Home, metric: str) -> Card | None:
-    """The verified card of the champion without its models: two small files read, no LightGBM."""
-    pointer = champion(home, metric)
-    return _card(home, metric, pointer.version, pointer.card_sha256) if pointer else None
+    """The verified card of the champion without its models: two small files read, no LightGBM.
+
+    Raises:
+        Unusable: pointer or card is damaged.
+    """
+    found = reigns(home, metric)
+    return _card(home, metric, found[-1].version, found[-1].card_sha256) if found else None
 
 
 def load_champion(home: Home, metric: str) -> Model | None:
     """The champion of `metric`, verified, or None.
 
     Raises:
-        CheckFailed: pointer, card or a model file is not what was promoted.
+        Unusable: pointer, card or a model file is not what was promoted.
     """
-    pointer = champion(home, metric)
-    return load(home, metric, pointer.version, pointer.card_sha256) if pointer else None
+    found = reigns(home, metric)
+    return load(home, metric, found[-1].version, found[-1].card_sha256) if found else None
 
 
 def load(home: Home, metric: str, version: str, card_sha256: str | None = None) -> Model:
     """One version, with every hash checked before LightGBM sees a byte.
 
     Raises:
-        CheckFailed: something is missing, changed, of another metric, or made for other features.
+        OtherInputs: it was made for other features.
+        Unusable: something is missing, changed, or of another metric.
     """
     card = _card(home, metric, version, card_sha256)
     folder = home.models / folder_name(metric) / version
     if card.inputs_sha256 != INPUT_HASH:
-        raise CheckFailed(f"model {folder} was made for other features", "train again; the old version stays on disk")
+        raise OtherInputs(f"model {folder} was made for other features", "train again; the old version stays on disk")
     texts = {name: _verified(folder / f"{name}.txt", card.files.get(f"{name}.txt")).decode() for name in QUANTILES}
     try:
         loaded = forecasters.load(texts, {each.horizon_hours: each.scale for each in card.horizons})
@@ -151,6 +197,31 @@ def versions(home: Home, metric: str) -> tuple[str, ...]:
     """Complete versions of `metric`, oldest first."""
     folder = home.models / folder_name(metric)
     return tuple(sorted(each.parent.name for each in folder.glob(f"*/{_CARD}") if _VERSION.fullmatch(each.parent.name)))
+
+
+def note_waiting(home: Home, metric: str, now: datetime, reason: str) -> None:
+    """Record that a training found too little to learn from."""
+    note = Waited(asked_at=now, reason=reason)
+    durable.write_file(home.models / folder_name(metric) / _WAITING, msgspec.json.encode(note) + b"\n")
+
+
+def waiting(home: Home, metric: str) -> Waited | None:
+    """The newest such note, or None; an unreadable one counts as none."""
+    try:
+        return msgspec.json.decode((home.models / folder_name(metric) / _WAITING).read_bytes(), type=Waited)
+    except (FileNotFoundError, msgspec.ValidationError, msgspec.DecodeError):
+        return None
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One promotion at a time: the pointer holds the earlier ones, so it is read and then replaced."""
+    fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _card(home: Home, metric: str, version: str, digest: str | None) -> Card:
@@ -167,7 +238,7 @@ def _card(home: Home, metric: str, version: str, digest: str | None) -> Card:
 
 def _checked(version: str) -> str:
     if not _VERSION.fullmatch(version):
-        raise CheckFailed(f"{version!r} is no version", "versions are the folder names under models/<name>/")
+        raise Unusable(f"{version!r} is no version", "versions are the folder names under models/<name>/")
     return version
 
 
@@ -185,8 +256,8 @@ def _verified(path: Path, digest: str | None) -> bytes:
     return data
 
 
-def _damaged(path: Path, reason: str) -> CheckFailed:
-    return CheckFailed(
+def _damaged(path: Path, reason: str) -> Unusable:
+    return Unusable(
         f"model file {path} cannot be trusted: {reason}",
         "restore it from a backup, or delete champion.json beside it and train again",
     )

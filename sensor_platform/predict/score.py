@@ -70,6 +70,32 @@ def predictions(features: "pl.DataFrame", model: "Model", created_at: datetime) 
     return pl.concat([empty(), *parts]).sort(KEYS)
 
 
+def of_hours(rows: "pl.DataFrame", metric: str, hours: "pl.Series") -> "pl.DataFrame":
+    """Prediction rows of one metric that were issued at one of these hours; `rows` may be a table never made."""
+    import polars as pl
+
+    if not rows.width:
+        return empty()
+    return rows.filter(pl.col("metric") == metric, pl.col("issued_at").is_in(hours.implode())).select(COLUMNS)
+
+
+def keeping_created_at(rows: "pl.DataFrame", before: "pl.DataFrame") -> "pl.DataFrame":
+    """`rows`, with the older created_at where `before` holds the same row: scoring again is no news.
+
+    Args:
+        rows: prediction rows.
+        before: prediction rows that they replace; without columns if there was no table.
+    """
+    import polars as pl
+
+    if before.is_empty():
+        return rows
+    same = [name for name in COLUMNS if name != "created_at"]
+    older = before.select(*same, pl.col("created_at").alias("older"))
+    joined = rows.join(older, on=same, how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("older", "created_at").alias("created_at")).select(COLUMNS)
+
+
 def _one_horizon(
     features: "pl.DataFrame", model: "Model", horizon: "HorizonCard", created_at: datetime
 ) -> "pl.DataFrame":

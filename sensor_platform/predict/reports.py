@@ -1,0 +1,86 @@
+"""What the operations of this room did, as facts for a run's metadata. Tables are tuples of rows, one dict per row."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+
+Cell = str | int | float | None
+Row = dict[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class FeaturesReport:
+    """One build of `features`."""
+
+    windows: int
+    """Hours rebuilt; 0 where nothing was dirty."""
+    rows: int
+    newest_hour: datetime | None
+    """Newest hour among the rebuilt rows, aware UTC."""
+    by_metric: tuple[Row, ...]
+    """metric, rows, devices"""
+    new_metrics: tuple[str, ...] = ()
+    """Metrics configured since the table was made: their whole history was built, whatever days were asked for."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MetricTraining:
+    """What became of one metric in a training."""
+
+    metric: str
+    trained: bool
+    promoted: bool
+    why: str
+    """Why it was promoted or not, or why it waits."""
+    model_id: str | None = None
+    trained_to: datetime | None = None
+    examples: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainReport:
+    """One training of all configured metrics."""
+
+    metrics: tuple[MetricTraining, ...]
+    backtest: tuple[Row, ...] = field(default=())
+    """One row per metric and horizon: errors of the three candidates, what is served and why, coverage, widening."""
+    score_days: tuple[date, date] | None = None
+    """Days with forecasts that first models make possible, to be scored next without a position; None if none are."""
+    seconds: float = 0.0
+
+    @property
+    def promoted(self) -> int:
+        """Number of new champions."""
+        return sum(each.promoted for each in self.metrics)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReport:
+    """One scoring."""
+
+    windows: int
+    rows: int
+    newest_issued_at: datetime | None
+    """Aware UTC; None where nothing was forecast."""
+    by_model: tuple[Row, ...]
+    """metric, model_id, rows, devices, note; for a metric without a model why not"""
+    by_served: tuple[Row, ...]
+    """metric, horizon_hours, served, rows"""
+    note: str = "only hours after the model's trained_to are forecast: a fit is not a forecast"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingNeed:
+    """A configured metric without a usable champion."""
+
+    metric: str
+    why: str
+    last_asked_at: datetime | None
+    """When a training last found too little history, aware UTC: until there is more, asking again changes nothing."""
+
+
+def utc(moment: datetime | None) -> datetime | None:
+    """A plain UTC time of a table as the aware one that Python uses."""
+    return moment.replace(tzinfo=UTC) if moment else None

@@ -1,0 +1,14 @@
+"""What this room needs of a site, without importing it: the site knows rooms that this one must not."""
+
+from typing import Protocol
+
+from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.warehouse.config import WarehouseSite
+
+
+class PredictSite(WarehouseSite, Protocol):
+    """`site.Site` has it all."""
+
+    @property
+    def forecast(self) -> ForecastConfig:
+        """Section `forecast` of site.yaml."""

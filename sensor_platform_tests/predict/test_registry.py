@@ -1,0 +1,189 @@
+import json
+import string
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.predict import matrix, registry
+from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.learn import Learned, learn
+from sensor_platform.predict.registry import OtherInputs, Unusable
+
+NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
+HOSTILE = (
+    "../../etc/passwd",
+    "",
+    "..",
+    "/",
+    "a/b",
+    "x" * 10_000,
+    "\0",
+    "温度 🌡",
+    "'; drop table",
+    "A b",
+    "a-b",
+    "\ud800",
+)
+
+
+@pytest.fixture(scope="module")
+def season(seasonal_noise: pl.DataFrame) -> Learned:
+    found = learn("m", seasonal_noise, ForecastConfig(horizons=(1, 24)), NOW)
+    assert isinstance(found, Learned)
+    return found
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path)
+
+
+@pytest.fixture
+def version(home: Home, season: Learned) -> str:
+    registry.save(home, season.card, season.texts)
+    registry.promote(home, "m", season.card.version, NOW, "first")
+    return season.card.version
+
+
+def folder(home: Home, version: str) -> Path:
+    return home.models / registry.folder_name("m") / version
+
+
+def test_a_promoted_model_predicts_the_same_bits_after_loading(
+    home: Home, version: str, season: Learned, seasonal_noise: pl.DataFrame
+) -> None:
+    model = registry.load_champion(home, "m")
+    assert model is not None
+    assert model.model_id == f"{registry.folder_name('m')}/{version}"
+    assert model.forecaster.texts() == season.texts
+    assert msgspec.structs.replace(model.card, files={}) == season.card
+    inputs = matrix.inputs(seasonal_noise, 24)
+    forecast = model.forecaster.predict(inputs, seasonal_noise["value"].to_numpy(), 24)
+    assert (forecast.lower <= forecast.median).all()
+    assert (forecast.median <= forecast.upper).all()
+
+
+def test_the_registry_holds_text_and_json_only(home: Home, version: str) -> None:
+    found = sorted(path.name for path in folder(home, version).iterdir())
+    assert found == ["card.json", "lower.txt", "median.txt", "upper.txt"]
+    json.loads((folder(home, version) / "card.json").read_text())
+    assert (folder(home, version) / "median.txt").read_text().startswith("tree\nversion=")
+
+
+@pytest.mark.parametrize("file", ["lower.txt", "median.txt", "upper.txt", "card.json"])
+@pytest.mark.parametrize("damage", ["one byte", "truncated", "missing"])
+def test_a_changed_file_is_refused_with_a_hint(home: Home, version: str, file: str, damage: str) -> None:
+    path = folder(home, version) / file
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(data if damage == "one byte" else data[:-1])
+    with pytest.raises(CheckFailed) as caught:
+        registry.load_champion(home, "m")
+    assert file in caught.value.message
+    assert "train again" in caught.value.hint
+
+
+def test_a_model_of_another_metric_or_other_features_is_refused(home: Home, season: Learned) -> None:
+    registry.save(home, season.card, season.texts)
+    moved = home.models / registry.folder_name("other")
+    (home.models / registry.folder_name("m")).rename(moved)
+    with pytest.raises(Unusable, match="another model"):
+        registry.load(home, "other", season.card.version)
+    aged = msgspec.structs.replace(season.card, inputs_sha256="0" * 64)
+    registry.save(home, aged, season.texts)
+    with pytest.raises(OtherInputs, match="other features"):
+        registry.load(home, "m", season.card.version)
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b'{"reigns": []}', b"\xff", b'{"version": "../../x"}'])
+def test_a_damaged_pointer_is_refused_with_a_hint(home: Home, version: str, content: bytes) -> None:
+    (home.models / registry.folder_name("m") / "champion.json").write_bytes(content)
+    with pytest.raises(Unusable, match=r"champion\.json"):
+        registry.reigns(home, "m")
+
+
+def test_a_pointer_cannot_name_a_path(home: Home, version: str) -> None:
+    path = home.models / registry.folder_name("m") / "champion.json"
+    path.write_text(path.read_text().replace(version, "../../../etc"))
+    with pytest.raises(Unusable, match="names no version"):
+        registry.load_champion(home, "m")
+    with pytest.raises(Unusable, match="no version"):
+        registry.load(home, "m", "../..")
+
+
+def test_no_champion_is_none_not_an_error(home: Home) -> None:
+    assert registry.load_champion(home, "m") is None
+    assert registry.champion_card(home, "m") is None
+    assert registry.versions(home, "m") == ()
+
+
+def test_an_unfinished_version_is_not_listed_and_cannot_be_promoted(home: Home, version: str) -> None:
+    later = "20270101T000000Z-" + "0" * 12
+    (folder(home, later)).mkdir()
+    (folder(home, later) / "lower.txt").write_text("tree")
+    assert registry.versions(home, "m") == (version,)
+    with pytest.raises(Unusable):
+        registry.promote(home, "m", later, NOW, "")
+    assert registry.reigns(home, "m")[-1].version == version
+
+
+@pytest.mark.parametrize("metric", HOSTILE)
+def test_a_hostile_metric_name_stays_inside_the_registry(home: Home, metric: str) -> None:
+    name = registry.folder_name(metric)
+    assert set(name) <= set(string.ascii_lowercase + string.digits + "-")
+    assert 12 < len(name) < 60
+    registry.note_waiting(home, metric, NOW, "too short")
+    assert [path.name for path in home.models.iterdir()] == [name]
+    waited = registry.waiting(home, metric)
+    assert waited is not None
+    assert waited.reason == "too short"
+
+
+@given(st.text(), st.text())
+def test_two_metrics_never_share_a_folder(first: str, second: str) -> None:
+    assert (registry.folder_name(first) == registry.folder_name(second)) == (first == second)
+
+
+def test_a_hostile_metric_can_be_saved_and_loaded(home: Home, season: Learned) -> None:
+    metric = "../../TEMP '\" 🌡"
+    registry.save(home, msgspec.structs.replace(season.card, metric=metric), season.texts)
+    registry.promote(home, metric, season.card.version, NOW, "first")
+    model = registry.load_champion(home, metric)
+    assert model is not None
+    assert model.card.metric == metric
+    assert all(path.is_relative_to(home.models) for path in home.root.rglob("*") if path.is_file())
+
+
+def test_a_younger_champion_never_takes_over_hours_issued_before_it(home: Home, version: str, season: Learned) -> None:
+    later = NOW + timedelta(days=1)
+    second = f"{later:%Y%m%dT%H%M%SZ}-{'a' * 12}"
+    registry.save(home, msgspec.structs.replace(season.card, version=second), season.texts)
+    registry.promote(home, "m", second, later, "newer")
+    reigns = registry.reigns(home, "m")
+    assert [each.version for each in reigns] == [version, second]
+    assert reigns[0].serves_from == season.card.trained_to
+    for issued_at, expected in (
+        (season.card.trained_to - timedelta(days=400), version),
+        (NOW, version),
+        (later - timedelta(seconds=1), version),
+        (later, second),
+        (later + timedelta(days=400), second),
+    ):
+        assert registry.in_charge(reigns, issued_at).version == expected
+    card = registry.champion_card(home, "m")
+    assert card is not None
+    assert card.version == second
+
+
+def test_saving_and_promoting_leave_no_temporary_file(home: Home, version: str) -> None:
+    assert not list(home.root.rglob("*.tmp"))

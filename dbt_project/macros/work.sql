@@ -43,9 +43,17 @@
 {# One delete and one insert: the windows of the work list are emptied and filled again, so that one that has become empty is empty. #}
 {% macro get_incremental_replace_window_sql(arg_dict) -%}
   {%- set target = arg_dict['target_relation'] -%}
-  {%- set columns = get_quoted_csv(arg_dict['dest_columns'] | map(attribute='name')) -%}
   delete from {{ target }} where {{ in_work(config.require('window_column')) }};
-  insert into {{ target }} ({{ columns }}) select {{ columns }} from {{ arg_dict['temp_relation'] }}
+  {{ insert_by_name(target, arg_dict['temp_relation']) }}
+{%- endmacro %}
+
+{# Columns are matched by name: a column that the rows lack (a metric that is gone) stays null. #}
+{% macro insert_by_name(target, source) -%}
+  {{ return(adapter.dispatch('insert_by_name', 'sensor_platform')(target, source)) }}
+{%- endmacro %}
+
+{% macro duckdb__insert_by_name(target, source) -%}
+  insert into {{ target }} by name select * from {{ source }}
 {%- endmacro %}
 
 {# The rows of a run go straight into the table: between the model's query and its insert there is a view, not a copy. #}

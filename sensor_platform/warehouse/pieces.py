@@ -1,7 +1,7 @@
 """Published pieces: which are behind, and how they are written. A piece never changes its span, see docs/adr/0001.
 
-A piece is `published/<table>/day=<yyyy-mm-dd>/<hhmm>.parquet`, or `published/<table>/all.parquet`. It is replaced by rename;
-an emptied piece is a file without rows. Temporary names do not end in `.parquet`, so no reader's glob finds them.
+A piece is `published/<table>/day=<yyyy-mm-dd>/<hhmm>.parquet`, or `published/<table>/all.parquet`. It is replaced by
+rename; an emptied piece is a file without rows. Temporary names do not end in `.parquet`: no reader's glob finds them.
 """
 
 import shutil

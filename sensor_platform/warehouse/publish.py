@@ -1,4 +1,4 @@
-"""What analysts read: Parquet pieces and `analytics.duckdb`, never locked. Costs what changed since the last publish."""
+"""What analysts read: Parquet pieces and `analytics.duckdb`, never locked. Costs what changed since the last time."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -42,14 +42,16 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
     started = time.monotonic()
     _ensure_tables(home, site)
     written: dict[str, pieces.Written] = {}
-    with writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds):
-        with open_warehouse(home, site.warehouse) as connection:
-            linked = quarantine.publish_files(home)
-            changed = _write_views(home, connection, _published(site))
-            for model in _published(site):
-                done = _publish_table(home, site, connection, model)
-                if done.pieces:
-                    written[model.parents[0]] = done
+    with (
+        writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds),
+        open_warehouse(home, site.warehouse) as connection,
+    ):
+        linked = quarantine.publish_files(home)
+        changed = _write_views(home, connection, _published(site))
+        for model in _published(site):
+            done = _publish_table(home, site, connection, model)
+            if done.pieces:
+                written[model.parents[0]] = done
     return PublishReport(written, linked, changed, time.monotonic() - started)
 
 
@@ -59,11 +61,13 @@ def _published(site: WarehouseSite) -> list[Model]:
 
 def _ensure_tables(home: Home, site: WarehouseSite) -> None:
     """Tables and views exist, typed and empty, before there is data."""
-    with writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds):
-        with open_warehouse(home, site.warehouse) as connection:
-            state.ensure_tables(connection)
-            tables.ensure_predictions(connection)
-            complete = outcome.has_tables(connection, dbt_models())
+    with (
+        writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds),
+        open_warehouse(home, site.warehouse) as connection,
+    ):
+        state.ensure_tables(connection)
+        tables.ensure_predictions(connection)
+        complete = outcome.has_tables(connection, dbt_models())
     if not complete:
         build(home, site, days=_NO_DAY, position=0)
 

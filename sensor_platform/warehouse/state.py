@@ -13,6 +13,7 @@ _TABLES = """
 create table if not exists state (model varchar, window_start timestamp, generation varchar, position bigint);
 create table if not exists work (model varchar, window_start timestamp, generation varchar, position bigint);
 create table if not exists work_stamp (invocation varchar);
+create table if not exists metric_columns (metric varchar, column_name varchar);
 """
 
 

@@ -1,4 +1,11 @@
-{{ config(window_column='window_start', meta={'grain': 'hour', 'parents': ['readings_1h']}) }}
+{{
+  config(
+    window_column='window_start',
+    on_schema_change='ignore',
+    pre_hook="{{ add_wide_columns() }}",
+    meta={'grain': 'hour', 'parents': ['readings_1h']}
+  )
+}}
 
 with hours as (
 
@@ -15,8 +22,8 @@ with hours as (
 select
     device_id,
     window_start
-    {%- for column in wide_columns(ref('readings_1h'), 'metric') %},
-    max(case when metric = {{ column.literal }} then mean end) as {{ column.quoted }}
+    {%- for column in wide_columns() %},
+    max(case when metric = {{ text_literal(column.metric) }} then mean end) as {{ identifier(column.name) }}
     {%- endfor %}
 from hours
 group by device_id, window_start

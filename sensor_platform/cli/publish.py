@@ -1,0 +1,63 @@
+"""`sensor-platform publish`: publish what changed, take a snapshot, or point the views at a copied folder."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option(
+    "--snapshot", "file", type=click.Path(path_type=Path), help="Write one self-contained .duckdb file instead."
+)
+@click.option(
+    "--relink",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="Point analytics.duckdb of a copied published folder at where it is now.",
+)
+def publish(file: Path | None, folder: Path | None) -> None:
+    """Publish what changed since the last time, for analysts to read from published/analytics.duckdb.
+
+    \b
+    Example:
+        sensor-platform publish
+        sensor-platform publish --snapshot /tmp/plant-7.duckdb
+        sensor-platform publish --relink /mnt/usb/published
+    """
+    if file is not None and folder is not None:
+        raise click.UsageError("--snapshot and --relink exclude each other")
+    if folder is not None:
+        _relink(folder)
+    elif file is not None:
+        _snapshot(file)
+    else:
+        _publish()
+
+
+def _publish() -> None:
+    from sensor_platform.settings import load_settings
+    from sensor_platform.warehouse.publish import publish as run
+
+    settings = load_settings()
+    report = run(settings.home, settings.site)
+    for table, done in report.tables.items():
+        click.echo(f"{table}: {done.pieces} pieces, {done.rows:,} rows, {done.bytes:,} bytes")
+    click.echo(f"{settings.home.analytics_file} is up to date ({report.seconds:.1f} s)")
+
+
+def _snapshot(file: Path) -> None:
+    from sensor_platform.settings import load_settings
+    from sensor_platform.warehouse.snapshot import snapshot
+
+    settings = load_settings()
+    for table, rows in snapshot(settings.home, settings.site, file).items():
+        click.echo(f"{table}: {rows:,} rows")
+    click.echo(str(file))
+
+
+def _relink(folder: Path) -> None:
+    from sensor_platform.warehouse.views import relink
+
+    for table in relink(folder):
+        click.echo(table)
+    click.echo(f"{folder / 'analytics.duckdb'} reads {folder.resolve()}")

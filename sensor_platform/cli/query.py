@@ -1,0 +1,24 @@
+"""`sensor-platform query SQL`: a question to the published tables, as a table, CSV or JSON."""
+
+import click
+
+
+@click.command()
+@click.argument("sql")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written."
+)
+def query(sql: str, form: str) -> None:
+    """Ask the published tables in SQL. Read-only; times are UTC.
+
+    \b
+    Example:
+        sensor-platform query "select device_id, metric, mean from readings_1h where day = current_date"
+        sensor-platform query --format csv "from predictions" > predictions.csv
+    """
+    from sensor_platform.cli.rows import write
+    from sensor_platform.settings import load_settings
+    from sensor_platform.warehouse.query import ask
+
+    answer = ask(load_settings().home, sql)
+    write(answer.columns, answer.rows, form, click.get_text_stream("stdout"))

@@ -3,7 +3,7 @@ from collections.abc import Callable
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.predict import features, matrix
@@ -13,6 +13,7 @@ from sensor_platform.predict.matrix import INPUTS
 Make = Callable[..., pl.DataFrame]
 
 
+@settings(max_examples=60, deadline=None)
 @given(horizon=st.integers(1, 168))
 def test_the_seasonal_naive_forecast_is_the_newest_known_value_at_the_targets_hour_of_day(
     make_hourly: Make, horizon: int

@@ -1,0 +1,315 @@
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.predict import features, pipeline, registry, score
+from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.tables import writer
+
+Make = Callable[..., pl.DataFrame]
+START = datetime(2026, 1, 1, tzinfo=UTC)
+HISTORY = 30 * 24
+NOW = START + timedelta(hours=HISTORY, minutes=5)
+
+
+@dataclass(frozen=True)
+class SiteOfTest:
+    start: date = date(2026, 1, 1)
+    slot_minutes: int = 10
+    catalog: Path | None = None
+    warehouse: WarehouseConfig = field(default_factory=WarehouseConfig)
+    forecast: ForecastConfig = field(
+        default_factory=lambda: ForecastConfig(metrics=("temp",), horizons=(1, 24), backtest_hours=120)
+    )
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A home whose readings_1h a test fills by hand."""
+
+    home: Home
+    site: SiteOfTest
+
+    def write(self, hours: pl.DataFrame, position: int) -> None:
+        """Replace the hours of these rows, and say so in the state, as a build would."""
+        with writer(self.home, self.site, "test") as warehouse:
+            connection = warehouse.connection
+            connection.execute(
+                "create table if not exists readings_1h (device_id varchar, metric varchar, window_start timestamp,"
+                " n bigint, sum double, min double, max double, mean double, stddev double, first double, last double,"
+                " first_at timestamp, last_at timestamp, bad_n bigint)"
+            )
+            connection.register("given", hours.to_arrow())
+            connection.execute("delete from readings_1h where window_start in (select window_start from given)")
+            connection.execute("insert into readings_1h by name select * from given where mean is not null")
+            connection.execute(
+                "delete from state where model = 'readings_1h' and window_start in (select window_start from given)"
+            )
+            connection.execute(
+                "insert into state by name select distinct 'readings_1h' as model, window_start, '' as generation,"
+                " cast(? as bigint) as position from given",
+                [position],
+            )
+            connection.unregister("given")
+
+    def table(self, name: str) -> pl.DataFrame:
+        with writer(self.home, self.site, "test") as warehouse:
+            rows: pl.DataFrame = warehouse.connection.sql(f"select * from {name} order by all").pl()
+        return rows
+
+
+def wave(seed: int, hours: int = HISTORY) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    rng = np.random.default_rng(seed)
+    return 15 + 5 * np.sin(2 * np.pi * np.arange(hours) / 24) + rng.normal(0, 0.5, hours)
+
+
+def history(make_hourly: Make, hours: int = HISTORY, metric: str = "temp") -> pl.DataFrame:
+    rows: pl.DataFrame = make_hourly({"a": wave(1, hours), "b": wave(2, hours)}, metric)
+    return rows.with_columns(pl.col("n").cast(pl.Int64))
+
+
+def after(rows: pl.DataFrame, hours: int) -> pl.DataFrame:
+    return rows.filter(pl.col("window_start") >= (START + timedelta(hours=hours)).replace(tzinfo=None))
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(Home(tmp_path), SiteOfTest())
+
+
+@pytest.fixture
+def trained(stage: Stage, make_hourly: Make) -> Stage:
+    stage.write(history(make_hourly), 1)
+    pipeline.build_features(stage.home, stage.site)
+    assert pipeline.train(stage.home, stage.site, NOW).promoted == 1
+    return stage
+
+
+def test_from_hours_to_predictions(stage: Stage, make_hourly: Make) -> None:
+    stage.write(history(make_hourly), 1)
+    built = pipeline.build_features(stage.home, stage.site, position=1)
+    assert (built.windows, built.rows) == (HISTORY, 2 * HISTORY)
+    assert built.by_metric == ({"metric": "temp", "rows": 2 * HISTORY, "devices": 2},)
+    assert built.newest_hour == START + timedelta(hours=HISTORY - 1)
+    assert [need.metric for need in pipeline.needs_training(stage.home, stage.site)] == ["temp"]
+
+    trained = pipeline.train(stage.home, stage.site, NOW)
+    assert (trained.promoted, trained.metrics[0].trained) == (1, True)
+    assert [row["horizon_hours"] for row in trained.backtest] == [1, 24]
+    assert trained.score_days == ((NOW - timedelta(days=2)).date(), NOW.date())
+    assert pipeline.needs_training(stage.home, stage.site) == ()
+
+    scored = pipeline.score(stage.home, stage.site, days=trained.score_days, now=NOW)
+    assert scored.rows == 2 * (1 + 24)
+    assert scored.newest_issued_at == built.newest_hour
+    rows = stage.table("predictions")
+    assert dict(rows.schema) == score.schema()
+    assert (rows["target_at"] > rows["trained_to"]).all()
+
+
+def test_a_second_run_has_nothing_to_do_and_a_full_rerun_changes_nothing(trained: Stage) -> None:
+    pipeline.score(trained.home, trained.site, position=1, now=NOW)
+    tables = {name: trained.table(name) for name in ("features", "predictions")}
+    assert pipeline.build_features(trained.home, trained.site, position=1).windows == 0
+    assert pipeline.score(trained.home, trained.site, position=1, now=NOW + timedelta(hours=1)).windows == 0
+    assert pipeline.build_features(trained.home, trained.site).windows == HISTORY
+    assert pipeline.score(trained.home, trained.site, now=NOW + timedelta(hours=1)).windows == HISTORY
+    for name, rows in tables.items():
+        assert_frame_equal(trained.table(name), rows, check_exact=True)
+
+
+def test_day_by_day_equals_one_range(
+    trained: Stage, make_hourly: Make, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    daily = Stage(Home(tmp_path_factory.mktemp("daily")), trained.site)
+    daily.write(history(make_hourly), 1)
+    first = (START + timedelta(days=HISTORY // 24 - 10)).date()
+    for day in range(10):
+        at = first + timedelta(days=day)
+        pipeline.build_features(daily.home, daily.site, days=(at, at))
+    expected = trained.table("features").filter(pl.col("window_start") >= pl.lit(first))
+    assert_frame_equal(daily.table("features"), expected, check_exact=True)
+
+
+def test_hours_that_waited_for_the_first_model_are_scored_though_nothing_is_dirty(
+    stage: Stage, make_hourly: Make
+) -> None:
+    stage.write(history(make_hourly), 1)
+    pipeline.build_features(stage.home, stage.site, position=1)
+    early = pipeline.score(stage.home, stage.site, position=1, now=NOW)
+    assert early.rows == 0
+    assert early.by_model[0]["note"] == "no model yet: it waits for training"
+    pipeline.train(stage.home, stage.site, NOW)
+    assert pipeline.score(stage.home, stage.site, position=1, now=NOW).rows == 2 * (1 + 24)
+
+
+def test_a_late_value_changes_only_rows_within_its_reach_and_equals_a_full_build(
+    trained: Stage, make_hourly: Make
+) -> None:
+    before = trained.table("features")
+    late = history(make_hourly).with_columns(pl.col("mean") + 1.0)
+    late = late.filter(pl.col("window_start") == (START + timedelta(hours=400)).replace(tzinfo=None))
+    trained.write(late, 2)
+    assert pipeline.build_features(trained.home, trained.site, position=2).windows == 169
+    after_late = trained.table("features")
+    in_reach = pl.col("window_start").is_between(
+        (START + timedelta(hours=400)).replace(tzinfo=None), (START + timedelta(hours=568)).replace(tzinfo=None)
+    )
+    assert_frame_equal(after_late.filter(~in_reach), before.filter(~in_reach), check_exact=True)
+    untouched = after_late.filter(in_reach).join(before, on=before.columns, how="semi", nulls_equal=True)
+    assert untouched.is_empty()
+    pipeline.build_features(trained.home, trained.site)
+    assert_frame_equal(trained.table("features"), after_late, check_exact=True)
+
+
+def test_an_hour_that_became_empty_loses_its_features_and_predictions(trained: Stage, make_hourly: Make) -> None:
+    pipeline.score(trained.home, trained.site, position=1, now=NOW)
+    last = after(history(make_hourly), HISTORY - 1)
+    trained.write(last.with_columns(mean=pl.lit(None, pl.Float64)), 2)
+    pipeline.build_features(trained.home, trained.site, position=2)
+    pipeline.score(trained.home, trained.site, position=2, now=NOW)
+    hour = (START + timedelta(hours=HISTORY - 1)).replace(tzinfo=None)
+    assert trained.table("features").filter(pl.col("window_start") == hour).is_empty()
+    assert trained.table("predictions").filter(pl.col("issued_at") == hour).is_empty()
+    assert not trained.table("predictions").is_empty()
+
+
+def test_a_younger_model_serves_new_hours_and_leaves_old_forecasts_alone(trained: Stage, make_hourly: Make) -> None:
+    longer = history(make_hourly, HISTORY + 48)
+    trained.write(
+        after(longer, HISTORY).filter(pl.col("window_start") < (NOW + timedelta(hours=24)).replace(tzinfo=None)), 2
+    )
+    pipeline.build_features(trained.home, trained.site, position=2)
+    pipeline.score(trained.home, trained.site, position=2, now=NOW)
+    old = trained.table("predictions")
+
+    tomorrow = NOW + timedelta(days=1, hours=3)
+    report = pipeline.train(trained.home, trained.site, tomorrow)
+    assert report.score_days is None
+    assert report.metrics[0].promoted, report.metrics[0].why
+    trained.write(after(longer, HISTORY + 25), 3)
+    pipeline.build_features(trained.home, trained.site, position=3)
+    pipeline.score(trained.home, trained.site, now=tomorrow + timedelta(days=1))
+    new = trained.table("predictions")
+    at = pl.col("issued_at") < tomorrow.replace(tzinfo=None)
+    assert_frame_equal(
+        new.join(old, on=score.KEYS, how="semi").sort(score.KEYS), old.sort(score.KEYS), check_exact=True
+    )
+    assert new.filter(at)["model_id"].n_unique() == 1
+    assert new.filter(~at)["model_id"].unique().to_list() == [report.metrics[0].model_id]
+
+
+def test_a_metric_without_enough_history_waits_and_is_noted(stage: Stage, make_hourly: Make) -> None:
+    stage.write(history(make_hourly, 100), 1)
+    pipeline.build_features(stage.home, stage.site)
+    report = pipeline.train(stage.home, stage.site, NOW)
+    assert (report.promoted, report.metrics[0].trained, report.score_days) == (0, False, None)
+    assert "100 of the 168 hours" in report.metrics[0].why
+    (need,) = pipeline.needs_training(stage.home, stage.site)
+    assert (need.why, need.last_asked_at) == (report.metrics[0].why, NOW)
+
+
+def test_an_hour_that_is_not_over_is_not_learnt_from(stage: Stage, make_hourly: Make) -> None:
+    stage.write(history(make_hourly), 1)
+    pipeline.build_features(stage.home, stage.site)
+    half_past = START + timedelta(hours=HISTORY - 1, minutes=30)
+    report = pipeline.train(stage.home, stage.site, half_past)
+    assert report.metrics[0].trained_to == START + timedelta(hours=HISTORY - 2)
+
+
+def with_metrics(stage: Stage, *metrics: str) -> Stage:
+    config = ForecastConfig(metrics=metrics, horizons=(1, 24), backtest_hours=120)
+    return Stage(stage.home, SiteOfTest(forecast=config))
+
+
+def test_a_metric_configured_later_gets_its_whole_history(trained: Stage, make_hourly: Make) -> None:
+    trained.write(pl.concat([history(make_hourly), history(make_hourly, metric="rain")]), 1)
+    assert pipeline.build_features(trained.home, trained.site, position=1).windows == 0
+    both = with_metrics(trained, "temp", "rain")
+    today = (START + timedelta(hours=HISTORY)).date()
+    report = pipeline.build_features(both.home, both.site, days=(today, today), position=1)
+    assert report.new_metrics == ("rain",)
+    assert {row["metric"]: row["rows"] for row in report.by_metric} == {"rain": 2 * HISTORY, "temp": 2 * HISTORY}
+    assert pipeline.build_features(both.home, both.site, position=1).new_metrics == ()
+
+
+@pytest.mark.parametrize("metrics", [(), ("never seen",)])
+def test_without_metrics_the_tables_exist_and_are_empty(
+    stage: Stage, make_hourly: Make, metrics: Sequence[str]
+) -> None:
+    stage = with_metrics(stage, *metrics)
+    stage.write(history(make_hourly, 30), 1)
+    assert pipeline.build_features(stage.home, stage.site).rows == 0
+    assert pipeline.train(stage.home, stage.site, NOW).promoted == 0
+    assert pipeline.score(stage.home, stage.site, now=NOW).rows == 0
+    assert stage.table("features").schema == features.empty().schema
+    assert stage.table("predictions").schema == score.empty().schema
+
+
+def test_an_empty_warehouse_is_no_error(stage: Stage) -> None:
+    assert pipeline.build_features(stage.home, stage.site).rows == 0
+    assert pipeline.train(stage.home, stage.site, NOW).metrics[0].why == "no hourly value of it yet"
+    assert pipeline.score(stage.home, stage.site, now=NOW).rows == 0
+
+
+def test_hostile_device_and_metric_names_are_only_data(stage: Stage, make_hourly: Make) -> None:
+    metric, device = "../'; drop table features; --", "\"); attach 'x' 🌡"
+    stage = with_metrics(stage, metric)
+    rows: pl.DataFrame = make_hourly({device: wave(1), "b": wave(2)}, metric)
+    stage.write(rows, 1)
+    pipeline.build_features(stage.home, stage.site)
+    assert pipeline.train(stage.home, stage.site, NOW).promoted == 1
+    assert pipeline.score(stage.home, stage.site, now=NOW).rows == 2 * (1 + 24)
+    assert set(stage.table("predictions")["device_id"]) == {device, "b"}
+
+
+def tamper(stage: Stage, old: bytes, new: bytes) -> None:
+    (version,) = registry.versions(stage.home, "temp")
+    path = stage.home.models / registry.folder_name("temp") / version / "median.txt"
+    path.write_bytes(path.read_bytes().replace(old, new, 1))
+
+
+def test_a_tampered_champion_stops_scoring_and_changes_no_table(trained: Stage) -> None:
+    pipeline.score(trained.home, trained.site, now=NOW)
+    before = trained.table("predictions")
+    tamper(trained, b"leaf_value=", b"leaf_value=9")
+    with pytest.raises(CheckFailed, match=r"median\.txt"):
+        pipeline.score(trained.home, trained.site, now=NOW)
+    assert_frame_equal(trained.table("predictions"), before)
+
+
+def test_training_replaces_a_tampered_champion_and_keeps_its_old_forecasts(trained: Stage) -> None:
+    pipeline.score(trained.home, trained.site, now=NOW)
+    before = trained.table("predictions")
+    tamper(trained, b"leaf_value=", b"leaf_value=9")
+    report = pipeline.train(trained.home, trained.site, NOW + timedelta(hours=1))
+    assert report.metrics[0].promoted
+    assert "cannot be used" in report.metrics[0].why
+    scored = pipeline.score(trained.home, trained.site, now=NOW)
+    assert "kept as they were" in str(scored.by_model[0]["note"])
+    assert_frame_equal(trained.table("predictions"), before, check_exact=True)
+
+
+def test_needs_training_notices_a_changed_horizon(trained: Stage) -> None:
+    config = ForecastConfig(metrics=("temp",), horizons=(1, 24, 48))
+    (need,) = pipeline.needs_training(trained.home, SiteOfTest(forecast=config))
+    assert "48 h" in need.why
+
+
+def test_needs_training_opens_no_database(trained: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    import duckdb
+
+    def refuse(*_: object, **__: Mapping[str, object]) -> None:
+        raise AssertionError("opened")
+
+    monkeypatch.setattr(duckdb, "connect", refuse)
+    assert pipeline.needs_training(trained.home, trained.site) == ()

@@ -43,11 +43,15 @@ class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     retry_after_seconds: int = 300
     sensor_seconds: int = 2
     """Least time between two looks of the ledger sensor."""
+    breath_seconds: int = 10
+    """Pause between two runs of today, each of which costs seconds of a core; under steady arrival only."""
     fallback_minutes: int = 10
     """The fallback schedule asks for dirty days this often, should the sensor be off."""
     train_cron: str = "15 3 * * *"
     upkeep_cron: str = "20 * * * *"
     """Compaction and clean-up, UTC."""
+    keep_run_hours: int = 24
+    """Runs that later ones have superseded leave Dagster's history after this."""
 
 
 class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

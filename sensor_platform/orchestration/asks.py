@@ -4,20 +4,24 @@ Pure: no clock, no database. A decision that is lost or taken twice does no harm
 from the ledger each time and an unneeded run finds nothing to do.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+
+from sensor_platform.warehouse.dirty import DirtyDay
 
 _DAY = timedelta(days=1)
 
 
 class Lane(StrEnum):
-    """Two queues of one run each, so that a long history never starves the present."""
+    """Queues of one run each, so that a long history or a training never starves the present."""
 
     TODAY = "today"
     """Today and yesterday: where live and late readings land."""
     HISTORY = "history"
+    TRAINING = "training"
+    """Training, and the scoring that follows a first model."""
 
 
 class Outcome(StrEnum):
@@ -31,22 +35,25 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SeenRun:
-    """One earlier run over a range of days, as evidence."""
+    """One earlier run, as evidence."""
 
     run_id: str
     lane: Lane | None
     """None for a run that a person, a backfill or a schedule of its own started."""
-    first: date
-    last: date
+    first: date | None
+    last: date | None
+    """Both included; None for a training, which is not about days."""
     position: int | None
     """The ledger position that it was asked to reach; None for a run that rebuilds whole days."""
     outcome: Outcome
     ended_at: datetime | None
     """Aware UTC; None while waiting."""
+    after: str | None = None
+    """The training that it scores for."""
 
     def covers(self, day: date) -> bool:
         """Whether `day` lies in its range."""
-        return self.first <= day <= self.last
+        return self.first is not None and self.last is not None and self.first <= day <= self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +64,14 @@ class Rules:
     """Pause after a first failure; it doubles with each further one,"""
     longest_pause: timedelta = timedelta(hours=1)
     """up to this: a day is never given up, because its cause (a full disk) may go away by itself."""
+    breath: timedelta = timedelta(0)
+    """Pause after each run of today: a run costs seconds of a core, however little it finds to do."""
     alarm_after: int = 3
     """Failures in a row from which on the day's check is red."""
     most_days: int = 92
-    """Longest range of one run of history. Every asset writes one event for each day, about 15 ms on SQLite."""
+    """Longest range of one run. Every asset writes one event for each day, about 15 ms on SQLite."""
+    most_readings: int = 20_000_000
+    """Readings of one run, unless a single day has more: bounds how long the writer lock is held."""
     bridge: int = 7
     """Clean days between two dirty ones that are cheaper to ask along than a run of their own."""
 
@@ -84,26 +95,25 @@ class Ask:
         return f"{self.lane}:{self.first}..{self.last}@{self.position}#{self.attempt}-{self.after[:8]}"
 
 
-def decide(
-    dirty: Collection[date], position: int, runs: Sequence[SeenRun], now: datetime, rules: Rules
-) -> tuple[Ask, ...]:
+def decide(dirty: Sequence[DirtyDay], runs: Sequence[SeenRun], now: datetime, rules: Rules) -> tuple[Ask, ...]:
     """Runs to request now; today's first.
 
     Args:
         dirty: days with windows that are behind the ledger.
-        position: the ledger's newest position.
         runs: earlier runs, newest first.
         now: aware UTC; decides what is today and when a pause ends. Later days have no partition yet and wait.
         rules: pauses and sizes.
     """
     today = now.date()
     busy = {run.lane for run in runs if run.outcome is Outcome.WAITING}
+    if any(run.lane is Lane.TODAY and run.ended_at and now < run.ended_at + rules.breath for run in runs):
+        busy.add(Lane.TODAY)
     asks = []
-    for lane in Lane:
-        days = [day for day in sorted(dirty) if day <= today and lane_of(day, today) is lane]
-        tried = {day: fruitless(day, position, runs) for day in days}
-        if lane not in busy and (span := _first_range(tried, now, rules)):
-            asks.append(_ask(lane, span, len(tried[span[0]]), position, runs))
+    for lane in (Lane.TODAY, Lane.HISTORY):
+        days = sorted((one for one in dirty if one.day <= today and lane_of(one.day, today) is lane), key=_by_day)
+        tried = {one.day: fruitless(one, runs) for one in days}
+        if lane not in busy and (some := _first_range(days, tried, now, rules)):
+            asks.append(_ask(lane, some, len(tried[some[0].day]), runs))
     return tuple(asks)
 
 
@@ -112,29 +122,34 @@ def lane_of(day: date, today: date) -> Lane:
     return Lane.TODAY if day >= today - _DAY else Lane.HISTORY
 
 
-def fruitless(day: date, position: int, runs: Sequence[SeenRun]) -> tuple[SeenRun, ...]:
-    """Runs over a dirty `day` since the last one that helped, newest first.
+def fruitless(dirty: DirtyDay, runs: Sequence[SeenRun]) -> tuple[SeenRun, ...]:
+    """Runs over a dirty day since the last one that helped, newest first.
 
-    A run that failed did not help, nor did one that succeeded at the present position and left the day dirty all the
+    A run that failed did not help, nor did one that succeeded with the same evidence and left the day dirty all the
     same; asking for that one again at once would go on for ever.
     """
     found = []
     for run in runs:
-        if run.outcome is Outcome.WAITING or not run.covers(day):
+        if run.outcome is Outcome.WAITING or not run.covers(dirty.day):
             continue
-        if run.outcome is Outcome.DONE and (run.position is None or run.position < position):
+        if run.outcome is Outcome.DONE and (run.position is None or run.position < dirty.position):
             break
         found.append(run)
     return tuple(found)
 
 
-def failing(dirty: Collection[date], position: int, runs: Sequence[SeenRun], rules: Rules) -> dict[date, int]:
+def failing(dirty: Sequence[DirtyDay], runs: Sequence[SeenRun], rules: Rules) -> dict[date, int]:
     """Days that stay dirty in spite of `alarm_after` or more runs, with how many."""
-    tries = {day: len(fruitless(day, position, runs)) for day in sorted(dirty)}
+    tries = {one.day: len(fruitless(one, runs)) for one in dirty}
     return {day: count for day, count in tries.items() if count >= rules.alarm_after}
 
 
-def _is_due(tried: Sequence[SeenRun], now: datetime, rules: Rules) -> bool:
+def _by_day(one: DirtyDay) -> date:
+    return one.day
+
+
+def is_due(tried: Sequence[SeenRun], now: datetime, rules: Rules) -> bool:
+    """Whether the pause after runs that did not help, newest first, is over."""
     if not tried or tried[0].ended_at is None:
         return True
     doublings = min(len(tried) - 1, 16)
@@ -142,31 +157,38 @@ def _is_due(tried: Sequence[SeenRun], now: datetime, rules: Rules) -> bool:
     return now >= tried[0].ended_at + pause
 
 
-def _first_range(tried: Mapping[date, Sequence[SeenRun]], now: datetime, rules: Rules) -> tuple[date, date] | None:
-    """The dirty days that are due, tried least and oldest, as far as they make one range.
+def _first_range(
+    days: Sequence[DirtyDay], tried: Mapping[date, Sequence[SeenRun]], now: datetime, rules: Rules
+) -> Sequence[DirtyDay]:
+    """The dirty days that are due, tried least and oldest, as far as they make one range; none if none is due.
 
     Bridged days are clean, and rebuilding a clean day does nothing. A range that failed comes back in quarters, so that
     one bad day does not hold up its neighbours for ever.
     """
-    due = {day: len(runs) for day, runs in tried.items() if _is_due(runs, now, rules)}
+    due = {day: len(runs) for day, runs in tried.items() if is_due(runs, now, rules)}
     if not due:
-        return None
+        return ()
     tries = min(due.values())
-    first = last = next(day for day in due if due[day] == tries)
-    for day in tried:
-        if day > first:
-            if due.get(day) != tries or not _fits(first, last, day, tries, rules):
-                break
-            last = day
-    return first, last
+    start = next(number for number, one in enumerate(days) if due.get(one.day) == tries)
+    some = [days[start]]
+    for one in days[start + 1 :]:
+        if due.get(one.day) != tries or not _fits(some, one, tries, rules):
+            break
+        some.append(one)
+    return some
 
 
-def _fits(first: date, last: date, day: date, tries: int, rules: Rules) -> bool:
-    most = max(1, int(rules.most_days / 4.0**tries))
-    return day - last <= _DAY * (rules.bridge + 1) and day - first < _DAY * most
+def _fits(some: Sequence[DirtyDay], one: DirtyDay, tries: int, rules: Rules) -> bool:
+    share = 0.25**tries
+    return (
+        one.day - some[-1].day <= _DAY * (rules.bridge + 1)
+        and one.day - some[0].day < _DAY * max(1, int(rules.most_days * share))
+        and sum(each.readings for each in some) + one.readings <= rules.most_readings * share
+    )
 
 
-def _ask(lane: Lane, span: tuple[date, date], tries: int, position: int, runs: Sequence[SeenRun]) -> Ask:
-    first, last = span
-    newest = next((run.run_id for run in runs if run.first <= last and first <= run.last), "")
+def _ask(lane: Lane, some: Sequence[DirtyDay], tries: int, runs: Sequence[SeenRun]) -> Ask:
+    first, last = some[0].day, some[-1].day
+    newest = next((run.run_id for run in runs if any(run.covers(one.day) for one in some)), "")
+    position = max(one.position for one in some)
     return Ask(lane=lane, first=first, last=last, position=position, attempt=tries + 1, after=newest)

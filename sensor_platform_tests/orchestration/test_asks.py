@@ -1,5 +1,6 @@
 """Truth table of the ledger sensor's decision."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor_platform.orchestration.asks import Ask, Lane, Outcome, Rules, SeenRun, decide, failing, fruitless
+from sensor_platform.warehouse.dirty import DirtyDay
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 TODAY = NOW.date()
@@ -16,6 +18,10 @@ RULES = Rules(retry_after=timedelta(minutes=5), most_days=16, bridge=2)
 
 def day(offset: int) -> date:
     return TODAY + timedelta(days=offset)
+
+
+def dirt(offsets: Iterable[int], position: int = 7, readings: int = 1) -> list[DirtyDay]:
+    return [DirtyDay(day(offset), position, readings, ("readings_clean",)) for offset in offsets]
 
 
 def run(
@@ -54,7 +60,7 @@ def spans(asks: tuple[Ask, ...]) -> list[tuple[str, int, int]]:
     ],
 )
 def test_the_fewest_runs_are_asked_as_ranges(dirty: list[int], asked: list[tuple[str, int, int]]) -> None:
-    assert spans(decide([day(offset) for offset in dirty], 7, [], NOW, RULES)) == asked
+    assert spans(decide(dirt(dirty), [], NOW, RULES)) == asked
 
 
 @pytest.mark.parametrize(
@@ -76,7 +82,7 @@ def test_the_fewest_runs_are_asked_as_ranges(dirty: list[int], asked: list[tuple
     ],
 )
 def test_runs_do_not_pile_up(dirty: list[int], runs: list[SeenRun], asked: list[tuple[str, int, int]]) -> None:
-    assert spans(decide([day(offset) for offset in dirty], 7, runs, NOW, RULES)) == asked
+    assert spans(decide(dirt(dirty), runs, NOW, RULES)) == asked
 
 
 @pytest.mark.parametrize(
@@ -113,47 +119,47 @@ def test_runs_do_not_pile_up(dirty: list[int], runs: list[SeenRun], asked: list[
     ],
 )
 def test_a_day_is_asked_again_with_growing_pauses(runs: list[SeenRun], asked: bool) -> None:
-    assert bool(decide([day(-5)], 7, runs, NOW, RULES)) is asked
+    assert bool(decide(dirt([-5]), runs, NOW, RULES)) is asked
 
 
 def test_one_bad_day_does_not_hold_up_its_neighbours_for_ever() -> None:
     """A range that fails comes back in quarters until the bad day is alone."""
-    bad, dirty = day(-10), {day(offset) for offset in range(-17, -1)}
+    bad, dirty = day(-10), dirt(range(-17, -1))
     runs: list[SeenRun] = []
     for number in range(60):
         now = NOW + timedelta(minutes=10 * number)
-        for ask in decide(dirty, 7, runs, now, RULES):
+        for ask in decide(dirty, runs, now, RULES):
             hit = ask.first <= bad <= ask.last
-            dirty -= set() if hit else {one for one in dirty if ask.first <= one <= ask.last}
+            dirty = [one for one in dirty if hit or not ask.first <= one.day <= ask.last]
             outcome = Outcome.FAILED if hit else Outcome.DONE
             runs.insert(0, SeenRun(f"run{number:05}", ask.lane, ask.first, ask.last, 7, outcome, now))
-    assert dirty == {bad}
+    assert [one.day for one in dirty] == [bad]
 
 
 def test_a_pausing_day_is_not_bridged() -> None:
     runs = [run(-6, outcome=Outcome.FAILED)]
-    assert spans(decide([day(-7), day(-6), day(-5)], 7, runs, NOW, RULES)) == [("history", -7, -7)]
+    assert spans(decide(dirt([-7, -6, -5]), runs, NOW, RULES)) == [("history", -7, -7)]
 
 
 def test_the_key_changes_with_range_position_attempt_and_the_run_before() -> None:
     """Dagster runs each key once: a key that came again would be dropped silently."""
     failed = run(-5, outcome=Outcome.FAILED, minutes_ago=30)
     worlds = [
-        ([day(-5)], 7, []),
-        ([day(-6), day(-5)], 7, []),
-        ([day(-5)], 8, []),
-        ([day(-5)], 7, [failed]),
-        ([day(-5)], 7, [replace(failed, run_id="another"), failed]),
-        ([day(-5)], 7, [run(-5, position=None, run_id="by hand")]),
+        (dirt([-5]), []),
+        (dirt([-6, -5]), []),
+        (dirt([-5], position=8), []),
+        (dirt([-5]), [failed]),
+        (dirt([-5]), [replace(failed, run_id="another"), failed]),
+        (dirt([-5]), [run(-5, position=None, run_id="by hand")]),
     ]
-    keys = {decide(dirty, position, runs, NOW, RULES)[0].run_key for dirty, position, runs in worlds}
+    keys = {decide(dirty, runs, NOW, RULES)[0].run_key for dirty, runs in worlds}
     assert len(keys) == len(worlds)
 
 
 def test_a_day_that_keeps_failing_is_reported() -> None:
     runs = [run(-5, outcome=Outcome.FAILED, minutes_ago=10 * ago) for ago in range(1, 4)]
-    assert failing([day(-5), day(-4)], 7, runs, RULES) == {day(-5): 3}
-    assert failing([day(-5)], 7, runs[1:], RULES) == {}
+    assert failing(dirt([-5, -4]), runs, RULES) == {day(-5): 3}
+    assert failing(dirt([-5]), runs[1:], RULES) == {}
 
 
 _offsets = st.integers(-60, 2)
@@ -172,7 +178,7 @@ def test_whatever_is_seen_the_asks_are_few_dirty_and_within_bounds(
     dirty: set[int], runs: list[SeenRun], position: int
 ) -> None:
     days = {day(offset) for offset in dirty}
-    asks = decide(days, position, runs, NOW, RULES)
+    asks = decide(dirt(dirty, position), runs, NOW, RULES)
     assert len({ask.lane for ask in asks}) == len(asks)
     for ask in asks:
         assert {ask.first, ask.last} <= days, "a range begins and ends with a dirty day"
@@ -184,14 +190,27 @@ def test_whatever_is_seen_the_asks_are_few_dirty_and_within_bounds(
 @given(dirty=st.sets(_offsets, min_size=1), runs=st.lists(_seen, max_size=12))
 def test_every_dirty_day_is_asked_for_in_the_end(dirty: set[int], runs: list[SeenRun]) -> None:
     """However the past looked, an hour later and with nothing in flight no day is left out."""
-    left = {day(offset) for offset in dirty if offset <= 0}
+    left = dirt((offset for offset in dirty if offset <= 0), position=9)
     seen = [one for one in runs if one.outcome is not Outcome.WAITING]
     now = NOW + timedelta(hours=1)
     for _ in range(len(left) + 1):
-        for ask in decide(left, 9, seen, now, RULES):
-            left -= {one for one in left if ask.first <= one <= ask.last}
+        for ask in decide(left, seen, now, RULES):
+            left = [one for one in left if not ask.first <= one.day <= ask.last]
     assert not left
 
 
 def test_runs_over_other_days_prove_nothing() -> None:
-    assert fruitless(day(-5), 7, [run(-6, outcome=Outcome.FAILED), run(-4)]) == ()
+    assert fruitless(dirt([-5])[0], [run(-6, outcome=Outcome.FAILED), run(-4)]) == ()
+
+
+@pytest.mark.parametrize(
+    ("readings", "asked"),
+    [
+        pytest.param(10, ("history", -9, -7), id="small days go together"),
+        pytest.param(40, ("history", -9, -8), id="as many days as fit"),
+        pytest.param(1000, ("history", -9, -9), id="a day that is too large goes alone"),
+    ],
+)
+def test_a_run_is_bounded_by_its_readings(readings: int, asked: tuple[str, int, int]) -> None:
+    rules = replace(RULES, most_readings=100)
+    assert spans(decide(dirt([-9, -8, -7], readings=readings), [], NOW, rules)) == [asked]

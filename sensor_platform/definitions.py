@@ -1,0 +1,27 @@
+"""Everything that Dagster sees, as a table of contents."""
+
+from dagster import Definitions, in_process_executor, load_asset_checks_from_modules, load_assets_from_modules
+
+from sensor_platform.orchestration import (
+    failures,
+    forecast,
+    freshness,
+    jobs,
+    landing,
+    ledger_sensor,
+    published,
+    readings,
+    resources,
+    schedules,
+    upkeep,
+)
+
+defs = Definitions(
+    assets=load_assets_from_modules([landing, readings, forecast, published]),
+    asset_checks=load_asset_checks_from_modules([freshness]),
+    jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, upkeep.upkeep],
+    schedules=[ledger_sensor.ledger_fallback, schedules.training_schedule, upkeep.upkeep_schedule],
+    sensors=[ledger_sensor.ledger_sensor, freshness.freshness_sensor, failures.run_failures],
+    resources={"settings": resources.settings},
+    executor=in_process_executor,
+)

@@ -1,0 +1,120 @@
+"""How old the newest data of each layer is. Reads the ledger and its copy of the warehouse's state; opens no DuckDB."""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+import msgspec
+
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import generation, read_ledger
+from sensor_platform.site import Site
+from sensor_platform.warehouse.lineage import MINUTE, Model, models, published
+
+_NEWEST = 500
+"""Slots and segments that are looked at, newest first: three and a half days of slots."""
+_REPEAT = timedelta(minutes=10)
+
+
+class Verdict(StrEnum):
+    """Of one layer."""
+
+    FRESH = "fresh"
+    LATE = "late"
+    STALE = "stale"
+
+
+@dataclass(frozen=True, slots=True)
+class Age:
+    """Of the newest data of one layer."""
+
+    layer: str
+    newest_event_at: datetime | None
+    """Aware UTC; None while the layer is empty."""
+    minutes: float | None
+    warn_minutes: int
+    fail_minutes: int
+
+    @property
+    def verdict(self) -> Verdict:
+        """Both limits are still within: later than them it is late, or stale. An empty layer is late."""
+        if self.minutes is None:
+            return Verdict.LATE
+        if self.minutes > self.fail_minutes:
+            return Verdict.STALE
+        return Verdict.LATE if self.minutes > self.warn_minutes else Verdict.FRESH
+
+    @property
+    def sentence(self) -> str:
+        """For a person."""
+        if self.minutes is None:
+            return "there is no data yet"
+        return f"the newest event is {self.minutes:.0f} minutes old"
+
+
+def ages(home: Home, site: Site, now: datetime) -> tuple[Age, ...]:
+    """The age of every layer of `site.freshness` at `now`."""
+    newest = newest_events(home, site)
+    found = []
+    for layer, promise in site.freshness.items():
+        at = newest.get(layer)
+        minutes = (now - at).total_seconds() / 60 if at else None
+        found.append(Age(layer, at, minutes, promise.warn_minutes, promise.fail_minutes))
+    return tuple(found)
+
+
+def newest_events(home: Home, site: Site) -> dict[str, datetime]:
+    """Newest event time of each layer, aware UTC, to about a slot; layers without data are left out."""
+    with read_ledger(home) as ledger:
+        if ledger is None:
+            return {}
+        landed = ledger.execute(
+            "select max(newest_event_at) from (select newest_event_at from segments order by position desc limit ?)",
+            (_NEWEST,),
+        ).fetchone()[0]
+        if landed is None:
+            return {}
+        slots = ledger.execute(
+            "select slot_start, position from slots order by slot_start desc limit ?", (_NEWEST,)
+        ).fetchall()
+        known = models(site.warehouse.large_piece)
+        layers = {layer: known.get(layer, known[published("readings_clean")]) for layer in site.freshness}
+        slot = site.slot_minutes * MINUTE
+        newest = {layer: _newest_slot(ledger, model, slots, slot) for layer, model in layers.items()}
+    ends = {layer: min(start + slot, landed) for layer, start in newest.items() if start is not None}
+    return {layer: datetime.fromtimestamp(end / 1e6, UTC) for layer, end in (ends | {"landing": landed}).items()}
+
+
+def _newest_slot(ledger: sqlite3.Connection, model: Model, slots: Sequence[tuple[int, int]], slot: int) -> int | None:
+    """The newest slot whose readings the model has seen."""
+    current = generation(ledger)
+    for start, position in slots:
+        row = ledger.execute(
+            "select position from warehouse_state where model = ? and window_start = ? and generation = ?",
+            (model.name, model.floor(start, slot), current),
+        ).fetchone()
+        if row is not None and row[0] >= position:
+            return start
+    return None
+
+
+class _Memory(msgspec.Struct, frozen=True):
+    reported_at: float
+    verdicts: dict[str, str]
+
+
+def changed(found: Sequence[Age], memory: str | None, now: datetime) -> tuple[Age, ...]:
+    """Those to report: whose verdict differs from what was remembered, or all after ten minutes."""
+    known = msgspec.json.decode(memory, type=_Memory) if memory else _Memory(0.0, {})
+    if now.timestamp() - known.reported_at >= _REPEAT.total_seconds():
+        return tuple(found)
+    return tuple(age for age in found if known.verdicts.get(age.layer) != age.verdict)
+
+
+def remember(found: Sequence[Age], reported: Sequence[Age], memory: str | None, now: datetime) -> str:
+    """What to remember for the next `changed`."""
+    known = msgspec.json.decode(memory, type=_Memory) if memory else _Memory(0.0, {})
+    at = now.timestamp() if len(reported) == len(found) else known.reported_at
+    return msgspec.json.encode(_Memory(at, {age.layer: age.verdict for age in found})).decode()

@@ -1,0 +1,23 @@
+"""Runs whose process is gone without a word (power cut, kill -9 of everything) are reported, so that their lane is free."""
+
+from datetime import datetime, timedelta
+
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+from sensor_platform.home import Home
+from sensor_platform.orchestration.alive import is_alive
+
+_GRACE = timedelta(seconds=60)
+"""A run counts as started before it has its lock."""
+
+
+def report_dead_runs(instance: DagsterInstance, home: Home, now: datetime) -> list[str]:
+    """Mark as failed what seems to be in flight and is not; returns their ids."""
+    dead = []
+    for record in instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
+        run = record.dagster_run
+        started = record.start_time or record.create_timestamp.timestamp()
+        if now.timestamp() - started > _GRACE.total_seconds() and not is_alive(home, run.run_id):
+            instance.report_run_failed(run, "The process of this run is gone; what it left undone stays dirty.")
+            dead.append(run.run_id)
+    return dead

@@ -1,0 +1,76 @@
+"""Earlier runs, read back from Dagster's own storage: the sensor keeps no memory that could be lost."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
+
+from sensor_platform.orchestration.asks import Lane, Outcome, SeenRun
+from sensor_platform.orchestration.partitions import (
+    AFTER_TAG,
+    LANE_TAG,
+    PARTITION_TAG,
+    POSITION_TAG,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+)
+
+_FAILED = (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+_DONE = (DagsterRunStatus.SUCCESS,)
+_WAITING = tuple(status for status in DagsterRunStatus if status not in _FAILED + _DONE)
+_MEMORY = timedelta(days=1)
+"""Older failures are forgotten: the longest pause is an hour."""
+
+
+def seen_runs(instance: DagsterInstance, now: datetime) -> tuple[SeenRun, ...]:
+    """Runs, newest first: all that wait, the last day's failures, and the successes since the first of those."""
+    failed = _records(instance, RunsFilter(statuses=_FAILED, created_after=now - _MEMORY), limit=200)
+    records = [*_records(instance, RunsFilter(statuses=_WAITING), limit=200), *failed]
+    if failed:
+        since = failed[-1].create_timestamp
+        records += _records(instance, RunsFilter(statuses=_DONE, created_after=since), limit=1000)
+    for lane in Lane:  # each on its own: a busy lane must not hide what another did
+        records += _records(instance, RunsFilter(statuses=_DONE, tags={LANE_TAG: lane}), limit=10)
+    return _newest_first(records)
+
+
+def past_runs(instance: DagsterInstance, limit: int) -> tuple[SeenRun, ...]:
+    """The newest runs of every kind, newest first."""
+    return _newest_first(_records(instance, RunsFilter(), limit))
+
+
+def scorings_after(instance: DagsterInstance, training: str) -> tuple[SeenRun, ...]:
+    """Runs that score for the training with this run id, newest first."""
+    return _newest_first(_records(instance, RunsFilter(tags={AFTER_TAG: training}), limit=20))
+
+
+def _records(instance: DagsterInstance, filters: RunsFilter, limit: int) -> list[RunRecord]:
+    return list(instance.get_run_records(filters, limit=limit))
+
+
+def _newest_first(records: Sequence[RunRecord]) -> tuple[SeenRun, ...]:
+    unique = {record.storage_id: record for record in records}
+    return tuple(_seen(unique[number]) for number in sorted(unique, reverse=True))
+
+
+def _seen(record: RunRecord) -> SeenRun:
+    tags = record.dagster_run.tags
+    day = tags.get(PARTITION_TAG)
+    first, last = tags.get(RANGE_START_TAG, day), tags.get(RANGE_END_TAG, day)
+    lane, position = tags.get(LANE_TAG), tags.get(POSITION_TAG)
+    return SeenRun(
+        run_id=record.dagster_run.run_id,
+        lane=Lane(lane) if lane in set(Lane) else None,
+        first=date.fromisoformat(first) if first else None,
+        last=date.fromisoformat(last) if last else None,
+        position=int(position) if position else None,
+        outcome=_outcome(record.dagster_run.status),
+        ended_at=datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None,
+        after=tags.get(AFTER_TAG),
+    )
+
+
+def _outcome(status: DagsterRunStatus) -> Outcome:
+    if status in _DONE:
+        return Outcome.DONE
+    return Outcome.FAILED if status in _FAILED else Outcome.WAITING

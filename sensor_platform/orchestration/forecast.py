@@ -1,0 +1,122 @@
+"""Features, model and predictions. Training is an asset of its own, without partitions: a model is not about a day."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    asset,
+)
+
+from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.freshness import policy_of
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
+from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.predict.pipeline import build_features, needs_training, score, train
+from sensor_platform.predict.reports import TrainReport
+from sensor_platform.settings import Settings
+
+HAS_MODEL = "every_forecast_metric_has_a_model"
+SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
+"""Metadata of a training: days whose predictions its first models make possible."""
+
+
+@asset(
+    deps=["readings_1h"],
+    partitions_def=DAYS,
+    backfill_policy=ONE_RUN,
+    group_name="forecast",
+    kinds={"polars", "duckdb"},
+    owners=OWNERS,
+    pool=WRITER_POOL,
+)
+def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
+    """What the forecaster sees: one row per device, metric and hour, made of that hour and the 168 before it."""
+    work = work_of(context)
+    with tried_again(settings.site.runs):
+        report = build_features(settings.home, settings.site, days=(work.first, work.last), position=work.position)
+    metadata: Facts = {
+        "rows": report.rows,
+        "windows": report.windows,
+        "by_metric": as_table(report.by_metric),
+        "seconds": round(report.seconds, 3),
+    }
+    if report.newest_hour is not None:
+        metadata["newest_event_at"] = MetadataValue.timestamp(report.newest_hour)
+    yield MaterializeResult(metadata=metadata)
+
+
+@asset(
+    deps=["features"],
+    group_name="forecast",
+    kinds={"python", "lightgbm"},
+    owners=OWNERS,
+    check_specs=[
+        AssetCheckSpec(
+            HAS_MODEL,
+            asset="forecast_model",
+            description="Every metric of `forecast.metrics` has a champion that fits today's features and horizons.",
+        )
+    ],
+)
+def forecast_model(
+    context: AssetExecutionContext,  # noqa: ARG001 - says to Dagster that this takes a context, not an input
+    settings: ResourceParam[Settings],
+) -> Iterator[MaterializeResult[None]]:
+    """The champion of each forecast metric: LightGBM as text with its card, promoted where it wins the backtest."""
+    with tried_again(settings.site.runs):
+        report = train(settings.home, settings.site, datetime.now(UTC))
+        needs = needs_training(settings.home, settings.site)
+    check = AssetCheckResult(
+        check_name=HAS_MODEL,
+        passed=not needs,
+        severity=AssetCheckSeverity.WARN,
+        metadata={"missing": as_table({"metric": need.metric, "why": need.why} for need in needs)},
+    )
+    yield MaterializeResult(metadata=_training_facts(report), check_results=[check])
+
+
+def _training_facts(report: TrainReport) -> Facts:
+    facts: Facts = {
+        "promoted": report.promoted,
+        "metrics": as_table(report.metrics),
+        "backtest": as_table(report.backtest),
+        "seconds": round(report.seconds, 3),
+    }
+    if report.score_days is not None:
+        facts[SCORE_FIRST], facts[SCORE_LAST] = (day.isoformat() for day in report.score_days)
+    return facts
+
+
+@asset(
+    deps=["features", "forecast_model"],
+    partitions_def=DAYS,
+    backfill_policy=ONE_RUN,
+    group_name="forecast",
+    kinds={"lightgbm", "duckdb"},
+    owners=OWNERS,
+    freshness_policy=policy_of("predictions"),
+    pool=WRITER_POOL,
+)
+def predictions(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
+    """Forecasts with 5/50/95 % quantiles: one row per device, metric, hour of issue and horizon, by day of issue."""
+    work = work_of(context)
+    with tried_again(settings.site.runs):
+        days = (work.first, work.last)
+        report = score(settings.home, settings.site, days, work.position, now=datetime.now(UTC))
+    metadata: Facts = {
+        "rows": report.rows,
+        "windows": report.windows,
+        "by_model": as_table(report.by_model),
+        "by_served": as_table(report.by_served),
+        "seconds": round(report.seconds, 3),
+    }
+    if report.newest_issued_at is not None:
+        metadata["newest_event_at"] = MetadataValue.timestamp(report.newest_issued_at)
+    yield MaterializeResult(metadata=metadata)

@@ -1,0 +1,113 @@
+"""Freshness, twice: Dagster's policies on when an asset was materialised, and checks on how old its data is.
+
+The first alone turns green when an old day is backfilled; the second is about the newest event time of each layer. It is
+judged by a sensor from the ledger and its copy of the warehouse's state, so it is red too when no run happens at all.
+"""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetKey,
+    DefaultSensorStatus,
+    FreshnessPolicy,
+    MetadataValue,
+    ResourceParam,
+    SensorEvaluationContext,
+    SensorResult,
+    multi_asset_check,
+    sensor,
+)
+
+from sensor_platform.orchestration.ages import Age, Verdict, ages, changed, remember
+from sensor_platform.orchestration.partitions import SETTINGS
+from sensor_platform.orchestration.tables import Facts
+from sensor_platform.settings import Settings
+
+DATA_IS_FRESH = "data_is_fresh"
+_SEVERITY = {
+    Verdict.FRESH: AssetCheckSeverity.WARN,
+    Verdict.LATE: AssetCheckSeverity.WARN,
+    Verdict.STALE: AssetCheckSeverity.ERROR,
+}
+
+
+def policy_of(layer: str) -> FreshnessPolicy | None:
+    """Dagster's own promise: when the asset was last materialised. None for a table that is no layer of its own."""
+    promise = SETTINGS.site.freshness.get(layer)
+    if promise is None:
+        return None
+    return FreshnessPolicy.time_window(
+        fail_window=timedelta(minutes=promise.fail_minutes), warn_window=timedelta(minutes=promise.warn_minutes)
+    )
+
+
+_SPECS = [
+    AssetCheckSpec(
+        DATA_IS_FRESH,
+        asset=layer,
+        description=f"The newest event is at most {promise.warn_minutes} minutes old (red at {promise.fail_minutes}).",
+    )
+    for layer, promise in SETTINGS.site.freshness.items()
+]
+
+
+@multi_asset_check(specs=_SPECS, name="data_is_fresh", can_subset=True)
+def data_is_fresh(context: AssetCheckExecutionContext, settings: ResourceParam[Settings]) -> Iterator[AssetCheckResult]:
+    """Judge the selected layers now; the sensor does the same for all without a run."""
+    wanted = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
+    for age in ages(settings.home, settings.site, datetime.now(UTC)):
+        if age.layer not in wanted:
+            continue
+        yield AssetCheckResult(
+            asset_key=AssetKey(age.layer),
+            check_name=DATA_IS_FRESH,
+            passed=age.verdict is Verdict.FRESH,
+            severity=_SEVERITY[age.verdict],
+            description=age.sentence,
+            metadata=_facts(age),
+        )
+
+
+@sensor(
+    minimum_interval_seconds=30,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Judges the age of the newest data of every layer, without a run.",
+)
+def freshness_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SensorResult:
+    """Report the layers whose verdict has changed, and all of them once in ten minutes."""
+    now = datetime.now(UTC)
+    found = ages(settings.home, settings.site, now)
+    due = changed(found, context.cursor, now)
+    return SensorResult(
+        asset_events=[_evaluation(age) for age in due],
+        skip_reason=None if due else "no verdict has changed",
+        cursor=remember(found, due, context.cursor, now),
+    )
+
+
+def _evaluation(age: Age) -> AssetCheckEvaluation:
+    return AssetCheckEvaluation(
+        asset_key=AssetKey(age.layer),
+        check_name=DATA_IS_FRESH,
+        passed=age.verdict is Verdict.FRESH,
+        severity=_SEVERITY[age.verdict],
+        description=age.sentence,
+        metadata={
+            key: MetadataValue.float(value) if isinstance(value, float) else value for key, value in _facts(age).items()
+        },
+    )
+
+
+def _facts(age: Age) -> Facts:
+    facts: Facts = {"warn_minutes": age.warn_minutes, "fail_minutes": age.fail_minutes}
+    if age.newest_event_at is not None:
+        facts["newest_event_at"] = MetadataValue.timestamp(age.newest_event_at)
+    if age.minutes is not None:
+        facts["age_minutes"] = round(age.minutes, 1)
+    return facts

@@ -1,0 +1,40 @@
+"""The jobs that sensors and schedules ask for. Runs execute in one process: each more would cost seconds to start."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dagster import AssetKey, AssetSelection, define_asset_job
+
+from sensor_platform.orchestration.asks import Lane
+from sensor_platform.orchestration.freshness import data_is_fresh
+from sensor_platform.orchestration.partitions import LANE_TAG
+
+DAYS_JOB = "days"
+TRAINING_JOB = "training"
+SCORING_JOB = "scoring"
+
+NO_STEP_RETRIES: Mapping[str, Any] = {"execution": {"config": {"retries": {"disabled": {}}}}}
+"""Run config for runs of the sensor, which asks again itself: a step that waits for its retry would hold up the lane."""
+
+_MODEL = AssetKey("forecast_model")
+
+_TIMED = AssetSelection.checks(data_is_fresh)
+"""Not part of any run: the freshness sensor judges them, with or without runs."""
+
+days_job = define_asset_job(
+    DAYS_JOB,
+    selection=AssetSelection.all() - AssetSelection.assets(_MODEL) - _TIMED,
+    description="Everything of some days, from the landing files to what analysts read.",
+)
+training_job = define_asset_job(
+    TRAINING_JOB,
+    selection=AssetSelection.assets(_MODEL) - _TIMED,
+    tags={LANE_TAG: Lane.TRAINING},
+    description="Train, backtest and where deserved promote the forecasters.",
+)
+scoring_job = define_asset_job(
+    SCORING_JOB,
+    selection=AssetSelection.assets("predictions", "published") - _TIMED,
+    tags={LANE_TAG: Lane.TRAINING},
+    description="Predictions that a first model makes possible, and their publication.",
+)

@@ -1,0 +1,81 @@
+"""The border asset: what the ledger says of a day's landing files, and whether the files agree with it."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    asset,
+)
+
+from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.freshness import policy_of
+from sensor_platform.orchestration.landed import Verified, verify
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, work_of
+from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.settings import Settings
+
+FILES_AGREE = "landing_files_agree_with_the_ledger"
+_SHOWN = 31
+
+
+@asset(
+    partitions_def=DAYS,
+    backfill_policy=ONE_RUN,
+    group_name="landing",
+    kinds={"parquet", "mqtt"},
+    owners=OWNERS,
+    freshness_policy=policy_of("landing"),
+    check_specs=[
+        AssetCheckSpec(
+            FILES_AGREE,
+            asset="landing",
+            blocking=True,
+            description="Every new landing file has the size, the SHA-256 and the rows that the ledger recorded for it.",
+        )
+    ],
+)
+def landing(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
+    """Readings as they were landed, by day of event time: one row per reading, nothing deduplicated or judged.
+
+    The collector and the lander write the files without Dagster; this step verifies them against the ledger.
+    """
+    work = work_of(context)
+    with tried_again(settings.site.runs):
+        found = verify(
+            settings.home,
+            (work.first, work.last),
+            is_whole=work.position is None,
+            slot=timedelta(minutes=settings.site.slot_minutes),
+        )
+    yield MaterializeResult(metadata=_metadata(found), check_results=[_check(found)])
+
+
+def _metadata(found: Verified) -> Facts:
+    metadata: Facts = {
+        "rows": found.rows,
+        "checked_files": found.checked_files,
+        "checked_rows": found.checked_rows,
+        "devices": found.devices,
+        "late_rows": found.late_rows,
+        "by_day": as_table(found.days[-_SHOWN:]),
+    }
+    if found.newest_event_at is not None:
+        metadata["newest_event_at"] = MetadataValue.timestamp(found.newest_event_at)
+    return metadata
+
+
+def _check(found: Verified) -> AssetCheckResult:
+    return AssetCheckResult(
+        check_name=FILES_AGREE,
+        passed=not found.damage,
+        severity=AssetCheckSeverity.ERROR,
+        description=None if not found.damage else "restore the files from a backup, or from the raw archive",
+        metadata={"checked_files": found.checked_files, "damaged": as_table(found.damage[:_SHOWN])},
+    )

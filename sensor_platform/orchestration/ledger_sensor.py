@@ -1,0 +1,186 @@
+"""The ledger sensor and its fallback: a look at ledger and runs, the decision, and the requests. Never opens DuckDB."""
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from dagster import (
+    AssetKey,
+    DagsterInstance,
+    DefaultScheduleStatus,
+    DefaultSensorStatus,
+    ResourceParam,
+    RunRequest,
+    ScheduleEvaluationContext,
+    SensorEvaluationContext,
+    SkipReason,
+    schedule,
+    sensor,
+)
+
+from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.orchestration.asks import Ask, Lane, Outcome, Rules, SeenRun, decide, lane_of
+from sensor_platform.orchestration.dead_runs import report_dead_runs
+from sensor_platform.orchestration.evidence import scorings_after, seen_runs
+from sensor_platform.orchestration.forecast import SCORE_FIRST, SCORE_LAST
+from sensor_platform.orchestration.jobs import (
+    DAYS_JOB,
+    NO_STEP_RETRIES,
+    SCORING_JOB,
+    TRAINING_JOB,
+    days_job,
+    scoring_job,
+    training_job,
+)
+from sensor_platform.orchestration.news import News
+from sensor_platform.orchestration.partitions import (
+    AFTER_TAG,
+    LANE_TAG,
+    POSITION_TAG,
+    PRIORITY_TAG,
+    RANGE_END_TAG,
+    RANGE_START_TAG,
+    SETTINGS,
+)
+from sensor_platform.orchestration.training import Trained, wants_scoring, wants_training
+from sensor_platform.predict.pipeline import needs_training
+from sensor_platform.settings import Settings
+from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
+from sensor_platform.warehouse.evidence import extent
+
+_PATIENCE_SECONDS = 4.4
+"""Dagster looks at sensors every 5 seconds; this one waits for news inside its tick, to see them at once."""
+_PRIORITY = {Lane.TODAY: "10", Lane.HISTORY: "0"}
+_HOUR_MICROS = 3_600_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """All that a decision needs, seen at one moment."""
+
+    now: datetime
+    dirty: tuple[DirtyDay, ...]
+    runs: tuple[SeenRun, ...]
+
+
+def rules_of(settings: Settings) -> Rules:
+    """The site's pauses and sizes."""
+    runs = settings.site.runs
+    return Rules(
+        retry_after=timedelta(seconds=runs.retry_after_seconds),
+        breath=timedelta(seconds=runs.breath_seconds),
+        most_readings=settings.site.warehouse.chunk_readings,
+    )
+
+
+def look(instance: DagsterInstance, settings: Settings, now: datetime) -> Look:
+    """Read the ledger and Dagster's run storage."""
+    return Look(now, dirty_days(settings.home, settings.site), seen_runs(instance, now))
+
+
+def requests(instance: DagsterInstance, settings: Settings, seen: Look) -> Iterator[RunRequest]:
+    """What is to be asked for now: days first, then training and what follows from it."""
+    rules = rules_of(settings)
+    asks = decide(seen.dirty, seen.runs, seen.now, rules)
+    yield from (_days_request(ask) for ask in asks)
+    trained = newest_training(instance)
+    if trained and wants_scoring(scorings := scorings_after(instance, trained.run_id), seen.now, rules):
+        yield _scoring_request(trained, len(scorings) + 1, max((one.position for one in seen.dirty), default=0))
+    elif _training_is_due(settings, seen, rules):
+        yield RunRequest(
+            run_key=f"{Lane.TRAINING}:{seen.now:%Y-%m-%dT%H:%M:%S}", job_name=TRAINING_JOB, run_config=NO_STEP_RETRIES
+        )
+
+
+def newest_training(instance: DagsterInstance) -> Trained | None:
+    """The newest materialisation of the model, if it made days worth scoring."""
+    event = instance.get_latest_materialization_event(AssetKey("forecast_model"))
+    facts = event.asset_materialization.metadata if event and event.asset_materialization else {}
+    if event is None or SCORE_FIRST not in facts:
+        return None
+    first, last = (date.fromisoformat(str(facts[name].value)) for name in (SCORE_FIRST, SCORE_LAST))
+    return Trained(event.run_id, first, last)
+
+
+def _training_is_due(settings: Settings, seen: Look, rules: Rules) -> bool:
+    needs = needs_training(settings.home, settings.site)
+    if not needs:
+        return False
+    with read_ledger(settings.home) as ledger:
+        found = extent(ledger) if ledger else None
+    hours = (found[1] - found[0]) / _HOUR_MICROS if found else 0.0
+    is_behind = any(lane_of(one.day, seen.now.date()) is Lane.HISTORY for one in seen.dirty)
+    is_enough = hours >= settings.site.forecast.min_history_hours
+    return is_enough and not is_behind and wants_training(needs, seen.runs, seen.now, rules)
+
+
+def _days_request(ask: Ask) -> RunRequest:
+    return RunRequest(
+        run_key=ask.run_key,
+        job_name=DAYS_JOB,
+        run_config=NO_STEP_RETRIES,
+        tags={
+            RANGE_START_TAG: ask.first.isoformat(),
+            RANGE_END_TAG: ask.last.isoformat(),
+            POSITION_TAG: str(ask.position),
+            LANE_TAG: ask.lane,
+            PRIORITY_TAG: _PRIORITY[ask.lane],
+        },
+    )
+
+
+def _scoring_request(trained: Trained, attempt: int, position: int) -> RunRequest:
+    return RunRequest(
+        run_key=f"scoring:{trained.run_id}#{attempt}",
+        job_name=SCORING_JOB,
+        run_config=NO_STEP_RETRIES,
+        tags={
+            RANGE_START_TAG: trained.first.isoformat(),
+            RANGE_END_TAG: trained.last.isoformat(),
+            POSITION_TAG: str(position),
+            AFTER_TAG: trained.run_id,
+        },
+    )
+
+
+@sensor(
+    jobs=[days_job, training_job, scoring_job],
+    minimum_interval_seconds=SETTINGS.site.runs.sensor_seconds,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Asks for the days that are behind the ledger, and for a model where one is missing.",
+)
+def ledger_sensor(
+    context: SensorEvaluationContext, settings: ResourceParam[Settings]
+) -> Sequence[RunRequest] | SkipReason:
+    """Ask as soon as there is something to ask, and at the latest after the tick's patience say that there is not."""
+    end = time.monotonic() + _PATIENCE_SECONDS
+    report_dead_runs(context.instance, settings.home, datetime.now(UTC))
+    with News(settings.home, context.instance) as news:
+        while True:
+            seen = look(context.instance, settings, datetime.now(UTC))
+            asked = list(requests(context.instance, settings, seen))
+            if asked:
+                return asked
+            waiting = [run.run_id for run in seen.runs if run.outcome is Outcome.WAITING]
+            if not news.wait(waiting, end - time.monotonic()):
+                return SkipReason(_summary(seen, len(waiting)))
+
+
+@schedule(
+    cron_schedule=f"*/{SETTINGS.site.runs.fallback_minutes} * * * *",
+    job=days_job,
+    default_status=DefaultScheduleStatus.RUNNING,
+    description="The ledger sensor's decision once more, should the sensor be off.",
+)
+def ledger_fallback(
+    context: ScheduleEvaluationContext, settings: ResourceParam[Settings]
+) -> Sequence[RunRequest] | SkipReason:
+    """Ask for what is dirty, if nothing in flight is about it."""
+    seen = look(context.instance, settings, datetime.now(UTC))
+    asks = decide(seen.dirty, seen.runs, seen.now, rules_of(settings))
+    return [_days_request(ask) for ask in asks] or SkipReason(_summary(seen, 0))
+
+
+def _summary(seen: Look, waiting: int) -> str:
+    return f"{len(seen.dirty)} dirty days, {waiting} runs queued or in flight"

@@ -1,0 +1,59 @@
+"""Waiting for something to happen, cheaply: a commit in the ledger, or the end of a run."""
+
+import sqlite3
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+from sensor_platform.home import Home
+
+_LEDGER_SECONDS = 0.1
+_RUNS_SECONDS = 0.5
+_ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+
+
+class News:
+    """Open while a sensor waits. `wait` tells whether to look again."""
+
+    def __init__(self, home: Home, instance: DagsterInstance) -> None:
+        self._home = home
+        self._instance = instance
+        self._connection: sqlite3.Connection | None = None
+        self._version = self._ledger_version()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._connection is not None:
+            self._connection.close()
+
+    def wait(self, run_ids: Sequence[str], seconds: float) -> bool:
+        """True as soon as the ledger was written or one of the runs has ended; False after `seconds`."""
+        end = time.monotonic() + seconds
+        runs_at = time.monotonic() + _RUNS_SECONDS
+        while time.monotonic() < end:
+            time.sleep(_LEDGER_SECONDS)
+            version = self._ledger_version()
+            if version != self._version:
+                self._version = version
+                return True
+            if run_ids and time.monotonic() >= runs_at:
+                if self._instance.get_runs_count(RunsFilter(run_ids=run_ids, statuses=_ENDED)):
+                    return True
+                runs_at = time.monotonic() + _RUNS_SECONDS
+        return False
+
+    def _ledger_version(self) -> int:
+        """SQLite's own count of commits by others, -1 before there is a ledger."""
+        if self._connection is None:
+            if not self._home.ledger_file.exists():
+                return -1
+            uri = f"{self._home.ledger_file.resolve().as_uri()}?mode=ro"
+            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+        return int(self._connection.execute("pragma data_version").fetchone()[0])

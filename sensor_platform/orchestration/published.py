@@ -1,0 +1,47 @@
+"""What analysts read, as an asset: the end of the graph."""
+
+from collections.abc import Iterator
+
+from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
+
+from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.freshness import policy_of
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL
+from sensor_platform.orchestration.tables import as_table
+from sensor_platform.settings import Settings
+from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
+from sensor_platform.warehouse.publish import publish
+
+_TABLES = [model.name for model in models().values() if model.builder != "publish" and model.name not in NOT_PUBLISHED]
+
+
+@asset(
+    deps=_TABLES,
+    partitions_def=DAYS,
+    backfill_policy=ONE_RUN,
+    group_name="published",
+    kinds={"parquet", "duckdb"},
+    owners=OWNERS,
+    freshness_policy=policy_of("published"),
+    pool=WRITER_POOL,
+)
+def published(
+    context: AssetExecutionContext,  # noqa: ARG001 - says to Dagster that this takes a context, not an input
+    settings: ResourceParam[Settings],
+) -> Iterator[MaterializeResult[None]]:
+    """Parquet pieces and `analytics.duckdb`, never locked. Writes every piece that is behind its table, of any day."""
+    with tried_again(settings.site.runs):
+        report = publish(settings.home, settings.site)
+    tables = [
+        {"table": name, "pieces": done.pieces, "rows": done.rows, "bytes": done.bytes}
+        for name, done in report.tables.items()
+    ]
+    yield MaterializeResult(
+        metadata={
+            "pieces": sum(done.pieces for done in report.tables.values()),
+            "bytes": sum(done.bytes for done in report.tables.values()),
+            "tables": as_table(tables),
+            "file": MetadataValue.path(settings.home.analytics_file),
+            "seconds": round(report.seconds, 3),
+        }
+    )

@@ -1,0 +1,129 @@
+"""The dbt models as assets, one step for all: from landing files to clean readings and their tiers."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    AssetKey,
+    AssetSpec,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+)
+from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
+
+from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.freshness import policy_of
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
+from sensor_platform.orchestration.tables import Facts
+from sensor_platform.settings import Settings
+from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.dbt_runner import PROJECT
+from sensor_platform.warehouse.report import BuildReport, ModelReport, TestReport
+
+MANIFEST = PROJECT / "target" / "manifest.json"
+
+
+def _manifest(path: Path) -> Path:
+    if not path.is_file():
+        raise WrongUse(f"{path} does not exist", "run `make venv` or `sensor-platform dbt parse` once")
+    return path
+
+
+class Translator(DagsterDbtTranslator):
+    """dbt's models as our assets: named as the table, grouped by layer, with the layer's freshness."""
+
+    def __init__(self) -> None:
+        super().__init__(DagsterDbtTranslatorSettings(enable_dbt_views_as_virtual_assets=True))
+
+    def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
+        """The table's name alone; a source says its own key in `meta.dagster.asset_key`."""
+        if dbt_resource_props["resource_type"] == "model":
+            return AssetKey(dbt_resource_props["name"])
+        return super().get_asset_key(dbt_resource_props)
+
+    def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - dagster-dbt's
+        """One group for all tables of readings."""
+        return "readings"
+
+    def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> AssetSpec:
+        """With owners and freshness, which dbt does not know."""
+        spec = super().get_asset_spec(manifest, unique_id, project)
+        return spec.replace_attributes(
+            owners=list(spec.owners) or OWNERS,
+            freshness_policy=policy_of(spec.key.to_user_string()),
+        )
+
+    def get_asset_check_spec(
+        self, asset_spec: AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
+    ) -> AssetCheckSpec | None:
+        """A dbt test as a check; one of severity error blocks what comes after."""
+        spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
+        description = manifest["nodes"][unique_id].get("description")
+        return spec._replace(description=description) if spec and description else spec
+
+
+@dbt_assets(
+    manifest=_manifest(MANIFEST),
+    name="readings",
+    partitions_def=DAYS,
+    backfill_policy=ONE_RUN,
+    dagster_dbt_translator=Translator(),
+    pool=WRITER_POOL,
+)
+def readings(
+    context: AssetExecutionContext, settings: ResourceParam[Settings]
+) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
+    """Build the selected tables for the run's days, and report every model and every test."""
+    work = work_of(context)
+    with tried_again(settings.site.runs):
+        report = build(
+            settings.home,
+            settings.site,
+            days=(work.first, work.last),
+            position=work.position,
+            models=sorted(key.to_user_string() for key in context.selected_asset_keys),
+        )
+        yield from (_built(model) for model in report.models.values() if model.name not in report.failed)
+        checks = {key.name: key.asset_key for key in context.selected_asset_check_keys}
+        tests = [test for test in report.tests.values() if test.name in checks and test.status != "skipped"]
+        yield from (_checked(test, checks[test.name]) for test in tests)
+        _raise_unless_built(report, tests)
+
+
+def _built(model: ModelReport) -> MaterializeResult[None]:
+    metadata: Facts = {
+        "rows": model.rows,
+        "windows": model.windows,
+        "late_rows": model.late_rows,
+        "seconds": round(model.seconds, 3),
+    }
+    if model.newest_event_at is not None:
+        metadata["newest_event_at"] = MetadataValue.timestamp(model.newest_event_at)
+    return MaterializeResult(asset_key=AssetKey(model.name), metadata=metadata)
+
+
+def _checked(test: TestReport, asset_key: AssetKey) -> AssetCheckResult:
+    is_error = test.severity == "error" or test.status == "error"
+    return AssetCheckResult(
+        asset_key=asset_key,
+        check_name=test.name,
+        passed=test.status in {"pass", "success"},
+        severity=AssetCheckSeverity.ERROR if is_error else AssetCheckSeverity.WARN,
+        description=test.message or None,
+        metadata={"failing_rows": test.failures, "status": test.status},
+    )
+
+
+def _raise_unless_built(report: BuildReport, tests: Sequence[TestReport]) -> None:
+    """A failed check stops the run by itself, and trying again would not mend it; a failed model may go by itself."""
+    if report.failed and not any(test.severity == "error" and test.name in report.failed for test in tests):
+        raise Unreachable(
+            f"dbt did not build {', '.join(report.failed)}", "see warehouse/dbt/logs/dbt.log in the data folder"
+        )

@@ -162,8 +162,7 @@ class Recent:
             if chunk.first >= before or chunk.first + chunk.records <= self._indexed:
                 continue
             for ordinal, (packet_id, is_dup, digest) in enumerate(_digests(chunk), chunk.first):
-                if ordinal >= self._indexed:
-                    self._learn(ordinal, packet_id, digest, is_dup=is_dup)
+                self._learn(ordinal, packet_id, digest, is_dup=is_dup)
         self._indexed = max(self._indexed, before)
 
     def _trim(self) -> None:

@@ -174,9 +174,9 @@ def read_frame(file: BinaryIO, room: int | None = None) -> tuple[Kind, bytes] | 
 
 
 def find_frame(data: bytes) -> int | None:
-    """Where in `data` the next whole frame starts, or None."""
+    """Where in `data` the next whole frame starts, its first byte apart, or None."""
     view = memoryview(data)
-    at = data.find(MARK)
+    at = data.find(MARK, 1)
     while at >= 0:
         if len(data) - at >= HEAD_BYTES:
             _, kind, length = _HEAD.unpack_from(data, at)

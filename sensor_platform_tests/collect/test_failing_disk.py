@@ -35,6 +35,7 @@ class FaultyDisk:
         self.count = 0
         self.failures = 0
         self.durable: dict[str, bytes] = {}
+        self.named: set[str] = set()
         self._real = {
             name: getattr(os, name) for name in ("write", "fsync", "replace", "ftruncate", "open", "unlink", "pwrite")
         }
@@ -63,6 +64,7 @@ class FaultyDisk:
         if not Path(path).is_file():
             if self._is_bad("fsync"):
                 raise OSError(errno.EIO, "I/O error")
+            self.named |= {entry.name for entry in Path(path).iterdir()}
             return
         if self._is_bad("fsync"):
             safe = self.durable.get(path, b"")
@@ -101,7 +103,8 @@ class FaultyDisk:
         """What a power cut at this moment would leave readable, in order of segments."""
         found: list[bytes] = []
         for path, data in sorted(self.durable.items()):
-            if Path(path).parent == wal and path.endswith((".open", ".wal")):
+            is_found = f"{Path(path).stem}.open" in self.named  # without its folder entry a file does not exist
+            if is_found and Path(path).parent == wal and path.endswith((".open", ".wal")):
                 copy = wal.parent / f"copy-{Path(path).stem}.open"
                 copy.write_bytes(data)
                 found += [payload for batch in read_batches(copy) for payload in batch.payloads]
@@ -217,6 +220,16 @@ def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
     first, second = sorted(wal.glob("*.wal"))
     assert sum(len(batch) for batch in read_batches(first)) == 1
     assert sum(len(batch) for batch in read_batches(second)) == 1
+
+
+def test_a_mark_that_cannot_be_written_holds_nothing_up(
+    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    journal = new_journal(wal)
+    journal.add(next(numbered_frames(publish_packet))[1])
+    FaultyDisk(monkeypatch, "pwrite", 1, 1)
+    journal.commit()
+    assert journal.pending_bytes == 0
 
 
 def test_a_disk_that_takes_no_byte_and_says_nothing_does_not_hang_the_collector(

@@ -1,5 +1,7 @@
-"""Whether the process of a run still lives. Dagster cannot tell after a reboot, and a run that seems to be in flight holds
-up its lane; so each run holds a lock file while it lives, which the kernel lets go whatever happens.
+"""Whether the process of a run still lives.
+
+Dagster cannot tell after a reboot, and a run that seems to be in flight holds up its lane. So each run holds a lock
+file while it lives, which the kernel lets go whatever happens.
 """
 
 import contextlib

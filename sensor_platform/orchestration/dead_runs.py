@@ -1,4 +1,4 @@
-"""Runs whose process is gone without a word (power cut, kill -9 of everything) are reported, so that their lane is free."""
+"""Runs whose process is gone without a word (power cut, kill -9) are reported as failed, so that their lane is free."""
 
 from datetime import datetime, timedelta
 

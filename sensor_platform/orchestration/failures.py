@@ -36,7 +36,7 @@ def run_failures(context: RunFailureSensorContext, settings: ResourceParam[Setti
         last_day=tags.get(RANGE_END_TAG),
         error=context.failure_event.message or "",
     )
-    context.log.error(f"run {failed.run_id} of {failed.job} failed: {failed.error}")
+    context.log.error("run %s of %s failed: %s", failed.run_id, failed.job, failed.error)
     keep(settings.home, failed)
 
 

@@ -1,7 +1,7 @@
 """Freshness, twice: Dagster's policies on when an asset was materialised, and checks on how old its data is.
 
-The first alone turns green when an old day is backfilled; the second is about the newest event time of each layer. It is
-judged by a sensor from the ledger and its copy of the warehouse's state, so it is red too when no run happens at all.
+The first alone turns green when an old day is backfilled; the second is about the newest event time of each layer. A
+sensor judges it from the ledger and its copy of the warehouse's state, so it is red too when no run happens at all.
 """
 
 from collections.abc import Iterator

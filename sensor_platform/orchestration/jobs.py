@@ -14,7 +14,7 @@ TRAINING_JOB = "training"
 SCORING_JOB = "scoring"
 
 NO_STEP_RETRIES: Mapping[str, Any] = {"execution": {"config": {"retries": {"disabled": {}}}}}
-"""Run config for runs of the sensor, which asks again itself: a step that waits for its retry would hold up the lane."""
+"""Run config of the sensor's runs. It asks again itself: a step that waits for its retry would hold up the lane."""
 
 _MODEL = AssetKey("forecast_model")
 

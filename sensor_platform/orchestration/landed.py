@@ -1,4 +1,4 @@
-"""Landing files against the ledger, without Dagster: which files of some days are new, and whether they are as written."""
+"""Landing files against the ledger, without Dagster: which files of some days are new, and are they as written."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -84,7 +84,8 @@ def verify(home: Home, days: tuple[date, date], *, is_whole: bool, slot: timedel
 
 def _rows_by_day(ledger: sqlite3.Connection, start: int, end: int) -> tuple[DayRows, ...]:
     rows = ledger.execute(
-        "select s.slot_start / 86400000000, sum(s.rows), count(distinct s.file) from file_slots s join files f using (file)"
+        "select s.slot_start / 86400000000, sum(s.rows), count(distinct s.file)"
+        " from file_slots s join files f using (file)"
         " where s.slot_start >= ? and s.slot_start < ? and f.kind = 'landing' and f.replaced_at is null"
         " group by 1 order by 1",
         (start, end),
@@ -136,7 +137,7 @@ def _facts(paths: Sequence[Path], days: tuple[date, date], slot: timedelta) -> t
 
     event_at = pl.col("event_at")
     row = (
-        pl.scan_parquet(paths)
+        pl.scan_parquet(list(paths))
         .filter(event_at.dt.date().is_between(*days))
         .select(
             pl.col("device_id").n_unique().alias("devices"),

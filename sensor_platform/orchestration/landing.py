@@ -37,7 +37,7 @@ _SHOWN = 31
             FILES_AGREE,
             asset="landing",
             blocking=True,
-            description="Every new landing file has the size, the SHA-256 and the rows that the ledger recorded for it.",
+            description="Every new landing file has the size, the SHA-256 and the rows that the ledger names.",
         )
     ],
 )

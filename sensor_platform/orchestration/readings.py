@@ -21,10 +21,10 @@ from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.freshness import policy_of
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
-from sensor_platform.orchestration.tables import Facts
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dbt_runner import PROJECT
+from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.report import BuildReport, ModelReport, TestReport
 
 MANIFEST = PROJECT / "target" / "manifest.json"
@@ -88,7 +88,7 @@ def readings(
             settings.site,
             days=(work.first, work.last),
             position=work.position,
-            models=sorted(key.to_user_string() for key in context.selected_asset_keys),
+            models=sorted({key.to_user_string() for key in context.selected_asset_keys} & set(dbt_models())),
         )
         yield from (_built(model) for model in report.models.values() if model.name not in report.failed)
         checks = {key.name: key.asset_key for key in context.selected_asset_check_keys}
@@ -98,7 +98,7 @@ def readings(
 
 
 def _built(model: ModelReport) -> MaterializeResult[None]:
-    metadata: Facts = {
+    metadata: dict[str, MetadataValue[Any] | int | float | str] = {
         "rows": model.rows,
         "windows": model.windows,
         "late_rows": model.late_rows,

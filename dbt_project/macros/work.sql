@@ -25,15 +25,16 @@
   Condition: `instant` lies in a window of the grain that this invocation rebuilds. The bounds are written out, so that the
   engine skips what lies outside without looking into it.
 #}
-{% macro in_work_windows(instant, grain) -%}
+{% macro in_work_windows(instant, grain, model_name=none) -%}
+  {%- set name = model_name or this.identifier -%}
   {%- if has_work() -%}
-    {%- set bounds = run_query("select min(window_start), max(window_start) from work where model = '" ~ this.identifier ~ "'")[0] -%}
+    {%- set bounds = run_query("select min(window_start), max(window_start) from work where model = '" ~ name ~ "'")[0] -%}
     {%- if bounds[0] is none -%}
     false
     {%- else -%}
     {{ instant }} >= {{ timestamp_literal(bounds[0]) }}
         and {{ instant }} < {{ timestamp_literal(bounds[1]) }} + {{ grain_length(grain) }}
-        and {{ in_work(window_floor(instant, minutes={'hour': 60, 'day': 1440}[grain])) }}
+        and {{ in_work(window_floor(instant, minutes={'hour': 60, 'day': 1440}[grain]), name) }}
     {%- endif -%}
   {%- else -%}
     true

@@ -1,5 +1,7 @@
 """`sensor-platform query SQL`: a question to the published tables, as a table, CSV or JSON."""
 
+import sys
+
 import click
 
 
@@ -21,4 +23,4 @@ def query(sql: str, form: str) -> None:
     from sensor_platform.warehouse.query import ask
 
     answer = ask(load_settings().home, sql)
-    write(answer.columns, answer.rows, form, click.get_text_stream("stdout"))
+    write(answer.columns, answer.rows, form, sys.stdout)

@@ -24,20 +24,16 @@ def write(columns: Sequence[str], rows: Rows, form: str, out: TextIO) -> None:
 
 
 def table(columns: Sequence[str], rows: Rows) -> str:
-    """Columns aligned by their widest value, numbers to the right."""
+    """Columns aligned by their widest value, numbers to the right; a query plan as it is."""
+    if list(columns) == ["explain_key", "explain_value"]:
+        return "\n".join(str(plan) for _, plan in rows) + "\n"
     shown = [["" if value is None else _one_line(text(value)) for value in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(list(columns), *shown, strict=True)]
-    right = [
-        all(isinstance(value, int | float) for value in column if value is not None)
-        for column in zip(*rows, strict=True)
-    ]
+    right = [_is_numeric(column) for column in zip(*rows, strict=True)] or [False] * len(columns)
     lines = ["  ".join(name.ljust(width) for name, width in zip(columns, widths, strict=True)).rstrip()]
     lines.append("  ".join("-" * width for width in widths))
     for row in shown:
-        cells = [
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(row, widths, right, strict=True)
-        ]
+        cells = [_padded(*cell) for cell in zip(row, widths, right, strict=True)]
         lines.append("  ".join(cells).rstrip())
     lines.append(f"({len(rows)} row{'' if len(rows) == 1 else 's'})")
     return "\n".join(lines) + "\n"
@@ -72,6 +68,14 @@ def plain(value: Any) -> Any:  # noqa: ANN401
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return text(value)
+
+
+def _is_numeric(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, int | float) for value in values if value is not None)
+
+
+def _padded(cell: str, width: int, to_right: bool) -> str:
+    return cell.rjust(width) if to_right else cell.ljust(width)
 
 
 def _one_line(value: str) -> str:

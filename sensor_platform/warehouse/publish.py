@@ -13,6 +13,7 @@ from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.lineage import MINUTE, Model, dbt_models, models
+from sensor_platform.warehouse.lineage import published as published_name
 from sensor_platform.warehouse.lock import writer_lock
 
 if TYPE_CHECKING:
@@ -73,14 +74,18 @@ def _ensure_tables(home: Home, site: WarehouseSite) -> None:
 
 
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
-    """Columns files and views for the tables as they are now."""
+    """Columns files and views for the tables as they are now; True if the views changed."""
     described: dict[str, views.Columns] = {quarantine.TABLE: quarantine.COLUMNS}
     for model in published:
         table = model.parents[0]
         described[table] = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
     whole = {model.parents[0] for model in published if model.grain == "whole"}
     for table, columns in described.items():
-        views.ensure_columns(connection, home.published, table, columns, whole=table in whole)
+        is_whole = table in whole
+        if not views.has_columns(connection, home.published, table, columns, whole=is_whole):
+            if table not in views.EVOLVING or not (home.published / table).exists():
+                state.forget(connection, published_name(table))
+            views.write_columns(connection, home.published, table, columns, whole=is_whole)
     return views.write_views(home.published, described)
 
 

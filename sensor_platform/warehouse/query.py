@@ -61,8 +61,4 @@ def _check(connection: Any, sql: str) -> None:  # noqa: ANN401 - the driver's st
 def _hint(lines: Sequence[str]) -> str:
     """What the engine itself suggests, or where the tables are listed."""
     suggested = [line for line in lines[1:] if line.startswith(("Did you mean", "Candidate"))]
-    return (
-        suggested[0]
-        if suggested
-        else '`sensor-platform query "show tables"` lists the tables, `describe <table>` columns'
-    )
+    return suggested[0] if suggested else '`sensor-platform query "show tables"` lists the tables'

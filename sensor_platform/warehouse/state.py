@@ -65,6 +65,11 @@ def record(connection: "DuckDBPyConnection", model: str, windows: Mapping[int, B
     connection.execute("insert into state select * from recorded")
 
 
+def forget(connection: "DuckDBPyConnection", model: str) -> None:
+    """Make every window of a model dirty."""
+    connection.execute("delete from state where model = ?", [model])
+
+
 def _insert(connection: "DuckDBPyConnection", table: str, model: str, windows: Mapping[int, Built]) -> None:
     """Append rows; as columns, because a parameter per row is slow."""
     if not windows:

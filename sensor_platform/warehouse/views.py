@@ -22,7 +22,7 @@ WHOLE_FILE = "all.parquet"
 TEXT = "analytics.sql"
 DATABASE = "analytics.duckdb"
 
-_EVOLVING = frozenset({"readings_1h_wide"})
+EVOLVING = frozenset({"readings_1h_wide"})
 """Tables that gain columns with the data: older pieces lack them, and read as null."""
 
 _COLUMN = '"{}"'
@@ -38,13 +38,15 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def ensure_columns(
-    connection: "DuckDBPyConnection", folder: Path, table: str, columns: Columns, *, whole: bool
-) -> None:
-    """Write the file without rows that gives `table` its columns, where it is missing or has others."""
+def has_columns(connection: "DuckDBPyConnection", folder: Path, table: str, columns: Columns, *, whole: bool) -> bool:
+    """True if the published table has exactly these columns."""
     path = folder / table / (WHOLE_FILE if whole else COLUMNS_FILE)
-    if path.exists() and (whole or read_columns(connection, path) == list(columns)):
-        return
+    return path.exists() and read_columns(connection, path) == list(columns)
+
+
+def write_columns(connection: "DuckDBPyConnection", folder: Path, table: str, columns: Columns, *, whole: bool) -> None:
+    """Write the file without rows that gives `table` its columns."""
+    path = folder / table / (WHOLE_FILE if whole else COLUMNS_FILE)
     empty = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in columns)
     with replacing(path) as temporary:
         connection.execute(f"copy (select {empty} limit 0) to {literal(str(temporary))} (format parquet)")
@@ -107,7 +109,7 @@ def _view(folder: Path, table: str, columns: Columns) -> str:
         source = f"read_parquet({literal(str(folder / table / WHOLE_FILE))})"
         return f"create view {quoted(table)} as\nselect\n    {names}\nfrom {source}"
     options = ["hive_partitioning = true", "hive_types = {'day': date}"]
-    if table in _EVOLVING:
+    if table in EVOLVING:
         options.append("union_by_name = true")
     source = f"read_parquet({literal(str(folder / table / '*' / '*.parquet'))}, {', '.join(options)})"
     return f"create view {quoted(table)} as\nselect\n    {names},\n    day\nfrom {source}"

@@ -1,4 +1,4 @@
-"""A data folder with landing files and a ledger, made without a collector, and a parsed dbt project for all tests of a process."""
+"""A data folder with landing files and a ledger, made without a collector."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -81,9 +81,9 @@ class Landing:
         self.count += 1
         segment = f"test-0-{self.count:06d}"
         frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=SCHEMA)
-        frame = frame.with_columns(
-            segment=pl.lit(segment), position=pl.int_range(pl.len(), dtype=pl.Int64)
-        ).sort("event_at", "device_id", "metric", maintain_order=True)
+        frame = frame.with_columns(segment=pl.lit(segment), position=pl.int_range(pl.len(), dtype=pl.Int64)).sort(
+            "event_at", "device_id", "metric", maintain_order=True
+        )
         path = self.home.landing / "2026-01-01" / f"{segment}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         write_landing(frame, path)

@@ -1,0 +1,42 @@
+-- A failing row is a message of a device, with the device's own time, of which more than one reading of a metric was kept.
+-- Fingerprints are counted, which is fast; only where two are equal are the columns themselves compared.
+with repeated as (
+
+    select {{ message_fingerprint() }} as message_key
+    from {{ ref('readings_clean') }}
+    where
+        message_id is not null
+        and is_device_time
+        and {{ in_work('slot_start', 'readings_clean') }}
+    group by 1
+    having count(*) > 1
+
+),
+
+kept as (
+
+    select
+        device_id,
+        metric,
+        message_id,
+        event_at,
+        {{ message_fingerprint() }} as message_key
+    from {{ ref('readings_clean') }}
+    where
+        message_id is not null
+        and is_device_time
+        and {{ in_work('slot_start', 'readings_clean') }}
+        and exists (select 1 from repeated)
+
+)
+
+select
+    kept.device_id,
+    kept.metric,
+    kept.message_id,
+    kept.event_at,
+    count(*) as kept_n
+from kept
+inner join repeated on repeated.message_key = kept.message_key
+group by kept.device_id, kept.metric, kept.message_id, kept.event_at
+having count(*) > 1

@@ -16,8 +16,8 @@ class ForecastConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """A metric with fewer hours of history than this waits."""
     train_days: int = 365
     """Newest days of history that training uses."""
-    backtest_hours: int = 24 * 7
-    """Newest hours kept out of training and used to compare the model with its baselines."""
+    backtest_hours: int = 24 * 14
+    """Newest hours, at most a quarter of the history, kept back to compare with the baselines and to calibrate."""
     seed: int = 7
     threads: int = 2
     """Models trained side by side, one thread each."""

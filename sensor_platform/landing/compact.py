@@ -19,6 +19,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.intake import HOUR
 from sensor_platform.landing.ledger_schema import transaction
 from sensor_platform.landing.ledger_write import insert_file, replace_files
+from sensor_platform.landing.leftovers import remove_dead
 from sensor_platform.landing.manifest import (
     CompactionManifest,
     compaction_path,
@@ -97,7 +98,9 @@ def groups(sources: list[Source], most_rows: int) -> Iterator[list[Source]]:
 
 def settle_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
     """After a kill: commit a compaction that has its manifest, if it still fits; delete what else is uncommitted."""
-    for path in sorted((home.ledger / "compactions").glob("*.json")):
+    folder = home.ledger / "compactions"
+    remove_dead([*home.landing.glob("*/compact-*.tmp"), *folder.glob("*.tmp")])
+    for path in sorted(folder.glob("*.json")):
         manifest = read_compaction(path)
         if _is_known(ledger, manifest.file.file):
             continue
@@ -105,7 +108,7 @@ def settle_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
             _commit(ledger, manifest)
         else:
             path.unlink()
-            fsync_folder(path.parent)
+            fsync_folder(folder)
     for path in sorted(home.landing.glob("*/compact-*.parquet")):
         if not _is_known(ledger, str(path.relative_to(home.root))):
             path.unlink()

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensor_platform.landing.segment import Batch, Damage, Kind, read_batches, read_frames
+from sensor_platform.landing.segment import Batch, Damage, Kind, open_segment, read_batches, read_frames
 from sensor_platform.landing.segment_frames import decode_mqtt, decode_records, read_frame
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import EnvelopeFlag
@@ -37,11 +37,11 @@ class Intake:
     damage: list[Damage] = field(default_factory=list)
 
     def pieces(self, messages: int) -> Iterator[Piece]:
-        """The messages in pieces of at least `messages` (the last may be smaller). Fills `damage`."""
-        self.damage.clear()
+        """The messages in pieces of at least `messages` (the last may be smaller). At the end `damage` is filled."""
+        found: list[Damage] = []
         some: list[Batch] = []
         count = 0
-        for batch in read_batches(self.path, offset=_start(self.path, self.damage), damage=self.damage):
+        for batch in read_batches(self.path, offset=_start(self.path, found), damage=found):
             if batch.topics:
                 some.append(batch)
                 count += len(batch)
@@ -50,6 +50,7 @@ class Intake:
                 some, count = [], 0
         if some:
             yield _join(some)
+        self.damage = _merged(found)
 
     def arrivals(self, end: int | None = None) -> dict[int, int]:
         """Hour (start, microseconds) to messages as the collector counted them: the frames' own numbers, not ours.
@@ -68,19 +69,24 @@ class Intake:
 
 
 def _start(path: Path, damage: list[Damage]) -> int:
-    """Where reading starts: 0, or 1 where the header itself is damaged, so that the reader looks for the next frame.
-
-    Raises:
-        DamagedSegment: the segment is whole but of a format that this version does not read.
-    """
-    if path.suffix == ".zst":
-        return 0
-    with path.open("rb") as file:
+    """Where reading starts: 0, or 1 where the header itself is damaged, so that the reader looks for the next frame."""
+    with open_segment(path) as file:
         first = read_frame(file)
     if isinstance(first, bytes) or first[0] != Kind.HEADER:
         damage.append(Damage(0, 1))
         return 1
     return 0
+
+
+def _merged(damage: list[Damage]) -> list[Damage]:
+    """Adjacent ranges as one."""
+    merged: list[Damage] = []
+    for found in damage:
+        if merged and merged[-1].offset + merged[-1].length == found.offset:
+            merged[-1] = Damage(merged[-1].offset, merged[-1].length + found.length)
+        else:
+            merged.append(found)
+    return merged
 
 
 def _join(batches: list[Batch]) -> Piece:

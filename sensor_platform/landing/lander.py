@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sensor_platform.durable import fsync_folder, sha256
+from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger_write import commit_segment
 from sensor_platform.landing.manifest import Manifest, manifest_path, read_manifest, write_manifest
@@ -71,11 +72,10 @@ class Lander:
 
     def _finish(self, sealed: Path) -> Manifest:
         """After a kill between commit and delete: check what was committed, make it again where it is not whole."""
-        path = manifest_path(self.home, sealed.stem)
-        manifest = read_manifest(path) if path.exists() else None
+        manifest = self._manifest(sealed.stem)
         if manifest is not None and self._is_whole(manifest):
             return manifest
-        if manifest is not None and self._is_compacted(manifest):
+        if manifest is not None and self._is_compacted(sealed.stem):
             # its readings live on in a larger file; landing them again would double them
             set_aside(self.home, sealed)
             return manifest
@@ -96,9 +96,17 @@ class Lander:
                 return False
         return True
 
-    def _is_compacted(self, manifest: Manifest) -> bool:
+    def _is_compacted(self, segment: str) -> bool:
         visible = self.ledger.execute(
-            "select file from files where segment = ? and replaced_at is null", (manifest.segment,)
+            "select 1 from files where segment = ? and kind = 'landing' and replaced_at is null", (segment,)
         )
-        files = {file for (file,) in visible}
-        return any(entry.kind == "landing" and entry.file not in files for entry in manifest.files)
+        (readings,) = self.ledger.execute("select readings from segments where segment = ?", (segment,)).fetchone()
+        return readings > 0 and visible.fetchone() is None
+
+    def _manifest(self, segment: str) -> Manifest | None:
+        """The manifest of a committed segment, or None where it is missing or damaged: it can be made again."""
+        path = manifest_path(self.home, segment)
+        try:
+            return read_manifest(path) if path.exists() else None
+        except CheckFailed:
+            return None

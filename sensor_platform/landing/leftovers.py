@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,11 +24,17 @@ class Cleared:
 
 def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
     """Clean up after a killed lander; only with the lander's lock held."""
-    removed = tuple(path for folder in _folders(home) for path in sorted(folder.rglob("*.tmp")) if _is_dead(path))
-    for path in removed:
-        path.unlink(missing_ok=True)
+    removed = tuple(remove_dead(path for folder in _folders(home) for path in sorted(folder.rglob("*.tmp"))))
     orphans = list(_orphans(home, ledger))
     return Cleared(removed, tuple(set_aside(home, path) for path in orphans))
+
+
+def remove_dead(temporary: Iterable[Path]) -> list[Path]:
+    """Delete those temporary files whose process is gone; returns them."""
+    removed = [path for path in temporary if _is_dead(path)]
+    for path in removed:
+        path.unlink(missing_ok=True)
+    return removed
 
 
 def _folders(home: Home) -> tuple[Path, ...]:

@@ -1,0 +1,117 @@
+"""Runs an action on a home in a child process that fails at its k-th durable step. A program, not a test.
+
+Durable steps: fsync, replace, unlink, rmdir, write (which may be torn) and every statement by which SQLite begins or
+commits. For each line of JSON on standard input, {"home", "action", "fail_at", "how", "now"}, a child is forked that
+does the action, and one line of JSON is answered: {"signal", "steps", "error"}. Polars and Arrow are imported before
+forking but not used: their threads must not exist yet.
+"""
+
+import errno
+import json
+import os
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import sensor_platform.landing.service
+from sensor_platform.errors import PlatformError
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger_schema import open_ledger
+from sensor_platform.landing.upkeep import keep_up
+from sensor_platform_tests.landing.homes import lander_of
+
+
+class Faults:
+    """Counts steps; kills, tears or refuses at the chosen one."""
+
+    def __init__(self, fail_at: int, how: str) -> None:
+        self.steps = 0
+        self.fail_at = fail_at
+        self.how = how
+
+    def install(self) -> None:
+        for name in ("fsync", "replace", "unlink", "rmdir"):
+            setattr(os, name, self.wrap(getattr(os, name)))
+        os.write = self.write(os.write)
+        connect, faults = sqlite3.connect, self
+
+        class Connection(sqlite3.Connection):
+            def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+                if sql in {"commit", "begin immediate"}:
+                    faults.step(sqlite3.OperationalError("database or disk is full"))
+                return super().execute(sql, *args)
+
+        sqlite3.connect = lambda *a, **k: connect(*a, **(k | {"factory": Connection}))
+
+    def step(self, error: Exception) -> None:
+        self.steps += 1
+        if self.steps == self.fail_at:
+            if self.how == "refuse":
+                raise error
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def wrap(self, call: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            self.step(OSError(errno.ENOSPC, "No space left on device"))
+            return call(*args, **kwargs)
+
+        return wrapped
+
+    def write(self, call: Callable[..., int]) -> Callable[..., int]:
+        def wrapped(fd: int, data: Any) -> int:
+            if self.steps + 1 == self.fail_at:
+                call(fd, data[: len(data) // 2])
+            self.step(OSError(errno.ENOSPC, "No space left on device"))
+            return call(fd, data)
+
+        return wrapped
+
+
+def act(action: str, home: Home, now: int) -> None:
+    """Land everything (with the cleaning at start), or do the upkeep."""
+    if action == "land":
+        with lander_of(home, now=now) as lander:
+            service = sensor_platform.landing.service.LanderService(lander, 1, lambda _: None)
+            service.start()
+            service.land_all()
+    elif action == "upkeep":
+        keep_up(home, 10, 7, now)
+    else:
+        with open_ledger(home):
+            pass
+
+
+def child(request: dict[str, Any], answer: int) -> None:
+    """Act and report the number of steps, or what stopped us."""
+    faults = Faults(request["fail_at"], request["how"])
+    faults.install()
+    error = None
+    try:
+        act(request["action"], Home(Path(request["home"])), request["now"])
+    except (OSError, sqlite3.OperationalError, PlatformError) as problem:
+        error = str(problem)
+    os.pwritev(answer, [json.dumps({"steps": faults.steps, "error": error}).encode()], 0)
+
+
+def main() -> None:
+    """Answer requests until the input ends."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        answer = os.memfd_create("answer")
+        pid = os.fork()
+        if pid == 0:
+            child(request, answer)
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        said = os.pread(answer, 65536, 0)
+        os.close(answer)
+        result = json.loads(said) if said else {"steps": None, "error": None}
+        result["signal"] = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+        print(json.dumps(result), flush=True)
+
+
+if __name__ == "__main__":
+    main()

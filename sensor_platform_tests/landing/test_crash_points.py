@@ -1,0 +1,116 @@
+"""Killed at any step, or refused the disk at any step, landing ends where an undisturbed run ends."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sensor_platform.home import Home
+from sensor_platform_tests.landing.homes import HOUR, T0, files, land_all, mixed_messages, seal_segment, tables
+
+NOW = T0 + HOUR
+LATER = T0 + 4 * HOUR
+
+
+@dataclass
+class CrashServer:
+    process: "subprocess.Popen[str]"
+
+    def run(self, home: Home, action: str, fail_at: int = 0, how: str = "kill", now: int = NOW) -> dict[str, Any]:
+        request = {"home": str(home.root), "action": action, "fail_at": fail_at, "how": how, "now": now}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps(request) + "\n")
+        self.process.stdin.flush()
+        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return answer
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CrashServer]:
+    script = Path(__file__).with_name("crash_server.py")
+    root = script.parents[2]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, runpy; sys.path.insert(0, sys.argv[1]); runpy.run_path(sys.argv[2], run_name='__main__')",
+            str(root),
+            str(script),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    yield CrashServer(process)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()
+    process.wait(20)
+    process.stdout.close()
+
+
+def copy(home: Home, root: Path) -> Home:
+    shutil.copytree(home.root, root)
+    return Home(root)
+
+
+def says(home: Home) -> tuple[object, object]:
+    return tables(home), files(home)
+
+
+@pytest.mark.parametrize("how", ["kill", "refuse"])
+def test_landing_stopped_at_any_step_ends_as_if_undisturbed(
+    home: Home, tmp_path: Path, server: CrashServer, how: str
+) -> None:
+    seal_segment(home, 1, mixed_messages(1, 30))
+    seal_segment(home, 2, mixed_messages(2, 30))
+    whole = copy(home, tmp_path / "whole")
+    undisturbed = server.run(whole, "land")
+    assert undisturbed["error"] is None
+    assert undisturbed["steps"] > 30
+    expected = says(whole)
+    for step in range(1, undisturbed["steps"] + 1):
+        root = tmp_path / f"at-{step}"
+        broken = copy(home, root)
+        stopped = server.run(broken, "land", step, how)
+        assert stopped["signal"] == (9 if how == "kill" else 0)
+        # None where only the status file could not be written, which is no reason to stop
+        assert stopped["error"] is None or "full" in stopped["error"] or "space" in stopped["error"]
+        again = server.run(broken, "land")
+        assert again["error"] is None
+        assert says(broken) == expected, f"stopped at step {step} of {undisturbed['steps']}"
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("how", ["kill", "refuse"])
+@pytest.mark.parametrize("phase", ["compact", "delete"])
+def test_upkeep_stopped_at_any_step_ends_as_if_undisturbed(
+    home: Home, tmp_path: Path, server: CrashServer, how: str, phase: str
+) -> None:
+    for seq in range(1, 4):
+        seal_segment(home, seq, mixed_messages(seq, 20), received_at=T0 + seq)
+    land_all(home)
+    now = LATER
+    if phase == "delete":
+        assert server.run(home, "upkeep", now=LATER)["error"] is None
+        now = LATER + 2 * HOUR
+    whole = copy(home, tmp_path / "whole")
+    undisturbed = server.run(whole, "upkeep", now=now)
+    assert undisturbed["steps"] > 5
+    expected = says(whole)
+    assert any("compact-" in name for name in files(whole))
+    assert any("-0000000" in name and name.startswith("landing/") for name in files(whole)) == (phase == "compact")
+    for step in range(1, undisturbed["steps"] + 1):
+        root = tmp_path / f"at-{step}"
+        broken = copy(home, root)
+        server.run(broken, "upkeep", step, how, now)
+        assert server.run(broken, "upkeep", now=now)["error"] is None
+        assert says(broken) == expected, f"stopped at step {step} of {undisturbed['steps']}"
+        shutil.rmtree(root)

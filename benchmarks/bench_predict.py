@@ -61,7 +61,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--backtest-hours", type=int, default=ForecastConfig().backtest_hours)
     parser.add_argument("--train-days", type=int, default=ForecastConfig().train_days)
     parser.add_argument("--seed", type=int, default=ForecastConfig().seed)
-    parser.add_argument("--threads", type=int, default=ForecastConfig().threads)
+    parser.add_argument("--parallel-fits", type=int, default=ForecastConfig().parallel_fits)
     return parser.parse_args()
 
 
@@ -88,7 +88,7 @@ def _metric(built: pl.DataFrame, metric: str, options: argparse.Namespace) -> di
         horizons=tuple(options.horizons),
         backtest_hours=options.backtest_hours,
         seed=options.seed,
-        threads=options.threads,
+        parallel_fits=options.parallel_fits,
     )
     known = built.filter(
         pl.col("window_start").is_between(until - timedelta(days=options.train_days), until, closed="left")

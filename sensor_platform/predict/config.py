@@ -19,7 +19,7 @@ class ForecastConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     backtest_hours: int = 24 * 14
     """Newest hours, at most a quarter of the history, kept back to compare with the baselines and to calibrate."""
     seed: int = 7
-    threads: int = 2
+    parallel_fits: int = 2
     """Models trained side by side, one thread each."""
 
     def __post_init__(self) -> None:
@@ -28,5 +28,5 @@ class ForecastConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
             raise ValueError(f"horizons are whole hours from 1 to {MOST_HOURS_AHEAD}, at least one")
         if len(set(self.horizons)) != len(self.horizons) or len(set(self.metrics)) != len(self.metrics):
             raise ValueError("metrics and horizons name each entry once")
-        if min(self.min_history_hours, self.train_days, self.backtest_hours, self.threads) < 1:
-            raise ValueError("min_history_hours, train_days, backtest_hours and threads are at least 1")
+        if min(self.min_history_hours, self.train_days, self.backtest_hours, self.parallel_fits) < 1:
+            raise ValueError("min_history_hours, train_days, backtest_hours and parallel_fits are at least 1")

@@ -77,10 +77,10 @@ def _learned(
     split: backtest.Split,
     block_start: datetime,
 ) -> Learned:
-    backtested = train.fit(split.learnt, config.seed, config.threads)
+    backtested = train.fit(split.learnt, config.seed, config.parallel_fits)
     results = backtest.judge(backtested, split.judged, config.horizons)
     everything = examples(features, config.horizons, train.MOST_EXAMPLES, config.seed)
-    final = train.fit(everything, config.seed, config.threads)
+    final = train.fit(everything, config.seed, config.parallel_fits)
     texts = final.texts()
     made = Card(
         metric=metric,

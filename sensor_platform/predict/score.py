@@ -96,6 +96,17 @@ def keeping_created_at(rows: "pl.DataFrame", before: "pl.DataFrame") -> "pl.Data
     return joined.with_columns(pl.coalesce("older", "created_at").alias("created_at")).select(COLUMNS)
 
 
+def changed_hours(rows: "pl.DataFrame", before: "pl.DataFrame") -> set[datetime]:
+    """Hours of issue, aware UTC, of which `rows` says something else than `before`."""
+    old = before.select(COLUMNS) if before.width else empty()
+    changed = {
+        hour
+        for one, other in ((rows, old), (old, rows))
+        for hour in one.join(other, on=COLUMNS, how="anti")["issued_at"]
+    }
+    return {hour.replace(tzinfo=UTC) for hour in changed}
+
+
 def _one_horizon(
     features: "pl.DataFrame", model: "Model", horizon: "HorizonCard", created_at: datetime
 ) -> "pl.DataFrame":

@@ -48,6 +48,8 @@ def score(
         due = _due(warehouse, site, reigns, days, position)
         before = warehouse.read_windows(due)
         rows, models = _predictions(home, warehouse, due, reigns, before, now)
+        # A model that came later changes hours without new evidence, which is what publish goes by.
+        warehouse.publish_again(MODEL, scorer.changed_hours(rows, before))
         warehouse.replace_windows(due, rows)
     return _report(due, rows, models, time.monotonic() - started)
 

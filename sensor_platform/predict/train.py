@@ -36,8 +36,8 @@ def parameters(examples: int, seed: int) -> dict[str, Any]:
     }
 
 
-def fit(examples: Examples, seed: int, threads: int = 2) -> Forecaster:
-    """Train on `examples`; the same examples and seed give the same models, byte for byte, whatever `threads`.
+def fit(examples: Examples, seed: int, parallel_fits: int = 2) -> Forecaster:
+    """Train on `examples`; the same examples and seed give the same models, byte for byte, whatever `parallel_fits`.
 
     Raises:
         ValueError: fewer than LEAST_EXAMPLES examples.
@@ -55,7 +55,7 @@ def fit(examples: Examples, seed: int, threads: int = 2) -> Forecaster:
         own = {"alpha": QUANTILES[name], "num_leaves": LEAVES[name]}
         return lgb.train(base | own, data, num_boost_round=ROUNDS[name])
 
-    with ThreadPoolExecutor(max_workers=max(1, threads)) as pool:
+    with ThreadPoolExecutor(max_workers=parallel_fits) as pool:
         boosters = dict(zip(QUANTILES, pool.map(one, QUANTILES), strict=True))
     return Forecaster(boosters, scales)
 

@@ -111,7 +111,7 @@ def _score_days(site: PredictSite, first: list[Learned], now: datetime) -> tuple
     """From the oldest hour that a first model may forecast from, to today."""
     if not first:
         return None
-    oldest = min(each.card.trained_to for each in first) - max(site.forecast.horizons) * _HOUR
+    oldest = min(each.card.trained_to for each in first) - (max(site.forecast.horizons) - 1) * _HOUR
     return max(oldest.date(), site.start), now.astimezone(UTC).date()
 
 

@@ -4,7 +4,7 @@ The same promises as dbt's models have: work is derived, a window is replaced wh
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from sensor_platform.warehouse import evidence, state
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import from_micros, open_warehouse, to_micros
-from sensor_platform.warehouse.lineage import MINUTE, Model, models
+from sensor_platform.warehouse.lineage import MINUTE, Model, models, published
 from sensor_platform.warehouse.lock import writer_lock
 from sensor_platform.warehouse.spans import ALL_TIME, Days, day_span
 
@@ -141,6 +141,19 @@ class Warehouse:
         finally:
             connection.unregister("new_rows")
         evidence.copy_to_ledger(self.home, {made.name: due.windows})
+
+    def publish_again(self, model: str, windows: Iterable[datetime]) -> None:
+        """Have the published pieces that hold these windows written again, though no evidence about them is new.
+
+        For rows that something else than readings changed, such as a first model. Call it before they are replaced.
+        """
+        copy = models().get(published(model))
+        if copy is not None:
+            starts = sorted({copy.floor(to_micros(window), self.slot) for window in windows})
+            self.connection.execute(
+                "delete from state where model = ? and list_contains(?::timestamp[], window_start)",
+                [copy.name, [from_micros(start) for start in starts]],
+            )
 
 
 @contextlib.contextmanager

@@ -72,11 +72,11 @@ def test_a_linear_trend_is_followed_beyond_the_levels_seen(make_hourly: Make, fo
         assert horizon.mae_lightgbm < 0.25 * horizon.mae_persistence
 
 
-def test_the_same_seed_gives_the_same_model_byte_for_byte_whatever_the_threads(
+def test_the_same_seed_gives_the_same_model_byte_for_byte_however_many_fits_run_at_once(
     seasonal_noise: pl.DataFrame, forecast_config: ForecastConfig, of_season: Learned
 ) -> None:
     shuffled = seasonal_noise.sample(fraction=1.0, shuffle=True, seed=5)
-    alone = msgspec.structs.replace(forecast_config, threads=1)
+    alone = msgspec.structs.replace(forecast_config, parallel_fits=1)
     again = learned(shuffled, alone)
     assert again.texts == of_season.texts
     assert again.card == of_season.card

@@ -105,7 +105,7 @@ def test_from_hours_to_predictions(stage: Stage, make_hourly: Make) -> None:
     trained = pipeline.train(stage.home, stage.site, NOW)
     assert (trained.promoted, trained.metrics[0].trained) == (1, True)
     assert [row["horizon_hours"] for row in trained.backtest] == [1, 24]
-    assert trained.score_days == ((NOW - timedelta(days=2)).date(), NOW.date())
+    assert trained.score_days == ((NOW - timedelta(days=1)).date(), NOW.date())
     assert pipeline.needs_training(stage.home, stage.site) == ()
 
     scored = pipeline.score(stage.home, stage.site, days=trained.score_days, now=NOW)
@@ -150,6 +150,35 @@ def test_hours_that_waited_for_the_first_model_are_scored_though_nothing_is_dirt
     assert early.by_model[0]["note"] == "no model yet: it waits for training"
     pipeline.train(stage.home, stage.site, NOW)
     assert pipeline.score(stage.home, stage.site, position=1, now=NOW).rows == 2 * (1 + 24)
+
+
+def test_what_a_first_model_adds_is_published_though_no_evidence_is_new(stage: Stage, make_hourly: Make) -> None:
+    stage.write(history(make_hourly), 1)
+    pipeline.build_features(stage.home, stage.site, position=1)
+    pipeline.score(stage.home, stage.site, position=1, now=NOW)
+    assert published_days(stage, mark=True) == set(range(30))
+    pipeline.train(stage.home, stage.site, NOW)
+    pipeline.score(stage.home, stage.site, position=1, now=NOW)
+    assert published_days(stage) == set(range(29))
+    published_days(stage, mark=True)
+    pipeline.score(stage.home, stage.site, now=NOW)
+    assert published_days(stage) == set(range(30))
+
+
+def published_days(stage: Stage, *, mark: bool = False) -> set[int]:
+    """Days, counted from the start, whose published predictions pass for up to date; with `mark`, after marking all."""
+    with writer(stage.home, stage.site, "test") as warehouse:
+        if mark:
+            warehouse.connection.execute("delete from state where model = 'published.predictions'")
+            warehouse.connection.execute(
+                "insert into state by name select distinct 'published.predictions' as model, '' as generation,"
+                " date_trunc('day', window_start)::timestamp as window_start, position from state"
+                " where model = 'predictions'"
+            )
+        found = warehouse.connection.execute(
+            "select window_start from state where model = 'published.predictions'"
+        ).fetchall()
+    return {(at.replace(tzinfo=UTC) - START).days for (at,) in found}
 
 
 def test_a_late_value_changes_only_rows_within_its_reach_and_equals_a_full_build(

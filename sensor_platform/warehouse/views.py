@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.durable import replacing, write_file
 from sensor_platform.errors import WrongUse
+from sensor_platform.warehouse import joined_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -69,6 +70,7 @@ def write_views(folder: Path, tables: Mapping[str, Columns]) -> bool:
     import duckdb
 
     statements = [_view(folder.resolve(), table, columns) for table, columns in sorted(tables.items())]
+    statements += joined_views.statements(tables)
     text = ";\n\n".join(statements) + ";\n"
     described, database = folder / TEXT, folder / DATABASE
     if database.exists() and described.exists() and described.read_text(encoding="utf-8") == text:

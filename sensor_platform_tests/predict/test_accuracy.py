@@ -1,0 +1,72 @@
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pytest
+
+from sensor_platform.predict import score
+from sensor_platform.warehouse import joined_views, views
+
+AT = datetime(2026, 1, 2)  # noqa: DTZ001 - plain UTC, as in the tables
+HOURS = {"device_id": "varchar", "metric": "varchar", "window_start": "timestamp", "mean": "double"}
+PREDICTIONS = {
+    name: {pl.String: "varchar", pl.Float64: "double", pl.Datetime: "timestamp", pl.Int32: "integer"}[type(kind)]
+    for name, kind in score.schema().items()
+}
+
+
+def prediction(hour: int, **changes: object) -> Mapping[str, object]:
+    row: dict[str, object] = dict.fromkeys(score.COLUMNS, AT) | {
+        "device_id": "a", "metric": "m", "horizon_hours": 1, "target_at": AT.replace(hour=hour),
+        "value": 10.0, "lower": 8.0, "upper": 12.0, "interval": 0.9, "lightgbm": 11.0, "served": "persistence",
+        "model_id": "m/1",
+    }  # fmt: skip
+    return row | changes
+
+
+def actual(hour: int, mean: float | None, device: str = "a") -> Mapping[str, object]:
+    return {"device_id": device, "metric": "m", "window_start": AT.replace(hour=hour), "mean": mean}
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    rows = [prediction(1), prediction(2), prediction(3), prediction(4), prediction(5, device_id="b")]
+    hours = [actual(1, 9.0), actual(2, 12.5), actual(3, None), actual(5, 1.0, device="c")]
+    pieces = {"predictions": (rows, PREDICTIONS), "readings_1h": (hours, HOURS)}
+    tables: dict[str, list[tuple[str, str]]] = {}
+    with duckdb.connect() as connection:
+        for table, (given, kinds) in pieces.items():
+            tables[table] = [(name, kind.upper()) for name, kind in kinds.items()]
+            views.write_columns(connection, tmp_path, table, tables[table], whole=False)
+            (tmp_path / table / "day=2026-01-02").mkdir()
+            pl.DataFrame(given).write_parquet(tmp_path / table / "day=2026-01-02" / "0000.parquet")
+    views.write_views(tmp_path, tables)
+    return tmp_path
+
+
+def test_a_prediction_is_scored_once_its_actual_has_arrived(published: Path) -> None:
+    with duckdb.connect(str(published / "analytics.duckdb"), read_only=True) as connection:
+        rows = connection.execute(
+            "select hour(target_at), error, error_lightgbm, is_inside from prediction_accuracy order by 1"
+        ).fetchall()
+    assert rows == [(1, 1.0, 2.0, True), (2, -2.5, -1.5, False)]
+
+
+def test_accuracy_has_every_column_of_a_prediction_and_what_came(published: Path) -> None:
+    with duckdb.connect(str(published / "analytics.duckdb"), read_only=True) as connection:
+        names = {name for name, *_ in connection.execute("describe prediction_accuracy").fetchall()}
+    assert names == {*score.COLUMNS, "actual", "error", "error_lightgbm", "is_inside", "day"}
+
+
+def test_a_copied_folder_keeps_the_view_after_relinking(published: Path, tmp_path: Path) -> None:
+    moved = published.rename(tmp_path.with_name("elsewhere"))
+    views.relink(moved)
+    with duckdb.connect(str(moved / "analytics.duckdb"), read_only=True) as connection:
+        assert connection.execute("select count(*) from prediction_accuracy").fetchone() == (2,)
+
+
+def test_without_the_tables_there_is_no_view() -> None:
+    assert joined_views.statements(["readings_1h"]) == []
+    assert len(joined_views.statements(["readings_1h", "predictions", "quarantine"])) == 1

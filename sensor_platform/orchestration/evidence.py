@@ -30,7 +30,7 @@ def seen_runs(instance: DagsterInstance, now: datetime) -> tuple[SeenRun, ...]:
         since = failed[-1].create_timestamp
         records += _records(instance, RunsFilter(statuses=_DONE, created_after=since), limit=1000)
     for lane in Lane:  # each on its own: a busy lane must not hide what another did
-        records += _records(instance, RunsFilter(statuses=_DONE, tags={LANE_TAG: lane}), limit=10)
+        records += _records(instance, RunsFilter(statuses=_DONE, tags={LANE_TAG: lane.value}), limit=10)
     return _newest_first(records)
 
 

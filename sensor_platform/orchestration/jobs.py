@@ -29,12 +29,12 @@ days_job = define_asset_job(
 training_job = define_asset_job(
     TRAINING_JOB,
     selection=AssetSelection.assets(_MODEL) - _TIMED,
-    tags={LANE_TAG: Lane.TRAINING},
+    tags={LANE_TAG: Lane.TRAINING.value},
     description="Train, backtest and where deserved promote the forecasters.",
 )
 scoring_job = define_asset_job(
     SCORING_JOB,
     selection=AssetSelection.assets("predictions", "published") - _TIMED,
-    tags={LANE_TAG: Lane.TRAINING},
+    tags={LANE_TAG: Lane.TRAINING.value},
     description="Predictions that a first model makes possible, and their publication.",
 )

@@ -124,7 +124,7 @@ def _days_request(ask: Ask) -> RunRequest:
             RANGE_START_TAG: ask.first.isoformat(),
             RANGE_END_TAG: ask.last.isoformat(),
             POSITION_TAG: str(ask.position),
-            LANE_TAG: ask.lane,
+            LANE_TAG: ask.lane.value,
             PRIORITY_TAG: _PRIORITY[ask.lane],
         },
     )

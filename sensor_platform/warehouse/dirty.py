@@ -39,6 +39,8 @@ class DirtyDay:
     """Readings in its dirty slots, as a measure of the work; 0 where only later tables are behind."""
     models: tuple[str, ...]
     """Tables with dirty windows, parents first."""
+    windows: int = 0
+    """Dirty windows of all tables."""
 
 
 def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = None) -> tuple[DirtyDay, ...]:
@@ -111,11 +113,15 @@ def _by_day(
     positions: dict[date, int] = {}
     readings: dict[date, int] = {}
     names: dict[date, dict[str, None]] = {}
+    windows: dict[date, int] = {}
     for model in chosen:
         for window, built in work[model.name].items():
             day = day_of(newest_day if model.grain == "whole" else window)
             positions[day] = max(positions.get(day, 0), built.position)
+            windows[day] = windows.get(day, 0) + 1
             names.setdefault(day, {})[model.name] = None
             if model.name == "readings_clean":
                 readings[day] = readings.get(day, 0) + rows.get(window, 0)
-    return {day: DirtyDay(day, positions[day], readings.get(day, 0), tuple(names[day])) for day in positions}
+    return {
+        day: DirtyDay(day, positions[day], readings.get(day, 0), tuple(names[day]), windows[day]) for day in positions
+    }

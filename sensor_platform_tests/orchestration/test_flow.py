@@ -29,7 +29,8 @@ def test_a_day_goes_from_landing_files_to_what_analysts_read(platform: Platform)
     assert result.success
     assert platform.analysts("select count(*) from readings_clean") == [(30,)]
     event = platform.instance.get_latest_materialization_event(AssetKey("landing"))
-    assert event and event.asset_materialization
+    assert event is not None
+    assert event.asset_materialization is not None
     facts = {name: value.value for name, value in event.asset_materialization.metadata.items()}
     assert (facts["rows"], facts["devices"], facts["checked_files"]) == (30, 1, 1)
     assert facts["newest_event_at"] == at(DAY, 10, 29).timestamp()

@@ -1,0 +1,146 @@
+"""`sensor-platform status`: what runs, how far it is, and what waits."""
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sensor_platform.settings import Settings
+
+_RUNS = 5
+_ALIVE_SECONDS = 5.0
+
+
+@click.command(epilog="\b\nExample:\n  sensor-platform status\n  sensor-platform status --json | jq .dirty.days")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def status(as_json: bool) -> None:
+    """Show collector, ledger, backlog, newest data per layer, the last runs and the quarantine."""
+    from sensor_platform.settings import load_settings
+
+    settings = load_settings()
+    found = collect_status(settings, datetime.now(UTC))
+    if as_json:
+        click.echo(json.dumps(found))
+    else:
+        _show(found)
+
+
+def collect_status(settings: "Settings", now: datetime) -> dict[str, Any]:
+    """All that is shown, as JSON: times are ISO 8601 in UTC. Opens no DuckDB, so it never waits for a writer."""
+    from sensor_platform.orchestration.ages import ages
+
+    layers = ages(settings.home, settings.site, now)
+    return {
+        "at": now.isoformat(),
+        "home": str(settings.home.root),
+        "collector": _collector(settings, now),
+        **_ledger(settings),
+        "dirty": _dirty(settings),
+        "layers": {
+            age.layer: {
+                "newest_event_at": age.newest_event_at.isoformat() if age.newest_event_at else None,
+                "age_minutes": round(age.minutes, 1) if age.minutes is not None else None,
+                "verdict": age.verdict.value,
+            }
+            for age in layers
+        },
+        "runs": _runs(settings),
+    }
+
+
+def _collector(settings: "Settings", now: datetime) -> dict[str, Any] | None:
+    import msgspec
+
+    from sensor_platform.collect.status import read_status
+
+    found = read_status(settings.home.wal, settings.site.collect.collector)
+    if found is None:
+        return None
+    is_alive = found.state != "stopped" and now.timestamp() - found.updated_at < _ALIVE_SECONDS
+    return {"is_alive": is_alive, **msgspec.to_builtins(found)}
+
+
+def _ledger(settings: "Settings") -> dict[str, Any]:
+    from sensor_platform.landing.ledger import newest_position, read_ledger, totals
+
+    waiting = sorted(settings.home.wal.glob("*.wal"))
+    backlog = {"segments": len(waiting), "bytes": sum(path.stat().st_size for path in waiting if path.exists())}
+    with read_ledger(settings.home) as ledger:
+        if ledger is None:
+            return {"ledger": None, "backlog": backlog, "quarantine": {"messages": 0, "readings": 0}}
+        position, sums = newest_position(ledger), totals(ledger)
+    return {
+        "ledger": {
+            "position": position,
+            "messages": sums.messages,
+            "landed": sums.landed,
+            "quarantined": sums.quarantined,
+            "duplicate": sums.duplicate,
+            "readings": sums.readings,
+        },
+        "backlog": backlog,
+        "quarantine": {"messages": sums.quarantined, "readings": sums.rejected_readings},
+    }
+
+
+def _dirty(settings: "Settings") -> dict[str, Any]:
+    from sensor_platform.warehouse.dirty import dirty_days
+
+    days = dirty_days(settings.home, settings.site)
+    return {
+        "windows": sum(one.windows for one in days),
+        "readings": sum(one.readings for one in days),
+        "days": [one.day.isoformat() for one in days],
+    }
+
+
+def _runs(settings: "Settings") -> list[dict[str, Any]]:
+    import msgspec
+
+    from sensor_platform.orchestration.instance import last_runs
+
+    return [msgspec.to_builtins(line) for line in last_runs(settings.home, _RUNS)]
+
+
+def _show(found: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    console.print(_sentences(found), highlight=False, markup=False)
+    layers = Table("layer", "newest event (UTC)", "age", "", title="Data", title_justify="left")
+    for name, layer in found["layers"].items():
+        age = "-" if layer["age_minutes"] is None else f"{layer['age_minutes']:.0f} min"
+        layers.add_row(name, (layer["newest_event_at"] or "-")[:19], age, layer["verdict"])
+    runs = Table("job", "days", "status", "lane", "started (UTC)", title="Last runs", title_justify="left")
+    for run in found["runs"]:
+        days = " to ".join(dict.fromkeys(day for day in (run["first_day"], run["last_day"]) if day))
+        runs.add_row(run["job"], days, run["status"], run["lane"] or "", (run["started_at"] or "-")[:19])
+    console.print(layers, runs)
+
+
+def _sentences(found: dict[str, Any]) -> str:
+    collector, ledger, dirty = found["collector"], found["ledger"], found["dirty"]
+    if collector is None:
+        first = "collector: never ran in this home"
+    else:
+        state = collector["state"] if collector["is_alive"] else "not running"
+        first = (
+            f"collector: {state}, {collector['counters']['messages']} messages since {_time(collector['started_at'])}"
+        )
+    position = f"position {ledger['position']}, {ledger['readings']} readings" if ledger else "nothing landed yet"
+    days = f" on {len(dirty['days'])} days ({dirty['days'][0]} to {dirty['days'][-1]})" if dirty["days"] else ""
+    return "\n".join(
+        [
+            first,
+            f"ledger: {position}; {found['backlog']['segments']} segments wait to be landed",
+            f"dirty: {dirty['windows']} windows{days}",
+            "quarantine: {messages} messages, {readings} single readings".format(**found["quarantine"]),
+        ]
+    )
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

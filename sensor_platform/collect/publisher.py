@@ -10,6 +10,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import ceil
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,6 @@ from sensor_platform.collect.publisher_socket import BrokerSocket
 from sensor_platform.errors import Unreachable, WrongUse
 
 _SEND_AT_BYTES = 1 << 16
-_KEEPALIVE_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,8 @@ class PublisherOptions:
     """Most messages without acknowledgement; publishing waits when it is full (back-pressure). At most 65,535."""
     give_up_seconds: float = 60.0
     """How long a lost broker is looked for before Unreachable is raised."""
+    keepalive_seconds: float = 60.0
+    """A broker that is silent for one and a half of this is taken for lost."""
 
 
 class Publisher:
@@ -126,7 +128,8 @@ class Publisher:
         try:
             self._socket.send_some(self._out)
             if wait_seconds > 0:
-                self._socket.wait(min(wait_seconds, 1.0), writing=bool(self._out))
+                longest = min(1.0, self._options.keepalive_seconds / 4)
+                self._socket.wait(min(wait_seconds, longest), writing=bool(self._out))
             if data := self._socket.receive_some():
                 self._heard_at = time.monotonic()
                 self._in += data
@@ -149,9 +152,9 @@ class Publisher:
 
     def _stay_alive(self) -> None:
         now = time.monotonic()
-        if now - self._heard_at > 1.5 * _KEEPALIVE_SECONDS:
+        if now - self._heard_at > 1.5 * self._options.keepalive_seconds:
             raise ConnectionError(f"the broker has been silent for {now - self._heard_at:.0f} s")
-        if now - max(self._heard_at, self._pinged_at) > _KEEPALIVE_SECONDS / 2:
+        if now - max(self._heard_at, self._pinged_at) > self._options.keepalive_seconds / 2:
             self._pinged_at = now
             self._out += wire.PINGREQ
 
@@ -191,7 +194,10 @@ class Publisher:
         login = {"username": self._broker.username, "password": self._broker.password}
         out = bytearray(
             wire.connect_packet(
-                self._client_id, clean_session=clean_session, keepalive_seconds=_KEEPALIVE_SECONDS, **login
+                self._client_id,
+                clean_session=clean_session,
+                keepalive_seconds=ceil(self._options.keepalive_seconds),
+                **login,
             )
         )
         answer = bytearray()
@@ -225,7 +231,7 @@ class Publisher:
     def _farewell(self, connection: BrokerSocket) -> None:
         """DISCONNECT, then read until the broker closes: closing with unread bytes would take back what was sent."""
         rest = (self._out if connection is self._socket else bytearray()) + wire.DISCONNECT
-        end = time.monotonic() + 5.0
+        end = time.monotonic() + 3.0
         with contextlib.closing(connection), contextlib.suppress(ConnectionError):
             while time.monotonic() < end:
                 connection.send_some(rest)

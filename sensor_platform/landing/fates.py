@@ -10,7 +10,6 @@ from sensor_platform.landing.intake import HOUR, Piece
 from sensor_platform.landing.manifest import DeviceCounts
 from sensor_platform.reading.batch import Decoded
 
-UNKNOWN_DEVICE = "(unknown)"
 _COUNTS = ("received", "landed", "quarantined", "duplicate", "rejected_readings")
 _SUMS = [pl.col(name).sum() for name in _COUNTS]
 
@@ -19,15 +18,17 @@ _SUMS = [pl.col(name).sum() for name in _COUNTS]
 class Fates:
     """Counts of one segment, filled piece by piece. Exactly one fate for each message."""
 
-    devices: Names = field(default_factory=lambda: Names({UNKNOWN_DEVICE: 0}))
+    devices: Names
+    """Shared with the readings; number 0 is `(unknown)`."""
     frames: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, piece: Piece, decoded: Decoded, refused_readings: list[int]) -> None:
+    def add(self, piece: Piece, decoded: Decoded, devices: pl.Series, refused_readings: list[int]) -> None:
         """Count a piece.
 
         Args:
             piece: the messages.
             decoded: what they became.
+            devices: the number of each record's device.
             refused_readings: message of each refused reading of a landed message.
         """
         count = len(piece.messages)
@@ -37,7 +38,7 @@ class Fates:
         messages = pl.DataFrame(
             {
                 "hour": np.asarray(piece.messages.received_at, np.int64) // HOUR * HOUR,
-                "device": self._devices(count, decoded),
+                "device": self._devices(count, decoded, devices),
                 "received": np.ones(count, np.int64),
                 "landed": is_landed.astype(np.int64),
                 "quarantined": (~is_landed & ~is_duplicate).astype(np.int64),
@@ -47,7 +48,7 @@ class Fates:
                 else np.zeros(count, np.int64),
             }
         )
-        sequences = self._sequences(piece, decoded)
+        sequences = self._sequences(piece, decoded, devices)
         self.frames.append(messages.group_by("hour", "device").agg(_SUMS).join(sequences, ["hour", "device"], "left"))
 
     def counts(self) -> tuple[DeviceCounts, ...]:
@@ -64,7 +65,9 @@ class Fates:
         columns = ("hour", "device_id", *_COUNTS, "first_sequence", "last_sequence")
         return tuple(DeviceCounts(**row) for row in rows.select(columns).iter_rows(named=True))
 
-    def _devices(self, count: int, decoded: Decoded) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
+    def _devices(
+        self, count: int, decoded: Decoded, devices: pl.Series
+    ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
         """Number of the device of each message: of its first record, else of its first refusal, else unknown."""
         found = np.zeros(count, np.int64)
         for index, why in reversed(decoded.rejected):
@@ -73,17 +76,17 @@ class Fates:
         records = decoded.records
         if records.message:
             # of repeated indices the last assignment stays
-            found[records.message[::-1]] = self.devices.of(records.device_id)[::-1]
+            found[records.message[::-1]] = devices.to_numpy()[::-1]
         return found
 
-    def _sequences(self, piece: Piece, decoded: Decoded) -> pl.DataFrame:
+    def _sequences(self, piece: Piece, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
         """Least and greatest of the devices' own message numbers, where they are whole numbers."""
         records = decoded.records
         received_at = pl.Series(piece.messages.received_at, dtype=pl.Int64)
         frame = pl.DataFrame(
             {
                 "hour": received_at.gather(pl.Series(records.message, dtype=pl.UInt32)) // HOUR * HOUR,
-                "device": pl.Series(self.devices.of(records.device_id), dtype=pl.Int64),
+                "device": devices.cast(pl.Int64),
                 "sequence": pl.Series(records.message_id, dtype=pl.String).cast(pl.Int64, strict=False),
             }
         )

@@ -29,11 +29,12 @@ class Stage:
     segment: str
     first_received_at: int | None = None
     readings: Readings = field(init=False)
-    fates: Fates = field(default_factory=Fates)
+    fates: Fates = field(init=False)
     refusals: Refusals = field(default_factory=Refusals)
 
     def __post_init__(self) -> None:
         self.readings = Readings(self.segment)
+        self.fates = Fates(self.readings.devices)
 
     def decode(self, intake: Intake, decoder: Decoder) -> None:
         """Decode all messages of the segment."""
@@ -41,8 +42,9 @@ class Stage:
             if self.first_received_at is None:
                 self.first_received_at = piece.messages.received_at[0]
             decoded = decoder.decode(piece.messages)
-            self.readings.add(piece, decoded)
-            self.fates.add(piece, decoded, self.refusals.add(self.segment, piece, decoded))
+            devices = self.readings.device_numbers(decoded)
+            self.readings.add(piece, decoded, devices)
+            self.fates.add(piece, decoded, devices, self.refusals.add(self.segment, piece, decoded))
 
 
 def stage_segment(

@@ -59,41 +59,44 @@ class Decoder:
         _account_for_all(out)
         return out
 
-    def _by_contract(self, batch: MessageBatch, out: Decoded) -> dict[int, list[int]]:
+    def _by_contract(self, batch: MessageBatch, out: Decoded) -> dict[int, Sequence[int]]:
         """Indices of messages by number of their contract; refuses those that have none."""
-        found: dict[int, list[int]] = {}
-        for index, topic in enumerate(batch.topics):
-            try:
-                number = self._by_topic[topic]
-            except KeyError:
-                number = self._find(topic)
-            if number is None:
-                out.rejected.append((index, rejected("no_contract", "no contract's topic filter matches this topic")))
-            elif number in found:
-                found[number].append(index)
-            else:
-                found[number] = [index]
-        return found
+        numbers = {topic: self._find(topic) for topic in set(batch.topics)}
+        found: dict[int | None, Sequence[int]] = {number: [] for number in numbers.values()}
+        if len(found) == 1:
+            found = {number: range(len(batch)) for number in found}
+        else:
+            for index, topic in enumerate(batch.topics):
+                found[numbers[topic]].append(index)  # type: ignore[attr-defined] # a list, as just made
+        why = rejected("no_contract", "no contract's topic filter matches this topic")
+        out.rejected.extend((index, why) for index in found.pop(None, ()))
+        return {number: indices for number, indices in found.items() if number is not None}
 
     def _find(self, topic: str) -> int | None:
+        if topic in self._by_topic:
+            return self._by_topic[topic]
         if len(self._by_topic) >= _MAX_CACHED:
             self._by_topic.clear()
         contract = contract_for(self._contracts, topic)
         number = self._by_topic[topic] = None if contract is None else self._contracts.index(contract)
         return number
 
-    def _collect(self, number: int, messages: list[int], batch: MessageBatch, out: Decoded) -> _Shapes:
+    def _collect(self, number: int, messages: Sequence[int], batch: MessageBatch, out: Decoded) -> _Shapes:
         """Decode the payloads of one contract's messages and sort them by their fields."""
         contract = self._contracts[number]
-        decode, payloads = ENCODINGS[contract.encoding], batch.payloads
+        quick, careful = ENCODINGS[contract.encoding].quick, ENCODINGS[contract.encoding].careful
+        payloads = batch.payloads
         by_keys: dict[Keys, _Rows] = {}
         other: list[tuple[int, object]] = []
         for index in messages:
             try:
-                content = decode(payloads[index])
-            except UndecodableError as error:
-                out.rejected.append((index, rejected("undecodable", str(error))))
-                continue
+                content = quick(payloads[index])
+            except ValueError:
+                try:
+                    content = careful(payloads[index])
+                except UndecodableError as error:
+                    out.rejected.append((index, rejected("undecodable", str(error))))
+                    continue
             if type(content) is not dict:
                 other.append((index, content))
                 continue
@@ -201,6 +204,8 @@ def _unfold(plan: Plan, keys: Keys, group: Group, shapes: _Shapes, out: Decoded)
 def _account_for_all(out: Decoded) -> None:
     """Refuse messages that came to nothing at all, so that every message has a fate."""
     refused = {index for index, _ in out.rejected}
-    for index, has_reading in enumerate(out.has_reading):
-        if not has_reading and index not in refused:
+    index = out.has_reading.find(0)
+    while index >= 0:
+        if index not in refused:
             out.rejected.append((index, rejected("no_readings", "the message holds nothing to read")))
+        index = out.has_reading.find(0, index + 1)

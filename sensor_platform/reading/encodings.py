@@ -5,6 +5,7 @@ A new encoding is one function here and its name in `contract.Encoding`.
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import orjson
@@ -14,6 +15,16 @@ from sensor_platform.reading.contract import Encoding
 
 class UndecodableError(ValueError):
     """The payload is not in the encoding that the contract names; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decode:
+    """How payloads of one encoding are decoded: `quick` takes nearly all, `careful` says of the rest what they are."""
+
+    quick: Callable[[bytes], object]
+    """Raises ValueError for what it does not take."""
+    careful: Callable[[bytes], object]
+    """Raises UndecodableError. Agrees with `quick` wherever that takes a payload."""
 
 
 def from_json(payload: bytes | str) -> object:
@@ -57,7 +68,7 @@ def from_json_in_json(payload: bytes) -> object:
     return from_json(content) if isinstance(content, str) else content
 
 
-ENCODINGS: Final[dict[Encoding, Callable[[bytes], object]]] = {
-    "json": from_json,
-    "json_in_json": from_json_in_json,
+ENCODINGS: Final[dict[Encoding, Decode]] = {
+    "json": Decode(orjson.loads, from_json),
+    "json_in_json": Decode(from_json_in_json, from_json_in_json),
 }

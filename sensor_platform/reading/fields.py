@@ -18,6 +18,8 @@ class Group:
 
     messages: Sequence[int]
     columns: list[list[object]]
+    is_landed: bool = False
+    """Whether every message of the group is known to have a good reading."""
 
     def pick(self, rows: Sequence[int]) -> "Group":
         """Only some of the records."""
@@ -44,8 +46,11 @@ class FieldReader:
             return [None] * len(group.messages)
         if lookup.columns:
             first = group.columns[lookup.columns[0]]
-            if set(map(type, first)) == {str} and all(first):
+            kinds = set(map(type, first))
+            if kinds == {str} and all(first):
                 return first  # type: ignore[return-value] # every element is a text
+            if kinds == {int} and not only_text:
+                return list(map(str, first))
         found: list[str | None] = []
         columns = [group.columns[column] for column in lookup.columns]
         for row, message in enumerate(group.messages):

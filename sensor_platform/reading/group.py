@@ -147,9 +147,12 @@ class GroupReader:
         """Append readings and mark their messages as landed."""
         record = range(base, base + len(rows)) if isinstance(rows, range) else [base + row for row in rows]
         self.out.blocks.append(Block(record, metric, value, text, is_described))  # type: ignore[arg-type]
+        if group.is_landed:
+            return
         has_reading = self.out.has_reading
         for row in rows:
             has_reading[group.messages[row]] = 1
+        group.is_landed = len(rows) == len(group.messages)
 
     def refuse(self, rows: Sequence[tuple[int, Refusal]], metric: str | None, group: Group, who: Identity) -> None:
         """Append refusals of single readings."""

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,8 +13,6 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 253_402_300_800_000_000
 """Microseconds at the end of year 9999; neither Python nor SQL goes further."""
 _EARLIEST = -62_135_596_800_000_000
-_AUTO = ((1e11, "s"), (1e14, "ms"), (1e17, "us"), (1e20, "ns"))
-"""Epoch units by magnitude: each pair's limit is the year 5138 in its unit, and 1973 in the next."""
 
 
 def micros(moment: datetime) -> int:
@@ -44,11 +43,12 @@ def zone(name: str) -> tzinfo:
 
 def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], int | str | None]:
     """A function from a decoded value to microseconds, to a reason why it is no time, or to None where it is null."""
+    from_number = _from_any_epoch if form == "auto" else partial(_from_epoch, form)
 
     def read(value: object) -> int | str | None:
         kind = type(value)
         if kind is float or kind is int:
-            return _from_number(value, form)  # type: ignore[arg-type]
+            return from_number(value)  # type: ignore[arg-type]
         if value is None:
             return None
         if kind is str:
@@ -58,23 +58,30 @@ def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], in
     return read
 
 
-def _from_number(value: float, form: TimeFormat) -> int | str:
-    if form == "iso":
-        return f"{_short(value)} is a number, and the contract expects ISO 8601 text"
-    if value - value != 0:  # NaN and the infinities, without a call
-        return f"{value} is no time"
-    unit = next((unit for limit, unit in _AUTO if -limit < value < limit), "") if form == "auto" else form
-    if unit == "s":
+def _from_any_epoch(value: float) -> int | str:
+    """Epoch units by magnitude: each limit is the year 5138 in its unit, and 1973 in the next."""
+    size = value if value >= 0 else -value
+    if size < 1e11:
         at = round(value * 1_000_000)
-    elif unit == "ms":
+    elif size < 1e14:
         at = round(value * 1_000)
-    elif unit == "us":
+    elif size < 1e17:
         at = round(value)
-    elif unit == "ns":
+    elif size < 1e20:
         at = int(value) // 1_000
     else:
-        return f"{_short(value)} is too large for a time"
-    return _in_range(at, value)
+        return f"{_short(value)} is no time" if value != value else f"{_short(value)} is too large for a time"
+    return at if at >= _EARLIEST else _in_range(at, value)
+
+
+def _from_epoch(form: TimeFormat, value: float) -> int | str:
+    if form == "iso":
+        return f"{_short(value)} is a number, and the contract expects ISO 8601 text"
+    if not math.isfinite(value):
+        return f"{value} is no time"
+    if form == "ns":
+        return _in_range(int(value) // 1_000, value)
+    return _in_range(round(value * {"s": 1_000_000, "ms": 1_000, "us": 1}.get(form, 1)), value)
 
 
 def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str | None:
@@ -82,7 +89,7 @@ def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str |
     if not text:
         return None
     if form != "iso" and (number := _number(text)) is not None:
-        return _from_number(number, form)
+        return _from_any_epoch(number) if form == "auto" else _from_epoch(form, number)
     if form not in {"auto", "iso"}:
         return f"{_short(text)} is not a number of {form} since 1970"
     try:

@@ -1,6 +1,7 @@
 """Writes landing and quarantine files: zstd, microseconds without zone, row groups cut at slots."""
 
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pyarrow as pa
@@ -15,6 +16,26 @@ _GROUP_ROWS = 65_536
 _GROUP_MOST = 524_288
 """or, within a slot, after so many."""
 
+_DELTA = "DELTA_BINARY_PACKED"
+_LANDING_ENCODINGS: dict[str, Any] = {
+    # Times and positions hardly repeat, so a dictionary of them costs time and space; their differences do repeat.
+    # Measured on 90-byte messages: half the time and a fifth of the size of the defaults.
+    "use_dictionary": [
+        "device_id",
+        "metric",
+        "value",
+        "text",
+        "unit",
+        "quality",
+        "message_id",
+        "topic",
+        "segment",
+        "tags.key_value.key",
+        "tags.key_value.value",
+    ],
+    "column_encoding": {"event_at": _DELTA, "received_at": _DELTA, "position": _DELTA},
+}
+
 
 def write_landing(home: Home, path: Path, readings: pl.DataFrame) -> FileEntry:
     """Write a landing file.
@@ -26,7 +47,7 @@ def write_landing(home: Home, path: Path, readings: pl.DataFrame) -> FileEntry:
     """
     sizes = readings.group_by("slot_start", maintain_order=True).len()
     slots = dict(sizes.iter_rows())
-    _write(path, readings.drop("slot_start").to_arrow(), group_sizes(list(slots.values())))
+    _write(path, readings.drop("slot_start").to_arrow(), group_sizes(list(slots.values())), _LANDING_ENCODINGS)
     times = readings["event_at"].cast(pl.Int64)
     first, last = times.min(), times.max()
     assert isinstance(first, int)
@@ -36,7 +57,7 @@ def write_landing(home: Home, path: Path, readings: pl.DataFrame) -> FileEntry:
 
 def write_quarantine(home: Home, path: Path, refusals: pl.DataFrame) -> FileEntry:
     """Write a quarantine file."""
-    _write(path, refusals.to_arrow(), [len(refusals)])
+    _write(path, refusals.to_arrow(), [len(refusals)], {})
     return _entry(home, path, "quarantine", len(refusals))
 
 
@@ -81,8 +102,11 @@ def _entry(
     )
 
 
-def _write(path: Path, table: pa.Table, groups: list[int]) -> None:
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, table.schema, compression="zstd") as writer:
+def _write(path: Path, table: pa.Table, groups: list[int], options: dict[str, Any]) -> None:
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, table.schema, compression="zstd", **options) as writer,
+    ):
         start = 0
         for rows in groups:
             writer.write_table(table.slice(start, rows), row_group_size=rows)

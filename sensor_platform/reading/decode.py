@@ -87,6 +87,8 @@ class Decoder:
         quick, careful = ENCODINGS[contract.encoding].quick, ENCODINGS[contract.encoding].careful
         payloads = batch.payloads
         by_keys: dict[Keys, _Rows] = {}
+        last: Keys | None = None  # messages of one shape often follow each other
+        rows = _Rows()
         other: list[tuple[int, object]] = []
         for index in messages:
             try:
@@ -101,9 +103,9 @@ class Decoder:
                 other.append((index, content))
                 continue
             keys = tuple(content)
-            rows = by_keys.get(keys)
-            if rows is None:
-                rows = by_keys[keys] = _Rows()
+            if keys != last:
+                rows = by_keys.setdefault(keys, _Rows())
+                last = keys
             rows.messages.append(index)
             rows.values.extend(content.values())
         shapes: _Shapes = {(RecordKind.MESSAGE, keys): rows for keys, rows in by_keys.items()}

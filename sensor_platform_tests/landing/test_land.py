@@ -113,6 +113,21 @@ def test_columns_are_typed_as_promised(home: Home) -> None:
     assert duckdb.execute("select tags['a'] from read_parquet($1)", [str(path)]).fetchall() == [("b",)]
 
 
+def test_another_reader_reads_the_same_rows(home: Home) -> None:
+    seal_segment(home, 1, mixed_messages(3, 200))
+    (manifest,) = land_all(home)
+    path = str(home.root / next(entry.file for entry in manifest.files if entry.kind == "landing"))
+    query = "select device_id, metric, event_at, received_at, value, text, message_id, position from read_parquet($1)"
+    found = duckdb.execute(query, [path]).fetchall()
+    assert (
+        found
+        == pl.read_parquet(path, hive_partitioning=False)
+        .select("device_id", "metric", "event_at", "received_at", "value", "text", "message_id", "position")
+        .rows()
+    )
+    assert len(found) == manifest.readings
+
+
 def test_the_quarantine_keeps_message_rule_and_remedy(home: Home) -> None:
     bad = Message(b"\x00\xffnot json", "sensors/odd 'topic'/../x", qos=2, retain=True)
     seal_segment(home, 1, [Message(b'{"id":"d","t":NaN,"u":1}'), bad, Message(b'{"id":"e","t":NaN,"u":NaN}')])

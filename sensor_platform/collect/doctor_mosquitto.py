@@ -11,7 +11,8 @@ _SAVE_SECONDS = 3.0
 _LEAST_QUEUED = 100_000
 """Messages. At 100 a second this is a quarter of an hour without a collector."""
 
-WANTED_PERSISTENCE = ("persistence true", "autosave_interval 1", "autosave_on_changes true")
+WANTED_PERSISTENCE = ("persistence true", "autosave_interval 1")
+"""Every second, or with `autosave_on_changes true` at every change: both are fine."""
 WANTED_QUEUE = ("max_queued_messages 0", "max_queued_bytes 0")
 """0 means without limit."""
 

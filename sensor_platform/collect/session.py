@@ -9,7 +9,7 @@ from sensor_platform.collect.packets import scan
 from sensor_platform.collect.recent import Recent
 from sensor_platform.durable import write_file
 from sensor_platform.home import Home
-from sensor_platform.landing.segment import Kind, parse_name, read_frames, read_header
+from sensor_platform.landing.segment import Kind, SegmentName, parse_name, read_frames, read_header
 from sensor_platform.landing.segment_frames import BatchFacts, DamagedSegment, decode_mqtt
 
 _MAX_SEGMENTS = 512  # looked back at most at start; what lies further back is flagged suspect, never dropped
@@ -58,7 +58,7 @@ def rebuild_recent(home: Home, collector: str, limit: int) -> Recent:
         session = batches[-1].session
         messages += sum(facts.messages for facts in batches)
         chosen.append(path)
-    for path in reversed(chosen):
+    for path in sorted(chosen, key=lambda path: path.stem):
         _replay(path, recent)
     return recent
 
@@ -88,14 +88,22 @@ def _facts(path: Path) -> Iterator[BatchFacts]:
         return
 
 
-def _newest_first(home: Home, collector: str) -> list[Path]:
-    """Sealed and archived segments of one collector; a segment that is in both places counts once."""
-    found = {}
-    for path in (*home.raw.glob("*/*.zst"), *home.wal.glob("*.wal")):
-        name = parse_name(path.stem)
-        if name and name.collector == collector:
-            found[name] = path
-    return [found[name] for name in sorted(found, reverse=True)]
+def _newest_first(home: Home, collector: str) -> Iterator[Path]:
+    """Sealed and archived segments of one collector, a day of the archive at a time; each segment once."""
+    seen: set[SegmentName] = set()
+    files = list(home.wal.glob("*.wal"))
+    for day in sorted(home.raw.glob("*"), reverse=True):
+        files += day.glob("*.zst")
+        yield from _in_order(files, collector, seen)
+        files = []
+    yield from _in_order(files, collector, seen)
+
+
+def _in_order(files: list[Path], collector: str, seen: set[SegmentName]) -> Iterator[Path]:
+    found = {name: path for path in files if (name := parse_name(path.stem)) and name.collector == collector}
+    for name in sorted(found.keys() - seen, reverse=True):
+        seen.add(name)
+        yield found[name]
 
 
 def _where_it_is(path: Path) -> Path:

@@ -7,8 +7,10 @@ queue, so that neither can cut into the other.
 
 import socket
 import ssl
+import time
 
 _READ = 1 << 20
+_LINGER_SECONDS = 2.0
 
 
 class Wire:
@@ -93,7 +95,22 @@ class Wire:
         self._sock.setblocking(flag)
 
     def close(self) -> None:
-        """For paho."""
+        """For paho. What was sent arrives: closing with unread bytes would reset the connection, replies and all."""
         self.flush()
+        if not self.is_at_end and self.error is None:
+            self._linger()
         self.is_at_end = True
         self._sock.close()
+
+    def _linger(self) -> None:
+        """Say that no more comes, and read (to no purpose: nothing of it is acknowledged) until the broker closes."""
+        try:
+            self._sock.settimeout(_LINGER_SECONDS)
+            if self._out:
+                self._sock.sendall(self._out)
+            self._sock.shutdown(socket.SHUT_WR)
+            end = time.monotonic() + _LINGER_SECONDS
+            while time.monotonic() < end and self._sock.recv(_READ):
+                pass
+        except OSError as error:
+            self.error = error

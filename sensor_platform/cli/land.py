@@ -7,7 +7,7 @@ import stat
 
 import click
 
-from sensor_platform.errors import WrongUse
+from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 
 POLL_SECONDS = 0.1
@@ -44,6 +44,8 @@ def land(follow: bool, rebuild_ledger: bool) -> None:
             else:
                 _seal_abandoned(settings.home)
                 service.land_all()
+        except OSError as error:
+            raise Unreachable(f"cannot land now: {error}", "check disk space and rights; nothing is lost") from error
         finally:
             service.stop()
     status = service.status

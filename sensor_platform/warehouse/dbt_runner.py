@@ -3,6 +3,7 @@
 A warm invocation costs half a second where the command line costs four.
 """
 
+import logging
 import os
 import threading
 from collections.abc import Sequence
@@ -85,27 +86,44 @@ def run_for_person(arguments: Sequence[str], folder: Path, *, slot_minutes: int,
 
 def run_on_project(arguments: Sequence[str]) -> bool:
     """Run a dbt command that needs no data folder; it writes to the project's own target. True if it succeeded."""
-    from dbt.cli.main import dbtRunner
-
     places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
     outputs = ("--target-path", str(PROJECT / "target"), "--log-path", str(PROJECT / "logs"))
-    try:
-        return bool(dbtRunner().invoke([*arguments, *places, *outputs]).success)
-    finally:
-        _close()
+    return bool(_dbt([*arguments, *places, *outputs]).success)
 
 
 def _invoke(arguments: list[str], folder: Path, slot_minutes: int, invocation: str) -> Any:  # noqa: ANN401 - dbt has no types
-    from dbt.cli.main import dbtRunner
-
     with _one_at_a_time:
         manifest = _manifest(folder, slot_minutes)
         os.environ[INVOCATION] = invocation
         try:
-            return dbtRunner(manifest=manifest).invoke([*arguments, *_places(folder, slot_minutes)])
+            return _dbt([*arguments, *_places(folder, slot_minutes)], manifest)
         finally:
             os.environ.pop(INVOCATION, None)
-            _close()
+
+
+def _dbt(arguments: list[str], manifest: Any = None) -> Any:  # noqa: ANN401
+    """One invocation, and nothing of it left open: a DuckDB connection would keep every other process out."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import reset_adapters
+    from dbt.cli.main import dbtRunner
+
+    try:
+        return dbtRunner(manifest=manifest).invoke(arguments)
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+        reset_adapters()
+        _close_logs()
+
+
+def _close_logs() -> None:
+    from dbt_common.events.event_manager_client import cleanup_event_logger
+
+    cleanup_event_logger()
+    for name in ("file_log", "stdout_log"):
+        log = logging.getLogger(name)
+        for handler in log.handlers:
+            handler.close()
+        log.handlers.clear()
 
 
 def _places(folder: Path, slot_minutes: int) -> list[str]:
@@ -117,26 +135,15 @@ def _places(folder: Path, slot_minutes: int) -> list[str]:
 
 def _manifest(folder: Path, slot_minutes: int) -> Any:  # noqa: ANN401
     """The parsed project, kept as long as none of its files changes."""
-    from dbt.cli.main import dbtRunner
-
     files = sorted(path for part in _PARTS for path in (PROJECT / part).rglob("*.*"))
     key = (slot_minutes, *((str(path), path.stat().st_mtime_ns) for path in files))
     if key not in _parsed:
-        outcome = dbtRunner().invoke(["parse", *_places(folder, slot_minutes), *_SILENT])
+        outcome = _dbt(["parse", *_places(folder, slot_minutes), *_SILENT])
         if outcome.exception is not None or outcome.result is None:
             raise CheckFailed(f"dbt cannot read its project: {outcome.exception}", "run `sensor-platform dbt parse`")
         _parsed.clear()
         _parsed[key] = outcome.result
     return _parsed[key]
-
-
-def _close() -> None:
-    """Close what dbt left open: an open DuckDB connection keeps every other process out."""
-    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
-    from dbt.adapters.factory import reset_adapters
-
-    DuckDBConnectionManager.close_all_connections()
-    reset_adapters()
 
 
 def _node_result(result: Any) -> NodeResult:  # noqa: ANN401

@@ -54,6 +54,7 @@ def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) 
 
 @asset(
     deps=["features"],
+    backfill_policy=ONE_RUN,  # has no partitions; without it no range that it is part of can be asked for
     group_name="forecast",
     kinds={"python", "lightgbm"},
     owners=OWNERS,

@@ -4,7 +4,7 @@ import math
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sensor_platform.reading.values import Refusal, column_of, text_of, value_of
@@ -50,7 +50,10 @@ def test_text_is_what_the_contract_says() -> None:
         assert refused.rule == "not_a_number"
 
 
-@given(st.lists(VALUES), STRINGS)
+@given(st.one_of(st.lists(VALUES), st.lists(st.one_of(st.floats(), st.integers(), st.booleans()))), STRINGS)
+@example([1.0, math.inf], "text")
+@example([math.nan, 2.0], "text")
+@example([math.inf, -math.inf], "text")
 def test_a_column_is_value_of_every_row(values: list[object], strings: Literal["text", "number", "ignore"]) -> None:
     column = column_of(values, strings)
     found: dict[int, object] = dict(zip(column.number_rows, column.numbers, strict=True))

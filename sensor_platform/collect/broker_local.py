@@ -32,13 +32,10 @@ class LocalBroker:
     protocol: Literal["5", "3.1.1"]
     """The newest protocol that it speaks."""
     process: ChildProcess
-    is_relaxed: bool = False
 
     @property
     def note(self) -> str:
         """What a person should know about it."""
-        if self.kind == "mosquitto" and self.is_relaxed:
-            return "mosquitto with the shipped settings, but saving its queue once a second, for speed"
         if self.kind == "mosquitto":
             return "mosquitto with the shipped settings: queues and sessions survive a restart"
         return "embedded amqtt, demo only, not durable: it loses queued messages when it stops (mosquitto does not)"
@@ -50,27 +47,25 @@ def local_broker(
     port: int | None = None,
     kind: Kind = "auto",
     *,
-    is_relaxed: bool = False,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[LocalBroker]:
     """Run a broker while the context lasts; `folder` holds its configuration, state and log.
 
-    `auto` is mosquitto where it is on PATH, else amqtt. Without `port` a free one is taken. A relaxed mosquitto saves
-    its queue every second instead of at every change: it takes tens of times as many messages a second (each save
-    writes the whole queue), and would lose up to a second of them if it were killed.
+    `auto` is mosquitto where it is on PATH, else amqtt. Without `port` a free one is taken.
 
     Raises:
-        Unreachable: it did not start; the end of its log is in the message.
+        Unreachable: the port is in use, or it did not start; then the end of its log is in the message.
         WrongUse: `mosquitto` was asked for and is not installed.
     """
     number = port or free_port()
+    _require_free(number)
     binary = shutil.which("mosquitto") if kind != "amqtt" else None
     if kind == "mosquitto" and binary is None:
         raise WrongUse("mosquitto is not on PATH", "install it (apt install mosquitto), or use the embedded broker")
     folder.mkdir(parents=True, exist_ok=True)
     if binary:
         config = folder / "mosquitto.conf"
-        text = mosquitto_config(SHIPPED_CONFIG.read_text("utf-8"), number, folder, is_relaxed=is_relaxed)
+        text = mosquitto_config(SHIPPED_CONFIG.read_text("utf-8"), number, folder)
         config.write_text(text, "utf-8")
         argv = [binary, "-c", str(config)]
     else:
@@ -79,15 +74,11 @@ def local_broker(
     with ChildProcess(Command(name, argv, folder / f"{name}.log", environ)) as process:
         _wait_for_port(process, number)
         url = f"mqtt://127.0.0.1:{number}"
-        yield (
-            LocalBroker(url, "mosquitto", "5", process, is_relaxed)
-            if binary
-            else LocalBroker(url, "amqtt", "3.1.1", process)
-        )
+        yield (LocalBroker(url, "mosquitto", "5", process) if binary else LocalBroker(url, "amqtt", "3.1.1", process))
 
 
-def mosquitto_config(shipped: str, port: int, folder: Path, *, is_relaxed: bool = False) -> str:
-    """The shipped configuration with its address, folders and login replaced by local ones, and saving as asked."""
+def mosquitto_config(shipped: str, port: int, folder: Path) -> str:
+    """The shipped configuration with its address, folders and login replaced by local ones; the promises stay."""
     kept = [line for line in shipped.splitlines() if line.split(maxsplit=1)[:1] and line.split()[0] not in _OWN_KEYS]
     own = [
         f"listener {port} 127.0.0.1",
@@ -96,21 +87,30 @@ def mosquitto_config(shipped: str, port: int, folder: Path, *, is_relaxed: bool 
         "log_dest stdout",
         f"user {pwd.getpwuid(os.getuid()).pw_name}",  # started by root it would become one who may not write the folder
     ]
-    if is_relaxed:
-        own.append("autosave_on_changes false")  # the last one wins; autosave_interval means seconds then
     return "\n".join([*(line for line in kept if not line.startswith("#")), *own, ""])
 
 
 def free_port(preferred: int | None = None) -> int:
     """A TCP port of 127.0.0.1 that nobody listens on: `preferred` if it is free."""
-    for port in (preferred, 0) if preferred else (0,):
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if preferred and _bind(preferred):
+        return preferred
+    return _bind(0)
+
+
+def _bind(port: int) -> int:
+    """The port that could be bound, 0 where it could not."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
             probe.bind(("127.0.0.1", port))
-            number = probe.getsockname()[1]
-            assert isinstance(number, int)
-            return number
-    raise Unreachable("no free port on 127.0.0.1", "end some of the programs that listen there")
+        except OSError:
+            return 0
+        return int(probe.getsockname()[1])
+
+
+def _require_free(port: int) -> None:
+    if not _bind(port):
+        raise Unreachable(f"port {port} of 127.0.0.1 is in use", "end the program that listens there, or name another")
 
 
 def _wait_for_port(process: ChildProcess, port: int) -> None:

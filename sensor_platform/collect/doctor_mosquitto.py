@@ -7,7 +7,9 @@ from pathlib import Path
 from sensor_platform.collect.doctor import Finding, fail, ok, warn
 
 _LISTENING = "0A"
-_SAVE_SECONDS = 3.0
+_SAVE_SECONDS = 5.0
+_DEFAULT_AUTOSAVE_SECONDS = 1800
+_LONGEST_AUTOSAVE_SECONDS = 10
 _LEAST_QUEUED = 100_000
 """Messages. At 100 a second this is a quarter of an hour without a collector."""
 
@@ -71,16 +73,25 @@ def unseen(reason: str) -> Finding:
 
 
 def _persistence(settings: Mapping[str, str], source: str, changed_at: float) -> Finding:
-    wrong = [line for line in WANTED_PERSISTENCE if settings.get(line.split()[0]) != line.split()[1]]
-    if not wrong:
+    """A broker that is killed forgets what it acknowledged since its last save; see docs/adr/0002."""
+    hint = f"write into it: {'; '.join(WANTED_PERSISTENCE)}"
+    if settings.get("persistence") != "true":
+        return fail("broker persistence", f"{source}: without persistence every restart loses all that is queued", hint)
+    interval = _number(settings.get("autosave_interval"), _DEFAULT_AUTOSAVE_SECONDS)
+    if settings.get("autosave_on_changes") == "true":
+        lost, is_small = f"the last {interval} messages that it acknowledged", False
+    else:
+        lost, is_small = f"what it acknowledged in its last {interval} s", 0 < interval <= _LONGEST_AUTOSAVE_SECONDS
+    if interval == 1:
         return _saved(settings, source, changed_at)
-    lost = "every queued message" if WANTED_PERSISTENCE[0] in wrong else "what it acknowledged since its last autosave"
-    return fail("broker persistence", f"{source}: a killed broker loses {lost}", f"write into it: {'; '.join(wrong)}")
+    detail = f"{source}: a killed broker loses {lost if interval else 'all that is queued'}"
+    return (warn if is_small else fail)("broker persistence", detail, hint)
 
 
 def _saved(settings: Mapping[str, str], source: str, changed_at: float) -> Finding:
     """Whether it really writes: started by root it becomes another user, who may not be allowed to."""
-    detail = f"{source}: {'; '.join(WANTED_PERSISTENCE)}"
+    often = "change" if settings.get("autosave_on_changes") == "true" else "second"
+    detail = f"{source}: saves every {often}"
     folder = settings.get("persistence_location")
     if folder is None:
         return ok("broker persistence", detail)

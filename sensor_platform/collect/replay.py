@@ -8,16 +8,15 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 
 from sensor_platform.collect.pacing import Scheduled
 from sensor_platform.errors import WrongUse
+from sensor_platform.reading.times import zone
 
 _encode = msgspec.json.Encoder().encode
-_OFFSET = re.compile(r"([+-])(\d{2}):?(\d{2})")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 _UNSAFE = {character: f"%{ord(character):02X}" for character in "%+#/\0"}
 
@@ -117,12 +116,9 @@ def parse_zone(name: str) -> tzinfo:
     Raises:
         WrongUse: it is neither.
     """
-    if match := _OFFSET.fullmatch(name):
-        offset = timedelta(hours=int(match[2]), minutes=int(match[3]))
-        return timezone(-offset if match[1] == "-" else offset)
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
+        return zone(name)
+    except ValueError as error:
         raise WrongUse(f"unknown time zone {name!r}", "use an IANA name such as Asia/Shanghai, or +08:00") from error
 
 

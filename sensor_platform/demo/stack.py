@@ -44,9 +44,7 @@ class Stack:
 def broker_of(home: Home, kind: Kind = "auto") -> Iterator[LocalBroker]:
     """The demo's broker, at the usual port where that is free."""
     (home.root / "tmp").mkdir()
-    with local_broker(
-        home.root / "broker", free_port(_BROKER_PORT), kind, is_relaxed=True, environ=_environ(home)
-    ) as broker:
+    with local_broker(home.root / "broker", free_port(_BROKER_PORT), kind, environ=_environ(home)) as broker:
         yield broker
 
 

@@ -153,8 +153,7 @@ def run_scripted() -> Callable[[Answer], object]:
 
 @pytest.fixture
 def mosquitto(tmp_path: Path) -> Iterator[LocalBroker]:
-    """Real, saving once a second."""
-    with local_broker(tmp_path / "broker", kind="mosquitto", is_relaxed=True) as broker:
+    with local_broker(tmp_path / "broker", kind="mosquitto") as broker:
         yield broker
 
 

@@ -47,7 +47,7 @@ TOPICS = 2_000
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, LocalBroker, subprocess.Popen[str]]]:
     folder = tmp_path_factory.mktemp("hostile")
-    with local_broker(folder / "broker", is_relaxed=True) as broker:
+    with local_broker(folder / "broker") as broker:
         (folder / "site").mkdir()
         (folder / "site/site.yaml").write_text(
             f'collect: {{protocol: "{broker.protocol}", seal_seconds: 0.5}}\nstart: 2020-01-01\n'

@@ -11,6 +11,9 @@ from sensor_platform.landing.manifest import DeviceCounts
 from sensor_platform.reading.batch import Decoded
 
 _COUNTS = ("received", "landed", "quarantined", "duplicate", "rejected_readings")
+_NO_SEQUENCES = pl.DataFrame(
+    schema={"hour": pl.Int64, "device": pl.Int64, "first_sequence": pl.Int64, "last_sequence": pl.Int64}
+)
 _SUMS = [pl.col(name).sum() for name in _COUNTS]
 
 
@@ -48,8 +51,8 @@ class Fates:
                 else np.zeros(count, np.int64),
             }
         )
-        sequences = self._sequences(piece, decoded, devices)
-        self.frames.append(messages.group_by("hour", "device").agg(_SUMS).join(sequences, ["hour", "device"], "left"))
+        counted = messages.group_by("hour", "device").agg(_SUMS)
+        self.frames.append(counted.join(self._sequences(piece, decoded, devices), ["hour", "device"], "left"))
 
     def counts(self) -> tuple[DeviceCounts, ...]:
         """All counts, by hour and device."""
@@ -82,6 +85,8 @@ class Fates:
     def _sequences(self, piece: Piece, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
         """Least and greatest of the devices' own message numbers, where they are whole numbers."""
         records = decoded.records
+        if records.message_id.count(None) == len(devices):
+            return _NO_SEQUENCES
         received_at = pl.Series(piece.messages.received_at, dtype=pl.Int64)
         frame = pl.DataFrame(
             {

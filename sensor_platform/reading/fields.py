@@ -88,16 +88,13 @@ class FieldReader:
     def times(self, columns: tuple[int, ...], source: TimeSource, group: Group) -> list[int | str | None]:
         """For each record: microseconds since the epoch, a reason why its time is none, or None where it has none."""
         read = self.reader(source)
-        found: list[int | str | None] = [None] * len(group.messages)
+        found: list[int | str | None] | None = None
         for column in columns:
             parsed = list(map(read, group.columns[column]))
-            found = (
-                parsed
-                if found.count(None) == len(found)
-                else [a if a is not None else b for a, b in zip(found, parsed, strict=True)]
-            )
+            found = parsed if found is None else _filled(found, parsed)
             if None not in found:
                 return found
+        found = found or [None] * len(group.messages)
         if source.user_property:
             return [
                 at if at is not None else read(self.user_property(source.user_property, message))
@@ -111,3 +108,8 @@ class FieldReader:
         if key not in self.readers:
             self.readers[key] = time_reader(source.format, zone(source.timezone))
         return self.readers[key]
+
+
+def _filled(some: list[int | str | None], others: list[int | str | None]) -> list[int | str | None]:
+    """The elements of `some`, and those of `others` where it has none."""
+    return [a if a is not None else b for a, b in zip(some, others, strict=True)]

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -63,6 +64,15 @@ class RunningBroker:
     def kill(self) -> None:
         os.kill(self.pid, signal.SIGKILL)
         self.stop()
+
+    def wait_for_port(self) -> None:
+        """Until something listens there."""
+
+        def is_open() -> bool:
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        wait_until(is_open, "the port")
 
 
 class RunningCollector:

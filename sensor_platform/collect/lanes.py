@@ -15,6 +15,9 @@ from sensor_platform.collect.wire import Wire
 from sensor_platform.errors import Unreachable
 
 
+_STOCK_READ = 1000  # messages in one turn of the stock lane: paho reads one at a time
+
+
 class MalformedStream(Unreachable):
     """The broker sent bytes that are no MQTT; this connection cannot be used any further."""
 
@@ -154,7 +157,11 @@ class StockLane:
     def read(self) -> int:
         """Messages that came."""
         before = self._count
-        self._client.loop_read()
+        for _ in range(_STOCK_READ):
+            count = self._count
+            self._client.loop_read()
+            if self._count == count or self._client.socket() is None:
+                break
         return self._count - before
 
     def reply(self, packets: bytes) -> None:

@@ -1,4 +1,4 @@
-"""The collector against a real broker: every QoS and protocol, sessions, subscriptions, large messages, a broker that goes away."""
+"""The collector against a real broker: QoS and protocols, sessions, subscriptions, sizes, a broker that goes away."""
 
 import json
 import signal

@@ -60,7 +60,7 @@ class FaultyDisk:
         return int(self._real["write"](fd, data))
 
     def fsync(self, fd: int) -> None:
-        path = os.readlink(f"/proc/self/fd/{fd}")
+        path = str(Path(f"/proc/self/fd/{fd}").readlink())
         if not Path(path).is_file():
             if self._is_bad("fsync"):
                 raise OSError(errno.EIO, "I/O error")
@@ -203,6 +203,10 @@ def test_a_kill_while_the_disk_fails_loses_nothing_that_was_answered(
             assert stored[: len(acknowledged)] == acknowledged
 
 
+def io_error(fd: int) -> None:
+    raise OSError(errno.EIO, "I/O error")
+
+
 def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
     wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -212,7 +216,7 @@ def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
     journal.commit()
     journal.add(next(frames)[1])
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda fd: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+        patch.setattr(os, "fsync", io_error)
         with pytest.raises(OSError, match="I/O error"):
             journal.commit()
     journal.commit()
@@ -237,6 +241,6 @@ def test_a_disk_that_takes_no_byte_and_says_nothing_does_not_hang_the_collector(
 ) -> None:
     journal = new_journal(wal)
     journal.add(next(numbered_frames(publish_packet))[1])
-    monkeypatch.setattr(os, "write", lambda fd, data: 0)
+    monkeypatch.setattr(os, "write", lambda *_: 0)
     with pytest.raises(OSError, match="No space"):
         journal.commit()

@@ -47,7 +47,7 @@ def batch(publish: Publish, payloads: list[bytes], first_id: int = 1) -> bytes:
 
 messages = st.fixed_dictionaries(
     {
-        "topic": st.text(st.characters(exclude_categories=("Cs",)), max_size=30),
+        "topic": st.text(st.characters(exclude_categories=["Cs"]), max_size=30),
         "payload": st.binary(max_size=400),
         "qos": st.sampled_from([0, 1, 2]),
         "packet_id": st.integers(1, 65535),
@@ -80,7 +80,8 @@ def test_every_field_of_every_message_comes_back(
 ) -> None:
     shutil.rmtree(tmp_path)
     tmp_path.mkdir()
-    frames, expected = [], []
+    frames: list[bytes] = []
+    expected: list[Envelope] = []
     for number, group in enumerate(batches):
         packets = []
         for m in group:
@@ -201,7 +202,7 @@ def test_a_flipped_bit_is_never_read_as_data(tmp_path: Path, publish_packet: Pub
         flipped[bit // 8] ^= 1 << bit % 8
         sealed.write_bytes(flipped)
         seen: list[bytes] = []
-        with pytest.raises(DamagedSegment, match="damaged|header|format"):
+        with pytest.raises(DamagedSegment, match=r"damaged|header|format"):
             seen.extend(e.payload for e in read_envelopes(sealed))
         damage: list[Damage] = []
         seen = [payload for b in read_batches(sealed, damage=damage) for payload in b.payloads]

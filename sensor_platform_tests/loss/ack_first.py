@@ -1,0 +1,24 @@
+"""The collector with its one promise broken: it acknowledges what it has read before it has written it.
+
+The loss test runs it to show that it would see a loss.
+"""
+
+from sensor_platform.cli.main import main
+from sensor_platform.collect.intake import Intake
+from sensor_platform.collect.lanes import BulkLane
+from sensor_platform.collect.packets import encode_replies
+
+honest_read = BulkLane.read
+
+
+def read(self: BulkLane) -> int:
+    size = honest_read(self)
+    intake = self._intake
+    if isinstance(intake, Intake):  # not while the self-test looks
+        replies, intake._replies = intake._replies, []
+        self.reply(encode_replies(replies))
+    return size
+
+
+BulkLane.read = read  # type: ignore[method-assign]
+main()

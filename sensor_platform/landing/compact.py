@@ -125,7 +125,7 @@ def _merge(home: Home, ledger: sqlite3.Connection, group: list[Source], slot: in
     if entry.slots != _slots(ledger, group):
         raise CheckFailed(
             f"the landing files of {moment(group[0].hour).isoformat()} do not hold the slots that the ledger says",
-            "was slot_minutes changed? make the ledger anew: sensor-platform land --rebuild-ledger",
+            "set slot_minutes back to what it was when they were landed, or restore them from a backup",
         )
     return CompactionManifest(name=name, written_at=now, file=entry, replaces=tuple(source.file for source in group))
 

@@ -56,6 +56,8 @@ def demo(*, ends_by_itself: bool, speed: float, home: Path, site: Path | None, b
 
     options = DemoOptions(home, site or SHIPPED_SITE, speed, ends_by_itself, cast("Kind", broker))
     console = Console(soft_wrap=True)
+    if not console.is_terminal:
+        console = Console(soft_wrap=True, width=140)  # a log has no edge to wrap at
     with contextlib.ExitStack() as stack:
         show: Show = PlainShow(console)
         if console.is_terminal:

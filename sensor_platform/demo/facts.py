@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from sensor_platform.demo.answers import Answers, read_answers
@@ -10,8 +10,8 @@ from sensor_platform.demo.dagster_api import Work, ask_work
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import Totals, read_ledger, totals
 
-_SLOW_SECONDS = 2.0
-"""Least time between two looks at Dagster and at the published tables: both cost the demo CPU that it needs itself."""
+_SLOW_SECONDS = 4.0
+"""Least time between two looks at Dagster and at the published tables: both cost CPU that the demo needs itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +48,22 @@ class Observer:
     """(sent, acknowledged), from the publisher."""
     settled: Callable[[], bool]
     _looked_at: float = field(default=float("-inf"))
-    _slow: tuple[Work | None, Answers | None, bool] = (None, None, False)
+    _work: Work | None = None
+    _answers: Answers | None = None
+    _is_settled: bool = False
 
     def look(self) -> Facts:
         """The facts now."""
-        if time.monotonic() - self._looked_at > _SLOW_SECONDS:
-            self._slow = self._ask()
-            self._looked_at = time.monotonic()
-        sent, acknowledged = self.counts()
-        work, answers, is_settled = self._slow
-        return Facts(sent, acknowledged, self._ledger(), work, answers, is_settled)
-
-    def _ask(self) -> tuple[Work | None, Answers | None, bool]:
-        work, answers, _ = self._slow
-        new = read_answers(self.home.analytics_file, self.cut)
-        return ask_work(self.ui) or work, new or answers, self.settled()
+        (sent, acknowledged), ledger = self.counts(), self._ledger()
+        facts = Facts(sent, acknowledged, ledger, self._work, self._answers, self._is_settled)
+        if time.monotonic() - self._looked_at < _SLOW_SECONDS:
+            return facts
+        self._work = ask_work(self.ui) or self._work
+        self._answers = read_answers(self.home.analytics_file, self.cut) or self._answers
+        is_idle = self._work is not None and not self._work.busy_runs
+        self._is_settled = facts.is_complete and is_idle and self.settled()
+        self._looked_at = time.monotonic()
+        return replace(facts, work=self._work, answers=self._answers, is_settled=self._is_settled)
 
     def _ledger(self) -> Totals | None:
         with read_ledger(self.home) as connection:

@@ -12,7 +12,6 @@ from sensor_platform.demo.facts import Facts, Observer
 from sensor_platform.demo.feed import Feed
 from sensor_platform.demo.home import SHIPPED_SITE, copy_site, demo_home
 from sensor_platform.demo.recording import Recording, record
-from sensor_platform.demo.settled import is_settled
 from sensor_platform.demo.show import Show
 from sensor_platform.demo.stack import Stack, broker_of, stack_of, stopped_by_signals
 from sensor_platform.demo.verdict import at_the_end, before_the_tail, unsettled
@@ -20,6 +19,7 @@ from sensor_platform.errors import CheckFailed, ExitCode
 from sensor_platform.home import Home
 from sensor_platform.settings import broker_from
 from sensor_platform.site import Site, load_site
+from sensor_platform.warehouse.dirty import dirty_days
 
 _PHASE_SECONDS = 600.0
 _LOOK_SECONDS = 0.5
@@ -85,7 +85,9 @@ def _stage(options: DemoOptions, home: Home, broker: LocalBroker, recording: Rec
 
 def _play(stage: _Stage, speed: float) -> ExitCode:
     metrics, cut = stage.site.forecast.metrics, stage.recording.cut
-    observer = Observer(stage.home, stage.stack.ui, cut, stage.feed.counts, lambda: is_settled(stage.home, stage.site))
+    observer = Observer(
+        stage.home, stage.stack.ui, cut, stage.feed.counts, lambda: not dirty_days(stage.home, stage.site)
+    )
     stage.feed.send(stage.recording.history, None)
     _watch(stage, observer, "history", lambda facts: before_the_tail(facts, metrics, cut))
     stage.feed.send(stage.recording.tail, speed)

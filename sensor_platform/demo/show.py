@@ -123,7 +123,9 @@ def _predictions(facts: Facts) -> Table | None:
     if facts.answers is None or not facts.answers.latest:
         return None
     columns = ("device", "metric", "issued", "for", "predicted", "90 % interval", "actual")
-    table = Table(*columns, title="predictions issued before the last day, beside what came", title_justify="left")
+    table = Table(title="predictions issued before the last day, beside what came", title_justify="left")
+    for column in columns:
+        table.add_column(column, no_wrap=True)
     for row in facts.answers.latest:
         table.add_row(*_cells(row))
     return table

@@ -127,7 +127,7 @@ def _predictions(facts: Facts) -> Table | None:
     for column in columns:
         table.add_column(column, no_wrap=True)
     for row in facts.answers.latest:
-        table.add_row(*_cells(row))
+        table.add_row(*(Text(cell) for cell in _cells(row)))  # as text: a device may be called [bold]
     return table
 
 

@@ -17,7 +17,8 @@ from sensor_platform.site import load_site
 
 
 def test_a_new_or_empty_folder_becomes_a_marked_home(tmp_path: Path) -> None:
-    for folder in (tmp_path / "new" / "deep", tmp_path):
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "new" / "deep", tmp_path / "empty"):
         with demo_home(folder) as home:
             assert home.root == folder
             assert (folder / MARKER).read_text() == f"{os.getpid()}\n"

@@ -90,6 +90,7 @@ class Collector:
         )
         self._is_stopping = False
         self._is_announced = False
+        self._is_up = False  # a connection was opened and its end has not been dealt with
         self._stall: Backoff | None = None
         self._retry_at = 0.0
         self._connect_at = 0.0
@@ -142,10 +143,12 @@ class Collector:
             if time.monotonic() >= self._retry_at:
                 self._commit()
             return
-        if self._link.sock is None:
+        if self._link.sock is not None:
+            self._read_once(now)
+        elif self._is_up:
+            self._lost(self._link.problem)
+        else:
             self._connect_when_due(now)
-            return
-        self._read_once(now)
 
     def _read_once(self, now: float) -> None:
         """Wait for the socket as long as a waiting commit allows, read, and commit when it is time."""
@@ -166,12 +169,10 @@ class Collector:
         is_full = self._journal.pending_bytes >= _MAX_PENDING_BYTES
         if self._intake.has_work and (is_full or not is_readable or self._window.is_due(time.monotonic())):
             self._commit()
-        if link.sock is None:
-            self._lost(link.problem)
-        elif link.is_subscribed and not self._is_announced:
+        if link.is_subscribed and not self._is_announced:
             self._is_announced = True
             self._setup.announce()
-        elif link.problem is not None and not link.is_subscribed:
+        elif link.problem is not None and link.sock is not None and not link.is_subscribed:
             link.close()
 
     def _wait(self, seconds: float, *, reading: bool) -> bool:
@@ -212,12 +213,14 @@ class Collector:
             return
         try:
             self._link.open()
+            self._is_up = True
             self._status.counters.connects += 1
         except PlatformError as error:
             self._lost(error)
 
     def _lost(self, problem: PlatformError | None) -> None:
-        """Note a lost or refused connection; raise what cannot heal, else come again later."""
+        """Deal with a lost or refused connection; raise what cannot heal, else come again later."""
+        self._is_up = False
         self._intake.drop_replies()
         if self._intake.has_work:
             self._commit()

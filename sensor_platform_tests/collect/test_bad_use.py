@@ -1,8 +1,11 @@
 """What bad use of `collect` gets: one line, a hint, an exit code, no traceback."""
 
 import os
+import socket
 import subprocess
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -71,13 +74,43 @@ def test_a_refused_login(tmp_path: Path, broker: RunningBroker, collect: Collect
     assert "secret" not in result.stderr
 
 
-@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
-@pytest.mark.mosquitto
-def test_a_refused_subscription(tmp_path: Path, broker: RunningBroker, collect: Collect, protocol: str) -> None:
-    site = write_site(tmp_path / "site", protocol=protocol, subscriptions=[{"topic": "/".join("+" * 250)}])
-    result = collect(broker.url, site=site)
-    assert result.returncode in (2, 3)
-    assert "Traceback" not in result.stderr
+@contextmanager
+def scripted_broker(answer: Callable[[bytes], bytes]) -> Iterator[str]:
+    """A broker that answers each packet of its one client with what `answer` says."""
+
+    def serve(server: socket.socket) -> None:
+        peer, _ = server.accept()
+        with peer:
+            while data := peer.recv(65536):
+                peer.sendall(answer(data))
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=serve, args=(server,), daemon=True)
+        thread.start()
+        yield f"mqtt://127.0.0.1:{server.getsockname()[1]}"
+        thread.join(5.0)
+
+
+@pytest.mark.parametrize(("protocol", "is_v5", "code"), [("3.1.1", False, 0x80), ("5", True, 0x87)])
+def test_a_refused_subscription(tmp_path: Path, collect: Collect, protocol: str, is_v5: bool, code: int) -> None:
+    def answer(packet: bytes) -> bytes:
+        if packet[0] == 0x10:
+            return b"\x20\x03\x00\x00\x00" if is_v5 else b"\x20\x02\x00\x00"
+        if packet[0] == 0x82:
+            body = packet[2:4] + (b"\x00" if is_v5 else b"") + bytes([code])
+            return b"\x90" + bytes([len(body)]) + body
+        return b""
+
+    with scripted_broker(answer) as url:
+        result = collect(url, site=write_site(tmp_path / "site", protocol=protocol))
+    assert_refused(result, 2, "refused the subscription", "sensors/#")
+
+
+def test_a_broker_without_mqtt_5(tmp_path: Path, collect: Collect) -> None:
+    with scripted_broker(lambda packet: b"\x20\x02\x00\x01" if packet[0] == 0x10 else b"") as url:
+        result = collect(url, site=write_site(tmp_path / "site", protocol="5"))
+    assert_refused(result, 2, "does not speak this version of MQTT")
+    assert "3.1.1" in result.stderr
 
 
 @pytest.mark.mosquitto

@@ -43,5 +43,5 @@ def replace(source: Any, target: Any, **folders: Any) -> None:
     real_replace(source, target, **folders)
 
 
-os.write, os.fsync, os.replace = write, fsync, replace
+os.write, os.fsync, os.replace = write, fsync, replace  # type: ignore[assignment]
 main()

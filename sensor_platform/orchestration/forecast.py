@@ -39,7 +39,7 @@ SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """What the forecaster sees: one row per device, metric and hour, made of that hour and the 168 before it."""
     work = work_of(context)
-    with tried_again(settings.site.runs):
+    with tried_again(context, settings.site.runs):
         report = build_features(settings.home, settings.site, days=(work.first, work.last), position=work.position)
     metadata: Facts = {
         "rows": report.rows,
@@ -67,11 +67,11 @@ def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) 
     ],
 )
 def forecast_model(
-    context: AssetExecutionContext,  # noqa: ARG001 - says to Dagster that this takes a context, not an input
+    context: AssetExecutionContext,
     settings: ResourceParam[Settings],
 ) -> Iterator[MaterializeResult[None]]:
     """The champion of each forecast metric: LightGBM as text with its card, promoted where it wins the backtest."""
-    with tried_again(settings.site.runs):
+    with tried_again(context, settings.site.runs):
         report = train(settings.home, settings.site, datetime.now(UTC))
         needs = needs_training(settings.home, settings.site)
     check = AssetCheckResult(
@@ -108,7 +108,7 @@ def _training_facts(report: TrainReport) -> Facts:
 def predictions(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """Forecasts with 5/50/95 % quantiles: one row per device, metric, hour of issue and horizon, by day of issue."""
     work = work_of(context)
-    with tried_again(settings.site.runs):
+    with tried_again(context, settings.site.runs):
         days = (work.first, work.last)
         report = score(settings.home, settings.site, days, work.position, now=datetime.now(UTC))
     metadata: Facts = {

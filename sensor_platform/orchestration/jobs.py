@@ -1,8 +1,5 @@
 """The jobs that sensors and schedules ask for. Runs execute in one process: each more would cost seconds to start."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from dagster import AssetKey, AssetSelection, define_asset_job
 
 from sensor_platform.orchestration.asks import Lane
@@ -12,9 +9,6 @@ from sensor_platform.orchestration.partitions import LANE_TAG
 DAYS_JOB = "days"
 TRAINING_JOB = "training"
 SCORING_JOB = "scoring"
-
-NO_STEP_RETRIES: Mapping[str, Any] = {"execution": {"config": {"retries": {"disabled": {}}}}}
-"""Run config of the sensor's runs. It asks again itself: a step that waits for its retry would hold up the lane."""
 
 _MODEL = AssetKey("forecast_model")
 

@@ -47,7 +47,7 @@ def landing(context: AssetExecutionContext, settings: ResourceParam[Settings]) -
     The collector and the lander write the files without Dagster; this step verifies them against the ledger.
     """
     work = work_of(context)
-    with tried_again(settings.site.runs):
+    with tried_again(context, settings.site.runs):
         found = verify(
             settings.home,
             (work.first, work.last),

@@ -26,7 +26,6 @@ from sensor_platform.orchestration.evidence import scorings_after, seen_runs
 from sensor_platform.orchestration.forecast import SCORE_FIRST, SCORE_LAST
 from sensor_platform.orchestration.jobs import (
     DAYS_JOB,
-    NO_STEP_RETRIES,
     SCORING_JOB,
     TRAINING_JOB,
     days_job,
@@ -88,9 +87,7 @@ def requests(instance: DagsterInstance, settings: Settings, seen: Look) -> Itera
     if trained and wants_scoring(scorings := scorings_after(instance, trained.run_id), seen.now, rules):
         yield _scoring_request(trained, len(scorings) + 1, max((one.position for one in seen.dirty), default=0))
     elif _training_is_due(settings, seen, rules):
-        yield RunRequest(
-            run_key=f"{Lane.TRAINING}:{seen.now:%Y-%m-%dT%H:%M:%S}", job_name=TRAINING_JOB, run_config=NO_STEP_RETRIES
-        )
+        yield RunRequest(run_key=f"{Lane.TRAINING}:{seen.now:%Y-%m-%dT%H:%M:%S}", job_name=TRAINING_JOB)
 
 
 def newest_training(instance: DagsterInstance) -> Trained | None:
@@ -119,7 +116,6 @@ def _days_request(ask: Ask) -> RunRequest:
     return RunRequest(
         run_key=ask.run_key,
         job_name=DAYS_JOB,
-        run_config=NO_STEP_RETRIES,
         tags={
             RANGE_START_TAG: ask.first.isoformat(),
             RANGE_END_TAG: ask.last.isoformat(),
@@ -134,7 +130,6 @@ def _scoring_request(trained: Trained, attempt: int, position: int) -> RunReques
     return RunRequest(
         run_key=f"scoring:{trained.run_id}#{attempt}",
         job_name=SCORING_JOB,
-        run_config=NO_STEP_RETRIES,
         tags={
             RANGE_START_TAG: trained.first.isoformat(),
             RANGE_END_TAG: trained.last.isoformat(),

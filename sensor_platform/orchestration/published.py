@@ -26,11 +26,11 @@ _TABLES = [model.name for model in models().values() if model.builder != "publis
     pool=WRITER_POOL,
 )
 def published(
-    context: AssetExecutionContext,  # noqa: ARG001 - says to Dagster that this takes a context, not an input
+    context: AssetExecutionContext,
     settings: ResourceParam[Settings],
 ) -> Iterator[MaterializeResult[None]]:
     """Parquet pieces and `analytics.duckdb`, never locked. Writes every piece that is behind its table, of any day."""
-    with tried_again(settings.site.runs):
+    with tried_again(context, settings.site.runs):
         report = publish(settings.home, settings.site)
     tables = [
         {"table": name, "pieces": done.pieces, "rows": done.rows, "bytes": done.bytes}

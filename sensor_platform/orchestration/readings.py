@@ -82,7 +82,7 @@ def readings(
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Build the selected tables for the run's days, and report every model and every test."""
     work = work_of(context)
-    with tried_again(settings.site.runs):
+    with tried_again(context, settings.site.runs):
         report = build(
             settings.home,
             settings.site,

@@ -18,7 +18,7 @@ def compact_landing(context: OpExecutionContext, settings: ResourceParam[Setting
     """Compact closed hours, delete what was replaced an hour ago, expire the raw archive."""
     site = settings.site
     with (
-        tried_again(site.runs),
+        tried_again(context, site.runs),
         writer_lock(settings.home, "upkeep", wait_seconds=site.warehouse.lock_wait_seconds),
     ):
         now = int(datetime.now(UTC).timestamp() * 1_000_000)
@@ -30,7 +30,7 @@ def compact_landing(context: OpExecutionContext, settings: ResourceParam[Setting
 def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Bound Dagster's own history: a run that later ones have superseded says nothing any more."""
     before = datetime.now(UTC) - timedelta(hours=settings.site.runs.keep_run_hours)
-    with tried_again(settings.site.runs):
+    with tried_again(context, settings.site.runs):
         context.add_output_metadata({"forgotten_runs": forget_superseded_runs(context.instance, before)})
 
 

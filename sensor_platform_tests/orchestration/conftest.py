@@ -27,9 +27,9 @@ def platform(tmp_path: Path) -> Iterator[Platform]:
     home.wal.mkdir(parents=True)
     site = load_site(None)
     quick = msgspec.structs.replace(site.warehouse, memory_limit="1GB", lock_wait_seconds=20)
-    settings = Settings(
-        home=home, site=msgspec.structs.replace(site, warehouse=quick), site_folder=None, broker=Broker()
-    )
+    at_once = msgspec.structs.replace(site.runs, retries=0)  # a test does not wait five minutes for a second try
+    site = msgspec.structs.replace(site, warehouse=quick, runs=at_once)
+    settings = Settings(home=home, site=site, site_folder=None, broker=Broker())
     logging.getLogger("dagster").setLevel(logging.ERROR)
     with DagsterInstance.ephemeral(tempdir=str(tmp_path / "instance")) as instance:
         yield Platform(settings, instance)

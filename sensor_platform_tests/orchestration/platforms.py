@@ -80,7 +80,6 @@ class Platform:
             resources={"settings": self.settings},
             tags=tags,
             raise_on_error=False,
-            run_config={"execution": {"config": {"retries": {"disabled": {}}}}},
             **more,
         )
 

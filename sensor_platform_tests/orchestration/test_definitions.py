@@ -1,5 +1,6 @@
 """What Dagster loads: complete, documented, without warnings, and able to be sent by a code server."""
 
+import json
 import warnings
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from sensor_platform import definitions
 from sensor_platform.definitions import defs
 from sensor_platform.orchestration.instance import SHIPPED
 from sensor_platform.orchestration.partitions import DAYS, WRITER_POOL
+from sensor_platform.orchestration.readings import MANIFEST
 from sensor_platform.site import DEFAULT_FRESHNESS
 from sensor_platform.warehouse.lineage import dbt_models
 
@@ -92,3 +94,10 @@ def test_the_shipped_instance_is_as_the_docs_say() -> None:
     assert shipped["run_coordinator"]["config"]["dequeue_interval_seconds"] == 1
     assert shipped["run_retries"]["enabled"]
     assert shipped["run_monitoring"]["enabled"]
+
+
+def test_every_dbt_test_is_a_check() -> None:
+    nodes = json.loads(MANIFEST.read_text())["nodes"].values()
+    names = {node["name"] for node in nodes if node["resource_type"] == "test"}
+    assert names
+    assert names <= {key.name for key in GRAPH.asset_check_keys}

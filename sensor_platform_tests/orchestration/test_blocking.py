@@ -1,0 +1,194 @@
+"""What a broken invariant, a damaged file, a wrong site and a kill do to a run."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dagster import (
+    DagsterExecutionInterruptedError,
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    ExecuteInProcessResult,
+    OpExecutionContext,
+    in_process_executor,
+    job,
+    op,
+)
+
+from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.home import Home
+from sensor_platform.orchestration import readings
+from sensor_platform.orchestration.alive import alive, is_alive
+from sensor_platform.orchestration.dead_runs import report_dead_runs
+from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.partitions import LANE_TAG, POSITION_TAG
+from sensor_platform.site import Runs
+from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.dirty import dirty_days
+from sensor_platform.warehouse.report import BuildReport
+from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
+
+DAY = TODAY - timedelta(days=3)
+
+
+def made(result: ExecuteInProcessResult) -> set[str]:
+    return {event.asset_key.to_user_string() for event in result.get_asset_materialization_events() if event.asset_key}
+
+
+def failed_checks(result: ExecuteInProcessResult) -> set[str]:
+    return {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
+
+
+def test_a_changed_landing_file_stops_the_run_before_any_table(platform: Platform) -> None:
+    platform.arrive(("d1", at(DAY, 10), 1.0))
+    (path,) = platform.home.landing.glob("*/*.parquet")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    result = platform.run(DAY)
+    assert not result.success
+    assert failed_checks(result) == {"landing_files_agree_with_the_ledger"}
+    assert made(result) == {"landing"}
+
+
+def test_a_missing_landing_file_stops_the_run(platform: Platform) -> None:
+    platform.arrive(("d1", at(DAY, 10), 1.0))
+    for path in platform.home.landing.glob("*/*.parquet"):
+        path.unlink()
+    result = platform.run(DAY)
+    assert failed_checks(result) == {"landing_files_agree_with_the_ledger"}
+
+
+def test_a_broken_invariant_blocks_everything_after_it(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform.arrive(("d1", at(DAY, 10), 1.0))
+    broken = "readings_1h_adds_up_to_readings_1m"
+
+    def breaking(*arguments: Any, **more: Any) -> BuildReport:
+        report = build(*arguments, **more)
+        found = replace(report.tests[broken], status="fail", failures=7)
+        return replace(report, tests=report.tests | {broken: found}, failed=(broken, "readings_1h_wide", "readings_1d"))
+
+    monkeypatch.setattr(readings, "build", breaking)
+    result = platform.run(DAY)
+    assert not result.success
+    assert failed_checks(result) == {broken}
+    assert made(result) == {"landing", "readings_clean", "readings_10s", "readings_1m", "readings_1h", "device_status"}
+    assert "blocking asset check failed" in step_error(result, "readings")
+
+
+def test_a_bad_reading_blocks_nothing(platform: Platform) -> None:
+    platform.arrive(("d1", at(DAY, 10), 1e300), ("d1", at(DAY, 11), -1e300))
+    assert platform.run(DAY).success
+
+
+def test_a_model_that_could_not_be_built_fails_the_run(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    platform.arrive(("d1", at(DAY, 10), 1.0))
+
+    def failing(*arguments: Any, **more: Any) -> BuildReport:
+        return replace(build(*arguments, **more), failed=("readings_1d", "device_status"))
+
+    monkeypatch.setattr(readings, "build", failing)
+    result = platform.run(DAY)
+    assert not result.success
+    assert made(result).isdisjoint({"readings_1d", "device_status", "features", "published"})
+    assert "dbt did not build readings_1d, device_status" in step_error(result, "readings")
+
+
+def step_error(result: ExecuteInProcessResult, step: str) -> str:
+    found = result.failure_data_for_node(step)
+    assert found is not None
+    return str(found.error) + str(found.user_failure_data)
+
+
+KILLED = """
+import os, signal, sys
+from sensor_platform.orchestration import {module}
+def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
+{module}.{function} = kill
+from dagster import DagsterInstance
+from sensor_platform_tests.orchestration.platforms import Platform
+from sensor_platform.settings import load_settings
+from datetime import date
+with DagsterInstance.ephemeral() as instance:
+    Platform(load_settings(), instance).run(date.fromisoformat(sys.argv[1]), tags={{"sensor_platform/position": "1"}})
+"""
+
+
+@pytest.mark.parametrize(("module", "function"), [("forecast", "build_features"), ("published", "publish")])
+def test_a_killed_run_heals_on_the_next(platform: Platform, module: str, function: str) -> None:
+    platform.arrive(*[("d1", at(DAY, hour), float(hour)) for hour in range(24)])
+    script = KILLED.format(module=module, function=function)
+    environ = os.environ | {"SENSOR_PLATFORM_HOME": str(platform.home.root), "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run([sys.executable, "-c", script, str(DAY)], env=environ, capture_output=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
+    assert dirty_days(platform.home, platform.settings.site), "what the run left undone is still dirty"
+    for day in [one.day for one in dirty_days(platform.home, platform.settings.site)]:
+        assert platform.run(day, tags={POSITION_TAG: "1"}).success
+    assert dirty_days(platform.home, platform.settings.site) == ()
+    assert platform.analysts("select count(*), sum(value) from readings_clean") == [(24, 276.0)]
+
+
+def test_a_run_without_a_process_is_reported_and_frees_its_lane(tmp_path: Path) -> None:
+    home, later = Home(tmp_path), datetime.now(UTC) + timedelta(minutes=2)
+    with DagsterInstance.ephemeral() as instance:
+        for name in ("lives", "died"):
+            instance.add_run(DagsterRun(job_name="days", run_id=name, status=DagsterRunStatus.STARTED))
+        with alive(home, "lives"):
+            assert is_alive(home, "lives")
+            assert report_dead_runs(instance, home, datetime.now(UTC)) == [], "a run may still be starting"
+            assert report_dead_runs(instance, home, later) == ["died"]
+        assert instance.get_run_by_id("died").status is DagsterRunStatus.FAILURE  # type: ignore[union-attr]
+        assert not is_alive(home, "lives")
+
+
+def tries(error: BaseException, runs: Runs, tags: dict[str, str] | None = None) -> tuple[int, ExecuteInProcessResult]:
+    """How often a step runs that fails with `error` each time, and what came of it."""
+    count = []
+
+    @op
+    def failing(context: OpExecutionContext) -> None:
+        count.append(1)
+        with tried_again(context, runs):
+            raise error
+
+    @job(executor_def=in_process_executor)
+    def always() -> None:
+        failing()
+
+    result = always.execute_in_process(raise_on_error=False, tags=tags or {})
+    assert not result.success
+    return len(count), result
+
+
+def test_a_wrong_site_is_not_tried_again_and_shows_its_hint() -> None:
+    count, result = tries(WrongUse("no metric PM", "name one of forecast.metrics"), Runs(retry_after_seconds=0))
+    assert count == 1
+    assert "hint: name one of forecast.metrics" in step_error(result, "failing")
+
+
+@pytest.mark.parametrize("error", [Unreachable("locked", "wait"), OSError("disk full")])
+@pytest.mark.parametrize("retries", [0, 1, 2])
+def test_what_may_pass_is_tried_again(error: Exception, retries: int) -> None:
+    assert tries(error, Runs(retries=retries, retry_after_seconds=0))[0] == 1 + retries
+
+
+def test_a_step_waits_before_it_is_tried_again() -> None:
+    started = time.monotonic()
+    tries(OSError(), Runs(retry_after_seconds=1))
+    assert 1 <= time.monotonic() - started < 10
+
+
+def test_the_sensors_runs_fail_at_once_because_the_sensor_asks_again() -> None:
+    assert tries(OSError("disk full"), Runs(), {LANE_TAG: "today"})[0] == 1
+
+
+def test_a_cancelled_step_is_not_tried_again() -> None:
+    assert tries(DagsterExecutionInterruptedError(), Runs(retry_after_seconds=0))[0] == 1

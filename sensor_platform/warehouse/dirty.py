@@ -110,13 +110,14 @@ def _days_of(
 def _by_day(
     chosen: Sequence[Model], work: Mapping[str, Mapping[int, Built]], rows: Mapping[int, int], newest_day: int
 ) -> dict[date, DirtyDay]:
+    """Tables that are rebuilt as one belong to no day: they go with the newest that has work anyway."""
     positions: dict[date, int] = {}
     readings: dict[date, int] = {}
     names: dict[date, dict[str, None]] = {}
     windows: dict[date, int] = {}
-    for model in chosen:
+    for model in sorted(chosen, key=lambda model: model.grain == "whole"):
         for window, built in work[model.name].items():
-            day = day_of(newest_day if model.grain == "whole" else window)
+            day = max(positions, default=day_of(newest_day)) if model.grain == "whole" else day_of(window)
             positions[day] = max(positions.get(day, 0), built.position)
             windows[day] = windows.get(day, 0) + 1
             names.setdefault(day, {})[model.name] = None

@@ -7,7 +7,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import evidence, outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse import outcome, pieces, quarantine, state, tables, views
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
@@ -47,6 +47,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
         writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds),
         open_warehouse(home, site.warehouse) as connection,
     ):
+        state.copy_recorded(home, connection)
         linked = quarantine.publish_files(home)
         changed = _write_views(home, connection, _published(site))
         for model in _published(site):
@@ -106,4 +107,4 @@ def _record(home: Home, connection: "DuckDBPyConnection", model: Model, done: Ma
     connection.begin()
     state.record(connection, model.name, done)
     connection.commit()
-    evidence.copy_to_ledger(home, {model.name: done})
+    state.copy_recorded(home, connection)

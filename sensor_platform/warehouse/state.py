@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from sensor_platform.home import Home
+from sensor_platform.warehouse import evidence
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.connection import from_micros
 
@@ -13,6 +15,7 @@ _TABLES = """
 create table if not exists state (model varchar, window_start timestamp, generation varchar, position bigint);
 create table if not exists work (model varchar, window_start timestamp, generation varchar, position bigint);
 create table if not exists work_stamp (invocation varchar);
+create table if not exists uncopied (model varchar, window_start timestamp);
 create table if not exists metric_columns (metric varchar, column_name varchar);
 """
 
@@ -63,6 +66,21 @@ def record(connection: "DuckDBPyConnection", model: str, windows: Mapping[int, B
         "delete from state where model = ? and window_start in (select window_start from recorded)", [model]
     )
     connection.execute("insert into state select * from recorded")
+    connection.execute("insert into uncopied select model, window_start from recorded")
+
+
+def copy_recorded(home: Home, connection: "DuckDBPyConnection") -> None:
+    """Bring what `record` committed into the ledger's copy; what a crash left behind is copied by the next writer."""
+    rows = connection.execute(
+        "select distinct model, epoch_us(window_start), generation, position from state"
+        " join uncopied using (model, window_start)"
+    ).fetchall()
+    found: dict[str, dict[int, Built]] = {}
+    for model, window, generation, position in rows:
+        found.setdefault(model, {})[window] = Built(generation, position)
+    if found:
+        evidence.copy_to_ledger(home, found)
+        connection.execute("delete from uncopied")
 
 
 def forget(connection: "DuckDBPyConnection", model: str) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import generation, read_ledger
-from sensor_platform.warehouse import evidence, state
+from sensor_platform.warehouse import state
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import from_micros, open_warehouse, to_micros
@@ -140,7 +140,7 @@ class Warehouse:
             raise
         finally:
             connection.unregister("new_rows")
-        evidence.copy_to_ledger(self.home, {made.name: due.windows})
+        state.copy_recorded(self.home, connection)
 
     def publish_again(self, model: str, windows: Iterable[datetime]) -> None:
         """Have the published pieces that hold these windows written again, though no evidence about them is new.
@@ -173,6 +173,7 @@ def writer(home: Home, site: WarehouseSite, what: str) -> Iterator[Warehouse]:
         open_warehouse(home, site.warehouse) as connection,
     ):
         state.ensure_tables(connection)
+        state.copy_recorded(home, connection)
         yield Warehouse(home, site.slot_minutes * MINUTE, connection)
 
 

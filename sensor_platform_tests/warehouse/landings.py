@@ -6,6 +6,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import polars as pl
 
 from sensor_platform.durable import sha256
@@ -13,8 +14,10 @@ from sensor_platform.home import Home
 from sensor_platform.landing.ledger import commit_segment, open_ledger
 from sensor_platform.landing.manifest import FileEntry, Manifest
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.lineage import dbt_models
 
 SLOT = 600_000_000
+TABLES = dbt_models()
 
 SCHEMA: dict[str, Any] = {
     "device_id": pl.String,
@@ -115,6 +118,17 @@ def write_landing(frame: pl.DataFrame, path: Path) -> None:
     )
     table = table.set_column(table.schema.get_field_index("tags"), "tags", tags)
     pq.write_table(table, path, compression="zstd")
+
+
+def fingerprints(home: Home, tables: Sequence[str] = TABLES) -> dict[str, tuple[int, int]]:
+    """Rows of each table and a hash over them: equal only if every value is, to the last bit; order does not count."""
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as warehouse:
+        found = {}
+        for table in tables:
+            row = warehouse.execute(f"select count(*), coalesce(sum(hash(t)::hugeint), 0) from {table} t").fetchone()
+            assert row is not None
+            found[table] = (int(row[0]), int(row[1]))
+        return found
 
 
 def _manifest(segment: str, entry: FileEntry) -> Manifest:

@@ -1,0 +1,52 @@
+"""Runs a function in a forked child that kills itself at its k-th step. The product knows nothing of it.
+
+Forked, not started anew: importing dbt takes seconds, and there is a crash at every step.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from typing import Any
+
+
+class Steps:
+    """Counts steps and kills the process at the k-th: even k before the step is done, odd k after it."""
+
+    def __init__(self, kill_at: int) -> None:
+        self.kill_at = kill_at
+        self.passed = 0
+
+    def around(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        """The step, with a crash before or after it when its turn has come."""
+
+        def stepping(*arguments: Any, **named: Any) -> Any:
+            self._maybe_die()
+            done = step(*arguments, **named)
+            self._maybe_die()
+            return done
+
+        return stepping
+
+    def _maybe_die(self) -> None:
+        if self.passed == self.kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self.passed += 1
+
+
+def survives(kill_at: int, wrap: Callable[[Steps], None], run: Callable[[], object]) -> bool:
+    """Run `run` in a child whose steps `wrap` has wrapped; False if it was killed, True if it came to its end."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            wrap(Steps(kill_at))
+            run()
+            code = 0
+        finally:
+            os._exit(code)
+    _, status = os.waitpid(child, 0)
+    if os.WIFSIGNALED(status):
+        assert os.WTERMSIG(status) == signal.SIGKILL
+        return False
+    assert os.WEXITSTATUS(status) == 0, "the child failed by itself"
+    return True

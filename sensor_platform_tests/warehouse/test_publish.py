@@ -1,0 +1,237 @@
+import random
+import shutil
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from sensor_platform.durable import sha256
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import open_ledger
+from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.publish import publish
+from sensor_platform.warehouse.snapshot import snapshot
+from sensor_platform.warehouse.views import relink
+from sensor_platform_tests.warehouse.landings import TABLES, Landing, SiteStub, reading
+from sensor_platform_tests.warehouse.test_build_rerun import withdraw
+
+PUBLISHED = {*TABLES, "predictions", "quarantine"}
+VIEWS = PUBLISHED | {"prediction_accuracy"}
+
+
+def ask(file: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
+        return rows
+
+
+def content(file: Path) -> dict[str, list[str]]:
+    """Every row of every published table, without the piece's own column."""
+    with duckdb.connect(str(file), read_only=True) as connection:
+        names = [name for (name,) in connection.execute("show tables").fetchall()]
+        found = {}
+        for name in names:
+            columns = [column for column, *_ in connection.execute(f"describe {name}").fetchall() if column != "day"]
+            quoted = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
+            found[name] = sorted(map(repr, connection.execute(f"select {quoted} from {name}").fetchall()))
+        return found
+
+
+def warehouse_content(home: Home) -> dict[str, list[str]]:
+    return content_of_tables(home.warehouse_file)
+
+
+def content_of_tables(file: Path) -> dict[str, list[str]]:
+    with duckdb.connect(str(file), read_only=True) as connection:
+        return {
+            name: sorted(map(repr, connection.execute(f"select * from {name}").fetchall()))
+            for name in (*TABLES, "predictions")
+        }
+
+
+def hours(noon: datetime, count: int, every: int = 60) -> list[dict[str, Any]]:
+    rng = random.Random(1)
+    return [reading(f"d{n % 2}", "m", noon + timedelta(seconds=n), rng.random()) for n in range(0, count * 3600, every)]
+
+
+def test_with_no_data_every_view_exists_typed_and_empty(home: Home, site: SiteStub) -> None:
+    publish(home, site)
+    tables = {name for (name,) in ask(home.analytics_file, "show tables")}
+    assert tables == VIEWS
+    for table in tables:
+        assert ask(home.analytics_file, f"select count(*) from {table}") == [(0,)]
+    kinds = {name: kind for name, kind, *_ in ask(home.analytics_file, "describe predictions")}
+    assert kinds["issued_at"] == "TIMESTAMP"
+    assert kinds["day"] == "DATE"
+
+
+def test_what_is_published_is_what_the_warehouse_holds(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    landing.land(hours(noon, 15))
+    assert build(home, site).is_ok
+    report = publish(home, site)
+    assert report.tables["readings_clean"].pieces == 15
+    assert report.tables["readings_1h"].pieces == 2
+    found = content(home.analytics_file)
+    del found["quarantine"], found["prediction_accuracy"]
+    assert found == warehouse_content(home)
+    assert ask(home.analytics_file, "select distinct day = cast(window_start as date) from readings_1m") == [(True,)]
+
+
+def test_a_second_publish_writes_nothing(landing: Landing, home: Home, site: SiteStub, noon: datetime) -> None:
+    landing.land(hours(noon, 2))
+    assert build(home, site).is_ok
+    publish(home, site)
+    before = {path: path.stat().st_ino for path in home.published.rglob("*.*")}
+    report = publish(home, site)
+    assert report.tables == {}
+    assert not report.views_changed
+    assert {path: path.stat().st_ino for path in home.published.rglob("*.*")} == before
+
+
+def test_only_pieces_that_changed_are_written(landing: Landing, home: Home, site: SiteStub, noon: datetime) -> None:
+    landing.land(hours(noon, 5))
+    assert build(home, site).is_ok
+    publish(home, site)
+    before = {path: path.stat().st_ino for path in home.published.rglob("*.parquet")}
+    position = landing.land([reading("d0", "m", noon + timedelta(hours=2, minutes=30), 1.0)])
+    assert build(home, site, position=position).is_ok
+    publish(home, site)
+    changed = {path.relative_to(home.published) for path, inode in before.items() if path.stat().st_ino != inode}
+    assert {str(path) for path in changed} == {
+        *(f"{table}/day=2026-01-02/1400.parquet" for table in ("readings_clean", "readings_10s", "readings_1m")),
+        *(f"{table}/day=2026-01-02/0000.parquet" for table in ("readings_1h", "readings_1h_wide", "readings_1d")),
+        "device_status/all.parquet",
+    }
+
+
+def test_an_emptied_window_is_an_empty_piece(landing: Landing, home: Home, site: SiteStub, noon: datetime) -> None:
+    landing.land(hours(noon, 1))
+    landing.land(hours(noon + timedelta(hours=3), 1))
+    assert build(home, site).is_ok
+    publish(home, site)
+    assert build(home, site, position=withdraw(landing, 1)).is_ok
+    publish(home, site)
+    piece = home.published / "readings_clean" / "day=2026-01-02" / "1200.parquet"
+    assert ask(home.analytics_file, "select min(event_at) from readings_clean") == [(noon + timedelta(hours=3),)]
+    with duckdb.connect() as connection:
+        assert connection.execute(f"select count(*) from '{piece}'").fetchall() == [(0,)]
+
+
+def test_a_new_metric_is_a_new_column_and_older_pieces_read_as_null(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    landing.land([reading("d", "m", noon, 1.0)])
+    assert build(home, site).is_ok
+    publish(home, site)
+    position = landing.land([reading("d", 'n"ew', noon + timedelta(days=1), 2.0)])
+    assert build(home, site, position=position).is_ok
+    assert publish(home, site).views_changed
+    found = ask(home.analytics_file, 'select m, "n""ew" from readings_1h_wide order by window_start')
+    assert found == [(1.0, None), (None, 2.0)]
+
+
+@pytest.mark.parametrize("piece", ["slot", "hour", "day"])
+def test_pieces_have_the_size_that_the_site_says(landing: Landing, home: Home, noon: datetime, piece: Any) -> None:
+    site = SiteStub(warehouse=WarehouseConfig(memory_limit="2GB", lock_wait_seconds=5, large_piece=piece))
+    landing.land(hours(noon, 2))
+    assert build(home, site).is_ok
+    expected = {"slot": 12, "hour": 2, "day": 1}[piece]
+    assert publish(home, site).tables["readings_1m"].pieces == expected
+    assert ask(home.analytics_file, "select count(*) from readings_clean") == [(120,)]
+
+
+def test_a_removed_published_folder_is_written_again(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    landing.land(hours(noon, 2))
+    assert build(home, site).is_ok
+    publish(home, site)
+    before = content(home.analytics_file)
+    shutil.rmtree(home.published)
+    publish(home, site)
+    assert content(home.analytics_file) == before
+
+
+def test_the_views_work_from_any_directory_and_a_copied_folder_after_relink(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime, tmp_path: Path
+) -> None:
+    landing.land(hours(noon, 1))
+    assert build(home, site).is_ok
+    publish(home, site)
+    expected = content(home.analytics_file)
+    copied = tmp_path / "co'pied"
+    shutil.copytree(home.published, copied)
+    shutil.rmtree(home.published)
+    assert set(relink(copied)) == PUBLISHED
+    assert content(copied / "analytics.duckdb") == expected
+    code = (
+        f"import duckdb; print(duckdb.connect({str(copied / 'analytics.duckdb')!r}).sql('from readings_1h').fetchall())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd="/", capture_output=True, check=True)
+    assert b"datetime" in done.stdout
+
+
+def test_relink_refuses_a_folder_that_holds_nothing_published(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse):
+        relink(tmp_path)
+
+
+def test_quarantine_files_are_a_table_as_the_ledger_names_them(home: Home, site: SiteStub) -> None:
+    file = quarantine_file(home, "s1")
+    publish(home, site)
+    assert ask(home.analytics_file, "select rule, segment, day::varchar from quarantine") == [
+        ("no_device", "s1", "2026-01-02")
+    ]
+    with open_ledger(home) as ledger:
+        ledger.execute("update files set replaced_at = 1 where file = ?", (file,))
+    publish(home, site)
+    assert ask(home.analytics_file, "select count(*) from quarantine") == [(0,)]
+
+
+def quarantine_file(home: Home, segment: str) -> str:
+    path = home.quarantine / "2026-01-02" / f"{segment}.parquet"
+    path.parent.mkdir(parents=True)
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table q as select timestamp '2026-01-02' as received_at, 't' as topic, 'x'::blob as payload,"
+            " 'no_device' as rule, 'r' as reason, 'h' as hint, null::varchar as device_id, null::varchar as metric,"
+            " ? as segment, 0::bigint as position, 1::bigint as qos, false as retain, 'message' as scope",
+            [segment],
+        )
+        connection.execute(f"copy q to '{path}' (format parquet)")
+    name = str(path.relative_to(home.root))
+    with open_ledger(home) as ledger:
+        ledger.execute(
+            "insert into files values (?, ?, 'quarantine', 1, 1, ?, null, null, null)", (name, segment, sha256(path))
+        )
+    return name
+
+
+def test_a_snapshot_is_one_file_with_real_tables_equal_to_the_warehouse(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime, tmp_path: Path
+) -> None:
+    landing.land(hours(noon, 2))
+    assert build(home, site).is_ok
+    publish(home, site)
+    file = tmp_path / "take'n.duckdb"
+    rows = snapshot(home, site, file)
+    expected = warehouse_content(home)
+    shutil.rmtree(home.root)
+    assert content_of_tables(file) == expected
+    assert set(rows) == PUBLISHED
+    assert [path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"] == []
+
+
+def test_a_snapshot_never_overwrites(home: Home, site: SiteStub, tmp_path: Path) -> None:
+    (tmp_path / "taken.duckdb").write_text("mine")
+    with pytest.raises(WrongUse):
+        snapshot(home, site, tmp_path / "taken.duckdb")
+    assert (tmp_path / "taken.duckdb").read_text() == "mine"

@@ -156,7 +156,8 @@ def test_doctor_reports_wrong_settings_as_a_finding() -> None:
 
 
 def test_simulating_loads_no_table_library() -> None:
-    code = "import sys; import sensor_platform.cli.simulate, sensor_platform.collect.publisher, sensor_platform.collect.simulate"
+    code = "import sys, sensor_platform.cli.simulate"
+    code += ", sensor_platform.collect.publisher, sensor_platform.collect.simulate, sensor_platform.settings"
     code += "; print([name for name in ('polars', 'duckdb', 'dagster', 'pyarrow') if name in sys.modules])"
     done = subprocess.run([COMMAND[0], "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

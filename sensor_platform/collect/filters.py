@@ -58,4 +58,6 @@ def _overlap(one: list[str], other: list[str]) -> bool:
         if "+" not in (left, right) and left != right:
             return False
     longer = one[len(other) :] or other[len(one) :]
-    return not longer or longer == ["#"]  # "a/#" matches "a" too
+    if longer == ["#"]:  # "a/#" matches "a" too; but "/#" and "+" would meet in the empty topic only, which is none
+        return min(len(one), len(other)) > 1 or "" not in (one[0], other[0])
+    return not longer

@@ -14,7 +14,6 @@ from sensor_platform.collect.packets import scan
 from sensor_platform.collect.wire import Wire
 from sensor_platform.errors import Unreachable
 
-
 _STOCK_READ = 1000  # messages in one turn of the stock lane: paho reads one at a time
 
 

@@ -5,6 +5,7 @@ _BUSY_SECONDS = 0.01
 _FULL_READ_BYTES = 64 << 10
 _LEAST_WINDOW = 0.002
 _IDLE_SECONDS = 0.25
+_IDLE_DISK = 4.0
 
 
 class CommitWindow:
@@ -32,14 +33,23 @@ class CommitWindow:
         """A read gave `size` bytes; the first of a group starts the window."""
         self._read_at, self._read_size = now, size
         if has_work and self._due_at is None:
-            self._due_at = now + max(_LEAST_WINDOW, self._longest - self._cost)
+            self._due_at = now + self.length
+
+    @property
+    def length(self) -> float:
+        """Seconds from a group's first read to its commit.
+
+        So long that the disk is idle four fifths of the time, but never so long that waiting and committing together
+        take more than was asked for.
+        """
+        return max(_LEAST_WINDOW, min(_IDLE_DISK * self._cost, self._longest - self._cost))
 
     def is_due(self, now: float) -> bool:
         """True where the group has waited long enough."""
         return self._due_at is not None and now >= self._due_at
 
     def note_commit(self, seconds: float) -> None:
-        """A commit took `seconds`; the next window is shorter by what commits usually cost."""
+        """A commit took `seconds`; the next windows follow what commits usually cost."""
         self._cost += (seconds - self._cost) / 8
         self._due_at = None
 

@@ -209,31 +209,80 @@ def test_sigint_stops_it_in_order_too(tmp_path: Path, broker: RunningBroker) -> 
     assert collector.status.state == "stopping"
 
 
+def program(text: str) -> tuple[str, ...]:
+    """A command that runs `text` and then the command line."""
+    return (sys.executable, "-c", f"{text}\nfrom sensor_platform.cli.main import main\nmain()\n")
+
+
 def test_it_stays_small_and_imports_nothing_heavy(tmp_path: Path, broker: RunningBroker) -> None:
-    program = (
-        "import atexit, json, sys\n"
-        "atexit.register(lambda: json.dump(sorted(sys.modules), open(sys.argv[2], 'w')))\n"
-        "from sensor_platform.cli.main import main\n"
-        "main()\n"
-    )
     names = tmp_path / "modules.json"
-    command = (sys.executable, "-c", program, "collect", str(names))
-    collector = RunningCollector(tmp_path / "home", broker.url, command=command[:3], arguments=("collect",))
-    collector = RunningCollector(
-        tmp_path / "home",
-        broker.url,
-        command=(sys.executable, "-c", program.replace("sys.argv[2]", repr(str(names)))),
-        arguments=("collect", "--no-land"),
-    )
-    collector.start()
-    publish(broker, [b"x" * 200] * 20000)
-    collector.wait_for_messages(20000)
-    assert collector.process is not None
-    assert psutil.Process(collector.process.pid).memory_info().rss < 100 << 20
-    assert collector.stop() == 0
+    report = f"json.dump(sorted(sys.modules), open({str(names)!r}, 'w'))"
+    command = program(f"import atexit, json, sys\natexit.register(lambda: {report})")
+    with running_collector(tmp_path / "home", broker.url, command=command) as collector:
+        publish(broker, [b"x" * 200] * 20000)
+        collector.wait_for_messages(20000)
+        assert collector.process is not None
+        assert psutil.Process(collector.process.pid).memory_info().rss < 100 << 20
+        assert collector.stop() == 0
     loaded = {name.partition(".")[0] for name in json.loads(names.read_text())}
     assert "paho" in loaded
     assert not loaded & {"polars", "duckdb", "pyarrow", "dagster", "dbt", "lightgbm", "numpy", "pandas"}
+
+
+@pytest.mark.parametrize("protocol", ["3.1.1", "5"])
+def test_with_another_paho_it_takes_the_stock_path_and_still_loses_nothing(
+    tmp_path: Path, broker: RunningBroker, protocol: str
+) -> None:
+    site = write_site(tmp_path / "site", protocol=protocol, subscriptions=[{"topic": "sensors/#", "qos": 2}])
+    command = program(
+        "from sensor_platform.collect import selftest\nselftest._try = lambda: 'its socket has another name'"
+    )
+    payloads = [b"", b"\x00\xff binary", *(b"%d" % number for number in range(2000))]
+    with running_collector(tmp_path / "home", broker.url, site=site, command=command) as collector:
+        publish(broker, payloads[:1000])
+        collector.wait_for_messages(1000)
+        assert collector.status.lane == "stock"
+        collector.kill()
+        publish(broker, payloads[1000:], qos=2)
+        collector.start()
+        collector.wait_for_messages(len(payloads) - 1000)
+        assert collector.stop() == 0
+    stored = [e for e in collector.envelopes() if e.flags != EnvelopeFlag.DUPLICATE]
+    assert [e.payload for e in stored] == payloads
+    assert {e.qos for e in stored} == {1}
+    assert "slow path" in collector.log.read_text()
+
+
+def test_a_lander_that_dies_is_started_again_and_everything_is_landed_at_the_end(
+    tmp_path: Path, broker: RunningBroker
+) -> None:
+    collector = RunningCollector(tmp_path / "home", broker.url, arguments=("collect",))
+    collector.start()
+    assert collector.process is not None
+    mine = psutil.Process(collector.process.pid)
+    wait_until(lambda: bool(mine.children()), "the lander")
+    (first,) = mine.children()
+    first.kill()
+    wait_until(lambda: bool(mine.children()) and mine.children()[0].pid != first.pid, "another lander")
+    (second,) = mine.children()
+    publish(broker, [b'{"device_id":"d1","seq":%d,"temperature":1}' % number for number in range(500)])
+    collector.wait_for_messages(500)
+    assert collector.stop() == 0
+    assert not list(collector.home.wal.glob("*.wal"))
+    assert len(list(collector.home.landing.glob("*/*.parquet"))) >= 1
+    assert not second.is_running()
+
+
+def test_a_lander_does_not_outlive_a_killed_collector(tmp_path: Path, broker: RunningBroker) -> None:
+    collector = RunningCollector(tmp_path / "home", broker.url, arguments=("collect",))
+    collector.start()
+    assert collector.process is not None
+    mine = psutil.Process(collector.process.pid)
+    wait_until(lambda: bool(mine.children()), "the lander")
+    (lander,) = mine.children()
+    time.sleep(0.5)
+    collector.kill()
+    wait_until(lambda: not lander.is_running() or lander.status() == psutil.STATUS_ZOMBIE, "the lander's end")
 
 
 def test_a_quiet_message_is_committed_within_50_milliseconds(tmp_path: Path, broker: RunningBroker) -> None:

@@ -112,6 +112,14 @@ class FaultyDisk:
         return found
 
 
+@pytest.fixture(scope="module")
+def mark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommittedMark]:
+    """One for all journals: hundreds of them would use up the process's file descriptors."""
+    shared = CommittedMark(tmp_path_factory.mktemp("mark"), "c")
+    yield shared
+    shared.close()
+
+
 @pytest.fixture
 def wal(tmp_path: Path) -> Path:
     folder = tmp_path / "home" / "wal"
@@ -119,11 +127,11 @@ def wal(tmp_path: Path) -> Path:
     return folder
 
 
-def new_journal(wal: Path) -> Journal:
+def new_journal(wal: Path, mark: CommittedMark) -> Journal:
     def header(name: str) -> Header:
         return Header(segment=name, created_at=0)
 
-    return Journal(wal, segment_names("c", wal), CommittedMark(wal, "c"), header, lambda: 0.0)
+    return Journal(wal, segment_names("c", wal), mark, header, lambda: 0.0)
 
 
 def drive(journal: Journal, frames: Iterator[tuple[bytes, bytes]], acknowledged: list[bytes]) -> Iterator[None]:
@@ -159,13 +167,13 @@ def numbered_frames(publish: Publish) -> Iterator[tuple[bytes, bytes]]:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answered_only_when_durable(
-    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str, length: int
+    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str, length: int
 ) -> None:
     total = 0
     for first in range(1, 80):
         for file in wal.iterdir():
             file.unlink()
-        journal = new_journal(wal)
+        journal = new_journal(wal, mark)
         acknowledged: list[bytes] = []
         with monkeypatch.context() as patch:
             disk = FaultyDisk(patch, step, first, length)
@@ -184,20 +192,21 @@ def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answer
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_while_the_disk_fails_loses_nothing_that_was_answered(
-    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str
+    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     for stop_at in range(12):
         for first in range(1, 14):
             for file in wal.iterdir():
                 file.unlink()
-            journal = new_journal(wal)
+            journal = new_journal(wal, mark)
             acknowledged: list[bytes] = []
             with monkeypatch.context() as patch:
                 FaultyDisk(patch, step, first, 3)
                 steps = drive(journal, numbered_frames(publish_packet), acknowledged)
                 for _ in range(stop_at):
                     next(steps, None)
-            del journal  # killed: no seal, no mend
+            if journal._writer:  # killed: no seal, no mend; only the kernel closes what was open
+                journal._writer.close()
             recover(wal)
             stored = [p for path in sorted(wal.glob("*.wal")) for batch in read_batches(path) for p in batch.payloads]
             assert stored[: len(acknowledged)] == acknowledged
@@ -208,10 +217,10 @@ def io_error(fd: int) -> None:
 
 
 def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
-    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = numbered_frames(publish_packet)
-    journal = new_journal(wal)
+    journal = new_journal(wal, mark)
     journal.add(next(frames)[1])
     journal.commit()
     journal.add(next(frames)[1])
@@ -227,9 +236,9 @@ def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
 
 
 def test_a_mark_that_cannot_be_written_holds_nothing_up(
-    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = new_journal(wal)
+    journal = new_journal(wal, mark)
     journal.add(next(numbered_frames(publish_packet))[1])
     FaultyDisk(monkeypatch, "pwrite", 1, 1)
     journal.commit()
@@ -237,9 +246,9 @@ def test_a_mark_that_cannot_be_written_holds_nothing_up(
 
 
 def test_a_disk_that_takes_no_byte_and_says_nothing_does_not_hang_the_collector(
-    wal: Path, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = new_journal(wal)
+    journal = new_journal(wal, mark)
     journal.add(next(numbered_frames(publish_packet))[1])
     monkeypatch.setattr(os, "write", lambda *_: 0)
     with pytest.raises(OSError, match="No space"):

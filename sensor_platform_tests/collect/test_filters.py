@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
@@ -22,6 +22,7 @@ topics = [
 
 
 @given(filters, filters)
+@settings(deadline=None)
 def test_filters_overlap_exactly_where_a_topic_matches_both(one: str, other: str) -> None:
     if not one or not other:
         return

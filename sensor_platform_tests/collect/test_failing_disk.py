@@ -120,6 +120,12 @@ def mark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommittedMark]:
     shared.close()
 
 
+@pytest.fixture(autouse=True)
+def no_real_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FaultyDisk keeps the books of what is durable; the real disk would only make thousands of journals slow."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 @pytest.fixture
 def wal(tmp_path: Path) -> Path:
     folder = tmp_path / "home" / "wal"

@@ -80,6 +80,17 @@ def test_nothing_leaves_early_and_everything_in_order(gaps: list[float], cost: f
         assert sent >= message.offset - 1e-9
 
 
+def test_a_pump_that_returns_early_is_called_again_until_the_message_is_due() -> None:
+    @dataclass
+    class ShortPump(FakeWorld):
+        def pump(self, seconds: float) -> None:
+            super().pump(min(seconds, 0.2))
+
+    world = ShortPump()
+    send_on_schedule(every(1.0, 3), world, world.clock)
+    assert [round(at, 9) for at in world.sent_at] == [0.0, 1.0, 2.0]
+
+
 def test_messages_are_taken_only_as_they_are_due() -> None:
     world = FakeWorld()
     taken_at = []

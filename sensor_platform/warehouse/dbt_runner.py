@@ -78,6 +78,12 @@ def run(arguments: Sequence[str], folder: Path, *, slot_minutes: int, invocation
     return [_node_result(result) for result in getattr(outcome.result, "results", ())]
 
 
+def warm_up(folder: Path, *, slot_minutes: int) -> None:
+    """Parse the project now, so that the first `run` of this process, or of one forked from it, need not."""
+    with _one_at_a_time:
+        _manifest(folder, slot_minutes)
+
+
 def run_for_person(arguments: Sequence[str], folder: Path, *, slot_minutes: int, invocation: str) -> bool:
     """Run dbt with its own output on the terminal; True if it succeeded."""
     outcome = _invoke(list(arguments), folder, slot_minutes, invocation)

@@ -6,6 +6,7 @@ rename; an emptied piece is a file without rows. Temporary names do not end in `
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 AT_ONCE = 90
 """Pieces per export; DuckDB keeps at most 100 partitions open and would split the files of more."""
+
+_FSYNCS = 16
+"""Pieces made durable side by side: a disk commits many fsyncs together for the price of one."""
 
 _TRUNC = {"hour": "hour", "day": "day"}
 
@@ -67,10 +71,12 @@ def write_pieces(
     export.mkdir(parents=True)
     try:
         rows = _export(connection, export, model, slot, starts)
-        size = 0
-        for start in starts:
-            source = _one_file(connection, export / f"piece={start}")
-            size += _replace(folder / table / piece_path(start), source or folder / table / COLUMNS_FILE)
+        sources = [
+            _one_file(connection, export / f"piece={start}") or folder / table / COLUMNS_FILE for start in starts
+        ]
+        paths = [folder / table / piece_path(start) for start in starts]
+        with ThreadPoolExecutor(_FSYNCS) as pool:
+            size = sum(pool.map(_replace, paths, sources))
         return Written(len(starts), rows, size)
     finally:
         shutil.rmtree(export, ignore_errors=True)

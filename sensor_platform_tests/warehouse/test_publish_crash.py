@@ -35,10 +35,10 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     at = datetime(2026, 1, 2, 12, 0)  # noqa: DTZ001 - plain UTC
     home, site = Home(root / "before"), SiteStub()
     landing = Landing(home)
-    landing.land([reading("d", "m", at + timedelta(minutes=n), n / 3) for n in range(90)])
+    landing.land([reading("d", "m", at + timedelta(minutes=n), n / 3) for n in range(60)])
     assert build(home, site).is_ok
     publish(home, site)
-    position = landing.land([reading("d", "new", at + timedelta(minutes=n), n / 7) for n in range(50, 70)])
+    position = landing.land([reading("d", "new", at + timedelta(minutes=n), n / 7) for n in range(50)])
     assert build(home, site, position=position).is_ok
     undisturbed = Home(root / "undisturbed")
     shutil.copytree(home.root, undisturbed.root)
@@ -62,4 +62,4 @@ def test_a_publish_killed_at_any_rename_is_completed_by_the_next(
         shutil.rmtree(home.root)
         if done:
             break
-    assert kill_at > 30
+    assert kill_at > 15

@@ -1,7 +1,7 @@
 """One dirty slot in a warehouse of 30 million rows, beside the same slot in an empty one.
 
-Each round lands the same small segment into the same slot of both and builds it as the sensor would ask for it. dbt is warm
-(imported and parsed), as start-up costs both the same. Prints one line of JSON: medians and the ratio, wall and processor.
+Each round lands the same small segment into the same slot of both and builds it as the sensor would ask for it. dbt is
+warm (imported and parsed), as start-up costs both the same. Prints one line of JSON: medians and ratios.
 """
 
 import argparse

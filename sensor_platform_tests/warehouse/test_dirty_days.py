@@ -1,0 +1,72 @@
+import sqlite3
+import time
+from datetime import date, datetime, timedelta
+
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import StateRow, copy_state, generation, open_ledger
+from sensor_platform.warehouse.dirty import dirty_days
+from sensor_platform.warehouse.lineage import DAY, HOUR, MINUTE, dbt_models
+from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
+
+YEARS = 5
+
+
+def test_without_a_ledger_no_day_is_dirty(home: Home, site: SiteStub) -> None:
+    assert dirty_days(home, site) == ()
+
+
+def test_a_day_carries_its_evidence(landing: Landing, home: Home, site: SiteStub, noon: datetime) -> None:
+    landing.land([reading("d", "m", noon, 1.0)])
+    position = landing.land([reading("d", "m", noon + timedelta(days=1, minutes=n), 1.0) for n in range(15)])
+    first, second = dirty_days(home, site, dbt_models())
+    assert (first.day, first.position, first.readings) == (noon.date(), 1, 1)
+    assert (second.day, second.position, second.readings) == (noon.date() + timedelta(days=1), position, 15)
+    assert first.models == (*dbt_models()[:-1],)
+    assert second.models == dbt_models()
+
+
+def test_what_was_found_clean_is_not_looked_at_again(landing: Landing, home: Home, site: SiteStub) -> None:
+    """Five years of slots: the first look costs, the next ones do not, and a new slot is found among them."""
+    newest = long_history(home)
+    assert dirty_days(home, site, dbt_models()) == ()
+    started = time.process_time()
+    for _ in range(10):
+        assert dirty_days(home, site, dbt_models()) == ()
+    assert (time.process_time() - started) / 10 < 0.05
+    landing.land([reading("d", "m", newest, 1.0)])
+    started = time.process_time()
+    assert [day.day for day in dirty_days(home, site, dbt_models())] == [newest.date()]
+    assert time.process_time() - started < 0.2
+
+
+def test_another_set_of_tables_has_not_been_found_clean(home: Home, site: SiteStub) -> None:
+    long_history(home, days=3)
+    assert dirty_days(home, site, dbt_models()) == ()
+    assert len(dirty_days(home, site, [*dbt_models(), "features"])) == 3
+
+
+def test_a_new_generation_makes_every_day_dirty(home: Home, site: SiteStub) -> None:
+    long_history(home, days=3)
+    assert dirty_days(home, site, dbt_models()) == ()
+    with sqlite3.connect(home.ledger_file) as ledger:
+        ledger.execute("update meta set value = 'another' where key = 'generation'")
+    ledger.close()
+    assert len(dirty_days(home, site, dbt_models())) == 3
+
+
+def long_history(home: Home, days: int = YEARS * 365) -> datetime:
+    """A ledger of so many days, all of it built; returns the start of the newest slot."""
+    first = (date(2020, 1, 1) - date(1970, 1, 1)).days * DAY
+    slots = range(first, first + days * DAY, 10 * MINUTE)
+    sizes = {"readings_1h": HOUR, "readings_1h_wide": HOUR, "readings_1d": DAY}
+    with open_ledger(home) as ledger:
+        made = generation(ledger)
+        ledger.execute("begin")
+        ledger.executemany("insert into slots values (?, 1)", [(slot,) for slot in slots])
+        ledger.execute("insert into segments values ('old', 1, 0, '', 0, 0, 0, 0, 0, 0, null)")
+        ledger.execute("commit")
+        for model in dbt_models():
+            size = sizes.get(model, 10 * MINUTE)
+            windows = [0] if model == "device_status" else sorted({slot - slot % size for slot in slots})
+            copy_state(ledger, [StateRow(model, window, made, 1) for window in windows])
+    return datetime(1970, 1, 1) + timedelta(microseconds=slots[-1])  # noqa: DTZ001 - plain UTC

@@ -18,7 +18,7 @@ from sensor_platform.site import DEFAULT_FRESHNESS
 from sensor_platform.warehouse.lineage import dbt_models
 
 GRAPH = defs.resolve_asset_graph()
-OURS = [node for node in GRAPH.asset_nodes if node.is_executable]
+OURS = sorted((node for node in GRAPH.asset_nodes if node.is_executable), key=lambda node: node.key)
 TABLES = {"landing", *dbt_models(), "features", "predictions", "published"}
 
 

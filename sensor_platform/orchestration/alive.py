@@ -21,6 +21,8 @@ def alive(home: Home, run_id: str) -> Iterator[None]:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(fd, 0)
+        os.write(fd, str(os.getpid()).encode())
         yield
     finally:
         path.unlink(missing_ok=True)
@@ -40,6 +42,15 @@ def is_alive(home: Home, run_id: str) -> bool:
     finally:
         os.close(fd)
     return False
+
+
+def process_of(home: Home, run_id: str) -> int | None:
+    """Process id of a run that lives."""
+    if not is_alive(home, run_id):
+        return None
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        return int(_path(home, run_id).read_text())
+    return None
 
 
 def _path(home: Home, run_id: str) -> Path:

@@ -7,7 +7,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 from sensor_platform.home import Home
 from sensor_platform.orchestration.alive import is_alive
 
-_GRACE = timedelta(seconds=60)
+GRACE = timedelta(seconds=60)
 """A run counts as started before it has its lock."""
 
 
@@ -17,7 +17,7 @@ def report_dead_runs(instance: DagsterInstance, home: Home, now: datetime) -> li
     for record in instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
         run = record.dagster_run
         started = record.start_time or record.create_timestamp.timestamp()
-        if now.timestamp() - started > _GRACE.total_seconds() and not is_alive(home, run.run_id):
+        if now.timestamp() - started > GRACE.total_seconds() and not is_alive(home, run.run_id):
             instance.report_run_failed(run, "The process of this run is gone; what it left undone stays dirty.")
             dead.append(run.run_id)
     return dead

@@ -18,7 +18,6 @@ from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.freshness import policy_of
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
 from sensor_platform.orchestration.tables import Facts, as_table
-from sensor_platform.predict.pipeline import build_features, needs_training, score, train
 from sensor_platform.predict.reports import TrainReport
 from sensor_platform.settings import Settings
 
@@ -38,6 +37,8 @@ SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 )
 def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """What the forecaster sees: one row per device, metric and hour, made of that hour and the 168 before it."""
+    from sensor_platform.predict.featuring import build_features
+
     work = work_of(context)
     with tried_again(context, settings.site.runs):
         report = build_features(settings.home, settings.site, days=(work.first, work.last), position=work.position)
@@ -71,6 +72,8 @@ def forecast_model(
     settings: ResourceParam[Settings],
 ) -> Iterator[MaterializeResult[None]]:
     """The champion of each forecast metric: LightGBM as text with its card, promoted where it wins the backtest."""
+    from sensor_platform.predict.training import needs_training, train
+
     with tried_again(context, settings.site.runs):
         report = train(settings.home, settings.site, datetime.now(UTC))
         needs = needs_training(settings.home, settings.site)
@@ -107,6 +110,8 @@ def _training_facts(report: TrainReport) -> Facts:
 )
 def predictions(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """Forecasts with 5/50/95 % quantiles: one row per device, metric, hour of issue and horizon, by day of issue."""
+    from sensor_platform.predict.scoring import score
+
     work = work_of(context)
     with tried_again(context, settings.site.runs):
         days = (work.first, work.last)

@@ -3,7 +3,6 @@
 from dagster import AssetKey, AssetSelection, define_asset_job
 
 from sensor_platform.orchestration.asks import Lane
-from sensor_platform.orchestration.freshness import data_is_fresh
 from sensor_platform.orchestration.partitions import LANE_TAG
 
 DAYS_JOB = "days"
@@ -12,23 +11,20 @@ SCORING_JOB = "scoring"
 
 _MODEL = AssetKey("forecast_model")
 
-_TIMED = AssetSelection.checks(data_is_fresh)
-"""Not part of any run: the freshness sensor judges them, with or without runs."""
-
 days_job = define_asset_job(
     DAYS_JOB,
-    selection=AssetSelection.all() - AssetSelection.assets(_MODEL) - _TIMED,
+    selection=AssetSelection.all() - AssetSelection.assets(_MODEL),
     description="Everything of some days, from the landing files to what analysts read.",
 )
 training_job = define_asset_job(
     TRAINING_JOB,
-    selection=AssetSelection.assets(_MODEL) - _TIMED,
+    selection=AssetSelection.assets(_MODEL),
     tags={LANE_TAG: Lane.TRAINING.value},
     description="Train, backtest and where deserved promote the forecasters.",
 )
 scoring_job = define_asset_job(
     SCORING_JOB,
-    selection=AssetSelection.assets("predictions", "published") - _TIMED,
+    selection=AssetSelection.assets("predictions", "published"),
     tags={LANE_TAG: Lane.TRAINING.value},
     description="Predictions that a first model makes possible, and their publication.",
 )

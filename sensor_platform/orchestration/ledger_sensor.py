@@ -43,7 +43,6 @@ from sensor_platform.orchestration.partitions import (
     SETTINGS,
 )
 from sensor_platform.orchestration.training import Trained, wants_scoring, wants_training
-from sensor_platform.predict.pipeline import needs_training
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform.warehouse.evidence import extent
@@ -101,6 +100,8 @@ def newest_training(instance: DagsterInstance) -> Trained | None:
 
 
 def _training_is_due(settings: Settings, seen: Look, rules: Rules) -> bool:
+    from sensor_platform.predict.training import needs_training
+
     needs = needs_training(settings.home, settings.site)
     if not needs:
         return False

@@ -52,6 +52,10 @@ class Translator(DagsterDbtTranslator):
         """One group for all tables of readings."""
         return "readings"
 
+    def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
+        """What the table is, without its SQL."""
+        return str(dbt_resource_props.get("description") or "")
+
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> AssetSpec:
         """With owners and freshness, which dbt does not know."""
         spec = super().get_asset_spec(manifest, unique_id, project)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 
 from dagster import DefaultScheduleStatus, OpExecutionContext, ResourceParam, ScheduleDefinition, job, op
 
-from sensor_platform.landing.upkeep import keep_up
 from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import SETTINGS, WRITER_POOL
 from sensor_platform.orchestration.past_runs import forget_superseded_runs
@@ -16,6 +15,8 @@ from sensor_platform.warehouse.lock import writer_lock
 @op(pool=WRITER_POOL)
 def compact_landing(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Compact closed hours, delete what was replaced an hour ago, expire the raw archive."""
+    from sensor_platform.landing.upkeep import keep_up
+
     site = settings.site
     with (
         tried_again(context, site.runs),

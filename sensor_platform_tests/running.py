@@ -52,6 +52,11 @@ class RunningBroker:
         assert self._process is not None
         return self._process.process.pid
 
+    def forget(self) -> None:
+        """Lose every session, queue and retained message; only while it is stopped."""
+        for file in self._folder.glob("mosquitto.db*"):
+            file.unlink()
+
     def start(self) -> None:
         self._context = local_broker(self._folder, self.port, "mosquitto")
         self._process = self._context.__enter__()

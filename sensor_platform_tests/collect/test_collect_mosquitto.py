@@ -166,6 +166,23 @@ def test_a_broker_that_goes_away_is_found_again_and_nothing_is_missing(
     assert collector.status.counters.disconnects >= 2
 
 
+def test_a_broker_that_forgets_the_session_gets_the_subscriptions_again(tmp_path: Path, broker: RunningBroker) -> None:
+    with running_collector(tmp_path / "home", broker.url) as collector:
+        publish(broker, [b"before"])
+        collector.wait_for_messages(1)
+        broker.stop()
+        broker.forget()
+        broker.start()
+        wait_until(lambda: collector.status.counters.connects > 1, "another connection")
+        wait_until(lambda: collector.status.state == "connected", "the subscription")
+        publish(broker, [b"after"])
+        collector.wait_for_messages(2)
+        assert collector.stop() == 0
+    before, after = collector.envelopes()
+    assert (before.payload, after.payload) == (b"before", b"after")
+    assert before.session != after.session
+
+
 def test_a_broker_that_is_not_there_yet_is_waited_for_with_one_line(tmp_path: Path, broker: RunningBroker) -> None:
     broker.stop()
     collector = RunningCollector(tmp_path / "home", broker.url)

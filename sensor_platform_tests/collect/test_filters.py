@@ -38,6 +38,11 @@ def test_wildcards_never_reach_topics_that_start_with_a_dollar(one: str, other: 
     assert do_overlap(one, other) is overlap
 
 
+def test_filters_that_meet_in_the_empty_topic_only_do_not_overlap() -> None:
+    assert not do_overlap("+", "/#")
+    assert do_overlap("+/+", "/#")
+
+
 @pytest.mark.parametrize("topic", ["", "a/#/b", "a#", "a+/b", "$share/group/a", "a\0b", "a" * 65536])
 def test_an_invalid_filter_is_refused_by_name(topic: str) -> None:
     assert why_invalid(topic)

@@ -23,7 +23,9 @@ _LAND = (sys.executable, "-c", "from sensor_platform.cli.main import main; main(
 _DRAIN_SECONDS = 120.0
 
 
-@click.command(epilog="Example: SENSOR_PLATFORM_BROKER_URL=mqtt://user:pw@broker:1883 sensor-platform collect")
+@click.command(
+    epilog="\b\nExample:\n  export SENSOR_PLATFORM_BROKER_URL=mqtt://user:pw@broker:1883\n  sensor-platform collect"
+)
 @click.option("--land/--no-land", "with_lander", default=True, help="Start the lander as a child (default) or not.")
 def collect(with_lander: bool) -> None:
     """Collect from the broker and land, until stopped.

@@ -63,7 +63,11 @@ class Consumer:
         """SIGTERM and wait."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(60)
+            try:
+                self.process.wait(30)
+            except subprocess.TimeoutExpired:  # mosquitto_sub, while it waits to connect again
+                self.process.kill()
+                self.process.wait()
 
     @property
     def cpu_seconds(self) -> float:

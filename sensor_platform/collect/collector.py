@@ -21,8 +21,9 @@ from sensor_platform.collect.lander import Lander
 from sensor_platform.collect.lanes import MalformedStream
 from sensor_platform.collect.link import Link, LinkSetup
 from sensor_platform.collect.pauses import Backoff, CommitWindow
+from sensor_platform.collect.report import publish_status
 from sensor_platform.collect.session import rebuild_recent
-from sensor_platform.collect.status import CollectorStatus, State, write_status
+from sensor_platform.collect.status import CollectorStatus, State
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.segment import CommittedMark, Header, recover, segment_names
@@ -267,16 +268,9 @@ class Collector:
         return "connected" if self._link.is_subscribed else "connecting"
 
     def _report(self, state: State) -> None:
-        status, lander = self._status, self._setup.lander
-        status.state, status.updated_at = state, time.time()
-        status.session = self._recent.session
-        status.counters.segments = self._journal.segments
-        if lander:
-            status.is_lander_running, status.counters.lander_starts = lander.is_running, lander.starts
-        try:
-            write_status(self._setup.home.wal, status)
-        except OSError as error:
-            log.debug("status not written: %s", error)
+        self._status.session = self._recent.session
+        self._status.counters.segments = self._journal.segments
+        publish_status(self._setup.home.wal, self._status, state, self._setup.lander)
 
     def _finish(self) -> None:
         """Commit and answer what was read, say goodbye, seal."""

@@ -66,7 +66,7 @@ def test_the_end_is_seen_after_the_last_bytes(pair: tuple[Wire, socket.socket]) 
 
 def test_replies_leave_in_order_with_pahos_own_packets(pair: tuple[Wire, socket.socket]) -> None:
     wire, peer = pair
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     expected = b"".join(bytes([number]) * 300_000 for number in range(5))
     for number in range(5):
         assert wire.send(bytes([number]) * 300_000) == 300_000

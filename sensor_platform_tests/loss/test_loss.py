@@ -39,9 +39,11 @@ def test_killed_collector_and_lander_every_message_is_landed(tmp_path: Path, bro
 
 
 def test_a_collector_that_acknowledges_before_it_writes_is_seen_to_lose(tmp_path: Path, broker: RunningBroker) -> None:
-    plan = Plan(messages=30_000, rate=4_000, kills=5, seed=1, is_patient=True, is_ack_first=True)
-    outcome = run_chaos(plan, tmp_path, broker)
-    assert outcome.missing > 0, "the experiment is blind"
+    for seed in range(1, 6):  # on a busy machine a few kills may all fall between two messages
+        plan = Plan(messages=20_000, rate=4_000, kills=5, seed=seed, is_patient=True, is_ack_first=True)
+        if run_chaos(plan, tmp_path / str(seed), broker).missing:
+            return
+    pytest.fail("the experiment is blind")
 
 
 @pytest.mark.parametrize("fault", ["full", "short", "torn", "fsync", "rename"])

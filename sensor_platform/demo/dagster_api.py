@@ -6,10 +6,14 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
+
+from sensor_platform.errors import Unreachable
 
 _QUERY = """
 {
+  instance { info }
   assetNodes { assetKey { path } partitionStats { numMaterialized numPartitions numFailed } }
   runsOrError(limit: 200) { ... on Runs { results { runId status } } }
 }
@@ -40,8 +44,13 @@ class Work:
     """Run ids."""
 
 
-def ask_work(url: str) -> Work | None:
-    """The present state; None while the web server does not answer (it is starting, or busy)."""
+def ask_work(url: str, dagster_home: Path) -> Work | None:
+    """The present state; None while the web server does not answer (it is starting, or busy).
+
+    Raises:
+        Unreachable: the web server at `url` belongs to another instance than that of `dagster_home`. Dagster's own goes
+            on without a page when its port was taken between our choice and its start.
+    """
     request = urllib.request.Request(  # noqa: S310 - an address of our own
         f"{url}/graphql", json.dumps({"query": _QUERY}).encode(), {"Content-Type": "application/json"}
     )
@@ -50,7 +59,11 @@ def ask_work(url: str) -> Work | None:
             data = json.load(answer).get("data")
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, json.JSONDecodeError):
         return None
-    return work_from(data) if data else None
+    if not data:
+        return None
+    if str(dagster_home) not in data["instance"]["info"]:
+        raise Unreachable(f"another Dagster took {url} meanwhile", "start the demo again: it chooses another port then")
+    return work_from(data)
 
 
 def work_from(data: Mapping[str, Any]) -> Work:

@@ -58,7 +58,7 @@ class Observer:
         facts = Facts(sent, acknowledged, ledger, self._work, self._answers, self._is_settled)
         if time.monotonic() - self._looked_at < _SLOW_SECONDS:
             return facts
-        self._work = ask_work(self.ui) or self._work
+        self._work = ask_work(self.ui, self.home.dagster) or self._work
         self._answers = read_answers(self.home.analytics_file, self.cut) or self._answers
         is_idle = self._work is not None and not self._work.busy_runs
         self._is_settled = facts.is_complete and is_idle and self.settled()

@@ -14,7 +14,7 @@ from types import FrameType
 from sensor_platform.collect.broker_local import Kind, LocalBroker, free_port, local_broker
 from sensor_platform.collect.child_process import ChildProcess, Command
 from sensor_platform.demo.home import REPOSITORY, TAG, tag
-from sensor_platform.demo.stragglers import stop_tagged
+from sensor_platform.demo.stragglers import stop_tagged, tagged
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.settings import environ_with
@@ -55,7 +55,9 @@ def stack_of(home: Home, site: Path, broker: LocalBroker) -> Iterator[Stack]:
     home.dagster.mkdir()
     shutil.copy(REPOSITORY / "dagster.yaml", home.dagster)
     environ = _environ(home, SENSOR_PLATFORM_SITE=str(site), SENSOR_PLATFORM_BROKER_URL=broker.url)
-    port = free_port(_UI_PORT)
+    # Another demo may have chosen the usual port and not be listening yet.
+    is_alone = set(tagged(f"{TAG}=")) <= set(tagged(tag(home.root)))
+    port = free_port(_UI_PORT if is_alone else None)
     with contextlib.ExitStack() as started:
         started.callback(shutil.rmtree, home.root / "tmp", ignore_errors=True)
         started.callback(stop_tagged, tag(home.root))

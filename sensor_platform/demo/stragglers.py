@@ -12,14 +12,16 @@ from pathlib import Path
 
 
 def tagged(variable: str, proc: Path = Path("/proc")) -> Iterator[int]:
-    """Ids of running processes, ours excepted, that were started with `variable` (`NAME=value`)."""
+    """Ids of running processes, ours excepted, started with `variable` (`NAME=value`; `NAME=` is any value)."""
     wanted = variable.encode()
+    is_prefix = wanted.endswith(b"=")
     for process in proc.glob("[0-9]*"):
         try:
             environ = (process / "environ").read_bytes().split(b"\0")
         except OSError:
             continue  # another user's, or gone
-        if wanted in environ and int(process.name) != os.getpid():
+        is_one = any(entry.startswith(wanted) for entry in environ) if is_prefix else wanted in environ
+        if is_one and int(process.name) != os.getpid():
             yield int(process.name)
 
 

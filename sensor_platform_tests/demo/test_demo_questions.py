@@ -1,13 +1,16 @@
 """What the demo asks: Dagster's answers, the published tables, and how both are shown."""
 
-from collections.abc import Callable
-from contextlib import closing
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from io import StringIO
 from pathlib import Path
 
 import duckdb
+import pytest
 from rich.console import Console
 
 from sensor_platform.collect.broker_local import free_port
@@ -15,6 +18,7 @@ from sensor_platform.demo.answers import READY_QUERY, Compared, read_answers
 from sensor_platform.demo.dagster_api import Partitions, Work, ask_work, work_from
 from sensor_platform.demo.facts import Facts
 from sensor_platform.demo.show import LiveShow, PlainShow, one_line
+from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 
 
@@ -44,7 +48,45 @@ def test_definitions_that_are_not_loaded_yet_are_no_work() -> None:
 
 
 def test_a_web_server_that_is_not_up_yet_is_not_an_error() -> None:
-    assert ask_work(f"http://127.0.0.1:{free_port()}") is None
+    assert ask_work(f"http://127.0.0.1:{free_port()}", Path("/home/dagster")) is None
+
+
+class Answering(BaseHTTPRequestHandler):
+    answer: bytes = b""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(self.answer)
+
+    def log_message(self, *_: object) -> None:
+        """Not on the terminal."""
+
+
+@contextmanager
+def web_server(answer: bytes) -> Iterator[str]:
+    handler = type("Handler", (Answering,), {"answer": answer})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def test_our_own_web_server_is_told_from_one_that_took_the_port() -> None:
+    answer = b'{"data": {"instance": {"info": "base_dir: /mine/dagster"}, "assetNodes": [], "runsOrError": {}}}'
+    with web_server(answer) as url:
+        assert ask_work(url, Path("/mine/dagster")) == Work()
+        with pytest.raises(Unreachable, match="another Dagster"):
+            ask_work(url, Path("/theirs/dagster"))
+
+
+@pytest.mark.parametrize("answer", [b"<html>busy</html>", b'{"errors": ["starting"]}', b""])
+def test_an_answer_that_makes_no_sense_is_no_answer_yet(answer: bytes) -> None:
+    with web_server(answer) as url:
+        assert ask_work(url, Path("/mine/dagster")) is None
 
 
 def publish(path: Path, cut: datetime) -> None:

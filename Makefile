@@ -40,7 +40,7 @@ docs: venv ## dbt's documentation site, in dbt_project/target/index.html
 
 lock: ## Write requirements.lock anew from setup.cfg (needs uv)
 	uv pip compile setup.cfg --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-header --quiet --output-file requirements.lock
+		--no-header --quiet --no-strip-extras --output-file requirements.lock
 
 clean: ## Remove .venv and everything generated; data folders stay
 	rm -rf .venv build *.egg-info .pytest_cache .mypy_cache .ruff_cache dbt_project/target dbt_project/logs

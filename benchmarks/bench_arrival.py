@@ -4,8 +4,8 @@
 
 A broker, the collector with its lander, and Dagster (code server, daemon, web server) run on a home with some history
 and a trained champion. Then one message at a time is published, and `analytics.duckdb` is asked until the forecast that
-has seen it is there. Two totals: from publish, and from the ledger's commit. The parts are taken from the ledger and from
-Dagster's own storage. Needs mosquitto.
+has seen it is there. Two totals: from publish, and from the ledger's commit. The parts are taken from the ledger and
+from Dagster's own storage. Needs mosquitto.
 """
 
 import argparse

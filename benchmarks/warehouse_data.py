@@ -14,18 +14,23 @@ from sensor_platform.warehouse.config import WarehouseConfig
 SLOT = 600_000_000
 
 
+_ROOMY = WarehouseConfig(memory_limit="6GB", chunk_readings=50_000_000)
+
+
 @dataclass(frozen=True)
 class BenchSite:
     """The part of a site that the warehouse needs."""
 
     start: date = date(2010, 1, 1)
     slot_minutes: int = 10
-    warehouse: WarehouseConfig = WarehouseConfig(memory_limit="6GB", chunk_readings=50_000_000)
+    warehouse: WarehouseConfig = _ROOMY
     catalog: Path | None = None
 
 
-def land(home: Home, name: str, start: datetime, hours: float, devices: int, metrics: int, cadence_seconds: float) -> int:
-    """One landing file of `devices * metrics` series at the cadence, sorted as the lander sorts; returns its readings."""
+def land(
+    home: Home, name: str, start: datetime, hours: float, devices: int, metrics: int, cadence_seconds: float
+) -> int:
+    """One landing file of `devices * metrics` series, sorted as the lander sorts; returns its readings."""
     path = home.landing / f"{start:%Y-%m-%d}" / f"{name}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
     series = devices * metrics
@@ -45,7 +50,7 @@ def land(home: Home, name: str, start: datetime, hours: float, devices: int, met
     with duckdb.connect() as connection:
         connection.execute("set TimeZone = 'UTC'")
         connection.execute(
-            f"copy ({query}) to '{path}' (format parquet, compression zstd)",  # noqa: S608 - our own path
+            f"copy ({query}) to '{path}' (format parquet, compression zstd)",
             {
                 "devices": devices,
                 "metrics": metrics,
@@ -68,7 +73,12 @@ def land(home: Home, name: str, start: datetime, hours: float, devices: int, met
 
 def _commit(home: Home, path: Path, name: str, rows: int, slots: dict[int, int]) -> None:
     entry = FileEntry(
-        file=str(path.relative_to(home.root)), kind="landing", rows=rows, bytes=path.stat().st_size, sha256="", slots=slots
+        file=str(path.relative_to(home.root)),
+        kind="landing",
+        rows=rows,
+        bytes=path.stat().st_size,
+        sha256="",
+        slots=slots,
     )
     manifest = Manifest(
         segment=name,

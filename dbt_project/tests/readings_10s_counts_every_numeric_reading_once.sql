@@ -1,3 +1,6 @@
+-- A test of two models: the check of this one in Dagster. Said here, because a partial parse forgets what tests.yml says.
+{{ config(meta={'dagster': {'ref': {'name': 'readings_10s'}}}) }}
+
 -- A failing row is a slot of this run in which they differ.
 with clean as (
 

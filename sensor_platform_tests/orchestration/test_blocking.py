@@ -110,9 +110,9 @@ def step_error(result: ExecuteInProcessResult, step: str) -> str:
 
 KILLED = """
 import os, signal, sys
-from sensor_platform.orchestration import {module}
+import {module} as module
 def kill(*_, **__): os.kill(os.getpid(), signal.SIGKILL)
-{module}.{function} = kill
+module.{function} = kill
 from dagster import DagsterInstance
 from sensor_platform_tests.orchestration.platforms import Platform
 from sensor_platform.settings import load_settings
@@ -122,7 +122,11 @@ with DagsterInstance.ephemeral() as instance:
 """
 
 
-@pytest.mark.parametrize(("module", "function"), [("forecast", "build_features"), ("published", "publish")])
+@pytest.mark.parametrize(
+    ("module", "function"),
+    [("sensor_platform.predict.featuring", "build_features"), ("sensor_platform.orchestration.published", "publish")],
+    ids=["before_features", "before_publish"],
+)
 def test_a_killed_run_heals_on_the_next(platform: Platform, module: str, function: str) -> None:
     platform.arrive(*[("d1", at(DAY, hour), float(hour)) for hour in range(24)])
     script = KILLED.format(module=module, function=function)

@@ -77,8 +77,10 @@ def _from_any_epoch(value: float) -> int | str:
 def _from_epoch(form: TimeFormat, value: float) -> int | str:
     if form == "iso":
         return f"{_short(value)} is a number, and the contract expects ISO 8601 text"
-    if not math.isfinite(value):
+    if value != value:
         return f"{value} is no time"
+    if abs(value) >= 1e20:  # past every year in every unit; infinity too, and what would overflow to it below
+        return f"{_short(value)} is too large for a time"
     if form == "ns":
         return _in_range(int(value) // 1_000, value)
     return _in_range(round(value * {"s": 1_000_000, "ms": 1_000, "us": 1}.get(form, 1)), value)

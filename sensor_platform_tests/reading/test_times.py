@@ -128,6 +128,9 @@ def test_a_stated_format_is_not_guessed_around() -> None:
     assert isinstance(read(1_772_323_199, "iso"), str)
     assert read("20260228", "iso") == micros(datetime(2026, 2, 28, tzinfo=UTC))
     assert isinstance(read(10**18, "s"), str)
+    for huge in (1.797693134862316e302, float("inf"), float("nan"), -float("inf"), 10**400, "9" * 400):
+        assert isinstance(read(huge, "s"), str)
+        assert isinstance(read(huge, "auto"), str)
 
 
 @given(st.one_of(st.text(), st.floats(), st.integers(), st.booleans(), st.none(), st.lists(st.integers())))

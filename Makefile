@@ -39,7 +39,7 @@ docs: venv ## dbt's documentation site, in dbt_project/target/index.html
 	$(BIN)/sensor-platform dbt docs generate
 
 lock: ## Write requirements.lock anew from setup.cfg (needs uv)
-	uv pip compile setup.cfg --extra test --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	uv pip compile setup.cfg --extra test --extra kafka --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 		--no-header --quiet --no-strip-extras --output-file requirements.lock
 
 clean: ## Remove .venv and everything generated; data folders stay

@@ -24,7 +24,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.publisher import Publisher
+from sensor_platform.collect.devices.publisher import Publisher
 from sensor_platform.demo.stack import broker_of, stack_of
 from sensor_platform.home import Home
 

@@ -23,9 +23,9 @@ from collect_runs import (  # type: ignore[import-not-found]
     stock_paho,
 )
 
-from sensor_platform.collect.broker_local import local_broker
+from sensor_platform.collect.brokers.local import local_broker
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.publisher import Publisher, PublisherOptions
+from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
 
 _QUIET_SECONDS = 1.0
 

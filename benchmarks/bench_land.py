@@ -36,12 +36,12 @@ import polars as pl  # noqa: E402
 import pyarrow as pa  # noqa: E402
 
 from sensor_platform.home import Home  # noqa: E402
-from sensor_platform.landing.columns import Readings  # noqa: E402
 from sensor_platform.landing.config import LandingConfig  # noqa: E402
+from sensor_platform.landing.files.columns import Readings  # noqa: E402
+from sensor_platform.landing.files.parquet import write_landing  # noqa: E402
 from sensor_platform.landing.intake import Piece  # noqa: E402
 from sensor_platform.landing.open_lander import open_lander  # noqa: E402
-from sensor_platform.landing.parquet import write_landing  # noqa: E402
-from sensor_platform.landing.segment import BatchFacts, Header, SegmentWriter, encode_mqtt  # noqa: E402
+from sensor_platform.landing.segments import BatchFacts, Header, SegmentWriter, encode_mqtt  # noqa: E402
 from sensor_platform.reading.batch import Limits, MessageBatch  # noqa: E402
 from sensor_platform.reading.contract import DEFAULT_CONTRACT  # noqa: E402
 from sensor_platform.reading.decode import Decoder  # noqa: E402

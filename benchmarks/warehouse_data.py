@@ -8,7 +8,7 @@ import duckdb
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import commit_segment, open_ledger
-from sensor_platform.landing.manifest import FileEntry, Manifest
+from sensor_platform.landing.ledger.manifest import FileEntry, Manifest
 from sensor_platform.warehouse.config import WarehouseConfig
 
 SLOT = 600_000_000

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.collect.broker_local import LocalBroker, free_port, local_broker
+from sensor_platform.collect.brokers.local import LocalBroker, free_port, local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.collect.status import CollectorStatus, read_status
 from sensor_platform.home import Home
-from sensor_platform.landing.segment import read_envelopes
+from sensor_platform.landing.segments import read_envelopes
 from sensor_platform.reading.model import Envelope
 
 COMMAND = (sys.executable, "-c", "from sensor_platform.cli.main import main; main()")

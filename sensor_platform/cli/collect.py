@@ -13,9 +13,9 @@ import click
 from sensor_platform.collect.collector import Collector, CollectorSetup
 from sensor_platform.collect.lander import Lander
 from sensor_platform.collect.lock import collector_lock
-from sensor_platform.collect.selftest import why_no_bulk_lane
+from sensor_platform.collect.mqtt.selftest import why_no_bulk_lane
 from sensor_platform.home import Home
-from sensor_platform.landing.segment import check_collector
+from sensor_platform.landing.segments import check_collector
 from sensor_platform.settings import Settings, load_settings
 
 log = logging.getLogger("sensor_platform.collect")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 if TYPE_CHECKING:
-    from sensor_platform.collect.broker_local import Kind
+    from sensor_platform.collect.brokers.local import Kind
 
 
 @click.command(epilog="Example: sensor-platform demo --exit")

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sensor_platform.collect.doctor import Finding
-    from sensor_platform.collect.doctor_broker import BrokerCheck
+    from sensor_platform.collect.doctor.broker import BrokerCheck
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
 
@@ -36,7 +36,7 @@ def doctor(*, as_json: bool, messages: int, topic: str, broker_config: Path | No
     login, 3 no broker.
     """
     from sensor_platform.collect.doctor import exit_code
-    from sensor_platform.collect.doctor_broker import BrokerCheck
+    from sensor_platform.collect.doctor.broker import BrokerCheck
 
     check = BrokerCheck(messages=messages, topic=topic.rstrip("/"), config=broker_config)
     findings = []
@@ -56,8 +56,8 @@ def doctor(*, as_json: bool, messages: int, topic: str, broker_config: Path | No
 
 def _examine(check: "BrokerCheck") -> "Iterator[Finding]":
     from sensor_platform.collect.doctor import failure, ok
-    from sensor_platform.collect.doctor_broker import check_broker
-    from sensor_platform.collect.doctor_home import check_home
+    from sensor_platform.collect.doctor.broker import check_broker
+    from sensor_platform.collect.doctor.home import check_home
     from sensor_platform.errors import PlatformError
     from sensor_platform.settings import load_settings
 

@@ -30,9 +30,9 @@ def simulate(*, devices: int, rate: float, seconds: float, seed: int, first_seq:
     """
     from datetime import UTC, datetime
 
-    from sensor_platform.collect.pacing import send_on_schedule
-    from sensor_platform.collect.publisher import Publisher, PublisherOptions
-    from sensor_platform.collect.simulate import Simulation, simulated
+    from sensor_platform.collect.devices.pacing import send_on_schedule
+    from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
+    from sensor_platform.collect.devices.simulate import Simulation, simulated
     from sensor_platform.settings import load_settings
 
     simulation = Simulation(devices=devices, rate=rate, seconds=seconds, seed=seed, first_seq=first_seq, topic=topic)

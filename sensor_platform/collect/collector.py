@@ -12,21 +12,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from sensor_platform.collect.client import UnknownHost, client_id_of
 from sensor_platform.collect.config import Broker, CollectConfig
-from sensor_platform.collect.filters import check_subscriptions
 from sensor_platform.collect.intake import Intake
 from sensor_platform.collect.journal import Journal
 from sensor_platform.collect.lander import Lander
-from sensor_platform.collect.lanes import MalformedStream
-from sensor_platform.collect.link import Link, LinkSetup
+from sensor_platform.collect.mqtt.client import UnknownHost, client_id_of
+from sensor_platform.collect.mqtt.filters import check_subscriptions
+from sensor_platform.collect.mqtt.lanes import MalformedStream
+from sensor_platform.collect.mqtt.link import Link, LinkSetup
+from sensor_platform.collect.mqtt.session import rebuild_recent
 from sensor_platform.collect.pauses import Backoff, CommitWindow
 from sensor_platform.collect.report import publish_status
-from sensor_platform.collect.session import rebuild_recent
 from sensor_platform.collect.status import CollectorStatus, State
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.segment import CommittedMark, Header, recover, segment_names
+from sensor_platform.landing.segments import CommittedMark, Header, recover, segment_names
 
 log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.25

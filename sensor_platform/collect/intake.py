@@ -3,10 +3,10 @@
 from collections.abc import Callable
 
 from sensor_platform.collect.journal import Journal
-from sensor_platform.collect.packets import Run, encode_replies
-from sensor_platform.collect.recent import Recent
+from sensor_platform.collect.mqtt.packets import Run, encode_replies
+from sensor_platform.collect.mqtt.recent import Recent
 from sensor_platform.collect.status import Counters
-from sensor_platform.landing.segment import BatchFacts, encode_mqtt
+from sensor_platform.landing.segments import BatchFacts, encode_mqtt
 from sensor_platform.reading.model import EnvelopeFlag
 
 

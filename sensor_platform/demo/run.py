@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sensor_platform.collect.broker_local import Kind, LocalBroker
+from sensor_platform.collect.brokers.local import Kind, LocalBroker
 from sensor_platform.demo.facts import Facts, Observer
 from sensor_platform.demo.feed import Feed
 from sensor_platform.demo.home import SHIPPED_SITE, copy_site, demo_home

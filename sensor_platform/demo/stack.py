@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from sensor_platform.collect.broker_local import Kind, LocalBroker, free_port, local_broker
+from sensor_platform.collect.brokers.local import Kind, LocalBroker, free_port, local_broker
 from sensor_platform.collect.child_process import ChildProcess, Command
 from sensor_platform.demo.home import REPOSITORY, TAG, tag
 from sensor_platform.demo.stragglers import stop_tagged, tagged

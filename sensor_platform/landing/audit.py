@@ -11,8 +11,8 @@ from pathlib import Path
 
 from sensor_platform.home import Home
 from sensor_platform.landing.intake import Intake
-from sensor_platform.landing.ledger_schema import read_ledger
-from sensor_platform.landing.segment import parse_name, read_committed
+from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.segments import parse_name, read_committed
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensor_platform.landing.segment import Batch, Damage, Kind, open_segment, read_batches, read_frames
-from sensor_platform.landing.segment_frames import decode_mqtt, decode_records, read_frame
+from sensor_platform.landing.segments import Batch, Damage, Kind, open_segment, read_batches, read_frames
+from sensor_platform.landing.segments.frames import decode_mqtt, decode_records, read_frame
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import EnvelopeFlag
 

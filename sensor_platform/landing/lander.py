@@ -12,10 +12,10 @@ from pathlib import Path
 from sensor_platform.durable import fsync_folder, sha256
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger_write import commit_segment
-from sensor_platform.landing.manifest import Manifest, manifest_path, read_manifest, write_manifest
-from sensor_platform.landing.paths import set_aside
-from sensor_platform.landing.segment import DamagedSegment
+from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
+from sensor_platform.landing.ledger.write import commit_segment
+from sensor_platform.landing.segments import DamagedSegment
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.decode import Decoder
 

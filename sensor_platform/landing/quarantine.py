@@ -6,8 +6,8 @@ from datetime import datetime
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger_read import quarantine_files
-from sensor_platform.landing.ledger_schema import read_ledger
+from sensor_platform.landing.ledger.read import quarantine_files
+from sensor_platform.landing.ledger.schema import read_ledger
 
 
 @dataclass(frozen=True, slots=True)

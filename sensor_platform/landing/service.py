@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from sensor_platform.landing.files.leftovers import clear_leftovers
 from sensor_platform.landing.lander import Lander
-from sensor_platform.landing.leftovers import clear_leftovers
 from sensor_platform.landing.status import LanderStatus, write_status
 
 RETRY_SECONDS = 1.0

@@ -8,14 +8,14 @@ import polars as pl
 
 from sensor_platform.durable import write_file
 from sensor_platform.home import Home
-from sensor_platform.landing.archive import archive_segment
-from sensor_platform.landing.columns import Readings
 from sensor_platform.landing.fates import Fates
+from sensor_platform.landing.files.columns import Readings
+from sensor_platform.landing.files.parquet import file_entry, write_landing, write_quarantine
+from sensor_platform.landing.files.paths import aside, segment_paths
 from sensor_platform.landing.intake import Intake
-from sensor_platform.landing.manifest import DamagedRange, FileEntry, Manifest
-from sensor_platform.landing.parquet import file_entry, write_landing, write_quarantine
-from sensor_platform.landing.paths import aside, segment_paths
+from sensor_platform.landing.ledger.manifest import DamagedRange, FileEntry, Manifest
 from sensor_platform.landing.refusals import Refusals
+from sensor_platform.landing.segments.archive import archive_segment
 from sensor_platform.reading.decode import Decoder
 
 _PIECE_MESSAGES = 100_000

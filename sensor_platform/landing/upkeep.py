@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
-from sensor_platform.landing.compact import compact
+from sensor_platform.landing.files.compact import compact
 from sensor_platform.landing.intake import HOUR
-from sensor_platform.landing.ledger_schema import open_ledger, transaction
-from sensor_platform.landing.ledger_write import delete_files
+from sensor_platform.landing.ledger.schema import open_ledger, transaction
+from sensor_platform.landing.ledger.write import delete_files
 from sensor_platform.reading.times import moment
 
 GRACE = HOUR

@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.publisher import Publisher, PublisherOptions
+from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform_tests.running import RunningBroker, RunningCollector, running_collector, wait_until, write_site
 
@@ -252,7 +252,7 @@ def test_with_another_paho_it_takes_the_stock_path_and_still_loses_nothing(
 ) -> None:
     site = write_site(tmp_path / "site", protocol=protocol, subscriptions=[{"topic": "sensors/#", "qos": 2}])
     command = program(
-        "from sensor_platform.collect import selftest\nselftest._try = lambda: 'its socket has another name'"
+        "from sensor_platform.collect.mqtt import selftest\nselftest._try = lambda: 'its socket has another name'"
     )
     payloads = [b"", b"\x00\xff binary", *(b"%d" % number for number in range(2000))]
     with running_collector(tmp_path / "home", broker.url, site=site, command=command) as collector:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from sensor_platform.collect.journal import Journal
-from sensor_platform.landing.segment import (
+from sensor_platform.landing.segments import (
     BatchFacts,
     CommittedMark,
     Header,

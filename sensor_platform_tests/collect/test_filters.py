@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from paho.mqtt.client import topic_matches_sub
 
 from sensor_platform.collect.config import Subscription
-from sensor_platform.collect.filters import check_subscriptions, do_overlap, why_invalid
+from sensor_platform.collect.mqtt.filters import check_subscriptions, do_overlap, why_invalid
 from sensor_platform.errors import WrongUse
 
 levels = st.lists(st.sampled_from(["a", "b", "+", ""]), min_size=1, max_size=4)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.collect.packets import Run, encode_replies, scan
+from sensor_platform.collect.mqtt.packets import Run, encode_replies, scan
 
 Publish = Callable[..., bytes]
 Parse = Callable[[bytes, int], list[Any]]

@@ -10,7 +10,7 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.landing.segment import (
+from sensor_platform.landing.segments import (
     BatchFacts,
     Damage,
     DamagedSegment,
@@ -23,7 +23,7 @@ from sensor_platform.landing.segment import (
     read_header,
     recover,
 )
-from sensor_platform.landing.segment_frames import HEAD_BYTES, Kind, encode_frame
+from sensor_platform.landing.segments.frames import HEAD_BYTES, Kind, encode_frame
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
 
 Publish = Callable[..., bytes]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.landing.segment import (
+from sensor_platform.landing.segments import (
     Committed,
     CommittedMark,
     committed_path,

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from sensor_platform.collect.packets import scan
-from sensor_platform.collect.recent import Recent
-from sensor_platform.collect.session import SessionRecord, load_record, rebuild_recent, save_record
+from sensor_platform.collect.mqtt.packets import scan
+from sensor_platform.collect.mqtt.recent import Recent
+from sensor_platform.collect.mqtt.session import SessionRecord, load_record, rebuild_recent, save_record
 from sensor_platform.home import Home
-from sensor_platform.landing.segment import BatchFacts, Header, SegmentWriter, encode_mqtt, segment_names
+from sensor_platform.landing.segments import BatchFacts, Header, SegmentWriter, encode_mqtt, segment_names
 from sensor_platform.reading.model import EnvelopeFlag
 
 Publish = Callable[..., bytes]

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import pytest
 
 from sensor_platform.collect.intake import Intake
-from sensor_platform.collect.packets import scan
-from sensor_platform.collect.recent import Recent
-from sensor_platform.collect.wire import Wire
+from sensor_platform.collect.mqtt.packets import scan
+from sensor_platform.collect.mqtt.recent import Recent
+from sensor_platform.collect.mqtt.wire import Wire
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import duckdb
 import pytest
 from rich.console import Console
 
-from sensor_platform.collect.broker_local import free_port
+from sensor_platform.collect.brokers.local import free_port
 from sensor_platform.demo.answers import READY_QUERY, Compared, read_answers
 from sensor_platform.demo.dagster_api import Partitions, Work, ask_work, work_from
 from sensor_platform.demo.facts import Facts

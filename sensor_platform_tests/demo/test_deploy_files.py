@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensor_platform.collect.broker_local import free_port
+from sensor_platform.collect.brokers.local import free_port
 from sensor_platform.collect.child_process import ChildProcess, Command
 from sensor_platform.demo.home import REPOSITORY
 

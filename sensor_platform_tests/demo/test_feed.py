@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.collect.broker_local import free_port, local_broker
+from sensor_platform.collect.brokers.local import free_port, local_broker
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.replay import Message
+from sensor_platform.collect.devices.replay import Message
 from sensor_platform.demo.facts import Facts, Observer
 from sensor_platform.demo.feed import Feed
 from sensor_platform.errors import Unreachable

@@ -14,7 +14,7 @@ import paho.mqtt.client as mqtt
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.collect.broker_local import LocalBroker, local_broker
+from sensor_platform.collect.brokers.local import LocalBroker, local_broker
 
 MEGABYTE = json.dumps({"device_id": "big", "note": "x" * 1_000_000, "v": 1}).encode()
 HOSTILE: dict[str, tuple[bytes, bool]] = {  # what: (payload, whether a reading must come of it)

@@ -19,7 +19,7 @@ from typing import Any
 import sensor_platform.landing.service
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger_schema import open_ledger
+from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.upkeep import keep_up
 from sensor_platform_tests.landing.homes import lander_of
 

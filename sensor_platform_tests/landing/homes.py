@@ -17,7 +17,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.open_lander import open_lander
-from sensor_platform.landing.segment import BatchFacts, Header, SegmentWriter, encode_mqtt
+from sensor_platform.landing.segments import BatchFacts, Header, SegmentWriter, encode_mqtt
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.reading.times import micros

@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensor_platform.home import Home
+from sensor_platform.landing.files.parquet import group_sizes
 from sensor_platform.landing.ledger import landing_files_between, quarantine_files, read_ledger, totals
-from sensor_platform.landing.parquet import group_sizes
-from sensor_platform.landing.segment import read_envelopes
+from sensor_platform.landing.segments import read_envelopes
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source
 from sensor_platform.reading.decode import decode_message

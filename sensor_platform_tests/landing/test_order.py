@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.landing.columns import Readings
+from sensor_platform.landing.files.columns import Readings
 from sensor_platform.landing.intake import Piece
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT

@@ -19,7 +19,7 @@ from typing import Literal
 
 import psutil
 
-from sensor_platform.collect.publisher import Publisher, PublisherOptions
+from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.collect.status import read_status
 from sensor_platform.home import Home
 from sensor_platform.reading.model import EnvelopeFlag

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.collect.broker_local import LocalBroker, local_broker
+from sensor_platform.collect.brokers.local import LocalBroker, local_broker
 from sensor_platform.collect.config import Broker
 
 CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT = 1, 3, 6, 12, 14

@@ -14,7 +14,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.collect.broker_local import LocalBroker, free_port
+from sensor_platform.collect.brokers.local import LocalBroker, free_port
 from sensor_platform_tests.running import COMMAND
 
 
@@ -156,8 +156,8 @@ def test_doctor_reports_wrong_settings_as_a_finding() -> None:
 
 
 def test_simulating_loads_no_table_library() -> None:
-    code = "import sys, sensor_platform.cli.simulate"
-    code += ", sensor_platform.collect.publisher, sensor_platform.collect.simulate, sensor_platform.settings"
+    code = "import sys, sensor_platform.cli.simulate, sensor_platform.settings"
+    code += ", sensor_platform.collect.devices.publisher, sensor_platform.collect.devices.simulate"
     code += "; print([name for name in ('polars', 'duckdb', 'dagster', 'pyarrow') if name in sys.modules])"
     done = subprocess.run([COMMAND[0], "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

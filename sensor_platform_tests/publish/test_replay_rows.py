@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sensor_platform.collect.replay import (
+from sensor_platform.collect.devices.replay import (
     Cell,
     Message,
     ReplayPlan,

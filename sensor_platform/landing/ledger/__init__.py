@@ -4,7 +4,7 @@ Write side: `open_ledger`, `commit_segment` (the lander's), `copy_state` (the wa
 Read side: `read_ledger` and the questions below. SQLite in WAL mode, synchronous FULL; times are integer microseconds.
 """
 
-from sensor_platform.landing.ledger_read import (
+from sensor_platform.landing.ledger.read import (
     LandingFile,
     Totals,
     generation,
@@ -16,8 +16,8 @@ from sensor_platform.landing.ledger_read import (
     slots_between,
     totals,
 )
-from sensor_platform.landing.ledger_schema import open_ledger, read_ledger, transaction
-from sensor_platform.landing.ledger_write import StateRow, commit_segment, copy_state
+from sensor_platform.landing.ledger.schema import open_ledger, read_ledger, transaction
+from sensor_platform.landing.ledger.write import StateRow, commit_segment, copy_state
 
 __all__ = [
     "LandingFile",

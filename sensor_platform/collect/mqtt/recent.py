@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from sensor_platform.collect.packets import Run, Special
-from sensor_platform.landing.segment_mqtt import read_varint
+from sensor_platform.collect.mqtt.packets import Run, Special
+from sensor_platform.landing.segments.mqtt import read_varint
 from sensor_platform.reading.model import EnvelopeFlag
 
 _MAX_RAW_BYTES = 16 << 20  # chunks beyond this are remembered as digests, so that big messages cannot fill the memory

@@ -25,8 +25,8 @@ are no whole frame but are followed by one are damage; readers raise `DamagedSeg
 Readers: `read_batches` (lists per field, about 0.6 microseconds per message) and `read_envelopes` (one by one).
 """
 
-from sensor_platform.landing.segment_committed import Committed, CommittedMark, committed_path, read_committed
-from sensor_platform.landing.segment_frames import (
+from sensor_platform.landing.segments.committed import Committed, CommittedMark, committed_path, read_committed
+from sensor_platform.landing.segments.frames import (
     FORMAT,
     BatchFacts,
     DamagedSegment,
@@ -35,9 +35,9 @@ from sensor_platform.landing.segment_frames import (
     encode_mqtt,
     encode_records,
 )
-from sensor_platform.landing.segment_mqtt import Extra
-from sensor_platform.landing.segment_name import SegmentName, check_collector, parse_name, segment_names
-from sensor_platform.landing.segment_read import (
+from sensor_platform.landing.segments.mqtt import Extra
+from sensor_platform.landing.segments.name import SegmentName, check_collector, parse_name, segment_names
+from sensor_platform.landing.segments.read import (
     Batch,
     Damage,
     Frame,
@@ -48,8 +48,8 @@ from sensor_platform.landing.segment_read import (
     read_frames,
     read_header,
 )
-from sensor_platform.landing.segment_recover import Recovered, recover, recover_file
-from sensor_platform.landing.segment_write import SegmentWriter, cut_file, discard_file, seal_file
+from sensor_platform.landing.segments.recover import Recovered, recover, recover_file
+from sensor_platform.landing.segments.write import SegmentWriter, cut_file, discard_file, seal_file
 
 __all__ = [
     "FORMAT",

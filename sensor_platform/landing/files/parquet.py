@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from sensor_platform.durable import replacing, sha256
 from sensor_platform.home import Home
-from sensor_platform.landing.manifest import FileEntry, FileKind
+from sensor_platform.landing.ledger.manifest import FileEntry, FileKind
 
 _GROUP_ROWS = 65_536
 """A row group ends at the first slot border after so many rows,"""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
-from sensor_platform.landing.segment import parse_name
+from sensor_platform.landing.segments import parse_name
 from sensor_platform.reading.times import moment
 
 

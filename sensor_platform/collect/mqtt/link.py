@@ -13,7 +13,9 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
-from sensor_platform.collect.client import (
+from sensor_platform.collect.config import Broker, CollectConfig
+from sensor_platform.collect.intake import Intake
+from sensor_platform.collect.mqtt.client import (
     explain_failure,
     explain_refusal,
     make_client,
@@ -21,11 +23,9 @@ from sensor_platform.collect.client import (
     refusal_code,
     state_topic,
 )
-from sensor_platform.collect.config import Broker, CollectConfig
-from sensor_platform.collect.intake import Intake
-from sensor_platform.collect.lanes import BulkLane, Lane, StockLane
-from sensor_platform.collect.recent import Recent
-from sensor_platform.collect.session import SessionRecord, load_record, save_record
+from sensor_platform.collect.mqtt.lanes import BulkLane, Lane, StockLane
+from sensor_platform.collect.mqtt.recent import Recent
+from sensor_platform.collect.mqtt.session import SessionRecord, load_record, save_record
 from sensor_platform.errors import PlatformError, Unreachable, WrongUse
 
 log = logging.getLogger(__name__)

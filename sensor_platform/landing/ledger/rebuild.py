@@ -9,15 +9,15 @@ import msgspec
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger_schema import new_generation, open_ledger, transaction
-from sensor_platform.landing.ledger_write import insert_file, insert_segment, replace_files
-from sensor_platform.landing.manifest import (
+from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     Manifest,
     read_compaction,
     read_manifest,
 )
-from sensor_platform.landing.paths import set_aside
+from sensor_platform.landing.ledger.schema import new_generation, open_ledger, transaction
+from sensor_platform.landing.ledger.write import insert_file, insert_segment, replace_files
 
 _CONTENT = ("segments", "files", "file_slots", "slots", "counts", "arrivals", "damage", "warehouse_state")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.collect.packets import scan
-from sensor_platform.collect.recent import Recent
+from sensor_platform.collect.mqtt.packets import scan
+from sensor_platform.collect.mqtt.recent import Recent
 from sensor_platform.durable import write_file
 from sensor_platform.home import Home
-from sensor_platform.landing.segment import Kind, SegmentName, parse_name, read_frames, read_header
-from sensor_platform.landing.segment_frames import BatchFacts, DamagedSegment, decode_mqtt
+from sensor_platform.landing.segments import Kind, SegmentName, parse_name, read_frames, read_header
+from sensor_platform.landing.segments.frames import BatchFacts, DamagedSegment, decode_mqtt
 
 _MAX_SEGMENTS = 512  # looked back at most at start; what lies further back is flagged suspect, never dropped
 

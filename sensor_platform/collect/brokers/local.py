@@ -17,7 +17,7 @@ from sensor_platform.errors import Unreachable, WrongUse
 
 Kind = Literal["auto", "mosquitto", "amqtt"]
 
-SHIPPED_CONFIG = Path(__file__).parents[2] / "deploy" / "mosquitto.conf"
+SHIPPED_CONFIG = Path(__file__).parents[3] / "deploy" / "mosquitto.conf"
 _OWN_KEYS = ("listener", "port", "persistence_location", "log_dest", "pid_file", "user", "password_file", "include_dir",
              "acl_file", "allow_anonymous", "protocol", "websockets_log_level")  # fmt: skip
 _START_SECONDS = 20.0
@@ -69,7 +69,7 @@ def local_broker(
         config.write_text(text, "utf-8")
         argv = [binary, "-c", str(config)]
     else:
-        argv = [sys.executable, "-m", "sensor_platform.collect.broker_embedded", str(number)]
+        argv = [sys.executable, "-m", "sensor_platform.collect.brokers.embedded", str(number)]
     name = "mosquitto" if binary else "amqtt"
     with ChildProcess(Command(name, argv, folder / f"{name}.log", environ)) as process:
         _wait_for_port(process, number)

@@ -16,17 +16,17 @@ import polars as pl
 from sensor_platform.durable import fsync_folder, write_file
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.landing.files.leftovers import remove_dead
+from sensor_platform.landing.files.parquet import write_landing
 from sensor_platform.landing.intake import HOUR
-from sensor_platform.landing.ledger_schema import transaction
-from sensor_platform.landing.ledger_write import insert_file, replace_files
-from sensor_platform.landing.leftovers import remove_dead
-from sensor_platform.landing.manifest import (
+from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     compaction_path,
     encode_compaction,
     read_compaction,
 )
-from sensor_platform.landing.parquet import write_landing
+from sensor_platform.landing.ledger.schema import transaction
+from sensor_platform.landing.ledger.write import insert_file, replace_files
 from sensor_platform.reading.times import moment
 
 MOST_ROWS = 4_000_000

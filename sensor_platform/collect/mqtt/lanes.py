@@ -10,8 +10,8 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 
 from sensor_platform.collect.intake import Intake
-from sensor_platform.collect.packets import scan
-from sensor_platform.collect.wire import Wire
+from sensor_platform.collect.mqtt.packets import scan
+from sensor_platform.collect.mqtt.wire import Wire
 from sensor_platform.errors import Unreachable
 
 _STOCK_READ = 1000  # messages in one turn of the stock lane: paho reads one at a time

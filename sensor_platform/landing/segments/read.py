@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from sensor_platform.landing.segment_frames import (
+from sensor_platform.landing.segments.frames import (
     FORMAT,
     HEAD_BYTES,
     BatchFacts,
@@ -22,8 +22,8 @@ from sensor_platform.landing.segment_frames import (
     find_frame,
     read_frame,
 )
-from sensor_platform.landing.segment_mqtt import Columns, Extra, read_columns
-from sensor_platform.landing.segment_zstd import ZstdStream
+from sensor_platform.landing.segments.mqtt import Columns, Extra, read_columns
+from sensor_platform.landing.segments.zstd import ZstdStream
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

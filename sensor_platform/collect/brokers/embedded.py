@@ -1,6 +1,6 @@
 """The broker that the demo falls back to: amqtt, MQTT 3.1.1 only, in memory. Demo only, not durable.
 
-Run as `python -m sensor_platform.collect.broker_embedded PORT`; it listens on 127.0.0.1 and ends on SIGTERM. It loses
+Run as `python -m sensor_platform.collect.brokers.embedded PORT`; it listens on 127.0.0.1 and ends on SIGTERM. It loses
 queued messages when it stops, and takes about 2,000 messages a second; a real site uses mosquitto or another broker.
 """
 

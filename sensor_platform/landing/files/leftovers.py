@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.landing.manifest import manifest_path
-from sensor_platform.landing.paths import set_aside
-from sensor_platform.landing.segment import parse_name
+from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.ledger.manifest import manifest_path
+from sensor_platform.landing.segments import parse_name
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sensor_platform.landing.ledger_schema import transaction
-from sensor_platform.landing.manifest import DeviceCounts, FileEntry, Manifest
+from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
+from sensor_platform.landing.ledger.schema import transaction
 
 
 @dataclass(frozen=True, slots=True)

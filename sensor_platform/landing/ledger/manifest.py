@@ -51,8 +51,18 @@ class DamagedRange(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One file of history that an import took. It is known by its checksum and never taken twice."""
+
+    sha256: str
+    name: str
+    rows: int
+    first_position: int
+    """Position of its first row among all rows of the import."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What landing one segment made."""
+    """What landing one segment, or one import, made."""
 
     format: int = 1
     segment: str
@@ -70,6 +80,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     arrivals: dict[int, int]
     """Hour to messages, as the collector counted them when it wrote them."""
     damage: tuple[DamagedRange, ...] = ()
+    sources: tuple[SourceEntry, ...] = ()
+    """Of an import: its files."""
 
 
 class CompactionManifest(msgspec.Struct, frozen=True, kw_only=True):

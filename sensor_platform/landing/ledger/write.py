@@ -63,6 +63,13 @@ def insert_segment(
     connection.executemany(
         "insert into damage values (?, ?, ?)", [(manifest.segment, d.start, d.bytes) for d in manifest.damage]
     )
+    connection.executemany(
+        "insert into imports values (?, ?, ?, ?, ?)",
+        [
+            (source.sha256, manifest.segment, source.name, source.rows, source.first_position)
+            for source in manifest.sources
+        ],
+    )
     return position
 
 
@@ -126,6 +133,7 @@ def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -
     delete_files(connection, [file for (file,) in known])
     _add_counts(connection, manifest, -1)
     connection.execute("delete from damage where segment = ?", (manifest.segment,))
+    connection.execute("delete from imports where segment = ?", (manifest.segment,))
     connection.execute("delete from segments where segment = ?", (manifest.segment,))
 
 

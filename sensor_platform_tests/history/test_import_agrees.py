@@ -78,7 +78,8 @@ def as_import(contract: Contract, frame: pl.DataFrame) -> tuple[list[tuple[Any, 
 )
 def test_wide_rows_and_messages_agree(rows: list[dict[str, Any]], strings: Any) -> None:
     contract = Contract(
-        name="w", topic="#", layout="wide", device=Source(field=("id",)), strings=strings, tags={"u": Source(field=("u",))},
+        name="w", topic="#", layout="wide", device=Source(field=("id",)), strings=strings,
+        tags={"u": Source(field=("u",))},
         time=TimeSource(field=("ts",), timezone="Europe/Berlin", required=True),
     )  # fmt: skip
     _agree(contract, rows)

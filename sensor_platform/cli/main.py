@@ -16,6 +16,7 @@ COMMANDS = {
     "replay": ("replay", "Publish a Parquet, CSV or NDJSON file as MQTT messages."),
     "simulate": ("simulate", "Publish messages of made-up devices, with sequences."),
     "import": ("import_files", "Import CSV or Parquet history."),
+    "quarantine": ("quarantine", "List, show, requeue or drop what was refused."),
     "query": ("query", "Ask the published tables in SQL."),
     "publish": ("publish", "Publish what changed, or write one file to take away."),
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),

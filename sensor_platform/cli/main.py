@@ -15,6 +15,7 @@ COMMANDS = {
     "land": ("land", "Land the sealed segments of a home (the collector starts this itself)."),
     "replay": ("replay", "Publish a Parquet, CSV or NDJSON file as MQTT messages."),
     "simulate": ("simulate", "Publish messages of made-up devices, with sequences."),
+    "contract": ("contract", "Try a payload contract on past traffic, or have one proposed."),
     "import": ("import_files", "Import CSV or Parquet history."),
     "quarantine": ("quarantine", "List, show, requeue or drop what was refused."),
     "query": ("query", "Ask the published tables in SQL."),

@@ -19,7 +19,19 @@ from sensor_platform.landing.ledger.manifest import (
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger, transaction
 from sensor_platform.landing.ledger.write import insert_file, insert_segment, replace_files
 
-_CONTENT = ("segments", "files", "file_slots", "slots", "counts", "arrivals", "damage", "warehouse_state")
+_CONTENT = (
+    "segments",
+    "files",
+    "file_slots",
+    "slots",
+    "counts",
+    "arrivals",
+    "damage",
+    "imports",
+    "drift",
+    "kinds",
+    "warehouse_state",
+)
 
 
 @dataclass(frozen=True, slots=True)

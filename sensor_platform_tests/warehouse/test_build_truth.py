@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.catalog import read_catalog
 from sensor_platform_tests.warehouse import oracle
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
 BASE = datetime(2026, 1, 2, 22, 0)  # noqa: DTZ001 - plain UTC, as in files
 BORDERS = [timedelta(0), timedelta(minutes=10), timedelta(minutes=59, seconds=59, milliseconds=999), timedelta(hours=2)]
-LIMITS = {"temp": (-50.0, 1000.0)}
 
 offsets = st.one_of(
     st.sampled_from(BORDERS),
@@ -90,7 +90,7 @@ def test_every_tier_equals_an_independent_account_of_the_same_messages(
         report = build(home, site, position=position)
         assert report.is_ok, report.failed
     with duckdb.connect(str(home.warehouse_file), read_only=True) as warehouse:
-        readings = oracle.clean(landed, LIMITS)
+        readings = oracle.clean(landed, read_catalog(catalog))
         check_clean(warehouse, readings.rows())
         for table, every in oracle.TIERS.items():
             check_tier(warehouse, table, oracle.tier(readings, every))
@@ -98,7 +98,7 @@ def test_every_tier_equals_an_independent_account_of_the_same_messages(
 
 def check_clean(warehouse: duckdb.DuckDBPyConnection, expected: Sequence[tuple[Any, ...]]) -> None:
     found = warehouse.execute(
-        "select device_id, metric, event_at, received_at, value, verdict, segment, position from readings_clean"
+        "select device_id, metric, event_at, received_at, value, verdict, rule, segment, position from readings_clean"
     ).fetchall()
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
-from sensor_platform.warehouse import dbt_runner, evidence, outcome, state
+from sensor_platform.warehouse import dbt_runner, evidence, finality, outcome, state
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.catalog import adopt
 from sensor_platform.warehouse.chunks import chunks
@@ -127,7 +127,9 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
         prepared = prepare(home, site, connection, scope, chosen, everything=everything)
         nodes: list[NodeResult] = []
         if any(prepared.work.values()) or not outcome.has_tables(connection, names):
-            state.write_work(connection, prepared.invocation, prepared.work)
+            state.write_work(
+                connection, prepared.invocation, prepared.work, finality.final_before(connection, site.warehouse)
+            )
             selected = [view for name in names for view in (*VIEWS.get(name, ()), name)]
             nodes = dbt_runner.run(
                 ["build", "--select", *selected, *_BUILD_OPTIONS],
@@ -155,6 +157,7 @@ def prepare(
     """Derive the work list, load the catalog and point the source view at the files of the windows."""
     slot = site.slot_minutes * MINUTE
     state.ensure_tables(connection)
+    finality.take_over_revisions(home, connection)
     lookback = adopt(home, site, connection)
     chosen = [looking_back(model, lookback) for model in chosen]
     reach = looking_back(models()["readings_clean"], lookback).reach(slot)

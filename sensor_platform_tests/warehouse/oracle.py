@@ -6,8 +6,9 @@ Tiers are computed straight from the readings, never from a finer tier; sums by 
 import math
 import statistics
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import polars as pl
@@ -108,13 +109,22 @@ def _stuck(rows: Sequence[Row], number: int, metric: Metric) -> str | None:
     return None
 
 
-def tier(readings: pl.DataFrame, every: str) -> dict[tuple[str, str, datetime], Row]:
+def tier(readings: pl.DataFrame, every: str, counters: Collection[str] = ()) -> dict[tuple[str, str, datetime], Row]:
     """Rows of one tier by device, metric and start of the window."""
     numeric = readings.filter(pl.col("value").is_not_null())
     groups: dict[tuple[str, str, datetime], list[Row]] = defaultdict(list)
     for row in numeric.with_columns(window=pl.col("event_at").dt.truncate(every)).iter_rows(named=True):
         groups[row["device_id"], row["metric"], row["window"]].append(row)
-    return {key: _aggregate(rows) for key, rows in groups.items()}
+    return {key: _aggregate(rows) | _counted(rows, is_counter=key[1] in counters) for key, rows in groups.items()}
+
+
+def _counted(rows: Sequence[Row], *, is_counter: bool) -> Row:
+    values = [value for _, value in sorted((r["event_at"], r["value"]) for r in rows if r["verdict"] != "bad")]
+    if not is_counter or not values:
+        return {"increase": None, "resets_n": None}
+    steps = list(pairwise(values))
+    increase = math.fsum(value - before if value >= before else value for before, value in steps)
+    return {"increase": increase, "resets_n": sum(value < before for before, value in steps)}
 
 
 def _aggregate(rows: Sequence[Row]) -> Row:

@@ -19,6 +19,12 @@ from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 BASE = datetime(2026, 1, 2, 22, 0)  # noqa: DTZ001 - plain UTC, as in files
 BORDERS = [timedelta(0), timedelta(minutes=10), timedelta(minutes=59, seconds=59, milliseconds=999), timedelta(hours=2)]
 
+COUNTERS = {"load"}
+METRICS = """metric,unit,kind,min,max,max_change_per_s,compare_within_s,stuck_after_s
+temp,degC,,-50,1000,5,900,1200
+load,,counter,,,,,
+"""
+
 offsets = st.one_of(
     st.sampled_from(BORDERS),
     st.integers(0, 4 * 3600 * 1000).map(lambda ms: timedelta(milliseconds=ms)),
@@ -26,6 +32,7 @@ offsets = st.one_of(
 )
 values = st.one_of(
     st.floats(-60, 1010),
+    st.sampled_from([20.0, 20.0, 21.0]),
     st.sampled_from([0.0, -50.0, 1000.0, 1e-9, -3e-9, 1e15, 1e300, -1e300, 5e-324]),
 )
 
@@ -67,7 +74,7 @@ def arrivals(draw: st.DrawFn) -> list[list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("catalog")
-    (folder / "metrics.csv").write_text("metric,unit,min,max\ntemp,degC,-50,1000\n")
+    (folder / "metrics.csv").write_text(METRICS)
     return folder
 
 
@@ -93,7 +100,7 @@ def test_every_tier_equals_an_independent_account_of_the_same_messages(
         readings = oracle.clean(landed, read_catalog(catalog))
         check_clean(warehouse, readings.rows())
         for table, every in oracle.TIERS.items():
-            check_tier(warehouse, table, oracle.tier(readings, every))
+            check_tier(warehouse, table, oracle.tier(readings, every, COUNTERS))
 
 
 def check_clean(warehouse: duckdb.DuckDBPyConnection, expected: Sequence[tuple[Any, ...]]) -> None:
@@ -113,7 +120,7 @@ def check_tier(
     for row in rows:
         want = expected[row["device_id"], row["metric"], row["window_start"]]
         for name, value in want.items():
-            if name in {"sum", "mean", "stddev"}:
+            if name in {"sum", "mean", "stddev", "increase"}:
                 assert close(row[name], value, row), (table, name, row, want)
             else:
                 assert row[name] == value, (table, name, row, want)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from dagster import AssetCheckEvaluation, AssetCheckSeverity, SensorResult, build_sensor_context
+from dagster import AssetCheckEvaluation, AssetCheckResult, AssetCheckSeverity, SensorResult, build_sensor_context
 
 from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
@@ -42,6 +42,7 @@ def test_check_and_sensor_report_the_same_and_the_sensor_only_what_is_new(tmp_pa
     assert isinstance(evaluation, AssetCheckEvaluation)
     assert (evaluation.passed, evaluation.severity) == (False, AssetCheckSeverity.ERROR)
     result = few_messages_are_quarantined(settings=settings)
+    assert isinstance(result, AssetCheckResult)
     assert (result.passed, result.severity) == (False, AssetCheckSeverity.ERROR)
     assert "undecodable" in str(result.metadata["rules"])
     assert LandingConfig().quarantine_fail_share == 0.1

@@ -28,6 +28,7 @@ create table if not exists file_slots (
 ) without rowid;
 create index if not exists slots_of_file on file_slots (file);
 create table if not exists slots (slot_start integer primary key, position integer not null);
+create index if not exists slots_by_position on slots (position);
 create table if not exists counts (
     hour integer not null, device_id text not null, received integer not null, landed integer not null,
     quarantined integer not null, duplicate integer not null, rejected_readings integer not null,

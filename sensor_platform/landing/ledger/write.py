@@ -1,7 +1,7 @@
 """What is written into the ledger: segments by the lander, the copy of the warehouse's state by the warehouse."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -127,6 +127,21 @@ def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:
 def touch_slots(connection: sqlite3.Connection, slots: Iterable[int], position: int) -> None:
     """Record that a position changed slots."""
     connection.executemany("insert or replace into slots values (?, ?)", [(slot, position) for slot in slots])
+
+
+def reopen_slots(connection: sqlite3.Connection, slots: Iterable[int], notes: Mapping[str, str]) -> int:
+    """Touch slots with a position of their own though nothing was landed, and leave notes, in one transaction.
+
+    For what changes the past beside readings, such as a row of the catalog. Returns the newest position there is.
+    """
+    with transaction(connection):
+        found = set(slots)
+        if found:
+            touch_slots(connection, found, next_position(connection))
+        connection.executemany(
+            "insert or replace into meta values (?, ?)", [(f"note.{key}", value) for key, value in notes.items()]
+        )
+        return next_position(connection) - 1
 
 
 def next_position(connection: sqlite3.Connection) -> int:

@@ -56,12 +56,9 @@ def try_contract(file: Path, last: str, as_json: bool) -> None:
 @click.option("--seconds", type=float, default=None, help="Listen to the broker for so long instead.")
 def infer(topic: str, name: str | None, last: str, seconds: float | None) -> None:
     """Propose a contract from traffic, as YAML on standard output; what to check is said on standard error."""
-    import msgspec
-    import yaml
-
     from sensor_platform.errors import CheckFailed, WrongUse
     from sensor_platform.landing.trial.infer import infer as propose
-    from sensor_platform.reading.contract import Contract
+    from sensor_platform.reading.contract_file import to_yaml
     from sensor_platform.reading.names import filter_error
     from sensor_platform.settings import load_settings
 
@@ -72,12 +69,7 @@ def infer(topic: str, name: str | None, last: str, seconds: float | None) -> Non
         raise CheckFailed(f"no messages of {topic!r} were found", "try a longer --last, or --seconds to listen now")
     made = name or "-".join(level for level in topic.split("/") if level not in {"+", "#"}) or "everything"
     found = propose(made, topic, messages)
-    plain = msgspec.to_builtins(found.contract)
-    defaults = msgspec.to_builtins(Contract(name=made, topic=topic))
-    kept = {
-        key: value for key, value in plain.items() if key in {"name", "topic", "encoding"} or value != defaults[key]
-    }
-    click.echo(yaml.safe_dump({key: _pruned(value) for key, value in kept.items()}, sort_keys=False).rstrip())
+    click.echo(to_yaml(found.contract).rstrip())
     click.echo(f"from {found.messages} messages; {found.undecodable} do not fit", err=True)
     for note in found.notes:
         click.echo(f"check: {note}", err=True)
@@ -117,13 +109,6 @@ def _terms(site: "Site", contracts: Any = None) -> "Terms":  # noqa: ANN401 - a 
     from sensor_platform.landing.trial.compare import Terms
 
     return Terms(contracts or site.contracts, limits_of(site.landing, site.start))
-
-
-def _pruned(value: Any) -> Any:  # noqa: ANN401 - YAML
-    """Without what is not set."""
-    if isinstance(value, dict):
-        return {key: _pruned(item) for key, item in value.items() if item not in (None, False, [], {}, ())}
-    return [_pruned(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def _show(found: "Comparison") -> None:

@@ -25,20 +25,36 @@ if TYPE_CHECKING:
 @click.option("--ignore", metavar="COLUMN", multiple=True, help="Column that is nothing (repeatable).")
 @click.option("--separator", metavar="CHARACTER", help="Between the cells of CSV.  [default: comma, tab in .tsv]")
 @click.option("--most-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of rows.")
+@click.option("--to", "site", type=click.Path(path_type=Path), help="New site folder, for a telegraf.conf.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def import_files(files: tuple[Path, ...], most_refused: float, as_json: bool, **options: Any) -> None:  # noqa: ANN401
-    """Import CSV or Parquet history: through landing, like everything else.
+def import_files(
+    files: tuple[Path, ...],
+    most_refused: float,
+    site: Path | None,
+    as_json: bool,
+    **options: Any,  # noqa: ANN401 - what click makes of the column options
+) -> None:
+    """Import CSV or Parquet history through landing, or a telegraf.conf as a site.
 
     A wide file has one column per metric, a long one the columns metric and value. Usual column names are found by
     themselves (device_id, sensor_id, id; timestamp, ts, time; metric, value, unit). Rows that cannot be read are
     quarantined. Importing a file again adds nothing: it is known by its bytes. All files of one call are imported, or
     none; name those that cover the same time together.
 
+    A Telegraf configuration becomes a site folder, as far as its mqtt_consumer goes; what could not be mapped is listed
+    with the reason.
+
     \b
     Example:
         sensor-platform import history/*.csv
         sensor-platform import boiler.parquet --device-id boiler-1 --time t --timezone Europe/Berlin --json
+        sensor-platform import telegraf.conf --to my-site
     """
+    if files[0].suffix in {".conf", ".toml"}:
+        from sensor_platform.cli.import_telegraf import import_telegraf
+
+        import_telegraf(files, site, as_json=as_json)
+        return
     _import_history(files, most_refused, as_json, options)
 
 

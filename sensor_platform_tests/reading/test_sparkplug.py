@@ -126,6 +126,16 @@ def test_sequence_gaps_are_drift_and_ask_for_a_birth_but_repeats_are_neither() -
     assert not out.drift
 
 
+def test_commands_are_kept_beside_what_devices_say() -> None:
+    decoder = Decoder([CONTRACT], LIMITS)
+    out = decoded(
+        decoder, ("g/NCMD/n", rebirth_command(AT)), ("g/DCMD/n/d", payload(None, {"alias": 4, "int_value": 1}))
+    )
+    assert readings(out) == [("g/n", "command/Node Control/Rebirth", 1.0)]
+    assert [(index, why.rule) for index, why in out.rejected] == [(1, "no_readings")]
+    assert not decoder.memory.rebirths
+
+
 def test_deaths_set_online_to_zero_at_the_time_we_hear_of_them() -> None:
     decoder = Decoder([CONTRACT], LIMITS)
     out = decoded(

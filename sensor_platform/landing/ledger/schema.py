@@ -1,6 +1,7 @@
 """The ledger database: its tables, and how it is opened for writing and for reading."""
 
 import contextlib
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -56,6 +57,9 @@ create table if not exists warehouse_state (
     primary key (model, window_start)
 ) without rowid;
 """
+
+
+_NAMES = frozenset(re.findall(r"create (?:table|index) if not exists (\w+)", _TABLES))
 
 
 @contextlib.contextmanager
@@ -120,10 +124,8 @@ def new_generation(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, home: Home) -> None:
-    found = connection.execute(
-        "select count(*) from sqlite_master where name in ('meta', 'imports', 'kinds')"
-    ).fetchone()[0]
-    if found < 3:  # a new ledger, or one of an earlier version
+    found = {name for (name,) in connection.execute("select name from sqlite_master")}
+    if not found.issuperset(_NAMES):  # a new ledger, or one of an earlier version
         with transaction(connection):
             for statement in _TABLES.split(";"):
                 connection.execute(statement)

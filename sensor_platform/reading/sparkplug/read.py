@@ -69,9 +69,10 @@ def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> SparkplugMessa
         raise UndecodableError("not a Sparkplug B topic: spBv1.0/<group>/<kind>/<node>[/<device>] is expected")
     place = _Topic(levels[2], levels[1], levels[3], levels[4] if len(levels) == 5 else "")
     message = SparkplugMessage(device=place.device_id)
-    if place.kind in _COMMANDS:
-        return message
     content = _parse(payload)
+    if place.kind in _COMMANDS:
+        _add_commands(place, content, memory, message)
+        return message
     _learn(place, content, memory, message)
     if place.kind.endswith("DEATH"):
         _add_online(place, content, message, is_online=False)
@@ -182,6 +183,16 @@ def _birth_of(place: _Topic, name: str, metric: Any, memory: Memory) -> MetricBi
     if metric.datatype:
         return None
     return next((birth for birth in births.values() if birth.name == name), None)
+
+
+def _add_commands(place: _Topic, content: Any, memory: Memory, message: SparkplugMessage) -> None:  # noqa: ANN401
+    """What somebody told a node, our own requests among it, below `command/`. No birth is asked for because of it."""
+    for name, metric in _flat(content.metrics, ""):
+        birth = _birth_of(place, name, metric, memory)
+        if known := name or (birth.name if birth else ""):
+            record = _record(place, content, 0, metric.timestamp or content.timestamp)
+            value = _value(metric, metric.datatype or (birth.datatype if birth else 0))
+            message.records.append(record | {"metric": f"command/{known}", "value": value})
 
 
 def _add_online(place: _Topic, content: Any, message: SparkplugMessage, *, is_online: bool) -> None:  # noqa: ANN401

@@ -65,6 +65,10 @@ class Block:
     """Beside a value: the text that the contract's `values` made the number of."""
     kinds: int | Sequence[int]
     """`drift.Kind` of all, or of each."""
+    unit: str | None = None
+    """Instead of the record's: the unit that the values were converted to."""
+    quality: str | None = None
+    """Instead of the record's: `uncertain` where its unit could not be converted."""
     is_described: bool = True
     """Whether unit and quality of the record are those of this metric (not so for extra fields of a long message)."""
 

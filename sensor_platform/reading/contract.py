@@ -100,6 +100,9 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tags: dict[str, Source] = {}
     tags_in: str | None = None
     """Payload path of an object all of whose members are tags by their own name (`tags` for encoding `influx`)."""
+    units: dict[str, str] = {}
+    """Metric to the unit that it is kept in. A value that says another unit is converted, and tagged `original_unit`;
+    one whose unit cannot be converted is kept as it is, with the quality `uncertain`."""
     values: dict[str, dict[str, float]] = {}
     """Metric to what its texts mean as numbers (`door: {open: 1, closed: 0}`), regardless of case; the text is kept."""
     samples: str = "samples"
@@ -134,8 +137,19 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if self.metrics and (lost := sorted(set(self.required_metrics) - set(self.metrics))):
             raise ValueError(f"required_metrics: {lost[0]!r} is not among `metrics`")
         _check_values(self.values)
+        _check_units(self.units)
         if not self.samples:
             raise ValueError("samples must name a field")
+
+
+def _check_units(units: dict[str, str]) -> None:
+    if not units:
+        return
+    from sensor_platform.reading.units import is_unit
+
+    for metric, unit in units.items():
+        if not is_unit(unit):
+            raise ValueError(f"units: {unit!r} of {metric!r} is no unit that is known")
 
 
 def _check_values(values: dict[str, dict[str, float]]) -> None:

@@ -12,6 +12,7 @@ from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
 from sensor_platform.reading.plan import Plan, name_error
 from sensor_platform.reading.rules import rejected
+from sensor_platform.reading.units import conversion, is_same
 from sensor_platform.reading.values import Column, Refusal, column_of
 
 Texts = Sequence[str | None]
@@ -25,6 +26,8 @@ class GroupReader:
     limits: Limits
     out: Decoded
     fields: FieldReader = field(init=False)
+    units: dict[str, str] = field(default_factory=dict)
+    """Metric to the unit that it is kept in."""
     meanings: dict[str, dict[str, float]] = field(default_factory=dict)
     """Metric to what its texts, in lower case, mean."""
     tag_codes: dict[tuple[tuple[str, str], ...], int] = field(default_factory=lambda: {(): 0})
@@ -34,6 +37,7 @@ class GroupReader:
 
     def use(self, contract: Contract) -> None:
         """The groups that follow are of this contract."""
+        self.units = contract.units
         self.meanings = {
             metric: {text.strip().lower(): number for text, number in numbers.items()}
             for metric, numbers in contract.values.items()
@@ -111,14 +115,17 @@ class GroupReader:
         """Append the records; returns the number of the first."""
         records = self.out.records
         base = len(records.message)
+        units = self.fields.texts(plan.unit, group, only_text=not plan.is_long)
         records.message.extend(group.messages)
         records.device_id.extend(who.devices)  # type: ignore[arg-type] # records without a device were refused
         records.event_at.extend(who.event_at)
         records.is_device_time.extend(who.is_device_time)
         records.message_id.extend(self.fields.texts(plan.message_id, group))
-        records.unit.extend(self.fields.texts(plan.unit, group, only_text=not plan.is_long))
+        records.unit.extend(units)
         records.quality.extend(self.fields.texts(plan.quality, group, only_text=not plan.is_long))
         tags = [(name, self.fields.texts(lookup, group)) for name, lookup in plan.tags]
+        if plan.contract.units and (foreign := self.foreign_units(plan, group, units)):
+            tags.append(("original_unit", foreign))
         records.tags.extend(self.tag_sets([*tags, *extra_tags], len(group.messages)))
         return base
 
@@ -145,7 +152,49 @@ class GroupReader:
             return
         rows = column.number_rows
         names = metric if isinstance(metric, str) else [metric[row] for row in rows]
+        if self.units and is_described and self.add_converted(column, names, group, base):
+            return
         self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds, is_described=is_described)
+
+    def foreign_units(self, plan: Plan, group: Group, units: Texts) -> Texts | None:
+        """The unit of each record where it is not what one of its metrics is kept in; None where all are."""
+        if plan.is_long:
+            names = self.long_names(plan, group)
+            wanted = [(self.units[name],) if name in self.units else () for name in map(str, names)]
+        else:
+            wanted = [tuple(self.units[m.metric] for m in plan.metrics if m.metric in self.units)] * len(units)
+        foreign = [
+            unit if unit is not None and any(not is_same(unit, to) for to in targets) else None
+            for unit, targets in zip(units, wanted, strict=True)
+        ]
+        return foreign if any(foreign) else None
+
+    def add_converted(self, column: Column, metric: str | Texts, group: Group, base: int) -> bool:
+        """Append the numbers of a column in the units that their metrics are kept in; False where nothing differs."""
+        units = self.out.records.unit
+        pairs: dict[tuple[str | None, str | None], list[int]] = {}
+        for place, row in enumerate(column.number_rows):
+            name = metric if isinstance(metric, str) else metric[place]
+            pairs.setdefault((units[base + row], self.units.get(name or "")), []).append(place)
+        if all(unit is None or to is None or unit == to for unit, to in pairs):
+            return False
+        kinds = column.number_kinds
+        for (unit, to), places in pairs.items():
+            found = None if unit is None or to is None else conversion(unit, to)
+            is_unknown = unit is not None and to is not None and found is None
+            gain, offset = (1.0, 0.0) if found is None else (found.gain, found.offset)
+            self.add_block(
+                [column.number_rows[place] for place in places],
+                metric if isinstance(metric, str) else [metric[place] for place in places],
+                array("d", [column.numbers[place] * gain + offset for place in places]),
+                None,
+                group,
+                base,
+                kinds if isinstance(kinds, int) else [kinds[place] for place in places],
+                unit=to if found is not None else None,
+                quality="uncertain" if is_unknown else None,
+            )
+        return True
 
     def add_meant(
         self,
@@ -179,10 +228,12 @@ class GroupReader:
         kinds: int | Sequence[int],
         *,
         is_described: bool = True,
+        unit: str | None = None,
+        quality: str | None = None,
     ) -> None:
         """Append readings and mark their messages as landed."""
         record = range(base, base + len(rows)) if isinstance(rows, range) else [base + row for row in rows]
-        self.out.blocks.append(Block(record, metric, value, text, kinds, is_described))  # type: ignore[arg-type]
+        self.out.blocks.append(Block(record, metric, value, text, kinds, unit, quality, is_described))  # type: ignore[arg-type]
         if group.is_landed:
             return
         has_reading = self.out.has_reading

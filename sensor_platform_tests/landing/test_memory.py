@@ -120,3 +120,24 @@ def test_a_text_that_means_a_number_lands_with_both(home: Home) -> None:
     land_all(home, [contract])
     frame = pl.read_parquet(sorted(home.landing.glob("*/*.parquet")), hive_partitioning=False)
     assert frame.sort("position").select("value", "text").rows() == [(1.0, "open"), (None, "ajar"), (0.0, None)]
+
+
+def test_a_converted_value_lands_in_the_unit_of_the_contract_beside_others(home: Home) -> None:
+    contract = Contract(name="u", topic="#", device=Source(topic_level=-1), units={"t": "degC"})
+    turns = [
+        b'{"t": 212, "unit": "degF"}',
+        b'{"t": 20, "unit": "degC", "h": 1}',
+        b'{"t": 5, "unit": "wishes"}',
+        b'{"t": 6}',
+    ]
+    seal_segment(home, 1, [Message(turn) for turn in turns])
+    land_all(home, [contract])
+    frame = pl.read_parquet(sorted(home.landing.glob("*/*.parquet")), hive_partitioning=False)
+    found = frame.sort("position", "metric").select("metric", "value", "unit", "quality", "tags").rows()
+    assert [(*row[:1], round(row[1], 6), *row[2:]) for row in found] == [
+        ("t", 100.0, "degC", None, {"original_unit": "degF"}),
+        ("h", 1.0, "degC", None, {}),
+        ("t", 20.0, "degC", None, {}),
+        ("t", 5.0, "wishes", "uncertain", {"original_unit": "wishes"}),
+        ("t", 6.0, None, None, {}),
+    ]

@@ -139,6 +139,10 @@ class Readings:
         if not readings["is_described"].all():
             described = pl.when(readings["is_described"]).then(pl.col("unit", "quality"))
             table = table.with_columns(described.otherwise(pl.lit(None, pl.String)).name.keep())
+        if readings["own_unit"].null_count() + readings["own_quality"].null_count() < 2 * len(readings):
+            table = table.with_columns(
+                unit=pl.coalesce(readings["own_unit"], "unit"), quality=pl.coalesce(readings["own_quality"], "quality")
+            )
         return table.select(LANDING_COLUMNS)
 
     def _records(self, piece: Piece, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
@@ -190,6 +194,8 @@ class Readings:
                     ]
                 ),
                 "kind": pl.Series(np.concatenate([_kinds(block) for block in blocks])),
+                "own_unit": _own([(block.unit, len(block.record)) for block in blocks]),
+                "own_quality": _own([(block.quality, len(block.record)) for block in blocks]),
             }
         )
 
@@ -208,6 +214,13 @@ class Readings:
         if isinstance(block.metric, str):
             return np.full(len(block.record), self.metrics.of([block.metric])[0], np.uint32)
         return np.array(self.metrics.of(block.metric), np.uint32)
+
+
+def _own(texts: Sequence[tuple[str | None, int]]) -> pl.Series:
+    """So many of each text; nearly always they are all null."""
+    if not any(text for text, _ in texts):
+        return pl.repeat(None, sum(count for _, count in texts), dtype=pl.String, eager=True)
+    return pl.concat([pl.repeat(text, count, dtype=pl.String, eager=True) for text, count in texts])
 
 
 def _kinds(block: Block) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
@@ -266,5 +279,7 @@ _NO_READINGS = pl.DataFrame(
         "is_described": pl.Boolean,
         "value": pl.Float64,
         "text": pl.String,
+        "own_unit": pl.String,
+        "own_quality": pl.String,
     }
 )

@@ -158,6 +158,7 @@ class GroupReader:
 
     def foreign_units(self, plan: Plan, group: Group, units: Texts) -> Texts | None:
         """The unit of each record where it is not what one of its metrics is kept in; None where all are."""
+        wanted: list[tuple[str, ...]]
         if plan.is_long:
             names = self.long_names(plan, group)
             wanted = [(self.units[name],) if name in self.units else () for name in map(str, names)]

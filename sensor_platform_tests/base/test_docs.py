@@ -39,7 +39,7 @@ def test_freshness_defaults_are_documented() -> None:
         (row,) = [
             line
             for line in text.splitlines()
-            if f"`{layer}`" in line and line.count("|") == 4 and "minutes" not in line
+            if line.count("|") == 4 and f"`{layer}`" in line.split("|")[1] and "minutes" not in line
         ]
         assert row.endswith(f"| {fresh.warn_minutes} | {fresh.fail_minutes} |")
 

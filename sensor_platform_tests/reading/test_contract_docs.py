@@ -2,24 +2,36 @@
 
 import re
 from pathlib import Path
+from typing import get_args
 
 import msgspec
 import yaml
 
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Encoding
 from sensor_platform.reading.rules import HINTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text()
 
 
 def test_every_rule_is_documented_and_no_other() -> None:
-    assert re.findall(r"^\| `([a-z_]+)` \| \w", PAGE, re.MULTILINE) == list(HINTS)
+    rules = PAGE.partition("| rule | ")[2]
+    assert re.findall(r"^\| `([a-z_]+)` \| \w", rules, re.MULTILINE) == list(HINTS)
+
+
+def test_every_encoding_is_documented() -> None:
+    documented = re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\| (`[a-z_`, ]+).*\|", _encodings(), re.MULTILINE)))
+    assert set(documented) == set(get_args(Encoding))
+
+
+def _encodings() -> str:
+    return PAGE.partition("| encoding | ")[2].partition("\n\n")[0]
 
 
 def test_the_example_is_a_contract() -> None:
-    (text,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
-    contract = msgspec.convert(yaml.safe_load(text), Contract)
-    assert contract.tags["site"].topic_level == 1
+    texts = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
+    contracts = [msgspec.convert(yaml.safe_load(text), Contract) for text in texts]
+    assert contracts[0].tags["site"].topic_level == 1
+    assert contracts[1].values["door"] == {"open": 1, "closed": 0}
 
 
 def test_the_default_names_are_documented_in_their_order() -> None:

@@ -23,6 +23,13 @@ def now_micros() -> int:
     return time.time_ns() // 1000
 
 
+def limits_of(config: LandingConfig, start: date) -> Limits:
+    """Between which times a reading is believed."""
+    return Limits(
+        start=micros(datetime.combine(start, clock_time(), UTC)), max_future=config.max_future_seconds * 1_000_000
+    )
+
+
 @contextmanager
 def open_lander(
     home: Home,
@@ -45,9 +52,7 @@ def open_lander(
     Raises:
         Unreachable: another lander works on this home, or the ledger cannot be opened.
     """
-    limits = Limits(
-        start=micros(datetime.combine(start, clock_time(), UTC)), max_future=config.max_future_seconds * 1_000_000
-    )
+    limits = limits_of(config, start)
     with lander_lock(home), open_ledger(home) as ledger:
         home.wal.mkdir(parents=True, exist_ok=True)
         yield Lander(

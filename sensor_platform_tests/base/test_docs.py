@@ -62,6 +62,9 @@ def test_commands_shown_in_the_docs_exist_with_these_options(where: str, line: s
     words = shlex.split(line, comments=True)
     command = cli.get_command(click.Context(cli), words[1])
     assert command is not None, f"{where} shows an unknown command: {line}"
+    if isinstance(command, click.Group):
+        command = command.get_command(click.Context(command), words[2])
+        assert command is not None, f"{where} shows an unknown command: {line}"
     if words[1] == "dbt":
         return  # its arguments are dbt's own
     options = {option for parameter in command.params for option in parameter.opts} | {"--help"}

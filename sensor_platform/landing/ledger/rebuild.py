@@ -63,6 +63,7 @@ def rebuild_ledger(home: Home) -> Rebuilt:
         for compaction in compactions:
             _insert_compaction(ledger, home, compaction)
     replaced = {file for compaction in compactions for file in compaction.replaces}
+    replaced |= {file for manifest in segments for file in manifest.replaces}
     lost = tuple(sorted(file for file in missing if file not in replaced))
     return Rebuilt(len(segments), len(compactions), lost)
 

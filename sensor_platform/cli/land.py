@@ -84,7 +84,8 @@ class _StopRequest:
 
     def __init__(self) -> None:
         self._is_set = False
-        self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
         self._input = 0 if _is_pipe(0) else -1
 
     def set(self, *_: object) -> None:

@@ -83,6 +83,8 @@ def _judged(table: "Table", *, has_forecast: bool, as_json: bool) -> dict[str, A
         click.echo(f"{facts['rows']:,} rows, {facts['series']:,} series, a step is {facts['cadence']}")
         for note in table.notes:
             click.echo(f"note: {note}")
+    if table.labels:
+        facts["anomalies"] = _anomalies(table, as_json=as_json)
     if has_forecast:
         reports = forecast(table, ForecastConfig(), lambda text: click.echo(text, err=True))
         facts["forecast"] = [asdict(report) for report in reports]
@@ -91,3 +93,15 @@ def _judged(table: "Table", *, has_forecast: bool, as_json: bool) -> dict[str, A
                 for line in forecast_lines(report):
                     click.echo(line)
     return facts
+
+
+def _anomalies(table: "Table", *, as_json: bool) -> dict[str, Any]:
+    from sensor_platform.predict.anomaly.config import AnomalyConfig
+    from sensor_platform.predict.evaluate.anomalies import anomalies
+    from sensor_platform.predict.evaluate.printing import anomaly_lines
+
+    report = anomalies(table, AnomalyConfig(), lambda text: click.echo(text, err=True))
+    if not as_json:
+        for line in anomaly_lines(report):
+            click.echo(line)
+    return {**asdict(report), "result": asdict(report.result)}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from sensor_platform.predict.candidates.baselines import CANDIDATES
+from sensor_platform.predict.evaluate.anomalies import AnomalyReport, Point
 from sensor_platform.predict.evaluate.forecasting import Row, TargetReport, best_baseline
 
 _SHORT = {"persistence": "last", "seasonal_naive": "seasonal", "weekly_naive": "weekly"}
@@ -26,6 +27,38 @@ def forecast_lines(report: TargetReport) -> Iterable[str]:
     )
     worse = [row.horizons for row in report.by_horizon if row.mae_served > best_baseline(row)[1] * 1.01]
     yield "  horizons more than 1 % worse than the best baseline: " + (", ".join(worse) or "none")
+
+
+def anomaly_lines(report: AnomalyReport) -> Iterable[str]:
+    """Lines about the anomaly scores."""
+    yield ""
+    yield f"anomalies: {report.anomalous:,} of {report.rows:,} judged rows are labelled, {report.sensors} sensors"
+    if report.warm_up_rows:
+        yield f"  {report.warm_up_rows:,} first rows of series without a past served to know them and are not judged"
+    yield f"  served: {report.served} ({report.why}), at {report.served_rate:.0%} expected false alarms"
+    heads = ["score", "AUC", "expected", "false alarms", "missed", "F1", "events found", "delay"]
+    rows = [[each.score, _share(each.auc), *_point(point)] for each in report.scores for point in each.points]
+    yield from _aligned([heads, *rows])
+    for each in report.scores:
+        best = _share(each.best_f1)
+        yield f"  {each.score}: best F1 with at most 15 % false alarms {best}, chosen by the test's labels"
+    yield "  thresholds are made from the part before the test; delay is the median in steps"
+
+
+def _point(point: Point) -> list[str]:
+    found = point.judgement
+    return [
+        f"{point.expected_false_alarms:.0%}",
+        _share(found.false_alarm_rate),
+        _share(found.missed_alarm_rate),
+        _share(found.f1),
+        f"{found.events_found} of {found.events}",
+        "-" if found.delay_steps is None else f"{found.delay_steps:g}",
+    ]
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
 
 
 def _cells(row: Row, names: Sequence[str]) -> list[str]:

@@ -114,11 +114,16 @@ def _rows(file: Path) -> "pl.DataFrame":
 
 
 def _check_columns(question: Question, raw: "pl.DataFrame") -> None:
+    import polars as pl
+
     wanted = {"--time": question.time, "--series": question.series, "--labels": question.labels}
     asked = [*wanted.items(), *(("--target", name) for name in question.targets)]
     for option, name in asked:
         if name is not None and name not in raw.columns:
             raise WrongUse(f"{option}: no column {name!r}", f"the file has {', '.join(raw.columns[:30])}")
+    kind = raw[question.labels].dtype if question.labels else pl.Boolean()
+    if not (kind.is_numeric() or kind == pl.Boolean):
+        raise WrongUse(f"--labels: {question.labels!r} holds {kind}", "use a column of numbers or booleans")
     if len(set(question.targets)) != len(question.targets) or question.horizon < 1:
         raise WrongUse("--target names a column twice, or --horizon is below 1", "name each target once")
 

@@ -19,6 +19,7 @@ from sensor_platform.predict.judge.record import Bucket, Record, buckets
 
 MARGIN = 0.01
 """A model is served only where its error is at least this share below the best baseline's: a tie is not evidence."""
+_OLDER = 2 / 3
 SMALL_MARGIN = 0.002
 """The same between two models."""
 
@@ -51,6 +52,11 @@ def adjust(record: Record, horizons: Sequence[int]) -> tuple[BucketRule, ...]:
     """The rule of every bucket of `horizons`, from the record alone."""
     parts = {bucket: record.where(bucket.holds(record.horizon)) for bucket in buckets(horizons)}
     widenings = conformal.calibrate({bucket: part.misses for bucket, part in parts.items()})
+    if len(record):
+        # Where errors have grown of late, the newest third says so; the whole would promise too much.
+        since = np.quantile(record.target, _OLDER)
+        newest = {bucket: part.misses[part.target > since] for bucket, part in parts.items()}
+        widenings = {bucket: conformal.wider(widenings[bucket], newest[bucket]) for bucket in parts}
     return tuple(_rule(bucket, part, widenings[bucket]) for bucket, part in parts.items())
 
 

@@ -42,6 +42,13 @@ def calibrate(misses: Mapping[_Key, Floats]) -> dict[_Key, Widening]:
     }
 
 
+def wider(widening: Widening, misses: Floats) -> Widening:
+    """The same, or what these misses ask for where that is more and there are enough of them."""
+    if widening.rests_on != "bucket" or len(misses) < LEAST_ROWS:
+        return widening
+    return Widening(max(widening.widths, _level(misses)), widening.rests_on)
+
+
 def widened(
     lower: Floats, upper: Floats, width: Floats, widening: Floats | float, holds: Floats
 ) -> tuple[Floats, Floats]:

@@ -75,6 +75,27 @@ def infer(topic: str, name: str | None, last: str, seconds: float | None) -> Non
         click.echo(f"check: {note}", err=True)
 
 
+@contract.command(epilog="\b\nExample:\n  sensor-platform contract drift --last 30d")
+@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Events of this time.")
+@click.option("--limit", default=100, show_default=True, help="Newest events that are shown.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
+def drift(last: str, limit: int, as_json: bool) -> None:
+    """List what changed about devices: new kinds of values of a metric, gaps in Sparkplug sequences."""
+    from sensor_platform.cli.moments import duration
+    from sensor_platform.cli.rows import write
+    from sensor_platform.landing.ledger.read import drift_since
+    from sensor_platform.landing.ledger.schema import read_ledger
+    from sensor_platform.reading.times import micros, moment
+    from sensor_platform.settings import load_settings
+
+    since = micros(datetime.now(UTC) - duration(last))
+    with read_ledger(load_settings().home) as ledger:
+        found = [] if ledger is None else drift_since(ledger, since, limit)
+    rows = [(moment(at).replace(tzinfo=None), *rest) for at, *rest in found]
+    columns = ("received_at", "device_id", "metric", "what", "was", "now")
+    write(columns, rows, "json" if as_json else "table", sys.stdout)
+
+
 def _messages(settings: "Settings", topic: str, last: str, seconds: float | None) -> list[tuple[str, bytes]]:
     from sensor_platform.reading.names import topic_matches
 

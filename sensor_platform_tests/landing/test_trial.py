@@ -101,6 +101,13 @@ def test_the_command_says_it_in_words_and_in_json(home: Home, tmp_path: Path, mo
     assert json.loads(whole.output)["is_same"]
     proposed = CliRunner().invoke(cli, ["contract", "infer", "--topic", "press/+", "--last", "500w"])
     assert yaml.safe_load(proposed.stdout)["device"] == {"field": ["id"]}
+    seal_segment(home, 2, [Message(b'{"machine": "m2", "f": "off"}', "press/a")])
+    seal_segment(home, 3, [Message(b'{"machine": "m2", "f": 1}', "press/a")])
+    land_all(home, [OLD])
+    drifted = CliRunner().invoke(cli, ["contract", "drift", "--last", "500w", "--json"])
+    assert [(row["device_id"], row["metric"], row["was"], row["now"]) for row in json.loads(drifted.output)] == [
+        ("m2", "f", "text", "integer")
+    ]
 
 
 def test_a_wide_json_contract_is_inferred() -> None:

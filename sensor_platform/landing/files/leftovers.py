@@ -1,8 +1,10 @@
 """What a killed lander leaves behind: temporary files, and files that were never committed and never will be."""
 
+import contextlib
 import os
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +14,9 @@ from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
 from sensor_platform.landing.segments import parse_name
+
+_CLOCK_SECONDS = 5.0
+"""How much a file system's times may differ from ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +31,13 @@ class Cleared:
 
 def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
     """Clean up after a killed lander; only with the lander's lock held."""
-    removed = tuple(remove_dead(path for folder in _folders(home) for path in sorted(folder.rglob("*.tmp"))))
-    orphans = list(_orphans(home, ledger))
-    return Cleared(removed, tuple(set_aside(home, path) for path in orphans))
+    now = time.time()
+    folders = _changed_folders(home)
+    removed = tuple(remove_dead(path for folder in folders for path in sorted(folder.glob("*.tmp"))))
+    orphans = list(_orphans(home, ledger, folders))
+    cleared = Cleared(removed, tuple(set_aside(home, path) for path in orphans))
+    _remember_sweep(home, now)
+    return cleared
 
 
 def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
@@ -60,6 +69,28 @@ def _folders(home: Home) -> tuple[Path, ...]:
     return (home.landing, home.quarantine, home.raw, home.ledger)
 
 
+def _changed_folders(home: Home) -> list[Path]:
+    """Folders in which something was made or renamed since the last sweep: the others cannot hold anything new.
+
+    So a start costs with the days that changed, not with the history. The marker is a hint: without it all are listed.
+    """
+    since = 0.0
+    with contextlib.suppress(OSError, ValueError):
+        since = float(_marker(home).read_text()) - _CLOCK_SECONDS
+    days = [day for root in (home.landing, home.quarantine, home.raw) for day in sorted(root.glob("*"))]
+    days += [home.ledger, home.ledger / "segments", home.ledger / "compactions"]
+    return [folder for folder in days if folder.is_dir() and folder.stat().st_mtime >= since]
+
+
+def _remember_sweep(home: Home, now: float) -> None:
+    with contextlib.suppress(OSError):  # a full disk is no reason to stop
+        _marker(home).write_text(str(now))
+
+
+def _marker(home: Home) -> Path:
+    return home.ledger / ".swept"
+
+
 def _is_dead(path: Path) -> bool:
     """Whether the process in a temporary name (`<name>.<pid>.tmp`) is gone, or is this one."""
     words = path.name.split(".")
@@ -75,13 +106,15 @@ def _is_dead(path: Path) -> bool:
     return False
 
 
-def _orphans(home: Home, ledger: sqlite3.Connection) -> Iterator[Path]:
+def _orphans(home: Home, ledger: sqlite3.Connection, folders: list[Path]) -> Iterator[Path]:
     """Files of segments that were not committed and have no WAL to be made from again.
 
     Only files named after a segment are looked at: what compaction makes is compaction's to clear.
     """
-    for folder in (home.landing, home.quarantine, home.raw):
-        for path in sorted(folder.glob("*/*")):
+    for folder in folders:
+        if folder.parent not in {home.landing, home.quarantine, home.raw}:
+            continue
+        for path in sorted(folder.glob("*")):
             segment = path.stem
             if parse_name(segment) and not _is_accounted_for(home, ledger, segment, path):
                 yield path

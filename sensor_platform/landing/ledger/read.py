@@ -94,6 +94,17 @@ def landing_files_between(connection: sqlite3.Connection, home: Home, start: int
     return landing_files(connection, home, slots_between(connection, start, end))
 
 
+def drift_since(
+    connection: sqlite3.Connection, since: int, limit: int
+) -> list[tuple[int, str, str | None, str, str, str]]:
+    """Newest events of drift: receive time, device, metric, what, what it was and what it is."""
+    return connection.execute(
+        "select received_at, device_id, metric, what, was, now from drift where received_at >= ?"
+        " order by received_at desc, device_id, metric limit ?",
+        (since, limit),
+    ).fetchall()
+
+
 def quarantine_files(connection: sqlite3.Connection, home: Home) -> list[Path]:
     """The visible quarantine files, oldest first."""
     rows = connection.execute("select file from files where kind = 'quarantine' and replaced_at is null order by file")

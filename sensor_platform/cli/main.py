@@ -15,6 +15,8 @@ COMMANDS = {
     "land": ("land", "Land the sealed segments of a home (the collector starts this itself)."),
     "replay": ("replay", "Publish a Parquet, CSV or NDJSON file as MQTT messages."),
     "simulate": ("simulate", "Publish messages of made-up devices, with sequences."),
+    "live": ("live", "Serve page, alarms, API and metrics, following the collector."),
+    "alerts": ("alerts", "List, answer, try out and test alerts."),
     "query": ("query", "Ask the published tables in SQL."),
     "publish": ("publish", "Publish what changed, or write one file to take away."),
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),

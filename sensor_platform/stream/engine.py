@@ -19,12 +19,8 @@ from sensor_platform.stream.durations import SECOND, duration
 from sensor_platform.stream.judge import Catalog, Judge
 from sensor_platform.stream.rules import Maintenance, Rule
 from sensor_platform.stream.runs import begins
-from sensor_platform.stream.series import NEVER, SeriesIndex
+from sensor_platform.stream.series import SeriesIndex
 from sensor_platform.stream.windows import Closed, Windows, WindowSpec
-
-_TICK = 100_000
-"""Least microseconds between two looks at what is due."""
-
 
 class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the engine computes, and within which bounds."""
@@ -39,7 +35,6 @@ class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     most_series: int = 200_000
     most_windows: int = 2_000_000
     """Bounds of memory; beyond them the oldest closed windows are given up, and new series are not followed."""
-    slot_minutes: int = 10
 
     def __post_init__(self) -> None:
         """Refuse what is no duration."""
@@ -63,6 +58,7 @@ class Engine:
     catalog: Catalog
     rules: Sequence[Rule] = ()
     maintenance: Sequence[Maintenance] = ()
+    slot_minutes: int = 10
     index: SeriesIndex = field(init=False)
     judge: Judge = field(init=False)
     dedupe: Dedupe = field(init=False)
@@ -71,14 +67,16 @@ class Engine:
     messages: int = 0
     readings: int = 0
     bad: int = 0
-    now: int = NEVER
-    _ticked: int = NEVER
+    now: int = 0
+    """Newest time that it was told."""
+    ticked: int = 0
+    """When it last looked at what is due."""
 
     def __post_init__(self) -> None:
         config = self.config
         self.index = SeriesIndex(limit=config.most_series)
         self.judge = Judge(self.catalog, self.index)
-        slot, keep, idle = config.slot_minutes * 60 * SECOND, duration(config.keep), duration(config.idle)
+        slot, keep, idle = self.slot_minutes * 60 * SECOND, duration(config.keep), duration(config.idle)
         longest = max((spec.size + duration(spec.grace) for spec in config.windows), default=0)
         self.dedupe = Dedupe(self.index, slot, longest + keep + idle)
         self.windows = [Windows(spec, self.index, slot, keep, idle, config.most_windows) for spec in config.windows]
@@ -96,6 +94,7 @@ class Engine:
             suspects: messages that may be.
             now: microseconds since the epoch.
         """
+        self.now = max(self.now, now)
         readings = readings_of(decoded, received_at, duplicates, suspects, self.index, self.messages)
         self.messages += len(received_at)
         return self._take(readings, now)
@@ -122,12 +121,9 @@ class Engine:
         readings = readings.pick(np.lexsort((readings.message, readings.series)))
         return self.alarms.observe(readings) if len(readings) else []
 
-    def tick(self, now: int, *, force: bool = False) -> Outcome:
+    def tick(self, now: int) -> Outcome:
         """What is due by now. Everything that arrived before `now` less the settling time has been taken in."""
-        self.now = max(self.now, now)
-        if not force and self.now - self._ticked < _TICK and self._ticked != NEVER:
-            return Outcome()
-        self._ticked = self.now
+        self.now = self.ticked = max(self.now, now)
         closed = [found for windows in self.windows if len(found := windows.close(self.now))]
         return Outcome(closed, self.alarms.tick(self.now - duration(self.config.settle)))
 
@@ -138,7 +134,7 @@ class Engine:
             "dedupe": self.dedupe.dump(),
             "windows": [[msgspec.json.encode(each.spec).decode(), each.dump()] for each in self.windows],
             "alarms": self.alarms.dump(),
-            "counts": [self.messages, self.readings, self.bad, self.now, self._ticked],
+            "counts": [self.messages, self.readings, self.bad, self.now, self.ticked],
         }
 
     def load(self, dumped: dict[str, Any]) -> list[str]:
@@ -154,7 +150,7 @@ class Engine:
             else:
                 windows.load(found)
         fresh += [f"rule {name}" for name in self.alarms.load(dumped["alarms"])]
-        self.messages, self.readings, self.bad, self.now, self._ticked = dumped["counts"]
+        self.messages, self.readings, self.bad, self.now, self.ticked = dumped["counts"]
         return fresh
 
     def _take(self, readings: Readings, now: int) -> tuple[Readings, list[Event]]:

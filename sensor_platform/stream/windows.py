@@ -121,15 +121,10 @@ class Windows:
         newest = readings.event_at // hop * hop
         for shift in range(0, size, hop):
             start = newest - shift
-            is_late = start + size + int(duration(self.spec.grace)) + self.keep <= self._watermarks(
-                readings.series, now
-            )
-            if is_late.any():
-                is_late &= ~self._held(readings.series, start, is_late)
-                self.too_late += int(is_late.sum())
-                self._count(readings.pick(~is_late), start[~is_late])
-            else:
-                self._count(readings, start)
+            given_up = start + size + duration(self.spec.grace) + self.keep
+            is_late = given_up <= self._watermarks(readings.series, now)
+            self.too_late += int(is_late.sum())
+            self._count(readings.pick(~is_late) if is_late.any() else readings, start[~is_late])
 
     def close(self, now: int) -> Closed:
         """Windows that are complete now, or have changed since they were."""
@@ -168,14 +163,6 @@ class Windows:
         # subtracting from "never" would overflow
         received = self.index.by_device["received_at"][device]
         return np.where(received <= now - self.idle, np.maximum(watermark, now), np.maximum(watermark, -(1 << 60)))
-
-    def _held(self, series: Ints, start: Ints, wanted: "npt.NDArray[np.bool_]") -> "npt.NDArray[np.bool_]":
-        """Whether the window of each wanted reading is still here although it could have been given up."""
-        held = np.zeros(len(series), np.bool_)
-        rows = np.flatnonzero(wanted)
-        keys = self._keys(series[rows], start[rows]).tolist()
-        held[rows] = [key in self._rows for key in keys]
-        return held
 
     def _keys(self, series: Ints, start: Ints) -> Ints:
         # years 1 to 9999 in whole seconds need 39 bits

@@ -63,8 +63,12 @@ class Tail:
         self.lag_bytes = 0
         """Committed bytes of the open segment that have not been handed out."""
 
-    def read(self, most: int = 4 << 20) -> list[Batch]:
+    def read(self, most: int = 4 << 20, until: Place | None = None) -> list[Batch]:
         """What was committed since the last call, about `most` bytes of it; empty where there is nothing new.
+
+        Args:
+            most: bytes.
+            until: a place of an earlier tail, to read exactly as far as that one did.
 
         Raises:
             Gap: the rest of the segment is gone.
@@ -78,6 +82,10 @@ class Tail:
                 break
             before = self.place.offset
             end, is_last = self._readable(mark)
+            if until is not None and until.segment == self.place.segment:
+                end, is_last = until.offset, until.is_finished
+                if before >= end:
+                    break
             batches += self._read_to(min(end, before + room) if end is not None else before + room, end)
             room -= self.place.offset - before
             if end is not None and self.place.offset >= end and is_last:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -81,7 +82,9 @@ class Backtest:
         found: dict[str, list[Any]] = {}
         for event in self.events:
             if event.rule == rule:
-                span = found.setdefault(event.alert_id, [event.device_id, event.metric, event.at, self.end, event.level])
+                span = found.setdefault(
+                    event.alert_id, [event.device_id, event.metric, event.at, self.end, event.level]
+                )
                 span[4] = max(span[4], event.level)
                 if event.kind == "resolved":
                     span[3] = event.at
@@ -167,8 +170,9 @@ def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: d
 
 def _readings(home: Home, start: datetime, end: datetime) -> Iterator[dict[str, npt.NDArray[Any]]]:
     sql = (
-        "select device_id, metric, epoch_us(event_at) as event_at, epoch_us(received_at) as received_at, value, verdict,"
-        " tags, segment, position from readings_clean where received_at >= ? and received_at <= ? and value is not null"
+        "select device_id, metric, epoch_us(event_at) as event_at, epoch_us(received_at) as received_at, value,"
+        " verdict, tags, segment, position from readings_clean"
+        " where received_at >= ? and received_at <= ? and value is not null"
         " order by received_at, segment, position, metric"
     )
     return _query(home, sql, [start, end])
@@ -198,7 +202,7 @@ def _columns(columns: dict[str, Any], index: SeriesIndex, base: int) -> Readings
     metric = np.array([index.metric_number(name) for name in columns["metric"]], np.int64)
     # readings of one message share their place, so that conditions see them together
     places = list(zip(columns["segment"], columns["position"], strict=True))
-    is_new = np.array([True, *(a != b for a, b in zip(places, places[1:], strict=False))])
+    is_new = np.array([True, *(a != b for a, b in pairwise(places))])
     readings = Readings(
         index.numbers(device, metric),
         base + np.cumsum(is_new),
@@ -228,13 +232,11 @@ def _take_noise(found: Backtest, alarms: Alarms, readings: Readings) -> None:
 
 def _flaps(spans: list[tuple[str, str, int, int, int]]) -> int:
     ordered = sorted((device, metric, start, end) for device, metric, start, end, _ in spans)
-    return sum(
-        a[:2] == b[:2] and b[2] - a[3] < _FLAP for a, b in zip(ordered, ordered[1:], strict=False)
-    )
+    return sum(a[:2] == b[:2] and b[2] - a[3] < _FLAP for a, b in pairwise(ordered))
 
 
 def _is(label: Label, what: str, rule: str) -> bool:
-    return label.label == what and label.source in {f"alert:{rule}", rule} or (
+    return (label.label == what and label.source in {f"alert:{rule}", rule}) or (
         label.label not in {"confirmed", "rejected"} and what == "confirmed"
     )
 

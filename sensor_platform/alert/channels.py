@@ -32,7 +32,8 @@ class Sender(Protocol):
 class Publish(Protocol):
     """Publishes to the site's broker and waits for its acknowledgement; raises Unsent."""
 
-    def __call__(self, topic: str, payload: bytes, *, retain: bool) -> None: ...
+    def __call__(self, topic: str, payload: bytes, *, retain: bool) -> None:
+        """Once it returns the broker has it."""
 
 
 def sender_of(
@@ -58,12 +59,13 @@ class AppriseSender:
 
         self._name = name
         self._timeout = timeout
-        self._plugin = apprise.Apprise.instantiate(url, suppress_exceptions=True)
-        if self._plugin is None:
+        plugin = apprise.Apprise.instantiate(url, suppress_exceptions=True)
+        if plugin is None:
             raise WrongUse(
                 f"rules.yaml: apprise does not know the url of channel {name!r}",
                 "see https://github.com/caronc/apprise/wiki for the form of each service",
             )
+        self._plugin: Any = plugin
         self._plugin.socket_connect_timeout = timeout
         self._plugin.socket_read_timeout = timeout
 
@@ -91,7 +93,7 @@ class AppriseSender:
 
     def _add_fields(self, notices: Sequence[Notice]) -> None:
         if hasattr(self._plugin, "payload_extras"):
-            fields = {name: value for name, value in msgspec.to_builtins(notices[0]).items() if name not in {"title"}}
+            fields = {name: value for name, value in msgspec.to_builtins(notices[0]).items() if name != "title"}
             self._plugin.payload_extras = fields | {"keys": [each.key for each in notices]}
             self._plugin.headers["Idempotency-Key"] = notices[0].key
 

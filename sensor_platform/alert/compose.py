@@ -97,8 +97,8 @@ def messages_for(event: Event, notice: Notice, rule: Rule, config: AlertConfig, 
         body = msgspec.json.encode(notice)
         group = _group(rule, notice)
         wait = duration(rule.group_wait) if group else 0
-        for channel in channels_for(rule, event.level, notice.tags, config):
-            out.append(Outgoing(event.key, channel, body, now, now + wait, group))
+        channels = channels_for(rule, event.level, notice.tags, config)
+        out += [Outgoing(event.key, channel, body, now, now + wait, group) for channel in channels]
     command = _command(event, rule)
     if command is not None:
         out.append(Outgoing(event.key, COMMANDS, msgspec.json.encode(command), now))

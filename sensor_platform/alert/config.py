@@ -90,4 +90,6 @@ def _check_template(rule: Rule) -> None:
     except ValueError as error:
         raise ValueError(f"message of rule {rule.name!r}: {error}") from error
     if wrong := sorted(name for name in fields if name not in known and not re.fullmatch(r"tag_\w+", name)):
-        raise ValueError(f"message of rule {rule.name!r}: {{{wrong[0]}}} is unknown; there are {', '.join(sorted(known))}")
+        raise ValueError(
+            f"message of rule {rule.name!r}: {{{wrong[0]}}} is unknown; there are {', '.join(sorted(known))}"
+        )

@@ -1,7 +1,7 @@
 """Sends what waits in the outbox, one thread per channel, so that a channel that hangs holds up nobody else.
 
-At least once: a message counts as sent only after its channel took it, and a kill in between sends it again with the same
-key. Failures wait longer each time, up to ten minutes, and end among the dead letters after the channel's attempts.
+At least once: a message counts as sent only after its channel took it, and a kill in between sends it again with the
+same key. Failures wait longer each time, up to ten minutes, and end among the dead letters after so many attempts.
 """
 
 import logging
@@ -113,8 +113,8 @@ class Dispatcher:
     def _due(self, connection: sqlite3.Connection) -> Sequence[_Row]:
         """The oldest message that is due, with those of its group."""
         first = connection.execute(
-            "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting' and not_before <= ?"
-            " order by not_before, id limit 1",
+            "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting'"
+            " and not_before <= ? order by not_before, id limit 1",
             (self.name, self.clock()),
         ).fetchone()
         if first is None:

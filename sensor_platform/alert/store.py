@@ -1,8 +1,8 @@
 """The state of the live process in one SQLite file: steps, snapshot, alerts, outbox. One transaction per step.
 
-A step says what the engine was fed (places in the segments, the time, commands) and goes in with everything that came of
-it. After a kill the newest snapshot and the steps since make the engine what it was; what they bring again has the same
-keys and is already there. A commit is not fsynced: after a power cut the file is an earlier, whole moment.
+A step says what the engine was fed (places in the segments, the time, commands) and goes in with everything that came
+of it. After a kill the newest snapshot and the steps since make the engine what it was; what they bring again has the
+same keys and is already there. A commit is not fsynced: after a power cut the file is an earlier, whole moment.
 """
 
 import sqlite3
@@ -126,8 +126,8 @@ def note_events(connection: sqlite3.Connection, seq: int, events: Sequence[tuple
 def _move(connection: sqlite3.Connection, event: Event, tags: str) -> None:
     if event.kind == "fired":
         connection.execute(
-            "insert or ignore into alerts (alert_id, rule, device_id, metric, state, level, highest, fired_at, noticed_at,"
-            " value, limit_text, tags, suppressed) values (?, ?, ?, ?, 'firing', ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert or ignore into alerts (alert_id, rule, device_id, metric, state, level, highest, fired_at,"
+            " noticed_at, value, limit_text, tags, suppressed) values (?, ?, ?, ?, 'firing', ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 *(event.alert_id, event.rule, event.device_id, event.metric, event.level, event.level, event.at),
                 *(event.noticed_at, event.value, event.limit, tags, event.suppressed),

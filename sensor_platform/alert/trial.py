@@ -17,7 +17,12 @@ _CONNECT_SECONDS = 5.0
 
 
 def send_tests(
-    config: AlertConfig, only: str, site: str, variables: Mapping[str, str], link: Any, kafka: Callable[[], Any]  # noqa: ANN401 - serve's Link, a room further on
+    config: AlertConfig,
+    only: str,
+    site: str,
+    variables: Mapping[str, str],
+    link: Any,  # noqa: ANN401 - serve's Link, a room further on
+    kafka: Callable[[], Any],
 ) -> Iterator[tuple[str, str]]:
     """Send one notice through each channel, or `only` one; yields its name and what went wrong, empty for nothing.
 

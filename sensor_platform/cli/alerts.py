@@ -37,7 +37,18 @@ def list_alerts(state: str | None, device: str, limit: int, form: str) -> None:
     from sensor_platform.reading.times import moment
     from sensor_platform.settings import load_settings
 
-    names = ("alert_id", "rule", "device_id", "metric", "state", "highest", "fired_at", "resolved_at", "value", "verdict")
+    names = (
+        "alert_id",
+        "rule",
+        "device_id",
+        "metric",
+        "state",
+        "highest",
+        "fired_at",
+        "resolved_at",
+        "value",
+        "verdict",
+    )
     with closing(connect(load_settings().home.live_file)) as connection:
         rows = connection.execute(
             f"select {', '.join(names)} from alerts where (? = '' or state = ?) and (? = '' or device_id = ?)"  # noqa: S608 - our own names
@@ -115,7 +126,9 @@ def retry() -> None:
 
 @alerts.command("backtest", epilog="\b\nExample:\n  sensor-platform alerts backtest --last 30d --rules changed.yaml")
 @click.option("--last", default="30d", help="How far back, for instance 12h or 30d, from the newest reading.")
-@click.option("--rules", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Instead of the site's file.")
+@click.option(
+    "--rules", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Instead of the site's file."
+)
 @click.option("--events", "show_events", is_flag=True, help="Every event instead of one line per rule.")
 @_FORMAT
 def backtest(last: str, rules: Path | None, show_events: bool, form: str) -> None:

@@ -65,7 +65,7 @@ class Api:
         """Devices by number, with tags and alarm level; `?search=` looks in ids and tags."""
         view = self._parts.viewer.view
         search = request.query_params.get("search", "").casefold()[:256]
-        found = []
+        found: list[list[Any]] = []
         total = 0
         for number in range(view.device_n):
             device, tags = view.devices[number], view.tags.get(number, {})

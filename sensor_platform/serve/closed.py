@@ -43,7 +43,9 @@ def encode_closed(closed: Closed, index: SeriesIndex) -> bytes:
             "metrics": [index.metric(each) for each in used.tolist()],
             "series": number.astype(np.int64).tobytes(),
             "columns": {
-                name: [column.dtype.str, column.tobytes()] for name, column in closed.columns.items() if name != "series"
+                name: [column.dtype.str, column.tobytes()]
+                for name, column in closed.columns.items()
+                if name != "series"
             },
         }
     )

@@ -43,18 +43,22 @@ class Health:
                 any(state == "connected" for state in pipeline.states.values()),
                 ", ".join(f"{name} {state}" for name, state in pipeline.states.items()) or "none has run yet",
             ),
-            "lander": _check(
-                pipeline.lander in {"idle", "landing"} and 0 <= pipeline.lander_age < 60, pipeline.lander
-            ),
+            "lander": _check(pipeline.lander in {"idle", "landing"} and 0 <= pipeline.lander_age < 60, pipeline.lander),
             "ledger": _check(bool(pipeline.ledger) and not pipeline.problem, pipeline.problem or "readable"),
-            "published": _check(self.home.analytics_file.exists(), "there" if self.home.analytics_file.exists() else "nothing yet"),
+            "published": _check(
+                self.home.analytics_file.exists(), "there" if self.home.analytics_file.exists() else "nothing yet"
+            ),
         }
         for each in self.dispatchers():
             if not each.name.startswith("("):
-                checks[f"channel {each.name}"] = _check(not each.problem, each.problem or "works") | {"is_needed": False}
+                checks[f"channel {each.name}"] = _check(not each.problem, each.problem or "works") | {
+                    "is_needed": False
+                }
         for name, count in self.limits().items():
             if count:
-                checks[name] = _check(False, f"reached: {count} readings are not followed live") | {"is_needed": False}
+                checks[name] = _check(ok=False, detail=f"reached: {count} readings are not followed live") | {
+                    "is_needed": False
+                }
         return checks
 
     def ready(self) -> tuple[int, dict[str, Any]]:
@@ -75,7 +79,7 @@ class Health:
         try:
             free = shutil.disk_usage(self.home.root).free
         except OSError as error:
-            return _check(False, str(error))
+            return _check(ok=False, detail=str(error))
         return _check(free > _FREE_BYTES, f"{free >> 20} MiB free")
 
 

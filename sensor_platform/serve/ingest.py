@@ -1,4 +1,4 @@
-"""Messages that come by HTTP: into segments of their own, answered only after fsync. The lander lands them like all others.
+"""Messages that come by HTTP: into segments of their own, answered only after fsync. The lander lands them too.
 
 Open segments are in `ingest/`, where no collector's recovery looks; sealed ones are moved to `wal/` for the lander.
 """
@@ -49,7 +49,9 @@ class IngestWriter:
     messages: int = 0
     bytes: int = 0
     problem: str = ""
-    _queue: "queue.SimpleQueue[tuple[Sequence[Envelope], Future[int]] | None]" = field(default_factory=queue.SimpleQueue)
+    _queue: "queue.SimpleQueue[tuple[Sequence[Envelope], Future[int]] | None]" = field(
+        default_factory=queue.SimpleQueue
+    )
     _waiting: int = 0
     _lock_fd: int = -1
     _thread: threading.Thread | None = None

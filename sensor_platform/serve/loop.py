@@ -201,10 +201,14 @@ class Loop:
                 self._follow_collector(name, msgspec.convert(place, Place))
             if fresh:
                 log.info("new or changed since the last start, begins afresh: %s", ", ".join(fresh))
-        steps = self._connection.execute("select seq, body from steps where seq > ? order by seq", (self._seq,)).fetchall()
+        steps = self._connection.execute(
+            "select seq, body from steps where seq > ? order by seq", (self._seq,)
+        ).fetchall()
         for seq, body in steps:
             self._redo(seq, msgspec.msgpack.decode(body, type=Step))
-        self.status.restored = f"snapshot and {len(steps)} steps" if row or steps else "nothing: this is the first start"
+        self.status.restored = (
+            f"snapshot and {len(steps)} steps" if row or steps else "nothing: this is the first start"
+        )
         self._snapshot()
 
     def _redo(self, seq: int, step: Step) -> None:
@@ -301,4 +305,3 @@ class Loop:
             log.warning("cannot go on now, trying again: %s", text)
         self.status.problem = text
         self.status.state = "waiting"
-

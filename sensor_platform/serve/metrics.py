@@ -1,4 +1,4 @@
-"""Prometheus metrics. Collected from the view and the status files when asked, so that counting costs nothing in between."""
+"""Prometheus metrics, collected from the view and the status files when asked: counting costs nothing in between."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -26,8 +26,8 @@ class Stages:
     def __init__(self, registry: CollectorRegistry) -> None:
         self.seconds = Histogram(
             f"{_PREFIX}stage_seconds",
-            "Seconds by stage: queued (arrival to step), step (decode, judge, windows, rules, store), ingest (request to"
-            " fsync), notify (alarm noticed to channel).",
+            "Seconds by stage: queued (arrival to step), step (decode, judge, windows, rules, store),"
+            " ingest (request to fsync).",
             ["stage"],
             buckets=BUCKETS,
             registry=registry,
@@ -96,7 +96,9 @@ class LiveCollector(Collector):
 
     def _collected(self, pipeline: Pipeline) -> "Iterator[Metric]":
         received = CounterMetricFamily(f"{_PREFIX}received_messages", "Messages on disk, by source.", labels=["source"])
-        duplicate = CounterMetricFamily(f"{_PREFIX}duplicate_messages", "Wire duplicates, by source.", labels=["source"])
+        duplicate = CounterMetricFamily(
+            f"{_PREFIX}duplicate_messages", "Wire duplicates, by source.", labels=["source"]
+        )
         up = GaugeMetricFamily(f"{_PREFIX}collector_up", "1 where the collector is connected.", labels=["source"])
         for source, counters in pipeline.sources.items():
             received.add_metric([source], counters["messages"])

@@ -17,9 +17,7 @@ def description() -> dict[str, Any]:
         "paths": {
             "/ingest": {"post": _ingest()},
             "/api/latest": {
-                "get": _get(
-                    "Newest values", "Latest", device=_TEXT, metric=_TEXT, max_age={**_NUMBER, "default": 300}
-                )
+                "get": _get("Newest values", "Latest", device=_TEXT, metric=_TEXT, max_age={**_NUMBER, "default": 300})
             },
             "/api/history": {
                 "get": _get(
@@ -102,7 +100,7 @@ def _schemas() -> dict[str, Any]:
     }
 
 
-def _get(summary: str, schema: str, *, required: tuple[str, ...] = (), **query: Any) -> dict[str, Any]:
+def _get(summary: str, schema: str, *, required: tuple[str, ...] = (), **query: dict[str, Any]) -> dict[str, Any]:
     return {
         "summary": summary,
         "parameters": [

@@ -154,7 +154,9 @@ class LiveOutput:
         index = self.engine().index
         size = len(index)
         by_device: dict[int, tuple[int, dict[str, float]]] = {}
-        columns = [index.by_series[name][:size].tolist() for name in ("device", "metric", "event_at", "value", "verdict")]
+        columns = [
+            index.by_series[name][:size].tolist() for name in ("device", "metric", "event_at", "value", "verdict")
+        ]
         for device, metric, at, value, verdict in zip(*columns, strict=True):
             if verdict != BAD and value == value:
                 newest, values = by_device.setdefault(device, (at, {}))

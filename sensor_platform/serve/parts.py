@@ -84,7 +84,7 @@ class Parts:
                 lambda: self.viewer.view,
                 lambda: self.watcher.now,
                 lambda: self.dispatchers,
-                lambda: self.clients(),
+                self.clients,
                 self.clock,
             )
         )
@@ -189,7 +189,7 @@ class Parts:
     def _run(self) -> None:
         try:
             self.loop.run()
-        except BaseException as error:  # noqa: BLE001 - the process ends with it, see process.run
+        except BaseException as error:
             log.exception("the engine has ended")
             self.failure = error
 

@@ -1,7 +1,7 @@
 """Predictions on request: a LightGBM model by name, inputs and outputs as plain names and numbers.
 
-A model is a text file of LightGBM, `models/served/<name>.txt`, and beside it, where there is one, `<name>.json` with the
-names of the classes. It is loaded again when it changes. Text, never pickle: loading runs no code.
+A model is a text file of LightGBM, `models/served/<name>.txt`, and beside it, where there is one, `<name>.json` with
+the names of the classes. It is loaded again when it changes. Text, never pickle: loading runs no code.
 """
 
 import math

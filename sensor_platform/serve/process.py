@@ -107,7 +107,7 @@ def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts
         decoder=Decoder(setup.contracts, limits),
         output=output,
         clock=clock,
-        after=lambda step, done: parts.after_step(step, done),
+        after=lambda step, done: parts.after_step(step, done),  # noqa: PLW0108 - parts is made below
         snapshot_seconds=live.snapshot_seconds,
         keep_hours=live.keep_hours,
     )
@@ -165,7 +165,9 @@ def run(setup: LiveSetup, announce: Callable[[str], None]) -> None:
     )
     asyncio.run(_serve(uvicorn.Server(config), parts, announce))
     if parts.failure is not None:
-        raise Unreachable(f"the live engine has failed: {parts.failure}", "see the log; start it again") from parts.failure
+        raise Unreachable(
+            f"the live engine has failed: {parts.failure}", "see the log; start it again"
+        ) from parts.failure
 
 
 async def _serve(server: uvicorn.Server, parts: Parts, announce: Callable[[str], None]) -> None:
@@ -188,10 +190,10 @@ async def _serve(server: uvicorn.Server, parts: Parts, announce: Callable[[str],
 
 async def _until_ready(server: uvicorn.Server, parts: Parts, ready: Callable[[], None]) -> None:
     """Say when it is open; end the server when the engine has ended."""
-    while not server.started:
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.02)
     ready()
-    while parts.failure is None:
+    while parts.failure is None:  # noqa: ASYNC110 - set by another thread
         await asyncio.sleep(0.5)
     server.should_exit = True
 

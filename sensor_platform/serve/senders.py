@@ -14,6 +14,7 @@ from sensor_platform.serve.mqtt import Link
 from sensor_platform.serve.output import in_parts
 from sensor_platform.serve.trigger import Request
 
+
 @dataclass(slots=True)
 class MqttStream:
     """A republished stream to the site's broker."""

@@ -36,7 +36,7 @@ class Watch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class _Client:
     socket: WebSocket
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    watch: Watch = Watch()
+    watch: Watch = field(default_factory=Watch)
     sent: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Device to (newest arrival, level) as last told."""
     alarms: tuple[Any, ...] | None = None

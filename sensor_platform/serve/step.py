@@ -82,10 +82,12 @@ def read_again(tails: dict[str, Tail], step: Step) -> tuple[list[tuple[str, list
         batches: list[Batch] = []
         try:
             while not is_there(tail.place, place):
-                some = tail.read(until=place)
-                batches += some
-                if not some and not is_there(tail.place, place):
-                    raise Gap(f"segment {place.segment} does not reach to {place.offset} any more", "")
+                before = tail.place
+                batches += tail.read(until=place)
+                if tail.place == before:
+                    lost.append(f"segment {place.segment} does not reach to {place.offset} any more")
+                    tail.close()
+                    tail.place = place
         except Gap as error:
             lost.append(error.message)
             tail.close()

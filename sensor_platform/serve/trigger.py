@@ -56,9 +56,7 @@ class Triggers:
                     out += self._take(number, trigger, taken.readings, index, step.now)
         return out
 
-    def _take(
-        self, number: int, trigger: Trigger, readings: Readings, index: SeriesIndex, now: int
-    ) -> list[Outgoing]:
+    def _take(self, number: int, trigger: Trigger, readings: Readings, index: SeriesIndex, now: int) -> list[Outgoing]:
         wanted = {*trigger.required, *trigger.inputs.values()}
         metrics = [at for at, name in enumerate(index.metrics) if name in wanted]
         metric = index.by_series["metric"][readings.series]

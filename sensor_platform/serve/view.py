@@ -64,11 +64,7 @@ class View:
 
     def latest(self, device: int) -> list[dict[str, Any]]:
         """Newest value of each metric of a device."""
-        found = []
-        for series in self.series_of[device]:
-            if series < self.series_n:
-                found.append(self.reading(series))
-        return found
+        return [self.reading(series) for series in self.series_of[device] if series < self.series_n]
 
     def reading(self, series: int) -> dict[str, Any]:
         """Newest value of a series."""
@@ -107,9 +103,7 @@ class Viewer:
     _series_of: list[list[int]] = field(default_factory=list)
     _known: int = 0
     _numbers: dict[str, int] = field(default_factory=dict)
-    _sparks: npt.NDArray[np.float32] = field(
-        default_factory=lambda: np.full((1024, SPARKS), np.nan, np.float32)
-    )
+    _sparks: npt.NDArray[np.float32] = field(default_factory=lambda: np.full((1024, SPARKS), np.nan, np.float32))
 
     def take(self, engine: Engine, status: LoopStatus, step: Step, done: Done) -> None:
         """After a step."""

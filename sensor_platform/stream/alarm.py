@@ -1,7 +1,7 @@
 """The state machine of one alarm: ok, pending, firing, acknowledged, resolved. Pure, driven by observations and time.
 
-Time-outs are deadlines in arrival time, and they are served before every observation that arrived at or after them. So the
-outcome does not depend on how a stream was cut into batches, nor on when somebody looked.
+Time-outs are deadlines in arrival time, and they are served before every observation that arrived at or after them. So
+the outcome does not depend on how a stream was cut into batches, nor on when somebody looked.
 """
 
 import hashlib
@@ -155,7 +155,9 @@ class Alarm:
 
     def _time_out(self, deadline: int, timing: Timing) -> list[Event]:
         """The one time-out that is due at `deadline`."""
-        due = [level for level, since in self.since.items() if level > self.level and since[1] + timing.wait <= deadline]
+        due = [
+            level for level, since in self.since.items() if level > self.level and since[1] + timing.wait <= deadline
+        ]
         if due:
             return self._rise(max(due), self.at, deadline, timing)
         if self.clear_since is not None and self.clear_since[1] + timing.clear <= deadline:

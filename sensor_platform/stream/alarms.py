@@ -202,7 +202,11 @@ class Alarms:
             key = int(seen.key[begin])
             alarm = watch.alarms.get(key) or self._alarm(watch, key)
             low, high = int(seen.raw[begin:end].min()), int(seen.raw[begin:end].max())
-            if alarm.level == low == high and alarm.clear_since is None and alarm.next_deadline(watch.timing) == FOREVER:
+            if (
+                alarm.level == low == high
+                and alarm.clear_since is None
+                and alarm.next_deadline(watch.timing) == FOREVER
+            ):
                 alarm.value, alarm.at = float(seen.value[end - 1]), int(seen.at[end - 1])
                 alarm.received_at = int(seen.received_at[end - 1])
                 continue
@@ -229,7 +233,9 @@ class Alarms:
             return events
         first = begins(key)
         for row in first[watch.matches["is_active"][key[first]]].tolist():
-            ended = next((gap.ended_at for gap in reversed(gaps) if gap.key == int(key[row])), int(some.received_at[row]))
+            ended = next(
+                (gap.ended_at for gap in reversed(gaps) if gap.key == int(key[row])), int(some.received_at[row])
+            )
             alarm = watch.alarms[int(key[row])]
             back = Observation(int(some.event_at[row]), max(ended, alarm.received_at), 0.0, 0, 0)
             events += alarm.observe(back, watch.timing)
@@ -237,13 +243,12 @@ class Alarms:
         return events
 
     def _fall_silent(self, watch: _Watch, gap: Gap) -> list[Event]:
-        assert watch.silence is not None
         alarm = watch.alarms.get(gap.key)
         if alarm is not None and alarm.level and not gap.ended_at:
             return []
         alarm = alarm or self._alarm(watch, gap.key)
         level = 2 if watch.rule.severity == "critical" else 1
-        since = watch.silence.event_at(gap.key)
+        since = gap.event_at
         events = alarm.observe(Observation(since, gap.since + gap.limit, gap.limit / 1e6, level, level), watch.timing)
         if gap.ended_at:
             events += alarm.observe(Observation(since, gap.ended_at, 0.0, 0, 0), watch.timing)
@@ -296,7 +301,7 @@ def limit_text(rule: Rule) -> str:
         if limits is not None:
             given = "/".join(str(value) for value in limits.values()) if isinstance(limits, dict) else str(limits)
             words.append(f"{name} {given}")
-    more = {
+    more: dict[str, Callable[[Any], str]] = {
         "more_than": lambda value: f"more than {value} times in {getattr(rule, 'window', '')}",
         "unchanged_for": lambda value: f"unchanged for {value}",
         "when": str,

@@ -1,8 +1,8 @@
 """Repeats that a publisher sends: the same message id of the same device and metric, as the batch tables decide it.
 
 With a device time, that time is part of the identity. Without one, a repeat within a slot of the one before is dropped.
-Only the last `horizon` of arrival is remembered, and at most so many keys: what is older than that is too late for every
-window that is still held, and the tables see it.
+Only the last `horizon` of arrival is remembered, and at most so many keys: what is older than that is too late for
+every window that is still held, and the tables see it.
 """
 
 from collections import deque
@@ -86,7 +86,7 @@ class Dedupe:
     def load(self, dumped: dict[str, Any]) -> None:
         """Take over a snapshot."""
         self.dropped = dumped["dropped"]
-        self._last_at = {key: at for key, at in dumped["last_at"]}
+        self._last_at = dict(dumped["last_at"])
         self._buckets = deque()
         for since, data in dumped["buckets"]:
             bucket = _Bucket(since)

@@ -22,6 +22,7 @@ from sensor_platform.stream.runs import begins
 from sensor_platform.stream.series import SeriesIndex
 from sensor_platform.stream.windows import Closed, Windows, WindowSpec
 
+
 class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What the engine computes, and within which bounds."""
 
@@ -31,7 +32,7 @@ class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     idle: str = "10s"
     """The windows of a device that is silent for so long are closed by the clock."""
     settle: str = "1s"
-    """Time-outs of alarms are served so long after they are due: nothing that arrived before may be on its way still."""
+    """Time-outs of alarms are served so long after they are due: what arrived before may still be on its way."""
     most_series: int = 200_000
     most_windows: int = 2_000_000
     """Bounds of memory; beyond them the oldest closed windows are given up, and new series are not followed."""
@@ -101,6 +102,7 @@ class Engine:
 
     def inject(self, rows: Sequence[tuple[str, str, int, int, float]], now: int) -> list[Event]:
         """Count in what is no message: (device, metric, event_at, received_at, value), for instance anomaly scores."""
+        self.now = max(self.now, now)
         if not rows:
             return []
         device = self.index.device_numbers([row[0] for row in rows])

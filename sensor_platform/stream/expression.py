@@ -1,13 +1,14 @@
 """Conditions over several metrics of a device, as text: `temperature > 80 and value("PM2.5") > 35`.
 
-Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing is ever executed as Python. A metric
-without a recent value makes every comparison with it false.
+Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing is ever executed as Python. A
+metric without a recent value makes every comparison with it false.
 """
 
 import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def _compile(node: ast.expr, metrics: dict[str, None]) -> _Evaluate:
     if isinstance(node, ast.BoolOp):
         parts = [_compile(value, metrics) for value in node.values]
         join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
-        return lambda values: join.reduce([part(values) for part in parts])
+        return lambda values: reduce(join, [part(values) for part in parts])
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
         inner = _compile(node.operand, metrics)
         flip: Callable[[Any], Any] = np.logical_not if isinstance(node.op, ast.Not) else operator.neg
@@ -97,7 +98,7 @@ def _comparison(node: ast.Compare, metrics: dict[str, None]) -> _Evaluate:
         found = [side(values) for side in sides]
         truths = [test(a, b) for test, a, b in zip(tests, found, found[1:], strict=False) if test]
         known = [~np.isnan(np.asarray(side, np.float64)) for side in found]
-        return np.logical_and.reduce([*truths, *known])
+        return reduce(np.logical_and, [*truths, *known])
 
     return compare
 

@@ -1,4 +1,4 @@
-"""The verdict on readings, by the same rules as the table `readings_clean`: calibrate, then range, then what is said."""
+"""The verdict on readings, by the rules of the table `readings_clean`: calibrate, then range, then what is said."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -10,7 +10,17 @@ from sensor_platform.stream.columns import Floats, Readings
 from sensor_platform.stream.durations import duration
 from sensor_platform.stream.expression import Expression, parse
 from sensor_platform.stream.growing import Growing
-from sensor_platform.stream.rules import Anomaly, Condition, Count, Forecast, Rate, Stuck, Threshold, by_level, ranges_by_level
+from sensor_platform.stream.rules import (
+    Anomaly,
+    Condition,
+    Count,
+    Forecast,
+    Rate,
+    Stuck,
+    Threshold,
+    by_level,
+    ranges_by_level,
+)
 from sensor_platform.stream.runs import carried
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 

@@ -1,4 +1,4 @@
-"""Rules about what does not come. A silence has its own deadline in arrival time, given or learned from the last pauses."""
+"""Rules about what does not come. A silence has a deadline in arrival time, given or learned from the last pauses."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,13 +17,16 @@ _FOREVER = 1 << 61
 
 @dataclass(slots=True)
 class Gap:
-    """A silence that was too long and has ended."""
+    """A silence that is too long."""
 
     key: int
     since: int
     """Arrival of what came before it."""
+    event_at: int
+    """Event time of that."""
     limit: int
     ended_at: int
+    """0 where it goes on."""
 
 
 @dataclass(slots=True)
@@ -46,11 +49,14 @@ class Silence:
         first = begins(key)
         before = np.concatenate([[NEVER], received_at[:-1]])
         before[first] = self.arrivals["last"][key[first]]
+        event_before = np.concatenate([[NEVER], event_at[:-1]])
+        event_before[first] = self.arrivals["event_at"][key[first]]
         known = before > NEVER
         pause = np.where(known, received_at - np.where(known, before, 0), 0)
         limits = self._limits(key[first])[group_of(first, len(key))]
         rows = np.flatnonzero(known & (pause > limits))
-        gaps = [Gap(int(key[row]), int(before[row]), int(limits[row]), int(received_at[row])) for row in rows]
+        columns = (key, before, event_before, limits, received_at)
+        gaps = [Gap(*(int(column[row]) for column in columns)) for row in rows]
         if not self.rule.after:
             self._learn(key, pause, known & (pause > 0))
         last = np.concatenate([first[1:], [len(key)]]) - 1
@@ -65,11 +71,9 @@ class Silence:
         known = np.flatnonzero(last > NEVER)
         limits = self._limits(known)
         rows = np.flatnonzero(last[known] + limits < now)
-        return [Gap(int(known[row]), int(last[known[row]]), int(limits[row]), 0) for row in rows]
-
-    def event_at(self, key: int) -> int:
-        """Event time of the newest reading."""
-        return int(self.arrivals["event_at"][key])
+        event_at = self.arrivals["event_at"]
+        keys = [(int(known[row]), int(limits[row])) for row in rows]
+        return [Gap(key, int(last[key]), int(event_at[key]), limit, 0) for key, limit in keys]
 
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""

@@ -1,8 +1,8 @@
 """Windows in event time, tumbling and hopping, over whole batches at once.
 
-A window closes when its device's watermark (newest event time, never ahead of arrival) has passed its end and the grace,
-or by the clock when the device has gone silent. What comes later changes it and it is emitted again with the next revision,
-as long as it is kept; later still, the reading is counted and left to the tables.
+A window closes when its device's watermark (newest event time, never ahead of arrival) has passed its end and the
+grace, or by the clock when the device has gone silent. What comes later changes it, and it is emitted again with the
+next revision, as long as it is kept; later still, the reading is counted and left to the tables.
 """
 
 from dataclasses import dataclass, field
@@ -162,7 +162,8 @@ class Windows:
         watermark = self.index.by_device["watermark"][device]
         # subtracting from "never" would overflow
         received = self.index.by_device["received_at"][device]
-        return np.where(received <= now - self.idle, np.maximum(watermark, now), np.maximum(watermark, -(1 << 60)))
+        is_silent = received <= now - self.idle
+        return np.asarray(np.where(is_silent, np.maximum(watermark, now), np.maximum(watermark, -(1 << 60))))
 
     def _keys(self, series: Ints, start: Ints) -> Ints:
         # years 1 to 9999 in whole seconds need 39 bits
@@ -243,9 +244,7 @@ def _stats(readings: Readings, begins: Ints, group: Ints, slot: int) -> dict[str
     return stats | _numbers(value, at, begins, group)
 
 
-def _numbers(
-    value: "npt.NDArray[np.float64]", at: Ints, begins: Ints, group: Ints
-) -> dict[str, npt.NDArray[Any]]:
+def _numbers(value: "npt.NDArray[np.float64]", at: Ints, begins: Ints, group: Ints) -> dict[str, npt.NDArray[Any]]:
     ends = np.concatenate([begins[1:], [len(value)]])
     n = ends - begins
     with np.errstate(over="ignore", invalid="ignore"):

@@ -55,6 +55,8 @@ class Tail:
         self._collector = collector
         self._folder = folder or home.wal
         self._file: BinaryIO | None = None
+        self._held: BinaryIO | None = None
+        """What `_file` reads from, where it decompresses or is in memory."""
         self._is_archive = False
         self._topics: dict[bytes, str] = {}
         self.place = place or Place(self._newest_landed(), 0, 0, is_finished=True)
@@ -100,9 +102,9 @@ class Tail:
 
     def close(self) -> None:
         """Give up the descriptor; the place stays."""
-        if self._file is not None:
-            self._file.close()
-        self._file = None
+        if self._held is not None:
+            self._held.close()
+        self._file = self._held = None
 
     def _readable(self, mark: Committed | None) -> tuple[int | None, bool]:
         """How far the segment may be read now (None: to the end of an archive), and whether that is all of it."""
@@ -128,6 +130,7 @@ class Tail:
                 file = path.open("rb")
             except FileNotFoundError:
                 continue
+            self._held = file
             self._is_archive = path.suffix == ".zst"
             self._file = cast("BinaryIO", ZstdStream(file, path)) if self._is_archive else file
             if isinstance(self._file, ZstdStream):

@@ -212,8 +212,6 @@ class Loop:
         self._snapshot()
 
     def _redo(self, seq: int, step: Step) -> None:
-        for name, _ in step.sources:
-            self._follow_collector(name, Place())
         batches, lost = read_again(self.tails, step)
         self.status.gaps += lost
         done = do(self.engine, self.decoder, step, batches)
@@ -277,10 +275,13 @@ class Loop:
         if now - self._looked_at < _LOOK_SECONDS:
             return
         self._looked_at = now
+        known = len(self.tails)
         for folder in (self.home.wal, self.home.ingest):
             if folder.is_dir():
                 for mark in folder.glob("*.committed"):
                     self._follow_collector(mark.stem, None, folder)
+        if len(self.tails) > known:
+            self._snapshot()  # where a collector was first met is part of the state
         self._forget()
 
     def _follow_collector(self, name: str, place: Place | None, folder: Path | None = None) -> None:

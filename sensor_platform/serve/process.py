@@ -4,13 +4,13 @@ import asyncio
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from datetime import time as clock_time
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -163,6 +163,8 @@ def run(setup: LiveSetup, announce: Callable[[str], None]) -> None:
         limit_concurrency=2_000,
         h11_max_incomplete_event_size=65_536,
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _nothing)  # uvicorn stops in order, then raises the signal again: that is no failure
     asyncio.run(_serve(uvicorn.Server(config), parts, announce))
     if parts.failure is not None:
         raise Unreachable(
@@ -198,12 +200,5 @@ async def _until_ready(server: uvicorn.Server, parts: Parts, ready: Callable[[],
     server.should_exit = True
 
 
-def stop_on_parent_end() -> None:
-    """End when standard input closes: whoever started us is gone."""
-
-    def watch() -> None:
-        while os.read(0, 4096):
-            pass
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    threading.Thread(target=watch, daemon=True).start()
+def _nothing(_number: int, _frame: FrameType | None) -> None:
+    """The signal has done its work."""

@@ -32,7 +32,7 @@ class Watch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """The one that is open."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Client:
     socket: WebSocket
     news: asyncio.Event = field(default_factory=asyncio.Event)

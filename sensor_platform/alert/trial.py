@@ -45,13 +45,13 @@ def _try(name: str, channel: Any, site: str, variables: Mapping[str, str], link:
             time.sleep(0.05)
     try:
         sender = sender_of(name, channel, variables, link.publish, kafka)
-        sender.send([test_notice(site)])
+        sender.send([trial_notice(site)])
     except (Unsent, PlatformError) as error:
         return str(error).splitlines()[0]
     return ""
 
 
-def test_notice(site: str) -> bytes:
+def trial_notice(site: str) -> bytes:
     """A notice that says that it is a test."""
     now = time.time_ns() // 1000
     rule = Threshold(name="test", metric="test", above=0.0)

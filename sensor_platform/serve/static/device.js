@@ -95,17 +95,25 @@ function draw() {
   for (const [at, value, low, high] of forecast) { put(at, 4, value); put(at, 5, low); put(at, 6, high); }
   const times = [...table.keys()].sort((a, b) => a - b);
   const data = [times, ...[0, 1, 2, 3, 4, 5, 6].map((column) => times.map((at) => table.get(at)[column]))];
-  if (state.chart) { state.chart.setData(data); return; }
+  if (state.chart && state.shown === forecast.length > 0) { state.chart.setData(state.shown ? data : data.slice(0, 5)); return; }
+  state.chart?.destroy();
+  state.shown = forecast.length > 0;
+  const shown = forecast.length > 0;
   const axis = { stroke: css("--dim"), grid: { stroke: css("--line"), width: 1 }, ticks: { stroke: css("--line") } };
   const line = (label, stroke, more = {}) => ({ label, stroke, width: 1.5, spanGaps: true, points: { show: false }, value: (_, value) => number(value), ...more });
   state.chart = new uPlot({
     width: $("chart").clientWidth - 16, height: 320, tzDate: (at) => uPlot.tzDate(new Date(at * 1e3), "UTC"),
     cursor: { drag: { x: true, y: false } },
-    axes: [axis, { ...axis, size: 60 }],
+    axes: [{ ...axis, values: (_, ticks) => ticks.map((at) => clock(at, ticks)) }, { ...axis, size: 60 }],
     series: [{ label: "UTC" }, line("mean", css("--accent"), { width: 2 }), line("min", css("--dim"), { width: 0.7 }), line("max", css("--dim"), { width: 0.7 }),
-      line("reading", css("--ok"), { width: 1, points: { show: true, size: 4 } }), line("forecast", css("--warn"), { width: 2, dash: [6, 4] }), line("low", css("--warn"), { width: 0.5 }), line("high", css("--warn"), { width: 0.5 })],
-    bands: [{ series: [3, 2], fill: css("--band") }, { series: [7, 6], fill: css("--warnbg") }],
-  }, data, $("chart"));
+      line("reading", css("--ok"), { width: 1, points: { show: true, size: 4 } }), ...(shown ? [line("forecast", css("--warn"), { width: 2, dash: [6, 4] }), line("low", css("--warn"), { width: 0.5 }), line("high", css("--warn"), { width: 0.5 })] : [])],
+    bands: [{ series: [3, 2], fill: css("--band") }, ...(shown ? [{ series: [7, 6], fill: css("--warnbg") }] : [])],
+  }, shown ? data : data.slice(0, 5), $("chart"));
+}
+
+function clock(at, ticks) {
+  const text = new Date(at * 1000).toISOString(), span = ticks[ticks.length - 1] - ticks[0];
+  return span > 172800 ? text.slice(5, 10) : span > 36000 ? text.slice(5, 16).replace("T", " ") : text.slice(11, 19).replace(/:00$/, "");
 }
 
 async function alarmsOf() {

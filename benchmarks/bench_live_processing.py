@@ -20,7 +20,7 @@ from sensor_platform.stream.rules import Count, Rule, Stuck, Threshold
 
 _T0 = 1_767_225_600_000_000
 _EVERY = 400
-"""Microseconds from one message to the next: 2,500 a second, so that ten-second windows close ten times and minutes once."""
+"""Microseconds from one message to the next: 2,500 a second, so that windows close too."""
 
 
 def main() -> None:

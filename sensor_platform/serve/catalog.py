@@ -7,7 +7,7 @@ from pathlib import Path
 from sensor_platform.reading.times import micros
 from sensor_platform.stream.judge import FOREVER, Calibration, Catalog
 from sensor_platform.stream.series import NEVER
-from sensor_platform.warehouse.catalog import read_calibration, read_metrics
+from sensor_platform.warehouse.catalog import read_catalog
 
 
 def catalog_of(folder: Path | None) -> Catalog:
@@ -16,17 +16,15 @@ def catalog_of(folder: Path | None) -> Catalog:
     Raises:
         WrongUse: naming file and line of the first mistake.
     """
-    if folder is None:
-        return Catalog()
-    metrics = read_metrics(folder / "metrics.csv")
+    found = read_catalog(folder)
     calibrations: defaultdict[tuple[str, str], list[Calibration]] = defaultdict(list)
-    for device, metric, gain, offset, start, end in read_calibration(folder / "calibration.csv"):
-        period = Calibration(gain, offset, _at(start, NEVER), _at(end, FOREVER))
-        calibrations[device, metric].append(period)
+    for row in found.calibration:
+        period = Calibration(row.gain, row.offset, _at(row.valid_from, NEVER), _at(row.valid_to, FOREVER))
+        calibrations[row.device_id, row.metric].append(period)
     return Catalog(
-        limits={metric: (low, high) for metric, _, low, high in metrics},
+        limits={row.metric: (row.min, row.max) for row in found.metrics},
         calibrations=calibrations,
-        units={metric: unit for metric, unit, _, _ in metrics if unit},
+        units={row.metric: row.unit for row in found.metrics if row.unit},
     )
 
 

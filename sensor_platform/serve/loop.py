@@ -20,6 +20,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.segments.read import Batch
 from sensor_platform.landing.segments.tail import Gap, Place, Tail
 from sensor_platform.reading.decode import Decoder
+from sensor_platform.reading.memory import NodeState
 from sensor_platform.serve.closed import encode_closed
 from sensor_platform.serve.step import Done, Injected, Step, do, read_again
 from sensor_platform.stream.alarm import Event
@@ -184,7 +185,11 @@ class Loop:
         """The whole state, so that the steps before it are not needed any more."""
         begin = time.monotonic()
         body = msgspec.msgpack.encode(
-            {"engine": self.engine.dump(), "places": {name: tail.place for name, tail in self.tails.items()}}
+            {
+                "engine": self.engine.dump(),
+                "places": {name: tail.place for name, tail in self.tails.items()},
+                "nodes": self.decoder.memory.nodes,
+            }
         )
         with store.transaction(self._connection):
             self._connection.execute("insert or replace into snapshot values (1, ?, ?)", (self._seq, body))
@@ -196,6 +201,7 @@ class Loop:
         row = self._connection.execute("select seq, body from snapshot").fetchone()
         if row is not None:
             self._seq, saved = row[0], msgspec.msgpack.decode(row[1])
+            self.decoder.memory.nodes = msgspec.convert(saved["nodes"], dict[str, NodeState])
             fresh = self.engine.load(saved["engine"])
             for name, place in saved["places"].items():
                 self._follow_collector(name, msgspec.convert(place, Place))

@@ -59,6 +59,7 @@ def do(engine: Engine, decoder: Decoder, step: Step, batches: Sequence[tuple[str
             continue
         piece = join([batch for batch in some if len(batch)])
         decoded = decoder.decode(piece.messages)
+        decoder.memory.keep()
         received_at = piece.messages.received_at
         readings, events = engine.take(decoded, received_at, piece.duplicates, piece.suspects, step.now)
         done.events += events

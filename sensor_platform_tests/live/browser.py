@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from websockets.sync.client import ClientConnection, connect
+from websockets.sync.client import connect
+from websockets.sync.connection import Connection
 
 from sensor_platform.collect.brokers.local import free_port
 
@@ -19,7 +20,7 @@ from sensor_platform.collect.brokers.local import free_port
 class Tab:
     """One page."""
 
-    def __init__(self, socket: ClientConnection) -> None:
+    def __init__(self, socket: Connection) -> None:
         self._socket = socket
         self._count = 0
         self.problems: list[str] = []

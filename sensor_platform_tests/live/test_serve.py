@@ -72,7 +72,9 @@ Live = tuple[TestClient, Parts]
 
 
 def _send(client: TestClient, body: Any, **headers: str) -> httpx.Response:
-    return client.post("/ingest", content=body if isinstance(body, bytes) else json.dumps(body), headers=headers)
+    content = body if isinstance(body, bytes) else json.dumps(body)
+    answer: httpx.Response = client.post("/ingest", content=content, headers=headers)
+    return answer
 
 
 def _latest(client: TestClient, device: str) -> dict[str, Any]:

@@ -170,7 +170,9 @@ def test_a_silent_device_that_goes_on_does_not_begin_a_window_again() -> None:
     assert [(found.columns["n"].tolist(), found.columns["revision"].tolist()) for found in again] == [([2], [1])] * 2
 
 
-def _run(messages: list[tuple[int, Message]], cuts: list[int], seed_dump: bool) -> tuple[list[Event], dict[str, Any]]:
+def _run(
+    messages: list[tuple[int, Message]], cuts: list[int], seed_dump: bool
+) -> tuple[list[Event], dict[tuple[str, str, str, int], list[str]]]:
     """Feed the engine in pieces; with `seed_dump` through a snapshot after every piece."""
     engine = engine_of()
     decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
@@ -192,7 +194,7 @@ def _run(messages: list[tuple[int, Message]], cuts: list[int], seed_dump: bool) 
             engine = engine_of()
             assert engine.load(msgspec.msgpack.decode(saved)) == []
     events += engine.tick(messages[-1][0] + 300 * SECOND).events
-    finals = {}
+    finals: dict[tuple[str, str, str, int], list[str]] = {}
     for windows in engine.windows:
         for row in windows._rows.values():
             series = int(windows.rows["series"][row])

@@ -1,11 +1,13 @@
 """What a killed lander leaves behind: temporary files, and files that were never committed and never will be."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
@@ -29,6 +31,23 @@ def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
     return Cleared(removed, tuple(set_aside(home, path) for path in orphans))
 
 
+def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
+    """Clean up after a killed import or requeue: what it did not commit can be made again. Hold `changes_lock`."""
+    for verb in ("import", "requeue", "drop"):
+        for path in sorted((home.ledger / "segments").glob(f"{verb}-*.json")):
+            if not ledger.execute("select 1 from segments where segment = ?", (path.stem,)).fetchone():
+                path.unlink()  # before its files: a rebuild of the ledger must not miss them
+                fsync_folder(path.parent)
+        for folder in _folders(home):
+            for path in sorted(folder.glob(f"*/{verb}-*")):
+                if path.suffix == ".tmp":
+                    remove_dead([path])
+                elif path.suffix == ".parquet" and not _is_known(ledger, home, path):
+                    path.unlink()
+    for left in home.root.glob(".import-*"):
+        shutil.rmtree(left, ignore_errors=True)
+
+
 def remove_dead(temporary: Iterable[Path]) -> list[Path]:
     """Delete those temporary files whose process is gone; returns them."""
     removed = [path for path in temporary if _is_dead(path)]
@@ -45,7 +64,15 @@ def _is_dead(path: Path) -> bool:
     """Whether the process in a temporary name (`<name>.<pid>.tmp`) is gone, or is this one."""
     words = path.name.split(".")
     pid = int(words[-2]) if len(words) > 2 and words[-2].isdigit() else 0
-    return pid in {0, os.getpid()} or not Path(f"/proc/{pid}").exists()
+    if pid in {0, os.getpid()}:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, and is another user's
+        return False
+    return False
 
 
 def _orphans(home: Home, ledger: sqlite3.Connection) -> Iterator[Path]:
@@ -63,8 +90,12 @@ def _orphans(home: Home, ledger: sqlite3.Connection) -> Iterator[Path]:
 def _is_accounted_for(home: Home, ledger: sqlite3.Connection, segment: str, path: Path) -> bool:
     if any((home.wal / f"{segment}{suffix}").exists() for suffix in (".wal", ".open")):
         return True
-    file = str(path.relative_to(home.root))
-    if ledger.execute("select 1 from files where file = ?", (file,)).fetchone():
+    if _is_known(ledger, home, path):
         return True
     # a file that retention or compaction has dropped from the ledger is theirs to delete
     return manifest_path(home, segment).exists()
+
+
+def _is_known(ledger: sqlite3.Connection, home: Home, path: Path) -> bool:
+    file = str(path.relative_to(home.root))
+    return ledger.execute("select 1 from files where file = ?", (file,)).fetchone() is not None

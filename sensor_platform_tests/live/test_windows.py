@@ -26,6 +26,9 @@ from sensor_platform_tests.live.streams import RULES, SECOND, engine_of, stream
 Row = tuple[int, int, float, int]
 """series, event seconds after T0, value, verdict."""
 
+Finals = dict[tuple[str, str, str, int], list[str]]
+"""Window, device, metric and start to its numbers."""
+
 rows = st.lists(
     st.tuples(st.integers(0, 2), st.integers(0, 90), st.floats(-1e6, 1e6), st.sampled_from([0, 0, 0, 1, 2])),
     min_size=1,
@@ -170,9 +173,7 @@ def test_a_silent_device_that_goes_on_does_not_begin_a_window_again() -> None:
     assert [(found.columns["n"].tolist(), found.columns["revision"].tolist()) for found in again] == [([2], [1])] * 2
 
 
-def _run(
-    messages: list[tuple[int, Message]], cuts: list[int], seed_dump: bool
-) -> tuple[list[Event], dict[tuple[str, str, str, int], list[str]]]:
+def _run(messages: list[tuple[int, Message]], cuts: list[int], seed_dump: bool) -> tuple[list[Event], Finals]:
     """Feed the engine in pieces; with `seed_dump` through a snapshot after every piece."""
     engine = engine_of()
     decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
@@ -194,7 +195,7 @@ def _run(
             engine = engine_of()
             assert engine.load(msgspec.msgpack.decode(saved)) == []
     events += engine.tick(messages[-1][0] + 300 * SECOND).events
-    finals: dict[tuple[str, str, str, int], list[str]] = {}
+    finals: Finals = {}
     for windows in engine.windows:
         for row in windows._rows.values():
             series = int(windows.rows["series"][row])

@@ -7,6 +7,7 @@ import logging
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +87,7 @@ class Loop:
     keep_hours: int = 24
     status: LoopStatus = field(default_factory=LoopStatus)
     tails: dict[str, Tail] = field(default_factory=dict)
-    injected: list[Injected] = field(default_factory=list)
+    injected: "deque[Injected]" = field(default_factory=deque)
     """Others may append; the next step takes them in."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
@@ -139,7 +140,7 @@ class Loop:
         self._look_around()
         batches, is_more = self._read()
         commands = store.asked(self._connection) if self._has_commands() else []
-        rows, self.injected = self.injected, []
+        rows = [self.injected.popleft() for _ in range(len(self.injected))]
         newest = max((batch.received_at[-1] for _, some in batches for batch in some if len(batch)), default=0)
         # while there is more to take, time is what has been taken: a backlog must not look like silence
         now = max(self.engine.now, newest if is_more else max(self.clock(), newest))

@@ -28,8 +28,9 @@ from sensor_platform.serve.mqtt import DeviceStates, Link
 from sensor_platform.serve.output import LiveOutput, stream_channel
 from sensor_platform.serve.pipeline import Watcher
 from sensor_platform.serve.predictor import Predictor
+from sensor_platform.serve.scores import Scores
 from sensor_platform.serve.senders import KafkaStream, MqttStream, PredictionSender
-from sensor_platform.serve.step import Done, Step
+from sensor_platform.serve.step import Done, Injected, Step
 from sensor_platform.serve.trigger import trigger_channel
 from sensor_platform.serve.view import Viewer
 
@@ -58,12 +59,16 @@ class Parts:
     clock: Callable[[], int]
     registry: CollectorRegistry
     stages: Stages
+    scores: Scores = field(init=False)
     dispatchers: list[Dispatcher] = field(default_factory=list)
     predictions: "deque[dict[str, Any]]" = field(default_factory=lambda: deque(maxlen=200))
     clients: Callable[[], int] = lambda: 0
     failure: BaseException | None = None
     """What ended the engine's thread, if anything did."""
     _thread: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self.clock)
 
     def start(self) -> None:
         """Start every thread.
@@ -77,6 +82,7 @@ class Parts:
         if self.states.topic or any(not each.name.startswith("(predict") for each in self.dispatchers):
             self.link.start()
         self.watcher.start()
+        self.scores.start()
         for each in self.dispatchers:
             each.start()
         self.registry.register(
@@ -101,6 +107,7 @@ class Parts:
             each.stop()
         self.link.stop()
         self.watcher.stop()
+        self.scores.stop()
 
     def after_step(self, step: Step, done: Done) -> None:
         """Called by the engine's thread."""
@@ -185,6 +192,10 @@ class Parts:
                 "message.timeout.ms": 8_000,
             }
         )
+
+    def _inject(self, rows: list[Injected]) -> None:
+        self.loop.injected.extend(rows)
+        self.loop.wake()
 
     def _run(self) -> None:
         try:

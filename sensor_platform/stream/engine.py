@@ -124,7 +124,11 @@ class Engine:
         ).pick(series >= 0)
         self.messages += count
         readings = readings.pick(np.lexsort((readings.message, readings.series)))
-        return self.alarms.observe(readings) if len(readings) else []
+        if not len(readings):
+            return []
+        events = self.alarms.observe(readings)
+        self._note(readings)
+        return events
 
     def tick(self, now: int) -> Outcome:
         """What is due by now. Everything that arrived before `now` less the settling time has been taken in."""

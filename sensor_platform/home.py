@@ -66,6 +66,26 @@ class Home:
         return self.root / "models"
 
     @property
+    def live(self) -> Path:
+        """State of the live process: positions, windows, alarms, outbox."""
+        return self.root / "live"
+
+    @property
+    def live_file(self) -> Path:
+        """SQLite; one live process writes it."""
+        return self.live / "live.sqlite"
+
+    @property
+    def ingest(self) -> Path:
+        """Open segments and committed mark of messages that came by HTTP; sealed ones go to `wal`."""
+        return self.root / "ingest"
+
+    @property
+    def labels_file(self) -> Path:
+        """SQLite; what people said about what happened."""
+        return self.root / "labels" / "labels.db"
+
+    @property
     def dagster(self) -> Path:
         """DAGSTER_HOME: run storage and the `dagster.yaml` in force."""
         return self.root / "dagster"

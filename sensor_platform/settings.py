@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -10,7 +11,11 @@ import msgspec
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.serve.config import LiveConfig
 from sensor_platform.site import Site, load_site
+
+if TYPE_CHECKING:
+    from sensor_platform.serve.process import LiveSetup
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
@@ -22,6 +27,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     site: Site
     site_folder: Path | None
     broker: Broker
+    live_token: str = ""
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -37,6 +43,29 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         site=load_site(folder),
         site_folder=folder,
         broker=_broker(env),
+        live_token=env.get("SENSOR_PLATFORM_LIVE_TOKEN", ""),
+    )
+
+
+def live_setup(settings: Settings, live: LiveConfig) -> "LiveSetup":
+    """What the live process is told: the settings, with another `live` section."""
+    from sensor_platform.serve.process import LiveSetup
+
+    site = settings.site
+    return LiveSetup(
+        home=settings.home,
+        site=site.name,
+        start=site.start,
+        slot_minutes=site.slot_minutes,
+        collect=site.collect,
+        landing=site.landing,
+        live=live,
+        alerts=site.alerts,
+        contracts=site.contracts,
+        catalog=site.catalog,
+        broker=settings.broker,
+        token=settings.live_token,
+        variables=environ_with({}),
     )
 
 

@@ -7,11 +7,14 @@ from typing import Any, TypeVar
 import msgspec
 import yaml
 
+from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.errors import WrongUse
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
+from sensor_platform.serve.config import LiveConfig
+from sensor_platform.serve.contract import PREDICTIONS_CONTRACT
 from sensor_platform.warehouse.config import WarehouseConfig
 
 _T = TypeVar("_T")
@@ -63,6 +66,7 @@ class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     warehouse: WarehouseConfig = WarehouseConfig()
     forecast: ForecastConfig = ForecastConfig()
     runs: Runs = Runs()
+    live: LiveConfig = LiveConfig()
     freshness: dict[str, Freshness] = msgspec.field(default_factory=dict)
 
 
@@ -83,6 +87,9 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     contracts: tuple[Contract, ...]
     catalog: Path | None
     """Folder of devices.csv, metrics.csv and calibration.csv, or None."""
+    live: LiveConfig = LiveConfig()
+    alerts: AlertConfig = AlertConfig()
+    """`rules.yaml`."""
 
 
 def load_site(folder: Path | None) -> Site:
@@ -100,7 +107,18 @@ def load_site(folder: Path | None) -> Site:
         raise WrongUse(f"{folder} has no site.yaml", "create one; an empty file takes every default")
     contracts = tuple(_read(file, Contract) for file in sorted(folder.glob("contracts/*.yaml")))
     catalog = folder / "catalog"
-    return _assemble(_read(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)
+    site = _assemble(_read(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)
+    rules = folder / "rules.yaml"
+    return msgspec.structs.replace(site, alerts=read_rules(rules)) if rules.is_file() else site
+
+
+def read_rules(path: Path) -> AlertConfig:
+    """Alarm rules, channels and routes of a file.
+
+    Raises:
+        WrongUse: naming file, line and key of the first mistake.
+    """
+    return _read(path, AlertConfig)
 
 
 def read_contract(path: Path) -> Contract:
@@ -134,8 +152,9 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         warehouse=site.warehouse,
         forecast=site.forecast,
         runs=site.runs,
+        live=site.live,
         freshness=DEFAULT_FRESHNESS | site.freshness,
-        contracts=contracts or (DEFAULT_CONTRACT,),
+        contracts=(contracts or (DEFAULT_CONTRACT,)) + ((PREDICTIONS_CONTRACT,) if site.live.triggers else ()),
         catalog=catalog,
     )
 

@@ -18,6 +18,8 @@ COMMANDS = {
     "contract": ("contract", "Try a payload contract on past traffic, or have one proposed."),
     "import": ("import_files", "Import CSV or Parquet history."),
     "quarantine": ("quarantine", "List, show, requeue or drop what was refused."),
+    "live": ("live", "Serve page, alarms, API and metrics, following the collector."),
+    "alerts": ("alerts", "List, answer, try out and test alerts."),
     "query": ("query", "Ask the published tables in SQL."),
     "publish": ("publish", "Publish what changed, or write one file to take away."),
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),

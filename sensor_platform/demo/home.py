@@ -63,6 +63,8 @@ def copy_site(source: Path, home: Home, *, start: date, protocol: Literal["3.1.1
     for name in ("contracts", "catalog"):
         if (source / name).is_dir():
             shutil.copytree(source / name, copy / name)
+    if (source / "rules.yaml").is_file():
+        shutil.copy(source / "rules.yaml", copy)
     path = source / "site.yaml"
     if not path.is_file():
         raise WrongUse(f"{source} has no site.yaml", "name a site folder with --site")

@@ -80,6 +80,7 @@ def _stage(options: DemoOptions, home: Home, broker: LocalBroker, recording: Rec
     site = copy_site(options.site, home, start=recording.start, protocol=broker.protocol)
     with stack_of(home, site, broker) as stack, contextlib.closing(Feed(broker_from(broker.url))) as feed:
         show.say(f"Dagster: {stack.ui}")
+        show.say(f"live page: {stack.page}")
         yield _Stage(home, load_site(site), recording, stack, feed, show)
 
 
@@ -92,7 +93,7 @@ def _play(stage: _Stage, speed: float) -> ExitCode:
     _watch(stage, observer, "history", lambda facts: before_the_tail(facts, metrics, cut))
     stage.feed.send(stage.recording.tail, speed)
     facts = _watch(stage, observer, "last 24 hours", lambda facts: at_the_end(facts, metrics) + unsettled(facts))
-    stage.show.finish(facts, stage.home, stage.stack.ui)
+    stage.show.finish(facts, stage.home, stage.stack.ui, stage.stack.page)
     return ExitCode.CHECK_FAILED if at_the_end(facts, metrics) else ExitCode.OK
 
 

@@ -28,7 +28,7 @@ class Show(Protocol):
     def update(self, phase: str, facts: Facts, wanting: Sequence[str]) -> None:
         """What is known now, and what the phase still waits for."""
 
-    def finish(self, facts: Facts, home: Home, ui: str) -> None:
+    def finish(self, facts: Facts, home: Home, ui: str, page: str) -> None:
         """The result."""
 
 
@@ -50,10 +50,10 @@ class PlainShow:
             self._shown_at = time.monotonic()
             self.say(f"{phase}: {one_line(facts)}; waiting for: {wanting[0] if wanting else 'the publisher'}")
 
-    def finish(self, facts: Facts, home: Home, ui: str) -> None:
+    def finish(self, facts: Facts, home: Home, ui: str, page: str) -> None:
         """Print the result."""
         self.say(one_line(facts))
-        self._console.print(_result(facts, home, ui))
+        self._console.print(_result(facts, home, ui, page))
 
 
 class LiveShow:
@@ -76,10 +76,10 @@ class LiveShow:
         self._live.update(Group(*(part for part in parts if part is not None)))
         self._live.start()
 
-    def finish(self, facts: Facts, home: Home, ui: str) -> None:
+    def finish(self, facts: Facts, home: Home, ui: str, page: str) -> None:
         """Leave the last state and the result on the screen."""
         self._live.stop()
-        self._console.print(_messages(facts), _partitions(facts) or "", _result(facts, home, ui))
+        self._console.print(_messages(facts), _partitions(facts) or "", _result(facts, home, ui, page))
 
     def close(self) -> None:
         """Give the terminal back."""
@@ -136,7 +136,7 @@ def _cells(row: Compared) -> Iterator[str]:
     yield from (f"{row.predicted:.1f}", f"{row.lower:.1f} .. {row.upper:.1f}", f"{row.actual:.1f}")
 
 
-def _result(facts: Facts, home: Home, ui: str) -> Group:
+def _result(facts: Facts, home: Home, ui: str, page: str) -> Group:
     ledger = facts.ledger
     landed, quarantined, duplicate = (ledger.landed, ledger.quarantined, ledger.duplicate) if ledger else (0, 0, 0)
     sign = "=" if facts.is_complete else "!="
@@ -147,6 +147,7 @@ def _result(facts: Facts, home: Home, ui: str) -> Group:
         ),
         _predictions(facts) or "",
         Text(f"Dagster:    {ui}"),
+        Text(f"live page:  {page}"),
         Text(f"analysts:   {home.analytics_file}"),
         Text(f"try:        SENSOR_PLATFORM_HOME={home.root} sensor-platform query \\"),
         Text(f'"{READY_QUERY} limit 10"', style="cyan"),

@@ -22,6 +22,7 @@ from sensor_platform.settings import environ_with
 _COLLECTOR_SECONDS = 60.0
 _BROKER_PORT = 1883
 _UI_PORT = 3000
+_LIVE_PORT = 8420
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +34,13 @@ class Stack:
     dagster: ChildProcess
     ui: str
     """URL of Dagster's web page."""
+    live: ChildProcess
+    page: str
+    """URL of the live page."""
 
     def require_running(self) -> None:
         """Raise Unreachable, with the end of its log, when one of the processes has ended."""
-        for process in (self.broker.process, self.collector, self.dagster):
+        for process in (self.broker.process, self.collector, self.dagster, self.live):
             process.require_running()
 
 
@@ -64,7 +68,9 @@ def stack_of(home: Home, site: Path, broker: LocalBroker) -> Iterator[Stack]:
         # The slowest first: Dagster needs about ten seconds until its first look at the ledger.
         dagster = started.enter_context(ChildProcess(_dagster(home, environ, port)))
         collector = started.enter_context(ChildProcess(_collector(home, environ)))
-        stack = Stack(broker, collector, dagster, f"http://127.0.0.1:{port}")
+        ui, live_port = f"http://127.0.0.1:{port}", free_port(_LIVE_PORT if is_alone else None)
+        live = started.enter_context(ChildProcess(_live(home, environ, live_port, ui)))
+        stack = Stack(broker, collector, dagster, ui, live, f"http://127.0.0.1:{live_port}")
         _wait_until_ready(stack)
         yield stack
 
@@ -77,6 +83,14 @@ def _environ(home: Home, **more: str) -> dict[str, str]:
 def _collector(home: Home, environ: dict[str, str]) -> Command:
     argv = [sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "collect"]
     return Command("the collector", argv, home.root / "logs" / "collect.log", environ, home.root)
+
+
+def _live(home: Home, environ: dict[str, str], port: int, ui: str) -> Command:
+    # It follows history as it is replayed; the pipeline goes first.
+    nice = ["nice", "-n", "15"] if shutil.which("nice") else []
+    argv = [*nice, sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "live"]
+    argv += ["--port", str(port), "--dagster-url", ui]
+    return Command("the live page", argv, home.root / "logs" / "live.log", environ, home.root)
 
 
 def _dagster(home: Home, environ: dict[str, str], port: int) -> Command:

@@ -46,10 +46,10 @@ class Intake:
                 some.append(batch)
                 count += len(batch)
             if count >= messages:
-                yield _join(some)
+                yield join(some)
                 some, count = [], 0
         if some:
-            yield _join(some)
+            yield join(some)
         self.damage = _merged(found)
 
     def arrivals(self, end: int | None = None) -> dict[int, int]:
@@ -89,7 +89,7 @@ def _merged(damage: list[Damage]) -> list[Damage]:
     return merged
 
 
-def _join(batches: list[Batch]) -> Piece:
+def join(batches: list[Batch]) -> Piece:
     """Several batches as one piece."""
     topics: list[str] = []
     payloads: list[bytes] = []

@@ -21,6 +21,15 @@ def filter_error(topic_filter: str) -> str | None:
     return None
 
 
+def topic_error(topic: str) -> str | None:
+    """What is wrong with a topic to publish to, or None."""
+    if not topic or len(topic.encode("utf-8", "surrogatepass")) > 65_535:
+        return "a topic has 1 to 65535 bytes"
+    if any(each in topic for each in "+#\0"):
+        return "a topic has no wildcards and no NUL"
+    return None
+
+
 def topic_matches(topic_filter: str, topic: str) -> bool:
     """Whether an MQTT topic filter matches a topic (MQTT 5, section 4.7).
 

@@ -169,7 +169,9 @@ def test_the_result_shows_the_equation_predictions_beside_actuals_and_where_to_l
 ) -> None:
     for make in (PlainShow, LiveShow):
         out = StringIO()
-        make(Console(file=out, width=200)).finish(seen(facts(), cut), Home(tmp_path), "http://127.0.0.1:3000")
+        make(Console(file=out, width=200)).finish(
+            seen(facts(), cut), Home(tmp_path), "http://127.0.0.1:3000", "http://127.0.0.1:8420"
+        )
         text = out.getvalue()
         assert "10 sent = 7 landed + 2 quarantined + 1 duplicates" in text
         assert "machine_temperature" in text
@@ -181,7 +183,7 @@ def test_the_result_shows_the_equation_predictions_beside_actuals_and_where_to_l
 
 def test_a_broken_equation_is_shown_as_such(facts: Callable[..., Facts], tmp_path: Path) -> None:
     out = StringIO()
-    PlainShow(Console(file=out, width=200)).finish(facts(landed=5), Home(tmp_path), "u")
+    PlainShow(Console(file=out, width=200)).finish(facts(landed=5), Home(tmp_path), "u", "p")
     assert "10 sent != 5 landed" in out.getvalue()
 
 

@@ -52,12 +52,12 @@ def test_the_code_server_listens_where_the_workspace_looks() -> None:
 
 
 def test_stopping_dagster_never_ends_a_run_and_a_wrong_configuration_is_not_started_again() -> None:
-    assert len(UNITS) == 4
+    assert len(UNITS) == 5
     for path in UNITS:
         settings = unit(path)
         assert settings["RestartPreventExitStatus"] == "2"
         assert settings["EnvironmentFile"] == "/etc/sensor-platform.env"
-        if path.stem != "sensor-platform-collect":
+        if path.stem not in {"sensor-platform-collect", "sensor-platform-live"}:
             assert settings["KillMode"] == "process"
             assert "dagster.yaml" in settings["ExecStartPre"]
 

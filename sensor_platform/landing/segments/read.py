@@ -96,13 +96,23 @@ def read_batches(
     for frame in read_frames(path, offset=offset, end=end, damage=damage):
         if frame.kind == Kind.HEADER:
             continue
-        if frame.kind == Kind.MQTT:
-            facts, start = decode_mqtt(frame.body)
-            batch = _mqtt_batch(facts, read_columns(frame.body, start, facts.level, topics), position, frame.end)
-        else:
-            batch = _record_batch(frame, position)
+        batch = batch_of(frame, position, topics)
         position += len(batch)
         yield batch
+
+
+def batch_of(frame: Frame, position: int, topics: dict[bytes, str]) -> Batch:
+    """Messages of one frame that is no header.
+
+    Args:
+        frame: of kind MQTT or RECORDS.
+        position: ordinal in the segment of its first message.
+        topics: cache, kept between frames.
+    """
+    if frame.kind == Kind.MQTT:
+        facts, start = decode_mqtt(frame.body)
+        return _mqtt_batch(facts, read_columns(frame.body, start, facts.level, topics), position, frame.end)
+    return _record_batch(frame, position)
 
 
 def read_envelopes(path: Path, *, end: int | None = None) -> Iterator[Envelope]:

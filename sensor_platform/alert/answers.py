@@ -1,0 +1,60 @@
+"""What people answer to an alert: seen (acknowledge), right (confirm), wrong (reject). The last two become labels."""
+
+import sqlite3
+from contextlib import closing
+from typing import Any
+
+from sensor_platform.alert import store
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+from sensor_platform.landing.labels import Label, add_label
+
+ANSWERS = ("acknowledge", "confirm", "reject")
+_LABELS = {"confirm": "confirmed", "reject": "rejected"}
+
+
+def answer(home: Home, alert_id: str, kind: str, by: str, now: int, note: str = "") -> None:
+    """Take an answer; the live process acts on it, now or when it starts.
+
+    Raises:
+        WrongUse: there is no such alert, or no such answer.
+    """
+    if kind not in ANSWERS:
+        raise WrongUse(f"{kind!r} is no answer", f"answers are {', '.join(ANSWERS)}")
+    with closing(store.connect(home.live_file)) as connection:
+        row = find(connection, alert_id)
+        if kind == "acknowledge":
+            store.ask(connection, store.Command(kind=kind, alert_id=row["alert_id"], by=by, at=now))
+            return
+        add_label(
+            home,
+            Label(
+                label_id=f"alert:{row['alert_id']}",
+                device_id=row["device_id"],
+                metric=row["metric"],
+                start_at=row["fired_at"],
+                end_at=row["resolved_at"] or now,
+                label=_LABELS[kind],
+                source=f"alert:{row['rule']}",
+                note=note or f"by {by}",
+                created_at=now,
+            ),
+        )
+        connection.execute("update alerts set verdict = ? where alert_id = ?", (_LABELS[kind], row["alert_id"]))
+
+
+def find(connection: sqlite3.Connection, alert_id: str) -> dict[str, Any]:
+    """An alert by its id, or by the start of it where only one begins so.
+
+    Raises:
+        WrongUse: none or several do.
+    """
+    result = connection.execute(
+        "select * from alerts where substr(alert_id, 1, ?) = ? limit 2", (len(alert_id), alert_id)
+    )
+    names = [column[0] for column in result.description]
+    rows = result.fetchall() if alert_id else []
+    if len(rows) != 1:
+        many = "several alerts begin with" if rows else "there is no alert"
+        raise WrongUse(f"{many} {alert_id[:60]!r}", "`sensor-platform alerts list` shows them")
+    return dict(zip(names, rows[0], strict=True))

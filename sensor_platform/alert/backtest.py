@@ -1,0 +1,262 @@
+"""What rules would have done on history: the engine that runs live, fed with the published readings as they arrived."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.alert.config import AlertConfig
+from sensor_platform.errors import Unreachable
+from sensor_platform.home import Home
+from sensor_platform.landing.labels import Label, read_labels
+from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alarms import Alarms
+from sensor_platform.stream.columns import BAD, GOOD, UNCERTAIN, Readings
+from sensor_platform.stream.engine import EngineConfig
+from sensor_platform.stream.rules import LEVELS, Threshold
+from sensor_platform.stream.series import SeriesIndex
+
+EVENT_COLUMNS = ("at", "noticed_at", "rule", "device_id", "metric", "kind", "level", "value", "suppressed", "alert_id")
+SUMMARY_COLUMNS = (
+    "rule",
+    "alerts",
+    "critical",
+    "devices",
+    "flaps",
+    "hours_in_alarm",
+    "still_firing",
+    "suppressed",
+    "confirmed_found",
+    "confirmed_missed",
+    "rejected_found",
+    "median_delay_seconds",
+    "suggested_clear_margin",
+)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - plain UTC, like the columns
+_VERDICTS = {"good": GOOD, "uncertain": UNCERTAIN, "bad": BAD}
+_ROWS = 200_000
+_FLAP = 600_000_000
+"""Firing again within ten minutes of being resolved is a flap."""
+_SAMPLES = 200_000
+
+
+@dataclass(slots=True)
+class Backtest:
+    """What came of it."""
+
+    config: AlertConfig
+    end: int
+    events: list[Event] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    noise: dict[str, list[float]] = field(default_factory=dict)
+    """Rule to how far readings of its series jump from one to the next, in samples."""
+
+    def event_rows(self) -> list[Sequence[Any]]:
+        """Rows of EVENT_COLUMNS, in order."""
+        return [
+            (
+                _time(e.at),
+                _time(e.noticed_at),
+                e.rule,
+                e.device_id,
+                e.metric,
+                e.kind,
+                LEVELS[max(e.level, 1) - 1],
+                e.value,
+                e.suppressed,
+                e.alert_id,
+            )
+            for e in self.events
+        ]
+
+    def summary_rows(self) -> list[Sequence[Any]]:
+        """Rows of SUMMARY_COLUMNS, one per rule in the order of the file."""
+        return [self._summary(rule.name) for rule in self.config.rules]
+
+    def spans(self, rule: str) -> list[tuple[str, str, int, int, int]]:
+        """Alerts of a rule: device, metric, fired at, resolved at (or the end), highest level. Event times."""
+        found: dict[str, list[Any]] = {}
+        for event in self.events:
+            if event.rule == rule:
+                span = found.setdefault(
+                    event.alert_id, [event.device_id, event.metric, event.at, self.end, event.level]
+                )
+                span[4] = max(span[4], event.level)
+                if event.kind == "resolved":
+                    span[3] = event.at
+        return [(device, metric, start, end, level) for device, metric, start, end, level in found.values()]
+
+    def _summary(self, rule: str) -> Sequence[Any]:
+        spans = self.spans(rule)
+        resolved = sum(event.rule == rule and event.kind == "resolved" for event in self.events)
+        found, missed, delays = self._confirmed(spans, rule)
+        rejected = sum(_covers(spans, label) is not None for label in self.labels if _is(label, "rejected", rule))
+        return (
+            rule,
+            len(spans),
+            sum(level == 2 for *_, level in spans),
+            len({device for device, *_ in spans}),
+            _flaps(spans),
+            round(sum(end - start for _, _, start, end, _ in spans) / 3.6e9, 3),
+            len(spans) - resolved,
+            sum(event.rule == rule and bool(event.suppressed) for event in self.events),
+            found,
+            missed,
+            rejected,
+            round(float(np.median(delays)), 3) if delays else None,
+            self._margin(rule),
+        )
+
+    def _confirmed(self, spans: list[tuple[str, str, int, int, int]], rule: str) -> tuple[int, int, list[float]]:
+        """Labels of things that did happen: found, missed, and the delay of each that was found."""
+        delays: list[float] = []
+        missed = 0
+        for label in self.labels:
+            if not _is(label, "confirmed", rule):
+                continue
+            at = _covers(spans, label)
+            if at is None:
+                missed += 1
+            else:
+                delays.append(max(0.0, (at - label.start_at) / 1e6))
+        return len(delays), missed, delays
+
+    def _margin(self, rule: str) -> float | None:
+        """Three times the usual jump between two readings: noise alone then hardly crosses back and forth."""
+        noise = self.noise.get(rule)
+        return float(f"{3 * 1.4826 * np.median(noise):.3g}") if noise else None
+
+
+def newest_received(home: Home) -> datetime | None:
+    """Arrival of the newest published reading, plain UTC; None without any."""
+    rows = list(_query(home, "select max(received_at) from readings_clean", []))
+    return rows[0]["max(received_at)"][0] if rows else None
+
+
+def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: datetime, end: datetime) -> Backtest:
+    """Feed the rules with the readings that arrived in [start, end], in order of arrival.
+
+    Args:
+        home: the data folder.
+        config: rules and planned outages to try.
+        engine: its bounds and settling time are those of the live process.
+        start: plain UTC.
+        end: plain UTC.
+
+    Raises:
+        Unreachable: nothing is published yet.
+    """
+    from sensor_platform.stream.durations import duration
+
+    index = SeriesIndex(limit=engine.most_series)
+    alarms = Alarms(config.rules, index, config.maintenance)
+    found = Backtest(config, _micros(end), labels=read_labels(home))
+    settle = duration(engine.settle)
+    seen = 0
+    for columns in _readings(home, start, end):
+        readings = _columns(columns, index, seen)
+        seen += len(columns["value"])
+        found.events += alarms.observe(readings)
+        found.events += alarms.tick(int(readings.received_at.max()) - settle)
+        _take_noise(found, alarms, readings)
+    found.events += alarms.tick(_micros(end) - settle)
+    found.events.sort(key=lambda event: (event.noticed_at, event.rule, event.device_id, event.metric))
+    return found
+
+
+def _readings(home: Home, start: datetime, end: datetime) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    sql = (
+        "select device_id, metric, epoch_us(event_at) as event_at, epoch_us(received_at) as received_at, value,"
+        " verdict, tags, segment, position from readings_clean"
+        " where received_at >= ? and received_at <= ? and value is not null"
+        " order by received_at, segment, position, metric"
+    )
+    return _query(home, sql, [start, end])
+
+
+def _query(home: Home, sql: str, parameters: list[Any]) -> Iterator[dict[str, Any]]:
+    import duckdb
+
+    if not home.analytics_file.exists():
+        raise Unreachable("nothing is published yet", "run `sensor-platform publish` first")
+    with duckdb.connect(str(home.analytics_file), read_only=True) as connection:
+        connection.execute("set TimeZone = 'UTC'")
+        try:
+            result = connection.execute(sql, parameters)
+        except duckdb.CatalogException as error:
+            raise Unreachable("readings_clean is not published yet", "wait for its first run") from error
+        names = [column[0] for column in result.description or ()]
+        while rows := result.fetchmany(_ROWS):
+            yield dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def _columns(columns: dict[str, Any], index: SeriesIndex, base: int) -> Readings:
+    device = index.device_numbers(columns["device_id"])
+    for number, tags in zip(device.tolist(), columns["tags"], strict=True):
+        if tags and number >= 0:
+            index.tags[number] = dict(tags)
+    metric = np.array([index.metric_number(name) for name in columns["metric"]], np.int64)
+    # readings of one message share their place, so that conditions see them together
+    places = list(zip(columns["segment"], columns["position"], strict=True))
+    is_new = np.array([True, *(a != b for a, b in pairwise(places))])
+    readings = Readings(
+        index.numbers(device, metric),
+        base + np.cumsum(is_new),
+        np.array(columns["event_at"], np.int64),
+        np.array(columns["received_at"], np.int64),
+        np.array(columns["value"], np.float64),
+        np.array([_VERDICTS[verdict] for verdict in columns["verdict"]], np.uint8),
+        np.zeros(len(device), np.uint64),
+        np.ones(len(device), np.bool_),
+    )
+    readings = readings.pick(readings.series >= 0)
+    return readings.pick(np.lexsort((readings.message, readings.series)))
+
+
+def _take_noise(found: Backtest, alarms: Alarms, readings: Readings) -> None:
+    """Jumps between readings that follow each other, of series that threshold rules are about."""
+    is_same = readings.series[1:] == readings.series[:-1]
+    jumps = np.abs(readings.value[1:] - readings.value[:-1])
+    for watch in alarms.watches:
+        if not isinstance(watch.rule, Threshold):
+            continue
+        rows = is_same & watch.matches["is_match"][readings.series[1:]] & (readings.verdict[1:] != BAD)
+        kept = found.noise.setdefault(watch.rule.name, [])
+        if len(kept) < _SAMPLES:
+            kept += jumps[rows][: _SAMPLES - len(kept)].tolist()
+
+
+def _flaps(spans: list[tuple[str, str, int, int, int]]) -> int:
+    ordered = sorted((device, metric, start, end) for device, metric, start, end, _ in spans)
+    return sum(a[:2] == b[:2] and b[2] - a[3] < _FLAP for a, b in pairwise(ordered))
+
+
+def _is(label: Label, what: str, rule: str) -> bool:
+    return (label.label == what and label.source in {f"alert:{rule}", rule}) or (
+        label.label not in {"confirmed", "rejected"} and what == "confirmed"
+    )
+
+
+def _covers(spans: list[tuple[str, str, int, int, int]], label: Label) -> int | None:
+    """When the first alert fired that overlaps the label, of its device and metric."""
+    starts = [
+        start
+        for device, metric, start, end, _ in spans
+        if device == label.device_id
+        and (not label.metric or not metric or metric == label.metric)
+        and start <= label.end_at
+        and end >= label.start_at
+    ]
+    return min(starts, default=None)
+
+
+def _time(at: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=at)
+
+
+def _micros(plain: datetime) -> int:
+    return (plain - _EPOCH) // timedelta(microseconds=1)

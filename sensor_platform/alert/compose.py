@@ -1,0 +1,159 @@
+"""From an event to the messages that tell people and machines about it."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from sensor_platform.alert.config import AlertConfig
+from sensor_platform.alert.store import Outgoing
+from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.durations import duration
+from sensor_platform.stream.rules import LEVELS, Rule
+
+COMMANDS = "(commands)"
+"""Channel of local commands."""
+
+_UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f]")
+_MOST = 256
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One notification: what templates and receivers see."""
+
+    key: str
+    """The same notice always has the same; receivers drop what they have seen."""
+    site: str
+    kind: str
+    """fired, escalated, eased, resolved, acknowledged, reminder."""
+    alert_id: str
+    rule: str
+    level: str
+    device_id: str
+    metric: str
+    value: float | None
+    limit: str
+    at: str
+    """Event time, ISO 8601, UTC."""
+    noticed_at: str
+    runbook: str
+    tags: dict[str, str]
+    title: str
+    text: str
+    link: str = ""
+
+
+class CommandMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """A local command as it waits in the outbox."""
+
+    topic: str
+    payload: str
+    retain: bool
+
+
+def notice_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str, link: str = "") -> Notice:
+    """What is said about an event."""
+    level = LEVELS[max(event.level, 1) - 1]
+    at = _iso(event.at)
+    value = "" if event.value is None else f"{event.value:g}"
+    where = f"{event.device_id} {event.metric}".strip()
+    words = {"rule": rule.name, "device": event.device_id, "metric": event.metric, "level": level, "value": value}
+    words |= {"limit": event.limit, "at": at, "runbook": rule.runbook, "site": site, "kind": event.kind}
+    title = rule.message.format_map(_Words(words, tags)) if rule.message else f"{rule.name}: {where}"
+    lines = [
+        f"{event.kind} ({level}) at {at}",
+        f"{where}: {value} ({event.limit})" if value else f"{where} ({event.limit})",
+    ]
+    lines += [f"Runbook: {rule.runbook}"] if rule.runbook else []
+    lines += [f"Answer: {link}"] if link else []
+    return Notice(
+        key=event.key,
+        site=site,
+        kind=event.kind,
+        alert_id=event.alert_id,
+        rule=rule.name,
+        level=level,
+        device_id=event.device_id,
+        metric=event.metric,
+        value=event.value,
+        limit=event.limit,
+        at=at,
+        noticed_at=_iso(event.noticed_at),
+        runbook=rule.runbook,
+        tags=dict(tags),
+        title=f"[{level.upper() if event.level else 'OK'}] {_shown(title)}" if not rule.message else _shown(title),
+        text="\n".join(map(_shown, lines)),
+        link=link,
+    )
+
+
+def messages_for(event: Event, notice: Notice, rule: Rule, config: AlertConfig, now: int) -> list[Outgoing]:
+    """The messages that an event causes: to its channels unless suppressed, and its local command in any case."""
+    out: list[Outgoing] = []
+    if not event.suppressed:
+        body = msgspec.json.encode(notice)
+        group = _group(rule, notice)
+        wait = duration(rule.group_wait) if group else 0
+        channels = channels_for(rule, event.level, notice.tags, config)
+        out += [Outgoing(event.key, channel, body, now, now + wait, group) for channel in channels]
+    command = _command(event, rule)
+    if command is not None:
+        out.append(Outgoing(event.key, COMMANDS, msgspec.json.encode(command), now))
+    return out
+
+
+def channels_for(rule: Rule, level: int, tags: Mapping[str, str], config: AlertConfig) -> Sequence[str]:
+    """Channels of an alarm, each once."""
+    if rule.channels:
+        return rule.channels
+    severity = LEVELS[max(level, 1) - 1]
+    found = [
+        name
+        for route in config.routes
+        if route.severity in {None, severity} and route.tags.items() <= tags.items()
+        for name in route.channels
+    ]
+    return list(dict.fromkeys(found))
+
+
+def _command(event: Event, rule: Rule) -> CommandMessage | None:
+    """The rule's local command, when its level is reached. A name that would be another topic gets none."""
+    wanted = rule.command
+    if wanted is None or event.kind not in {"fired", "escalated"}:
+        return None
+    level = LEVELS.index(wanted.level) + 1
+    if event.level < level or (event.kind == "escalated" and level == 1):
+        return None
+    if any(_UNSAFE.search(name) for name in (event.device_id, event.metric)):
+        return None
+    topic = wanted.topic.replace("{device}", event.device_id).replace("{metric}", event.metric)
+    return CommandMessage(topic=topic, payload=wanted.payload, retain=wanted.retain)
+
+
+def _group(rule: Rule, notice: Notice) -> str:
+    if not rule.group_by:
+        return ""
+    value = {"rule": rule.name, "device": notice.device_id}.get(rule.group_by, notice.tags.get(rule.group_by, ""))
+    return f"{rule.name}\0{value}"
+
+
+class _Words(defaultdict[str, str]):
+    """Words of a template; tags as {tag_NAME}, empty where a device has none. No attribute or index is reachable."""
+
+    def __init__(self, words: Mapping[str, str], tags: Mapping[str, str]) -> None:
+        super().__init__(str)
+        self.update(words)
+        self.update({f"tag_{name}": value for name, value in tags.items()})
+
+
+def _shown(text: str) -> str:
+    """One line without control characters, of bounded length: names come from devices."""
+    clean = "".join(each if each.isprintable() else " " for each in text)
+    return clean if len(clean) <= _MOST * 2 else f"{clean[: _MOST * 2]}..."
+
+
+def _iso(at: int) -> str:
+    return (_EPOCH + timedelta(microseconds=at)).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,174 @@
+"""The state of the live process in one SQLite file: steps, snapshot, alerts, outbox. One transaction per step.
+
+A step says what the engine was fed (places in the segments, the time, commands) and goes in with everything that came
+of it. After a kill the newest snapshot and the steps since make the engine what it was; what they bring again has the
+same keys and is already there. A commit is not fsynced: after a power cut the file is an earlier, whole moment.
+"""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.stream.alarm import Event
+
+SCHEMA = 1
+
+_TABLES = """
+create table if not exists meta (key text primary key, value text not null) without rowid;
+create table if not exists steps (seq integer primary key, body blob not null);
+create table if not exists snapshot (id integer primary key check (id = 1), seq integer not null, body blob not null);
+create table if not exists alerts (
+    alert_id text primary key, rule text not null, device_id text not null, metric text not null,
+    state text not null, level integer not null, highest integer not null, fired_at integer not null,
+    noticed_at integer not null, resolved_at integer, value real, limit_text text not null, tags text not null,
+    acknowledged_by text not null default '', suppressed text not null default '', verdict text not null default ''
+) without rowid;
+create index if not exists alerts_by_time on alerts (noticed_at);
+create index if not exists alerts_by_state on alerts (state);
+create table if not exists events (
+    key text primary key, seq integer not null, alert_id text not null, kind text not null, at integer not null,
+    noticed_at integer not null, body blob not null
+) without rowid;
+create index if not exists events_of_alert on events (alert_id, noticed_at);
+create table if not exists outbox (
+    id integer primary key, key text not null, channel text not null, grouping text not null, body blob not null,
+    created_at integer not null, not_before integer not null, attempts integer not null default 0,
+    state text not null default 'waiting', problem text not null default '', sent_at integer,
+    unique (channel, key)
+);
+create index if not exists outbox_due on outbox (channel, state, not_before);
+create table if not exists inbox (id integer primary key, body blob not null);
+create table if not exists closed (
+    seq integer not null, spec text not null, at integer not null, body blob not null, primary key (seq, spec)
+) without rowid;
+create index if not exists closed_by_time on closed (at);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message for one channel. The same key on the same channel is stored once."""
+
+    key: str
+    channel: str
+    body: bytes
+    created_at: int
+    not_before: int = 0
+    grouping: str = ""
+    """Messages that share it may be sent as one; empty for alone."""
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that a person asks the engine to do."""
+
+    kind: str
+    """`acknowledge`."""
+    alert_id: str
+    by: str
+    at: int
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection in autocommit; file and tables are created where there are none. May be used by any one thread.
+
+    Raises:
+        Unreachable: it cannot be opened.
+        WrongUse: a newer version wrote it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        connection = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("pragma synchronous = normal")
+        connection.executescript(_TABLES)
+        connection.execute("insert or ignore into meta values ('schema', ?)", (str(SCHEMA),))
+        (schema,) = connection.execute("select value from meta where key = 'schema'").fetchone()
+    except sqlite3.DatabaseError as error:
+        raise Unreachable(f"{path} cannot be opened: {error}", "check disk space and rights; is it a copy?") from error
+    if int(schema) > SCHEMA:
+        raise WrongUse(f"{path} has schema {schema}, this version knows {SCHEMA}", "use the version that wrote it")
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All or nothing."""
+    connection.execute("begin immediate")
+    try:
+        yield
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+
+
+def note_events(connection: sqlite3.Connection, seq: int, events: Sequence[tuple[Event, str]]) -> list[Event]:
+    """Store events (with the tags of their device as JSON) and move their alerts; returns those that were new."""
+    fresh = []
+    for event, tags in events:
+        body = msgspec.json.encode(event)
+        done = connection.execute(
+            "insert or ignore into events values (?, ?, ?, ?, ?, ?, ?)",
+            (event.key, seq, event.alert_id, event.kind, event.at, event.noticed_at, body),
+        )
+        if done.rowcount:
+            fresh.append(event)
+            _move(connection, event, tags)
+    return fresh
+
+
+def _move(connection: sqlite3.Connection, event: Event, tags: str) -> None:
+    if event.kind == "fired":
+        connection.execute(
+            "insert or ignore into alerts (alert_id, rule, device_id, metric, state, level, highest, fired_at,"
+            " noticed_at, value, limit_text, tags, suppressed) values (?, ?, ?, ?, 'firing', ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                *(event.alert_id, event.rule, event.device_id, event.metric, event.level, event.level, event.at),
+                *(event.noticed_at, event.value, event.limit, tags, event.suppressed),
+            ),
+        )
+    elif event.kind == "resolved":
+        connection.execute(
+            "update alerts set state = 'resolved', level = 0, resolved_at = ?, value = ? where alert_id = ?",
+            (event.noticed_at, event.value, event.alert_id),
+        )
+    elif event.kind == "acknowledged":
+        connection.execute(
+            "update alerts set state = 'acknowledged', acknowledged_by = ? where alert_id = ?",
+            (event.by, event.alert_id),
+        )
+    elif event.kind == "escalated":
+        connection.execute(
+            "update alerts set state = 'firing', acknowledged_by = '', level = ?, highest = max(highest, ?), value = ?"
+            " where alert_id = ?",
+            (event.level, event.level, event.value, event.alert_id),
+        )
+    elif event.kind == "eased":
+        connection.execute(
+            "update alerts set level = ?, value = ? where alert_id = ?", (event.level, event.value, event.alert_id)
+        )
+
+
+def put_out(connection: sqlite3.Connection, messages: Iterable[Outgoing]) -> None:
+    """Store messages for sending; what is there already stays as it is."""
+    connection.executemany(
+        "insert or ignore into outbox (key, channel, grouping, body, created_at, not_before) values (?, ?, ?, ?, ?, ?)",
+        [(each.key, each.channel, each.grouping, each.body, each.created_at, each.not_before) for each in messages],
+    )
+
+
+def ask(connection: sqlite3.Connection, command: Command) -> None:
+    """Leave a command for the live process; it is obeyed with its next step, or when it starts."""
+    connection.execute("insert into inbox (body) values (?)", (msgspec.msgpack.encode(command),))
+
+
+def asked(connection: sqlite3.Connection) -> list[tuple[int, Command]]:
+    """Commands that wait, oldest first, each with its id; delete them in the transaction that obeys them."""
+    rows = connection.execute("select id, body from inbox order by id").fetchall()
+    return [(number, msgspec.msgpack.decode(body, type=Command)) for number, body in rows]

@@ -1,0 +1,70 @@
+"""Test notifications: straight through each channel, so that a person sees at once what works."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+
+from sensor_platform.alert.channels import Unsent, sender_of
+from sensor_platform.alert.compose import notice_of
+from sensor_platform.alert.config import AlertConfig
+from sensor_platform.errors import PlatformError, WrongUse
+from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.rules import Threshold
+
+_CONNECT_SECONDS = 5.0
+
+
+def send_tests(
+    config: AlertConfig,
+    only: str,
+    site: str,
+    variables: Mapping[str, str],
+    link: Any,  # noqa: ANN401 - serve's Link, a room further on
+    kafka: Callable[[], Any],
+) -> Iterator[tuple[str, str]]:
+    """Send one notice through each channel, or `only` one; yields its name and what went wrong, empty for nothing.
+
+    Raises:
+        WrongUse: there is no such channel.
+    """
+    if only and only not in config.channels:
+        known = ", ".join(config.channels) or "none"
+        raise WrongUse(f"there is no channel {only!r}", f"rules.yaml has {known}")
+    for name, channel in config.channels.items():
+        if only in {"", name}:
+            yield name, _try(name, channel, site, variables, link, kafka)
+
+
+def _try(name: str, channel: Any, site: str, variables: Mapping[str, str], link: Any, kafka: Callable[[], Any]) -> str:  # noqa: ANN401
+    if channel.mqtt:
+        link.start()
+        end = time.monotonic() + _CONNECT_SECONDS
+        while not link.is_connected and time.monotonic() < end:
+            time.sleep(0.05)
+    try:
+        sender = sender_of(name, channel, variables, link.publish, kafka)
+        sender.send([trial_notice(site)])
+    except (Unsent, PlatformError) as error:
+        return str(error).splitlines()[0]
+    return ""
+
+
+def trial_notice(site: str) -> bytes:
+    """A notice that says that it is a test."""
+    now = time.time_ns() // 1000
+    rule = Threshold(name="test", metric="test", above=0.0)
+    event = Event(
+        alert_id=f"test-{now}",
+        kind="fired",
+        rule="test",
+        device_id="test-device",
+        metric="test",
+        level=1,
+        at=now,
+        noticed_at=now,
+        value=1.0,
+        limit="this is a test of the channel",
+    )
+    return msgspec.json.encode(notice_of(event, rule, {}, site))

@@ -1,0 +1,156 @@
+"""`alerts`: what fired, what people say about it, and what a changed rule would have done."""
+
+import sys
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+_FORMAT = click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written."
+)
+
+
+@click.group()
+def alerts() -> None:
+    """List alerts, answer them, try rules on history, test channels.
+
+    \b
+    Example:
+        sensor-platform alerts list --state firing
+        sensor-platform alerts confirm 3f2a
+        sensor-platform alerts backtest --last 30d --rules rules.yaml
+    """
+
+
+@alerts.command("list", epilog="\b\nExample:\n  sensor-platform alerts list --state firing --format json")
+@click.option("--state", type=click.Choice(["firing", "acknowledged", "resolved"]), help="Only these.")
+@click.option("--device", default="", help="Only of this device.")
+@click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="Newest so many.")
+@_FORMAT
+def list_alerts(state: str | None, device: str, limit: int, form: str) -> None:
+    """Show alerts, newest first."""
+    from sensor_platform.alert.store import connect
+    from sensor_platform.cli.rows import write
+    from sensor_platform.reading.times import moment
+    from sensor_platform.settings import load_settings
+
+    names = (
+        "alert_id",
+        "rule",
+        "device_id",
+        "metric",
+        "state",
+        "highest",
+        "fired_at",
+        "resolved_at",
+        "value",
+        "verdict",
+    )
+    with closing(connect(load_settings().home.live_file)) as connection:
+        rows = connection.execute(
+            f"select {', '.join(names)} from alerts where (? = '' or state = ?) and (? = '' or device_id = ?)"  # noqa: S608 - our own names
+            " order by noticed_at desc limit ?",
+            (state or "", state or "", device, device, limit),
+        ).fetchall()
+
+    def shown(name: str, value: Any) -> Any:  # noqa: ANN401 - any column
+        if name.endswith("_at") and value is not None:
+            return moment(value).replace(tzinfo=None)
+        return ("", "warning", "critical")[value] if name == "highest" else value
+
+    write(names, [[shown(*pair) for pair in zip(names, row, strict=True)] for row in rows], form, sys.stdout)
+
+
+def _answering(kind: str, text: str) -> click.Command:
+    @click.argument("alert_id")
+    @click.option("--by", default="", help="Who says so; your user name unless told otherwise.")
+    @click.option("--note", default="", help="Kept with the label.")
+    def answering(alert_id: str, by: str, note: str) -> None:
+        import getpass
+        import time
+
+        from sensor_platform.alert.answers import answer
+        from sensor_platform.settings import load_settings
+
+        answer(load_settings().home, alert_id, kind, by or getpass.getuser(), time.time_ns() // 1000, note)
+        click.echo(f"{kind}: {alert_id}", err=True)
+
+    answering.__doc__ = f"{text} ALERT_ID may be the beginning of an id."
+    return alerts.command(kind, epilog=f"\b\nExample:\n  sensor-platform alerts {kind} 3f2a")(answering)
+
+
+ack = _answering("acknowledge", "Say that somebody has seen an alert: no reminders any more.")
+confirm = _answering("confirm", "Say that an alert was right; it becomes a label for training.")
+reject = _answering("reject", "Say that an alert was wrong; it becomes a label for training.")
+alerts.add_command(ack, "ack")
+
+
+@alerts.command("send-test", epilog="\b\nExample:\n  sensor-platform alerts send-test --channel ops-mail")
+@click.option("--channel", default="", help="Only this one; all without it.")
+def send_test(channel: str) -> None:
+    """Send a test notification through the channels of rules.yaml, past the outbox, and say what became of it."""
+    from sensor_platform.alert.trial import send_tests
+    from sensor_platform.errors import CheckFailed
+    from sensor_platform.serve.process import make_parts
+    from sensor_platform.settings import live_setup, load_settings
+
+    settings = load_settings()
+    parts = make_parts(live_setup(settings, settings.site.live))
+    config = settings.site.alerts
+    failed = []
+    try:
+        for name, problem in send_tests(
+            config, channel, settings.site.name, parts.variables, parts.link, parts.kafka_producer
+        ):
+            click.echo(f"{name}: {problem or 'sent'}")
+            failed += [name] if problem else []
+    finally:
+        parts.link.stop()
+    if failed:
+        raise CheckFailed(f"{len(failed)} channels do not work: {', '.join(failed)}", "correct their url in rules.yaml")
+
+
+@alerts.command("retry", epilog="\b\nExample:\n  sensor-platform alerts retry")
+def retry() -> None:
+    """Give messages that were given up (dead letters) another life."""
+    from sensor_platform.alert.outbox import revive
+    from sensor_platform.alert.store import connect
+    from sensor_platform.settings import load_settings
+
+    with closing(connect(load_settings().home.live_file)) as connection:
+        click.echo(f"{revive(connection)} messages will be sent again", err=True)
+
+
+@alerts.command("backtest", epilog="\b\nExample:\n  sensor-platform alerts backtest --last 30d --rules changed.yaml")
+@click.option("--last", default="30d", help="How far back, for instance 12h or 30d, from the newest reading.")
+@click.option(
+    "--rules", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Instead of the site's file."
+)
+@click.option("--events", "show_events", is_flag=True, help="Every event instead of one line per rule.")
+@_FORMAT
+def backtest(last: str, rules: Path | None, show_events: bool, form: str) -> None:
+    """What rules would have done on the published history, with the engine that runs live."""
+    from sensor_platform.alert.backtest import EVENT_COLUMNS, SUMMARY_COLUMNS, newest_received, run_backtest
+    from sensor_platform.cli.rows import write
+    from sensor_platform.errors import WrongUse
+    from sensor_platform.settings import load_settings
+    from sensor_platform.site import read_rules
+    from sensor_platform.stream.durations import duration
+
+    settings = load_settings()
+    config = read_rules(rules) if rules else settings.site.alerts
+    if not config.rules:
+        raise WrongUse("there are no rules to try", "write rules.yaml in the site folder, or name a file with --rules")
+    try:
+        span = duration(last)
+    except ValueError as error:
+        raise WrongUse(f"--last: {error}", "write 12h or 30d") from error
+    end = newest_received(settings.home) or datetime.now(UTC).replace(tzinfo=None)
+    found = run_backtest(settings.home, config, settings.site.live.engine, end - timedelta(microseconds=span), end)
+    if show_events:
+        write(EVENT_COLUMNS, found.event_rows(), form, sys.stdout)
+    else:
+        write(SUMMARY_COLUMNS, found.summary_rows(), form, sys.stdout)

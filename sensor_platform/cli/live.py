@@ -1,0 +1,34 @@
+"""`live`: the page, alarms, metrics and the API, until stopped."""
+
+import logging
+import sys
+
+import click
+
+
+@click.command(epilog="\b\nExample:\n  sensor-platform live\n  sensor-platform live --port 0")
+@click.option("--port", type=click.IntRange(0, 65535), help="Instead of live.port of the site; 0 takes a free one.")
+@click.option("--host", help="Instead of live.host of the site.")
+@click.option("--dagster-url", help="Instead of live.dagster_url of the site.")
+def live(port: int | None, host: str | None, dagster_url: str | None) -> None:
+    """Follow the collector live: windows, alarms, notifications, page, API and metrics, until stopped.
+
+    Prints one line, the address of the page, when it can be opened; logs go to stderr. Needs no collector to run beside
+    it, but follows nothing without one. May be killed at any moment: the next start goes on exactly.
+    """
+    import msgspec
+
+    from sensor_platform.serve.process import run
+    from sensor_platform.settings import live_setup, load_settings
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
+    for noisy in ("apprise", "paho", "urllib3", "httpx"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    settings = load_settings()
+    changes = {
+        name: value
+        for name, value in (("port", port), ("host", host), ("dagster_url", dagster_url))
+        if value is not None
+    }
+    setup = live_setup(settings, msgspec.structs.replace(settings.site.live, **changes))
+    run(setup, lambda url: print(url, flush=True))  # noqa: T201 - the contract with whoever started us

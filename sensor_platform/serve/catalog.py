@@ -1,0 +1,33 @@
+"""The site's catalog as the engine wants it: the same files that the tables are judged by."""
+
+from collections import defaultdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sensor_platform.reading.times import micros
+from sensor_platform.stream.judge import FOREVER, Calibration, Catalog
+from sensor_platform.stream.series import NEVER
+from sensor_platform.warehouse.catalog import read_catalog
+
+
+def catalog_of(folder: Path | None) -> Catalog:
+    """Limits, units and calibrations of a site.
+
+    Raises:
+        WrongUse: naming file and line of the first mistake.
+    """
+    found = read_catalog(folder)
+    calibrations: defaultdict[tuple[str, str], list[Calibration]] = defaultdict(list)
+    for row in found.calibration:
+        period = Calibration(row.gain, row.offset, _at(row.valid_from, NEVER), _at(row.valid_to, FOREVER))
+        calibrations[row.device_id, row.metric].append(period)
+    return Catalog(
+        limits={row.metric: (row.min, row.max) for row in found.metrics},
+        calibrations=calibrations,
+        units={row.metric: row.unit for row in found.metrics if row.unit},
+    )
+
+
+def _at(plain: datetime | None, otherwise: int) -> int:
+    """Microseconds of a plain UTC time."""
+    return otherwise if plain is None else micros(plain.replace(tzinfo=UTC))

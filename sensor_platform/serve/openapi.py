@@ -1,0 +1,155 @@
+"""The API, described for machines (OpenAPI 3.1)."""
+
+from importlib.metadata import version
+from typing import Any
+
+_TEXT = {"type": "string"}
+_NUMBER = {"type": "number"}
+
+
+def description() -> dict[str, Any]:
+    """The document."""
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "sensor-platform live", "version": version("sensor-platform")},
+        "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}, "schemas": _schemas()},
+        "security": [{"token": []}, {}],
+        "paths": {
+            "/ingest": {"post": _ingest()},
+            "/api/latest": {
+                "get": _get("Newest values", "Latest", device=_TEXT, metric=_TEXT, max_age={**_NUMBER, "default": 300})
+            },
+            "/api/history": {
+                "get": _get(
+                    "Windows or readings from the published files",
+                    "History",
+                    required=("device", "metric"),
+                    device=_TEXT,
+                    metric=_TEXT,
+                    **{"from": _TEXT, "to": _TEXT},
+                    window={**_TEXT, "default": "auto", "description": "raw, auto, or a multiple of 10s"},
+                    forecast={**_TEXT, "description": "anything: with the forecast"},
+                )
+            },
+            "/api/recent": {
+                "get": _get(
+                    "Windows that closed in the last minutes",
+                    "Anything",
+                    required=("device", "metric"),
+                    device=_TEXT,
+                    metric=_TEXT,
+                    window=_TEXT,
+                    minutes={**_NUMBER, "default": 15},
+                )
+            },
+            "/api/devices": {"get": _get("Devices", "Anything", search=_TEXT)},
+            "/api/alerts": {"get": _get("Alerts, newest first", "Anything", state=_TEXT, device=_TEXT)},
+            "/api/alerts/{alert_id}/{answer}": {"post": _answer()},
+            "/api/predict/{name}": {"post": _predict()},
+            "/healthz": {"get": _get("Whether the process works", "Health")},
+            "/readyz": {"get": _get("Whether everything that it needs works", "Health")},
+            "/metrics": {"get": {"summary": "Prometheus metrics", "responses": {"200": {"description": "text"}}}},
+        },
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    reading = {
+        "device_id": _TEXT,
+        "metric": _TEXT,
+        "value": {"type": ["number", "null"]},
+        "verdict": {"enum": ["good", "uncertain", "bad"]},
+        "event_at": {"type": "integer", "description": "microseconds since the epoch, UTC"},
+        "received_at": {"type": "integer"},
+    }
+    check = {"type": "object", "properties": {"ok": {"type": "boolean"}, "detail": _TEXT}}
+    return {
+        "Anything": {"type": "object"},
+        "Problem": {"type": "object", "properties": {"error": _TEXT, "hint": _TEXT}},
+        "Latest": {
+            "type": "object",
+            "properties": {
+                "at": {"type": "integer"},
+                "readings": {"type": "array", "items": {"type": "object", "properties": reading}},
+            },
+        },
+        "History": {
+            "type": "object",
+            "properties": {
+                "window": _TEXT,
+                "columns": {"type": "array", "items": _TEXT},
+                "rows": {"type": "array", "items": {"type": "array"}},
+                "is_cut": {"type": "boolean"},
+            },
+        },
+        "Accepted": {
+            "type": "object",
+            "properties": {
+                "accepted": {"type": "integer", "description": "messages on disk"},
+                "refused": {"type": "array", "items": {"type": "object"}, "description": "of these, to the quarantine"},
+            },
+        },
+        "Health": {
+            "type": "object",
+            "properties": {
+                "status": {"enum": ["healthy", "degraded", "unhealthy"]},
+                "timestamp": _TEXT,
+                "checks": {"type": "object", "additionalProperties": check},
+            },
+        },
+    }
+
+
+def _get(summary: str, schema: str, *, required: tuple[str, ...] = (), **query: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "parameters": [
+            {"name": name, "in": "query", "required": name in required, "schema": kind} for name, kind in query.items()
+        ],
+        "responses": _responses(schema),
+    }
+
+
+def _ingest() -> dict[str, Any]:
+    body = {"schema": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}}
+    return {
+        "summary": "Messages; answered once they are on disk",
+        "parameters": [{"name": "topic", "in": "query", "schema": {**_TEXT, "default": "ingest/http"}}],
+        "requestBody": {"content": {"application/json": body, "application/x-ndjson": {"schema": _TEXT}}},
+        "responses": _responses("Accepted", "202"),
+    }
+
+
+def _answer() -> dict[str, Any]:
+    return {
+        "summary": "Acknowledge, confirm or reject an alert",
+        "parameters": [
+            {"name": "alert_id", "in": "path", "required": True, "schema": _TEXT},
+            {
+                "name": "answer",
+                "in": "path",
+                "required": True,
+                "schema": {"enum": ["acknowledge", "confirm", "reject"]},
+            },
+        ],
+        "responses": _responses("Anything"),
+    }
+
+
+def _predict() -> dict[str, Any]:
+    return {
+        "summary": "Ask a model",
+        "parameters": [{"name": "name", "in": "path", "required": True, "schema": _TEXT}],
+        "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+        "responses": _responses("Anything"),
+    }
+
+
+def _responses(schema: str, code: str = "200") -> dict[str, Any]:
+    def answer(name: str, text: str) -> dict[str, Any]:
+        return {
+            "description": text,
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}},
+        }
+
+    return {code: answer(schema, "fine"), "default": answer("Problem", "what is wrong, and what to do")}

@@ -1,0 +1,248 @@
+"""A live process put together: engine thread, outbox, ingest, watchers, and what the endpoints ask of them."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from sensor_platform.alert import store
+from sensor_platform.alert.answers import answer
+from sensor_platform.alert.channels import CommandSender, Sender, sender_of
+from sensor_platform.alert.compose import COMMANDS
+from sensor_platform.alert.outbox import Dispatcher
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+from sensor_platform.reading.decode import Decoder
+from sensor_platform.reading.model import Envelope
+from sensor_platform.serve.closed import decode_closed
+from sensor_platform.serve.config import LiveConfig
+from sensor_platform.serve.ingest import IngestWriter
+from sensor_platform.serve.loop import Loop
+from sensor_platform.serve.metrics import LiveCollector, Stages
+from sensor_platform.serve.mqtt import DeviceStates, Link
+from sensor_platform.serve.output import LiveOutput, stream_channel
+from sensor_platform.serve.pipeline import Watcher
+from sensor_platform.serve.predictor import Predictor
+from sensor_platform.serve.scores import Scores
+from sensor_platform.serve.senders import KafkaStream, MqttStream, PredictionSender
+from sensor_platform.serve.step import Done, Injected, Step
+from sensor_platform.serve.trigger import trigger_channel
+from sensor_platform.serve.view import Viewer
+
+log = logging.getLogger(__name__)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_ALERTS = 1_000
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything of one live process. Made by `process.make_parts`."""
+
+    home: Home
+    config: LiveConfig
+    loop: Loop
+    viewer: Viewer
+    decoder: Decoder
+    """For ingest; the loop has its own."""
+    ingest: IngestWriter
+    watcher: Watcher
+    link: Link
+    states: DeviceStates
+    predictor: Predictor
+    output: LiveOutput
+    variables: Mapping[str, str]
+    clock: Callable[[], int]
+    registry: CollectorRegistry
+    stages: Stages
+    scores: Scores = field(init=False)
+    dispatchers: list[Dispatcher] = field(default_factory=list)
+    predictions: "deque[dict[str, Any]]" = field(default_factory=lambda: deque(maxlen=200))
+    clients: Callable[[], int] = lambda: 0
+    failure: BaseException | None = None
+    """What ended the engine's thread, if anything did."""
+    _thread: threading.Thread | None = None
+
+    def __post_init__(self) -> None:
+        self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self.clock)
+
+    def start(self) -> None:
+        """Start every thread.
+
+        Raises:
+            WrongUse: another live process works on this home, or a channel cannot be made.
+        """
+        self.ingest.start()
+        store.connect(self.loop.path).close()
+        self.dispatchers = [self._dispatcher(name, sender) for name, sender in self._senders().items()]
+        if self.states.topic or any(not each.name.startswith("(predict") for each in self.dispatchers):
+            self.link.start()
+        self.watcher.start()
+        self.scores.start()
+        for each in self.dispatchers:
+            each.start()
+        self.registry.register(
+            LiveCollector(
+                lambda: self.viewer.view,
+                lambda: self.watcher.now,
+                lambda: self.dispatchers,
+                self.clients,
+                self.clock,
+            )
+        )
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop in order: no more messages, the engine's last snapshot, then what sends."""
+        self.ingest.stop()
+        self.loop.stop()
+        if self._thread is not None:
+            self._thread.join(30.0)
+        for each in self.dispatchers:
+            each.stop()
+        self.link.stop()
+        self.watcher.stop()
+        self.scores.stop()
+
+    def after_step(self, step: Step, done: Done) -> None:
+        """Called by the engine's thread."""
+        self.viewer.take(self.loop.engine, self.loop.status, step, done)
+        for taken in done.taken:
+            arrived = taken.piece.messages.received_at[-1]
+            self.stages.observe("queued", (self.clock() - arrived) / 1e6 - self.loop.status.step_seconds)
+        if done.taken:
+            self.stages.observe("step", self.loop.status.step_seconds)
+        if done.events or done.closed or done.taken:
+            for each in self.dispatchers:
+                each.wake()
+
+    def recent(self, device: str, metric: str, spec: str, minutes: float) -> list[dict[str, Any]]:
+        """Windows of one series that closed in the last minutes, newest revision each, oldest first."""
+        name = spec or (self.config.engine.windows[0].name if self.config.engine.windows else "")
+        connection = store.connect(self.loop.path)
+        try:
+            since = self.clock() - int(minutes * 60e6)
+            bodies = connection.execute(
+                "select body from closed where at >= ? and spec = ? order by seq", (since, name)
+            ).fetchall()
+        finally:
+            connection.close()
+        found: dict[int, dict[str, Any]] = {}
+        for (body,) in bodies:
+            for row in decode_closed(body):
+                if row["device_id"] == device and row["metric"] == metric:
+                    found[row["start"]] = {key: value if value == value else None for key, value in row.items()}
+        return [found[start] for start in sorted(found)]
+
+    def alert_rows(self, state: str, device: str) -> list[dict[str, Any]]:
+        """Alerts, newest first, at most a thousand."""
+        connection = store.connect(self.loop.path)
+        try:
+            result = connection.execute(
+                "select * from alerts where (? = '' or state = ?) and (? = '' or device_id = ?)"
+                " order by noticed_at desc limit ?",
+                (state, state, device, device, _MOST_ALERTS),
+            )
+            names = [column[0] for column in result.description]
+            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+        finally:
+            connection.close()
+
+    def answer(self, alert_id: str, kind: str, by: str) -> None:
+        """Acknowledge, confirm or reject an alert.
+
+        Raises:
+            WrongUse: there is no such alert or answer.
+        """
+        answer(self.home, alert_id, kind, by, self.clock())
+        self.loop.wake()
+
+    def predict(self, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Ask a model."""
+        return self.predictor.predict(name, inputs)
+
+    def store_message(self, topic: str, payload: bytes) -> None:
+        """A message of our own, through the same segments as all others; returns once it is on disk."""
+        moment = _EPOCH + timedelta(microseconds=self.clock())
+        self.ingest.put([Envelope(topic, payload, moment, "", 0, session="live")], len(payload)).result(30.0)
+
+    def kafka_producer(self) -> Any:  # noqa: ANN401 - confluent_kafka has no types
+        """A producer that loses nothing it was given.
+
+        Raises:
+            WrongUse: the extra is not installed, or no server is named.
+        """
+        try:
+            from confluent_kafka import Producer  # type: ignore[import-not-found,unused-ignore]
+        except ImportError as error:
+            raise WrongUse("Kafka needs confluent-kafka", "pip install 'sensor-platform[kafka]'") from error
+        if not self.config.kafka_servers:
+            raise WrongUse("site.yaml: live.kafka_servers is empty", "name the bootstrap servers")
+        return Producer(
+            {
+                "bootstrap.servers": self.config.kafka_servers,
+                "enable.idempotence": True,
+                "acks": "all",
+                "compression.type": "lz4",
+                "message.timeout.ms": 8_000,
+            }
+        )
+
+    def _inject(self, rows: list[Injected]) -> None:
+        self.loop.injected.extend(rows)
+        self.loop.wake()
+
+    def _run(self) -> None:
+        try:
+            self.loop.run()
+        except BaseException as error:
+            log.exception("the engine has ended")
+            self.failure = error
+
+    def _senders(self) -> dict[str, Sender]:
+        """By channel name."""
+        senders: dict[str, Sender] = {
+            name: sender_of(name, channel, self.variables, self.link.publish, self.kafka_producer)
+            for name, channel in self.output.alerts.channels.items()
+        }
+        if any(rule.command for rule in self.output.alerts.rules):
+            senders[COMMANDS] = CommandSender(self.link.publish)
+        for number, stream in enumerate(self.config.republish):
+            senders[stream_channel(number, stream)] = (
+                KafkaStream(self.kafka_producer) if stream.kafka else MqttStream(self.link, stream.retain)
+            )
+        for trigger in self.config.triggers:
+            senders[trigger_channel(trigger)] = PredictionSender(
+                self.predict, self.store_message, self._forward_prediction, self.predictions
+            )
+        return senders
+
+    def _forward_prediction(self, row: dict[str, Any]) -> None:
+        """To the streams that want predictions, through the outbox."""
+        import msgspec
+
+        from sensor_platform.serve.output import Published
+
+        wanted = [(n, s) for n, s in enumerate(self.config.republish) if s.what == "predictions"]
+        if not wanted:
+            return
+        connection = store.connect(self.loop.path)
+        try:
+            for number, stream in wanted:
+                topic = (stream.mqtt or stream.kafka).replace("{device}", row["group"])
+                body = msgspec.msgpack.encode([Published(topic, row["group"], msgspec.json.encode(row))])
+                key = f"{row['id']}-{row['group']}"
+                store.put_out(connection, [store.Outgoing(key, stream_channel(number, stream), body, self.clock())])
+        finally:
+            connection.close()
+
+    def _dispatcher(self, name: str, sender: Sender) -> Dispatcher:
+        channel = self.output.alerts.channels.get(name)
+        if channel is None:
+            return Dispatcher(name, self.loop.path, sender, self.clock, per_minute=1_000_000, attempts=1_000_000)
+        return Dispatcher(name, self.loop.path, sender, self.clock, channel.per_minute, channel.attempts)

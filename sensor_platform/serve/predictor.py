@@ -1,0 +1,113 @@
+"""Predictions on request: a LightGBM model by name, inputs and outputs as plain names and numbers.
+
+A model is a text file of LightGBM, `models/served/<name>.txt`, and beside it, where there is one, `<name>.json` with
+the names of the classes. It is loaded again when it changes. Text, never pickle: loading runs no code.
+"""
+
+import math
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+class _Card(msgspec.Struct, frozen=True, kw_only=True):
+    classes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    stamp: tuple[int, int]
+    booster: Any
+    inputs: tuple[str, ...]
+    classes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Predictor:
+    """Loads models when they are first asked. Thread-safe."""
+
+    home: Home
+    _loaded: dict[str, _Loaded] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def predict(self, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """One prediction: `value`, and for a classifier `class`, `confidence` and all `probabilities`.
+
+        Raises:
+            WrongUse: there is no such model, or an input is no number.
+        """
+        with self._lock:
+            model = self._model(name)
+            row = np.array([[_number(key, inputs.get(key)) for key in model.inputs]])
+            raw = np.asarray(model.booster.predict(row, num_threads=1), np.float64).reshape(-1)
+        unknown = sorted(set(inputs) - set(model.inputs))
+        missing = [key for key in model.inputs if inputs.get(key) is None]
+        said: dict[str, Any] = {"model": name, "missing": missing, "ignored": unknown}
+        return said | _answer(raw, model.classes)
+
+    def names(self) -> list[str]:
+        """Models that can be asked."""
+        return sorted(path.stem for path in self._folder.glob("*.txt") if _NAME.fullmatch(path.stem))
+
+    @property
+    def _folder(self) -> Path:
+        return self.home.models / "served"
+
+    def _model(self, name: str) -> _Loaded:
+        if not _NAME.fullmatch(name):
+            raise WrongUse("a model's name has letters, digits, dots, dashes and underscores", "check the name")
+        path = self._folder / f"{name}.txt"
+        try:
+            stat = path.stat()
+        except FileNotFoundError as error:
+            known = ", ".join(self.names()) or "none yet"
+            raise WrongUse(f"there is no model {name!r}", f"there are: {known}; put one into {self._folder}") from error
+        stamp = (stat.st_mtime_ns, stat.st_size)
+        found = self._loaded.get(name)
+        if found is None or found.stamp != stamp:
+            found = self._loaded[name] = _load(path, stamp)
+        return found
+
+
+def _load(path: Path, stamp: tuple[int, int]) -> _Loaded:
+    import lightgbm
+
+    try:
+        booster = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
+    except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
+        raise WrongUse(f"{path} is no LightGBM model: {error}", "save it with Booster.save_model") from error
+    card = path.with_suffix(".json")
+    classes = msgspec.json.decode(card.read_bytes(), type=_Card).classes if card.is_file() else ()
+    return _Loaded(stamp, booster, tuple(booster.feature_name()), classes)
+
+
+def _answer(raw: "np.ndarray[Any, np.dtype[np.float64]]", classes: tuple[str, ...]) -> dict[str, Any]:
+    if not classes:
+        return {"value": float(raw[0])} if len(raw) == 1 else {"values": raw.tolist()}
+    chances = np.array([1.0 - raw[0], raw[0]]) if len(raw) == 1 else raw
+    best = int(np.argmax(chances))
+    return {
+        "value": best,
+        "class": classes[best] if best < len(classes) else str(best),
+        "confidence": float(chances[best]),
+        "probabilities": dict(zip(classes, chances.tolist(), strict=False)),
+    }
+
+
+def _number(name: str, value: Any) -> float:  # noqa: ANN401 - anything that JSON has
+    if value is None:
+        return math.nan
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise WrongUse(f"input {name!r} is no number", "send numbers, or null where there is none")
+    return float(value)

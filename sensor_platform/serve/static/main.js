@@ -1,0 +1,65 @@
+// Wires the views to the WebSocket. One connection, reconnected with growing pauses.
+import { past, startAlarms, updateAlarms } from "./alarms.js";
+import { closeDevice, openDevice, startDevice, updateDevice } from "./device.js";
+import { $, api } from "./dom.js";
+import { levels, numberOf, place, reload, startFleet, update } from "./fleet.js";
+import { checks, startPipeline, updatePipeline, updateTiles } from "./pipeline.js";
+
+const VIEWS = ["fleet", "device", "alarms", "pipeline"];
+const watch = { rows: [], device: null };
+const known = { devices: 0, alarms: [], total: 0 };
+let socket = null, pause = 500, newest = 0;
+
+function tell() {
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(watch));
+}
+
+function connect() {
+  socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
+  socket.onopen = () => { pause = 500; show("live"); tell(); };
+  socket.onmessage = (event) => take(JSON.parse(event.data));
+  socket.onclose = () => { show("not connected, trying again", true); setTimeout(connect, pause); pause = Math.min(pause * 2, 15000); };
+}
+
+function show(text, bad = false) { $("link").textContent = text; $("link").className = bad ? "bad" : ""; }
+
+function take(news) {
+  newest = Date.now();
+  if (news.alarms) { known.alarms = news.alarms; known.total = news.alarm_n; updateAlarms(news.alarms, news.alarm_n); levels(news.alarms); }
+  if (news.devices !== known.devices && Date.now() - (known.at ?? 0) > 1500) { known.devices = news.devices; known.at = Date.now(); reload().then(route); }
+  update(news.rows ?? [], news.at);
+  if (news.device) updateDevice(news.device, news.at);
+  const alarms = Object.assign([...known.alarms], { total: known.total });
+  updateTiles(news.counts, news.devices, alarms);
+  updatePipeline(news.pipeline ?? {}, news.counts);
+}
+
+function route() {
+  const [, view = "", id = ""] = location.hash.split("/");
+  const name = { alarms: "alarms", pipeline: "pipeline", device: "device" }[view] ?? "fleet";
+  for (const each of VIEWS) $(each).hidden = each !== name;
+  for (const link of document.querySelectorAll("nav a")) link.dataset.view === name ? link.setAttribute("aria-current", "page") : link.removeAttribute("aria-current");
+  const wanted = name === "device" ? decodeURIComponent(id) : null;
+  if (wanted !== route.device) {
+    route.device = wanted;
+    if (wanted === null) closeDevice();
+    else openDevice(wanted, numberOf(wanted)?.tags);
+  }
+  const device = wanted === null ? null : numberOf(wanted)?.number ?? null;
+  if (device !== watch.device) { watch.device = device; tell(); }
+  if (name === "fleet") place();
+  if (name === "alarms") past();
+  if (name === "pipeline") checks();
+}
+
+const settings = await api("/api/settings").catch(() => ({ site: "Live", units: {}, runbooks: {} }));
+$("site").textContent = settings.site;
+document.title = `${settings.site} – live`;
+startAlarms(settings.runbooks);
+startPipeline(settings.dagster_url);
+startDevice();
+addEventListener("hashchange", () => { route(); $("main").focus(); });
+setInterval(() => { if (newest && Date.now() - newest > 5000) show(`no news for ${Math.round((Date.now() - newest) / 1000)} s`, true); else if (newest && socket.readyState === WebSocket.OPEN) show("live"); if (!$("pipeline").hidden) checks(); }, 2000);
+await startFleet((numbers) => { watch.rows = numbers; tell(); }, settings.units ?? {});
+route();
+connect();

@@ -1,0 +1,154 @@
+"""Decoded messages as numpy columns: the form in which everything here sees readings."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.reading.batch import Block, Decoded
+from sensor_platform.stream.series import Ints, SeriesIndex
+
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+GOOD, UNCERTAIN, BAD = 0, 1, 2
+
+
+@dataclass(slots=True)
+class Readings:
+    """Numeric readings, one element each, in order of series and, within a series, of arrival."""
+
+    series: Ints
+    message: Ints
+    """Rises with arrival; readings of one message share it."""
+    event_at: Ints
+    """Microseconds since the epoch, UTC, as `received_at`."""
+    received_at: Ints
+    value: Floats
+    verdict: npt.NDArray[np.uint8]
+    """GOOD, UNCERTAIN or BAD."""
+    message_key: npt.NDArray[np.uint64]
+    """Hash of the device's own message id; 0 for none."""
+    is_device_time: Bools
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def pick(self, rows: "Bools | Ints") -> "Readings":
+        """Only some of the readings."""
+        return Readings(
+            self.series[rows],
+            self.message[rows],
+            self.event_at[rows],
+            self.received_at[rows],
+            self.value[rows],
+            self.verdict[rows],
+            self.message_key[rows],
+            self.is_device_time[rows],
+        )
+
+
+def readings_of(
+    decoded: Decoded,
+    received_at: Sequence[int],
+    duplicates: set[int],
+    suspects: set[int],
+    index: SeriesIndex,
+    base: int = 0,
+) -> Readings:
+    """The numeric readings of a decoded batch that are no wire duplicates.
+
+    Args:
+        decoded: what became of the messages.
+        received_at: of each message, microseconds.
+        duplicates: messages that are in the WAL already.
+        suspects: messages that may be.
+        index: numbers devices and series; takes over new tags.
+        base: added to the number of each message.
+    """
+    blocks = [block for block in decoded.blocks if block.value is not None]
+    if not blocks:
+        return EMPTY
+    records = decoded.records
+    message = np.array(records.message, np.int64)
+    device = index.device_numbers(records.device_id)
+    _take_tags(decoded, device, index)
+    record = np.concatenate([np.asarray(block.record, np.int64) for block in blocks])
+    series = index.numbers(device[record], np.concatenate([_metric(block, index) for block in blocks]))
+    verdict = _said_quality(records.quality)[record]
+    if not all(block.is_described for block in blocks):
+        described = np.concatenate([np.full(len(block.record), block.is_described) for block in blocks])
+        verdict = np.where(described, verdict, np.uint8(GOOD))
+    if suspects:
+        is_suspect = np.isin(message, list(suspects))[record]
+        verdict = np.where(is_suspect, np.maximum(verdict, np.uint8(UNCERTAIN)), verdict)
+    readings = Readings(
+        series,
+        message[record],
+        np.array(records.event_at, np.int64)[record],
+        np.array(received_at, np.int64)[message[record]],
+        np.concatenate([np.frombuffer(block.value or b"", np.float64) for block in blocks]),
+        verdict,
+        _message_keys(records.message_id)[record],
+        np.array(records.is_device_time, np.bool_)[record],
+    )
+    keep = series >= 0
+    if duplicates:
+        keep &= ~np.isin(readings.message, list(duplicates))
+    if not keep.all():
+        readings = readings.pick(keep)
+    readings = readings.pick(np.lexsort((readings.message, readings.series)))
+    readings.message = readings.message + base
+    return readings
+
+
+def _metric(block: Block, index: SeriesIndex) -> Ints:
+    if isinstance(block.metric, str):
+        return np.full(len(block.record), index.metric_number(block.metric), np.int64)
+    numbers = {name: index.metric_number(name) for name in set(block.metric)}
+    return np.array([numbers[name] for name in block.metric], np.int64)
+
+
+def _said_quality(quality: Sequence[str | None]) -> "npt.NDArray[np.uint8]":
+    """What the devices say of their own readings."""
+    if not any(quality):
+        return np.zeros(len(quality), np.uint8)
+    said = {"bad": BAD, "uncertain": UNCERTAIN}
+    return np.array([said.get(text.lower(), GOOD) if text else GOOD for text in quality], np.uint8)
+
+
+def _message_keys(ids: Sequence[str | None]) -> "npt.NDArray[np.uint64]":
+    import polars as pl
+
+    if not any(ids):
+        return np.zeros(len(ids), np.uint64)
+    texts = pl.Series(ids, dtype=pl.String)
+    keys = texts.hash(seed=7).to_numpy().copy()
+    keys[keys == 0] = 1
+    keys[texts.is_null().to_numpy()] = 0
+    return keys
+
+
+def _take_tags(decoded: Decoded, device: Ints, index: SeriesIndex) -> None:
+    """Remember the newest tags of each device."""
+    if len(decoded.tag_sets) < 2:
+        return
+    pairs = np.unique(np.stack((device, np.array(decoded.records.tags, np.int64))), axis=1)
+    for number, tag_set in pairs.T.tolist():
+        tags = decoded.tag_sets[tag_set]
+        if number >= 0 and tags:
+            index.tags[number] = dict(tags)
+
+
+_none = np.empty(0, np.int64)
+EMPTY = Readings(
+    _none,
+    _none,
+    _none,
+    _none,
+    np.empty(0, np.float64),
+    np.empty(0, np.uint8),
+    np.empty(0, np.uint64),
+    np.empty(0, np.bool_),
+)

@@ -1,0 +1,150 @@
+"""Repeats that a publisher sends: the same message id of the same device and metric, as the batch tables decide it.
+
+With a device time, that time is part of the identity. Without one, a repeat within a slot of the one before is dropped.
+Only the last `horizon` of arrival is remembered, and at most so many keys: what is older than that is too late for
+every window that is still held, and the tables see it.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.stream.columns import Bools, Readings
+from sensor_platform.stream.runs import highest_before
+from sensor_platform.stream.series import Ints, SeriesIndex
+
+Keys = npt.NDArray[np.uint64]
+_ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
+_PARTS = 4
+"""Buckets of the horizon; the oldest is forgotten as a whole."""
+
+
+@dataclass(slots=True)
+class _Bucket:
+    since: int
+    fresh: list[Keys] = field(default_factory=list)
+    ordered: Keys = field(default_factory=lambda: np.empty(0, np.uint64))
+    size: int = 0
+
+    def add(self, keys: Keys) -> None:
+        self.fresh.append(keys)
+        self.size += len(keys)
+
+    def holds(self, keys: Keys) -> Bools:
+        if self.fresh:
+            self.ordered = np.sort(np.concatenate([self.ordered, *self.fresh]))
+            self.fresh = []
+        if not len(self.ordered):
+            return np.zeros(len(keys), np.bool_)
+        at = np.searchsorted(self.ordered, keys)
+        return np.asarray(self.ordered[np.minimum(at, len(self.ordered) - 1)] == keys)
+
+
+@dataclass(slots=True)
+class Dedupe:
+    """Remembers message ids for a while."""
+
+    index: SeriesIndex
+    slot: int
+    """Microseconds."""
+    horizon: int
+    most: int = 8_000_000
+    """Keys, of eight bytes each."""
+    dropped: int = 0
+    _buckets: deque[_Bucket] = field(default_factory=deque)
+    _last_at: dict[int, int] = field(default_factory=dict)
+    """Of messages without a device time: newest event time by key."""
+    _pruned_at: int = 0
+
+    def fresh(self, readings: Readings, now: int) -> Readings:
+        """The readings without repeats. Must see every reading once, before the index takes over its event time."""
+        named = readings.message_key != 0
+        if not named.any():
+            return readings
+        is_repeat = np.zeros(len(readings), np.bool_)
+        timed = np.flatnonzero(named & readings.is_device_time)
+        if len(timed):
+            is_repeat[timed] = self._timed(readings, timed, now)
+        for row in np.flatnonzero(named & ~readings.is_device_time).tolist():
+            is_repeat[row] = self._untimed(readings, row)
+        self._prune(now)
+        if not is_repeat.any():
+            return readings
+        self.dropped += int(is_repeat.sum())
+        return readings.pick(~is_repeat)
+
+    def dump(self) -> dict[str, Any]:
+        """State for a snapshot."""
+        buckets = [
+            [each.since, np.concatenate([each.ordered, *each.fresh]).tobytes()] for each in self._buckets if each.size
+        ]
+        return {"dropped": self.dropped, "buckets": buckets, "last_at": [list(item) for item in self._last_at.items()]}
+
+    def load(self, dumped: dict[str, Any]) -> None:
+        """Take over a snapshot."""
+        self.dropped = dumped["dropped"]
+        self._last_at = dict(dumped["last_at"])
+        self._buckets = deque()
+        for since, data in dumped["buckets"]:
+            bucket = _Bucket(since)
+            bucket.add(np.frombuffer(data, np.uint64))
+            self._buckets.append(bucket)
+
+    def _timed(self, readings: Readings, rows: Ints, now: int) -> Bools:
+        keys = _keys(readings, rows)
+        # a time that is newer than all before cannot have been seen with it: no need to look
+        old = np.flatnonzero(~_is_newest(readings, self.index)[rows])
+        is_repeat = np.zeros(len(rows), np.bool_)
+        if len(old):
+            for bucket in self._buckets:
+                is_repeat[old] |= bucket.holds(keys[old])
+            is_repeat |= _seen_in_batch(keys)
+        self._add(keys[~is_repeat], now)
+        return is_repeat
+
+    def _untimed(self, readings: Readings, row: int) -> bool:
+        key = hash((int(readings.series[row]), int(readings.message_key[row])))
+        at = int(readings.event_at[row])
+        before = self._last_at.get(key)
+        self._last_at[key] = at if before is None else max(at, before)
+        return before is not None and at - before < self.slot
+
+    def _add(self, keys: Keys, now: int) -> None:
+        buckets = self._buckets
+        if not buckets or now - buckets[-1].since > self.horizon // _PARTS or buckets[-1].size > self.most // _PARTS:
+            buckets.append(_Bucket(now))
+        buckets[-1].add(keys)
+        while len(buckets) > 1 and (
+            buckets[1].since < now - self.horizon or sum(each.size for each in buckets) > self.most
+        ):
+            buckets.popleft()
+
+    def _prune(self, now: int) -> None:
+        if now - self._pruned_at > self.slot and self._last_at:
+            self._pruned_at = now
+            self._last_at = {key: at for key, at in self._last_at.items() if at > now - 2 * self.slot}
+
+
+def _keys(readings: Readings, rows: Ints) -> Keys:
+    with np.errstate(over="ignore"):
+        key = readings.message_key[rows] ^ (readings.event_at[rows].astype(np.uint64) * _ODD[0])
+        key = (key ^ (key >> np.uint64(29))) * _ODD[1]
+        key = key ^ (readings.series[rows].astype(np.uint64) * _ODD[0])
+        return np.asarray((key ^ (key >> np.uint64(32))) * _ODD[1])
+
+
+def _is_newest(readings: Readings, index: SeriesIndex) -> Bools:
+    """Whether each reading is later than every earlier one of its series."""
+    series, at = readings.series, readings.event_at
+    return at > highest_before(series, at, index.by_series["event_at"][series])
+
+
+def _seen_in_batch(keys: Keys) -> Bools:
+    """Whether an equal key stands earlier in the batch."""
+    order = np.argsort(keys, kind="stable")
+    is_seen = np.zeros(len(keys), np.bool_)
+    is_seen[order[1:]] = keys[order[1:]] == keys[order[:-1]]
+    return is_seen

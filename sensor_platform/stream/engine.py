@@ -1,0 +1,215 @@
+"""The one engine: decoded messages and the time in, closed windows and alarm events out. No clock, no file, no socket.
+
+Fed with the same batches and times it always ends in the same state, so a restart goes on from a snapshot exactly.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from sensor_platform.reading.batch import Decoded
+from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alarms import Alarms
+from sensor_platform.stream.columns import BAD, EMPTY, Readings, readings_of
+from sensor_platform.stream.dedupe import Dedupe
+from sensor_platform.stream.durations import SECOND, duration
+from sensor_platform.stream.judge import Catalog, Judge
+from sensor_platform.stream.rules import Maintenance, Rule
+from sensor_platform.stream.runs import begins, highest_before
+from sensor_platform.stream.series import Ints, SeriesIndex
+from sensor_platform.stream.windows import Closed, Windows, WindowSpec
+
+_BEGINNING = -(1 << 60)
+"""Before every time, with room to subtract from."""
+
+
+class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What the engine computes, and within which bounds."""
+
+    windows: tuple[WindowSpec, ...] = (WindowSpec(), WindowSpec(length="1m"))
+    keep: str = "2m"
+    """A closed window waits so long for late readings, and is emitted again when they come."""
+    idle: str = "10s"
+    """The windows of a device that is silent for so long are closed by the clock."""
+    settle: str = "1s"
+    """Time-outs of alarms are served so long after they are due: what arrived before may still be on its way."""
+    most_series: int = 200_000
+    most_windows: int = 2_000_000
+    """Bounds of memory; beyond them the oldest closed windows are given up, and new series are not followed."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no duration."""
+        for text in (self.keep, self.idle, self.settle):
+            duration(text)
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a step brought."""
+
+    closed: list[Closed] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Engine:
+    """Windows and alarms of one site. Not thread-safe."""
+
+    config: EngineConfig
+    catalog: Catalog
+    rules: Sequence[Rule] = ()
+    maintenance: Sequence[Maintenance] = ()
+    slot_minutes: int = 10
+    index: SeriesIndex = field(init=False)
+    judge: Judge = field(init=False)
+    dedupe: Dedupe = field(init=False)
+    windows: list[Windows] = field(init=False)
+    alarms: Alarms = field(init=False)
+    messages: int = 0
+    readings: int = 0
+    bad: int = 0
+    now: int = 0
+    """Newest time that it was told."""
+    ticked: int = 0
+    """When it last looked at what is due."""
+
+    def __post_init__(self) -> None:
+        config = self.config
+        self.index = SeriesIndex(limit=config.most_series)
+        self.judge = Judge(self.catalog, self.index)
+        slot, keep, idle = self.slot_minutes * 60 * SECOND, duration(config.keep), duration(config.idle)
+        longest = max((spec.size + duration(spec.grace) for spec in config.windows), default=0)
+        self.dedupe = Dedupe(self.index, slot, longest + keep + idle)
+        self.windows = [Windows(spec, self.index, slot, keep, idle, config.most_windows) for spec in config.windows]
+        self.alarms = Alarms(self.rules, self.index, self.maintenance)
+
+    def take(
+        self, decoded: Decoded, received_at: Sequence[int], duplicates: set[int], suspects: set[int], now: int
+    ) -> tuple[Readings, list[Event]]:
+        """Count a decoded batch in; returns its readings, judged, and what they changed.
+
+        Args:
+            decoded: what became of the messages.
+            received_at: of each message, microseconds.
+            duplicates: messages that are in the WAL already.
+            suspects: messages that may be.
+            now: microseconds since the epoch.
+        """
+        self.now = max(self.now, now)
+        readings = readings_of(decoded, received_at, duplicates, suspects, self.index, self.messages)
+        self.messages += len(received_at)
+        return self._take(readings, now)
+
+    def inject(self, rows: Sequence[tuple[str, str, int, int, float]], now: int) -> list[Event]:
+        """Count in what is no message: (device, metric, event_at, received_at, value), for instance anomaly scores."""
+        self.now = max(self.now, now)
+        if not rows:
+            return []
+        device = self.index.device_numbers([row[0] for row in rows])
+        metric = np.array([self.index.metric_number(row[1]) for row in rows], np.int64)
+        series = self.index.numbers(device, metric)
+        count = len(rows)
+        readings = Readings(
+            series,
+            np.arange(self.messages, self.messages + count),
+            np.array([row[2] for row in rows], np.int64),
+            np.array([row[3] for row in rows], np.int64),
+            np.array([row[4] for row in rows], np.float64),
+            np.zeros(count, np.uint8),
+            np.zeros(count, np.uint64),
+            np.ones(count, np.bool_),
+        ).pick(series >= 0)
+        self.messages += count
+        readings = readings.pick(np.lexsort((readings.message, readings.series)))
+        if not len(readings):
+            return []
+        events = self.alarms.observe(readings)
+        self._note(readings)
+        return events
+
+    def tick(self, now: int) -> Outcome:
+        """What is due by now. Everything that arrived before `now` less the settling time has been taken in."""
+        self.now = self.ticked = max(self.now, now)
+        closed = [found for windows in self.windows if len(found := windows.close(self.now))]
+        return Outcome(closed, self.alarms.tick(self.now - duration(self.config.settle)))
+
+    def dump(self) -> dict[str, Any]:
+        """Everything, for a snapshot of plain values and bytes."""
+        return {
+            "index": self.index.dump(),
+            "dedupe": self.dedupe.dump(),
+            "windows": [[msgspec.json.encode(each.spec).decode(), each.dump()] for each in self.windows],
+            "alarms": self.alarms.dump(),
+            "counts": [self.messages, self.readings, self.bad, self.now, self.ticked],
+        }
+
+    def load(self, dumped: dict[str, Any]) -> list[str]:
+        """Take over a snapshot; returns what had to start afresh because its definition is new."""
+        self.index.load(dumped["index"])
+        self.dedupe.load(dumped["dedupe"])
+        saved = dict(dumped["windows"])
+        fresh = []
+        for windows in self.windows:
+            found = saved.get(msgspec.json.encode(windows.spec).decode())
+            if found is None:
+                fresh.append(f"window {windows.spec.name}")
+            else:
+                windows.load(found)
+        fresh += [f"rule {name}" for name in self.alarms.load(dumped["alarms"])]
+        self.messages, self.readings, self.bad, self.now, self.ticked = dumped["counts"]
+        return fresh
+
+    def _take(self, readings: Readings, now: int) -> tuple[Readings, list[Event]]:
+        readings = self.dedupe.fresh(readings, now) if len(readings) else EMPTY
+        if not len(readings):
+            return EMPTY, []
+        readings = self.judge.judge(readings)
+        self.readings += len(readings)
+        self.bad += int((readings.verdict == BAD).sum())
+        events = self.alarms.observe(readings)
+        before = self._watermark_before(readings)
+        self._note(readings)
+        order = np.lexsort((readings.value, readings.event_at, readings.series))
+        in_time = readings.pick(order)
+        for windows in self.windows:
+            windows.add(in_time, None if before is None else before[order])
+        return readings, events
+
+    def _watermark_before(self, readings: Readings) -> Ints | None:
+        """Each reading's device's watermark as it arrived; None where nothing can be too late for any window."""
+        device = self.index.by_series["device"][readings.series]
+        at = np.minimum(readings.event_at, readings.received_at)
+        start = np.maximum(self.index.by_device["watermark"][device], _BEGINNING)
+        newest = start.copy()
+        highest = np.full(len(self.index.devices), _BEGINNING)
+        np.maximum.at(highest, device, at)
+        newest = np.maximum(newest, highest[device])
+        patience = min((windows.patience - windows.spec.size for windows in self.windows), default=0)
+        if (newest - readings.event_at < patience).all():
+            return None
+        order = np.lexsort((readings.message, device))
+        before = np.empty(len(device), np.int64)
+        before[order] = highest_before(device[order], at[order], start[order])
+        return before
+
+    def _note(self, readings: Readings) -> None:
+        """Take over the newest of each series and device."""
+        index = self.index
+        series, by_series = readings.series, index.by_series
+        first = begins(series)
+        last = np.concatenate([first[1:], [len(series)]]) - 1
+        keys = series[first]
+        newest = np.maximum.reduceat(readings.event_at, first)
+        is_newer = readings.event_at[last] >= by_series["event_at"][keys]
+        shown = last[is_newer]
+        for name, column in (("value", readings.value), ("verdict", readings.verdict)):
+            by_series[name][series[shown]] = column[shown]
+        by_series["event_at"][keys] = np.maximum(newest, by_series["event_at"][keys])
+        by_series["received_at"][keys] = np.maximum(readings.received_at[last], by_series["received_at"][keys])
+        by_series["count"][keys] += last - first + 1
+        device = by_series["device"][series]
+        np.maximum.at(index.by_device["watermark"], device, np.minimum(readings.event_at, readings.received_at))
+        np.maximum.at(index.by_device["received_at"], device, readings.received_at)

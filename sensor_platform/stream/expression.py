@@ -1,0 +1,129 @@
+"""Conditions over several metrics of a device, as text: `temperature > 80 and value("PM2.5") > 35`.
+
+Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing is ever executed as Python. A
+metric without a recent value makes every comparison with it false.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Values = Mapping[str, npt.NDArray[np.float64]]
+_Evaluate = Callable[[Values], Any]
+
+_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+}
+_FUNCTIONS: dict[str, Callable[..., Any]] = {"abs": np.abs, "min": np.minimum, "max": np.maximum}
+_MOST_NODES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A checked condition."""
+
+    text: str
+    metrics: tuple[str, ...]
+    """Every metric that it names."""
+    evaluate: Callable[[Values], "npt.NDArray[np.bool_]"]
+    """From one column per metric to one truth each."""
+
+
+def parse(text: str) -> Expression:
+    """Check and compile a condition.
+
+    Raises:
+        ValueError: saying what is not allowed.
+    """
+    try:
+        tree = ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{text!r} is no condition: {getattr(error, 'msg', error)}") from error
+    if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
+        raise ValueError("the condition is too long")
+    metrics: dict[str, None] = {}
+    compiled = _compile(tree.body, metrics)
+    if not metrics:
+        raise ValueError(f"{text!r} names no metric")
+
+    def evaluate(values: Values) -> "npt.NDArray[np.bool_]":
+        with np.errstate(all="ignore"):
+            return np.asarray(compiled(values), np.bool_)
+
+    return Expression(text, tuple(metrics), evaluate)
+
+
+def _compile(node: ast.expr, metrics: dict[str, None]) -> _Evaluate:
+    if isinstance(node, ast.BoolOp):
+        parts = [_compile(value, metrics) for value in node.values]
+        join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
+        return lambda values: reduce(join, [part(values) for part in parts])
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
+        inner = _compile(node.operand, metrics)
+        flip: Callable[[Any], Any] = np.logical_not if isinstance(node.op, ast.Not) else operator.neg
+        return lambda values: flip(inner(values))
+    if isinstance(node, ast.BinOp) and (arithmetic := _ARITHMETIC.get(type(node.op))):
+        low, high = _compile(node.left, metrics), _compile(node.right, metrics)
+        return lambda values: arithmetic(low(values), high(values))
+    if isinstance(node, ast.Compare):
+        return _comparison(node, metrics)
+    return _leaf(node, metrics)
+
+
+def _comparison(node: ast.Compare, metrics: dict[str, None]) -> _Evaluate:
+    """`a < b < c` as in Python. NaN compares false, unequal too."""
+    sides = [_compile(side, metrics) for side in (node.left, *node.comparators)]
+    tests = [_COMPARE.get(type(each)) for each in node.ops]
+    if None in tests:
+        raise ValueError("only > >= < <= == and != compare")
+
+    def compare(values: Values) -> Any:  # noqa: ANN401 - numpy's
+        found = [side(values) for side in sides]
+        truths = [test(a, b) for test, a, b in zip(tests, found, found[1:], strict=False) if test]
+        known = [~np.isnan(np.asarray(side, np.float64)) for side in found]
+        return reduce(np.logical_and, [*truths, *known])
+
+    return compare
+
+
+def _leaf(node: ast.expr, metrics: dict[str, None]) -> _Evaluate:
+    if isinstance(node, ast.Constant) and type(node.value) in {int, float}:
+        number = float(node.value)  # type: ignore[arg-type] # as just seen
+        return lambda _values: number
+    if isinstance(node, ast.Name):
+        return _metric(node.id, metrics)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
+        return _call(node.func.id, node.args, metrics)
+    raise ValueError(f"{ast.unparse(node)!r} is not allowed in a condition")
+
+
+def _call(name: str, args: list[ast.expr], metrics: dict[str, None]) -> _Evaluate:
+    if name == "value" and len(args) == 1 and isinstance(args[0], ast.Constant) and isinstance(args[0].value, str):
+        return _metric(args[0].value, metrics)
+    function = _FUNCTIONS.get(name)
+    if function is None or len(args) != (1 if name == "abs" else 2):
+        raise ValueError(f"{name}(...) is not allowed; there are value('name'), abs(x), min(x, y) and max(x, y)")
+    parts = [_compile(arg, metrics) for arg in args]
+    return lambda values: function(*(part(values) for part in parts))
+
+
+def _metric(name: str, metrics: dict[str, None]) -> _Evaluate:
+    metrics[name] = None
+    return lambda values: values[name]

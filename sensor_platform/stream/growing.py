@@ -1,0 +1,52 @@
+"""Columns that grow: numpy arrays with room at their end, one element per number that was handed out."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+_FIRST = 1024
+
+
+class Growing:
+    """Named columns of equal length. `columns[name]` is valid until the next `grow`."""
+
+    def __init__(self, fills: Mapping[str, tuple[str, Any]]) -> None:
+        """Columns by name, each with its dtype and the value of elements that were never set."""
+        self._fills = dict(fills)
+        self.size = 0
+        self.columns: dict[str, npt.NDArray[Any]] = {
+            name: np.full(_FIRST, fill, dtype) for name, (dtype, fill) in fills.items()
+        }
+
+    def __getitem__(self, name: str) -> "npt.NDArray[Any]":
+        return self.columns[name]
+
+    def grow(self, size: int) -> None:
+        """Make room for `size` elements; new ones have their fill value."""
+        have = len(next(iter(self.columns.values())))
+        if size > have:
+            room = max(size, have * 2)
+            for name, (dtype, fill) in self._fills.items():
+                wider = np.full(room, fill, dtype)
+                wider[:have] = self.columns[name]
+                self.columns[name] = wider
+        self.size = max(self.size, size)
+
+    def reset(self, rows: "npt.NDArray[np.int64]") -> None:
+        """Set elements back to their fill values."""
+        for name, (_, fill) in self._fills.items():
+            self.columns[name][rows] = fill
+
+    def dump(self) -> dict[str, bytes]:
+        """The columns as bytes, for a snapshot."""
+        return {name: column[: self.size].tobytes() for name, column in self.columns.items()}
+
+    def load(self, dumped: Mapping[str, bytes]) -> None:
+        """Take over a snapshot; columns that it lacks keep their fill values."""
+        for name, (dtype, _) in self._fills.items():
+            if name in dumped:
+                values = np.frombuffer(dumped[name], dtype)
+                self.grow(len(values))
+                self.columns[name][: len(values)] = values

@@ -1,0 +1,87 @@
+"""The verdict on readings, by the rules of the table `readings_clean`: calibrate, then range, then what is said."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sensor_platform.stream.columns import BAD, Bools, Floats, Readings
+from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
+
+FOREVER = int(np.iinfo(np.int64).max)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """value * gain + offset for readings of [start, end), microseconds."""
+
+    gain: float = 1.0
+    offset: float = 0.0
+    start: int = NEVER
+    end: int = FOREVER
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What the site knows of its metrics and devices."""
+
+    limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    """Metric to least and greatest value, inclusive."""
+    calibrations: Mapping[tuple[str, str], Sequence[Calibration]] = field(default_factory=dict)
+    """(device, metric) to periods, which do not overlap."""
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Judge:
+    """Judges readings. Keeps the limits of each series at hand."""
+
+    catalog: Catalog
+    index: SeriesIndex
+    _limits: Growing = field(default_factory=lambda: Growing({"low": ("f8", -np.inf), "high": ("f8", np.inf)}))
+    _calibrated: dict[int, Sequence[Calibration]] = field(default_factory=dict)
+    _known: int = 0
+
+    def judge(self, readings: Readings) -> Readings:
+        """The readings with calibrated values and their verdicts."""
+        self._learn()
+        series = readings.series
+        value = self._calibrate(readings) if self._calibrated else readings.value
+        with np.errstate(invalid="ignore"):
+            is_bad: Bools = (value < self._limits["low"][series]) | (value > self._limits["high"][series])
+        is_bad |= ~np.isfinite(value)
+        readings.value = value
+        readings.verdict = np.where(is_bad, np.uint8(BAD), readings.verdict)
+        return readings
+
+    def _learn(self) -> None:
+        """Look up what is new since the last time."""
+        size = len(self.index)
+        if self._known == size:
+            return
+        self._limits.grow(size)
+        for series in range(self._known, size):
+            metric = self.index.metric(series)
+            low, high = self.catalog.limits.get(metric, (None, None))
+            self._limits["low"][series] = -np.inf if low is None else low
+            self._limits["high"][series] = np.inf if high is None else high
+            if found := self.catalog.calibrations.get((self.index.device(series), metric)):
+                self._calibrated[series] = found
+        self._known = size
+
+    def _calibrate(self, readings: Readings) -> Floats:
+        value = readings.value.copy()
+        for series in np.unique(readings.series).tolist():
+            for each in self._calibrated.get(series, ()):
+                rows = self._rows(readings, series)
+                rows = rows[(readings.event_at[rows] >= each.start) & (readings.event_at[rows] < each.end)]
+                with np.errstate(over="ignore"):
+                    value[rows] = readings.value[rows] * each.gain + each.offset
+        return value
+
+    @staticmethod
+    def _rows(readings: Readings, series: int) -> Ints:
+        """Rows of one series; they lie together."""
+        first, last = np.searchsorted(readings.series, [series, series + 1])
+        return np.arange(first, last)

@@ -1,0 +1,137 @@
+"""Devices, metrics and series by number, bounded: nobody may fill our memory with new names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.stream.growing import Growing
+
+Ints = npt.NDArray[np.int64]
+NEVER = np.iinfo(np.int64).min
+"""A time before every time."""
+
+_METRIC_BITS = 24
+
+
+@dataclass(slots=True)
+class SeriesIndex:
+    """One number per (device, metric), with what is known of each. Numbers are never given back."""
+
+    limit: int = 200_000
+    """Most series; readings of further ones are not followed live (they land all the same)."""
+    devices: list[str] = field(default_factory=list)
+    metrics: list[str] = field(default_factory=list)
+    tags: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Newest tags by device number, only where there are any."""
+    refused: int = 0
+    """Readings that were not followed because of `limit`."""
+    by_series: Growing = field(
+        default_factory=lambda: Growing(
+            {
+                "device": ("i8", 0),
+                "metric": ("i8", 0),
+                "event_at": ("i8", NEVER),
+                "received_at": ("i8", NEVER),
+                "value": ("f8", np.nan),
+                "verdict": ("u1", 0),
+                "count": ("i8", 0),
+            }
+        )
+    )
+    by_device: Growing = field(
+        default_factory=lambda: Growing({"watermark": ("i8", NEVER), "received_at": ("i8", NEVER)})
+    )
+    _device_numbers: dict[str, int] = field(default_factory=dict)
+    _metric_numbers: dict[str, int] = field(default_factory=dict)
+    _series: dict[int, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def device_numbers(self, ids: Sequence[str]) -> Ints:
+        """The number of each device id, -1 for those beyond the limit."""
+        numbers = self._device_numbers
+        for new in set(ids).difference(numbers):
+            if len(self.devices) < self.limit:
+                numbers[new] = len(self.devices)
+                self.devices.append(new)
+        self.by_device.grow(len(self.devices))
+        return np.array([numbers.get(each, -1) for each in ids], np.int64)
+
+    def metric_number(self, name: str) -> int:
+        """The number of a metric, -1 beyond the limit."""
+        number = self._metric_numbers.get(name)
+        if number is None:
+            if len(self.metrics) >= min(self.limit, (1 << _METRIC_BITS) - 1):
+                return -1
+            number = self._metric_numbers[name] = len(self.metrics)
+            self.metrics.append(name)
+        return number
+
+    def numbers(self, device: Ints, metric: Ints) -> Ints:
+        """Series of each (device, metric), new ones numbered; -1 where either is -1 or the limit is reached."""
+        keys = np.where((device < 0) | (metric < 0), -1, (device << _METRIC_BITS) | metric)
+        unique, inverse = np.unique(keys, return_inverse=True)
+        found = np.array([self._number(int(key)) for key in unique], np.int64)
+        out: Ints = found[inverse]
+        self.refused += int((out < 0).sum())
+        return out
+
+    def find(self, device_id: str, metric: str) -> int | None:
+        """The series of a device and metric, or None."""
+        device, number = self._device_numbers.get(device_id), self._metric_numbers.get(metric)
+        if device is None or number is None:
+            return None
+        return self._series.get((device << _METRIC_BITS) | number)
+
+    def device(self, series: int) -> str:
+        """Device id of a series."""
+        return self.devices[int(self.by_series["device"][series])]
+
+    def metric(self, series: int) -> str:
+        """Metric of a series."""
+        return self.metrics[int(self.by_series["metric"][series])]
+
+    def device_number(self, device_id: str) -> int | None:
+        """The number of a device, or None."""
+        return self._device_numbers.get(device_id)
+
+    def dump(self) -> dict[str, Any]:
+        """State for a snapshot."""
+        return {
+            "devices": self.devices,
+            "metrics": self.metrics,
+            "tags": [[number, tags] for number, tags in self.tags.items()],
+            "refused": self.refused,
+            "by_series": self.by_series.dump(),
+            "by_device": self.by_device.dump(),
+        }
+
+    def load(self, dumped: dict[str, Any]) -> None:
+        """Take over a snapshot."""
+        self.devices, self.metrics = list(dumped["devices"]), list(dumped["metrics"])
+        self.tags = {number: dict(tags) for number, tags in dumped["tags"]}
+        self.refused = dumped["refused"]
+        self._device_numbers = {name: number for number, name in enumerate(self.devices)}
+        self._metric_numbers = {name: number for number, name in enumerate(self.metrics)}
+        self.by_series.load(dumped["by_series"])
+        self.by_device.load(dumped["by_device"])
+        size = self.by_series.size
+        keys = (self.by_series["device"][:size] << _METRIC_BITS) | self.by_series["metric"][:size]
+        self._series = {int(key): number for number, key in enumerate(keys)}
+
+    def _number(self, key: int) -> int:
+        if key < 0:
+            return -1
+        number = self._series.get(key)
+        if number is None:
+            if len(self._series) >= self.limit:
+                return -1
+            number = self._series[key] = len(self._series)
+            self.by_series.grow(number + 1)
+            self.by_series["device"][number] = key >> _METRIC_BITS
+            self.by_series["metric"][number] = key & ((1 << _METRIC_BITS) - 1)
+        return number

@@ -1,0 +1,105 @@
+"""Rules about what does not come. A silence has a deadline in arrival time, given or learned from the last pauses."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from sensor_platform.stream.durations import duration
+from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.rules import NoData
+from sensor_platform.stream.runs import begins, group_of
+from sensor_platform.stream.series import NEVER, Ints
+
+_PAUSES = 16
+_FOREVER = 1 << 61
+
+
+@dataclass(slots=True)
+class Gap:
+    """A silence that is too long."""
+
+    key: int
+    since: int
+    """Arrival of what came before it."""
+    event_at: int
+    """Event time of that."""
+    limit: int
+    ended_at: int
+    """0 where it goes on."""
+
+
+@dataclass(slots=True)
+class Silence:
+    """Arrivals of each key (series or device) of one rule."""
+
+    rule: NoData
+    arrivals: Growing = field(
+        default_factory=lambda: Growing(
+            {"last": ("i8", NEVER), "event_at": ("i8", NEVER), "count": ("i8", 0)}
+            | {f"pause{number}": ("i8", 0) for number in range(_PAUSES)}
+        )
+    )
+
+    def take(self, key: Ints, received_at: Ints, event_at: Ints) -> list[Gap]:
+        """Arrivals in order of key and arrival; returns the silences that they end."""
+        if not len(key):
+            return []
+        self.arrivals.grow(int(key.max()) + 1)
+        first = begins(key)
+        before = np.concatenate([[NEVER], received_at[:-1]])
+        before[first] = self.arrivals["last"][key[first]]
+        event_before = np.concatenate([[NEVER], event_at[:-1]])
+        event_before[first] = self.arrivals["event_at"][key[first]]
+        known = before > NEVER
+        pause = np.where(known, received_at - np.where(known, before, 0), 0)
+        limits = self._limits(key[first])[group_of(first, len(key))]
+        rows = np.flatnonzero(known & (pause > limits))
+        columns = (key, before, event_before, limits, received_at)
+        gaps = [Gap(*(int(column[row]) for column in columns)) for row in rows]
+        if not self.rule.after:
+            self._learn(key, pause, known & (pause > 0))
+        last = np.concatenate([first[1:], [len(key)]]) - 1
+        self.arrivals["last"][key[last]] = np.maximum(received_at[last], self.arrivals["last"][key[last]])
+        self.arrivals["event_at"][key[last]] = event_at[last]
+        return gaps
+
+    def overdue(self, now: int) -> list[Gap]:
+        """Silences that are too long by now, and go on."""
+        size = self.arrivals.size
+        last = self.arrivals["last"][:size]
+        known = np.flatnonzero(last > NEVER)
+        limits = self._limits(known)
+        rows = np.flatnonzero(last[known] + limits < now)
+        event_at = self.arrivals["event_at"]
+        keys = [(int(known[row]), int(limits[row])) for row in rows]
+        return [Gap(key, int(last[key]), int(event_at[key]), limit, 0) for key, limit in keys]
+
+    def dump(self) -> dict[str, Any]:
+        """State for a snapshot."""
+        return self.arrivals.dump()
+
+    def load(self, dumped: dict[str, Any]) -> None:
+        """Take over a snapshot."""
+        self.arrivals.load(dumped)
+
+    def _limits(self, keys: Ints) -> Ints:
+        if self.rule.after:
+            return np.full(len(keys), duration(self.rule.after), np.int64)
+        count = self.arrivals["count"][keys]
+        pauses = np.stack([self.arrivals[f"pause{number}"][keys] for number in range(_PAUSES)], axis=1)
+        usual = np.sort(pauses, axis=1)[:, _PAUSES // 2] if len(keys) else np.empty(0, np.int64)
+        learned = np.maximum(usual * self.rule.factor, duration(self.rule.at_least)).astype(np.int64)
+        return np.where(count >= _PAUSES, learned, _FOREVER)
+
+    def _learn(self, key: Ints, pause: Ints, counts: "np.ndarray[Any, np.dtype[np.bool_]]") -> None:
+        key, pause = key[counts], pause[counts]
+        if not len(key):
+            return
+        first = begins(key)
+        rank = np.arange(len(key)) - first[group_of(first, len(key))]
+        place = (self.arrivals["count"][key] + rank) % _PAUSES
+        for number in range(_PAUSES):
+            rows = np.flatnonzero(place == number)
+            self.arrivals[f"pause{number}"][key[rows]] = pause[rows]
+        np.add.at(self.arrivals["count"], key, 1)

@@ -1,0 +1,162 @@
+"""The page in a real browser: values move, an alarm appears and is acknowledged, nothing of a device runs as code."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from sensor_platform.collect.brokers.local import free_port
+from sensor_platform_tests.live.browser import browser
+
+pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
+
+SITE = "name: River works\nlive: {engine: {settle: 0s}, requests_per_second: 10000}\n"
+RULES = """
+rules:
+  - name: bearing-hot
+    kind: threshold
+    metric: temperature
+    above: {warning: 75, critical: 90}
+    runbook: Stop the pump and look at its bearing.
+"""
+CATALOG = "metric,unit,min,max\ntemperature,°C,-40,150\npressure,bar,0,20\nflow,m³/h,0,500\n"
+HOSTILE = "<img src=x onerror=document.title='owned'>"
+SHOTS = os.environ.get("SENSOR_PLATFORM_SCREENSHOTS")
+"""A folder, to take the pictures of the docs anew."""
+
+Post = Callable[[list[dict[str, object]]], None]
+
+
+@pytest.fixture
+def live(tmp_path: Path) -> Iterator[tuple[str, Post]]:
+    site = tmp_path / "site"
+    (site / "catalog").mkdir(parents=True)
+    (site / "site.yaml").write_text(SITE)
+    (site / "rules.yaml").write_text(RULES)
+    (site / "catalog" / "metrics.csv").write_text(CATALOG)
+    environ = {"SENSOR_PLATFORM_HOME": str(tmp_path / "home"), "SENSOR_PLATFORM_SITE": str(site)}
+    argv = [sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "live"]
+    argv += ["--port", str(free_port())]
+    process = subprocess.Popen(
+        argv, env=os.environ | environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    assert process.stdout is not None
+    try:
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:"), "live must print its address when it is open"
+
+        def post(rows: list[dict[str, object]]) -> None:
+            request = urllib.request.Request(f"{url}/ingest", json.dumps(rows).encode(), method="POST")
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert answer.status == 202
+
+        yield url, post
+    finally:
+        process.terminate()
+        code = process.wait(20)
+        process.stdout.close()
+    assert code == 0, "told to stop, it stops in order"
+
+
+class _Feed:
+    """Pumps that send twice a second, after ten minutes of history."""
+
+    def __init__(self, post: Post) -> None:
+        self._post = post
+        self._rng = random.Random(5)
+        self._values = {number: 45 + self._rng.random() * 15 for number in range(60)}
+        self._stop = threading.Event()
+        self.is_hot = False
+        self.start = time.time() - 900
+        for second in range(0, 895, 15):
+            post([row for step in range(0, 15, 5) for row in self._rows(self.start + second + step)])
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _rows(self, at: float) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        for number, value in self._values.items():
+            self._values[number] = value + self._rng.gauss(0, 0.5) - (value - 55) * 0.02
+            if self.is_hot and number == 7:
+                self._values[number] = 93 + self._rng.random()
+            rows.append(
+                {
+                    "device_id": f"pump-{number:02d}",
+                    "plant": f"north-{number % 3}",
+                    "timestamp": at,
+                    "temperature": round(self._values[number], 2),
+                    "pressure": round(4 + self._rng.random(), 3),
+                    "flow": round(120 + 10 * self._rng.random(), 1),
+                }
+            )
+        return rows
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.5):
+            self._post(self._rows(time.time()))
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join()
+
+
+def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
+    url, post = live
+    feed = _Feed(post)
+    try:
+        with browser(tmp_path, url) as tab:
+            tab.size(1280, 800)
+            tab.wait("document.querySelectorAll('#list .row .value').length > 20")
+            assert tab.ask("document.querySelectorAll('#list .row').length") < 40, "only visible rows exist"
+            first = tab.ask("document.querySelector('#list .values').textContent")
+            tab.wait(f"document.querySelector('#list .values').textContent !== {json.dumps(first)}")
+            tab.wait("document.querySelectorAll('#list svg path[d^=M]').length > 5")
+            feed.is_hot = True
+            post([{"device_id": HOSTILE, "temperature": 80}])
+            tab.wait("document.querySelector('#alarm-count').textContent === '2'")
+            tab.wait("document.querySelector('#list .row .id').textContent.length > 0")
+            if SHOTS:
+                time.sleep(3)
+                tab.shoot(Path(SHOTS) / "live-overview.png")
+            tab.ask("location.hash = '#/alarms'")
+            tab.wait("document.querySelectorAll('#active .alarm').length === 2")
+            tab.ask("document.querySelector('#active .alarm.l2 button').click()")
+            tab.wait("document.querySelector('#active .alarm.l2').classList.contains('seen')")
+            tab.wait("document.querySelector('#past').textContent.includes('acknowledged')")
+            if SHOTS:
+                tab.shoot(Path(SHOTS) / "live-alarms.png")
+            tab.ask("location.hash = '#/device/pump-07'")
+            tab.wait("document.querySelectorAll('#values tbody tr').length === 3")
+            tab.wait("document.querySelector('#chart canvas') !== null")
+            tab.wait("document.querySelector('#device-alarms').textContent.includes('bearing-hot')")
+            if SHOTS:
+                time.sleep(3)
+                tab.shoot(Path(SHOTS) / "live-device.png")
+            tab.size(390, 800, mobile=True, dark=True)
+            tab.ask("location.hash = '#/'")
+            tab.wait("document.querySelectorAll('#list .row .value').length > 5")
+            assert tab.ask("document.documentElement.scrollWidth <= innerWidth"), "nothing hangs over on a phone"
+            assert tab.ask("getComputedStyle(document.body).backgroundColor") == "rgb(16, 22, 29)", "dark when asked"
+            if SHOTS:
+                time.sleep(1)
+                tab.shoot(Path(SHOTS) / "live-phone.png")
+            tab.size(1280, 800)
+            tab.ask("document.querySelector('#list').focus()")
+            for key in ("ArrowDown", "ArrowDown", "Enter"):
+                tab.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key)
+            tab.wait("location.hash.startsWith('#/device/')")
+            tab.ask("location.hash = '#/pipeline'")
+            tab.wait("document.querySelectorAll('#checks tbody tr').length > 4")
+            assert tab.ask("document.title").endswith("live"), "a device's name is text, never code"
+            assert tab.problems == []
+    finally:
+        feed.stop()

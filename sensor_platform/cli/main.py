@@ -19,6 +19,8 @@ COMMANDS = {
     "publish": ("publish", "Publish what changed, or write one file to take away."),
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),
     "audit": ("audit", "Prove that every received message was landed, quarantined or a duplicate."),
+    "trace": ("trace", "Go from a row of any table back to its readings, their files and their messages."),
+    "reland": ("reland", "Land again from the raw archive, under the contracts in force."),
     "status": ("status", "Show what the platform is doing and how far it is."),
     "doctor": ("doctor", "Check settings, disk and broker, with a live store-and-forward test."),
 }

@@ -22,6 +22,12 @@ def now_micros() -> int:
     return time.time_ns() // 1000
 
 
+def limits_of(config: LandingConfig, start: date) -> Limits:
+    """Between which times readings are believed."""
+    first = micros(datetime.combine(start, clock_time(), UTC))
+    return Limits(start=first, max_future=config.max_future_seconds * 1_000_000)
+
+
 @contextmanager
 def open_lander(
     home: Home,
@@ -44,15 +50,12 @@ def open_lander(
     Raises:
         Unreachable: another lander works on this home, or the ledger cannot be opened.
     """
-    limits = Limits(
-        start=micros(datetime.combine(start, clock_time(), UTC)), max_future=config.max_future_seconds * 1_000_000
-    )
     with lander_lock(home), open_ledger(home) as ledger:
         home.wal.mkdir(parents=True, exist_ok=True)
         yield Lander(
             home=home,
             ledger=ledger,
-            decoder=Decoder(contracts, limits),
+            decoder=Decoder(contracts, limits_of(config, start)),
             contract_version=contract_version(contracts),
             slot=slot_minutes * 60_000_000,
             clock=clock,

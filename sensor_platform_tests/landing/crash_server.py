@@ -13,14 +13,18 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import sensor_platform.landing.service
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
+from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.proof.reland import contracts_of, reland
 from sensor_platform.landing.upkeep import keep_up
+from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform_tests.landing.homes import lander_of
 
 
@@ -79,6 +83,9 @@ def act(action: str, home: Home, now: int) -> None:
             service.land_all()
     elif action == "upkeep":
         keep_up(home, 10, 7, now)
+    elif action == "reland":
+        contracts = contracts_of((DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
+        reland(home, contracts, lambda: now)
     else:
         with open_ledger(home):
             pass

@@ -1,6 +1,7 @@
 """The ledger database: its tables, and how it is opened for writing and for reading."""
 
 import contextlib
+import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -41,7 +42,23 @@ create table if not exists warehouse_state (
     model text not null, window_start integer not null, generation text not null, position integer not null,
     primary key (model, window_start)
 ) without rowid;
+create table if not exists sequences (
+    hour integer not null, device_id text not null, first integer not null, last integer not null,
+    primary key (hour, device_id, first)
+) without rowid;
+create table if not exists damaged_files (
+    file text primary key, segment text not null, kind text not null, rows integer not null, found_at integer not null,
+    what text not null, aside text not null, entry text not null
+) without rowid;
+create table if not exists held_slots (
+    slot_start integer not null, file text not null, primary key (slot_start, file)
+) without rowid;
+create table if not exists late_frozen (
+    segment text not null, slot_start integer not null, rows integer not null, primary key (segment, slot_start)
+) without rowid;
+create table if not exists verified (file text primary key, mtime integer not null, at integer not null) without rowid;
 """
+_NAMES = tuple(re.findall(r"create table if not exists (\w+)", _TABLES))
 
 
 @contextlib.contextmanager
@@ -80,9 +97,11 @@ def read_ledger(home: Home) -> Iterator[sqlite3.Connection | None]:
     uri = f"{home.ledger_file.resolve().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
     try:
+        if _tables_of(connection) >= {"meta", "warehouse_state"} and not _is_complete(connection):
+            with open_ledger(home):  # of an earlier version: opening it for writing adds what is new
+                pass
         connection.execute("begin")
-        names = connection.execute("select count(*) from sqlite_master where name in ('meta', 'warehouse_state')")
-        yield connection if names.fetchone() == (2,) else None
+        yield connection if _is_complete(connection) else None
     finally:
         connection.close()
 
@@ -106,8 +125,7 @@ def new_generation(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, home: Home) -> None:
-    found = connection.execute("select count(*) from sqlite_master where name = 'meta'").fetchone()[0]
-    if not found:
+    if not _is_complete(connection):
         with transaction(connection):
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
@@ -119,3 +137,11 @@ def _create(connection: sqlite3.Connection, home: Home) -> None:
         raise WrongUse(
             f"{home.ledger_file} has schema {schema}, this version knows {SCHEMA}", "use the version that wrote it"
         )
+
+
+def _is_complete(connection: sqlite3.Connection) -> bool:
+    return _tables_of(connection).issuperset(_NAMES)
+
+
+def _tables_of(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")}

@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -56,7 +57,7 @@ def flip(path: Path, at: int) -> None:
         file.write(bytes([byte ^ 1]))
 
 
-HARM = {
+HARM: dict[str, Callable[[Path], object]] = {
     "cut": cut,
     "emptied": lambda path: os.truncate(path, 0),
     "garbage": lambda path: path.write_bytes(b"not a database" * 1000),

@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.intake import HOUR
 from sensor_platform.landing.ledger.frozen import landing_floor, restore_floor
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
@@ -72,7 +74,10 @@ def rebuild_ledger(home: Home) -> Rebuilt:
 
 def _is_trimmed(entry: FileEntry, floor: int | None) -> bool:
     """Whether retention has deleted it: all of it lies below the floor."""
-    return floor is not None and bool(entry.slots) and max(entry.slots) < floor
+    if floor is None:
+        return False
+    day = (date.fromisoformat(entry.file.split("/")[-2]) - date(1970, 1, 1)).days * 24 * HOUR
+    return max(entry.slots) < floor if entry.slots else day < floor
 
 
 def _manifests(home: Home, folder: str) -> list[Path]:

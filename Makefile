@@ -35,8 +35,8 @@ bench: venv ## Every benchmark, one JSON line each
 soak: venv ## The long tests that are not in the default suite
 	$(BIN)/pytest -m soak -n 0
 
-docs: venv ## dbt's documentation site, in dbt_project/target/index.html
-	$(BIN)/sensor-platform dbt docs generate
+docs: venv ## dbt's documentation site, one page: dbt_project/target/static_index.html
+	$(BIN)/sensor-platform dbt docs generate --static
 
 lock: ## Write requirements.lock anew from setup.cfg (needs uv)
 	uv pip compile setup.cfg --extra test --extra kafka --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -70,9 +70,9 @@ def _seal_abandoned(home: Home) -> None:
 
 def _rebuild(home: Home) -> None:
     from sensor_platform.landing.ledger.rebuild import rebuild_ledger
-    from sensor_platform.landing.lock import lander_lock
+    from sensor_platform.landing.lock import changes_lock, lander_lock
 
-    with lander_lock(home):
+    with lander_lock(home), changes_lock(home):
         rebuilt = rebuild_ledger(home)
     _say(f"ledger made anew from {rebuilt.segments} segments and {rebuilt.compactions} compactions")
     for file in rebuilt.missing:
@@ -84,7 +84,8 @@ class _StopRequest:
 
     def __init__(self) -> None:
         self._is_set = False
-        self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._write, False)
         self._input = 0 if _is_pipe(0) else -1
 
     def set(self, *_: object) -> None:

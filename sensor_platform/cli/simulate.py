@@ -1,10 +1,15 @@
 """`sensor-platform simulate`: made-up devices publish at a steady rate."""
 
 import json
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
 
 import click
 
 from sensor_platform.errors import ExitCode
+
+_SHARE = click.FloatRange(0, 1)
 
 
 @click.command(epilog="Example: sensor-platform simulate --devices 100 --rate 1000 --seconds 60")
@@ -22,24 +27,57 @@ from sensor_platform.errors import ExitCode
     "--first-seq", type=click.IntRange(0), default=1, show_default=True, help="First sequence number of each device."
 )
 @click.option("--topic", default="sensors/{device}", show_default=True, help="Topic; {device} is the device.")
+@click.option(
+    "--fleet",
+    "fleet_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file of devices, topics, payload shapes and metrics; instead of --devices, --rate and --topic.",
+)
+@click.option("--twice", type=_SHARE, default=0.0, help="Share of messages that a device sends again.")
+@click.option("--late", type=_SHARE, default=0.0, help="Share that is held back and overtaken by others.")
+@click.option("--late-seconds", type=click.FloatRange(0), default=30.0, show_default=True, help="For at most so long.")
+@click.option("--garbage", type=_SHARE, default=0.0, help="Share that is followed by bytes nobody understands.")
 @click.option("--qos", type=click.IntRange(0, 2), default=1, show_default=True, help="MQTT quality of service.")
-def simulate(*, devices: int, rate: float, seconds: float, seed: int, first_seq: int, topic: str, qos: int) -> int:
+def simulate(
+    *,
+    devices: int,
+    rate: float,
+    seconds: float,
+    seed: int,
+    first_seq: int,
+    topic: str,
+    fleet_file: Path | None,
+    twice: float,
+    late: float,
+    late_seconds: float,
+    garbage: float,
+    qos: int,
+) -> int:
     """Publish messages of made-up devices: device_id, seq, timestamp, temperature, humidity, pressure, battery.
 
-    Prints one JSON line: sent, acknowledged, seconds. Exit code 1 when a message was not acknowledged.
+    With --fleet, messages of the devices that the file describes. Prints one JSON line: sent, acknowledged, seconds,
+    and what was done to the messages on purpose. Exit code 1 when a message was not acknowledged.
     """
-    from datetime import UTC, datetime
-
+    from sensor_platform.collect.devices.faults import Faults, disturbed
+    from sensor_platform.collect.devices.fleet import fleet_messages, read_fleets
     from sensor_platform.collect.devices.pacing import send_on_schedule
     from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
     from sensor_platform.collect.devices.simulate import Simulation, simulated
     from sensor_platform.settings import load_settings
 
-    simulation = Simulation(devices=devices, rate=rate, seconds=seconds, seed=seed, first_seq=first_seq, topic=topic)
+    if fleet_file is not None:
+        messages = fleet_messages(read_fleets(fleet_file), seconds, seed, first_seq, lambda _: _now())
+    else:
+        messages = simulated(Simulation(devices, rate, seconds, seed, first_seq, topic), _now)
+    faults = Faults(twice, late, garbage, late_seconds, seed)
+    happened: Counter[str] = Counter()
     with Publisher(load_settings().broker, PublisherOptions(qos=qos)) as publisher:
-        took = send_on_schedule(simulated(simulation, lambda: datetime.now(UTC)), publisher)
+        took = send_on_schedule(disturbed(messages, faults, happened), publisher)
         is_complete = publisher.drain()
-        click.echo(
-            json.dumps({"sent": publisher.sent, "acknowledged": publisher.acknowledged, "seconds": round(took, 3)})
-        )
+        counts = {"sent": publisher.sent, "acknowledged": publisher.acknowledged, "seconds": round(took, 3)}
+        click.echo(json.dumps(counts | happened))
     return ExitCode.OK if is_complete else ExitCode.CHECK_FAILED
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -14,7 +14,7 @@ from sensor_platform.errors import Unreachable
 _QUERY = """
 {
   instance { info }
-  assetNodes { assetKey { path } partitionStats { numMaterialized numPartitions numFailed } }
+  assetNodes { assetKey { path } isVirtual partitionStats { numMaterialized numPartitions numFailed } }
   runsOrError(limit: 200) { ... on Runs { results { runId status } } }
 }
 """
@@ -36,7 +36,7 @@ class Work:
     """How far Dagster is."""
 
     assets: Mapping[str, Partitions] = field(default_factory=dict)
-    """Partitioned assets by name."""
+    """Partitioned assets by name. Not dbt's views: Dagster holds them to be as new as what they look at."""
     busy_runs: int = 0
     """Queued or in flight."""
     done_runs: int = 0
@@ -73,7 +73,7 @@ def work_from(data: Mapping[str, Any]) -> Work:
             stats["numMaterialized"], stats["numPartitions"], stats["numFailed"]
         )
         for node in data.get("assetNodes") or ()
-        if (stats := node.get("partitionStats"))
+        if (stats := node.get("partitionStats")) and not node.get("isVirtual")
     }
     runs = (data.get("runsOrError") or {}).get("results") or ()
     return Work(

@@ -10,6 +10,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger.write import load_memory
 from sensor_platform.landing.lock import lander_lock
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_version
@@ -55,7 +56,7 @@ def open_lander(
         yield Lander(
             home=home,
             ledger=ledger,
-            decoder=Decoder(contracts, limits_of(config, start)),
+            decoder=Decoder(contracts, limits_of(config, start), load_memory(ledger)),
             contract_version=contract_version(contracts),
             slot=slot_minutes * 60_000_000,
             clock=clock,

@@ -91,10 +91,13 @@ def run_for_person(arguments: Sequence[str], folder: Path, *, slot_minutes: int,
 
 
 def run_on_project(arguments: Sequence[str]) -> bool:
-    """Run a dbt command that needs no data folder; it writes to the project's own target. True if it succeeded."""
+    """Run a dbt command that needs no data folder; it writes to the project's own target, unless told otherwise.
+
+    True if it succeeded.
+    """
     places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
-    outputs = ("--target-path", str(PROJECT / "target"), "--log-path", str(PROJECT / "logs"))
-    return bool(_dbt([*arguments, *places, *outputs]).success)
+    target = () if "--target-path" in arguments else ("--target-path", str(PROJECT / "target"))
+    return bool(_dbt([*arguments, *places, *target, "--log-path", str(PROJECT / "logs")]).success)
 
 
 def _invoke(arguments: list[str], folder: Path, slot_minutes: int, invocation: str) -> Any:  # noqa: ANN401 - dbt has no types

@@ -1,6 +1,7 @@
 """Durable files: all or nothing, whatever interrupts the writing."""
 
 import errno
+import fcntl
 import os
 from pathlib import Path
 
@@ -55,3 +56,28 @@ def test_sha256_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"abc")
     assert durable.sha256(path) == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_where_fsync_stops_at_the_drives_cache_the_full_flush_is_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[int, int]] = []
+    monkeypatch.setattr(durable, "_FULL_FSYNC", 51)
+    monkeypatch.setattr(fcntl, "fcntl", lambda fd, command: asked.append((fd, command)))
+    monkeypatch.setattr(os, "fsync", lambda _: pytest.fail("the weaker one was used"))
+    durable.write_file(tmp_path / "a", b"x")
+    assert [command for _, command in asked] == [51, 51]
+
+
+def test_a_file_system_that_knows_no_full_flush_gets_the_usual_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, command: int) -> None:
+        raise OSError(errno.ENOTSUP, "no")
+
+    flushed: list[int] = []
+    monkeypatch.setattr(durable, "_FULL_FSYNC", 51)
+    monkeypatch.setattr(fcntl, "fcntl", refuse)
+    monkeypatch.setattr(os, "fsync", flushed.append)
+    durable.write_file(tmp_path / "a", b"x")
+    assert len(flushed) == 2

@@ -29,6 +29,11 @@ def test_dagsters_answer_becomes_partitions_and_runs() -> None:
                 "assetKey": {"path": ["readings_1h"]},
                 "partitionStats": {"numMaterialized": 3, "numPartitions": 9, "numFailed": 1},
             },
+            {
+                "assetKey": {"path": ["stg_readings"]},
+                "isVirtual": True,
+                "partitionStats": {"numMaterialized": 0, "numPartitions": 9, "numFailed": 0},
+            },
             {"assetKey": {"path": ["forecast_model"]}, "partitionStats": None},
         ],
         "runsOrError": {

@@ -90,3 +90,12 @@ def test_publish_snapshot_and_relink_are_commands(
         assert done.exit_code == 0, (arguments, done.output, done.exception)
     assert file.exists()
     assert CliRunner().invoke(cli, ["publish", "--snapshot", "a", "--relink", str(home.root)]).exit_code == 2
+
+
+def test_the_documentation_site_needs_no_data_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(tmp_path / "none"))
+    arguments = ["dbt", "docs", "generate", "--static", "--quiet", "--target-path", str(tmp_path / "target")]
+    done = CliRunner().invoke(cli, arguments)
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "readings_clean" in (tmp_path / "target" / "static_index.html").read_text()
+    assert not (tmp_path / "none").exists()

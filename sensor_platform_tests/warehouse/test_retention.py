@@ -201,7 +201,7 @@ def test_a_late_reading_of_a_trimmed_day_is_built_from_landing_and_trimmed_again
 def test_late_readings_below_the_floor_are_counted_and_change_nothing(filled: Home, landing: Daily) -> None:
     retention.apply(filled, SITE, KEEP, 7, NOW)
     before = fingerprints(filled)
-    landing.arrive(DAYS - 1, [reading("d0", "t", START + timedelta(days=3), 99.0)])
+    landing.arrive(DAYS + 1, [reading("d0", "t", START + timedelta(days=3), 99.0)])
     assert build(filled, SITE, position=DAYS + 1).is_ok
     assert build(filled, SITE).is_ok
     fresh = fingerprints(filled)
@@ -229,7 +229,7 @@ def test_what_does_not_agree_is_kept_and_said(filled: Home) -> None:
     day = (START + timedelta(days=20)).date()
     assert {(each.table, each.day) for each in found.kept} == {
         (name, day) for name in ("readings_clean", "readings_10s", "readings_1m")
-    } | {("readings_1h", day)}
+    }
     assert all("does not hold the same" in each.why for each in found.kept)
 
 
@@ -279,11 +279,12 @@ def test_what_arrived_a_short_while_ago_stays_however_old_its_events(filled: Hom
 def test_the_file_gives_back_what_was_freed(filled: Home) -> None:
     before = fingerprints(filled)
     with open_warehouse(filled, SITE.warehouse) as connection:
-        connection.execute("create table ballast as select random() as x from range(9_000_000)")
+        connection.execute("create table ballast as select random() as x from range(3_000_000)")
+        connection.execute("create table after_it as select random() as x from range(10_000)")
     with open_warehouse(filled, SITE.warehouse) as connection:
         connection.execute("drop table ballast")
     done = shrink(filled, SITE, least_bytes=1 << 20)
-    assert done.after < done.before - (1 << 20)
+    assert done.after < done.before / 2
     assert fingerprints(filled) == before
     assert build(filled, SITE).is_ok
     assert fingerprints(filled) == before

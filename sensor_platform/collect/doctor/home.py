@@ -1,6 +1,5 @@
 """Doctor's look at the data folder: can it be written, is there room, how long does an fsync take, what disk is it."""
 
-import os
 import shutil
 import statistics
 import tempfile
@@ -9,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sensor_platform.collect.doctor import Finding, fail, ok, skipped, warn
+from sensor_platform.durable import flush
 from sensor_platform.home import Home
 
 _GIB = 1 << 30
@@ -48,7 +48,7 @@ def _fsync_seconds(folder: Path) -> list[float]:
         for _ in range(_FSYNCS):
             file.write(b"x" * 4096)
             begin = time.perf_counter()
-            os.fsync(file.fileno())
+            flush(file.fileno())
             times.append(time.perf_counter() - begin)
     return times
 

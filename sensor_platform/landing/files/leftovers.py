@@ -45,7 +45,15 @@ def _is_dead(path: Path) -> bool:
     """Whether the process in a temporary name (`<name>.<pid>.tmp`) is gone, or is this one."""
     words = path.name.split(".")
     pid = int(words[-2]) if len(words) > 2 and words[-2].isdigit() else 0
-    return pid in {0, os.getpid()} or not Path(f"/proc/{pid}").exists()
+    if pid in {0, os.getpid()}:
+        return True
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:  # it lives, and is another user's
+        return False
+    return False
 
 
 def _orphans(home: Home, ledger: sqlite3.Connection) -> Iterator[Path]:

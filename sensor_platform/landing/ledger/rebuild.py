@@ -25,7 +25,19 @@ from sensor_platform.landing.ledger.write import insert_file, insert_segment, re
 from sensor_platform.landing.proof.damage import LOST, insert_missed
 from sensor_platform.landing.proof.intent import drop_intent, write_manifests
 
-_CONTENT = ("segments", "files", "file_slots", "slots", "counts", "arrivals", "damage", "warehouse_state")
+_CONTENT = (
+    "segments",
+    "files",
+    "file_slots",
+    "slots",
+    "counts",
+    "arrivals",
+    "damage",
+    "imports",
+    "drift",
+    "kinds",
+    "warehouse_state",
+)
 _PROOF = ("sequences", "late_frozen", "damaged_files", "held_slots", "verified")
 
 

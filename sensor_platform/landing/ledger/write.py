@@ -1,13 +1,16 @@
 """What is written into the ledger: segments by the lander, the copy of the warehouse's state by the warehouse."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from sensor_platform.landing.ledger.frozen import floor_at
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.ledger.schema import transaction
 from sensor_platform.landing.proof.sequences import union
+from sensor_platform.reading.memory import Memory, load_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +23,23 @@ class StateRow:
     position: int
 
 
-def commit_segment(connection: sqlite3.Connection, manifest: Manifest, instead_of: Manifest | None = None) -> int:
+def commit_segment(
+    connection: sqlite3.Connection,
+    manifest: Manifest,
+    instead_of: Manifest | None = None,
+    memory: Memory | None = None,
+) -> int:
     """Make a segment visible; returns its position. All of it or nothing.
 
     Args:
         connection: from `open_ledger`.
         manifest: what was landed.
         instead_of: the manifest by which this segment was committed before, when it is landed again.
+        memory: of the decoder; the births that it saw in this segment are saved with it.
     """
     with transaction(connection):
+        if memory is not None:
+            connection.executemany("insert or replace into births values (?, ?)", list(memory.changed_nodes()))
         return insert_segment(connection, manifest, instead_of)
 
 
@@ -66,6 +77,20 @@ def insert_segment(
     _note_frozen(connection, manifest)
     connection.executemany(
         "insert into damage values (?, ?, ?)", [(manifest.segment, d.start, d.bytes) for d in manifest.damage]
+    )
+    connection.executemany(
+        "insert into imports values (?, ?, ?, ?, ?)",
+        [
+            (source.sha256, manifest.segment, source.name, source.rows, source.first_position)
+            for source in manifest.sources
+        ],
+    )
+    connection.executemany(
+        "insert into drift values (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(manifest.segment, *msgspec.structs.astuple(drift)) for drift in manifest.drift],
+    )
+    connection.executemany(
+        "insert into kinds values (?, ?, ?) on conflict do update set kinds = kinds | excluded.kinds", manifest.kinds
     )
     return position
 
@@ -108,12 +133,34 @@ def touch_slots(connection: sqlite3.Connection, slots: Iterable[int], position: 
     connection.executemany("insert or replace into slots values (?, ?)", [(slot, position) for slot in slots])
 
 
+def reopen_slots(connection: sqlite3.Connection, slots: Iterable[int], notes: Mapping[str, str]) -> int:
+    """Touch slots with a position of their own though nothing was landed, and leave notes, in one transaction.
+
+    For what changes the past beside readings, such as a row of the catalog. Returns the newest position there is.
+    """
+    with transaction(connection):
+        found = set(slots)
+        if found:
+            touch_slots(connection, found, next_position(connection))
+        connection.executemany(
+            "insert or replace into meta values (?, ?)", [(f"note.{key}", value) for key, value in notes.items()]
+        )
+        return next_position(connection) - 1
+
+
 def next_position(connection: sqlite3.Connection) -> int:
     """The next free position; only inside a write transaction."""
     newest = connection.execute(
         "select max((select coalesce(max(position), 0) from segments), (select coalesce(max(position), 0) from slots))"
     )
     return int(newest.fetchone()[0]) + 1
+
+
+def load_memory(connection: sqlite3.Connection) -> Memory:
+    """All that decoding has learnt."""
+    births = dict(connection.execute("select node, content from births").fetchall())
+    kinds = connection.execute("select device_id, metric, kinds from kinds")
+    return Memory(load_nodes(births), {(device, metric): seen for device, metric, seen in kinds})
 
 
 def copy_state(connection: sqlite3.Connection, rows: Iterable[StateRow]) -> None:
@@ -132,6 +179,8 @@ def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -
     _add_counts(connection, manifest, -1)
     connection.execute("delete from damage where segment = ?", (manifest.segment,))
     connection.execute("delete from late_frozen where segment = ?", (manifest.segment,))
+    connection.execute("delete from imports where segment = ?", (manifest.segment,))
+    connection.execute("delete from drift where segment = ?", (manifest.segment,))
     connection.execute("delete from segments where segment = ?", (manifest.segment,))
 
 

@@ -25,6 +25,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
 )
 from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger.write import load_memory
 from sensor_platform.landing.proof.damage import DamagedFile, take_back
 from sensor_platform.landing.proof.intent import Again, Lost, carry_out, settle
 from sensor_platform.landing.segments import DamagedSegment
@@ -98,6 +99,7 @@ def reland(
     with open_ledger(home) as ledger:
         settle(home, ledger)
         take_back(home, ledger)
+        contracts.decoder.memory = load_memory(ledger)  # births that came before the archive begins
         wanted = set(_archived(home, ledger, days)) if only is None else set(only)
         units = list(_units(home, ledger, wanted))
         total = sum(len(unit.segments) for unit in units)

@@ -34,7 +34,7 @@ class LandingPlan:
     files: tuple[OldFile, ...]
 
 
-def plan(ledger: sqlite3.Connection, keep_days: int, now: int, slot: int) -> LandingPlan:
+def plan(ledger: sqlite3.Connection, keep_days: int, now: int) -> LandingPlan:
     """What is older than so many days, by event and by arrival.
 
     A reading that arrived a short while ago is kept as long as every other, however old its event: the floor stays
@@ -55,8 +55,9 @@ def plan(ledger: sqlite3.Connection, keep_days: int, now: int, slot: int) -> Lan
         )
     }
     is_moving = bool(days) and (now_floor is None or floor > now_floor)
+    # a day more: the first slots that can be built again look back at those before them
     reached = floor if is_moving else now_floor
-    files = () if reached is None else tuple(_files(ledger, reached - slot, cutoff))
+    files = () if reached is None else tuple(_files(ledger, reached - DAY, cutoff))
     return LandingPlan(floor if is_moving else None, tuple(sorted(days)) if is_moving else (), files)
 
 

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensor_platform.durable import fsync_folder, write_all
+from sensor_platform.durable import flush, fsync_folder, write_all
 from sensor_platform.landing.segments.frames import Header, Piece, encode_header
 
 
@@ -40,7 +40,7 @@ class SegmentWriter:
 
     def commit(self) -> int:
         """Fsync; returns the committed offset."""
-        os.fsync(self._fd)
+        flush(self._fd)
         self.committed = self.size
         return self.committed
 
@@ -73,7 +73,7 @@ def cut_file(path: Path, size: int) -> None:
     try:
         if os.fstat(fd).st_size > size:
             os.ftruncate(fd, size)
-        os.fsync(fd)
+        flush(fd)
     finally:
         os.close(fd)
 

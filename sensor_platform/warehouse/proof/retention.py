@@ -92,7 +92,7 @@ def _run(
         open_ledger(home) as ledger,
     ):
         state.ensure_tables(connection)
-        found = _plan(home, site, config, raw_days, now, connection, ledger, dirty)
+        found = _plan(home, config, raw_days, now, connection, ledger, dirty)
         if not is_dry:
             _apply(home, site, now, connection, ledger, found)
     return found
@@ -111,7 +111,6 @@ def _that_count(home: Home) -> list[str]:
 
 def _plan(
     home: Home,
-    site: WarehouseSite,
     config: RetentionConfig,
     raw_days: int,
     now: int,
@@ -123,7 +122,7 @@ def _plan(
     if not outcome.has_tables(connection, dbt_models()):
         return Retention(raw=raw)  # nothing is built: nothing proves anything
     gone = trimmed.read(connection)
-    landing, kept = _landing(home, site, config, now, connection, ledger, dirty)
+    landing, kept = _landing(home, config, now, connection, ledger, dirty)
     floor = landing_floor(ledger)
     old = list(tiers.due(connection, home, config, arrivals(ledger), now, floor if floor is not None else -(1 << 62)))
     days, staying = tiers.sorted_out(connection, home, old, dirty, gone)
@@ -138,7 +137,6 @@ def _raw(home: Home, raw_days: int, now: int) -> Iterator[OldFile]:
 
 def _landing(
     home: Home,
-    site: WarehouseSite,
     config: RetentionConfig,
     now: int,
     connection: "DuckDBPyConnection",
@@ -146,8 +144,7 @@ def _landing(
     dirty: set[date],
 ) -> tuple[LandingPlan, list[Kept]]:
     """The floor stops before the first day whose tables are not proven."""
-    slot = site.slot_minutes * MINUTE
-    planned = trim.plan(ledger, config.landing_days, now, slot)
+    planned = trim.plan(ledger, config.landing_days, now)
     for start in planned.days:
         why = "it waits for a build" if day_of(start) in dirty else None
         if why is None and not tiers.is_published(connection, home, "readings_1d", start):
@@ -155,7 +152,7 @@ def _landing(
         if why is not None:
             # as if landing were kept a little longer
             days = (now // DAY * DAY - start) // DAY
-            return trim.plan(ledger, days, now, slot), [Kept("landing", day_of(start), why)]
+            return trim.plan(ledger, days, now), [Kept("landing", day_of(start), why)]
     return planned, []
 
 

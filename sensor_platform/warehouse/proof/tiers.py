@@ -168,20 +168,18 @@ def _differing_days(
     if table not in _FINE:
         return {}
     found: dict[int, int] = {}
-    asked: dict[tuple[str, str], list[int]] = {}
+    asked: dict[str, list[int]] = {}
     for each in days:
         start = _micros(each.day)
-        # of a day that went before, only the hours are back that a late reading asked for
-        join = "left" if start in gone.get(table, ()) else "full"
-        asked.setdefault((_coarser(table, start, gone), join), []).append(start)
-    for (coarser, join), starts in asked.items():
-        found |= _differing(connection, table, coarser, join, starts)
+        # a day that went before was proven then; what is back of it is what a late reading asked for
+        if start not in gone.get(table, ()):
+            asked.setdefault(_coarser(table, start, gone), []).append(start)
+    for coarser, starts in asked.items():
+        found |= _differing(connection, table, coarser, starts)
     return found
 
 
-def _differing(
-    connection: "DuckDBPyConnection", table: str, coarser: str, join: str, starts: Sequence[int]
-) -> dict[int, int]:
+def _differing(connection: "DuckDBPyConnection", table: str, coarser: str, starts: Sequence[int]) -> dict[int, int]:
     """By count, least and most of each device, metric and window."""
     grain = "day" if coarser == "readings_1d" else "hour"
     span = [from_micros(min(starts)), from_micros(max(starts) + DAY)]
@@ -197,7 +195,7 @@ def _differing(
             where window_start >= ? and window_start < ?
         )
         select epoch_us(date_trunc('day', w)) as day, count(*)
-        from regrouped {join} join coarse using (device_id, metric, w)
+        from regrouped full join coarse using (device_id, metric, w)
         where regrouped.n is distinct from coarse.n or regrouped.least is distinct from coarse.least
             or regrouped.most is distinct from coarse.most
         group by day

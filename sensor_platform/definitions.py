@@ -9,6 +9,7 @@ from sensor_platform.orchestration import (
     jobs,
     landing,
     ledger_sensor,
+    proof,
     published,
     readings,
     resources,
@@ -18,9 +19,9 @@ from sensor_platform.orchestration import (
 
 defs = Definitions(
     assets=load_assets_from_modules([landing, readings, forecast, published]),
-    asset_checks=load_asset_checks_from_modules([freshness]),
-    jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, upkeep.upkeep],
-    schedules=[ledger_sensor.ledger_fallback, schedules.training_schedule, upkeep.upkeep_schedule],
+    asset_checks=load_asset_checks_from_modules([freshness, proof]),
+    jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, upkeep.upkeep, proof.proof_job],
+    schedules=[ledger_sensor.ledger_fallback, schedules.training_schedule, upkeep.upkeep_schedule, *proof.SCHEDULES],
     sensors=[ledger_sensor.ledger_sensor, freshness.freshness_sensor, failures.run_failures],
     resources={"settings": resources.settings},
     executor=in_process_executor,

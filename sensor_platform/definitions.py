@@ -3,6 +3,7 @@
 from dagster import Definitions, in_process_executor, load_asset_checks_from_modules, load_assets_from_modules
 
 from sensor_platform.orchestration import (
+    backfills,
     failures,
     forecast,
     freshness,
@@ -22,7 +23,7 @@ defs = Definitions(
     asset_checks=load_asset_checks_from_modules([freshness, proof]),
     jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, upkeep.upkeep, proof.proof_job],
     schedules=[ledger_sensor.ledger_fallback, schedules.training_schedule, upkeep.upkeep_schedule, *proof.SCHEDULES],
-    sensors=[ledger_sensor.ledger_sensor, freshness.freshness_sensor, failures.run_failures],
+    sensors=[ledger_sensor.ledger_sensor, freshness.freshness_sensor, backfills.backfill_sensor, failures.run_failures],
     resources={"settings": resources.settings},
     executor=in_process_executor,
 )

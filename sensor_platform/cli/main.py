@@ -21,6 +21,7 @@ COMMANDS = {
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),
     "audit": ("audit", "Prove that every received message was landed, quarantined or a duplicate."),
     "trace": ("trace", "Go from a row of any table back to its readings, their files and their messages."),
+    "backfill": ("backfill", "Plan, launch, watch, cancel and resume the building of past days."),
     "rebuild": ("rebuild", "Make the warehouse and everything published again from landing."),
     "retention": ("retention", "Show or delete what is older than the site keeps it."),
     "reland": ("reland", "Land again from the raw archive, under the contracts in force."),

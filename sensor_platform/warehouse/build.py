@@ -19,7 +19,8 @@ from sensor_platform.warehouse.connection import WarehouseSetAside, open_warehou
 from sensor_platform.warehouse.dbt_runner import NodeResult
 from sensor_platform.warehouse.lineage import DAY, MINUTE, VIEWS, Model, dbt_models, looking_back, models
 from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.proof import healing, restore, trimmed
+from sensor_platform.warehouse.proof import costs, healing, restore, trimmed
+from sensor_platform.warehouse.proof.costs import Cost
 from sensor_platform.warehouse.proof.thaw import thaw
 from sensor_platform.warehouse.report import BuildReport, ModelReport
 from sensor_platform.warehouse.source_view import coalesce, make_source_view
@@ -97,7 +98,18 @@ def build(
                 done.append(_build_chunk(home, site, scope, chosen, everything=position is None))
         if outcome.failures(done[-1].nodes):
             break
-    return _report(done, time.monotonic() - started)
+    report = _report(done, time.monotonic() - started)
+    _record_cost(home, report)
+    return report
+
+
+def _record_cost(home: Home, report: BuildReport) -> None:
+    """For the estimates of backfills."""
+    clean = report.models.get("readings_clean")
+    windows = sum(model.windows for model in report.models.values())
+    if windows:
+        rows = clean.rows if clean else 0
+        costs.record(home, Cost(at=time.time_ns() // 1000, readings=rows, windows=windows, seconds=report.seconds))
 
 
 def _chosen(names: Sequence[str] | None) -> list[Model]:

@@ -12,6 +12,7 @@ from sensor_platform.orchestration import (
     ledger_sensor,
     proof,
     published,
+    quarantine,
     readings,
     resources,
     schedules,
@@ -20,10 +21,16 @@ from sensor_platform.orchestration import (
 
 defs = Definitions(
     assets=load_assets_from_modules([landing, readings, forecast, published]),
-    asset_checks=load_asset_checks_from_modules([freshness, proof]),
+    asset_checks=load_asset_checks_from_modules([freshness, proof, quarantine]),
     jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, upkeep.upkeep, proof.proof_job],
     schedules=[ledger_sensor.ledger_fallback, schedules.training_schedule, upkeep.upkeep_schedule, *proof.SCHEDULES],
-    sensors=[ledger_sensor.ledger_sensor, freshness.freshness_sensor, backfills.backfill_sensor, failures.run_failures],
+    sensors=[
+        ledger_sensor.ledger_sensor,
+        freshness.freshness_sensor,
+        quarantine.quarantine_sensor,
+        backfills.backfill_sensor,
+        failures.run_failures,
+    ],
     resources={"settings": resources.settings},
     executor=in_process_executor,
 )

@@ -7,8 +7,9 @@
 {# Names of the metrics whose verdicts look back, as SQL literals; none where no metric has such a rule. #}
 {% macro metrics_looking_back() -%}
   {%- set names = [] -%}
-  {%- if execute -%}
-    {%- set catalog = source('catalog', 'metrics') -%}
+  {%- set named = source('catalog', 'metrics') -%}
+  {%- set catalog = adapter.get_relation(named.database, named.schema, named.identifier) if execute else none -%}
+  {%- if catalog -%} {# without data there is none: dbt's documentation needs no warehouse #}
     {%- set found = run_query('select metric from ' ~ catalog ~ ' where max_change_per_s is not null or stuck_after_s is not null order by metric') -%}
     {%- for row in found -%}{%- do names.append(text_literal(row[0])) -%}{%- endfor -%}
   {%- endif -%}

@@ -43,24 +43,16 @@ def import_files(files: tuple[Path, ...], most_refused: float, as_json: bool, **
 
 
 def _import_history(files: tuple[Path, ...], most_refused: float, as_json: bool, options: dict[str, Any]) -> None:
-    from datetime import UTC, datetime
-    from datetime import time as clock_time
-
     import msgspec
 
     from sensor_platform.errors import Unreachable
     from sensor_platform.landing.history.import_files import ImportPlan, import_files
-    from sensor_platform.landing.open_lander import now_micros
-    from sensor_platform.reading.batch import Limits
-    from sensor_platform.reading.times import micros
+    from sensor_platform.landing.open_lander import limits_of, now_micros
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
     site = settings.site
-    limits = Limits(
-        start=micros(datetime.combine(site.start, clock_time(), UTC)),
-        max_future=site.landing.max_future_seconds * 1_000_000,
-    )
+    limits = limits_of(site.landing, site.start)
     plan = ImportPlan(_mapping(options), limits, site.slot_minutes * 60_000_000, options["separator"], most_refused)
     try:
         imported = import_files(settings.home, files, plan, now_micros, lambda line: click.echo(line, err=True))

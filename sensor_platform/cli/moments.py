@@ -1,34 +1,33 @@
-"""Moments on the command line: `2026-03-01`, `2026-03-01T12:00`, `2026-03-01T12:00:00Z`; UTC where no zone is given."""
+"""Times on the command line: how long ago (`90s`, `30m`, `12h`, `7d`), or ISO 8601."""
 
-from datetime import UTC, date, datetime
+import re
+from datetime import UTC, datetime, timedelta
 
-import click
+from sensor_platform.errors import WrongUse
 
-
-class _Moment(click.ParamType[datetime]):
-    name = "moment"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            found = datetime.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no moment; write 2026-03-01 or 2026-03-01T12:00", param, ctx)
-        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class _Day(click.ParamType[date]):
-    name = "day"
+def duration(text: str) -> timedelta:
+    """A length of time.
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> date:
-        if isinstance(value, date):
-            return value
-        try:
-            return date.fromisoformat(str(value))
-        except ValueError:
-            self.fail(f"{value!r} is no day; write 2026-03-01", param, ctx)
+    Raises:
+        WrongUse: it is none.
+    """
+    match = re.fullmatch(r"(\d{1,9})([smhdw])", text.strip())
+    if match is None:
+        raise WrongUse(f"{text!r} is no length of time", "write a number and a unit: 90s, 30m, 12h, 7d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-MOMENT = _Moment()
-DAY = _Day()
+def moment_of(text: str, now: datetime) -> datetime:
+    """An aware time: so long before `now`, or as written (UTC where it names no zone).
+
+    Raises:
+        WrongUse: it is neither.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return now - duration(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

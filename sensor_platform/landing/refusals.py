@@ -94,4 +94,7 @@ def _sum_up(reasons: list[Rejected]) -> Rejected:
     first = reasons[0]
     if len(reasons) == 1:
         return first
-    return replace(first, reason=f"nothing good in it; first of {len(reasons)} refusals: {first.reason}")
+    device = next((why.device_id for why in reasons if why.device_id is not None), None)  # whose message it is counted
+    return replace(
+        first, device_id=device, reason=f"nothing good in it; first of {len(reasons)} refusals: {first.reason}"
+    )

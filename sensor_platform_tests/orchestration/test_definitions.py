@@ -84,6 +84,7 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
     assert {sensor.name for sensor in repository.sensor_defs} == {
         "ledger_sensor",
         "freshness_sensor",
+        "quarantine_sensor",
         "backfill_sensor",
         "run_failures",
     }

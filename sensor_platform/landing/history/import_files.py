@@ -4,7 +4,6 @@ A file is known by the checksum of its bytes. One that the ledger knows is passe
 and a killed import is simply repeated: its files have the same names and are written over.
 """
 
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +16,7 @@ import polars as pl
 from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.files.columns import UNKNOWN_DEVICE
+from sensor_platform.landing.files.leftovers import clear_changes
 from sensor_platform.landing.history.refused import RefusedRows
 from sensor_platform.landing.history.rows import Tidier, plan_of
 from sensor_platform.landing.history.runs import Runs
@@ -90,6 +90,7 @@ def import_files(
         OSError: the disk does not allow it; import again.
     """
     with changes_lock(home), open_ledger(home) as ledger:
+        clear_changes(home, ledger)
         sources = {source.sha256: source for source in (open_source(path, plan.separator) for path in paths)}
         known = [key for key in sources if ledger.execute("select 1 from imports where source = ?", (key,)).fetchone()]
         passed = tuple(str(sources.pop(key).path) for key in known)
@@ -97,8 +98,6 @@ def import_files(
             return Imported(None, passed, 0, 0, 0, 0, {}, 0, None, None)
         newest = ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
         now = max(clock(), int(newest) + 1)
-        for left in home.root.glob(".import-*"):
-            shutil.rmtree(left, ignore_errors=True)
         manifest, rules = _Import(home, plan, list(sources.values()), now, say).run()
         write_manifest(home, manifest)
         commit_segment(ledger, manifest)

@@ -11,7 +11,8 @@ from sensor_platform.home import Home
 
 _T = TypeVar("_T")
 
-FileKind = Literal["landing", "quarantine", "raw"]
+FileKind = Literal["landing", "quarantine", "dropped", "raw"]
+"""`dropped`: rows of the quarantine that a person is done with; kept, but no longer shown."""
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +99,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     drift: tuple[DriftEntry, ...] = ()
     kinds: tuple[tuple[str, str, int], ...] = ()
     """Device, metric, and the kinds of value that it was known to have after this segment, where it had a new one."""
+    replaces: tuple[str, ...] = ()
+    """Quarantine files whose rows are in the files of this commit now. Counts may then be negative: fates changed."""
     sources: tuple[SourceEntry, ...] = ()
     """Of an import: its files."""
 

@@ -73,6 +73,7 @@ def rebuild_ledger(home: Home) -> Rebuilt:
         for compaction in there:
             _insert_compaction(ledger, compaction)
         replaced = {file for compaction in there for file in compaction.replaces}
+        replaced |= {file for manifest in segments for file in manifest.replaces}
         lost = [(segment, entry) for segment, entry in missing if entry.file not in replaced]
         floor = landing_floor(ledger)
         lost = [(segment, entry) for segment, entry in lost if not _is_trimmed(entry, floor)]

@@ -71,6 +71,7 @@ def insert_segment(
     )
     for entry in manifest.files:
         insert_file(connection, manifest.segment, entry)
+    replace_files(connection, manifest.replaces, manifest.written_at)
     touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}.union(also_touched), position)
     _add_counts(connection, manifest, 1)
     _add_sequences(connection, manifest)

@@ -6,25 +6,10 @@ from typing import Any
 
 import msgspec
 
+from sensor_platform.predict.candidates.boosted import Anchor
+from sensor_platform.predict.judge.adjust import BucketRule
+
 LIBRARIES = ("lightgbm", "numpy", "polars")
-
-
-class HorizonCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What one horizon was found to be in the backtest; fields as `backtest.HorizonResult`, scale as `Forecaster`."""
-
-    horizon_hours: int
-    rows: int
-    mae_lightgbm: float | None
-    mae_persistence: float | None
-    mae_seasonal_naive: float | None
-    pinball: float | None
-    coverage_raw: float | None
-    coverage_calibrated: float | None
-    widening: float
-    widening_rests_on: str
-    served: str
-    why: str
-    scale: float
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -37,18 +22,34 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     trained_to: datetime
     """Newest hour that training, calibration or choice has seen: a forecast of it or of an earlier hour is none."""
     backtest_from: datetime
+    origins: tuple[datetime, ...]
+    """Where the folds of the backtest began."""
     examples: int
     devices: int
-    horizons: tuple[HorizonCard, ...]
+    horizons: tuple[int, ...]
+    rules: tuple[BucketRule, ...]
+    """What is served per horizon bucket and why, with every candidate's error in the backtest."""
+    coverage: float | None
+    """Of the backtest's newer half, with the widening of its older half: an honest preview of live coverage."""
     interval: float
+    others: tuple[str, ...]
+    """Further metrics of the same device among the inputs."""
     inputs: tuple[str, ...]
     inputs_sha256: str
     target: str
+    anchor: Anchor
+    is_scaled: bool
+    recipes: dict[str, float]
+    """Error of each recipe that was tried."""
+    units: dict[int, float]
+    spreads: dict[int, tuple[float, float]]
+    least: float | None
     parameters: dict[str, Any]
     seed: int
     libraries: dict[str, str]
+    git_revision: str | None
     files: dict[str, str]
-    """SHA-256 of each model file."""
+    """SHA-256 of each file of the version."""
 
 
 def library_versions() -> dict[str, str]:

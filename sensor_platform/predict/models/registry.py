@@ -1,4 +1,4 @@
-"""Model registry: `models/<name>/<version>/` with LightGBM text files and `card.json`, and the champion pointer.
+"""Model registry: `models/<name>/<version>/` with the model's files and `card.json`, and the champion pointer.
 
 A version is complete once its card is there, which is written last and holds the SHA-256 of every model file; the
 pointer `champion.json` holds the SHA-256 of the card and is replaced by rename. Nothing here runs code on load.
@@ -10,7 +10,7 @@ import fcntl
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,26 +20,34 @@ import msgspec
 from sensor_platform import durable
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.predict import card as cards
-from sensor_platform.predict import forecaster as forecasters
-from sensor_platform.predict.card import Card
-from sensor_platform.predict.forecaster import QUANTILES, Forecaster
-from sensor_platform.predict.matrix import INPUT_HASH
+from sensor_platform.predict.candidates.forecaster import Forecaster
+from sensor_platform.predict.features.matrix import Layout
+from sensor_platform.predict.judge.adjust import BucketRule
+from sensor_platform.predict.judge.record import Record
+from sensor_platform.predict.models import card as cards
+from sensor_platform.predict.models import files
+from sensor_platform.predict.models.card import Card
 
 _CARD = "card.json"
 _CHAMPION = "champion.json"
 _WAITING = "waiting.json"
+_ASKED = "asked.json"
 _VERSION = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{12}")
 
 
 class Reign(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One promotion: which version is served, for forecasts issued from when on, and why. Times are aware UTC."""
+    """One promotion, adjustment or rollback: which version is served, for forecasts issued from when on, and why.
+
+    Times are aware UTC.
+    """
 
     version: str
     card_sha256: str
     serves_from: datetime
     promoted_at: datetime
     why: str
+    rules: tuple[BucketRule, ...] = ()
+    """What is served per bucket since then, by the live record; empty for what the card says."""
 
 
 class _Champions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -49,7 +57,7 @@ class _Champions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class Waited(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`waiting.json`: when a training last found too little to learn from, and why. A hint, not evidence."""
+    """`waiting.json` and `asked.json`: when and why a training found too little, or was asked for. A hint."""
 
     asked_at: datetime
     reason: str
@@ -79,10 +87,12 @@ def folder_name(metric: str) -> str:
     return f"{slug}-{hashlib.sha256(metric.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
 
 
-def version_name(created_at: datetime, texts: dict[str, str]) -> str:
+def version_name(created_at: datetime, contents: Mapping[str, bytes]) -> str:
     """Name of a version: when it was made and what it holds."""
-    digest = hashlib.sha256("".join(texts[name] for name in QUANTILES).encode()).hexdigest()
-    return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:12]}"
+    digest = hashlib.sha256()
+    for name in sorted(contents):
+        digest.update(name.encode() + b"\0" + hashlib.sha256(contents[name]).digest())
+    return f"{created_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest.hexdigest()[:12]}"
 
 
 def model_id(metric: str, version: str) -> str:
@@ -90,27 +100,28 @@ def model_id(metric: str, version: str) -> str:
     return f"{folder_name(metric)}/{version}"
 
 
-def save(home: Home, card: Card, texts: dict[str, str]) -> Path:
+def save(home: Home, card: Card, contents: Mapping[str, bytes]) -> Path:
     """Write a version durably, card last; saving the same version again changes nothing.
 
     Args:
         home: data folder.
         card: with the name of the version; `files` is filled in here.
-        texts: LightGBM text models by quantile name.
+        contents: the version's files by name.
     """
     folder = home.models / folder_name(card.metric) / _checked(card.version)
-    files = {f"{name}.txt": texts[name].encode() for name in QUANTILES}
-    for name, data in files.items():
+    for name, data in contents.items():
         durable.write_file(folder / name, data)
-    digests = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in contents.items()}
     durable.write_file(folder / _CARD, cards.encode(msgspec.structs.replace(card, files=digests)))
     for parent in (folder.parent, home.models, home.root):
         durable.fsync_folder(parent)
     return folder
 
 
-def promote(home: Home, metric: str, version: str, now: datetime, why: str) -> Reign:
-    """Make `version` the champion of `metric`, atomically.
+def promote(
+    home: Home, metric: str, version: str, now: datetime, why: str, rules: tuple[BucketRule, ...] = ()
+) -> Reign:
+    """Make `version` the champion of `metric`, atomically. The same version again adjusts, an older one rolls back.
 
     The first model serves every forecast of an hour that it has not seen; a later one serves what is issued from `now`
     on, so that a forecast once issued is never made again by a younger model.
@@ -124,7 +135,7 @@ def promote(home: Home, metric: str, version: str, now: datetime, why: str) -> R
     with _alone(folder):
         earlier = reigns(home, metric)
         since = now if earlier else card.trained_to
-        reign = Reign(version=version, card_sha256=digest, serves_from=since, promoted_at=now, why=why)
+        reign = Reign(version=version, card_sha256=digest, serves_from=since, promoted_at=now, why=why, rules=rules)
         written = msgspec.json.encode(_Champions(reigns=(*earlier, reign)))
         durable.write_file(folder / _CHAMPION, msgspec.json.format(written, indent=2) + b"\n")
     return reign
@@ -183,20 +194,51 @@ def load(home: Home, metric: str, version: str, card_sha256: str | None = None) 
     """
     card = _card(home, metric, version, card_sha256)
     folder = home.models / folder_name(metric) / version
-    if card.inputs_sha256 != INPUT_HASH:
+    layout = Layout(others=card.others)
+    if card.inputs_sha256 != layout.sha256:
         raise OtherInputs(f"model {folder} was made for other features", "train again; the old version stays on disk")
-    texts = {name: _verified(folder / f"{name}.txt", card.files.get(f"{name}.txt")).decode() for name in QUANTILES}
+    wanted = {name: digest for name, digest in card.files.items() if name != files.RECORD}
+    contents = {name: _verified(folder / _plain(name), digest) for name, digest in wanted.items()}
     try:
-        loaded = forecasters.load(texts, {each.horizon_hours: each.scale for each in card.horizons})
-    except ValueError as error:
+        loaded = files.read(card, contents, layout)
+    except (ValueError, KeyError, msgspec.ValidationError, msgspec.DecodeError) as error:
         raise _damaged(folder, str(error)) from error
     return Model(model_id=model_id(metric, version), card=card, forecaster=loaded)
+
+
+def load_record(home: Home, metric: str, version: str) -> Record | None:
+    """What a version's backtest forecast and what came; None if it kept none.
+
+    Raises:
+        Unusable: it is not what was written.
+    """
+    card = _card(home, metric, version, None)
+    if files.RECORD not in card.files:
+        return None
+    path = home.models / folder_name(metric) / version / files.RECORD
+    return files.read_record(_verified(path, card.files[files.RECORD]))
 
 
 def versions(home: Home, metric: str) -> tuple[str, ...]:
     """Complete versions of `metric`, oldest first."""
     folder = home.models / folder_name(metric)
     return tuple(sorted(each.parent.name for each in folder.glob(f"*/{_CARD}") if _VERSION.fullmatch(each.parent.name)))
+
+
+def created_at(version: str) -> datetime:
+    """When a version was made, to the second, by its name."""
+    return datetime.strptime(_checked(version)[:16], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+
+
+def ask_training(home: Home, metric: str, now: datetime, reason: str) -> None:
+    """Record that the live record asks for a new model."""
+    note = Waited(asked_at=now, reason=reason)
+    durable.write_file(home.models / folder_name(metric) / _ASKED, msgspec.json.encode(note) + b"\n")
+
+
+def asked(home: Home, metric: str) -> Waited | None:
+    """The newest such request, or None; an unreadable one counts as none."""
+    return _note(home, metric, _ASKED)
 
 
 def note_waiting(home: Home, metric: str, now: datetime, reason: str) -> None:
@@ -207,8 +249,12 @@ def note_waiting(home: Home, metric: str, now: datetime, reason: str) -> None:
 
 def waiting(home: Home, metric: str) -> Waited | None:
     """The newest such note, or None; an unreadable one counts as none."""
+    return _note(home, metric, _WAITING)
+
+
+def _note(home: Home, metric: str, name: str) -> Waited | None:
     try:
-        return msgspec.json.decode((home.models / folder_name(metric) / _WAITING).read_bytes(), type=Waited)
+        return msgspec.json.decode((home.models / folder_name(metric) / name).read_bytes(), type=Waited)
     except (FileNotFoundError, msgspec.ValidationError, msgspec.DecodeError):
         return None
 
@@ -240,6 +286,13 @@ def _checked(version: str) -> str:
     if not _VERSION.fullmatch(version):
         raise Unusable(f"{version!r} is no version", "versions are the folder names under models/<name>/")
     return version
+
+
+def _plain(name: str) -> str:
+    """A file name of a card, which must not lead out of its folder."""
+    if name != Path(name).name or name.startswith("."):
+        raise Unusable(f"a card names the file {name!r}", "delete that version")
+    return name
 
 
 def _read(path: Path) -> bytes:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.predict import features
+from sensor_platform.predict.features import table as features
 from sensor_platform.predict.reports import FeaturesReport, Row, utc
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.spans import Days
@@ -36,9 +36,10 @@ def build_features(
         Unreachable: the writer lock or the warehouse file could not be had in time.
     """
     started = time.monotonic()
-    metrics = site.forecast.metrics
+    metrics = site.forecast.looked_at
     parts = []
     with writer(home, site, "features") as warehouse:
+        _drop_other_columns(warehouse)
         new = _new_metrics(warehouse, metrics)
         due = warehouse.due(MODEL) if new else warehouse.due(MODEL, days, position)
         for piece in _pieces(due):
@@ -46,6 +47,16 @@ def build_features(
             warehouse.replace_windows(piece, rows)
             parts.append(rows)
     return _report(due, parts, new, time.monotonic() - started)
+
+
+def _drop_other_columns(warehouse: Warehouse) -> None:
+    """A table of an older definition goes as a whole: half old, half new would train a model on neither."""
+    known = warehouse.connection.execute("select 1 from duckdb_tables() where table_name = ?", [MODEL]).fetchall()
+    if known:
+        columns = {name for name, *_ in warehouse.connection.execute(f"describe {MODEL}").fetchall()}
+        if columns != set(features.COLUMNS):
+            warehouse.connection.execute(f"drop table {MODEL}")
+            warehouse.connection.execute("delete from state where model = ?", [MODEL])
 
 
 def _new_metrics(warehouse: Warehouse, metrics: Sequence[str]) -> tuple[str, ...]:
@@ -83,7 +94,11 @@ def _rows(warehouse: Warehouse, due: Due, metrics: Sequence[str]) -> "pl.DataFra
     first, last = due.starts[0], due.starts[-1]
     hours = warehouse.read_hours(first - features.WIDEST_LAG_HOURS * _HOUR, last + _HOUR, metrics)
     wanted = pl.Series([start.replace(tzinfo=None) for start in due.starts], dtype=pl.Datetime("us"))
-    return features.build(hours).filter(pl.col("window_start").is_in(wanted.implode()))
+    parts = [
+        features.rows(features.build(part), str(metric)).filter(pl.col("window_start").is_in(wanted.implode()))
+        for (metric,), part in hours.group_by("metric", maintain_order=True)
+    ]
+    return pl.concat([features.empty(), *parts])
 
 
 def _report(due: Due, parts: "list[pl.DataFrame]", new: tuple[str, ...], seconds: float) -> FeaturesReport:

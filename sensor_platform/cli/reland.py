@@ -39,7 +39,8 @@ def reland(start: date | None, end: date | None) -> None:
         f" ({done.readings - done.readings_before:+d} to before)"
     )
     if done.skipped:
-        click.echo(f"{len(done.skipped)} segments stay as they were landed: their archive is gone", err=True)
+        why = "their archive is gone, or their quarantine was requeued or dropped"
+        click.echo(f"{len(done.skipped)} segments stay as they were landed: {why}", err=True)
 
 
 def _say(done: int, total: int) -> None:

@@ -64,7 +64,8 @@ class Landed:
     readings: int
     readings_before: int
     skipped: tuple[str, ...]
-    """Segments in range whose raw archive is gone or damaged: they stay as they were landed."""
+    """Segments in range that stay as they were landed: their archive is gone or damaged, or their quarantine was
+    requeued or dropped by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,8 @@ def _stage(
     if raw is None or not path.exists() or (home.wal / f"{segment}.wal").exists():
         return None
     old = read_manifest(path)
+    if _is_settled(ledger, old):
+        return None
     try:
         new = stage_segment(
             home, raw, contracts.decoder, contracts.version, contracts.slot, lambda: now, suffix=f"~{now}"
@@ -221,6 +224,20 @@ def _stage(
         return None
     archive = tuple(entry for entry in old.files if entry.kind == "raw")
     return old, msgspec.structs.replace(new, files=(*new.files, *archive))
+
+
+def _is_settled(ledger: sqlite3.Connection, manifest: Manifest) -> bool:
+    """Whether somebody has requeued or dropped what was refused of a segment: it was landed by that already."""
+    return any(
+        entry.kind == "quarantine"
+        and ledger.execute(
+            "select 1 from files where file = ? and replaced_at is null"
+            " union select 1 from damaged_files where file = ?",
+            (entry.file, entry.file),
+        ).fetchone()
+        is None
+        for entry in manifest.files
+    )
 
 
 def _file_of(home: Home, unit: Unit) -> tuple[str, ...]:

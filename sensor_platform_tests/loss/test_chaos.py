@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -69,7 +70,7 @@ def killed_after(seconds: float, work: Callable[[], object]) -> bool:
 def kill_writers(home: Home, kills: int, dice: random.Random) -> None:
     """Builds and publishes, killed wherever they are."""
     for number in range(kills):
-        work = (lambda: build(home, SITE)) if number % 2 == 0 else (lambda: publish(home, SITE))
+        work: Callable[[], object] = partial(publish if number % 2 else build, home, SITE)
         killed_after(dice.uniform(0.05, 2.5), work)
 
 

@@ -3,12 +3,14 @@
 from dagster import Definitions, in_process_executor, load_asset_checks_from_modules, load_assets_from_modules
 
 from sensor_platform.orchestration import (
+    backfills,
     failures,
     forecast,
     freshness,
     jobs,
     landing,
     ledger_sensor,
+    proof,
     published,
     quarantine,
     readings,
@@ -19,13 +21,14 @@ from sensor_platform.orchestration import (
 
 defs = Definitions(
     assets=load_assets_from_modules([landing, readings, forecast, published]),
-    asset_checks=load_asset_checks_from_modules([freshness, quarantine]),
-    jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, upkeep.upkeep],
-    schedules=[ledger_sensor.ledger_fallback, schedules.training_schedule, upkeep.upkeep_schedule],
+    asset_checks=load_asset_checks_from_modules([freshness, proof, quarantine]),
+    jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, upkeep.upkeep, proof.proof_job],
+    schedules=[ledger_sensor.ledger_fallback, schedules.training_schedule, upkeep.upkeep_schedule, *proof.SCHEDULES],
     sensors=[
         ledger_sensor.ledger_sensor,
         freshness.freshness_sensor,
         quarantine.quarantine_sensor,
+        backfills.backfill_sensor,
         failures.run_failures,
     ],
     resources={"settings": resources.settings},

@@ -16,6 +16,8 @@ from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.contract import PREDICTIONS_CONTRACT
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.proof.config import RetentionConfig
+from sensor_platform.warehouse.proof.config import check as check_retention
 
 _T = TypeVar("_T")
 
@@ -52,7 +54,9 @@ class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """The fallback schedule asks for dirty days this often, should the sensor be off."""
     train_cron: str = "15 3 * * *"
     upkeep_cron: str = "20 * * * *"
-    """Compaction and clean-up, UTC."""
+    """Compaction, retention and clean-up, UTC."""
+    verify_cron: str = "40 4 * * *"
+    """Every file is read and compared with its checksum, UTC."""
     keep_run_hours: int = 24
     """Runs that later ones have superseded leave Dagster's history after this."""
 
@@ -65,6 +69,7 @@ class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     landing: LandingConfig = LandingConfig()
     warehouse: WarehouseConfig = WarehouseConfig()
     forecast: ForecastConfig = ForecastConfig()
+    retention: RetentionConfig = RetentionConfig()
     runs: Runs = Runs()
     live: LiveConfig = LiveConfig()
     freshness: dict[str, Freshness] = msgspec.field(default_factory=dict)
@@ -82,6 +87,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     landing: LandingConfig
     warehouse: WarehouseConfig
     forecast: ForecastConfig
+    retention: RetentionConfig
     runs: Runs
     freshness: dict[str, Freshness]
     contracts: tuple[Contract, ...]
@@ -137,6 +143,7 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         raise WrongUse(
             f"site.yaml: slot_minutes is {site.slot_minutes}", "use a divisor of 60: 1, 2, 5, 10, 15, 20, 30"
         )
+    check_retention(site.retention)
     unknown = set(site.freshness) - set(DEFAULT_FRESHNESS)
     if unknown:
         raise WrongUse(
@@ -151,6 +158,7 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         landing=site.landing,
         warehouse=site.warehouse,
         forecast=site.forecast,
+        retention=site.retention,
         runs=site.runs,
         live=site.live,
         freshness=DEFAULT_FRESHNESS | site.freshness,

@@ -25,6 +25,11 @@ COMMANDS = {
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),
     "evaluate": ("evaluate", "Judge forecasts and anomaly scores on a file, with untouched defaults."),
     "audit": ("audit", "Prove that every received message was landed, quarantined or a duplicate."),
+    "trace": ("trace", "Go from a row of any table back to its readings, their files and their messages."),
+    "backfill": ("backfill", "Plan, launch, watch, cancel and resume the building of past days."),
+    "rebuild": ("rebuild", "Make the warehouse and everything published again from landing."),
+    "retention": ("retention", "Show or delete what is older than the site keeps it."),
+    "reland": ("reland", "Land again from the raw archive, under the contracts in force."),
     "status": ("status", "Show what the platform is doing and how far it is."),
     "doctor": ("doctor", "Check settings, disk and broker, with a live store-and-forward test."),
 }

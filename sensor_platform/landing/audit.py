@@ -1,9 +1,11 @@
-"""The audit: every message that arrived has exactly one fate, by hour of arrival.
+"""The audit: every message that arrived has exactly one fate, by hour of arrival, and what never arrived is named.
 
 `received` is the collector's own count, taken from the frames of the segments; the fates are the lander's. A message
-that the lander lost or took twice therefore shows as a difference.
+that the lander lost or took twice therefore shows as a difference. What a device counted and nobody received shows as a
+range of missing numbers.
 """
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,8 +13,14 @@ from pathlib import Path
 
 from sensor_platform.home import Home
 from sensor_platform.landing.intake import Intake
+from sensor_platform.landing.ledger.frozen import late_frozen_rows
 from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.proof.damage import DamagedFile, damaged_files
+from sensor_platform.landing.proof.sequences import Range, missing
 from sensor_platform.landing.segments import parse_name, read_committed
+
+ALL = (-(1 << 62), 1 << 62)
+"""Every hour."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,21 @@ class HourAudit:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingNumbers:
+    """Messages that a device counted and that never arrived."""
+
+    device_id: str
+    first: int
+    last: int
+    """Both included."""
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True, slots=True)
 class Audit:
     """The whole audit."""
 
@@ -45,56 +68,121 @@ class Audit:
     """and the messages committed to them. They are not part of `received` yet."""
     damaged_bytes: int
     """Bytes of segments that could not be read; whether they held messages cannot be known."""
+    unsealed_segments: int = 0
+    """Of the pending ones, those that the collector still writes: no fault."""
+    missing: tuple[MissingNumbers, ...] = ()
+    damaged_files: tuple[DamagedFile, ...] = ()
+    """Files that were found damaged and are not restored."""
+    late_frozen: int = 0
+    """Readings that came for slots below the landing floor: kept, in no table."""
 
     @property
     def difference(self) -> int:
         """Sum of the differences' sizes: one message too many does not excuse one too few."""
         return sum(abs(hour.difference) for hour in self.hours)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is missing, doubled or damaged."""
+        return not (self.difference or self.missing or self.damaged_files or self.damaged_bytes)
 
-def audit(home: Home) -> Audit:
-    """Audit everything that was ever landed."""
-    hours: dict[int, HourAudit] = {}
-    committed: set[str] = set()
-    damaged = 0
+
+def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None) -> Audit:
+    """Audit what arrived in some hours.
+
+    Args:
+        home: the data folder.
+        span: hours of arrival that start in [first, end), microseconds since the epoch, UTC.
+        device_id: only this device. Its `received` is the lander's: only it knows whose a message is.
+    """
     # before the ledger: a segment that is landed meanwhile is then in the ledger, not in neither
     pending = dict(_pending(home))
     with read_ledger(home) as ledger:
-        if ledger is not None:
-            hours = {
-                row[0]: HourAudit(*row)
-                for row in ledger.execute(
-                    "select h.hour, coalesce((select received from arrivals a where a.hour = h.hour), 0),"
-                    " coalesce(sum(landed), 0), coalesce(sum(quarantined), 0), coalesce(sum(duplicate), 0),"
-                    " coalesce(sum(rejected_readings), 0)"
-                    " from (select hour from counts union select hour from arrivals) h left join counts using (hour)"
-                    " group by h.hour order by h.hour"
-                )
-            }
+        if ledger is None:
+            committed: set[str] = set()
+            found = Audit((), 0, 0, 0)
+        else:
             committed = {segment for (segment,) in ledger.execute("select segment from segments")}
-            damaged = int(ledger.execute("select coalesce(sum(bytes), 0) from damage").fetchone()[0])
-    waiting = {segment: count for segment, count in pending.items() if segment not in committed}
-    return Audit(tuple(hours.values()), len(waiting), sum(waiting.values()), damaged)
+            hours = _hours(ledger, span) if device_id is None else _hours_of(ledger, span, device_id)
+            found = Audit(
+                hours=hours,
+                pending_segments=0,
+                pending_messages=0,
+                damaged_bytes=int(ledger.execute("select coalesce(sum(bytes), 0) from damage").fetchone()[0]),
+                missing=tuple(_missing(ledger, span, device_id)),
+                damaged_files=tuple(damaged_files(ledger)),
+                late_frozen=late_frozen_rows(ledger),
+            )
+    waiting = {path: count for path, count in pending.items() if path.stem not in committed}
+    return Audit(
+        hours=found.hours,
+        pending_segments=len(waiting),
+        pending_messages=sum(waiting.values()),
+        damaged_bytes=found.damaged_bytes,
+        unsealed_segments=sum(path.suffix == ".open" for path in waiting),
+        missing=found.missing,
+        damaged_files=found.damaged_files,
+        late_frozen=found.late_frozen,
+    )
 
 
 def audit_device(home: Home, device_id: str) -> tuple[HourAudit, ...]:
-    """The fates of one device's messages by hour. Its `received` is the lander's: only it knows whose a message is."""
-    with read_ledger(home) as ledger:
-        if ledger is None:
-            return ()
-        rows = ledger.execute(
-            "select hour, received, landed, quarantined, duplicate, rejected_readings from counts"
-            " where device_id = ? order by hour",
-            (device_id,),
-        )
-        return tuple(HourAudit(*row) for row in rows)
+    """The fates of one device's messages by hour."""
+    return audit(home, device_id=device_id).hours
 
 
-def _pending(home: Home) -> Iterator[tuple[str, int]]:
+def _hours(ledger: sqlite3.Connection, span: tuple[int, int]) -> tuple[HourAudit, ...]:
+    rows = ledger.execute(
+        "select h.hour, coalesce((select received from arrivals a where a.hour = h.hour), 0),"
+        " coalesce(sum(landed), 0), coalesce(sum(quarantined), 0), coalesce(sum(duplicate), 0),"
+        " coalesce(sum(rejected_readings), 0)"
+        " from (select hour from counts union select hour from arrivals) h left join counts using (hour)"
+        " where h.hour >= ? and h.hour < ? group by h.hour order by h.hour",
+        span,
+    )
+    return tuple(HourAudit(*row) for row in rows)
+
+
+def _hours_of(ledger: sqlite3.Connection, span: tuple[int, int], device_id: str) -> tuple[HourAudit, ...]:
+    rows = ledger.execute(
+        "select hour, received, landed, quarantined, duplicate, rejected_readings from counts"
+        " where device_id = ? and hour >= ? and hour < ? order by hour",
+        (device_id, *span),
+    )
+    return tuple(HourAudit(*row) for row in rows)
+
+
+def _missing(ledger: sqlite3.Connection, span: tuple[int, int], device_id: str | None) -> Iterator[MissingNumbers]:
+    """Gaps in what each device counted within the span; what came after it fills them."""
+    rows = ledger.execute(
+        "select device_id, hour, first, last from sequences"
+        " where hour >= ? and (? is null or device_id = ?) order by device_id, hour, first",
+        (span[0], device_id, device_id),
+    )
+    device: str | None = None
+    within: dict[int, list[Range]] = {}
+    later: list[Range] = []
+    for name, hour, first, last in rows:
+        if name != device:
+            yield from _gaps_of(device, within, later)
+            device, within, later = name, {}, []
+        if hour < span[1]:
+            within.setdefault(hour, []).append((first, last))
+        else:
+            later.append((first, last))
+    yield from _gaps_of(device, within, later)
+
+
+def _gaps_of(device: str | None, within: dict[int, list[Range]], later: list[Range]) -> Iterator[MissingNumbers]:
+    if device is not None:
+        yield from (MissingNumbers(device, first, last) for first, last in missing(within, later))
+
+
+def _pending(home: Home) -> Iterator[tuple[Path, int]]:
     """Segments in the WAL, with the messages that are safely in them."""
     for path in sorted([*home.wal.glob("*.wal"), *home.wal.glob("*.open")]):
         try:
-            yield path.stem, _messages(home, path)
+            yield path, _messages(home, path)
         except FileNotFoundError:
             continue  # sealed or landed while we looked
 

@@ -8,12 +8,15 @@ import polars as pl
 from sensor_platform.landing.files.columns import Names
 from sensor_platform.landing.intake import HOUR, Piece
 from sensor_platform.landing.ledger.manifest import DeviceCounts
+from sensor_platform.landing.proof.sequences import Range, union
 from sensor_platform.reading.batch import Decoded
 
 _COUNTS = ("received", "landed", "quarantined", "duplicate", "rejected_readings")
 _NO_SEQUENCES = pl.DataFrame(
     schema={"hour": pl.Int64, "device": pl.Int64, "first_sequence": pl.Int64, "last_sequence": pl.Int64}
 )
+_FEW = 16
+"""So many ranges of a segment are taken for a count that has gaps, whatever they look like."""
 _SUMS = [pl.col(name).sum() for name in _COUNTS]
 
 
@@ -24,6 +27,8 @@ class Fates:
     devices: Names
     """Shared with the readings; number 0 is `(unknown)`."""
     frames: list[pl.DataFrame] = field(default_factory=list)
+    runs: list[pl.DataFrame] = field(default_factory=list)
+    """Ranges of the devices' own numbers, by hour and device."""
 
     def add(self, piece: Piece, decoded: Decoded, devices: pl.Series, refused_readings: list[int]) -> None:
         """Count a piece.
@@ -66,7 +71,21 @@ class Fates:
         )
         rows = found.with_columns(device_id=names.gather(found["device"])).sort("hour", "device_id")
         columns = ("hour", "device_id", *_COUNTS, "first_sequence", "last_sequence")
-        return tuple(DeviceCounts(**row) for row in rows.select(columns).iter_rows(named=True))
+        ranges = self._ranges(names)
+        return tuple(
+            DeviceCounts(**row, sequences=ranges.get((row["hour"], row["device_id"]), ()))
+            for row in rows.select(columns).iter_rows(named=True)
+        )
+
+    def _ranges(self, names: pl.Series) -> dict[tuple[int, str], tuple[Range, ...]]:
+        """Of devices that count, in each hour, the numbers that came."""
+        found: dict[tuple[int, str], list[Range]] = {}
+        if self.runs:
+            runs = pl.concat(self.runs)
+            devices = names.gather(runs["device"])
+            for hour, device, first, last in zip(runs["hour"], devices, runs["first"], runs["last"], strict=True):
+                found.setdefault((hour, device), []).append((first, last))
+        return {key: tuple(union(ranges)) for key, ranges in found.items()}
 
     def _devices(
         self, count: int, decoded: Decoded, devices: pl.Series
@@ -95,7 +114,25 @@ class Fates:
                 "sequence": pl.Series(records.message_id, dtype=pl.String).cast(pl.Int64, strict=False),
             }
         )
+        self.runs.append(_runs(frame.drop_nulls()))
         sequence = pl.col("sequence")
         return frame.group_by("hour", "device").agg(
             sequence.min().alias("first_sequence"), sequence.max().alias("last_sequence")
         )
+
+
+def _runs(frame: pl.DataFrame) -> pl.DataFrame:
+    """Unbroken ranges of numbers by hour and device; a device whose numbers are no count has none."""
+    keys = ["hour", "device"]
+    ordered = frame.unique().sort(*keys, "sequence")
+    follows = pl.all_horizontal(pl.col(key) == pl.col(key).shift() for key in keys) & (
+        pl.col("sequence") - 1 == pl.col("sequence").shift()
+    )
+    runs = (
+        ordered.with_columns(run=(~follows.fill_null(value=False)).cum_sum())
+        .group_by(*keys, "run", maintain_order=True)
+        .agg(pl.col("sequence").first().alias("first"), pl.col("sequence").last().alias("last"))
+    )
+    n = (pl.col("last") - pl.col("first") + 1).sum().over(keys)
+    # a few numbers say nothing yet; the ledger joins them with those before and after
+    return runs.filter((n >= 2 * pl.len().over(keys)) | (pl.len().over(keys) <= _FEW)).drop("run")

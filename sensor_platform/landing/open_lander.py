@@ -24,10 +24,9 @@ def now_micros() -> int:
 
 
 def limits_of(config: LandingConfig, start: date) -> Limits:
-    """Between which times a reading is believed."""
-    return Limits(
-        start=micros(datetime.combine(start, clock_time(), UTC)), max_future=config.max_future_seconds * 1_000_000
-    )
+    """Between which times readings are believed."""
+    first = micros(datetime.combine(start, clock_time(), UTC))
+    return Limits(start=first, max_future=config.max_future_seconds * 1_000_000)
 
 
 @contextmanager
@@ -52,13 +51,12 @@ def open_lander(
     Raises:
         Unreachable: another lander works on this home, or the ledger cannot be opened.
     """
-    limits = limits_of(config, start)
     with lander_lock(home), open_ledger(home) as ledger:
         home.wal.mkdir(parents=True, exist_ok=True)
         yield Lander(
             home=home,
             ledger=ledger,
-            decoder=Decoder(contracts, limits, load_memory(ledger)),
+            decoder=Decoder(contracts, limits_of(config, start), load_memory(ledger)),
             contract_version=contract_version(contracts),
             slot=slot_minutes * 60_000_000,
             clock=clock,

@@ -51,7 +51,13 @@ class Stage:
 
 
 def stage_segment(
-    home: Home, sealed: Path, decoder: Decoder, contract_version: str, slot: int, clock: Callable[[], int]
+    home: Home,
+    sealed: Path,
+    decoder: Decoder,
+    contract_version: str,
+    slot: int,
+    clock: Callable[[], int],
+    suffix: str = "",
 ) -> Manifest:
     """Write landing, quarantine and raw file of a sealed segment; returns the manifest, not yet written.
 
@@ -64,6 +70,7 @@ def stage_segment(
         contract_version: theirs.
         slot: microseconds.
         clock: microseconds since the epoch, UTC; asked when the files are written.
+        suffix: of the new files' names, when a segment of the archive is landed again; it stays archived as it is.
 
     Raises:
         OSError: the disk does not allow it now.
@@ -74,7 +81,7 @@ def stage_segment(
     stage.decode(intake, decoder)
     stage.drift.extend(drift_of_types(stage.readings, decoder.memory))
     readings = stage.readings.table(slot)
-    files = _write_files(home, sealed, stage, readings)
+    files = _write_files(home, sealed, stage, readings, suffix)
     counts = stage.fates.counts()
     return Manifest(
         segment=stage.segment,
@@ -96,21 +103,24 @@ def stage_segment(
     )
 
 
-def _write_files(home: Home, sealed: Path, stage: Stage, readings: pl.DataFrame) -> tuple[FileEntry, ...]:
-    paths = segment_paths(home, stage.segment, stage.first_received_at)
+def _write_files(home: Home, sealed: Path, stage: Stage, readings: pl.DataFrame, suffix: str) -> tuple[FileEntry, ...]:
+    paths = segment_paths(home, stage.segment, stage.first_received_at, suffix)
     files: list[FileEntry] = []
     if len(readings):
         files.append(write_landing(home, paths.landing, readings))
     if len(stage.refusals):
         files.append(write_quarantine(home, paths.quarantine, stage.refusals.table()))
-    archive_segment(sealed, paths.raw)
-    files.append(file_entry(home, paths.raw, "raw", 0))
+    if not suffix:
+        archive_segment(sealed, paths.raw)
+        files.append(file_entry(home, paths.raw, "raw", 0))
     return tuple(files)
 
 
 def _keep_damage(home: Home, intake: Intake) -> tuple[DamagedRange, ...]:
     """Put damaged bytes aside, where they outlive the raw archive."""
     for found in intake.damage:
+        if intake.path.suffix == ".zst":
+            continue  # they are there since the segment was landed first
         with intake.path.open("rb") as file:
             file.seek(found.offset)
             write_file(aside(home) / f"{intake.path.stem}.{found.offset}.damaged", file.read(found.length))

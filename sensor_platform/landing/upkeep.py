@@ -50,19 +50,25 @@ def keep_up(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> Upke
 def delete_replaced(home: Home, ledger: sqlite3.Connection, now: int) -> int:
     """Delete files that were replaced more than an hour ago; returns how many."""
     rows = ledger.execute("select file from files where replaced_at < ?", (now - GRACE,)).fetchall()
-    _delete(home, ledger, [file for (file,) in rows])
+    delete_with_ledger(home, ledger, [file for (file,) in rows])
     return len(rows)
 
 
 def expire_raw(home: Home, ledger: sqlite3.Connection, keep_days: int, now: int) -> int:
     """Delete archived segments of days that ended more than `keep_days` ago; returns how many."""
+    files = expired_raw(home, keep_days, now)
+    delete_with_ledger(home, ledger, files)
+    return len(files)
+
+
+def expired_raw(home: Home, keep_days: int, now: int) -> list[str]:
+    """Archived segments of days that ended more than `keep_days` ago, relative to home."""
     first_kept = moment(now).date() - timedelta(days=keep_days)
     files: list[str] = []
     for folder in sorted(home.raw.glob("*")):
         if _is_day_before(folder, first_kept):
             files.extend(str(path.relative_to(home.root)) for path in sorted(folder.glob("*.zst")))
-    _delete(home, ledger, files)
-    return len(files)
+    return files
 
 
 def _is_day_before(folder: Path, first_kept: date) -> bool:
@@ -72,7 +78,7 @@ def _is_day_before(folder: Path, first_kept: date) -> bool:
         return False
 
 
-def _delete(home: Home, ledger: sqlite3.Connection, files: list[str]) -> None:
+def delete_with_ledger(home: Home, ledger: sqlite3.Connection, files: list[str]) -> None:
     """Delete files, then forget them: what the ledger still names after a kill is deleted at the next upkeep."""
     folders = {(home.root / file).parent for file in files}
     for file in files:

@@ -64,13 +64,14 @@ def _seen(record: RunRecord) -> SeenRun:
         first=date.fromisoformat(first) if first else None,
         last=date.fromisoformat(last) if last else None,
         position=int(position) if position else None,
-        outcome=_outcome(record.dagster_run.status),
+        outcome=outcome_of(record.dagster_run.status),
         ended_at=datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None,
         after=tags.get(AFTER_TAG),
     )
 
 
-def _outcome(status: DagsterRunStatus) -> Outcome:
+def outcome_of(status: DagsterRunStatus) -> Outcome:
+    """How far a run has come."""
     if status in _DONE:
         return Outcome.DONE
     return Outcome.FAILED if status in _FAILED else Outcome.WAITING

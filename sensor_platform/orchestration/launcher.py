@@ -6,6 +6,7 @@ daemon; the runs that it started do not. The imports from Dagster's inside are t
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -22,10 +23,13 @@ from dagster._serdes import ConfigurableClassData, serialize_value
 from sensor_platform.home import Home
 from sensor_platform.orchestration.alive import is_alive, process_of
 from sensor_platform.orchestration.dead_runs import GRACE
+from sensor_platform.orchestration.warm import READY, STARTED
 from sensor_platform.settings import load_settings
 
 _INTERRUPTS = 5
 _INTERRUPT_SECONDS = 3.0
+_ANSWER_SECONDS = 60.0
+"""Preloading takes seconds; a process that says nothing for so long is given up."""
 
 
 class WarmRunLauncher(DefaultRunLauncher):
@@ -33,7 +37,7 @@ class WarmRunLauncher(DefaultRunLauncher):
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(inst_data)
-        self._warm: subprocess.Popen[bytes] | None = None
+        self._warm: WarmProcess | None = None
         self._made_for = ""
 
     def launch_run(self, context: LaunchRunContext) -> None:
@@ -90,30 +94,71 @@ class WarmRunLauncher(DefaultRunLauncher):
             return False
         location = run.remote_job_origin.repository_origin.code_location_origin.location_name
         made_for = getattr(context.workspace.get_code_location(location), "server_id", "")
-        if self._warm is None or self._warm.poll() is not None or self._made_for != made_for:
+        if self._warm is None or self._warm.is_gone or self._made_for != made_for:
             self._drop()
-            self._warm, self._made_for = _start(), made_for
-        request = serialize_value(ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()))
-        assert self._warm.stdin is not None
-        try:
-            self._warm.stdin.write(request.encode() + b"\n")
-            self._warm.stdin.flush()
-        except BrokenPipeError:
+            self._warm, self._made_for = start_warm(), made_for
+        if not self._warm.start_run(serialize_value(ExecuteRunArgs(origin, run.run_id, self._instance.get_ref()))):
+            self._drop()
             return False
         self._run_ids.add(run.run_id)
         return True
 
     def _drop(self) -> None:
-        if self._warm is not None and self._warm.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):
-                self._warm.stdin.close()
+        if self._warm is not None:
+            self._warm.close()
         self._warm = None
 
     def _home(self) -> Home:
         return load_settings().home
 
 
-def _start() -> subprocess.Popen[bytes]:
+class WarmProcess:
+    """The warm process as seen from the daemon: a run is handed over only when it says that it has started it."""
+
+    def __init__(self, process: "subprocess.Popen[bytes]", answers: int) -> None:
+        self.process = process
+        self._answers = answers
+        self._is_ready = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has ended, or was given up."""
+        return self._answers < 0 or self.process.poll() is not None
+
+    def start_run(self, request: str) -> bool:
+        """Have a run started; False at once when the process ends without having started it, while it preloads too."""
+        if not self._is_ready and self._answer() != READY:
+            return False
+        self._is_ready = True
+        assert self.process.stdin is not None
+        try:
+            self.process.stdin.write(request.encode() + b"\n")
+            self.process.stdin.flush()
+        except BrokenPipeError:
+            return False
+        return self._answer() == STARTED
+
+    def close(self) -> None:
+        """Let it end; the runs that it has started go on."""
+        if self.process.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self.process.stdin.close()
+        if self._answers >= 0:
+            os.close(self._answers)
+            self._answers = -1
+
+    def _answer(self) -> bytes:
+        """The next byte, or nothing when it has ended or takes too long."""
+        ready, _, _ = select.select([self._answers], [], [], _ANSWER_SECONDS)
+        return os.read(self._answers, 1) if ready else b""
+
+
+def start_warm() -> WarmProcess:
     """A session of its own: Ctrl-C in the daemon's terminal must not reach the runs."""
-    command = [sys.executable, "-m", "sensor_platform.orchestration.warm"]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+    answers, theirs = os.pipe()
+    try:
+        command = [sys.executable, "-m", "sensor_platform.orchestration.warm", str(theirs)]
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=(theirs,))
+    finally:
+        os.close(theirs)
+    return WarmProcess(process, answers)

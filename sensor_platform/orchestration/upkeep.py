@@ -8,8 +8,11 @@ from dagster import DefaultScheduleStatus, OpExecutionContext, ResourceParam, Sc
 from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import SETTINGS, WRITER_POOL
 from sensor_platform.orchestration.past_runs import forget_superseded_runs
+from sensor_platform.orchestration.tables import as_table
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.lock import writer_lock
+
+_SHOWN = 100
 
 
 @op(pool=WRITER_POOL)
@@ -27,6 +30,33 @@ def compact_landing(context: OpExecutionContext, settings: ResourceParam[Setting
     context.add_output_metadata(asdict(done))
 
 
+@op(pool=WRITER_POOL)
+def trim_tiers(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
+    """Retention: verify, then delete what is older than the site keeps it; give the freed space back to the disk."""
+    from sensor_platform.warehouse.proof import retention
+    from sensor_platform.warehouse.proof.shrink import shrink
+
+    site = settings.site
+    now = int(datetime.now(UTC).timestamp() * 1_000_000)
+    with tried_again(context, site.runs):
+        done = retention.apply(settings.home, site, site.retention, site.landing.raw_keep_days, now)
+        shrunk = shrink(settings.home, site)
+    days = [{"table": each.table, "day": str(each.day), "rows": each.rows, "bytes": each.bytes} for each in done.days]
+    kept = [{"table": each.table, "day": str(each.day), "why": each.why} for each in done.kept]
+    context.add_output_metadata(
+        {
+            "rows": done.rows,
+            "files": done.files,
+            "bytes": done.bytes,
+            "deleted_days": as_table(days[-_SHOWN:]),
+            "kept_days": as_table(kept[-_SHOWN:]),
+            "landing_floor": str(done.floor or "unchanged"),
+            "warehouse_bytes": shrunk.after,
+            "warehouse_bytes_freed": shrunk.before - shrunk.after,
+        }
+    )
+
+
 @op
 def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Bound Dagster's own history: a run that later ones have superseded says nothing any more."""
@@ -37,8 +67,9 @@ def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) 
 
 @job(description="Compaction, retention, and the bounds of Dagster's own history.")
 def upkeep() -> None:
-    """Two steps that do not depend on each other."""
+    """Steps that do not depend on each other."""
     compact_landing()
+    trim_tiers()
     forget_runs()
 
 

@@ -1,9 +1,11 @@
 """A process that has everything imported and dbt's project parsed, and forks itself for each run that it is told of.
 
 Start and imports were most of an arrival's way to the analysts (a run: 5 s of start, 3 s of dbt's own, 2 s of work).
-`python -m sensor_platform.orchestration.warm` reads one JSON text per line, the argument of `dagster api execute_run`,
-and ends when its standard input does; the runs that it forked go on. Forking is safe only while there is a single
-thread, so libraries that start threads on import (Polars, NumPy) stay out, and where there are more it does not serve.
+`python -m sensor_platform.orchestration.warm FD` reads one JSON text per line, the argument of `dagster api
+execute_run`, and ends when its standard input does; the runs that it forked go on. It writes a byte to FD when it is
+ready to serve, and one for each run that it has forked: what was not answered was not started. Forking is safe only
+while there is a single thread, so libraries that start threads on import (Polars, NumPy) stay out, and where there are
+more it does not serve.
 """
 
 import gc
@@ -15,6 +17,7 @@ from pathlib import Path
 
 _TASKS = Path("/proc/self/task")
 _SECOND = "--second-try"
+READY, STARTED = b"r", b"s"
 
 
 def main() -> int:
@@ -26,17 +29,22 @@ def main() -> int:
         if _SECOND in sys.argv:
             return 3
         # A first parse of the project leaves threads of DuckDB behind; the second finds it parsed on disk.
-        os.execv(sys.executable, [sys.executable, "-m", "sensor_platform.orchestration.warm", _SECOND])  # noqa: S606
+        os.execv(sys.executable, [sys.executable, "-m", "sensor_platform.orchestration.warm", sys.argv[1], _SECOND])  # noqa: S606
     gc.collect()
     gc.freeze()  # keeps the garbage collector of the children from copying every page
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the children
+    answers = int(sys.argv[1])
+    os.set_inheritable(answers, False)  # noqa: FBT003 - takes no name
     requests = os.fdopen(os.dup(0), "rb", buffering=0)
     os.close(0)
     os.open(os.devnull, os.O_RDONLY)
+    os.write(answers, READY)
     while line := requests.readline():
         if os.fork() == 0:
             requests.close()
+            os.close(answers)
             _execute(line.decode())
+        os.write(answers, STARTED)
     return 0
 
 

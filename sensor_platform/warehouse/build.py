@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
+from sensor_platform.landing.ledger.frozen import NOTHING, frozen
 from sensor_platform.warehouse import dbt_runner, evidence, finality, outcome, state
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.catalog import adopt
 from sensor_platform.warehouse.chunks import chunks
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.connection import WarehouseSetAside, open_warehouse
 from sensor_platform.warehouse.dbt_runner import NodeResult
 from sensor_platform.warehouse.lineage import DAY, MINUTE, VIEWS, Model, dbt_models, looking_back, models
 from sensor_platform.warehouse.lock import writer_lock
+from sensor_platform.warehouse.proof import costs, healing, restore, trimmed
+from sensor_platform.warehouse.proof.costs import Cost
+from sensor_platform.warehouse.proof.thaw import thaw
 from sensor_platform.warehouse.report import BuildReport, ModelReport
 from sensor_platform.warehouse.source_view import coalesce, make_source_view
 from sensor_platform.warehouse.spans import Days, day_span
 from sensor_platform.warehouse.spans import name as span_name
+from sensor_platform.warehouse.tables import ensure_predictions
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -87,10 +92,24 @@ def build(
         with writer_lock(
             home, f"build {span_name(scope.start, scope.end)}", wait_seconds=site.warehouse.lock_wait_seconds
         ):
-            done.append(_build_chunk(home, site, scope, chosen, everything=position is None))
+            try:
+                done.append(_build_chunk(home, site, scope, chosen, everything=position is None))
+            except WarehouseSetAside:  # once more, with a new file
+                done.append(_build_chunk(home, site, scope, chosen, everything=position is None))
         if outcome.failures(done[-1].nodes):
             break
-    return _report(done, time.monotonic() - started)
+    report = _report(done, time.monotonic() - started)
+    _record_cost(home, report)
+    return report
+
+
+def _record_cost(home: Home, report: BuildReport) -> None:
+    """For the estimates of backfills."""
+    clean = report.models.get("readings_clean")
+    windows = sum(model.windows for model in report.models.values())
+    if windows:
+        rows = clean.rows if clean else 0
+        costs.record(home, Cost(at=time.time_ns() // 1000, readings=rows, windows=windows, seconds=report.seconds))
 
 
 def _chosen(names: Sequence[str] | None) -> list[Model]:
@@ -124,6 +143,8 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
     """Build one chunk; the caller holds the writer lock."""
     names = [model.name for model in chosen]
     with open_warehouse(home, site.warehouse) as connection:
+        if restore.is_due(connection):
+            _restore(home, site, connection)
         prepared = prepare(home, site, connection, scope, chosen, everything=everything)
         nodes: list[NodeResult] = []
         if any(prepared.work.values()) or not outcome.has_tables(connection, names):
@@ -137,12 +158,29 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
                 slot_minutes=site.slot_minutes,
                 invocation=prepared.invocation,
             )
+            healing.raise_damage(node.message for node in nodes if node.status == "error")
         reports = outcome.model_reports(connection, prepared.work, nodes)
         state.clear_work(connection)
         state.copy_recorded(home, connection)
         recorded = state.read_state(connection, names, *_reach_of(scope, chosen, site.slot_minutes * MINUTE))
     evidence.copy_to_ledger(home, recorded)
     return _Chunk(prepared, nodes, reports)
+
+
+def _restore(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") -> None:
+    """A new warehouse file: its tables empty, then what landing no longer has from the published pieces."""
+    everything = [models()[name] for name in dbt_models()]
+    prepared = prepare(home, site, connection, Scope(0, 0, with_whole=False), everything, everything=False)
+    state.write_work(connection, prepared.invocation, prepared.work)
+    if home.published.exists() and any(home.published.glob("*/day=*/*.parquet")):
+        selected = [view for name in dbt_models() for view in (*VIEWS.get(name, ()), name)]
+        folder = dbt_runner.profile_folder(home, site.warehouse)
+        arguments = ["run", "--select", *selected]
+        dbt_runner.run(arguments, folder, slot_minutes=site.slot_minutes, invocation=prepared.invocation)
+    ensure_predictions(connection)
+    with read_ledger(home) as ledger:
+        restore.restore(home, connection, frozen(ledger) if ledger else NOTHING)
+    state.clear_work(connection)
 
 
 def prepare(
@@ -166,7 +204,11 @@ def prepare(
         made = generation(ledger) if ledger else ""
         slots = slots_between(ledger, *span) if ledger else {}
         known = state.read_state(connection, dbt_models(), *span)
-        work = work_list(chosen, slots, known, generation=made, slot=slot, scope=scope, everything=everything)
+        gone = frozen(ledger) if ledger else NOTHING
+        work = work_list(
+            chosen, slots, known, generation=made, slot=slot, scope=scope, everything=everything, frozen=gone
+        )
+        work = thaw(work, chosen, slots, known, trimmed.read(connection), slot, made, gone).work
         wanted = {at for window in work.get("readings_clean", ()) for at in range(window - reach, window + slot, slot)}
         files = landing_files(ledger, home, wanted) if ledger else []
         position = newest_touch(ledger) if ledger else 0

@@ -9,6 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from sensor_platform.landing.ledger.frozen import NOTHING, Frozen
 from sensor_platform.warehouse.lineage import SLOTS, WHOLE, Model
 
 
@@ -51,6 +52,7 @@ def work_list(
     slot: int,
     scope: Scope,
     everything: bool,
+    frozen: Frozen = NOTHING,
 ) -> dict[str, dict[int, Built]]:
     """Windows to rebuild, by model, with what each will have recorded once it and its parents are built.
 
@@ -62,6 +64,7 @@ def work_list(
         slot: length of a slot in microseconds.
         scope: which windows may be rebuilt.
         everything: rebuild every window in scope that ever had data, not only the dirty ones.
+        frozen: what nobody may build again, because landing no longer has it.
     """
     expected: dict[str, Windows] = {SLOTS: {start: Built(generation, position) for start, position in slots.items()}}
     expected |= state
@@ -69,10 +72,18 @@ def work_list(
     for model in models:
         own = state.get(model.name, {})
         due = _due(model, own, [expected.get(parent, {}) for parent in model.parents], generation, slot, scope)
+        due = {window: new for window, new in due.items() if not _is_frozen(model, window, slot, frozen)}
         chosen = due if everything else {window: new for window, new in due.items() if _is_dirty(own.get(window), new)}
         work[model.name] = chosen
         expected[model.name] = {**own, **chosen}
     return work
+
+
+def _is_frozen(model: Model, window: int, slot: int, frozen: Frozen) -> bool:
+    """Whether the window lies below the landing floor, or is a slot whose landing file is damaged."""
+    if model.size(slot) is None:
+        return False
+    return window < frozen.floor or (model.grain == "slot" and window in frozen.held)
 
 
 def _due(

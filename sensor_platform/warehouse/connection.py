@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - DuckDB's TIMESTAMP has no zone; UTC by definition here
 
 
+class WarehouseSetAside(Unreachable):
+    """The warehouse file was found damaged while it was in use; the next that opens it makes a new one."""
+
+
 def from_micros(micros: int) -> datetime:
     """Plain UTC datetime for a bound TIMESTAMP parameter."""
     return _EPOCH + timedelta(microseconds=micros)
@@ -45,21 +49,38 @@ def duckdb_config(config: WarehouseConfig) -> dict[str, str]:
 def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyConnection"]:
     """A connection to the warehouse file; the caller holds the writer lock.
 
+    A damaged file is set aside and a new one made; what it held is dirty then.
+
     Raises:
-        Unreachable: another program has the file open.
+        Unreachable: another program has the file open, or it is of another version.
     """
     import duckdb
 
+    from sensor_platform.warehouse.proof import healing, restore
+
     home.warehouse.mkdir(parents=True, exist_ok=True)
+    options = duckdb_config(config)
     try:
-        connection = duckdb.connect(str(home.warehouse_file), config=dict(duckdb_config(config)))
-    except duckdb.IOException as error:
+        connection = healing.connect(home, lambda: duckdb.connect(str(home.warehouse_file), config=dict(options)))
+    except duckdb.Error as error:
         first = str(error).splitlines()[0]
         raise Unreachable(
             f"cannot open the warehouse: {first}",
             "the file is private to the platform; close what has it open and query `published/analytics.duckdb`",
         ) from error
     try:
+        restore.mark_new(connection)
         yield connection
+    except duckdb.Error as error:
+        if not healing.is_damage(str(error)):
+            raise
+        with contextlib.suppress(duckdb.Error):
+            connection.close()
+        healing.put_aside(home, str(error))
+        raise WarehouseSetAside(
+            f"the warehouse file was damaged and is set aside: {str(error).splitlines()[0]}",
+            "nothing is to be done: the next run makes it again from landing files and published tables",
+        ) from error
     finally:
-        connection.close()
+        with contextlib.suppress(duckdb.Error):
+            connection.close()

@@ -1,10 +1,12 @@
 """dbt as a person calls it: under the writer lock, with a work list of everything, and the state copied afterwards."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from sensor_platform.errors import ExitCode
+from sensor_platform.errors import ExitCode, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.landing.ledger.frozen import NOTHING, frozen
 from sensor_platform.warehouse import dbt_runner, evidence, finality, state
 from sensor_platform.warehouse.build import bounds, prepare
 from sensor_platform.warehouse.cascade import Scope
@@ -12,6 +14,10 @@ from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.lineage import dbt_models, models
 from sensor_platform.warehouse.lock import writer_lock
+from sensor_platform.warehouse.proof import trimmed
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 _NEED_NO_WAREHOUSE = frozenset({"parse", "ls", "list", "deps", "clean", "docs", "init"})
 
@@ -29,6 +35,8 @@ def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> in
         return _exit_code(dbt_runner.run_on_project(arguments))
     with writer_lock(home, f"dbt {command}", wait_seconds=site.warehouse.lock_wait_seconds):
         with open_warehouse(home, site.warehouse) as connection:
+            if {"--full-refresh", "-f"} & set(arguments):
+                _refuse_if_anything_is_gone(home, connection)
             scope = _everything(home)
             prepared = prepare(
                 home, site, connection, scope, [models()[name] for name in dbt_models()], everything=True
@@ -46,6 +54,17 @@ def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> in
             recorded = state.read_state(connection, dbt_models(), scope.start, scope.end)
         evidence.copy_to_ledger(home, recorded)
     return _exit_code(succeeded)
+
+
+def _refuse_if_anything_is_gone(home: Home, connection: "DuckDBPyConnection") -> None:
+    """A full refresh drops the tables; what is made of readings that retention has deleted would not come back."""
+    with read_ledger(home) as ledger:
+        is_frozen = ledger is not None and frozen(ledger) != NOTHING
+    if is_frozen or trimmed.read(connection):
+        raise WrongUse(
+            "refused: a full refresh would drop aggregates of readings that retention has deleted",
+            "`sensor-platform rebuild` makes the warehouse again and restores those from the published tables",
+        )
 
 
 def _everything(home: Home) -> Scope:

@@ -22,6 +22,7 @@ from sensor_platform.landing.ledger import (
     slots_after,
     slots_between,
 )
+from sensor_platform.landing.ledger.frozen import frozen
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.catalog.adoption import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.catalog.files import digest
@@ -120,7 +121,9 @@ def _days_of(
     state = state_copy(ledger, [model.name for model in chosen], start, scope.end)
     for model in (model for model in chosen if model.grain == "whole"):
         state[model.name] = state_copy(ledger, [model.name], WHOLE, WHOLE + 1)[model.name]
-    work = work_list(chosen, slots, state, generation=current, slot=slot, scope=scope, everything=False)
+    work = work_list(
+        chosen, slots, state, generation=current, slot=slot, scope=scope, everything=False, frozen=frozen(ledger)
+    )
     newest_day = max((start - start % DAY for start in slots), default=scope.start)
     rows = rows_by_slot(ledger, scope.start, scope.end) if any(work.values()) else {}
     return _by_day(chosen, work, rows, newest_day)

@@ -1,12 +1,13 @@
 """One self-contained DuckDB file with real tables, consistent across tables, to take away."""
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.durable import replacing
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.warehouse import derived, quarantine
+from sensor_platform.warehouse import derived, joined_views, quarantine
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
@@ -53,6 +54,7 @@ def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[st
         if (files / COLUMNS_FILE).exists():
             source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"
             rows[quarantine.TABLE] = _copy_table(connection, quarantine.TABLE, source)
+        _add_views(connection, rows)
     finally:
         connection.execute("detach taken")
     return rows
@@ -66,6 +68,19 @@ def _rows_of(connection: "DuckDBPyConnection", table: str, tables: list[str]) ->
     if table in derived.TIERS:
         return f"(select * exclude (day) from ({derived.tier(table, own, _source)}))"  # noqa: S608 - our own names
     return f"({derived.device_status(own, _source)})"
+
+
+def _add_views(connection: "DuckDBPyConnection", tables: Collection[str]) -> None:
+    """The views over several tables that analysts have in the published file."""
+    own = connection.execute("select current_database()").fetchone()
+    assert own is not None
+    connection.execute("use taken")
+    try:
+        for statement in joined_views.statements(tables):
+            # in a snapshot a day is no part of a path
+            connection.execute(statement.replace("    p.day\n", "    cast(p.issued_at as date) as day\n"))
+    finally:
+        connection.execute(f"use {quoted(str(own[0]))}")
 
 
 def _source(table: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import generation, read_ledger
+from sensor_platform.landing.ledger.frozen import NOTHING, frozen
 from sensor_platform.warehouse import state
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.config import WarehouseSite
@@ -78,12 +79,19 @@ class Warehouse:
         """
         made = _python_model(model)
         with read_ledger(self.home) as ledger:
-            current = generation(ledger) if ledger else ""
+            current, gone = (generation(ledger), frozen(ledger)) if ledger else ("", NOTHING)
         scope = _scope(days)
         start = scope.start - made.reach(self.slot)
         known = state.read_state(self.connection, [made.name, *made.parents], start, scope.end)
         work = work_list(
-            [made], {}, known, generation=current, slot=self.slot, scope=scope, everything=position is None
+            [made],
+            {},
+            known,
+            generation=current,
+            slot=self.slot,
+            scope=scope,
+            everything=position is None,
+            frozen=gone,
         )
         return Due(model, work[model])
 

@@ -13,19 +13,22 @@ import signal
 import sqlite3
 import sys
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import sensor_platform.landing.service
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
+from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.history.import_files import ImportPlan, import_files
 from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.proof.reland import contracts_of, reland
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.landing.quarantine.settle import Settler
 from sensor_platform.landing.upkeep import keep_up
 from sensor_platform.reading.batch import Limits
-from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source
 from sensor_platform.reading.decode import Decoder
 from sensor_platform_tests.landing.homes import lander_of
 
@@ -85,6 +88,9 @@ def act(action: str, home: Home, now: int) -> None:
             service.land_all()
     elif action == "upkeep":
         keep_up(home, 10, 7, now)
+    elif action == "reland":
+        contracts = contracts_of((DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
+        reland(home, contracts, lambda: now)
     elif action == "requeue":
         with open_ledger(home) as ledger:
             decoder = Decoder([Contract(name="any", topic="#", device=Source(topic_level=-1))], Limits(0, 1 << 60))

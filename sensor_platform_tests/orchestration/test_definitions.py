@@ -85,9 +85,11 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
         "ledger_sensor",
         "freshness_sensor",
         "quarantine_sensor",
+        "backfill_sensor",
         "run_failures",
     }
-    assert {one.name for one in repository.schedule_defs} == {"ledger_fallback", "daily_training", "hourly_upkeep"}
+    scheduled = {"ledger_fallback", "daily_training", "hourly_upkeep", "hourly_proof", "daily_verification"}
+    assert {one.name for one in repository.schedule_defs} == scheduled
     assert {sensor.default_status for sensor in repository.sensor_defs} == {DefaultSensorStatus.RUNNING}
     assert {schedule.default_status for schedule in repository.schedule_defs} == {DefaultScheduleStatus.RUNNING}
 

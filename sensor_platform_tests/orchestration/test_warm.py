@@ -21,7 +21,7 @@ from sensor_platform.home import Home
 from sensor_platform.orchestration import launcher as module
 from sensor_platform.orchestration.alive import process_of
 from sensor_platform.orchestration.instance import prepare
-from sensor_platform.orchestration.launcher import WarmRunLauncher
+from sensor_platform.orchestration.launcher import WarmProcess, WarmRunLauncher, start_warm
 from sensor_platform.warehouse.lock import writer_lock
 
 
@@ -41,25 +41,22 @@ def instance(home: Home) -> Iterator[DagsterInstance]:
 
 
 @pytest.fixture
-def warm(home: Home) -> Iterator[subprocess.Popen[bytes]]:
-    process = module._start()
-    yield process
-    process.kill()
-    process.wait()
-    assert process.stdin is not None
-    process.stdin.close()
+def warm(home: Home) -> Iterator[WarmProcess]:
+    found = start_warm()
+    yield found
+    found.process.kill()
+    found.process.wait()
+    found.close()
 
 
-def ask(warm: subprocess.Popen[bytes], instance: DagsterInstance) -> str:
+def ask(warm: WarmProcess, instance: DagsterInstance) -> str:
     """Have an upkeep run executed; returns its id."""
     job = ReconstructableRepository.for_module("sensor_platform.definitions", "defs").get_reconstructable_job("upkeep")
     run = instance.create_run_for_job(
         defs.resolve_job_def("upkeep"), status=DagsterRunStatus.STARTING, job_code_origin=job.get_python_origin()
     )
     arguments = ExecuteRunArgs(job.get_python_origin(), run.run_id, instance.get_ref())
-    assert warm.stdin is not None
-    warm.stdin.write(serialize_value(arguments).encode() + b"\n")
-    warm.stdin.flush()
+    assert warm.start_run(serialize_value(arguments))
     return run.run_id
 
 
@@ -76,24 +73,22 @@ def status(instance: DagsterInstance, run_id: str) -> DagsterRunStatus:
     return run.status
 
 
-def test_runs_are_forked_and_outlive_the_warm_process(
-    home: Home, instance: DagsterInstance, warm: subprocess.Popen[bytes]
-) -> None:
+def test_runs_are_forked_and_outlive_the_warm_process(home: Home, instance: DagsterInstance, warm: WarmProcess) -> None:
     first = ask(warm, instance)
     until(lambda: status(instance, first) is DagsterRunStatus.SUCCESS)
     with writer_lock(home, "test", wait_seconds=0):  # so that the second run waits inside its step
         second = ask(warm, instance)
         until(lambda: process_of(home, second) is not None)
-        assert warm.poll() is None
-        assert warm.stdin is not None
-        warm.stdin.close()
-        assert warm.wait(20) == 0
-        assert process_of(home, second) not in (None, warm.pid)
+        assert not warm.is_gone
+        assert warm.process.stdin is not None
+        warm.process.stdin.close()
+        assert warm.process.wait(20) == 0
+        assert process_of(home, second) not in (None, warm.process.pid)
     until(lambda: status(instance, second) is DagsterRunStatus.SUCCESS)
 
 
 def test_a_killed_run_is_missed_and_a_cancelled_one_ends(
-    home: Home, instance: DagsterInstance, warm: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+    home: Home, instance: DagsterInstance, warm: WarmProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     launcher = instance.run_launcher
     assert isinstance(launcher, WarmRunLauncher), "as dagster.yaml says"
@@ -116,6 +111,17 @@ def health(launcher: WarmRunLauncher, instance: DagsterInstance, run_id: str) ->
     run = instance.get_run_by_id(run_id)
     assert isinstance(run, DagsterRun)
     return launcher.check_run_worker_health(run).status
+
+
+def test_a_warm_process_that_dies_while_it_preloads_is_answered_for_at_once(home: Home) -> None:
+    dying = start_warm()
+    os.kill(dying.process.pid, signal.SIGKILL)
+    started = time.monotonic()
+    assert not dying.start_run("{}"), "so that the run starts as Dagster does it"
+    assert time.monotonic() - started < 5
+    dying.process.wait()
+    dying.close()
+    assert dying.is_gone
 
 
 def test_nothing_that_starts_threads_is_preloaded(home: Home) -> None:

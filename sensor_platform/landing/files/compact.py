@@ -7,7 +7,7 @@ them now. The caller holds the warehouse's writer lock.
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -128,6 +128,24 @@ def _merge(home: Home, ledger: sqlite3.Connection, group: list[Source], slot: in
             "set slot_minutes back to what it was when they were landed, or restore them from a backup",
         )
     return CompactionManifest(name=name, written_at=now, file=entry, replaces=tuple(source.file for source in group))
+
+
+def merge_rest(
+    home: Home, compaction: CompactionManifest, segments: Sequence[str], slot: int, now: int
+) -> CompactionManifest | None:
+    """Those rows of a compacted file that are of `segments`, in a file of their own; None if there are none."""
+    path = home.root / compaction.file.file
+    readings = (
+        _read(path, compaction.file.rows)
+        .filter(pl.col("segment").is_in(list(segments)))
+        .with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
+    )
+    if readings.is_empty():
+        return None
+    replaces = tuple(file for file in compaction.replaces if Path(file).stem.partition("~")[0] in segments)
+    name = "compact-" + hashlib.sha256(f"{compaction.name} {now}".encode()).hexdigest()[:32]
+    entry = write_landing(home, path.with_name(f"{name}.parquet"), readings.sort(_ORDER))
+    return CompactionManifest(name=name, written_at=now, file=entry, replaces=replaces)
 
 
 def _read(path: Path, rows: int) -> pl.DataFrame:

@@ -19,21 +19,22 @@ class SegmentPaths:
     raw: Path
 
 
-def segment_paths(home: Home, segment: str, first_received_at: int | None) -> SegmentPaths:
+def segment_paths(home: Home, segment: str, first_received_at: int | None, suffix: str = "") -> SegmentPaths:
     """Paths of one segment.
 
     Args:
         home: the data folder.
         segment: its name.
         first_received_at: of its first message, microseconds; None where it has none.
+        suffix: of the names of landing and quarantine file.
     """
     if first_received_at is None:
         name = parse_name(segment)
         first_received_at = name.boot * 1000 if name else 0
     day = moment(first_received_at).date().isoformat()
     return SegmentPaths(
-        landing=home.landing / day / f"{segment}.parquet",
-        quarantine=home.quarantine / day / f"{segment}.parquet",
+        landing=home.landing / day / f"{segment}{suffix}.parquet",
+        quarantine=home.quarantine / day / f"{segment}{suffix}.parquet",
         raw=home.raw / day / f"{segment}.zst",
     )
 

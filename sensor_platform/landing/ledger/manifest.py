@@ -43,6 +43,8 @@ class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     first_sequence: int | None = None
     """Least and greatest of the device's own message numbers, where they are whole numbers."""
     last_sequence: int | None = None
+    sequences: tuple[tuple[int, int], ...] = ()
+    """All of them, as ranges (first, last), where they are a count."""
 
 
 class DamagedRange(msgspec.Struct, frozen=True, kw_only=True):

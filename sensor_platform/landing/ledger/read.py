@@ -9,6 +9,10 @@ from sensor_platform.home import Home
 
 _AT_ONCE = 500
 """Slots per statement; SQLite bounds the number of parameters."""
+_NOT_FROZEN = (
+    "slot_start >= coalesce((select cast(value as integer) from meta where key = 'landing_floor'), slot_start)"
+    " and slot_start not in (select slot_start from held_slots)"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +64,20 @@ def note(connection: sqlite3.Connection, key: str) -> str | None:
 
 
 def slots_between(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:
-    """Slots of [start, end) that were ever touched, with the newest position that touched them."""
+    """Slots of [start, end) that were ever touched and are not frozen, with the newest position that touched them."""
     rows = connection.execute(
-        "select slot_start, position from slots where slot_start >= ? and slot_start < ?", (start, end)
+        f"select slot_start, position from slots where slot_start >= ? and slot_start < ? and {_NOT_FROZEN}",  # noqa: S608
+        (start, end),
     )
     return dict(rows.fetchall())
 
 
 def slots_after(connection: sqlite3.Connection, position: int) -> dict[int, int]:
-    """Slots touched by anything newer than `position`."""
-    rows = connection.execute("select slot_start, position from slots where position > ?", (position,))
+    """Slots touched by anything newer than `position`, but for frozen ones."""
+    rows = connection.execute(
+        f"select slot_start, position from slots where position > ? and {_NOT_FROZEN}",  # noqa: S608 - a constant
+        (position,),
+    )
     return dict(rows.fetchall())
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import msgspec
@@ -10,14 +11,19 @@ import msgspec
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.intake import HOUR
+from sensor_platform.landing.ledger.frozen import landing_floor, restore_floor
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
+    FileEntry,
     Manifest,
     read_compaction,
     read_manifest,
 )
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger, transaction
 from sensor_platform.landing.ledger.write import insert_file, insert_segment, replace_files
+from sensor_platform.landing.proof.damage import LOST, insert_missed
+from sensor_platform.landing.proof.intent import drop_intent, write_manifests
 
 _CONTENT = (
     "segments",
@@ -32,6 +38,7 @@ _CONTENT = (
     "kinds",
     "warehouse_state",
 )
+_PROOF = ("sequences", "late_frozen", "damaged_files", "held_slots", "verified")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,22 +57,40 @@ def rebuild_ledger(home: Home) -> Rebuilt:
     Raises:
         CheckFailed: a manifest is damaged.
     """
+    write_manifests(home)
     segments = [read_manifest(path) for path in _manifests(home, "segments")]
     compactions = [read_compaction(path) for path in _manifests(home, "compactions")]
     segments.sort(key=lambda manifest: (manifest.written_at, manifest.segment))
     compactions.sort(key=lambda manifest: (manifest.written_at, manifest.name))
     _put_unreadable_aside(home)
     with open_ledger(home) as ledger, transaction(ledger):
-        for table in _CONTENT:
+        for table in (*_CONTENT, *_PROOF):
             ledger.execute(f"delete from {table}")  # noqa: S608 - constants
         new_generation(ledger)
-        missing = [file for manifest in segments for file in _insert_segment(ledger, home, manifest)]
-        for compaction in compactions:
-            _insert_compaction(ledger, home, compaction)
-    replaced = {file for compaction in compactions for file in compaction.replaces}
-    replaced |= {file for manifest in segments for file in manifest.replaces}
-    lost = tuple(sorted(file for file in missing if file not in replaced))
-    return Rebuilt(len(segments), len(compactions), lost)
+        restore_floor(ledger, home)
+        missing = [entry for manifest in segments for entry in _insert_segment(ledger, home, manifest)]
+        there = [compaction for compaction in compactions if (home.root / compaction.file.file).exists()]
+        for compaction in there:
+            _insert_compaction(ledger, compaction)
+        replaced = {file for compaction in there for file in compaction.replaces}
+        replaced |= {file for manifest in segments for file in manifest.replaces}
+        lost = [(segment, entry) for segment, entry in missing if entry.file not in replaced]
+        floor = landing_floor(ledger)
+        lost = [(segment, entry) for segment, entry in lost if not _is_trimmed(entry, floor)]
+        now = max((manifest.written_at for manifest in segments), default=0)
+        for segment, entry in lost:
+            insert_missed(ledger, segment, entry, LOST, now)
+    for path in sorted((home.ledger / "relands").glob("*.json")):
+        drop_intent(path)
+    return Rebuilt(len(segments), len(compactions), tuple(sorted(entry.file for _, entry in lost)))
+
+
+def _is_trimmed(entry: FileEntry, floor: int | None) -> bool:
+    """Whether retention has deleted it: all of it lies below the floor."""
+    if floor is None:
+        return False
+    day = (date.fromisoformat(entry.file.split("/")[-2]) - date(1970, 1, 1)).days * 24 * HOUR
+    return max(entry.slots) < floor if entry.slots else day < floor
 
 
 def _manifests(home: Home, folder: str) -> list[Path]:
@@ -86,20 +111,19 @@ def _put_unreadable_aside(home: Home) -> None:
             set_aside(home, home.ledger_file.with_name(home.ledger_file.name + suffix))
 
 
-def _insert_segment(ledger: sqlite3.Connection, home: Home, manifest: Manifest) -> list[str]:
+def _insert_segment(ledger: sqlite3.Connection, home: Home, manifest: Manifest) -> list[tuple[str, FileEntry]]:
     """Insert a segment with those of its files that exist; returns those that should and do not."""
     present = tuple(entry for entry in manifest.files if (home.root / entry.file).exists())
     slots = {slot for entry in manifest.files for slot in entry.slots}
     insert_segment(ledger, msgspec.structs.replace(manifest, files=present), also_touched=slots)
     there = {entry.file for entry in present}
     # the raw archive is kept for some days only
-    return [entry.file for entry in manifest.files if entry.kind != "raw" and entry.file not in there]
+    files = [entry for entry in manifest.files if entry.kind != "raw" and entry.file not in there]
+    return [(manifest.segment, entry) for entry in files]
 
 
-def _insert_compaction(ledger: sqlite3.Connection, home: Home, compaction: CompactionManifest) -> None:
-    """Insert a compaction whose file exists, unless another has already replaced one of its files."""
-    if not (home.root / compaction.file.file).exists():
-        return
+def _insert_compaction(ledger: sqlite3.Connection, compaction: CompactionManifest) -> None:
+    """Insert a compaction, unless another has already replaced one of its files."""
     states = [
         ledger.execute("select replaced_at from files where file = ?", (file,)).fetchone()
         for file in compaction.replaces

@@ -56,9 +56,22 @@ create table if not exists warehouse_state (
     model text not null, window_start integer not null, generation text not null, position integer not null,
     primary key (model, window_start)
 ) without rowid;
+create table if not exists sequences (
+    hour integer not null, device_id text not null, first integer not null, last integer not null,
+    primary key (hour, device_id, first)
+) without rowid;
+create table if not exists damaged_files (
+    file text primary key, segment text not null, kind text not null, rows integer not null, found_at integer not null,
+    what text not null, aside text not null, entry text not null
+) without rowid;
+create table if not exists held_slots (
+    slot_start integer not null, file text not null, primary key (slot_start, file)
+) without rowid;
+create table if not exists late_frozen (
+    segment text not null, slot_start integer not null, rows integer not null, primary key (segment, slot_start)
+) without rowid;
+create table if not exists verified (file text primary key, mtime integer not null, at integer not null) without rowid;
 """
-
-
 _NAMES = frozenset(re.findall(r"create (?:table|index) if not exists (\w+)", _TABLES))
 
 
@@ -98,9 +111,11 @@ def read_ledger(home: Home) -> Iterator[sqlite3.Connection | None]:
     uri = f"{home.ledger_file.resolve().as_uri()}?mode=ro"
     connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
     try:
+        if _names_of(connection) >= {"meta", "warehouse_state"} and not _is_complete(connection):
+            with open_ledger(home):  # of an earlier version: opening it for writing adds what is new
+                pass
         connection.execute("begin")
-        names = connection.execute("select count(*) from sqlite_master where name in ('meta', 'warehouse_state')")
-        yield connection if names.fetchone() == (2,) else None
+        yield connection if _is_complete(connection) else None
     finally:
         connection.close()
 
@@ -124,8 +139,7 @@ def new_generation(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, home: Home) -> None:
-    found = {name for (name,) in connection.execute("select name from sqlite_master")}
-    if not found.issuperset(_NAMES):  # a new ledger, or one of an earlier version
+    if not _is_complete(connection):  # a new ledger, or one of an earlier version
         with transaction(connection):
             for statement in _TABLES.split(";"):
                 connection.execute(statement)
@@ -137,3 +151,11 @@ def _create(connection: sqlite3.Connection, home: Home) -> None:
         raise WrongUse(
             f"{home.ledger_file} has schema {schema}, this version knows {SCHEMA}", "use the version that wrote it"
         )
+
+
+def _is_complete(connection: sqlite3.Connection) -> bool:
+    return _names_of(connection).issuperset(_NAMES)
+
+
+def _names_of(connection: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in connection.execute("select name from sqlite_master")}

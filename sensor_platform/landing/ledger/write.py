@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from sensor_platform.landing.ledger.frozen import floor_at
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.ledger.schema import transaction
+from sensor_platform.landing.proof.sequences import union
 from sensor_platform.reading.memory import Memory, load_nodes
 
 
@@ -72,6 +74,8 @@ def insert_segment(
     replace_files(connection, manifest.replaces, manifest.written_at)
     touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}.union(also_touched), position)
     _add_counts(connection, manifest, 1)
+    _add_sequences(connection, manifest)
+    _note_frozen(connection, manifest)
     connection.executemany(
         "insert into damage values (?, ?, ?)", [(manifest.segment, d.start, d.bytes) for d in manifest.damage]
     )
@@ -122,6 +126,7 @@ def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:
     rows = [(file,) for file in files]
     connection.executemany("delete from file_slots where file = ?", rows)
     connection.executemany("delete from files where file = ?", rows)
+    connection.executemany("delete from verified where file = ?", rows)
 
 
 def touch_slots(connection: sqlite3.Connection, slots: Iterable[int], position: int) -> None:
@@ -174,6 +179,7 @@ def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -
     delete_files(connection, [file for (file,) in known])
     _add_counts(connection, manifest, -1)
     connection.execute("delete from damage where segment = ?", (manifest.segment,))
+    connection.execute("delete from late_frozen where segment = ?", (manifest.segment,))
     connection.execute("delete from imports where segment = ?", (manifest.segment,))
     connection.execute("delete from drift where segment = ?", (manifest.segment,))
     connection.execute("delete from segments where segment = ?", (manifest.segment,))
@@ -196,3 +202,29 @@ def _add_counts(connection: sqlite3.Connection, manifest: Manifest, sign: int) -
 def _signed(row: DeviceCounts, sign: int) -> tuple[int | str, ...]:
     numbers = (row.received, row.landed, row.quarantined, row.duplicate, row.rejected_readings)
     return (row.hour, row.device_id, *(sign * number for number in numbers))
+
+
+def _add_sequences(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Numbers only ever join: landing a segment again brings the same ones."""
+    for row in manifest.counts:
+        if not row.sequences:
+            continue
+        key = (row.hour, row.device_id)
+        known = connection.execute("select first, last from sequences where hour = ? and device_id = ?", key).fetchall()
+        joined = union(known, row.sequences)
+        if joined != known:
+            connection.execute("delete from sequences where hour = ? and device_id = ?", key)
+            connection.executemany("insert into sequences values (?, ?, ?, ?)", [(*key, *each) for each in joined])
+
+
+def _note_frozen(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Rows below the landing floor of their time are kept and counted, and change no table."""
+    floor = floor_at(connection, manifest.written_at)
+    if floor is None:
+        return
+    rows = [
+        (manifest.segment, slot, rows) for entry in manifest.files for slot, rows in entry.slots.items() if slot < floor
+    ]
+    connection.executemany(
+        "insert into late_frozen values (?, ?, ?) on conflict do update set rows = rows + excluded.rows", rows
+    )

@@ -1,0 +1,168 @@
+"""`sensor-platform backfill`: days built again through Dagster; planned, run, watched, cancelled and resumed."""
+
+import time
+from datetime import date
+from typing import TYPE_CHECKING
+
+import click
+
+from sensor_platform.cli.dates import DAY
+from sensor_platform.errors import ExitCode
+
+if TYPE_CHECKING:
+    from sensor_platform.orchestration.backfills import Backfill, Progress
+    from sensor_platform.warehouse.proof.backfill import Plan
+
+_POLL_SECONDS = 2.0
+_FROM = click.option("--from", "start", type=DAY, help="First day, UTC; the first that has readings without it.")
+_TO = click.option("--to", "end", type=DAY, help="Last day, included; the last that has readings without it.")
+_SELECT = click.option("--select", metavar="TABLES", help="Only these tables, by comma; all without it.")
+_SIZE = click.option("--days-per-run", type=click.IntRange(1), help="Days of one run at most.")
+_OLDEST = click.option("--oldest-first", is_flag=True, help="Oldest days first; otherwise the newest.")
+
+
+@click.group(
+    epilog="\b\nExample:\n  sensor-platform backfill plan --from 2026-01-01 --to 2026-03-31\n"
+    "  sensor-platform backfill run --from 2026-01-01 --to 2026-03-31\n  sensor-platform backfill cancel",
+)
+def backfill() -> None:
+    """Build days again: every window of them that ever had data, whether it is dirty or not."""
+
+
+@backfill.command()
+@_FROM
+@_TO
+@_SELECT
+@_SIZE
+@_OLDEST
+def plan(
+    start: date | None, end: date | None, select: str | None, days_per_run: int | None, oldest_first: bool
+) -> None:
+    """Say how much it is, in which runs, and how long it will take by what builds have cost."""
+    found, tables = _plan(start, end, select, days_per_run, oldest_first)
+    click.echo(f"{found.days} days, {found.hours} hours, {found.readings:,} readings, {found.bytes:,} bytes of landing")
+    click.echo(
+        f"about {found.seconds:.0f} s, by {found.recorded} recorded builds; tables: {', '.join(tables) or 'all'}"
+    )
+    for first, last in found.runs:
+        click.echo(f"run {first}..{last}")
+    if found.refused:
+        click.echo(f"{found.refused} days lie below the landing floor: they stay as they are")
+
+
+@backfill.command()
+@_FROM
+@_TO
+@_SELECT
+@_SIZE
+@_OLDEST
+@click.option("--no-wait", is_flag=True, help="Do not wait for the end.")
+@click.pass_context
+def run(
+    ctx: click.Context,
+    start: date | None,
+    end: date | None,
+    select: str | None,
+    days_per_run: int | None,
+    oldest_first: bool,
+    no_wait: bool,
+) -> None:
+    """Launch it through Dagster and show how far it is. Ctrl-C ends the showing, not the backfill."""
+    from sensor_platform.orchestration.backfills import ask
+    from sensor_platform.orchestration.instance import prepare
+    from sensor_platform.settings import load_settings
+
+    home = load_settings().home
+    found, tables = _plan(start, end, select, days_per_run, oldest_first)
+    prepare(home)
+    asked = ask(home, found.runs, tables, found.seconds)
+    click.echo(f"backfill {asked.id}: {len(asked.ranges)} runs, about {found.seconds:.0f} s")
+    if not no_wait:
+        _watch(ctx, asked)
+
+
+@backfill.command()
+@click.argument("name", metavar="ID", required=False)
+def status(name: str | None) -> None:
+    """Show how far a backfill is (the newest without ID)."""
+    from sensor_platform.orchestration.backfills import find, look
+    from sensor_platform.settings import load_settings
+
+    settings = load_settings()
+    click.echo(_line(look(settings.home, find(settings.home, name), settings.site.runs.retries)))
+
+
+@backfill.command()
+@click.argument("name", metavar="ID", required=False)
+def cancel(name: str | None) -> None:
+    """End a backfill (the newest without ID): its run is cancelled, no more are asked for."""
+    from sensor_platform.orchestration.backfills import cancel as end_it
+    from sensor_platform.orchestration.backfills import find
+    from sensor_platform.settings import load_settings
+
+    home = load_settings().home
+    found = find(home, name)
+    ended = end_it(home, found)
+    click.echo(f"backfill {found.id} is cancelled, {len(ended)} runs were ended; `backfill resume` goes on with it")
+
+
+@backfill.command()
+@click.argument("name", metavar="ID", required=False)
+@click.option("--no-wait", is_flag=True, help="Do not wait for the end.")
+@click.pass_context
+def resume(ctx: click.Context, name: str | None, no_wait: bool) -> None:
+    """Go on with what a cancelled or failed backfill (the newest without ID) has not done."""
+    from sensor_platform.orchestration.backfills import find
+    from sensor_platform.orchestration.backfills import resume as go_on
+    from sensor_platform.settings import load_settings
+
+    home = load_settings().home
+    found = go_on(home, find(home, name))
+    click.echo(f"backfill {found.id} goes on")
+    if not no_wait:
+        _watch(ctx, found)
+
+
+def _plan(
+    start: date | None, end: date | None, select: str | None, days_per_run: int | None, oldest_first: bool
+) -> "tuple[Plan, tuple[str, ...]]":
+    from sensor_platform.settings import load_settings
+    from sensor_platform.warehouse.proof.backfill import chosen, range_of
+    from sensor_platform.warehouse.proof.backfill import plan as make_plan
+
+    home = load_settings().home
+    tables = chosen(select)
+    days = range_of(home, start, end)
+    return make_plan(home, days, days_per_run=days_per_run, oldest_first=oldest_first), tables
+
+
+def _watch(ctx: click.Context, asked: "Backfill") -> None:
+    from sensor_platform.orchestration.backfills import find, look
+    from sensor_platform.settings import load_settings
+
+    settings = load_settings()
+    shown = ""
+    try:
+        while True:
+            found = look(settings.home, find(settings.home, asked.id), settings.site.runs.retries)
+            if (line := _line(found)) != shown:
+                click.echo(line, err=True)
+                shown = line
+            if found.state in {"done", "failed", "cancelled"}:
+                break
+            time.sleep(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        click.echo(f"it goes on; `sensor-platform backfill cancel {asked.id}` ends it", err=True)
+        raise
+    if found.state != "done":
+        click.echo(f"hint: `sensor-platform backfill resume {asked.id}` goes on with it", err=True)
+        ctx.exit(ExitCode.CHECK_FAILED)
+
+
+def _line(found: "Progress") -> str:
+    line = f"backfill {found.backfill.id}: {found.state}, {found.done} of {len(found.backfill.ranges)} runs done"
+    if found.waiting is not None:
+        line += f", {found.waiting.days[0]}..{found.waiting.days[1]} in flight"
+    elif found.state == "waiting":
+        line += ", Dagster's daemon asks for the next within seconds"
+    return line + (f", {found.failed} failed" if found.failed else "")

@@ -1,0 +1,52 @@
+"""`sensor-platform rebuild`: the warehouse and everything published, again."""
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sensor_platform.warehouse.proof.rebuild import Progress
+
+
+@click.command(epilog="\b\nExample:\n  sensor-platform rebuild")
+def rebuild() -> None:
+    """Make the warehouse again from landing files, then forecasts and everything published.
+
+    Analysts read the published tables as they were until the end. What landing no longer has is restored from them, and
+    it says so. The writer lock is given up between pieces; killed on the way, the next runs finish it.
+    """
+    from sensor_platform.landing.open_lander import now_micros
+    from sensor_platform.predict.pipeline import build_features, score
+    from sensor_platform.settings import load_settings
+    from sensor_platform.warehouse.proof import retention
+    from sensor_platform.warehouse.proof.rebuild import rebuild as run
+    from sensor_platform.warehouse.publish import publish
+
+    settings = load_settings()
+    home, site = settings.home, settings.site
+    done = run(home, site, _say)
+    click.echo(f"{done.readings:,} readings of {done.days} days")
+    for table, rows in done.restored.items():
+        click.echo(f"restored from published tables, older than {done.floor or 'landing'}: {table} {rows:,} rows")
+    build_features(home, site)
+    score(home, site, now=datetime.now(UTC))
+    published = publish(home, site)
+    pieces = sum(each.pieces for each in published.tables.values())
+    click.echo(f"{pieces} pieces published")
+    tables = retention.without_landing(site.retention)
+    trimmed = retention.apply(home, site, tables, site.landing.raw_keep_days, now_micros())
+    if trimmed.days:
+        click.echo(
+            f"{sum(each.rows for each in trimmed.days):,} rows are older than their tier is kept, and went again"
+        )
+
+
+def _say(progress: "Progress") -> None:
+    first, last = progress.days
+    share = progress.done_readings / max(1, progress.total_readings)
+    click.echo(f"rebuild: {_name(first, last)} done, {share:.0%} of {progress.total_readings:,} readings", err=True)
+
+
+def _name(first: date, last: date) -> str:
+    return str(first) if first == last else f"{first}..{last}"

@@ -1,0 +1,48 @@
+"""`sensor-platform reland`: landing made again from the raw archive."""
+
+from datetime import date
+
+import click
+
+from sensor_platform.cli.dates import DAY
+
+
+@click.command(
+    epilog="\b\nExample:\n  sensor-platform reland --from 2026-03-01 --to 2026-03-03\n"
+    "  sensor-platform reland   # everything that the raw archive has",
+)
+@click.option("--from", "start", type=DAY, help="First day of arrival, UTC.")
+@click.option("--to", "end", type=DAY, help="Last day of arrival, included.")
+def reland(start: date | None, end: date | None) -> None:
+    """Land again from the raw archive, under the contracts in force now.
+
+    What a contract read wrong is read anew; files that were damaged are made again. May be killed and repeated. The
+    slots that it touches are then rebuilt by the next run. Messages older than the raw archive stay as they are.
+    """
+    from sensor_platform.errors import WrongUse
+    from sensor_platform.landing.open_lander import now_micros
+    from sensor_platform.landing.proof.reland import contracts_of
+    from sensor_platform.landing.proof.reland import reland as run
+    from sensor_platform.settings import load_settings
+    from sensor_platform.warehouse.lock import writer_lock
+
+    if start and end and end < start:
+        raise WrongUse(f"the range ends on {end}, before it begins on {start}", "give the earlier day first")
+    settings = load_settings()
+    site = settings.site
+    contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)
+    days = (start or date.min, end or date.max) if start or end else None
+    with writer_lock(settings.home, "reland", wait_seconds=site.warehouse.lock_wait_seconds):
+        done = run(settings.home, contracts, now_micros, days, _say)
+    click.echo(
+        f"{done.segments} segments, {done.messages} messages, {done.readings} readings"
+        f" ({done.readings - done.readings_before:+d} to before)"
+    )
+    if done.skipped:
+        why = "their archive is gone, or their quarantine was requeued or dropped"
+        click.echo(f"{len(done.skipped)} segments stay as they were landed: {why}", err=True)
+
+
+def _say(done: int, total: int) -> None:
+    if done % 100 == 0 or done == total:
+        click.echo(f"reland: {done} of {total} segments", err=True)

@@ -1,0 +1,154 @@
+"""A file that is not what the ledger says is set aside; its neighbours are read on.
+
+What only the damaged file held is frozen as it is in the tables, until the file is back (from a backup, or landed again
+from the raw archive): a build without those rows would be wrong. The ledger says so first and the file moves second, so
+a crash in between is completed by the next verification.
+"""
+
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+from sensor_platform.durable import sha256
+from sensor_platform.home import Home
+from sensor_platform.landing.files.paths import aside, set_aside
+from sensor_platform.landing.ledger.manifest import FileEntry
+from sensor_platform.landing.ledger.schema import transaction
+from sensor_platform.landing.ledger.write import delete_files, insert_file, next_position, touch_slots
+
+LOST = "is missing"
+
+
+class DamagedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """One file that is not what the ledger says."""
+
+    file: str
+    """Path relative to home."""
+    segment: str
+    kind: Literal["landing", "quarantine", "raw"]
+    rows: int
+    what: str
+    """What is wrong with it."""
+    aside: str = ""
+    """Where it is now, relative to home; empty where there is nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A file as the ledger knows it."""
+
+    file: str
+    segment: str
+    kind: Literal["landing", "quarantine", "raw"]
+    rows: int
+    bytes: int
+    sha256: str
+
+
+def what_is_wrong(path: Path, known: Known) -> str | None:
+    """How a file differs from what the ledger says; None if it does not."""
+    try:
+        size = path.stat().st_size
+        if size != known.bytes:
+            return f"has {size} bytes, the ledger says {known.bytes}"
+        return None if sha256(path) == known.sha256 else "its content has changed (SHA-256)"
+    except FileNotFoundError:
+        return LOST
+    except OSError as error:
+        return f"cannot be read: {error.strerror}"
+
+
+def put_aside(home: Home, ledger: sqlite3.Connection, known: Known, what: str, now: int) -> DamagedFile:
+    """Take a damaged file out of use: no reader sees it any more, and its slots are held as they are."""
+    entry = _entry(ledger, known)
+    path = home.root / known.file
+    target = str((aside(home) / path.name).relative_to(home.root)) if path.exists() else ""
+    damaged = DamagedFile(
+        file=known.file, segment=known.segment, kind=known.kind, rows=known.rows, what=what, aside=target
+    )
+    with transaction(ledger):
+        delete_files(ledger, [known.file])
+        ledger.execute(
+            "insert or replace into damaged_files values (?, ?, ?, ?, ?, ?, ?, ?)",
+            (known.file, known.segment, known.kind, known.rows, now, what, target, msgspec.json.encode(entry).decode()),
+        )
+        ledger.executemany(
+            "insert or ignore into held_slots values (?, ?)", [(slot, known.file) for slot in entry.slots]
+        )
+    if path.exists():
+        where = str(set_aside(home, path).relative_to(home.root))
+        with transaction(ledger):
+            ledger.execute("update damaged_files set aside = ? where file = ?", (where, known.file))
+        damaged = msgspec.structs.replace(damaged, aside=where)
+    return damaged
+
+
+def insert_missed(ledger: sqlite3.Connection, segment: str, entry: FileEntry, what: str, now: int) -> None:
+    """Miss a file that is no more, and hold its slots as they are; within a transaction of the caller's."""
+    encoded = msgspec.json.encode(entry).decode()
+    ledger.execute(
+        "insert or replace into damaged_files values (?, ?, ?, ?, ?, ?, '', ?)",
+        (entry.file, segment, entry.kind, entry.rows, now, what, encoded),
+    )
+    _hold_slots(ledger, entry)
+
+
+def damaged_files(ledger: sqlite3.Connection) -> list[DamagedFile]:
+    """What was set aside and is not restored, by name."""
+    rows = ledger.execute("select file, segment, kind, rows, what, aside from damaged_files order by file")
+    return [
+        DamagedFile(file=file, segment=segment, kind=kind, rows=count, what=what, aside=where)
+        for file, segment, kind, count, what, where in rows
+    ]
+
+
+def take_back(home: Home, ledger: sqlite3.Connection) -> list[str]:
+    """Files that somebody put back where they were, whole, are in use again; returns their names."""
+    back: list[str] = []
+    for file, segment, kind, text in ledger.execute("select file, segment, kind, entry from damaged_files").fetchall():
+        entry = msgspec.json.decode(text, type=FileEntry)
+        known = Known(file, segment, kind, entry.rows, entry.bytes, entry.sha256)
+        path = home.root / file
+        if not path.exists():
+            continue
+        if what_is_wrong(path, known) is not None:
+            set_aside(home, path)
+            continue
+        with transaction(ledger):
+            insert_file(ledger, segment, entry)
+            touch_slots(ledger, entry.slots, next_position(ledger))
+            forget_damage(ledger, [file])
+        back.append(file)
+    return back
+
+
+def forget_damage(ledger: sqlite3.Connection, files: Iterable[str]) -> None:
+    """These files are no longer missed; within the caller's transaction."""
+    rows = [(file,) for file in files]
+    ledger.executemany("delete from damaged_files where file = ?", rows)
+    ledger.executemany("delete from held_slots where file = ?", rows)
+
+
+def _hold_slots(ledger: sqlite3.Connection, entry: FileEntry) -> None:
+    ledger.executemany("insert or ignore into held_slots values (?, ?)", [(slot, entry.file) for slot in entry.slots])
+
+
+def _entry(ledger: sqlite3.Connection, known: Known) -> FileEntry:
+    first, last = ledger.execute(
+        "select first_event_at, last_event_at from files where file = ?", (known.file,)
+    ).fetchone()
+    slots = dict(ledger.execute("select slot_start, rows from file_slots where file = ?", (known.file,)).fetchall())
+    return FileEntry(
+        file=known.file,
+        kind=known.kind,
+        rows=known.rows,
+        bytes=known.bytes,
+        sha256=known.sha256,
+        first_event_at=first,
+        last_event_at=last,
+        slots=slots,
+    )

@@ -1,0 +1,149 @@
+"""Landing segments again, as one step that a crash cannot halve.
+
+What will be true is written down first (`ledger/relands/<name>.json`: the manifests as they were and will be,
+and the compactions that end), then done: manifests, ledger commit, intent deleted. `settle` does it again for every
+intent that a killed process left, and changes nothing where it had been done.
+"""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from sensor_platform.durable import fsync_folder, write_file
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.landing.files.leftovers import remove_dead
+from sensor_platform.landing.ledger.manifest import (
+    CompactionManifest,
+    FileEntry,
+    Manifest,
+    compaction_path,
+    encode_compaction,
+    write_manifest,
+)
+from sensor_platform.landing.ledger.schema import transaction
+from sensor_platform.landing.ledger.write import insert_file, insert_segment, replace_files
+from sensor_platform.landing.proof.damage import forget_damage, insert_missed
+
+_LOST = "was part of a compacted file that is damaged, and its raw archive is gone"
+
+
+class Lost(msgspec.Struct, frozen=True, kw_only=True):
+    """Rows that nothing has any more."""
+
+    segment: str
+    entry: FileEntry
+
+
+class Again(msgspec.Struct, frozen=True, kw_only=True):
+    """One step: segments that are landed again, and what they take the place of."""
+
+    format: int = 1
+    name: str
+    written_at: int
+    old: tuple[Manifest, ...]
+    new: tuple[Manifest, ...]
+    """Of the same segments, in the same order."""
+    retired: tuple[str, ...] = ()
+    """Landing files that these segments were compacted into."""
+    compactions: tuple[str, ...] = ()
+    """Their names."""
+    rest: CompactionManifest | None = None
+    """What a retired file holds of segments that have no archive: it stays, in a file of its own."""
+    lost: tuple[Lost, ...] = ()
+    """Files of such segments where the retired one is damaged."""
+
+
+def intent_path(home: Home, name: str) -> Path:
+    """Where an intent is while it is carried out."""
+    return home.ledger / "relands" / f"{name}.json"
+
+
+def carry_out(home: Home, ledger: sqlite3.Connection, again: Again) -> None:
+    """Make it true, durably; may be repeated."""
+    write_file(intent_path(home, again.name), msgspec.json.encode(again))
+    _finish(home, ledger, again)
+
+
+def settle(home: Home, ledger: sqlite3.Connection) -> int:
+    """Finish what killed processes had begun; returns how many steps."""
+    intents = [_read(path) for path in sorted((home.ledger / "relands").glob("*.json"))]
+    for again in intents:
+        _finish(home, ledger, again)
+    _clear_unfinished(home, ledger)
+    return len(intents)
+
+
+def write_manifests(home: Home) -> None:
+    """Bring the manifests up to every intent, without a ledger: before it is made anew from them."""
+    for path in sorted((home.ledger / "relands").glob("*.json")):
+        _write_manifests(home, _read(path))
+
+
+def _finish(home: Home, ledger: sqlite3.Connection, again: Again) -> None:
+    _write_manifests(home, again)
+    with transaction(ledger):
+        if not _is_committed(ledger, again):
+            _commit(ledger, again)
+    drop_intent(intent_path(home, again.name))
+
+
+def drop_intent(path: Path) -> None:
+    """It is done."""
+    path.unlink(missing_ok=True)
+    fsync_folder(path.parent)
+
+
+def _write_manifests(home: Home, again: Again) -> None:
+    for manifest in again.new:
+        write_manifest(home, manifest)
+    for name in again.compactions:
+        compaction_path(home, name).unlink(missing_ok=True)
+    if again.compactions:
+        fsync_folder(home.ledger / "compactions")
+    if again.rest is not None:
+        write_file(compaction_path(home, again.rest.name), encode_compaction(again.rest))
+
+
+def _is_committed(ledger: sqlite3.Connection, again: Again) -> bool:
+    """Every segment carries the commit time of this step."""
+    for manifest in again.new:
+        found = ledger.execute("select committed_at from segments where segment = ?", (manifest.segment,)).fetchone()
+        if found is None or found[0] != manifest.written_at:
+            return False
+    return True
+
+
+def _commit(ledger: sqlite3.Connection, again: Again) -> None:
+    """The old files are replaced, not deleted: whoever reads them now has an hour."""
+    for old, new in zip(again.old, again.new, strict=True):
+        kept = {entry.file for entry in new.files}
+        known = ledger.execute("select * from files where segment = ?", (new.segment,)).fetchall()
+        insert_segment(ledger, new, instead_of=old, also_touched={slot for entry in old.files for slot in entry.slots})
+        gone = [(*row[:-1], row[-1] or again.written_at) for row in known if row[0] not in kept]
+        ledger.executemany("insert into files values (?, ?, ?, ?, ?, ?, ?, ?, ?)", gone)
+    if again.rest is not None:
+        insert_file(ledger, again.rest.name, again.rest.file)
+    replace_files(ledger, again.retired, again.written_at)
+    forget_damage(ledger, [*(entry.file for old in again.old for entry in old.files), *again.retired])
+    for lost in again.lost:
+        insert_missed(ledger, lost.segment, lost.entry, _LOST, again.written_at)
+
+
+def _clear_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
+    """Files that a killed process had made before it wrote down what for."""
+    remove_dead((home.ledger / "relands").glob("*.tmp"))
+    for folder in (home.landing, home.quarantine):
+        remove_dead(folder.glob("*/*~*.tmp"))
+        for path in folder.glob("*/*~*.parquet"):
+            file = str(path.relative_to(home.root))
+            if not ledger.execute("select 1 from files where file = ?", (file,)).fetchone():
+                path.unlink()
+
+
+def _read(path: Path) -> Again:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Again)
+    except msgspec.DecodeError as error:
+        raise CheckFailed(f"{path} is damaged: {error}", "restore it from a backup of the home") from error

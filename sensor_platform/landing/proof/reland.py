@@ -1,0 +1,266 @@
+"""Landing made again from the raw archive, under the contract that is in force now.
+
+Segments whose rows were compacted into one file are landed again together; what of such a file has no archive any more
+stays as it is, in a file of its own. The caller holds the warehouse's writer lock, as for compaction.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sensor_platform.home import Home
+from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.files.compact import merge_rest
+from sensor_platform.landing.ledger.manifest import (
+    CompactionManifest,
+    Manifest,
+    compaction_path,
+    manifest_path,
+    read_compaction,
+    read_manifest,
+)
+from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger.write import load_memory
+from sensor_platform.landing.proof.damage import DamagedFile, take_back
+from sensor_platform.landing.proof.intent import Again, Lost, carry_out, settle
+from sensor_platform.landing.segments import DamagedSegment
+from sensor_platform.landing.stage import stage_segment
+from sensor_platform.reading.contract import Contract, contract_version
+
+if TYPE_CHECKING:
+    from sensor_platform.reading.decode import Decoder
+
+
+@dataclass(frozen=True, slots=True)
+class Contracts:
+    """How messages are read now."""
+
+    decoder: "Decoder"
+    version: str
+    slot: int
+    """Microseconds."""
+
+
+def contracts_of(contracts: Sequence[Contract], config: LandingConfig, start: date, slot_minutes: int) -> Contracts:
+    """From the site's configuration."""
+    from sensor_platform.landing.open_lander import limits_of
+    from sensor_platform.reading.decode import Decoder
+
+    decoder = Decoder(contracts, limits_of(config, start))
+    return Contracts(decoder, contract_version(contracts), slot_minutes * 60_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Landed:
+    """What landing again did."""
+
+    segments: int
+    messages: int
+    readings: int
+    readings_before: int
+    skipped: tuple[str, ...]
+    """Segments in range that stay as they were landed: their archive is gone or damaged, or their quarantine was
+    requeued or dropped by hand."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """Segments that must be landed again together."""
+
+    segments: tuple[str, ...]
+    compaction: str | None = None
+
+
+def reland(
+    home: Home,
+    contracts: Contracts,
+    clock: Callable[[], int],
+    days: tuple[date, date] | None = None,
+    say: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
+    only: Sequence[str] | None = None,
+) -> Landed:
+    """Land again what the raw archive has.
+
+    Args:
+        home: the data folder.
+        contracts: in force now.
+        clock: microseconds since the epoch, UTC.
+        days: days of arrival, both included; None for all.
+        say: is told how many of how many segments are done.
+        only: segments; None for all of the days.
+
+    Raises:
+        CheckFailed: a manifest is damaged.
+    """
+    with open_ledger(home) as ledger:
+        settle(home, ledger)
+        take_back(home, ledger)
+        contracts.decoder.memory = load_memory(ledger)  # births that came before the archive begins
+        wanted = set(_archived(home, ledger, days)) if only is None else set(only)
+        units = list(_units(home, ledger, wanted))
+        total = sum(len(unit.segments) for unit in units)
+        done: list[tuple[Manifest, Manifest]] = []
+        skipped: list[str] = []
+        for unit in units:
+            pairs, left = _land_unit(home, ledger, unit, contracts, clock)
+            done += pairs
+            skipped += left
+            say(len(done) + len(skipped), total)
+    return Landed(
+        segments=len(done),
+        messages=sum(new.messages for _, new in done),
+        readings=sum(new.readings for _, new in done),
+        readings_before=sum(old.readings for old, _ in done),
+        skipped=tuple(skipped),
+    )
+
+
+def raw_file(home: Home, ledger: sqlite3.Connection, segment: str) -> Path | None:
+    """The archived segment, or None where it is gone."""
+    row = ledger.execute(
+        "select file from files where segment = ? and kind = 'raw' and replaced_at is null", (segment,)
+    ).fetchone()
+    path = home.root / row[0] if row else None
+    return path if path is not None and path.exists() else None
+
+
+def segments_of(home: Home, file: str) -> tuple[str, ...]:
+    """Segments whose readings are, or were, in a landing file."""
+    stem = Path(file).stem
+    if not stem.startswith("compact-"):
+        return (segment_of(stem),)
+    path = compaction_path(home, stem)
+    return tuple(segment_of(Path(each).stem) for each in read_compaction(path).replaces) if path.exists() else ()
+
+
+def segment_of(stem: str) -> str:
+    """The segment in the name of its landing file: one that was landed again has a `~` and its time after it."""
+    return stem.partition("~")[0]
+
+
+def _archived(home: Home, ledger: sqlite3.Connection, days: tuple[date, date] | None) -> Iterator[str]:
+    """Segments with an archive, of these days; those with a WAL are the lander's."""
+    rows = ledger.execute("select segment, file from files where kind = 'raw' and replaced_at is null order by file")
+    for segment, file in rows.fetchall():
+        day = date.fromisoformat(file.split("/")[-2])
+        is_wanted = days is None or days[0] <= day <= days[1]
+        if is_wanted and not (home.wal / f"{segment}.wal").exists():
+            yield segment
+
+
+def _units(home: Home, ledger: sqlite3.Connection, wanted: set[str]) -> Iterator[Unit]:
+    """The wanted segments, with their companions of a compacted file."""
+    left = set(wanted)
+    for path in sorted((home.ledger / "compactions").glob("*.json")):
+        compaction = read_compaction(path)
+        members = [segment_of(Path(file).stem) for file in compaction.replaces]
+        if left.isdisjoint(members) or not _is_in_use(ledger, compaction.file.file):
+            continue
+        yield Unit(tuple(dict.fromkeys(members)), compaction.name)
+        left.difference_update(members)
+    yield from (Unit((segment,)) for segment in sorted(left))
+
+
+def _is_in_use(ledger: sqlite3.Connection, file: str) -> bool:
+    """Visible, or set aside as damaged."""
+    found = ledger.execute(
+        "select 1 from files where file = ? and replaced_at is null union select 1 from damaged_files where file = ?",
+        (file, file),
+    )
+    return found.fetchone() is not None
+
+
+def _land_unit(
+    home: Home, ledger: sqlite3.Connection, unit: Unit, contracts: Contracts, clock: Callable[[], int]
+) -> tuple[list[tuple[Manifest, Manifest]], list[str]]:
+    newest = ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
+    now = max(clock(), int(newest) + 1)
+    pairs: list[tuple[Manifest, Manifest]] = []
+    skipped: list[str] = []
+    for segment in unit.segments:
+        made = _stage(home, ledger, segment, contracts, now + len(pairs))
+        if made is None:
+            skipped.append(segment)
+        else:
+            pairs.append(made)
+    if not pairs:
+        return [], skipped
+    rest, lost = _rest(home, unit, skipped, contracts.slot, now)
+    again = Again(
+        name=f"{unit.segments[0]}~{now}",
+        written_at=now,
+        old=tuple(old for old, _ in pairs),
+        new=tuple(new for _, new in pairs),
+        retired=_file_of(home, unit),
+        compactions=(unit.compaction,) if unit.compaction else (),
+        rest=rest,
+        lost=lost,
+    )
+    carry_out(home, ledger, again)
+    return pairs, skipped
+
+
+def _stage(
+    home: Home, ledger: sqlite3.Connection, segment: str, contracts: Contracts, now: int
+) -> tuple[Manifest, Manifest] | None:
+    """The manifest as it was, and of the files that were just made beside the old ones; None without an archive."""
+    raw = raw_file(home, ledger, segment)
+    path = manifest_path(home, segment)
+    if raw is None or not path.exists() or (home.wal / f"{segment}.wal").exists():
+        return None
+    old = read_manifest(path)
+    if _is_settled(ledger, old):
+        return None
+    try:
+        new = stage_segment(
+            home, raw, contracts.decoder, contracts.version, contracts.slot, lambda: now, suffix=f"~{now}"
+        )
+    except (DamagedSegment, OSError):
+        return None
+    archive = tuple(entry for entry in old.files if entry.kind == "raw")
+    return old, msgspec.structs.replace(new, files=(*new.files, *archive))
+
+
+def _is_settled(ledger: sqlite3.Connection, manifest: Manifest) -> bool:
+    """Whether somebody has requeued or dropped what was refused of a segment: it was landed by that already."""
+    return any(
+        entry.kind == "quarantine"
+        and ledger.execute(
+            "select 1 from files where file = ? and replaced_at is null"
+            " union select 1 from damaged_files where file = ?",
+            (entry.file, entry.file),
+        ).fetchone()
+        is None
+        for entry in manifest.files
+    )
+
+
+def _file_of(home: Home, unit: Unit) -> tuple[str, ...]:
+    if unit.compaction is None:
+        return ()
+    return (read_compaction(compaction_path(home, unit.compaction)).file.file,)
+
+
+def _rest(
+    home: Home, unit: Unit, skipped: list[str], slot: int, now: int
+) -> tuple[CompactionManifest | None, tuple[Lost, ...]]:
+    """Rows of a compacted file whose segments have no archive: in a file of their own, or lost with it."""
+    if unit.compaction is None or not skipped:
+        return None, ()
+    compaction = read_compaction(compaction_path(home, unit.compaction))
+    if (home.root / compaction.file.file).exists():
+        return merge_rest(home, compaction, skipped, slot, now), ()
+    manifests = [read_manifest(manifest_path(home, segment)) for segment in skipped]
+    entries = ((manifest.segment, entry) for manifest in manifests for entry in manifest.files)
+    return None, tuple(Lost(segment=segment, entry=entry) for segment, entry in entries if entry.kind == "landing")
+
+
+def mend(home: Home, files: Sequence[DamagedFile], contracts: Contracts, clock: Callable[[], int]) -> Landed:
+    """Land again the segments of damaged landing and quarantine files, as far as the archive has them."""
+    wanted = {segment for each in files if each.kind != "raw" for segment in segments_of(home, each.file)}
+    return reland(home, contracts, clock, only=sorted(wanted))

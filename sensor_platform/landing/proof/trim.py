@@ -1,0 +1,106 @@
+"""Retention of the landing tier: which files may go, and the floor below which nothing is built again."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import date
+
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger.frozen import landing_floor, raise_floor
+from sensor_platform.landing.ledger.schema import transaction
+from sensor_platform.landing.upkeep import delete_with_ledger
+
+DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class OldFile:
+    """One file that goes."""
+
+    file: str
+    """Relative to home."""
+    kind: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class LandingPlan:
+    """What landing retention would do."""
+
+    floor: int | None
+    """Slots that start before it are frozen then, microseconds; None where it does not move."""
+    days: tuple[int, ...]
+    """Starts of the days with slots that it freezes."""
+    files: tuple[OldFile, ...]
+
+
+def plan(ledger: sqlite3.Connection, keep_days: int, now: int) -> LandingPlan:
+    """What is older than so many days, by event and by arrival.
+
+    A reading that arrived a short while ago is kept as long as every other, however old its event: the floor stays
+    below it, but where it came for a day that is frozen already.
+    """
+    if not keep_days:
+        return LandingPlan(None, (), ())
+    cutoff = now // DAY * DAY - keep_days * DAY
+    now_floor = landing_floor(ledger)
+    low = now_floor if now_floor is not None else -(1 << 62)
+    young = min((start for file, start in _first_slots(ledger, low, cutoff) if _day(file) >= cutoff), default=None)
+    floor = cutoff if young is None else min(cutoff, young // DAY * DAY)
+    days = {
+        start // DAY * DAY
+        for (start,) in ledger.execute(
+            "select slot_start from slots where slot_start >= ? and slot_start < ?",
+            (low, floor),
+        )
+    }
+    is_moving = bool(days) and (now_floor is None or floor > now_floor)
+    # a day more: the first slots that can be built again look back at those before them
+    reached = floor if is_moving else now_floor
+    files = () if reached is None else tuple(_files(ledger, reached - DAY, cutoff))
+    return LandingPlan(floor if is_moving else None, tuple(sorted(days)) if is_moving else (), files)
+
+
+def _first_slots(ledger: sqlite3.Connection, start: int, end: int) -> list[tuple[str, int]]:
+    """Landing files with rows in [start, end), and the first slot there of each."""
+    rows = ledger.execute(
+        "select s.file, min(s.slot_start) from file_slots s join files f using (file)"
+        " where f.kind = 'landing' and f.replaced_at is null and s.slot_start >= ? and s.slot_start < ?"
+        " group by s.file",
+        (start, end),
+    )
+    return [(str(file), int(first)) for file, first in rows]
+
+
+def _files(ledger: sqlite3.Connection, before: int, cutoff: int) -> list[OldFile]:
+    """Landing files that lie wholly below and came before the cutoff, and quarantine of that age."""
+    rows = ledger.execute(
+        "select f.file, f.kind, f.rows, f.bytes from files f where f.replaced_at is null and ("
+        " f.kind = 'landing' and not exists (select 1 from file_slots s where s.file = f.file and s.slot_start >= ?)"
+        " or f.kind = 'quarantine') order by f.file",
+        (before,),
+    )
+    # the day in the path is the one of arrival, of compacted files too
+    last = {"landing": cutoff, "quarantine": min(cutoff, before)}
+    return [OldFile(*row) for row in rows if _day(row[0]) < last[row[1]]]
+
+
+def _day(file: str) -> int:
+    return (date.fromisoformat(file.split("/")[-2]) - date(1970, 1, 1)).days * DAY
+
+
+def arrivals(ledger: sqlite3.Connection) -> dict[int, int]:
+    """Start of each day of event time to the start of the day in which something came for it last."""
+    rows = ledger.execute(
+        "select s.slot_start / 86400000000 * 86400000000, max(s.file) from file_slots s join files f using (file)"
+        " where f.kind = 'landing' and f.replaced_at is null group by 1"
+    )
+    return {int(day): _day(file) for day, file in rows}
+
+
+def apply(home: Home, ledger: sqlite3.Connection, planned: LandingPlan, now: int) -> None:
+    """Raise the floor, then delete. Killed in between, the next retention deletes the rest."""
+    if planned.floor is not None:
+        with transaction(ledger):
+            raise_floor(ledger, home, planned.floor, now)
+    delete_with_ledger(home, ledger, [each.file for each in planned.files])

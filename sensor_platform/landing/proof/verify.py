@@ -1,0 +1,93 @@
+"""Every file against its SHA-256 in the ledger. Damaged ones are set aside, the others stay in use."""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger.schema import open_ledger, transaction
+from sensor_platform.landing.proof.damage import DamagedFile, Known, damaged_files, put_aside, take_back, what_is_wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """One verification."""
+
+    files: int
+    bytes: int
+    damaged: tuple[DamagedFile, ...]
+    """What this verification found and set aside,"""
+    missed: tuple[DamagedFile, ...]
+    """and all that is aside and not restored, these included."""
+    restored: tuple[str, ...] = ()
+    """Files that were missed and are back."""
+
+
+def verify(home: Home, now: int, days: tuple[date, date] | None = None, *, is_full: bool = True) -> Verified:
+    """Check files, set damaged ones aside, take restored ones back.
+
+    Args:
+        home: the data folder.
+        now: microseconds since the epoch, UTC.
+        days: days of arrival, both included; None for all.
+        is_full: read every file; otherwise only those that are new, or changed in time or size, since the last look.
+    """
+    if not home.ledger_file.exists():
+        return Verified(0, 0, (), ())
+    with open_ledger(home) as ledger:
+        restored = take_back(home, ledger)
+        wanted = [known for known in _files(ledger) if _is_of(known.file, days)]
+        if not is_full:
+            wanted = list(_unseen(home, ledger, wanted))
+        found = [(known, what_is_wrong(home.root / known.file, known)) for known in wanted]
+        # compaction may have replaced and deleted one meanwhile: what the ledger still shows is what counts
+        visible = {known.file for known in _files(ledger)}
+        damaged = [
+            put_aside(home, ledger, known, what, now)
+            for known, what in found
+            if what is not None and known.file in visible
+        ]
+        _remember(home, ledger, [known for known, what in found if what is None], now)
+        missed = damaged_files(ledger)
+    total = sum(known.bytes for known in wanted)
+    return Verified(len(wanted), total, tuple(damaged), tuple(missed), tuple(restored))
+
+
+def _files(ledger: sqlite3.Connection) -> list[Known]:
+    rows = ledger.execute(
+        "select file, segment, kind, rows, bytes, sha256 from files where replaced_at is null order by file"
+    )
+    return [Known(*row) for row in rows]
+
+
+def _is_of(file: str, days: tuple[date, date] | None) -> bool:
+    """By the day in its path: `landing/<yyyy-mm-dd received>/...`."""
+    if days is None:
+        return True
+    with contextlib.suppress(ValueError):
+        return days[0] <= date.fromisoformat(file.split("/")[-2]) <= days[1]
+    return True
+
+
+def _unseen(home: Home, ledger: sqlite3.Connection, files: list[Known]) -> Iterator[Known]:
+    """Files that were not verified as they are now: missing, of another time or size, or never looked at."""
+    seen = dict(ledger.execute("select file, mtime from verified").fetchall())
+    for known in files:
+        try:
+            status = (home.root / known.file).stat()
+        except FileNotFoundError:
+            yield known
+            continue
+        if seen.get(known.file) != status.st_mtime_ns or status.st_size != known.bytes:
+            yield known
+
+
+def _remember(home: Home, ledger: sqlite3.Connection, files: list[Known], now: int) -> None:
+    rows = []
+    for known in files:
+        with contextlib.suppress(FileNotFoundError):
+            rows.append((known.file, (home.root / known.file).stat().st_mtime_ns, now))
+    with transaction(ledger):
+        ledger.executemany("insert or replace into verified values (?, ?, ?)", rows)

@@ -1,0 +1,154 @@
+"""What proves that landing is whole, as checks: fates of messages, checksums of files, and the way back from a row."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetCheckExecutionContext,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetCheckSpec,
+    AssetSelection,
+    DefaultScheduleStatus,
+    ResourceParam,
+    ScheduleDefinition,
+    define_asset_job,
+    multi_asset_check,
+)
+
+from sensor_platform.home import Home
+from sensor_platform.orchestration.partitions import SETTINGS
+from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.settings import Settings
+
+FATES, NUMBERS, FILES, FROZEN, TRACES = (
+    "every_message_has_one_fate",
+    "no_counted_message_is_missing",
+    "every_file_is_as_it_was_written",
+    "no_reading_came_too_late",
+    "rows_lead_back_to_their_messages",
+)
+FULL_TAG = "sensor_platform/full_verification"
+_SHOWN = 31
+_SAMPLE = 3
+
+_SPECS = [
+    AssetCheckSpec(FATES, asset="landing", description="Received = landed + quarantined + duplicate, in every hour."),
+    AssetCheckSpec(NUMBERS, asset="landing", description="Every number that a device counted to has arrived."),
+    AssetCheckSpec(FILES, asset="landing", description="New and changed files (once a day all) have their SHA-256."),
+    AssetCheckSpec(FROZEN, asset="landing", description="No reading came for a day that can no longer be built."),
+    AssetCheckSpec(TRACES, asset="landing", description="Samples of hourly rows are traced to landing and archive."),
+]
+
+
+@multi_asset_check(specs=_SPECS, name="landing_proof")
+def proof(context: AssetCheckExecutionContext, settings: ResourceParam[Settings]) -> Iterator[AssetCheckResult]:
+    """Audit the ledger, verify files, mend what the raw archive can mend, and trace a few rows back."""
+    from sensor_platform.landing.audit import audit
+
+    files = _files(settings, is_full=FULL_TAG in context.run.tags)
+    found = audit(settings.home)
+    yield _result(FATES, found.difference == 0, AssetCheckSeverity.ERROR, {"difference": found.difference})
+    missing = [asdict(each) for each in found.missing[:_SHOWN]]
+    lost = sum(each.count for each in found.missing)
+    yield _result(NUMBERS, not missing, AssetCheckSeverity.WARN, {"missing": lost, "ranges": as_table(missing)})
+    yield files
+    yield _result(FROZEN, not found.late_frozen, AssetCheckSeverity.WARN, {"late_rows": found.late_frozen})
+    yield _traces(settings)
+
+
+def _files(settings: Settings, *, is_full: bool) -> AssetCheckResult:
+    from sensor_platform.landing.open_lander import now_micros
+    from sensor_platform.landing.proof.reland import contracts_of, mend
+    from sensor_platform.landing.proof.verify import verify
+    from sensor_platform.warehouse.lock import writer_lock
+
+    site = settings.site
+    with writer_lock(settings.home, "verify", wait_seconds=site.warehouse.lock_wait_seconds):
+        found = verify(settings.home, now_micros(), is_full=is_full)
+        mended = 0
+        if found.missed:
+            contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)
+            mended = mend(settings.home, found.missed, contracts, now_micros).segments
+        left = verify(settings.home, now_micros(), is_full=False).missed if mended else found.missed
+    damaged = [{"file": each.file, "what": each.what, "rows": each.rows, "aside": each.aside} for each in found.missed]
+    is_lost = any(each.kind == "landing" for each in left)
+    return AssetCheckResult(
+        asset_key="landing",
+        check_name=FILES,
+        passed=not found.missed,
+        severity=AssetCheckSeverity.ERROR if is_lost else AssetCheckSeverity.WARN,
+        description="put the files back from a backup: docs/proof.md" if is_lost else None,
+        metadata={
+            "verified_files": found.files,
+            "verified_bytes": found.bytes,
+            "damaged": as_table(damaged[:_SHOWN]),
+            "segments_landed_again": mended,
+            "still_missed": len(left),
+        },
+    )
+
+
+def _traces(settings: Settings) -> AssetCheckResult:
+    """Of the newest hourly rows: as many readings are found in landing as the row counts, or more (duplicates)."""
+    from sensor_platform.errors import PlatformError
+    from sensor_platform.warehouse.proof.trace import trace
+
+    broken: list[dict[str, str]] = []
+    messages = 0
+    rows = _newest_rows(settings.home)
+    for device_id, metric, at, n in rows:
+        try:
+            found = trace(settings.home, settings.site, "readings_1h", device_id, metric, at.replace(tzinfo=UTC))
+        except PlatformError as error:
+            broken.append({"device": device_id, "metric": metric, "hour": str(at), "why": error.message})
+            continue
+        messages += len(found.messages)
+        if found.total < n:
+            why = f"{found.total} readings in landing, the row counts {n}"
+            broken.append({"device": device_id, "metric": metric, "hour": str(at), "why": why})
+    facts: Facts = {"rows": len(rows), "messages": messages, "broken": as_table(broken)}
+    return _result(TRACES, not broken, AssetCheckSeverity.ERROR, facts)
+
+
+def _newest_rows(home: Home) -> list[tuple[str, str, datetime, int]]:
+    """A few of the newest published hourly rows."""
+    import duckdb
+
+    pieces = sorted(home.published.glob("readings_1h/day=*/*.parquet"))[-1:]
+    if not pieces:
+        return []
+    with duckdb.connect() as connection:
+        return connection.execute(
+            "select device_id, metric, window_start, n from read_parquet(?, hive_partitioning = false)"
+            " where n > 0 order by window_start desc, hash(device_id || metric) limit ?",
+            [str(pieces[0]), _SAMPLE],
+        ).fetchall()
+
+
+def _result(name: str, passed: bool, severity: AssetCheckSeverity, metadata: Facts) -> AssetCheckResult:  # noqa: FBT001
+    return AssetCheckResult(asset_key="landing", check_name=name, passed=passed, severity=severity, metadata=metadata)
+
+
+proof_job = define_asset_job(
+    "proof",
+    selection=AssetSelection.checks(proof),
+    description="Every message, every file and the way back, proven.",
+)
+hourly_proof = ScheduleDefinition(
+    name="hourly_proof",
+    job=proof_job,
+    cron_schedule="50 * * * *",
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+)
+daily_verification = ScheduleDefinition(
+    name="daily_verification",
+    job=proof_job,
+    cron_schedule=SETTINGS.site.runs.verify_cron,
+    tags={FULL_TAG: "true"},
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+)
+SCHEDULES = (hourly_proof, daily_verification)

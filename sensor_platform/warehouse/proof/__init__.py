@@ -1,0 +1,1 @@
+"""Proof and repair of the tables: traces, retention, rebuild, and what a build costs."""

@@ -1,0 +1,130 @@
+"""What a backfill of some days would be: how much there is, what it will cost, and in which runs. Reads the ledger."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import date
+
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.landing.ledger.frozen import NOTHING, frozen
+from sensor_platform.warehouse import evidence
+from sensor_platform.warehouse.lineage import DAY, HOUR, models
+from sensor_platform.warehouse.proof.costs import estimate, history
+from sensor_platform.warehouse.spans import Days, day_of, day_span
+
+RUN_READINGS = 100_000_000
+"""Readings of one run at most, so that the newest days are there before the oldest are begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A backfill, before it is begun."""
+
+    days: int
+    """Days with readings,"""
+    hours: int
+    """and hours."""
+    readings: int
+    bytes: int
+    """Of the landing files that hold them."""
+    seconds: float
+    """Estimated from recorded builds."""
+    recorded: int
+    """Builds that the estimate is made from."""
+    runs: tuple[Days, ...]
+    """In the order in which they are asked for."""
+    refused: int
+    """Days with readings that can no longer be built: they lie below the landing floor."""
+
+
+def plan(
+    home: Home, days: Days, *, most: int = RUN_READINGS, days_per_run: int | None = None, oldest_first: bool = False
+) -> Plan:
+    """Plan a backfill.
+
+    Args:
+        home: the data folder.
+        days: first and last day, both included.
+        most: readings of one run.
+        days_per_run: days of one run at most.
+        oldest_first: otherwise the newest days come first.
+
+    Raises:
+        WrongUse: the range is empty or wrong.
+    """
+    start, end = day_span(days)
+    with read_ledger(home) as ledger:
+        rows = evidence.rows_by_slot(ledger, start, end) if ledger else {}
+        gone = frozen(ledger) if ledger else NOTHING
+        size = _bytes(ledger, start, end) if ledger else 0
+    refused = {slot // DAY for slot in rows if slot < gone.floor}
+    rows = {slot: count for slot, count in rows.items() if slot >= gone.floor}
+    by_day: dict[int, int] = {}
+    for slot, count in rows.items():
+        by_day[slot - slot % DAY] = by_day.get(slot - slot % DAY, 0) + count
+    runs = _runs(by_day, most, days_per_run or len(by_day) or 1)
+    known = history(home)
+    readings = sum(rows.values())
+    return Plan(
+        days=len(by_day),
+        hours=len({slot // HOUR for slot in rows}),
+        readings=readings,
+        bytes=size,
+        seconds=estimate(known, readings, len(runs)),
+        recorded=len(known),
+        runs=tuple(runs if oldest_first else reversed(runs)),
+        refused=len(refused),
+    )
+
+
+def chosen(names: str | None) -> tuple[str, ...]:
+    """Tables of a comma-separated choice; none for all.
+
+    Raises:
+        WrongUse: there is no such table.
+    """
+    wanted = tuple(name.strip() for name in (names or "").split(",") if name.strip())
+    known = [name for name, model in models().items() if model.builder != "publish"]
+    unknown = [name for name in wanted if name not in (*known, "published", "landing")]
+    if unknown:
+        raise WrongUse(f"there is no table {unknown[0]!r}", f"choose from {', '.join(known)}, published")
+    return wanted
+
+
+def _runs(by_day: dict[int, int], most: int, days_per_run: int) -> list[Days]:
+    """Ranges of days with readings, oldest first; days without belong to none but where they lie between."""
+    runs: list[Days] = []
+    first: int | None = None
+    last = held = count = 0
+    for day in sorted(by_day):
+        if first is not None and (held + by_day[day] > most or count == days_per_run):
+            runs.append((day_of(first), day_of(last)))
+            first, held, count = None, 0, 0
+        first = day if first is None else first
+        last, held, count = day, held + by_day[day], count + 1
+    if first is not None:
+        runs.append((day_of(first), day_of(last)))
+    return runs
+
+
+def _bytes(ledger: sqlite3.Connection, start: int, end: int) -> int:
+    row = ledger.execute(
+        "select coalesce(sum(bytes), 0) from files where kind = 'landing' and replaced_at is null and file in"
+        " (select file from file_slots where slot_start >= ? and slot_start < ?)",
+        (start, end),
+    ).fetchone()
+    return int(row[0])
+
+
+def range_of(home: Home, first: date | None, last: date | None) -> Days:
+    """The days asked for, or all that have readings.
+
+    Raises:
+        WrongUse: nothing was ever landed.
+    """
+    with read_ledger(home) as ledger:
+        found = evidence.extent(ledger) if ledger else None
+    if found is None:
+        raise WrongUse("nothing was ever landed here", "collect or import first")
+    return first or day_of(found[0]), last or day_of(found[1])

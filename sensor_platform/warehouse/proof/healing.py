@@ -1,0 +1,110 @@
+"""A warehouse file that a crash or a disk has damaged: told from one that is merely busy, set aside, and made again.
+
+The file holds nothing that landing files and published Parquet do not: it is moved to `aside/`, a new one takes its
+place, and everything is dirty. The ledger's copy of the state is forgotten first, so that a crash in between leaves too
+much work and never too little.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.ledger import open_ledger, transaction
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_DAMAGE = (
+    "corrupt",
+    "checksum",
+    "could not read enough bytes",
+    "not a valid duckdb database",
+    "failure while replaying wal",
+)
+"""What DuckDB says of a file that is not whole."""
+_NO_DAMAGE = ("version number", "could not set lock", "permission denied")
+"""And of one that is in use, or of another version: it is whole."""
+
+
+def is_damage(message: str) -> bool:
+    """Whether an error of the engine says that the file itself is damaged."""
+    text = message.lower()
+    return any(words in text for words in _DAMAGE) and not any(words in text for words in _NO_DAMAGE)
+
+
+def raise_damage(messages: Iterable[str]) -> None:
+    """Raise the first of these messages that says that the file is damaged, as the engine would."""
+    import duckdb
+
+    for message in messages:
+        if is_damage(message):
+            raise duckdb.Error(message)
+
+
+def connect(home: Home, open_file: Callable[[], "DuckDBPyConnection"]) -> "DuckDBPyConnection":
+    """Open the warehouse, or what can be had of it. The caller holds the writer lock.
+
+    A log that cannot be replayed is set aside alone: the file is then as of its last checkpoint, and knows it.
+    """
+    import duckdb
+
+    log = home.warehouse_file.with_name(f"{home.warehouse_file.name}.wal")
+    was_killed = log.exists()
+    try:
+        connection = open_file()
+    except duckdb.Error as error:
+        if not is_damage(str(error)):
+            raise
+        connection = _open_what_is_left(home, open_file, str(error))
+        was_killed = True
+    if was_killed:
+        _copy_state(home, connection)
+    return connection
+
+
+def put_aside(home: Home, why: str) -> None:
+    """Move the file and its log away; whatever opens the warehouse next makes a new one, and everything is dirty."""
+    forget_copy(home)
+    folder = home.root / "aside"
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "warehouse.reason.txt").write_text(why + "\n", encoding="utf-8")
+    for path in (home.warehouse_file, home.warehouse_file.with_name(f"{home.warehouse_file.name}.wal")):
+        if path.exists():
+            set_aside(home, path)
+
+
+def _open_what_is_left(home: Home, open_file: Callable[[], "DuckDBPyConnection"], why: str) -> "DuckDBPyConnection":
+    import duckdb
+
+    log = home.warehouse_file.with_name(f"{home.warehouse_file.name}.wal")
+    if log.exists():
+        forget_copy(home)
+        set_aside(home, log)
+        with contextlib.suppress(duckdb.Error):
+            return open_file()
+    put_aside(home, why)
+    return open_file()
+
+
+def forget_copy(home: Home) -> None:
+    """The ledger's copy of a state that may be no more: every day has work."""
+    if home.ledger_file.exists():
+        with open_ledger(home) as ledger, transaction(ledger):
+            ledger.execute("delete from warehouse_state")
+
+
+def _copy_state(home: Home, connection: "DuckDBPyConnection") -> None:
+    """After a kill the file may be older than the ledger's copy of its state: make the copy exactly what it is."""
+    if not home.ledger_file.exists():
+        return
+    known = connection.execute("select 1 from duckdb_tables() where table_name = 'state'").fetchone()
+    rows = (
+        connection.execute("select model, epoch_us(window_start), generation, position from state").fetchall()
+        if known
+        else []
+    )
+    with open_ledger(home) as ledger, transaction(ledger):
+        ledger.execute("delete from warehouse_state")
+        ledger.executemany("insert or replace into warehouse_state values (?, ?, ?, ?)", rows)

@@ -1,0 +1,136 @@
+"""The warehouse made again from landing files; below the landing floor, from published Parquet."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+
+from sensor_platform.durable import fsync_folder
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.landing.ledger.frozen import NOTHING, Frozen, frozen
+from sensor_platform.warehouse import evidence
+from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.lineage import DAY, NOT_PUBLISHED, models
+from sensor_platform.warehouse.lock import writer_lock
+from sensor_platform.warehouse.proof.healing import forget_copy
+from sensor_platform.warehouse.spans import Days, day_of
+
+KEPT = "warehouse.duckdb.before-rebuild"
+"""The file as it was, until the new one is whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One piece of a rebuild is done."""
+
+    days: Days
+    readings: int
+    done_readings: int
+    total_readings: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """What came of it."""
+
+    days: int
+    readings: int
+    restored: Mapping[str, int] = field(default_factory=dict)
+    """Rows by table that landing no longer has, from the published tables."""
+    floor: date | None = None
+    """First day that landing still has, where something older was restored."""
+
+
+def rebuild(
+    home: Home,
+    site: WarehouseSite,
+    say: Callable[[Progress], None],
+    after: Callable[[Days], None] = lambda days: None,  # noqa: ARG005
+) -> Rebuilt:
+    """Make every table of dbt's again, in pieces, oldest first; the lock is given up between them.
+
+    The old file is kept until the end. Killed on the way, the next runs finish it: what is not built is dirty.
+
+    Args:
+        home: the data folder.
+        site: slot length and warehouse settings.
+        say: is told after each piece.
+        after: does what is to be done with the days of a piece before the next: retention.
+
+    Raises:
+        CheckFailed: a model or a test failed; the old file is still there, as `KEPT`.
+    """
+    with writer_lock(home, "rebuild", wait_seconds=site.warehouse.lock_wait_seconds):
+        _start(home)
+    done = 0
+    build(home, site, days=(date(1970, 1, 1), date(1970, 1, 1)), position=0)
+    restored, gone = _restored(home, site)
+    pieces = list(_pieces(home, site.warehouse.chunk_readings))
+    total = sum(rows for _, rows in pieces)
+    for days, rows in pieces:
+        report = build(home, site, days=days)
+        if not report.is_ok:
+            raise CheckFailed(
+                f"{', '.join(report.failed)} failed for {days[0]}..{days[1]}",
+                f"the tables as they were are in warehouse/{KEPT}; see warehouse/dbt/logs/dbt.log",
+            )
+        after(days)
+        done += rows
+        say(Progress(days, rows, done, total))
+    (home.warehouse / KEPT).unlink(missing_ok=True)
+    floor = day_of(gone.floor) if restored and gone.floor > 0 else None
+    return Rebuilt(sum((last - first).days + 1 for (first, last), _ in pieces), total, restored, floor)
+
+
+def _start(home: Home) -> None:
+    """Everything is dirty from here on, and the old file is out of the way."""
+    forget_copy(home)
+    log = home.warehouse_file.with_name(f"{home.warehouse_file.name}.wal")
+    if home.warehouse_file.exists() and not (home.warehouse / KEPT).exists():
+        home.warehouse_file.rename(home.warehouse / KEPT)
+    home.warehouse_file.unlink(missing_ok=True)
+    log.unlink(missing_ok=True)
+    if home.warehouse.exists():
+        fsync_folder(home.warehouse)
+
+
+def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Frozen]:
+    """Rows that the first, empty build has taken from the published tables."""
+    with read_ledger(home) as ledger:
+        gone = frozen(ledger) if ledger else NOTHING
+    names = [m.name for m in models().values() if m.builder != "publish" and m.name not in NOT_PUBLISHED]
+    with (
+        writer_lock(home, "rebuild", wait_seconds=site.warehouse.lock_wait_seconds),
+        open_warehouse(home, site.warehouse) as connection,
+    ):
+        there = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+        counts = {
+            name: connection.execute(f"select count(*) from {name}").fetchone()  # noqa: S608 - our own names
+            for name in names
+            if name in there
+        }
+    return {name: int(row[0]) for name, row in counts.items() if row and row[0]}, gone
+
+
+def _pieces(home: Home, most: int) -> Iterator[tuple[Days, int]]:
+    """Ranges of whole days with about so many readings each, oldest first."""
+    with read_ledger(home) as ledger:
+        rows = evidence.rows_by_slot(ledger, -(1 << 62), 1 << 62) if ledger else {}
+        gone = frozen(ledger) if ledger else NOTHING
+    by_day: dict[int, int] = {}
+    for slot, count in rows.items():
+        if slot >= gone.floor:
+            by_day[slot - slot % DAY] = by_day.get(slot - slot % DAY, 0) + count
+    first: int | None = None
+    held = 0
+    for day in sorted(by_day):
+        if first is not None and held + by_day[day] > most:
+            yield (day_of(first), day_of(day - DAY)), held
+            first, held = None, 0
+        first = day if first is None else first
+        held += by_day[day]
+    if first is not None:
+        yield (day_of(first), day_of(max(by_day) + DAY)), held

@@ -1,0 +1,179 @@
+"""Retention: what is old enough goes, after it was verified that what must stay is there. Landing, tables, raw archive.
+
+`plan` says exactly what `apply` then deletes. Both hold the writer lock; what a plan refuses stays, with the reason.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import open_ledger, read_ledger
+from sensor_platform.landing.ledger.frozen import landing_floor
+from sensor_platform.landing.proof import trim
+from sensor_platform.landing.proof.trim import LandingPlan, OldFile, arrivals
+from sensor_platform.landing.upkeep import delete_with_ledger, expired_raw
+from sensor_platform.warehouse import evidence, outcome, state
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.dirty import dirty_days
+from sensor_platform.warehouse.lineage import DAY, MINUTE, dbt_models, models
+from sensor_platform.warehouse.lock import writer_lock
+from sensor_platform.warehouse.proof import tiers, trimmed
+from sensor_platform.warehouse.proof.config import RetentionConfig
+from sensor_platform.warehouse.proof.tiers import Kept, TierDay
+from sensor_platform.warehouse.spans import ALL_TIME, day_of
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """What goes, and what is old enough and stays."""
+
+    days: tuple[TierDay, ...] = ()
+    landing: tuple[OldFile, ...] = ()
+    """Landing and quarantine files."""
+    raw: tuple[OldFile, ...] = ()
+    floor: date | None = None
+    """First day that can be built again afterwards; None where that does not change."""
+    kept: tuple[Kept, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """Rows of tables and landing files."""
+        return sum(each.rows for each in self.days) + sum(each.rows for each in self.landing)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes of files. What the warehouse file gives back is seen when it is rewritten."""
+        return sum(each.bytes for each in self.days) + sum(each.bytes for each in (*self.landing, *self.raw))
+
+    @property
+    def files(self) -> int:
+        """Files."""
+        return sum(len(each.files) for each in self.days) + len(self.landing) + len(self.raw)
+
+
+def plan(home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int) -> Retention:
+    """What `apply` would delete now.
+
+    Args:
+        home: the data folder.
+        site: slot length and warehouse settings.
+        config: how long each tier is kept.
+        raw_days: how long the raw archive is kept.
+        now: microseconds since the epoch, UTC.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+    """
+    return _run(home, site, config, raw_days, now, is_dry=True)
+
+
+def apply(home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int) -> Retention:
+    """Verify and delete; returns what was deleted. May be killed and repeated."""
+    return _run(home, site, config, raw_days, now, is_dry=False)
+
+
+def _run(
+    home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int, *, is_dry: bool
+) -> Retention:
+    if not home.ledger_file.exists():
+        return Retention()
+    dirty = {one.day for one in dirty_days(home, site, names=_that_count(home))}
+    with (
+        writer_lock(home, "retention", wait_seconds=site.warehouse.lock_wait_seconds),
+        open_warehouse(home, site.warehouse) as connection,
+        open_ledger(home) as ledger,
+    ):
+        state.ensure_tables(connection)
+        found = _plan(home, config, raw_days, now, connection, ledger, dirty)
+        if not is_dry:
+            _apply(home, site, now, connection, ledger, found)
+    return found
+
+
+def _that_count(home: Home) -> list[str]:
+    """Tables that must be up to date before a day of their parents goes; forecasts only where there are any."""
+    known = {name: model for name, model in models().items() if model.grain != "whole"}
+    with read_ledger(home) as ledger:
+        has_features = ledger is not None and bool(evidence.state_copy(ledger, ["features"], *ALL_TIME)["features"])
+    if has_features:
+        return list(known)
+    python = {name for name, model in known.items() if model.builder == "python"}
+    return [name for name, model in known.items() if name not in python and python.isdisjoint(model.parents)]
+
+
+def _plan(
+    home: Home,
+    config: RetentionConfig,
+    raw_days: int,
+    now: int,
+    connection: "DuckDBPyConnection",
+    ledger: "sqlite3.Connection",
+    dirty: set[date],
+) -> Retention:
+    raw = tuple(_raw(home, raw_days, now))
+    if not outcome.has_tables(connection, dbt_models()):
+        return Retention(raw=raw)  # nothing is built: nothing proves anything
+    gone = trimmed.read(connection)
+    landing, kept = _landing(home, config, now, connection, ledger, dirty)
+    floor = landing_floor(ledger)
+    old = list(tiers.due(connection, home, config, arrivals(ledger), now, floor if floor is not None else -(1 << 62)))
+    days, staying = tiers.sorted_out(connection, home, old, dirty, gone)
+    raised = day_of(landing.floor) if landing.floor is not None else None
+    return Retention(tuple(days), landing.files, raw, raised, (*kept, *staying))
+
+
+def _raw(home: Home, raw_days: int, now: int) -> Iterator[OldFile]:
+    for file in expired_raw(home, raw_days, now):
+        yield OldFile(file, "raw", 0, (home.root / file).stat().st_size)
+
+
+def _landing(
+    home: Home,
+    config: RetentionConfig,
+    now: int,
+    connection: "DuckDBPyConnection",
+    ledger: "sqlite3.Connection",
+    dirty: set[date],
+) -> tuple[LandingPlan, list[Kept]]:
+    """The floor stops before the first day whose tables are not proven."""
+    planned = trim.plan(ledger, config.landing_days, now)
+    for start in planned.days:
+        why = "it waits for a build" if day_of(start) in dirty else None
+        if why is None and not tiers.is_published(connection, home, "readings_1d", start):
+            why = "readings_1d of that day is not published yet"
+        if why is not None:
+            # as if landing were kept a little longer
+            days = (now // DAY * DAY - start) // DAY
+            return trim.plan(ledger, days, now), [Kept("landing", day_of(start), why)]
+    return planned, []
+
+
+def _apply(
+    home: Home,
+    site: WarehouseSite,
+    now: int,
+    connection: "DuckDBPyConnection",
+    ledger: "sqlite3.Connection",
+    found: Retention,
+) -> None:
+    slot = site.slot_minutes * MINUTE
+    tiers.finish(connection, home)
+    tiers.delete(connection, home, found.days, site.warehouse.large_piece, slot, now)
+    floor = None if found.floor is None else (found.floor - date(1970, 1, 1)) // timedelta(days=1) * DAY
+    trim.apply(home, ledger, LandingPlan(floor, (), found.landing), now)
+    delete_with_ledger(home, ledger, [each.file for each in found.raw])
+
+
+def without_landing(config: RetentionConfig) -> RetentionConfig:
+    """Only the tables: what a rebuild trims while it goes."""
+    import msgspec
+
+    return msgspec.structs.replace(config, landing_days=0)

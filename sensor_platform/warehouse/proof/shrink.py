@@ -1,0 +1,85 @@
+"""The warehouse file does not grow without end: when much of it is free, its tables are copied into a new one.
+
+The engine gives no space back to the disk. The copy is verified and takes the file's place by rename.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sensor_platform.durable import replacing
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.lineage import models
+from sensor_platform.warehouse.lock import writer_lock
+from sensor_platform.warehouse.views import literal, quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+MOST_FREE = 0.5
+"""Share of free blocks from which the file is rewritten,"""
+LEAST_BYTES = 64 << 20
+"""if they are at least so many bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shrunk:
+    """What rewriting did."""
+
+    before: int
+    """Bytes of the file,"""
+    after: int
+    """and afterwards; the same where nothing was to be done."""
+
+
+def shrink(home: Home, site: WarehouseSite, least_bytes: int = LEAST_BYTES) -> Shrunk:
+    """Rewrite the warehouse file if much of it is free.
+
+    Raises:
+        CheckFailed: the copy does not hold what the file holds; nothing was changed.
+    """
+    if not home.warehouse_file.exists():
+        return Shrunk(0, 0)
+    with writer_lock(home, "shrink", wait_seconds=site.warehouse.lock_wait_seconds):
+        for left in home.warehouse.glob("warehouse.duckdb.*.tmp*"):
+            left.unlink()
+        with open_warehouse(home, site.warehouse) as connection:
+            connection.execute("checkpoint")
+            free, total, block = _blocks(connection)
+        before = home.warehouse_file.stat().st_size
+        if not total or free / total < MOST_FREE or free * block < least_bytes:
+            return Shrunk(before, before)
+        with replacing(home.warehouse_file) as temporary, open_warehouse(home, site.warehouse) as connection:
+            _copy(connection, str(temporary))
+        return Shrunk(before, home.warehouse_file.stat().st_size)
+
+
+def _blocks(connection: "DuckDBPyConnection") -> tuple[int, int, int]:
+    """Free blocks, all blocks, bytes of a block."""
+    row = connection.execute(
+        "select free_blocks, total_blocks, block_size from pragma_database_size()"
+        " where database_name = current_database()"
+    ).fetchone()
+    return (int(row[0]), int(row[1]), int(row[2])) if row else (0, 0, 0)
+
+
+def _copy(connection: "DuckDBPyConnection", path: str) -> None:
+    """Every table, in order of time; views are made anew by the next build."""
+    connection.execute(f"attach {literal(path)} as fresh")
+    try:
+        for (table,) in connection.execute(
+            "select table_name from duckdb_tables() where database_name = current_database() and not temporary"
+        ).fetchall():
+            model = models().get(table)
+            order = f" order by {model.window_column}" if model and model.grain != "whole" else ""
+            name = quoted(table)
+            connection.execute(f"create table fresh.{name} as select * from {name}{order}")  # noqa: S608 - quoted
+            counts = connection.execute(
+                f"select (select count(*) from {name}), (select count(*) from fresh.{name})"  # noqa: S608 - quoted
+            ).fetchone()
+            if counts is None or counts[0] != counts[1]:
+                raise CheckFailed(f"the copy of {table} is not whole", "check the disk space; nothing was changed")
+    finally:
+        connection.execute("detach fresh")

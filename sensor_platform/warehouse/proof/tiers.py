@@ -1,0 +1,287 @@
+"""Retention of the tables: which days of which tier may go, proof that the coarser tier has them, and their deletion.
+
+A day goes when it and the last arrival in it are old enough, nothing of it is dirty, the coarser tier holds exactly
+what it holds, and that tier is published. What is deleted leaves its state behind, so that nothing becomes dirty by it.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor_platform.durable import fsync_folder
+from sensor_platform.home import Home
+from sensor_platform.warehouse import pieces, state
+from sensor_platform.warehouse.connection import from_micros
+from sensor_platform.warehouse.lineage import DAY, Grain, Model, models, published
+from sensor_platform.warehouse.proof import trimmed
+from sensor_platform.warehouse.proof.config import RetentionConfig
+from sensor_platform.warehouse.spans import day_of
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+TIERS = {
+    "readings_clean": "readings_1h",
+    "readings_10s": "readings_1h",
+    "readings_1m": "readings_1h",
+    "readings_1h_wide": "readings_1h",
+    "readings_1h": "readings_1d",
+}
+"""Tables that are trimmed, and the coarser one that must hold what they held."""
+
+_FINE = {
+    "readings_clean": """
+        select device_id, metric, date_trunc('hour', event_at) as w, count(case when verdict <> 'bad' then 1 end) as n,
+            min(case when verdict <> 'bad' then value end) as least,
+            max(case when verdict <> 'bad' then value end) as most
+        from readings_clean where value is not null and slot_start >= ? and slot_start < ? group by all""",
+    "readings_10s": """
+        select device_id, metric, date_trunc('hour', window_start) as w, sum(n) as n, min(min) as least,
+            max(max) as most
+        from readings_10s where slot_start >= ? and slot_start < ? group by all""",
+    "readings_1m": """
+        select device_id, metric, date_trunc('hour', window_start) as w, sum(n) as n, min(min) as least,
+            max(max) as most
+        from readings_1m where slot_start >= ? and slot_start < ? group by all""",
+    "readings_1h": """
+        select device_id, metric, date_trunc('day', window_start) as w, sum(n) as n, min(min) as least, max(max) as most
+        from readings_1h where window_start >= ? and window_start < ? group by all""",
+}
+"""What a tier holds, by device, metric and window of the coarser one; parameters: start and end of the day."""
+
+
+@dataclass(frozen=True, slots=True)
+class TierDay:
+    """One day of one table that goes."""
+
+    table: str
+    day: date
+    windows: int
+    """Windows in the state."""
+    rows: int
+    files: tuple[str, ...]
+    """Published pieces, relative to home."""
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One day that is old enough and stays, and why."""
+
+    table: str
+    day: date
+    why: str
+
+
+def due(
+    connection: "DuckDBPyConnection",
+    home: Home,
+    config: RetentionConfig,
+    arrivals: Mapping[int, int],
+    now: int,
+    floor: int,
+) -> Iterator[TierDay]:
+    """Days of tables that are old enough and still have rows or published pieces.
+
+    Args:
+        connection: the warehouse.
+        home: the data folder.
+        config: how long each tier is kept.
+        arrivals: start of day to the last arrival in it.
+        now: microseconds since the epoch, UTC, as all times here.
+        floor: below it nothing arrives into the tables any more.
+    """
+    there = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    for table in TIERS:
+        days = config.days_of(table)
+        if not days or table not in there:
+            continue
+        before = now // DAY * DAY - days * DAY
+        model = models()[table]
+        rows = connection.execute(
+            f"select epoch_us(date_trunc('day', {model.window_column})) as d, count(*) from {table}"  # noqa: S608 - our own
+            f" where {model.window_column} < ? group by d order by d",
+            [from_micros(before)],
+        ).fetchall()
+        for day, count in rows:
+            if day < floor or arrivals.get(day, day) < before:
+                yield _tier_day(connection, home, model, int(day), int(count))
+
+
+def _tier_day(connection: "DuckDBPyConnection", home: Home, model: Model, day: int, rows: int) -> TierDay:
+    windows = connection.execute(
+        "select count(*) from state where model = ? and window_start >= ? and window_start < ?",
+        [model.name, from_micros(day), from_micros(day + DAY)],
+    ).fetchone()
+    files = sorted(_folder(home, model.name, day).glob("*.parquet"))
+    return TierDay(
+        table=model.name,
+        day=day_of(day),
+        windows=int(windows[0]) if windows else 0,
+        rows=rows,
+        files=tuple(str(path.relative_to(home.root)) for path in files),
+        bytes=sum(path.stat().st_size for path in files),
+    )
+
+
+def sorted_out(
+    connection: "DuckDBPyConnection",
+    home: Home,
+    days: Sequence[TierDay],
+    dirty: Collection[date],
+    gone: Mapping[str, Collection[int]],
+) -> tuple[list[TierDay], list[Kept]]:
+    """Those that may go, and those that may not yet, with the reason."""
+    may: list[TierDay] = []
+    kept: list[Kept] = []
+    for table in TIERS:
+        those = [each for each in days if each.table == table]
+        differing = _differing_days(connection, table, those, gone)
+        for each in those:
+            start = _micros(each.day)
+            coarser = _coarser(table, start, gone)
+            why = None
+            if each.day in dirty:
+                why = "it waits for a build"
+            elif differing.get(start):
+                why = f"{coarser} does not hold the same: {differing[start]} windows differ"
+            elif not is_published(connection, home, coarser, start):
+                why = f"{coarser} of that day is not published yet"
+            if why is None:
+                may.append(each)
+            else:
+                kept.append(Kept(table, each.day, why))
+    return may, kept
+
+
+def _coarser(table: str, start: int, gone: Mapping[str, Collection[int]]) -> str:
+    """The table that proves a day: the next, or the daily rows where that day of the next is gone too."""
+    return "readings_1d" if start in gone.get(TIERS[table], ()) else TIERS[table]
+
+
+def _differing_days(
+    connection: "DuckDBPyConnection", table: str, days: Sequence[TierDay], gone: Mapping[str, Collection[int]]
+) -> dict[int, int]:
+    """Start of day to the windows of the coarser table that differ from what the finer one says, where any do."""
+    if table not in _FINE:
+        return {}
+    found: dict[int, int] = {}
+    asked: dict[str, list[int]] = {}
+    for each in days:
+        start = _micros(each.day)
+        # a day that went before was proven then; what is back of it is what a late reading asked for
+        if start not in gone.get(table, ()):
+            asked.setdefault(_coarser(table, start, gone), []).append(start)
+    for coarser, starts in asked.items():
+        found |= _differing(connection, table, coarser, starts)
+    return found
+
+
+def _differing(connection: "DuckDBPyConnection", table: str, coarser: str, starts: Sequence[int]) -> dict[int, int]:
+    """By count, least and most of each device, metric and window."""
+    grain = "day" if coarser == "readings_1d" else "hour"
+    span = [from_micros(min(starts)), from_micros(max(starts) + DAY)]
+    rows = connection.execute(
+        f"""
+        with fine as ({_FINE[table]}),
+        regrouped as (
+            select device_id, metric, date_trunc('{grain}', w) as w, sum(n) as n, min(least) as least, max(most) as most
+            from fine group by all
+        ),
+        coarse as (
+            select device_id, metric, window_start as w, n, min as least, max as most from {coarser}
+            where window_start >= ? and window_start < ?
+        )
+        select epoch_us(date_trunc('day', w)) as day, count(*)
+        from regrouped full join coarse using (device_id, metric, w)
+        where regrouped.n is distinct from coarse.n or regrouped.least is distinct from coarse.least
+            or regrouped.most is distinct from coarse.most
+        group by day
+        """,  # noqa: S608 - our own names
+        [*span, *span],
+    ).fetchall()
+    wanted = set(starts)
+    return {int(day): int(count) for day, count in rows if day in wanted}
+
+
+def is_published(connection: "DuckDBPyConnection", home: Home, table: str, start: int) -> bool:
+    """Whether the published copy of a day is there and as new as its table."""
+    folder = _folder(home, table, start)
+    newest = connection.execute(
+        "select max(case when model = ? then position end), max(case when model = ? then position end) from state"
+        " where window_start >= ? and window_start < ?",
+        [table, published(table), from_micros(start), from_micros(start + DAY)],
+    ).fetchone()
+    if newest is None or newest[0] is None:
+        return any(folder.glob("*.parquet"))  # restored from there, or nothing at all
+    return newest[1] is not None and newest[1] >= newest[0] and any(folder.glob("*.parquet"))
+
+
+def delete(
+    connection: "DuckDBPyConnection", home: Home, days: Sequence[TierDay], large_piece: Grain, slot: int, now: int
+) -> None:
+    """Delete days of tables and their published pieces. Killed in between, the next retention finishes it."""
+    known = models(large_piece)
+    for table in TIERS:
+        those = [each for each in days if each.table == table]
+        if not those:
+            continue
+        model, copy = known[table], known[published(table)]
+        starts = [_micros(each.day) for each in those]
+        connection.begin()
+        try:
+            connection.execute(
+                f"delete from {table} where {model.window_column} < ?"  # noqa: S608 - our own names
+                f" and list_contains(?::timestamp[], date_trunc('day', {model.window_column}))",
+                [from_micros(max(starts) + DAY), [from_micros(start) for start in starts]],
+            )
+            for each, start in zip(those, starts, strict=True):
+                trimmed.record(connection, table, start, each.rows, now)
+            behind = pieces.behind(connection, copy, slot)
+            # there is nothing to publish of the emptied pieces: as if it had been done
+            state.record(connection, copy.name, {at: new for at, new in behind.items() if at - at % DAY in set(starts)})
+            connection.commit()
+        except BaseException:
+            connection.rollback()
+            raise
+        for start in starts:
+            _delete_pieces(home, table, start)
+    state.copy_recorded(home, connection)
+
+
+def _delete_pieces(home: Home, table: str, start: int) -> None:
+    folder = _folder(home, table, start)
+    if not folder.exists():
+        return
+    for path in folder.glob("*.parquet"):
+        path.unlink()
+    folder.rmdir()
+    fsync_folder(folder.parent)
+
+
+def finish(connection: "DuckDBPyConnection", home: Home) -> int:
+    """Delete pieces of trimmed days that a kill has left behind; returns how many days."""
+    left = 0
+    for table, days in trimmed.read(connection).items():
+        column = models()[table].window_column
+        for day in sorted(days):
+            if not _folder(home, table, day).exists():
+                continue
+            rows = connection.execute(
+                f"select 1 from {table} where {column} >= ? and {column} < ? limit 1",  # noqa: S608 - our own names
+                [from_micros(day), from_micros(day + DAY)],
+            ).fetchone()
+            if rows is None:
+                _delete_pieces(home, table, day)
+                left += 1
+    return left
+
+
+def _folder(home: Home, table: str, start: int) -> Path:
+    return home.published / table / f"day={day_of(start).isoformat()}"
+
+
+def _micros(day: date) -> int:
+    return (day - date(1970, 1, 1)).days * DAY

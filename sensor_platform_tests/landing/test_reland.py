@@ -1,0 +1,115 @@
+"""Landing made again from the raw archive: the same rows, or those of a new contract; killed anywhere, the same end."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from sensor_platform.home import Home
+from sensor_platform.landing.audit import audit
+from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.ledger import landing_files_between, read_ledger
+from sensor_platform.landing.ledger.rebuild import rebuild_ledger
+from sensor_platform.landing.proof.reland import Contracts, contracts_of, reland
+from sensor_platform.landing.proof.verify import verify
+from sensor_platform.landing.upkeep import keep_up
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
+from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
+from sensor_platform_tests.landing.test_crash_points import CrashServer, copy, server
+
+__all__ = ["server"]  # the fixture
+
+NOW = T0 + 6 * HOUR
+
+
+def contracts(*some: Contract) -> Contracts:
+    return contracts_of(some or (DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
+
+
+def rows(home: Home) -> list[tuple[object, ...]]:
+    """Every visible reading; tags as text."""
+    with read_ledger(home) as ledger:
+        assert ledger is not None
+        paths = [file.path for file in landing_files_between(ledger, home, 0, 1 << 60)]
+    frame = pl.concat([pl.read_parquet(path) for path in paths])
+    return sorted(frame.rows(), key=repr)
+
+
+@pytest.fixture(params=["single", "compacted"])
+def filled(home: Home, request: pytest.FixtureRequest) -> Home:
+    for seq in (1, 2, 3):
+        seal_segment(home, seq, mixed_messages(seq, 40), received_at=T0 + seq)
+    land_all(home)
+    if request.param == "compacted":
+        keep_up(home, 10, 7, T0 + 3 * HOUR)
+        keep_up(home, 10, 7, T0 + 5 * HOUR)
+    return home
+
+
+def test_landed_again_under_the_same_contract_nothing_differs(filled: Home) -> None:
+    before, counts = rows(filled), tables(filled)["counts"]
+    first = reland(filled, contracts(), lambda: NOW)
+    assert (first.segments, first.messages, first.skipped) == (3, 120, ())
+    assert first.readings == first.readings_before
+    for _ in range(2):
+        assert rows(filled) == before
+        assert tables(filled)["counts"] == counts
+        assert audit(filled).difference == 0
+        assert verify(filled, NOW).missed == ()
+        reland(filled, contracts(), lambda: NOW)
+
+
+def test_a_new_contract_reads_the_old_messages_anew(filled: Home) -> None:
+    seal_segment(filled, 9, mixed_messages(9, 40), received_at=T0 + 9)
+    land_all(filled)
+    contract = Contract(name="new", topic="#", required_metrics=("t", "h"))
+    done = reland(filled, contracts(contract), lambda: NOW, days=(date(2026, 3, 1), date(2026, 3, 1)))
+    assert done.segments == 4
+    assert done.readings < done.readings_before
+    assert audit(filled).difference == 0, "the fates of every message are those of the new contract"
+    reland(filled, contracts(), lambda: NOW)
+    assert done.readings_before == len(rows(filled))
+
+
+def test_a_ledger_made_anew_knows_what_was_landed_again(filled: Home) -> None:
+    before = rows(filled)
+    reland(filled, contracts(), lambda: NOW)
+    keep_up(filled, 10, 7, NOW + 2 * HOUR)
+    assert rows(filled) == before
+    assert rebuild_ledger(filled).missing == ()
+    assert rows(filled) == before
+
+
+def test_days_without_archive_stay_as_they_are(filled: Home) -> None:
+    before = rows(filled)
+    assert reland(filled, contracts(), lambda: NOW, days=(date(2026, 2, 1), date(2026, 2, 28))).segments == 0
+    shutil.rmtree(filled.raw)
+    assert reland(filled, contracts(), lambda: NOW).segments == 0
+    assert rows(filled) == before
+
+
+@pytest.mark.parametrize("how", ["kill", "refuse"])
+def test_stopped_at_any_step_it_ends_as_if_undisturbed(
+    filled: Home, tmp_path: Path, server: CrashServer, how: str
+) -> None:
+    before, counts = rows(filled), tables(filled)["counts"]
+    whole = copy(filled, tmp_path / "whole")
+    steps = server.run(whole, "reland", now=NOW)["steps"]
+    assert steps > 20
+    assert rows(whole) == before
+    for step in range(1, steps + 1, 1 if how == "kill" else 5):
+        root = tmp_path / f"at-{step}"
+        broken = copy(filled, root)
+        server.run(broken, "reland", step, how, NOW)
+        assert rows(broken) == before, f"stopped at step {step} of {steps}: a reader sees one or the other"
+        remade = copy(broken, tmp_path / f"remade-{step}")
+        assert rebuild_ledger(remade).missing == ()
+        assert rows(remade) == before, f"stopped at step {step} of {steps}: the manifests say one or the other"
+        assert server.run(broken, "reland", now=NOW)["error"] is None
+        assert rows(broken) == before
+        assert tables(broken)["counts"] == counts
+        assert not list((broken.ledger / "relands").glob("*"))
+        shutil.rmtree(root)
+        shutil.rmtree(remade.root)

@@ -37,7 +37,7 @@ SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 )
 def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """What the forecaster sees: one row per device, metric and hour, made of that hour and the 168 before it."""
-    from sensor_platform.predict.featuring import build_features
+    from sensor_platform.predict.features.featuring import build_features
 
     work = work_of(context)
     with tried_again(context, settings.site.runs):

@@ -3,7 +3,7 @@
 All take the data folder and the site; each holds the writer lock only while it reads or writes the warehouse.
 """
 
-from sensor_platform.predict.featuring import build_features
+from sensor_platform.predict.features.featuring import build_features
 from sensor_platform.predict.scoring import score
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.training import needs_training, train

@@ -1,32 +1,30 @@
 """Feature rows and a champion in, prediction rows out. Pure: created_at and everything else comes in as a parameter."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor_platform.predict import matrix
-from sensor_platform.predict.baselines import LIGHTGBM, PERSISTENCE, SEASONAL_NAIVE, persistence, seasonal_naive
-from sensor_platform.predict.forecaster import widened
+from sensor_platform.predict.candidates.baselines import CANDIDATES
+from sensor_platform.predict.features.matrix import Source, at
+from sensor_platform.predict.features.panel import Ints
+from sensor_platform.predict.judge.adjust import BucketRule, apply
+from sensor_platform.predict.models.registry import Model
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from sensor_platform.predict.card import HorizonCard
-    from sensor_platform.predict.registry import Model
-
 KEYS = ("device_id", "metric", "issued_at", "horizon_hours")
+_FORECASTS = ("value", "lower", "upper", "interval", *CANDIDATES, "raw_lower", "raw_upper", "width")
 COLUMNS = (
     *KEYS,
     "target_at",
-    "value",
-    "lower",
-    "upper",
-    "interval",
-    "lightgbm",
     "served",
+    *_FORECASTS,
     "model_id",
     "trained_to",
+    "revision",
     "created_at",
 )
 
@@ -37,9 +35,9 @@ def schema() -> "dict[str, pl.DataType]":
 
     text, number, time = pl.String(), pl.Float64(), pl.Datetime("us")
     kinds: dict[str, pl.DataType] = dict.fromkeys(("device_id", "metric", "served", "model_id"), text)
-    kinds |= dict.fromkeys(("value", "lower", "upper", "interval", "lightgbm"), number)
+    kinds |= dict.fromkeys(_FORECASTS, number)
     kinds |= dict.fromkeys(("issued_at", "target_at", "trained_to", "created_at"), time)
-    kinds["horizon_hours"] = pl.Int32()
+    kinds |= dict.fromkeys(("horizon_hours", "revision"), pl.Int32())
     return {name: kinds[name] for name in COLUMNS}
 
 
@@ -50,24 +48,46 @@ def empty() -> "pl.DataFrame":
     return pl.DataFrame(schema=schema())
 
 
-def predictions(features: "pl.DataFrame", model: "Model", created_at: datetime) -> "pl.DataFrame":
-    """Prediction rows of one metric, sorted by KEYS.
+def predictions(
+    source: Source, index: Ints, metric: str, model: Model, rules: Sequence[BucketRule], created_at: datetime
+) -> "pl.DataFrame":
+    """Prediction rows of one metric, sorted by KEYS, all of revision 0.
 
     A row exists only where its target lies after everything that the model was trained on: a fit is not a forecast.
 
     Args:
-        features: feature rows of the model's metric.
-        model: verified champion.
+        source: panels of the metric and of the model's other metrics.
+        index: elements of the metric's panel to forecast from.
+        metric: its name.
+        model: verified.
+        rules: what is served per bucket, and how far its interval is widened.
         created_at: aware UTC.
 
     Returns:
-        COLUMNS. `lightgbm` is LightGBM's own median; `value` is what the backtest chose to serve (the last value where
-        a seasonal one has a gap); lower..upper is LightGBM's calibrated interval, stretched to hold `value`.
+        COLUMNS. Every candidate has a column, null where the model has none; `value` is the one that is `served`;
+        lower..upper is the calibrated interval, stretched to hold `value`; raw_lower..raw_upper is it before.
     """
     import polars as pl
 
-    parts = [_one_horizon(features, model, each, created_at) for each in model.card.horizons]
-    return pl.concat([empty(), *parts]).sort(KEYS)
+    hour = source.panel.grid.step_us
+    trained_to = int(model.card.trained_to.timestamp() * 1_000_000) // hour
+    parts = [
+        _one_horizon(source, index[source.panel.step[index] + horizon > trained_to], horizon, model, rules)
+        for horizon in model.card.horizons
+    ]
+    return (
+        pl.concat([empty().drop("metric", "interval", "model_id", "trained_to", "revision", "created_at"), *parts])
+        .with_columns(
+            pl.lit(metric).alias("metric"),
+            pl.lit(model.card.interval).alias("interval"),
+            pl.lit(model.model_id).alias("model_id"),
+            pl.lit(_naive(model.card.trained_to), pl.Datetime("us")).alias("trained_to"),
+            pl.lit(0, pl.Int32).alias("revision"),
+            pl.lit(_naive(created_at), pl.Datetime("us")).alias("created_at"),
+        )
+        .select(COLUMNS)
+        .sort(KEYS)
+    )
 
 
 def of_hours(rows: "pl.DataFrame", metric: str, hours: "pl.Series") -> "pl.DataFrame":
@@ -79,8 +99,8 @@ def of_hours(rows: "pl.DataFrame", metric: str, hours: "pl.Series") -> "pl.DataF
     return rows.filter(pl.col("metric") == metric, pl.col("issued_at").is_in(hours.implode())).select(COLUMNS)
 
 
-def keeping_created_at(rows: "pl.DataFrame", before: "pl.DataFrame") -> "pl.DataFrame":
-    """`rows`, with the older created_at where `before` holds the same row: scoring again is no news.
+def revised(rows: "pl.DataFrame", before: "pl.DataFrame") -> "pl.DataFrame":
+    """`rows` as the next revision of what they replace; where they say the same, what they replace.
 
     Args:
         rows: prediction rows.
@@ -90,10 +110,18 @@ def keeping_created_at(rows: "pl.DataFrame", before: "pl.DataFrame") -> "pl.Data
 
     if before.is_empty():
         return rows
-    same = [name for name in COLUMNS if name != "created_at"]
-    older = before.select(*same, pl.col("created_at").alias("older"))
-    joined = rows.join(older, on=same, how="left", maintain_order="left")
-    return joined.with_columns(pl.coalesce("older", "created_at").alias("created_at")).select(COLUMNS)
+    said = [name for name in COLUMNS if name not in {"revision", "created_at"}]
+    older = before.select(*said, pl.col("revision").alias("same"), pl.col("created_at").alias("since"))
+    newest = before.select(*KEYS, (pl.col("revision") + 1).alias("next"))
+    return (
+        rows.join(older, on=said, how="left", nulls_equal=True, maintain_order="left")
+        .join(newest, on=KEYS, how="left", maintain_order="left")
+        .with_columns(
+            pl.coalesce("same", "next", "revision").cast(pl.Int32).alias("revision"),
+            pl.coalesce("since", "created_at").alias("created_at"),
+        )
+        .select(COLUMNS)
+    )
 
 
 def changed_hours(rows: "pl.DataFrame", before: "pl.DataFrame") -> set[datetime]:
@@ -102,52 +130,54 @@ def changed_hours(rows: "pl.DataFrame", before: "pl.DataFrame") -> set[datetime]
     changed = {
         hour
         for one, other in ((rows, old), (old, rows))
-        for hour in one.join(other, on=COLUMNS, how="anti")["issued_at"]
+        for hour in one.join(other, on=COLUMNS, how="anti", nulls_equal=True)["issued_at"]
     }
     return {hour.replace(tzinfo=UTC) for hour in changed}
 
 
+def superseded(rows: "pl.DataFrame", before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
+    """Rows of `before` that are no longer there, with the time at which that became known."""
+    import polars as pl
+
+    old = before.select(COLUMNS) if before.width else empty()
+    gone = old.join(rows, on=(*KEYS, "revision"), how="anti")
+    return gone.with_columns(pl.lit(_naive(now), pl.Datetime("us")).alias("superseded_at"))
+
+
 def _one_horizon(
-    features: "pl.DataFrame", model: "Model", horizon: "HorizonCard", created_at: datetime
+    source: Source, index: Ints, horizon: int, model: Model, rules: Sequence[BucketRule]
 ) -> "pl.DataFrame":
     import polars as pl
 
-    hours = horizon.horizon_hours
-    trained_to = _naive(model.card.trained_to)
-    rows = features.filter(matrix.target_at(hours) > trained_to)
-    value = rows["value"].to_numpy()
-    forecast = model.forecaster.predict(matrix.inputs(rows, hours), value, hours)
-    band = widened(forecast, horizon.widening, horizon.scale)
-    served, chosen = _served(rows, horizon, forecast.median)
-    frame = rows.select(
-        "device_id",
-        "metric",
-        pl.col("window_start").alias("issued_at"),
-        pl.lit(hours, pl.Int32).alias("horizon_hours"),
-        matrix.target_at(hours).alias("target_at"),
+    panel = source.panel
+    rows = at(source, index, horizon)
+    said = model.forecaster.forecast(rows)
+    served = apply(rules, rows, said)
+    devices = pl.Series("device_id", panel.devices, dtype=pl.String)
+    nothing = np.full(len(rows), np.nan)
+    frame = pl.DataFrame(
+        {
+            "device_id": devices.gather(panel.device[index]) if len(index) else devices.head(0),
+            "issued_at": _times(panel.step[index] * panel.grid.step_us),
+            "horizon_hours": pl.Series(rows.horizon, dtype=pl.Int32),
+            "target_at": _times(rows.target * panel.grid.step_us),
+            "served": pl.Series(served.candidate, dtype=pl.String),
+            "value": served.value,
+            "lower": served.lower,
+            "upper": served.upper,
+            **{name: said.by_candidate.get(name, nothing) for name in CANDIDATES},
+            "raw_lower": said.lower,
+            "raw_upper": said.upper,
+            "width": said.width,
+        }
     )
-    return frame.with_columns(
-        pl.Series("value", chosen),
-        pl.Series("lower", np.minimum(band.lower, chosen)),
-        pl.Series("upper", np.maximum(band.upper, chosen)),
-        pl.lit(model.card.interval).alias("interval"),
-        pl.Series("lightgbm", forecast.median),
-        pl.Series("served", served, dtype=pl.String),
-        pl.lit(model.model_id).alias("model_id"),
-        pl.lit(trained_to, pl.Datetime("us")).alias("trained_to"),
-        pl.lit(_naive(created_at), pl.Datetime("us")).alias("created_at"),
-    ).select(COLUMNS)
+    return frame.with_columns(pl.col(name).fill_nan(None) for name in CANDIDATES)
 
 
-def _served(rows: "pl.DataFrame", horizon: "HorizonCard", median: matrix.Floats) -> tuple[list[str], matrix.Floats]:
-    if horizon.served == LIGHTGBM:
-        return [LIGHTGBM] * rows.height, median
-    last = rows.select(persistence()).to_series().to_numpy().astype(np.float64)
-    if horizon.served == PERSISTENCE:
-        return [PERSISTENCE] * rows.height, last
-    seasonal = rows.select(seasonal_naive(horizon.horizon_hours).cast(float)).to_series().to_numpy()
-    gap = np.isnan(seasonal)
-    return [PERSISTENCE if missing else SEASONAL_NAIVE for missing in gap], np.where(gap, last, seasonal)
+def _times(micros: Ints) -> "pl.Series":
+    import polars as pl
+
+    return pl.Series(micros, dtype=pl.Int64).cast(pl.Datetime("us"))
 
 
 def _naive(moment: datetime) -> datetime:

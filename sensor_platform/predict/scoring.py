@@ -1,24 +1,34 @@
 """Keep the table `predictions` up to `features`: each hour is forecast by the model that was in charge of it."""
 
+import bisect
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from sensor_platform.home import Home
-from sensor_platform.predict import features, registry
 from sensor_platform.predict import score as scorer
-from sensor_platform.predict.registry import OtherInputs, Reign, Unusable
+from sensor_platform.predict.features.grid import HOURLY
+from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.panel import Ints
+from sensor_platform.predict.history import read_source
+from sensor_platform.predict.models import registry
+from sensor_platform.predict.models.registry import Model, OtherInputs, Reign, Unusable
 from sensor_platform.predict.reports import Row, ScoreReport, utc
 from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.warehouse.connection import to_micros
 from sensor_platform.warehouse.spans import Days
-from sensor_platform.warehouse.tables import Due, Warehouse, writer
+from sensor_platform.warehouse.tables import Due, Warehouse, ensure_predictions, writer
 
 if TYPE_CHECKING:
     import polars as pl
 
 MODEL = "predictions"
+HISTORY = "prediction_history"
 _HOUR = timedelta(hours=1)
+_LONGEST_PIECE = timedelta(days=30)
 Reigns = dict[str, tuple[Reign, ...]]
 
 
@@ -46,8 +56,10 @@ def score(
     reigns = {metric: registry.reigns(home, metric) for metric in site.forecast.metrics}
     with writer(home, site, "score") as warehouse:
         due = _due(warehouse, site, reigns, days, position)
+        _drop_other_columns(warehouse)
         before = warehouse.read_windows(due)
         rows, models = _predictions(home, warehouse, due, reigns, before, now)
+        _keep_history(warehouse, scorer.superseded(rows, before, now))
         # A model that came later changes hours without new evidence, which is what publish goes by.
         warehouse.publish_again(MODEL, scorer.changed_hours(rows, before))
         warehouse.replace_windows(due, rows)
@@ -92,58 +104,99 @@ def _predictions(
         if not found:
             models.append(_model_row(metric, None, scorer.empty(), "no model yet: it waits for training"))
             continue
-        for reign, rows in _by_reign(found, _features(warehouse, due, metric, found[0])):
-            made, note = _one_reign(home, metric, reign, rows, before, now, is_champion=reign == found[-1])
+        hours = _due_hours(due, found[0])
+        for reign, theirs in _by_reign(found, hours):
+            made, note = _one_reign(home, warehouse, metric, reign, theirs, before, now, is_champion=reign == found[-1])
             parts.append(made)
             models.append(_model_row(metric, registry.model_id(metric, reign.version), made, note))
-    return scorer.keeping_created_at(pl.concat(parts).sort(scorer.KEYS), before), tuple(models)
+    return scorer.revised(pl.concat([scorer.empty(), *parts]).sort(scorer.KEYS), before), tuple(models)
 
 
 def _one_reign(
     home: Home,
+    warehouse: Warehouse,
     metric: str,
     reign: Reign,
-    rows: "pl.DataFrame",
+    hours: Sequence[datetime],
     before: "pl.DataFrame",
     now: datetime,
     *,
     is_champion: bool,
 ) -> "tuple[pl.DataFrame, str]":
+    import polars as pl
+
     try:
         model = registry.load(home, metric, reign.version, reign.card_sha256)
     except Unusable as error:
         if is_champion and not isinstance(error, OtherInputs):
             raise
-        kept = scorer.of_hours(before, metric, rows["window_start"].unique())
-        return kept, f"kept as they were: {error.message}"
-    return scorer.predictions(rows, model, now), "forecast where the target lies after trained_to"
+        wanted = pl.Series([_plain(hour) for hour in hours], dtype=pl.Datetime("us"))
+        return scorer.of_hours(before, metric, wanted), f"kept as they were: {error.message}"
+    parts = [
+        _piece(warehouse, metric, piece, model, reign, now)
+        for piece in _pieces(hours)  # so that memory does not grow with the range
+    ]
+    return pl.concat([scorer.empty(), *parts]), "forecast where the target lies after trained_to"
 
 
-def _features(warehouse: Warehouse, due: Due, metric: str, first: Reign) -> "pl.DataFrame":
-    """Feature rows of the due hours, as far back as any forecast of them could lie after the first model's training."""
-    import polars as pl
-
-    oldest = first.serves_from - features.WIDEST_LAG_HOURS * _HOUR
-    starts = [_plain(start) for start in due.starts if start > oldest]
-    if not starts:
-        return features.empty()
-    rows: pl.DataFrame = warehouse.connection.sql(
-        "select * from features where metric = ? and window_start between ? and ?",
-        params=[metric, starts[0], starts[-1]],
-    ).pl()
-    wanted = pl.Series(starts, dtype=pl.Datetime("us"))
-    return rows.select(features.COLUMNS).filter(pl.col("window_start").is_in(wanted.implode()))
+def _piece(
+    warehouse: Warehouse, metric: str, hours: Sequence[datetime], model: Model, reign: Reign, now: datetime
+) -> "pl.DataFrame":
+    first, last = hours[0] - HOURLY.reach * _HOUR, hours[-1]
+    source = read_source(warehouse, metric, model.card.others, first, last)
+    return scorer.predictions(source, _elements(source, hours), metric, model, reign.rules or model.card.rules, now)
 
 
-def _by_reign(found: tuple[Reign, ...], rows: "pl.DataFrame") -> "Iterator[tuple[Reign, pl.DataFrame]]":
-    import polars as pl
+def _elements(source: Source, hours: Sequence[datetime]) -> Ints:
+    wanted = np.array([to_micros(hour) // HOURLY.step_us for hour in hours], dtype=np.int64)
+    rows = source.panel.rows
+    return rows[np.isin(source.panel.step[rows], wanted)]
 
-    hours: dict[Reign, list[datetime]] = {}
-    for hour in rows["window_start"].unique().sort():
-        hours.setdefault(registry.in_charge(found, hour.replace(tzinfo=UTC)), []).append(hour)
-    for reign, theirs in hours.items():
-        wanted = pl.Series(theirs, dtype=pl.Datetime("us"))
-        yield reign, rows.filter(pl.col("window_start").is_in(wanted.implode()))
+
+def _pieces(hours: Sequence[datetime]) -> Iterator[Sequence[datetime]]:
+    start = 0
+    while start < len(hours):
+        stop = bisect.bisect_left(hours, hours[start] + _LONGEST_PIECE)
+        yield hours[start:stop]
+        start = stop
+
+
+def _due_hours(due: Due, first: Reign) -> list[datetime]:
+    """Due hours, oldest first, as far back as any forecast of them could lie after the first model's training."""
+    oldest = first.serves_from - HOURLY.reach * _HOUR
+    return [start for start in due.starts if start > oldest]
+
+
+def _by_reign(found: tuple[Reign, ...], hours: Sequence[datetime]) -> Iterator[tuple[Reign, list[datetime]]]:
+    theirs: dict[int, list[datetime]] = {}
+    for hour in hours:
+        theirs.setdefault(found.index(registry.in_charge(found, hour)), []).append(hour)
+    for number, some in theirs.items():
+        yield found[number], some
+
+
+def _drop_other_columns(warehouse: Warehouse) -> None:
+    """A table of an older shape gets the columns that it lacks; its rows keep what they said."""
+    connection = warehouse.connection
+    ensure_predictions(connection)
+    known = {name for name, *_ in connection.execute(f"describe {MODEL}").fetchall()}
+    if not set(scorer.COLUMNS) <= known:
+        connection.register("shape", scorer.empty().to_arrow())
+        for name, kind, *_ in connection.execute("describe shape").fetchall():
+            if name not in known:
+                connection.execute(f'alter table {MODEL} add column "{name}" {kind}')
+        connection.execute(f"update {MODEL} set revision = 0 where revision is null")  # noqa: S608 - our own names
+        connection.unregister("shape")
+
+
+def _keep_history(warehouse: Warehouse, gone: "pl.DataFrame") -> None:
+    """Before the rows are replaced: what was said once is never lost, and is kept only once."""
+    connection = warehouse.connection
+    connection.register("gone", gone.to_arrow())
+    connection.execute(f"create table if not exists {HISTORY} as select * from gone limit 0")  # noqa: S608
+    keys = ", ".join((*scorer.KEYS, "revision"))
+    connection.execute(f"insert into {HISTORY} by name select * from gone anti join {HISTORY} using ({keys})")  # noqa: S608
+    connection.unregister("gone")
 
 
 def _model_row(metric: str, model_id: str | None, rows: "pl.DataFrame", note: str) -> Row:

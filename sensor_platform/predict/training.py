@@ -3,29 +3,28 @@
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.predict import features, promotion, registry
-from sensor_platform.predict.learn import Learned, Waiting, learn
-from sensor_platform.predict.matrix import INPUT_HASH
-from sensor_platform.predict.promotion import Decision
-from sensor_platform.predict.registry import Reign
+from sensor_platform.predict.features.grid import HOURLY
+from sensor_platform.predict.features.matrix import Layout, Source
+from sensor_platform.predict.history import read_source
+from sensor_platform.predict.judge.learn import Learned, learn
+from sensor_platform.predict.models import made, promotion, registry
+from sensor_platform.predict.models.card import Card
+from sensor_platform.predict.models.promotion import Decision, Incumbent
+from sensor_platform.predict.models.registry import Reign
 from sensor_platform.predict.reports import MetricTraining, Row, TrainingNeed, TrainReport
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.tables import writer
-
-if TYPE_CHECKING:
-    import polars as pl
 
 _HOUR = timedelta(hours=1)
 
 
 def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
-    """Train, judge and where deserved promote a model per configured metric.
+    """Train, judge and where deserved promote a model per configured metric, one after the other.
 
     Args:
         home: data folder.
@@ -39,19 +38,20 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
     started = time.monotonic()
     done: list[MetricTraining] = []
     backtest: list[Row] = []
-    first: list[Learned] = []
+    first: list[Card] = []
     for metric in site.forecast.metrics:
         began = time.monotonic()
-        outcome = learn(metric, _history(home, site, metric, now), site.forecast, now)
-        if isinstance(outcome, Waiting):
-            registry.note_waiting(home, metric, now, outcome.reason)
-            done.append(MetricTraining(metric=metric, trained=False, promoted=False, why=outcome.reason))
+        source = _source(home, site, metric, now)
+        learned = _learn(site, source)
+        if isinstance(learned, str):
+            registry.note_waiting(home, metric, now, learned)
+            done.append(MetricTraining(metric=metric, trained=False, promoted=False, why=learned))
             continue
-        decision, reign = _keep(home, outcome, now)
-        done.append(_trained(outcome, decision, time.monotonic() - began))
-        backtest.extend(_table(outcome))
+        card, decision, reign = _keep(home, site, metric, source, learned, now)
+        done.append(_trained(card, decision, time.monotonic() - began))
+        backtest.extend(_table(card))
         if reign is not None and reign.serves_from < reign.promoted_at:
-            first.append(outcome)
+            first.append(card)
     return TrainReport(
         metrics=tuple(done),
         backtest=tuple(backtest),
@@ -60,36 +60,57 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
     )
 
 
-def _history(home: Home, site: PredictSite, metric: str, now: datetime) -> "pl.DataFrame":
+def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> Source:
     """Feature rows of complete hours of the newest `train_days`."""
-    import polars as pl
-
     oldest = now - timedelta(days=site.forecast.train_days)
+    others = [name for name in site.forecast.looked_at if name != metric]
     with writer(home, site, "read features for training") as warehouse:
-        known = warehouse.connection.execute("select 1 from duckdb_tables() where table_name = 'features'").fetchall()
-        if not known:
-            return features.empty()
-        rows: pl.DataFrame = warehouse.connection.sql(
-            "select * from features where metric = ? and window_start >= ? and window_start <= ?",
-            params=[metric, oldest.replace(tzinfo=None), (now - _HOUR).replace(tzinfo=None)],
-        ).pl()
-    return rows.select(pl.col(features.COLUMNS))
+        return read_source(warehouse, metric, others, oldest, now - _HOUR, share=True)
 
 
-def _keep(home: Home, learned: Learned, now: datetime) -> tuple[Decision, Reign | None]:
-    card = learned.card
-    registry.save(home, card, learned.texts)
+def _learn(site: PredictSite, source: Source) -> Learned | str:
+    """What was learnt, or why a metric waits."""
+    config, rows = site.forecast, source.panel.rows
+    if not len(rows):
+        return "no hourly value of it yet"
+    steps = source.panel.step[rows]
+    history = int(steps.max() - steps.min()) + 1
+    if history < config.min_history_hours:
+        return f"{history} of the {config.min_history_hours} hours of history that min_history_hours asks for"
+    learned = learn(source, config.horizons, config.backtest_hours, config.seed, config.parallel_fits)
+    if learned is None:
+        return "no pair of hours to learn from (gaps leave none)"
+    missing = sorted(set(config.horizons) - set(learned.forecaster.units))
+    if missing:
+        return f"no pair of hours {missing[0]} apart"
+    return learned
+
+
+def _keep(
+    home: Home, site: PredictSite, metric: str, source: Source, learned: Learned, now: datetime
+) -> tuple[Card, Decision, Reign | None]:
+    config = site.forecast
+    card, contents = made.version(metric, source, learned, config.horizons, config.seed, now)
+    registry.save(home, card, contents)
     try:
-        decision = promotion.decide(learned, registry.load_champion(home, card.metric))
+        decision = promotion.decide(learned, contents, _incumbent(home, metric))
     except registry.Unusable as error:
         decision = Decision(promoted=True, why=f"the champion cannot be used: {error.message}")
     if not decision.promoted:
-        return decision, None
-    return decision, registry.promote(home, card.metric, card.version, now, decision.why)
+        return card, decision, None
+    return card, decision, registry.promote(home, metric, card.version, now, decision.why)
 
 
-def _trained(learned: Learned, decision: Decision, seconds: float) -> MetricTraining:
-    card = learned.card
+def _incumbent(home: Home, metric: str) -> Incumbent | None:
+    champion = registry.load_champion(home, metric)
+    if champion is None:
+        return None
+    rules = registry.reigns(home, metric)[-1].rules or champion.card.rules
+    trained_to = int(champion.card.trained_to.timestamp() * 1_000_000) // HOURLY.step_us
+    return Incumbent(champion.card, champion.forecaster, rules, trained_to)
+
+
+def _trained(card: Card, decision: Decision, seconds: float) -> MetricTraining:
     return MetricTraining(
         metric=card.metric,
         trained=True,
@@ -102,16 +123,18 @@ def _trained(learned: Learned, decision: Decision, seconds: float) -> MetricTrai
     )
 
 
-def _table(learned: Learned) -> Iterator[Row]:
-    for horizon in learned.card.horizons:
-        yield {"metric": learned.card.metric, **msgspec.structs.asdict(horizon)}
+def _table(card: Card) -> Iterator[Row]:
+    for rule in card.rules:
+        row = msgspec.structs.asdict(rule)
+        errors = row.pop("mae")
+        yield {"metric": card.metric, **row, **{f"mae_{name}": error for name, error in errors.items()}}
 
 
-def _score_days(site: PredictSite, first: list[Learned], now: datetime) -> tuple[date, date] | None:
+def _score_days(site: PredictSite, first: list[Card], now: datetime) -> tuple[date, date] | None:
     """From the oldest hour that a first model may forecast from, to today."""
     if not first:
         return None
-    oldest = min(each.card.trained_to for each in first) - (max(site.forecast.horizons) - 1) * _HOUR
+    oldest = min(card.trained_to for card in first) - (max(site.forecast.horizons) - 1) * _HOUR
     return max(oldest.date(), site.start), now.astimezone(UTC).date()
 
 
@@ -129,9 +152,13 @@ def _need(home: Home, site: PredictSite, metric: str) -> TrainingNeed | None:
         waiting = registry.waiting(home, metric)
         why = waiting.reason if waiting else "no model yet"
         return TrainingNeed(metric, why, waiting.asked_at if waiting else None)
-    if card.inputs_sha256 != INPUT_HASH:
+    if card.inputs_sha256 != Layout(others=card.others).sha256:
         return TrainingNeed(metric, "the champion was made for other features", None)
-    missing = set(site.forecast.horizons) - {each.horizon_hours for each in card.horizons}
+    missing = set(site.forecast.horizons) - set(card.horizons)
     if missing:
         return TrainingNeed(metric, f"the champion does not forecast {min(missing)} h ahead", None)
+    asked = registry.asked(home, metric)
+    if asked is not None and asked.asked_at > card.created_at:
+        made_since = [name for name in registry.versions(home, metric) if registry.created_at(name) > asked.asked_at]
+        return None if made_since else TrainingNeed(metric, asked.reason, None)
     return None

@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 _PREDICTIONS = """
 create table if not exists predictions (
-    device_id varchar, metric varchar, issued_at timestamp, horizon_hours integer, target_at timestamp, value double,
-    lower double, upper double, "interval" double, lightgbm double, served varchar, model_id varchar,
-    trained_to timestamp, created_at timestamp
+    device_id varchar, metric varchar, issued_at timestamp, horizon_hours integer, target_at timestamp, served varchar,
+    value double, lower double, upper double, "interval" double, persistence double, seasonal_naive double,
+    weekly_naive double, linear double, average double, lightgbm double, raw_lower double, raw_upper double,
+    width double, model_id varchar, trained_to timestamp, revision integer, created_at timestamp
 )
 """
 

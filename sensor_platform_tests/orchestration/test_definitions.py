@@ -81,7 +81,12 @@ def test_broken_invariants_block_and_bad_readings_do_not() -> None:
 
 def test_sensors_and_schedules_run_from_the_start() -> None:
     repository = defs.get_repository_def()
-    assert {sensor.name for sensor in repository.sensor_defs} == {"ledger_sensor", "freshness_sensor", "run_failures"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "ledger_sensor",
+        "freshness_sensor",
+        "quarantine_sensor",
+        "run_failures",
+    }
     assert {one.name for one in repository.schedule_defs} == {"ledger_fallback", "daily_training", "hourly_upkeep"}
     assert {sensor.default_status for sensor in repository.sensor_defs} == {DefaultSensorStatus.RUNNING}
     assert {schedule.default_status for schedule in repository.schedule_defs} == {DefaultScheduleStatus.RUNNING}

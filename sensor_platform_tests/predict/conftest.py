@@ -8,12 +8,14 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from sensor_platform.predict import features
-from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.features import table as features
+from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.judge.learn import Learned, learn
 
 Values = Sequence[float] | npt.NDArray[np.float64]
 Make = Callable[..., pl.DataFrame]
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - plain UTC, as in the tables
+HORIZONS = (1, 6, 24)
 
 
 def hourly(values: Mapping[str, Values], metric: str = "m") -> pl.DataFrame:
@@ -37,21 +39,18 @@ def make_hourly() -> Make:
 
 
 @pytest.fixture(scope="session")
-def seasonal_noise() -> pl.DataFrame:
-    """Daily sine of amplitude 10 with Gaussian noise of sigma 1, 4 devices, 60 days: features."""
+def seasonal_noise() -> Source:
+    """Daily sine of amplitude 10 with Gaussian noise of sigma 1, 4 devices, 60 days."""
     rng = np.random.default_rng(1)
     hours = np.arange(60 * 24)
     wave = 10 * np.sin(2 * np.pi * hours / 24)
-    return features.build(hourly({f"d{i}": 20 + 5 * i + wave + rng.normal(0, 1, len(hours)) for i in range(4)}))
+    rows = hourly({f"d{i}": 20 + 5 * i + wave + rng.normal(0, 1, len(hours)) for i in range(4)})
+    return Source(features.build(rows))
 
 
 @pytest.fixture(scope="session")
-def random_walk() -> pl.DataFrame:
-    """Sums of Gaussian steps: the last value is the best forecast there is. 4 devices, 60 days: features."""
-    rng = np.random.default_rng(2)
-    return features.build(hourly({f"d{i}": np.cumsum(rng.normal(0, 1, 60 * 24)) for i in range(4)}))
-
-
-@pytest.fixture(scope="session")
-def forecast_config() -> ForecastConfig:
-    return ForecastConfig(metrics=("m",), horizons=(1, 6, 24), backtest_hours=14 * 24, seed=7)
+def of_season(seasonal_noise: Source) -> Learned:
+    """What is learnt from `seasonal_noise`."""
+    found = learn(seasonal_noise, HORIZONS, 14 * 24, seed=7)
+    assert found is not None
+    return found

@@ -20,6 +20,8 @@ PREDICTIONS = {
 def prediction(hour: int, **changes: object) -> Mapping[str, object]:
     row: dict[str, object] = dict.fromkeys(score.COLUMNS, AT) | {
         "device_id": "a", "metric": "m", "horizon_hours": 1, "target_at": AT.replace(hour=hour),
+        **dict.fromkeys(("average", "linear", "persistence", "seasonal_naive", "weekly_naive"), 10.0),
+        "raw_lower": 8.0, "raw_upper": 12.0, "width": 4.0, "revision": 0,
         "value": 10.0, "lower": 8.0, "upper": 12.0, "interval": 0.9, "lightgbm": 11.0, "served": "persistence",
         "model_id": "m/1",
     }  # fmt: skip

@@ -10,8 +10,10 @@ from polars.testing import assert_frame_equal
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.predict import features, pipeline, registry, score
+from sensor_platform.predict import pipeline, score
 from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.features import table as features
+from sensor_platform.predict.models import registry
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
 
@@ -104,7 +106,7 @@ def test_from_hours_to_predictions(stage: Stage, make_hourly: Make) -> None:
 
     trained = pipeline.train(stage.home, stage.site, NOW)
     assert (trained.promoted, trained.metrics[0].trained) == (1, True)
-    assert [row["horizon_hours"] for row in trained.backtest] == [1, 24]
+    assert [row["last"] for row in trained.backtest] == [1, 24]
     assert trained.score_days == ((NOW - timedelta(days=1)).date(), NOW.date())
     assert pipeline.needs_training(stage.home, stage.site) == ()
 
@@ -191,7 +193,7 @@ def test_a_late_value_changes_only_rows_within_its_reach_and_equals_a_full_build
     assert pipeline.build_features(trained.home, trained.site, position=2).windows == 169
     after_late = trained.table("features")
     in_reach = pl.col("window_start").is_between(
-        (START + timedelta(hours=400)).replace(tzinfo=None), (START + timedelta(hours=568)).replace(tzinfo=None)
+        (START + timedelta(hours=400)).replace(tzinfo=None), (START + timedelta(hours=567)).replace(tzinfo=None)
     )
     assert_frame_equal(after_late.filter(~in_reach), before.filter(~in_reach), check_exact=True)
     untouched = after_late.filter(in_reach).join(before, on=before.columns, how="semi", nulls_equal=True)

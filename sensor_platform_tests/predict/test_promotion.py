@@ -1,101 +1,129 @@
-from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 
 import msgspec
 import numpy as np
-import polars as pl
 import pytest
 
-from sensor_platform.predict import features, promotion
-from sensor_platform.predict.config import ForecastConfig
-from sensor_platform.predict.forecaster import Forecaster, Quantiles
-from sensor_platform.predict.learn import Learned, learn
-from sensor_platform.predict.matrix import Floats, Inputs
-from sensor_platform.predict.registry import Model
+from sensor_platform.predict.candidates.baselines import BASELINES
+from sensor_platform.predict.candidates.forecaster import Forecaster, Forecasts
+from sensor_platform.predict.features.matrix import Examples, Source
+from sensor_platform.predict.judge.adjust import BucketRule
+from sensor_platform.predict.judge.learn import Learned
+from sensor_platform.predict.models import made, promotion
+from sensor_platform.predict.models.promotion import Decision, Incumbent
 
-Make = Callable[..., pl.DataFrame]
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-BLOCK = 240
+BLOCK = 14 * 24
+HORIZONS = (1, 6, 24)
 
 
 class Off(Forecaster):
-    """A forecaster that is wrong by a stated amount more than another one."""
+    """A forecaster whose models are wrong by a stated amount more than another one's."""
 
     __slots__ = ("by",)
     by: float
 
-    def predict(self, inputs: Inputs, value: Floats, horizon: int) -> Quantiles:
-        honest = Forecaster(self.boosters, self.scales).predict(inputs, value, horizon)
-        return Quantiles(honest.lower, honest.median + self.by, honest.upper)
+    def forecast(self, rows: Examples) -> Forecasts:
+        said = super().forecast(rows)
+        moved = {name: each if name in BASELINES else each + self.by for name, each in said.by_candidate.items()}
+        return replace(said, by_candidate=moved)
 
 
 def off(forecaster: Forecaster, by: float) -> Forecaster:
-    made = Off(forecaster.boosters, forecaster.scales)
-    object.__setattr__(made, "by", by)
-    return made
-
-
-@pytest.fixture(scope="module")
-def challenger(seasonal_noise: pl.DataFrame) -> Learned:
-    found = learn("m", seasonal_noise, ForecastConfig(horizons=(1, 6), backtest_hours=BLOCK), NOW)
-    assert isinstance(found, Learned)
-    assert {each.served for each in found.card.horizons} == {"lightgbm"}
+    parts = {name: getattr(forecaster, name) for name in Forecaster.__slots__}
+    found = Off(**parts)
+    object.__setattr__(found, "by", by)
     return found
 
 
-def champion(challenger: Learned, hours_ago: int, by: float = 0.0) -> Model:
-    card = msgspec.structs.replace(challenger.card, trained_to=challenger.card.trained_to - timedelta(hours=hours_ago))
-    return Model("m/older", card, off(challenger.backtested, by))
+def spoilt(learned: Learned, by: float, buckets: tuple[int, ...] = HORIZONS) -> Learned:
+    """A challenger whose models were off by `by` in the backtest at these horizons."""
+    assert learned.record is not None
+    said = learned.record.by_candidate
+    at = np.isin(learned.record.horizon, buckets)
+    moved = {name: each if name in BASELINES else each + by * at for name, each in said.items()}
+    return replace(learned, record=replace(learned.record, by_candidate=moved))
+
+
+@pytest.fixture(scope="module")
+def challenger(of_season: Learned) -> Learned:
+    return of_season
+
+
+def incumbent(challenger: Learned, source: Source, hours_ago: int, by: float = 0.0) -> Incumbent:
+    from datetime import UTC, datetime
+
+    card, _ = made.version("m", source, challenger, HORIZONS, 7, datetime(2026, 6, 1, tzinfo=UTC))
+    newest = int(source.panel.step.max())
+    return Incumbent(card, off(challenger.forecaster, by), challenger.rules, newest - hours_ago)
+
+
+def decide(learned: Learned, champion: Incumbent | None) -> Decision:
+    return promotion.decide(learned, {"x": b"x"}, champion)
 
 
 def test_a_first_model_is_promoted(challenger: Learned) -> None:
-    assert promotion.decide(challenger, None).promoted
+    assert decide(challenger, None).promoted
 
 
-def test_an_equal_model_on_newer_data_is_promoted(challenger: Learned) -> None:
-    decision = promotion.decide(challenger, champion(challenger, BLOCK))
-    assert decision.promoted
-    assert "champion's" in decision.why
-
-
-def test_a_worse_challenger_is_refused_and_the_reason_names_both_errors(challenger: Learned) -> None:
-    worse = replace(challenger, backtested=off(challenger.backtested, 1.0))
-    decision = promotion.decide(worse, champion(challenger, BLOCK))
+def test_a_worse_challenger_is_refused_and_the_reason_names_both_errors(
+    challenger: Learned, seasonal_noise: Source
+) -> None:
+    decision = decide(spoilt(challenger, 0.3), incumbent(challenger, seasonal_noise, BLOCK))
     assert not decision.promoted
     assert "against the champion's" in decision.why
 
 
-def test_a_better_challenger_is_promoted(challenger: Learned) -> None:
-    assert promotion.decide(challenger, champion(challenger, BLOCK, by=1.0)).promoted
+def test_a_better_challenger_is_promoted(challenger: Learned, seasonal_noise: Source) -> None:
+    assert decide(challenger, incumbent(challenger, seasonal_noise, BLOCK, by=1.0)).promoted
 
 
-def test_a_challenger_worse_than_persistence_is_refused(challenger: Learned) -> None:
-    worse = replace(challenger, backtested=off(challenger.backtested, 50.0))
-    decision = promotion.decide(worse, champion(challenger, 0, by=99.0))
+def test_a_challenger_that_is_worse_in_one_bucket_only_is_refused(challenger: Learned, seasonal_noise: Source) -> None:
+    champion = incumbent(challenger, seasonal_noise, BLOCK, by=0.8)
+    assert decide(challenger, champion).promoted
+    decision = decide(spoilt(challenger, 1.2, (6,)), champion)
     assert not decision.promoted
-    assert "persistence" in decision.why
+    assert "at 6-6 h" in decision.why
 
 
-def test_a_champion_is_never_judged_on_hours_that_it_was_trained_on(challenger: Learned) -> None:
-    knows_all = champion(challenger, 0)
-    decision = promotion.decide(replace(challenger, backtested=off(challenger.backtested, 0.5)), knows_all)
+def test_a_challenger_worse_than_the_baselines_is_refused(challenger: Learned) -> None:
+    decision = decide(spoilt(challenger, 50.0), None)
+    assert not decision.promoted
+    assert "baseline" in decision.why
+
+
+def test_an_interval_that_does_not_cover_is_refused(challenger: Learned) -> None:
+    decision = decide(replace(challenger, coverage=0.5), None)
+    assert not decision.promoted
+    assert "covered 50.0%" in decision.why
+
+
+def test_a_model_of_unreasonable_size_is_refused(challenger: Learned) -> None:
+    huge = bytes(promotion.MOST_BYTES + 1)
+    decision = promotion.decide(challenger, {"median.txt": huge}, None)
+    assert not decision.promoted
+    assert "bytes" in decision.why
+
+
+def test_a_champion_is_never_judged_on_hours_that_it_was_trained_on(
+    challenger: Learned, seasonal_noise: Source
+) -> None:
+    decision = decide(spoilt(challenger, 0.3), incumbent(challenger, seasonal_noise, 0))
     assert decision.promoted
     assert "0 hours are new" in decision.why
 
 
-def test_a_champion_that_lacks_a_configured_horizon_gives_way(challenger: Learned) -> None:
-    old = champion(challenger, BLOCK)
-    narrow = Model(old.model_id, old.card, Forecaster(old.forecaster.boosters, {1: 1.0}))
-    decision = promotion.decide(replace(challenger, backtested=off(challenger.backtested, 0.5)), narrow)
+def test_a_champion_that_lacks_a_configured_horizon_gives_way(challenger: Learned, seasonal_noise: Source) -> None:
+    champion = incumbent(challenger, seasonal_noise, BLOCK)
+    narrow = replace(champion, card=msgspec.structs.replace(champion.card, horizons=(1,)))
+    decision = decide(spoilt(challenger, 0.3), narrow)
     assert decision.promoted
     assert "horizon" in decision.why
 
 
-def test_a_served_baseline_is_judged_as_it_is_served(make_hourly: Make) -> None:
-    wave = 10 * np.sin(2 * np.pi * np.arange(900) / 24)
-    found = learn("m", features.build(make_hourly({"a": wave, "b": wave})), ForecastConfig(horizons=(6,)), NOW)
-    assert isinstance(found, Learned)
-    assert found.card.horizons[0].served == "seasonal_naive"
-    errors = promotion._errors(found.card, off(found.backtested, 100.0), found.judged)
-    assert errors.max() < 1e-9
+def test_a_served_baseline_is_judged_as_it_is_served(challenger: Learned) -> None:
+    served = tuple(msgspec.structs.replace(rule, served="seasonal_naive") for rule in challenger.rules)
+    assert challenger.record is not None
+    errors = promotion.served_errors(challenger.record, served)
+    expected = np.abs(challenger.record.by_candidate["seasonal_naive"] - challenger.record.actual)
+    np.testing.assert_array_equal(errors, expected)
+    assert isinstance(served[0], BucketRule)

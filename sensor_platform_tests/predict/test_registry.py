@@ -1,20 +1,22 @@
 import json
 import string
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
-import polars as pl
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.predict import matrix, registry
-from sensor_platform.predict.config import ForecastConfig
-from sensor_platform.predict.learn import Learned, learn
-from sensor_platform.predict.registry import OtherInputs, Unusable
+from sensor_platform.predict.features.matrix import Source, examples
+from sensor_platform.predict.judge.learn import Learned
+from sensor_platform.predict.models import made, registry
+from sensor_platform.predict.models.card import Card
+from sensor_platform.predict.models.registry import OtherInputs, Unusable
 
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 HOSTILE = (
@@ -33,11 +35,15 @@ HOSTILE = (
 )
 
 
+@dataclass(frozen=True)
+class Made:
+    card: Card
+    contents: dict[str, bytes]
+
+
 @pytest.fixture(scope="module")
-def season(seasonal_noise: pl.DataFrame) -> Learned:
-    found = learn("m", seasonal_noise, ForecastConfig(horizons=(1, 24)), NOW)
-    assert isinstance(found, Learned)
-    return found
+def season(seasonal_noise: Source, of_season: Learned) -> Made:
+    return Made(*made.version("m", seasonal_noise, of_season, (1, 6, 24), 7, NOW))
 
 
 @pytest.fixture
@@ -46,8 +52,8 @@ def home(tmp_path: Path) -> Home:
 
 
 @pytest.fixture
-def version(home: Home, season: Learned) -> str:
-    registry.save(home, season.card, season.texts)
+def version(home: Home, season: Made) -> str:
+    registry.save(home, season.card, season.contents)
     registry.promote(home, "m", season.card.version, NOW, "first")
     return season.card.version
 
@@ -57,27 +63,40 @@ def folder(home: Home, version: str) -> Path:
 
 
 def test_a_promoted_model_predicts_the_same_bits_after_loading(
-    home: Home, version: str, season: Learned, seasonal_noise: pl.DataFrame
+    home: Home, version: str, season: Made, of_season: Learned, seasonal_noise: Source
 ) -> None:
     model = registry.load_champion(home, "m")
     assert model is not None
     assert model.model_id == f"{registry.folder_name('m')}/{version}"
-    assert model.forecaster.texts() == season.texts
     assert msgspec.structs.replace(model.card, files={}) == season.card
-    inputs = matrix.inputs(seasonal_noise, 24)
-    forecast = model.forecaster.predict(inputs, seasonal_noise["value"].to_numpy(), 24)
-    assert (forecast.lower <= forecast.median).all()
-    assert (forecast.median <= forecast.upper).all()
+    rows = examples(seasonal_noise, (1, 6, 24), limit=3000)
+    loaded, direct = model.forecaster.forecast(rows), of_season.forecaster.forecast(rows)
+    for name, said in direct.by_candidate.items():
+        np.testing.assert_array_equal(loaded.by_candidate[name], said)
+    for name in ("lower", "upper", "width"):
+        np.testing.assert_array_equal(getattr(loaded, name), getattr(direct, name))
 
 
-def test_the_registry_holds_text_and_json_only(home: Home, version: str) -> None:
+def test_the_backtest_of_a_version_is_kept_with_it(home: Home, version: str, of_season: Learned) -> None:
+    record = registry.load_record(home, "m", version)
+    assert record is not None
+    assert of_season.record is not None
+    np.testing.assert_array_equal(record.actual, of_season.record.actual)
+    assert set(record.by_candidate) == set(of_season.record.by_candidate)
+    path = folder(home, version) / "backtest.parquet"
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(Unusable, match="backtest"):
+        registry.load_record(home, "m", version)
+
+
+def test_the_registry_holds_nothing_that_runs_code(home: Home, version: str) -> None:
     found = sorted(path.name for path in folder(home, version).iterdir())
-    assert found == ["card.json", "lower.txt", "median.txt", "upper.txt"]
+    assert found == ["backtest.parquet", "card.json", "linear.json", "lower.txt", "median.txt", "upper.txt"]
     json.loads((folder(home, version) / "card.json").read_text())
     assert (folder(home, version) / "median.txt").read_text().startswith("tree\nversion=")
 
 
-@pytest.mark.parametrize("file", ["lower.txt", "median.txt", "upper.txt", "card.json"])
+@pytest.mark.parametrize("file", ["lower.txt", "median.txt", "upper.txt", "linear.json", "card.json"])
 @pytest.mark.parametrize("damage", ["one byte", "truncated", "missing"])
 def test_a_changed_file_is_refused_with_a_hint(home: Home, version: str, file: str, damage: str) -> None:
     path = folder(home, version) / file
@@ -93,14 +112,14 @@ def test_a_changed_file_is_refused_with_a_hint(home: Home, version: str, file: s
     assert "train again" in caught.value.hint
 
 
-def test_a_model_of_another_metric_or_other_features_is_refused(home: Home, season: Learned) -> None:
-    registry.save(home, season.card, season.texts)
+def test_a_model_of_another_metric_or_other_features_is_refused(home: Home, season: Made) -> None:
+    registry.save(home, season.card, season.contents)
     moved = home.models / registry.folder_name("other")
     (home.models / registry.folder_name("m")).rename(moved)
     with pytest.raises(Unusable, match="another model"):
         registry.load(home, "other", season.card.version)
     aged = msgspec.structs.replace(season.card, inputs_sha256="0" * 64)
-    registry.save(home, aged, season.texts)
+    registry.save(home, aged, season.contents)
     with pytest.raises(OtherInputs, match="other features"):
         registry.load(home, "m", season.card.version)
 
@@ -154,9 +173,9 @@ def test_two_metrics_never_share_a_folder(first: str, second: str) -> None:
     assert (registry.folder_name(first) == registry.folder_name(second)) == (first == second)
 
 
-def test_a_hostile_metric_can_be_saved_and_loaded(home: Home, season: Learned) -> None:
+def test_a_hostile_metric_can_be_saved_and_loaded(home: Home, season: Made) -> None:
     metric = "../../TEMP '\" 🌡"
-    registry.save(home, msgspec.structs.replace(season.card, metric=metric), season.texts)
+    registry.save(home, msgspec.structs.replace(season.card, metric=metric), season.contents)
     registry.promote(home, metric, season.card.version, NOW, "first")
     model = registry.load_champion(home, metric)
     assert model is not None
@@ -164,10 +183,10 @@ def test_a_hostile_metric_can_be_saved_and_loaded(home: Home, season: Learned) -
     assert all(path.is_relative_to(home.models) for path in home.root.rglob("*") if path.is_file())
 
 
-def test_a_younger_champion_never_takes_over_hours_issued_before_it(home: Home, version: str, season: Learned) -> None:
+def test_a_younger_champion_never_takes_over_hours_issued_before_it(home: Home, version: str, season: Made) -> None:
     later = NOW + timedelta(days=1)
     second = f"{later:%Y%m%dT%H%M%SZ}-{'a' * 12}"
-    registry.save(home, msgspec.structs.replace(season.card, version=second), season.texts)
+    registry.save(home, msgspec.structs.replace(season.card, version=second), season.contents)
     registry.promote(home, "m", second, later, "newer")
     reigns = registry.reigns(home, "m")
     assert [each.version for each in reigns] == [version, second]

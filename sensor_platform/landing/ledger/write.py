@@ -4,8 +4,11 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.ledger.schema import transaction
+from sensor_platform.reading.memory import Memory, load_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +21,23 @@ class StateRow:
     position: int
 
 
-def commit_segment(connection: sqlite3.Connection, manifest: Manifest, instead_of: Manifest | None = None) -> int:
+def commit_segment(
+    connection: sqlite3.Connection,
+    manifest: Manifest,
+    instead_of: Manifest | None = None,
+    memory: Memory | None = None,
+) -> int:
     """Make a segment visible; returns its position. All of it or nothing.
 
     Args:
         connection: from `open_ledger`.
         manifest: what was landed.
         instead_of: the manifest by which this segment was committed before, when it is landed again.
+        memory: of the decoder; the births that it saw in this segment are saved with it.
     """
     with transaction(connection):
+        if memory is not None:
+            connection.executemany("insert or replace into births values (?, ?)", list(memory.changed_nodes()))
         return insert_segment(connection, manifest, instead_of)
 
 
@@ -58,10 +69,25 @@ def insert_segment(
     )
     for entry in manifest.files:
         insert_file(connection, manifest.segment, entry)
+    replace_files(connection, manifest.replaces, manifest.written_at)
     touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}.union(also_touched), position)
     _add_counts(connection, manifest, 1)
     connection.executemany(
         "insert into damage values (?, ?, ?)", [(manifest.segment, d.start, d.bytes) for d in manifest.damage]
+    )
+    connection.executemany(
+        "insert into imports values (?, ?, ?, ?, ?)",
+        [
+            (source.sha256, manifest.segment, source.name, source.rows, source.first_position)
+            for source in manifest.sources
+        ],
+    )
+    connection.executemany(
+        "insert into drift values (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(manifest.segment, *msgspec.structs.astuple(drift)) for drift in manifest.drift],
+    )
+    connection.executemany(
+        "insert into kinds values (?, ?, ?) on conflict do update set kinds = kinds | excluded.kinds", manifest.kinds
     )
     return position
 
@@ -126,6 +152,13 @@ def next_position(connection: sqlite3.Connection) -> int:
     return int(newest.fetchone()[0]) + 1
 
 
+def load_memory(connection: sqlite3.Connection) -> Memory:
+    """All that decoding has learnt."""
+    births = dict(connection.execute("select node, content from births").fetchall())
+    kinds = connection.execute("select device_id, metric, kinds from kinds")
+    return Memory(load_nodes(births), {(device, metric): seen for device, metric, seen in kinds})
+
+
 def copy_state(connection: sqlite3.Connection, rows: Iterable[StateRow]) -> None:
     """Copy what the warehouse has built, for readers that must not open the warehouse. Call it after its commit."""
     with transaction(connection):
@@ -141,6 +174,8 @@ def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -
     delete_files(connection, [file for (file,) in known])
     _add_counts(connection, manifest, -1)
     connection.execute("delete from damage where segment = ?", (manifest.segment,))
+    connection.execute("delete from imports where segment = ?", (manifest.segment,))
+    connection.execute("delete from drift where segment = ?", (manifest.segment,))
     connection.execute("delete from segments where segment = ?", (manifest.segment,))
 
 

@@ -1,0 +1,107 @@
+"""`sensor-platform evaluate FILE`: the platform's untouched defaults on a file that it has never seen."""
+
+import json
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sensor_platform.predict.evaluate.reading import Table
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option(
+    "--time", "time_column", required=True, metavar="COL", help="Column of times; without a zone taken as is."
+)
+@click.option("--series", metavar="COL", help="Column that names the series; without it the file is one series.")
+@click.option("--target", "targets", required=True, metavar="COL[,COL]", help="Numeric columns to forecast or watch.")
+@click.option(
+    "--horizon", type=click.IntRange(1, 2000), metavar="N", help="Steps ahead; needed unless --labels is given."
+)
+@click.option("--test-from", required=True, metavar="T", help="First time of the test part; all before is learnt from.")
+@click.option(
+    "--labels", metavar="COL", help="Column that is 1 (or true) where a row is anomalous: judge anomaly scores."
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def evaluate(
+    file: Path,
+    time_column: str,
+    series: str | None,
+    targets: str,
+    horizon: int | None,
+    test_from: str,
+    labels: str | None,
+    as_json: bool,
+) -> None:
+    """Judge forecasts (and with --labels anomaly scores) on a Parquet or CSV file, with untouched defaults.
+
+    Everything before --test-from is learnt from, everything from then on is judged. Other numeric columns of the file
+    are looked at up to the time of each forecast, never later. Progress goes to stderr.
+
+    \b
+    Example:
+        sensor-platform evaluate air.parquet --time ts --series station --target TEMP --horizon 24 \\
+            --test-from 2015-03-01
+        sensor-platform evaluate rig.csv --time datetime --series run --target pressure,flow --test-from 2020-03-01 \\
+            --labels anomaly --json
+    """
+    from sensor_platform.errors import WrongUse
+    from sensor_platform.predict.evaluate.reading import Question, read
+
+    if horizon is None and labels is None:
+        raise WrongUse("neither --horizon nor --labels is given", "say how many steps ahead, or which column labels")
+    names = tuple(name.strip() for name in targets.split(",") if name.strip())
+    began = time.monotonic()
+    table = read(Question(file, time_column, series, names, horizon or 1, test_from, labels))
+    result = _judged(table, has_forecast=horizon is not None, as_json=as_json)
+    result["seconds"] = round(time.monotonic() - began, 1)
+    if as_json:
+        click.echo(json.dumps({"file": file.name, **result}))
+    else:
+        click.echo(f"\n{result['seconds']} s")
+
+
+def _judged(table: "Table", *, has_forecast: bool, as_json: bool) -> dict[str, Any]:
+    from sensor_platform.predict.config import ForecastConfig
+    from sensor_platform.predict.evaluate.forecasting import forecast
+    from sensor_platform.predict.evaluate.printing import forecast_lines
+    from sensor_platform.predict.evaluate.reading import cadence
+
+    facts: dict[str, Any] = {
+        "series": table.frame["device_id"].n_unique(),
+        "rows": table.frame.height,
+        "cadence": cadence(table.grid),
+        "season_steps": table.grid.season,
+        "others": list(table.others),
+        "notes": list(table.notes),
+    }
+    if not as_json:
+        click.echo(f"{facts['rows']:,} rows, {facts['series']:,} series, a step is {facts['cadence']}")
+        for note in table.notes:
+            click.echo(f"note: {note}")
+    if table.labels:
+        facts["anomalies"] = _anomalies(table, as_json=as_json)
+    if has_forecast:
+        reports = forecast(table, ForecastConfig(), lambda text: click.echo(text, err=True))
+        facts["forecast"] = [asdict(report) for report in reports]
+        if not as_json:
+            for report in reports:
+                for line in forecast_lines(report):
+                    click.echo(line)
+    return facts
+
+
+def _anomalies(table: "Table", *, as_json: bool) -> dict[str, Any]:
+    from sensor_platform.predict.anomaly.config import AnomalyConfig
+    from sensor_platform.predict.evaluate.anomalies import anomalies
+    from sensor_platform.predict.evaluate.printing import anomaly_lines
+
+    report = anomalies(table, AnomalyConfig(), lambda text: click.echo(text, err=True))
+    if not as_json:
+        for line in anomaly_lines(report):
+            click.echo(line)
+    return {**asdict(report), "result": asdict(report.result)}

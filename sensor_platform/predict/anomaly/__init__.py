@@ -1,0 +1,1 @@
+"""Anomaly scores side by side, their thresholds, reasons and events."""

@@ -1,0 +1,145 @@
+"""How far each value of some sensors of one device is from what a reference says is ordinary.
+
+Two ways side by side: the robust band (median and MAD, by time of day where the reference knows days) and the residual
+against the other sensors. Both look at the smoothed level (shifts, drifts), at the spread within the window (unrest, a
+stuck value) and at single values that are far out (spikes). Strictly causal: trailing windows only.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.predict.features.grid import Grid
+from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.features.rolling import moments
+
+CAP = 10.0
+"""One sensor counts at most this much: a broken one must not drown the others."""
+_FAR = 4.0
+"""Spreads from which on a single value counts,"""
+_SPIKE = 0.7
+"""and how much of what it has more."""
+_MAD = 1.4826
+_LEAST_DAYS = 7
+_BINS = 24
+_PENALTY = 0.05
+LEAST_REFERENCE = 30
+
+KINDS = ("level", "spread", "spike")
+
+
+@dataclass(frozen=True, slots=True)
+class Deviations:
+    """Arrays of shape (rows, sensors), signed, in robust spreads; NaN where nothing was measured."""
+
+    level: Floats
+    spread: Floats
+    spike: Floats
+    expected: Floats
+    """What the reference takes for ordinary, in the sensor's unit."""
+
+    @property
+    def size(self) -> Floats:
+        """The largest of the three, without sign, at most CAP."""
+        sizes = np.stack([np.abs(self.level), np.abs(self.spread), np.maximum(np.abs(self.spike) - _FAR, 0) * _SPIKE])
+        largest: Floats = np.minimum(np.nan_to_num(sizes, nan=0.0).max(axis=0), CAP)
+        return largest
+
+    def row_score(self) -> Floats:
+        """Mean over the sensors that were measured; 0 where none was."""
+        known = np.isfinite(self.expected) & np.isfinite(self.spike)
+        mean: Floats = np.where(known, self.size, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
+        return mean
+
+
+def window_of(grid: Grid, reference: int) -> int:
+    """Rows that the level is smoothed over: an eighth of a day, or 20 where there are no days."""
+    wanted = max(3, grid.season // 8) if grid.season > 1 else 20
+    return max(1, min(wanted, reference // 10))
+
+
+def band(values: Floats, phase: npt.NDArray[np.int64], reference: int, window: int, grid: Grid) -> Deviations:
+    """Against median and MAD of the first `reference` rows.
+
+    Args:
+        values: shape (rows, sensors); NaN where nothing was measured.
+        phase: step within the day of each row.
+        reference: rows that are ordinary.
+        window: rows to smooth over.
+        grid: the raster.
+    """
+    centre, spread = _ordinary(values[:reference], phase[:reference], phase, grid)
+    return _deviations((values - centre) / spread, reference, window, centre)
+
+
+def residual(values: Floats, phase: npt.NDArray[np.int64], reference: int, window: int, grid: Grid) -> Deviations:
+    """Against what the other sensors say at that time; for a single sensor, what its newest values say."""
+    centre, spread = _ordinary(values[:reference], phase[:reference], phase, grid)
+    off = np.clip((values - centre) / spread, -3 * CAP, 3 * CAP)
+    filled = np.nan_to_num(off)
+    said = np.empty_like(off)
+    for sensor in range(off.shape[1]):
+        seen = np.delete(filled, sensor, axis=1) if off.shape[1] > 1 else _earlier(filled[:, 0])
+        rows = np.flatnonzero(np.isfinite(off[:reference, sensor]))
+        learnt, target = seen[rows], filled[rows, sensor]
+        gram = learnt.T @ learnt + _PENALTY * max(len(rows), 1) * np.eye(seen.shape[1])
+        said[:, sensor] = (seen * np.linalg.solve(gram, learnt.T @ target)).sum(axis=1)
+    left = off - said
+    middle, wide = _robust(left[:reference])
+    return _deviations((left - middle) / wide, reference, window, centre + (said + middle) * spread)
+
+
+def _earlier(series: Floats) -> Floats:
+    return np.stack([np.concatenate([np.zeros(k), series[:-k]])[: len(series)] for k in (1, 2, 3)], axis=1)
+
+
+def _deviations(off: Floats, reference: int, window: int, expected: Floats) -> Deviations:
+    level, spread = np.empty_like(off), np.empty_like(off)
+    clipped = np.clip(off, -CAP, CAP)
+    wider = max(window, 10)
+    for sensor in range(off.shape[1]):
+        rolled = moments(clipped[:, sensor], (window, wider))
+        level[:, sensor] = _standard(rolled[window].level(), reference, window)
+        unrest = np.where(rolled[wider].count >= wider // 2, rolled[wider].std(), np.nan)
+        spread[:, sensor] = _standard(np.log(unrest + 1e-3), reference, wider)
+    missing = ~np.isfinite(off)
+    level[missing], spread[missing] = np.nan, np.nan
+    return Deviations(level, spread, off, expected)
+
+
+def _standard(series: Floats, reference: int, skip: int) -> Floats:
+    """In robust spreads of the reference, without its first rows, whose windows are not full."""
+    middle, wide = _robust(series[min(skip, reference // 2) : reference, None])
+    standard: Floats = (series - middle[0]) / wide[0]
+    return standard
+
+
+def _ordinary(
+    values: Floats, phase: npt.NDArray[np.int64], wanted: npt.NDArray[np.int64], grid: Grid
+) -> tuple[Floats, Floats]:
+    """Centre and spread for each row of `wanted`: by time of day where the reference has enough days."""
+    middle, wide = _robust(values)
+    if grid.season < 2 or len(values) < _LEAST_DAYS * grid.season:
+        shape = (len(wanted), values.shape[1])
+        return np.broadcast_to(middle, shape), np.broadcast_to(wide, shape)
+    bins = phase * _BINS // grid.season
+    centres, spreads = np.empty((_BINS, values.shape[1])), np.empty((_BINS, values.shape[1]))
+    for number in range(_BINS):
+        near = np.abs((bins - number + _BINS // 2) % _BINS - _BINS // 2) <= 1
+        centres[number], spreads[number] = _robust(values[near]) if near.any() else (middle, wide)
+    centres = np.where(np.isfinite(centres), centres, middle)
+    spreads = np.maximum(np.where(np.isfinite(spreads), spreads, wide), wide / 4)
+    own = wanted * _BINS // grid.season
+    return centres[own], spreads[own]
+
+
+def _robust(values: Floats) -> tuple[Floats, Floats]:
+    """Median and spread (MAD as a standard deviation) of each column; a constant has the spread of its last digits."""
+    finite = np.where(np.isfinite(values), values, np.nan)
+    empty = ~np.isfinite(finite).any(axis=0)
+    finite = np.where(empty, 0.0, finite)
+    middle = np.nanmedian(finite, axis=0)
+    spread = _MAD * np.nanmedian(np.abs(finite - middle), axis=0)
+    least = np.maximum(np.nanstd(finite, axis=0) / 5, np.abs(middle) * 1e-4 + 1e-9)
+    return np.where(empty, np.nan, middle), np.maximum(spread, least)

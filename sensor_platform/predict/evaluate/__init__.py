@@ -1,0 +1,1 @@
+"""The platform on a file that it has never seen: `sensor-platform evaluate`."""

@@ -1,0 +1,118 @@
+"""Keep the table `features` up to readings_1h: the dirty hours, each with the 168 hours before it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.predict.features import table as features
+from sensor_platform.predict.reports import FeaturesReport, Row, utc
+from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.warehouse.spans import Days
+from sensor_platform.warehouse.tables import Due, Warehouse, writer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MODEL = "features"
+_HOUR = timedelta(hours=1)
+_LONGEST_PIECE = timedelta(days=60)
+"""A longer range is built in pieces, so that memory does not grow with it."""
+
+
+def build_features(
+    home: Home, site: PredictSite, days: Days | None = None, position: int | None = None
+) -> FeaturesReport:
+    """Bring `features` up to `readings_1h`, for the configured metrics.
+
+    Args:
+        home: data folder.
+        site: `forecast.metrics` says what is built.
+        days: hours that start in these days, both included; None for all.
+        position: the evidence that asked for it: only dirty hours. None: every hour of the days that ever had data.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+    """
+    started = time.monotonic()
+    metrics = site.forecast.looked_at
+    parts = []
+    with writer(home, site, "features") as warehouse:
+        _drop_other_columns(warehouse)
+        new = _new_metrics(warehouse, metrics)
+        due = warehouse.due(MODEL) if new else warehouse.due(MODEL, days, position)
+        for piece in _pieces(due):
+            rows = _rows(warehouse, piece, metrics)
+            warehouse.replace_windows(piece, rows)
+            parts.append(rows)
+    return _report(due, parts, new, time.monotonic() - started)
+
+
+def _drop_other_columns(warehouse: Warehouse) -> None:
+    """A table of an older definition goes as a whole: half old, half new would train a model on neither."""
+    known = warehouse.connection.execute("select 1 from duckdb_tables() where table_name = ?", [MODEL]).fetchall()
+    if known:
+        columns = {name for name, *_ in warehouse.connection.execute(f"describe {MODEL}").fetchall()}
+        if columns != set(features.COLUMNS):
+            warehouse.connection.execute(f"drop table {MODEL}")
+            warehouse.connection.execute("delete from state where model = ?", [MODEL])
+
+
+def _new_metrics(warehouse: Warehouse, metrics: Sequence[str]) -> tuple[str, ...]:
+    """Metrics that have hours but no features: configured after the table was made, so no hour of them is dirty."""
+    known = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
+    if not {MODEL, "readings_1h"} <= known:
+        return ()
+    found = warehouse.connection.execute(
+        "select m.metric from (select unnest(?::varchar[]) as metric) m"
+        " where exists (select 1 from readings_1h r where r.metric = m.metric and isfinite(r.mean))"
+        " and not exists (select 1 from features f where f.metric = m.metric)",
+        [list(metrics)],
+    ).fetchall()
+    return tuple(sorted(name for (name,) in found))
+
+
+def _pieces(due: Due) -> Iterator[Due]:
+    """At least one, so that the table exists even while nothing is due."""
+    if not due.windows:
+        yield due
+        return
+    first, last = due.starts[0], due.starts[-1]
+    while first <= last:
+        piece = due.between(first, first + _LONGEST_PIECE)
+        if piece.windows:
+            yield piece
+        first += _LONGEST_PIECE
+
+
+def _rows(warehouse: Warehouse, due: Due, metrics: Sequence[str]) -> "pl.DataFrame":
+    import polars as pl
+
+    if not due.windows or not metrics:
+        return features.empty()
+    first, last = due.starts[0], due.starts[-1]
+    hours = warehouse.read_hours(first - features.WIDEST_LAG_HOURS * _HOUR, last + _HOUR, metrics)
+    wanted = pl.Series([start.replace(tzinfo=None) for start in due.starts], dtype=pl.Datetime("us"))
+    parts = [
+        features.rows(features.build(part), str(metric)).filter(pl.col("window_start").is_in(wanted.implode()))
+        for (metric,), part in hours.group_by("metric", maintain_order=True)
+    ]
+    return pl.concat([features.empty(), *parts])
+
+
+def _report(due: Due, parts: "list[pl.DataFrame]", new: tuple[str, ...], seconds: float) -> FeaturesReport:
+    import polars as pl
+
+    rows = pl.concat([each.select("device_id", "metric", "window_start") for each in parts])
+    counts = rows.group_by("metric").agg(pl.len().alias("rows"), pl.col("device_id").n_unique().alias("devices"))
+    by_metric: list[Row] = counts.sort("metric").to_dicts()
+    newest: datetime | None = rows["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
+    return FeaturesReport(
+        windows=len(due.windows),
+        rows=rows.height,
+        newest_hour=utc(newest),
+        by_metric=tuple(by_metric),
+        new_metrics=new,
+        seconds=seconds,
+    )

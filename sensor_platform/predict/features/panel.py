@@ -1,0 +1,151 @@
+"""All series of one metric as flat arrays, gaps filled with NaN, so that a lag is a step back in the array.
+
+Each stretch of a series (a gap longer than the reach starts a new one) is led by `reach` empty elements: neither a
+lag nor a horizon of up to `reach` steps ever meets another series, and years without readings cost nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.predict.features.grid import Grid
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Panel:
+    """Arrays of one length; `columns["value"]` is the metric itself, NaN where nothing was measured."""
+
+    grid: Grid
+    devices: tuple[str, ...]
+    device: npt.NDArray[np.int32]
+    """Number of the device in `devices`."""
+    step: Ints
+    """Steps since the epoch."""
+    columns: Mapping[str, Floats]
+    """Feature columns by name (`features.NUMBERS` of this grid)."""
+
+    @property
+    def value(self) -> Floats:
+        """The metric in its own unit."""
+        return self.columns["value"]
+
+    @cached_property
+    def rows(self) -> Ints:
+        """Elements that hold a value: the feature rows."""
+        return np.flatnonzero(np.isfinite(self.value))
+
+    def lag(self, index: Ints, steps: int) -> Floats:
+        """Value `steps` before each element of `index`."""
+        return self.value[index - steps]
+
+    def actual(self, index: Ints, horizon: int) -> Floats:
+        """Value `horizon` steps after; NaN where it is not known."""
+        ahead = index + horizon
+        inside = ahead < len(self.value)
+        return np.where(inside, self.value[np.minimum(ahead, len(self.value) - 1)], np.nan)
+
+    @cached_property
+    def network(self) -> tuple[int, Floats]:
+        """First step, and the mean over the devices at each step from there; NaN where no device has a value."""
+        if not len(self.rows):
+            return 0, np.empty(0)
+        steps, values = self.step[self.rows], self.value[self.rows]
+        first = int(steps.min())
+        count = np.bincount(steps - first)
+        total = np.bincount(steps - first, weights=values)
+        with np.errstate(invalid="ignore"):
+            return first, total / count
+
+    def network_at(self, steps: Ints) -> Floats:
+        """Network mean at these steps since the epoch."""
+        first, mean = self.network
+        at = steps - first
+        inside = (at >= 0) & (at < len(mean))
+        if not len(mean):
+            return np.full(len(steps), np.nan)
+        return np.where(inside, mean[np.clip(at, 0, len(mean) - 1)], np.nan)
+
+    @cached_property
+    def _sorted_keys(self) -> tuple[Ints, Ints]:
+        keys = self.device[self.rows].astype(np.int64) << 40 | self.step[self.rows]
+        order = np.argsort(keys, kind="stable")
+        return keys[order], self.rows[order]
+
+    def locate(self, devices: tuple[str, ...], device: npt.NDArray[np.int32], step: Ints) -> Ints:
+        """Elements with these devices (numbered as in `devices`) and steps; -1 where there is no value."""
+        numbers = {name: number for number, name in enumerate(self.devices)}
+        own = np.array([numbers.get(name, -1) for name in devices], dtype=np.int64)[device]
+        keys, elements = self._sorted_keys
+        wanted = own << 40 | step
+        if not len(keys):
+            return np.full(len(step), -1, dtype=np.int64)
+        place = np.minimum(np.searchsorted(keys, wanted), len(keys) - 1)
+        return np.where((keys[place] == wanted) & (own >= 0), elements[place], -1)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Where the rows of sorted series go in the flat arrays."""
+
+    position: Ints
+    """Element of each row."""
+    length: int
+    device: npt.NDArray[np.int32]
+    """Per element."""
+    step: Ints
+
+
+def lay_out(device: npt.NDArray[np.int32], step: Ints, reach: int) -> Layout:
+    """Places for rows sorted by device and step, each stretch led by `reach` empty elements and followed by one."""
+    if not len(step):
+        return Layout(np.empty(0, np.int64), 0, np.empty(0, np.int32), np.empty(0, np.int64))
+    apart = np.diff(step, prepend=step[0])
+    begins = np.diff(device, prepend=device[0] - 1) != 0
+    begins |= apart > reach
+    position = np.cumsum(np.where(begins, reach + 1, apart)) - 1
+    position -= position[0] - reach
+    length = int(position[-1]) + 1
+    starts = np.flatnonzero(begins)
+    edges = np.append(position[starts] - reach, length)
+    runs = np.diff(edges)
+    base = np.repeat(step[starts] - position[starts], runs)
+    return Layout(position, length, np.repeat(device[starts], runs), base + np.arange(length, dtype=np.int64))
+
+
+def scattered(layout: Layout, values: Floats) -> Floats:
+    """`values` of the rows at their places, NaN elsewhere."""
+    flat = np.full(layout.length, np.nan)
+    flat[layout.position] = values
+    return flat
+
+
+def coded(frame: "pl.DataFrame", grid: Grid) -> tuple[tuple[str, ...], npt.NDArray[np.int32], Ints]:
+    """Devices, and per row (sorted by device and time) the number of its device and its step since the epoch.
+
+    Raises:
+        ValueError: a time lies between two steps, or a device has two rows at one.
+    """
+    devices = tuple(frame["device_id"].unique().sort())
+    codes = {name: number for number, name in enumerate(devices)}
+    import polars as pl
+
+    device = (
+        frame["device_id"].replace_strict(codes, return_dtype=pl.Int32).to_numpy() if devices else np.empty(0, np.int32)
+    )
+    micros = frame["window_start"].dt.epoch("us").to_numpy()
+    step = micros // grid.step_us
+    if (step * grid.step_us != micros).any():
+        raise ValueError(f"window_start is not a whole {'hour' if grid.step_us == 3_600_000_000 else 'step'}")
+    if len(step) and ((np.diff(step) == 0) & (np.diff(device) == 0)).any():
+        raise ValueError("two rows share device, metric and hour")
+    return devices, device, step.astype(np.int64)

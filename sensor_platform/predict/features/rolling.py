@@ -1,0 +1,74 @@
+"""Moments over trailing windows, bit for bit the same whatever came before the window.
+
+A window is composed of windows of 1, 2, 4, 8 ... steps, always in the same order, so no running total carries rounding
+from the past. Working in pieces keeps the arrays in the processor's cache.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+_PIECE = 1 << 15
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Count, mean and sum of squared deviations of the values in a window that ends at each element."""
+
+    count: Floats
+    mean: Floats
+    squares: Floats
+
+    def std(self) -> Floats:
+        """Population standard deviation; NaN where the window is empty."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.sqrt(self.squares / self.count)
+
+    def level(self) -> Floats:
+        """Mean; NaN where the window is empty."""
+        return np.where(self.count > 0, self.mean, np.nan)
+
+
+def pieces(length: int, context: int) -> Iterator[tuple[slice, slice]]:
+    """Slices of at most a piece: what to read (with `context` elements before), and where its newest part belongs."""
+    size = max(_PIECE, 4 * context)
+    for start in range(0, length, size):
+        stop = min(start + size, length)
+        yield slice(max(0, start - context), stop), slice(start, stop)
+
+
+def moments(values: Floats, windows: Sequence[int]) -> dict[int, Moments]:
+    """Moments over the newest `w` elements up to and including each, for each `w` of `windows`; NaN is not counted."""
+    known = np.isfinite(values)
+    power = Moments(known.astype(np.float64), np.where(known, values, 0.0), np.zeros(len(values)))
+    found: dict[int, tuple[int, Moments]] = {}
+    size = 1
+    while size <= max(windows):
+        for window in windows:
+            if window & size:
+                done = found.get(window)
+                found[window] = (size, power) if done is None else (done[0] + size, _joined(done[1], power, done[0]))
+        power, size = _joined(power, power, size), 2 * size
+    return {window: found[window][1] for window in windows}
+
+
+def shifted(values: Floats, steps: int, fill: float) -> Floats:
+    """The element `steps` before each; `fill` where there is none."""
+    if steps == 0:
+        return values
+    result = np.full(len(values), fill)
+    result[steps:] = values[:-steps]
+    return result
+
+
+def _joined(newer: Moments, older: Moments, length: int) -> Moments:
+    """Of the window made of `newer` (`length` elements) and of `older` before it (Chan et al. 1979)."""
+    count, mean, squares = (shifted(each, length, 0.0) for each in (older.count, older.mean, older.squares))
+    total = newer.count + count
+    share = count / np.maximum(total, 1.0)
+    apart = np.where((newer.count > 0) & (count > 0), mean - newer.mean, 0.0)
+    joined = np.where(newer.count > 0, newer.mean + apart * share, mean)
+    return Moments(total, joined, newer.squares + squares + apart * apart * newer.count * share)

@@ -1,0 +1,123 @@
+"""From a record to what is served: per horizon bucket the best candidate and the widening of the interval.
+
+The platform adjusts after each training from the backtest and the live record; `evaluate` does so once a day of its
+test, from the backtest and from what had come true by then. Nothing here looks at what is not known yet.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+
+from sensor_platform.predict.candidates.baselines import AVERAGE, BASELINES, CANDIDATES, LIGHTGBM, PERSISTENCE
+from sensor_platform.predict.candidates.forecaster import Forecasts
+from sensor_platform.predict.features.matrix import Examples
+from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.judge import conformal
+from sensor_platform.predict.judge.record import Bucket, Record, buckets
+
+MARGIN = 0.01
+"""A model is served only where its error is at least this share below the best baseline's: a tie is not evidence."""
+_OLDER = 2 / 3
+SMALL_MARGIN = 0.002
+"""The same between two models."""
+
+
+class BucketRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is done in one bucket. Errors in the metric's unit."""
+
+    first: int
+    last: int
+    served: str
+    why: str
+    widening: float
+    widening_rests_on: str
+    rows: int
+    mae: dict[str, float]
+    """Mean absolute error of every candidate on the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Per example: the forecast, its calibrated interval, and which candidate it is."""
+
+    value: Floats
+    lower: Floats
+    upper: Floats
+    candidate: list[str]
+
+
+def adjust(record: Record, horizons: Sequence[int]) -> tuple[BucketRule, ...]:
+    """The rule of every bucket of `horizons`, from the record alone."""
+    parts = {bucket: record.where(bucket.holds(record.horizon)) for bucket in buckets(horizons)}
+    widenings = conformal.calibrate({bucket: part.misses for bucket, part in parts.items()})
+    if len(record):
+        # Where errors have grown of late, the newest third says so; the whole would promise too much.
+        since = np.quantile(record.target, _OLDER)
+        newest = {bucket: part.misses[part.target > since] for bucket, part in parts.items()}
+        widenings = {bucket: conformal.wider(widenings[bucket], newest[bucket]) for bucket in parts}
+    return tuple(_rule(bucket, part, widenings[bucket]) for bucket, part in parts.items())
+
+
+def _rule(bucket: Bucket, part: Record, widening: conformal.Widening) -> BucketRule:
+    errors = {name: float(each.mean()) for name, each in part.errors().items() if len(each)}
+    served, why = choose(errors)
+    return BucketRule(
+        first=bucket.first,
+        last=bucket.last,
+        served=served,
+        why=why,
+        widening=widening.widths,
+        widening_rests_on=widening.rests_on,
+        rows=len(part),
+        mae=errors,
+    )
+
+
+def choose(errors: Mapping[str, float]) -> tuple[str, str]:
+    """What is served, and the reason in words, from each candidate's mean absolute error on the same rows."""
+    if not errors:
+        return PERSISTENCE, "no actual to judge by"
+    best = PERSISTENCE
+    for name in (name for name in CANDIDATES if name in errors):
+        margin = MARGIN if best in BASELINES and name not in BASELINES else SMALL_MARGIN
+        if errors[name] < errors[best] * (1 - margin):
+            best = name
+    others = ", ".join(f"{name} {errors[name]:.4g}" for name in CANDIDATES if name in errors and name != best)
+    return best, f"error {errors[best]:.4g} against {others}; a model must beat the baselines by {MARGIN:.0%}"
+
+
+def apply(rules: Sequence[BucketRule], rows: Examples, forecasts: Forecasts) -> Served:
+    """What is served for these examples; a rule whose candidate is missing serves the next simpler one."""
+    value, candidate = np.empty(len(rows)), np.empty(len(rows), dtype=object)
+    widening = np.zeros(len(rows))
+    for rule in rules:
+        inside = Bucket(rule.first, rule.last).holds(rows.horizon)
+        served = rule.served if rule.served in forecasts.by_candidate else simpler(rule.served, forecasts.by_candidate)
+        value[inside] = forecasts.by_candidate[served][inside]
+        candidate[inside] = served
+        widening[inside] = rule.widening
+    lower, upper = conformal.widened(forecasts.lower, forecasts.upper, forecasts.width, widening, value)
+    return Served(value, lower, upper, list(candidate))
+
+
+def preview(record: Record, horizons: Sequence[int]) -> float | None:
+    """Coverage of the newer half of the record with the rules of its older half; None where a half is empty."""
+    middle = int(np.median(record.step)) if len(record) else 0
+    older, newer = record.where(record.target <= middle), record.where(record.step > middle)
+    if not len(older) or not len(newer):
+        return None
+    rules = adjust(older, horizons)
+    widening = np.zeros(len(newer))
+    for rule in rules:
+        widening[Bucket(rule.first, rule.last).holds(newer.horizon)] = rule.widening
+    return float((newer.misses <= widening).mean())
+
+
+def simpler(name: str, known: Mapping[str, Floats]) -> str:
+    """The most capable candidate that is there, if `name` is not."""
+    if name in {LIGHTGBM, AVERAGE} and AVERAGE not in known and LIGHTGBM in known:
+        return LIGHTGBM
+    earlier = CANDIDATES[: CANDIDATES.index(name)]
+    return next((each for each in reversed(earlier) if each in known), PERSISTENCE)

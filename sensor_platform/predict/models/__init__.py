@@ -1,0 +1,1 @@
+"""Model registry: cards, champions, promotion and rollback."""

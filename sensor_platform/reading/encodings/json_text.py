@@ -1,0 +1,48 @@
+"""JSON, and JSON wrapped in a JSON string."""
+
+import json
+
+import orjson
+
+from sensor_platform.reading.encodings.decode import UndecodableError
+
+
+def from_json(payload: bytes | str) -> object:
+    """One JSON document in UTF-8. The tokens NaN and Infinity are taken (as floats): they spoil one reading, not all.
+
+    Raises:
+        UndecodableError: it is not that.
+    """
+    try:
+        return orjson.loads(payload)
+    except orjson.JSONDecodeError as error:
+        return _tolerant_json(payload, str(error))
+
+
+def _tolerant_json(payload: bytes | str, reason: str) -> object:
+    if not payload:
+        raise UndecodableError("the payload is empty")
+    try:
+        text = payload.decode("utf-8-sig") if isinstance(payload, bytes) else payload
+    except UnicodeDecodeError as error:
+        raise UndecodableError(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
+    try:
+        content: object = json.loads(text)
+        json.dumps(content, ensure_ascii=False).encode()  # lone surrogates cannot be stored as text anywhere
+    except UnicodeEncodeError:
+        raise UndecodableError("not JSON: a lone surrogate in a string") from None
+    except RecursionError:
+        raise UndecodableError("not JSON that we read: nested too deeply") from None
+    except ValueError:
+        raise UndecodableError(f"not JSON: {reason}") from None
+    return content
+
+
+def from_json_in_json(payload: bytes) -> object:
+    """JSON that may be wrapped, once, in a JSON string.
+
+    Raises:
+        UndecodableError: the outer or the inner text is not JSON.
+    """
+    content = from_json(payload)
+    return from_json(content) if isinstance(content, str) else content

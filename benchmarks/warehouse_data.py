@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from sensor_platform.durable import sha256
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import commit_segment, open_ledger
 from sensor_platform.landing.ledger.manifest import FileEntry, Manifest
@@ -28,7 +29,15 @@ class BenchSite:
 
 
 def land(
-    home: Home, name: str, start: datetime, hours: float, devices: int, metrics: int, cadence_seconds: float
+    home: Home,
+    name: str,
+    start: datetime,
+    hours: float,
+    devices: int,
+    metrics: int,
+    cadence_seconds: float,
+    *,
+    with_message_id: bool = True,
 ) -> int:
     """One landing file of `devices * metrics` series, sorted as the lander sorts; returns its readings."""
     path = home.landing / f"{start:%Y-%m-%d}" / f"{name}.parquet"
@@ -41,7 +50,8 @@ def land(
             event_at + interval 50 milliseconds as received_at,
             round(20 + 5 * sin(i / 1e5) + random(), 3) as value, cast(null as varchar) as text,
             cast(null as varchar) as unit, cast(null as varchar) as quality,
-            cast(map {} as map(varchar, varchar)) as tags, cast(i // $series as varchar) as message_id,
+            cast(map {} as map(varchar, varchar)) as tags,
+            case when $with_id then cast(i // $series as varchar) end as message_id,
             'sensors/device-' || (i % $devices) as topic, $name as segment, i as position,
             true as is_device_time, false as is_suspect
         from range($count) t(i)
@@ -59,6 +69,7 @@ def land(
                 "start": start,
                 "name": name,
                 "count": count,
+                "with_id": with_message_id,
             },
         )
         slots = dict(
@@ -77,7 +88,7 @@ def _commit(home: Home, path: Path, name: str, rows: int, slots: dict[int, int])
         kind="landing",
         rows=rows,
         bytes=path.stat().st_size,
-        sha256="",
+        sha256=sha256(path),
         slots=slots,
     )
     manifest = Manifest(

@@ -6,12 +6,17 @@
 
 {# Names of the metrics whose verdicts look back, as SQL literals; none where no metric has such a rule. #}
 {% macro metrics_looking_back() -%}
+  {{ return(metrics_that('max_change_per_s is not null or stuck_after_s is not null')) }}
+{%- endmacro %}
+
+{# Metrics of the catalog that meet `condition`, as SQL literals; none where there is no warehouse (dbt docs). #}
+{% macro metrics_that(condition) -%}
   {%- set names = [] -%}
-  {%- set named = source('catalog', 'metrics') -%}
-  {%- set catalog = adapter.get_relation(named.database, named.schema, named.identifier) if execute else none -%}
-  {%- if catalog -%} {# without data there is none: dbt's documentation needs no warehouse #}
-    {%- set found = run_query('select metric from ' ~ catalog ~ ' where max_change_per_s is not null or stuck_after_s is not null order by metric') -%}
-    {%- for row in found -%}{%- do names.append(text_literal(row[0])) -%}{%- endfor -%}
+  {%- set catalog = source('catalog', 'metrics') -%}
+  {%- if execute and adapter.get_relation(catalog.database, catalog.schema, catalog.identifier) -%}
+    {%- for row in run_query('select metric from ' ~ catalog ~ ' where ' ~ condition ~ ' order by metric') -%}
+      {%- do names.append(text_literal(row[0])) -%}
+    {%- endfor -%}
   {%- endif -%}
   {{ return(names) }}
 {%- endmacro %}

@@ -34,6 +34,7 @@
   `minutes` is the length of the coarser window, `condition` restricts the finer rows to those of the run.
 #}
 {% macro coarser_tier(finer, minutes, condition, keep_slot=false) -%}
+{%- set counters = counters() -%}
 with finer as (
 
     select
@@ -44,52 +45,131 @@ with finer as (
 
 ),
 
-collected as (
+grouped as (
 
     select
         device_id,
         metric,
-        {%- if keep_slot %}
-        slot_start,
-        {%- endif %}
         coarse_start as window_start,
-        {{ parts_in_time() }} as parts,
-        {{ counter_parts_in_time() }} as counted,
-        {{ value_at_first('first', 'finer.window_start', 'n > 0') }} as first,
-        {{ value_at_last('last', 'finer.window_start', 'n > 0') }} as last,
         cast(sum(n) as bigint) as n,
+        count(case when n > 0 then 1 end) as parts_n,
         min(min) as min,
         max(max) as max,
         min(first_at) as first_at,
         max(last_at) as last_at,
+        {{ value_at_first('first', 'finer.window_start', 'n > 0') }} as first,
+        {{ value_at_last('last', 'finer.window_start', 'n > 0') }} as last,
         max(last_received_at) as last_received_at,
         cast(sum(bad_n) as bigint) as bad_n,
         cast(sum(uncertain_n) as bigint) as uncertain_n,
-        cast(sum(late_n) as bigint) as late_n
+        cast(sum(late_n) as bigint) as late_n,
+        max(sum) as a_sum,
+        max(abs(sum)) as most_sum,
+        max(m2) as most_m2,
+        max(spacing_s) as a_spacing_s
     from finer
-    group by device_id, metric, {% if keep_slot %}slot_start, {% endif %}coarse_start
+    group by device_id, metric, coarse_start
 
 ),
 
-summed as (
+scaled as (
 
     select
         *,
-        {{ samples_total('parts', 's.total') }} as sum,
-        {{ samples_total('parts', 's.total') }} / nullif(n, 0) as mean,
-        {{ median_spacing('parts') }} as spacing_s,
-        {{ counted_within('counted', 's.increase') }} + {{ counted_between('counted', 'first', 'last') }} as increase,
-        cast({{ counted_within('counted', 's.resets_n') }} + {{ resets_between('counted', 'first', 'last') }} as bigint) as resets_n
-    from collected
+        min / 2 + max / 2 as center,
+        {{ scale_of('most_sum', 'value') }},
+        {{ scale_of('n * ((max - min) * (max - min))', 'square') }}
+    from grouped
 
 ),
 
+{# A window of one part is that part. -#}
+several as (
+
+    select
+        finer.device_id,
+        finer.metric,
+        finer.coarse_start,
+        {{ exact_sum('case when ' ~ is_finite('scaled.most_sum') ~ ' then finer.sum else 0 end', 'value') }} as value_steps,
+        sum(case when not {{ is_finite('scaled.most_sum') }} then finer.sum end) as beyond,
+        {{ exact_sum('case when ' ~ is_finite('scaled.most_m2') ~ ' and ' ~ is_finite('scaled.n * ((scaled.max - scaled.min) * (scaled.max - scaled.min))')
+           ~ ' then finer.m2 + finer.n * ((finer.mean - center) * (finer.mean - center)) else 0 end', 'square') }} as square_steps,
+        median(finer.spacing_s) as spacing_within_s,
+        min(case when finer.first_at > scaled.first_at then finer.first_at end) as second_at
+    from finer
+    inner join scaled
+        on scaled.device_id = finer.device_id
+        and scaled.metric = finer.metric
+        and scaled.window_start = finer.coarse_start
+    where finer.n > 0 and scaled.parts_n > 1
+    group by finer.device_id, finer.metric, finer.coarse_start
+
+),
+
+added as (
+
+    select
+        scaled.*,
+        case
+            when parts_n = 1 then a_sum
+            when {{ is_finite('most_sum') }} then {{ from_steps('several.value_steps', 'value') }}
+            else several.beyond
+        end as sum,
+        {{ from_steps('several.square_steps', 'square') }} as squares,
+        case
+            when parts_n = 1 then a_spacing_s
+            else coalesce(several.spacing_within_s, {{ seconds_between('first_at', 'several.second_at') }})
+        end as spacing_s
+    from scaled
+    left join several
+        on several.device_id = scaled.device_id
+        and several.metric = scaled.metric
+        and several.coarse_start = scaled.window_start
+
+),
+
+{% if counters -%}
+counted as (
+
+    select
+        device_id,
+        metric,
+        coarse_start,
+        {{ counter_parts_in_time() }} as parts
+    from finer
+    where metric in ({{ counters | join(', ') }})
+    group by device_id, metric, coarse_start
+
+),
+
+{% endif -%}
 described as (
 
     select
-        *,
-        {{ samples_total('parts', 's.m2 + s.n * (s.total / s.n - mean) * (s.total / s.n - mean)') }} as m2
-    from summed
+        added.*,
+        {%- if keep_slot %}
+        {{ window_floor('added.window_start', minutes=var('slot_minutes')) }} as slot_start,
+        {%- endif %}
+        added.sum / nullif(n, 0) as mean,
+        case
+            when parts_n = 1 then most_m2
+            when not {{ is_finite('most_m2') }} then {{ infinity() }}
+            else {{ deviations('squares', 'n', 'added.sum / n', 'center', 'max - min', 'true') }}
+        end as m2,
+        {%- if counters %}
+        {{ counted_within('counted.parts', 's.increase') }} + {{ counted_between('counted.parts', 'first', 'last') }} as increase,
+        cast({{ counted_within('counted.parts', 's.resets_n') }} + {{ resets_between('counted.parts', 'first', 'last') }} as bigint) as resets_n
+        {%- else %}
+        cast(null as double) as increase,
+        cast(null as bigint) as resets_n
+        {%- endif %}
+    from added
+    {%- if counters %}
+    left join counted
+        on counted.device_id = added.device_id
+        and counted.metric = added.metric
+        and counted.coarse_start = added.window_start
+    {%- endif %}
 
 )
 
@@ -98,19 +178,7 @@ select
 from described
 {%- endmacro %}
 
-{# The finer windows of a group that have values, in time. #}
-{% macro parts_in_time() -%}
-  {{ return(adapter.dispatch('parts_in_time', 'sensor_platform')()) }}
-{%- endmacro %}
-
-{% macro duckdb__parts_in_time() -%}
-  list_sort(list({
-            'at': finer.window_start, 'n': n, 'total': sum, 'm2': m2,
-            'first_at': finer.first_at, 'last_at': finer.last_at, 'spacing_s': finer.spacing_s
-        }) filter (where n > 0))
-{%- endmacro %}
-
-{# Those of a counter; null for other metrics. #}
+{# The finer windows of a counter, in time; null for none. #}
 {% macro counter_parts_in_time() -%}
   {{ return(adapter.dispatch('counter_parts_in_time', 'sensor_platform')()) }}
 {%- endmacro %}
@@ -122,25 +190,7 @@ from described
         }) filter (where finer.increase is not null))
 {%- endmacro %}
 
-{# Median of the spacings within the parts and from each part to the next, in seconds; null where there are none. #}
-{% macro median_spacing(parts) -%}
-  {{ return(adapter.dispatch('median_spacing', 'sensor_platform')(parts)) }}
-{%- endmacro %}
-
-{% macro duckdb__median_spacing(parts) -%}
-  case
-            when len({{ parts }}) = 1 then {{ parts }}[1].spacing_s
-            else list_median(list_concat(
-                list_filter(list_transform({{ parts }}, lambda p: p.spacing_s), lambda x: x is not null),
-                list_transform(
-                    range(2, len({{ parts }}) + 1),
-                    lambda i: (epoch_us({{ parts }}[i].first_at) - epoch_us({{ parts }}[i - 1].last_at)) / 1e6
-                )
-            ))
-        end
-{%- endmacro %}
-
-{# A value where `at` is least or greatest. Windows of one series never share their start, so there are no ties. #}
+{# A value where `at` is least or greatest; which one of several that share that instant is not said. #}
 {% macro value_at_first(value, at, condition) -%}
   {{ return(adapter.dispatch('value_at_first', 'sensor_platform')(value, at, condition)) }}
 {%- endmacro %}

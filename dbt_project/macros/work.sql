@@ -12,29 +12,43 @@
   {{ return(stamped | length > 0) }}
 {%- endmacro %}
 
-{# Condition: the window that starts at `window_start` is rebuilt by this invocation. #}
+{#
+  Condition: the window that starts at `window_start` is rebuilt by this invocation. The bounds are written out, so that the
+  engine skips what lies outside without looking into it, however long the history.
+#}
 {% macro in_work(window_start, model_name=none) -%}
+  {%- set name = model_name or this.identifier -%}
   {%- if has_work() -%}
-    {{ window_start }} in (select work.window_start from work where work.model = '{{ model_name or this.identifier }}')
+    {%- set bounds = work_bounds(name) -%}
+    {%- if bounds[0] is none -%}
+    false
+    {%- else -%}
+    {{ window_start }} >= {{ timestamp_literal(bounds[0]) }}
+        and {{ window_start }} <= {{ timestamp_literal(bounds[1]) }}
+        and {{ window_start }} in (select work.window_start from work where work.model = '{{ name }}')
+    {%- endif -%}
   {%- else -%}
     true
   {%- endif -%}
 {%- endmacro %}
 
-{#
-  Condition: `instant` lies in a window of the grain that this invocation rebuilds. The bounds are written out, so that the
-  engine skips what lies outside without looking into it.
-#}
+{# First and last window of the work list of a model; none for no work. #}
+{% macro work_bounds(name) -%}
+  {{ return(run_query("select min(window_start), max(window_start) from work where model = '" ~ name ~ "'")[0]) }}
+{%- endmacro %}
+
+{# Condition: `instant` lies in a window of the grain that this invocation rebuilds. #}
 {% macro in_work_windows(instant, grain, model_name=none) -%}
   {%- set name = model_name or this.identifier -%}
   {%- if has_work() -%}
-    {%- set bounds = run_query("select min(window_start), max(window_start) from work where model = '" ~ name ~ "'")[0] -%}
+    {%- set bounds = work_bounds(name) -%}
     {%- if bounds[0] is none -%}
     false
     {%- else -%}
     {{ instant }} >= {{ timestamp_literal(bounds[0]) }}
         and {{ instant }} < {{ timestamp_literal(bounds[1]) }} + {{ grain_length(grain) }}
-        and {{ in_work(window_floor(instant, minutes={'hour': 60, 'day': 1440}[grain]), name) }}
+        and {{ window_floor(instant, minutes={'hour': 60, 'day': 1440}[grain]) }}
+            in (select work.window_start from work where work.model = '{{ name }}')
     {%- endif -%}
   {%- else -%}
     true

@@ -49,6 +49,8 @@ from sensor_platform.warehouse.evidence import extent
 
 _PATIENCE_SECONDS = 4.4
 """Dagster looks at sensors every 5 seconds; this one waits for news inside its tick, to see them at once."""
+_CHUNKS_OF_A_RUN = 4
+"""A run of history gives up the writer lock this often before the next may be about something else."""
 _PRIORITY = {Lane.TODAY: "10", Lane.HISTORY: "0"}
 _HOUR_MICROS = 3_600_000_000
 
@@ -68,7 +70,7 @@ def rules_of(settings: Settings) -> Rules:
     return Rules(
         retry_after=timedelta(seconds=runs.retry_after_seconds),
         breath=timedelta(seconds=runs.breath_seconds),
-        most_readings=settings.site.warehouse.chunk_readings,
+        most_readings=_CHUNKS_OF_A_RUN * settings.site.warehouse.chunk_readings,
     )
 
 

@@ -12,11 +12,12 @@ class WarehouseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     threads: int = 0
     """DuckDB threads; 0 means one per core."""
-    memory_limit: str = "4GB"
+    memory_limit: str = "3GB"
     lock_wait_seconds: float = 600.0
     """How long a writer waits for the writer lock before it gives up and names the holder."""
-    chunk_readings: int = 20_000_000
-    """A long range gives up the writer lock after about this many readings, so that today is not starved."""
+    chunk_readings: int = 5_000_000
+    """A long range gives up the writer lock after about this many readings, so that today is not starved; it bounds
+    memory too, most of all where a window holds one reading."""
     allowed_lateness_hours: float = 24.0
     """A window is final this long after its end; a change after that raises its revision."""
     fill_minutes: float = 10.0

@@ -1,7 +1,8 @@
 """What analysts read: Parquet pieces and `analytics.duckdb`, never locked. Costs what changed since the last time."""
 
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
@@ -41,12 +42,13 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
         Unreachable: the writer lock or the warehouse file could not be had in time.
     """
     started = time.monotonic()
-    _ensure_tables(home, site)
     written: dict[str, pieces.Written] = {}
-    with (
-        writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds),
-        open_warehouse(home, site.warehouse) as connection,
-    ):
+    with contextlib.ExitStack() as stack:
+        connection = stack.enter_context(_opened(home, site))
+        if not _has_all_tables(connection):
+            stack.close()
+            build(home, site, days=_NO_DAY, position=0)
+            connection = stack.enter_context(_opened(home, site))
         state.copy_recorded(home, connection)
         linked = quarantine.publish_files(home)
         changed = _write_views(home, connection, _published(site))
@@ -61,17 +63,20 @@ def _published(site: WarehouseSite) -> list[Model]:
     return [model for model in models(site.warehouse.large_piece).values() if model.builder == "publish"]
 
 
-def _ensure_tables(home: Home, site: WarehouseSite) -> None:
-    """Tables and views exist, typed and empty, before there is data."""
+@contextlib.contextmanager
+def _opened(home: Home, site: WarehouseSite) -> Iterator["DuckDBPyConnection"]:
     with (
         writer_lock(home, "publish", wait_seconds=site.warehouse.lock_wait_seconds),
         open_warehouse(home, site.warehouse) as connection,
     ):
-        state.ensure_tables(connection)
-        tables.ensure_predictions(connection)
-        complete = outcome.has_tables(connection, [*dbt_models(), *CATALOG_TABLES])
-    if not complete:
-        build(home, site, days=_NO_DAY, position=0)
+        yield connection
+
+
+def _has_all_tables(connection: "DuckDBPyConnection") -> bool:
+    """Whether every published table exists; those of dbt and of the catalog are made, typed and empty, by a build."""
+    state.ensure_tables(connection)
+    tables.ensure_predictions(connection)
+    return outcome.has_tables(connection, [*dbt_models(), *CATALOG_TABLES])
 
 
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:

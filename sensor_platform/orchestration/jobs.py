@@ -4,6 +4,7 @@ from dagster import AssetKey, AssetSelection, define_asset_job
 
 from sensor_platform.orchestration.asks import Lane
 from sensor_platform.orchestration.partitions import LANE_TAG
+from sensor_platform.orchestration.proof import proof
 
 DAYS_JOB = "days"
 TRAINING_JOB = "training"
@@ -13,7 +14,8 @@ _MODEL = AssetKey("forecast_model")
 
 days_job = define_asset_job(
     DAYS_JOB,
-    selection=AssetSelection.all() - AssetSelection.assets(_MODEL),
+    # the proof looks at everything, not at some days: it has a schedule of its own
+    selection=AssetSelection.all() - AssetSelection.assets(_MODEL) - AssetSelection.checks(proof),
     description="Everything of some days, from the landing files to what analysts read.",
 )
 training_job = define_asset_job(

@@ -18,11 +18,16 @@ from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.freshness import policy_of
 from sensor_platform.orchestration.landed import Verified, verify
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, work_of
+from sensor_platform.orchestration.proof import mend_files
 from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.settings import Settings
 
 FILES_AGREE = "landing_files_agree_with_the_ledger"
 _SHOWN = 31
+_WHAT_TO_DO = {
+    True: "the files are set aside and their slots held as they are; put them back from a backup (docs/proof.md)",
+    False: "the files were set aside and made again from the raw archive",
+}
 
 
 @asset(
@@ -54,7 +59,11 @@ def landing(context: AssetExecutionContext, settings: ResourceParam[Settings]) -
             is_whole=work.position is None,
             slot=timedelta(minutes=settings.site.slot_minutes),
         )
-    yield MaterializeResult(metadata=_metadata(found), check_results=[_check(found)])
+        is_lost = False
+        if found.damage:
+            _, _, lost = mend_files(settings, is_full=True, only=[each.file for each in found.damage])
+            is_lost = not {each.file for each in lost}.isdisjoint(each.file for each in found.damage)
+    yield MaterializeResult(metadata=_metadata(found), check_results=[_check(found, is_lost=is_lost)])
 
 
 def _metadata(found: Verified) -> Facts:
@@ -71,11 +80,12 @@ def _metadata(found: Verified) -> Facts:
     return metadata
 
 
-def _check(found: Verified) -> AssetCheckResult:
+def _check(found: Verified, *, is_lost: bool) -> AssetCheckResult:
+    """Red and blocking where readings are missing now; amber where the raw archive had them."""
     return AssetCheckResult(
         check_name=FILES_AGREE,
         passed=not found.damage,
-        severity=AssetCheckSeverity.ERROR,
-        description=None if not found.damage else "restore the files from a backup, or from the raw archive",
+        severity=AssetCheckSeverity.ERROR if is_lost else AssetCheckSeverity.WARN,
+        description=_WHAT_TO_DO[is_lost] if found.damage else None,
         metadata={"checked_files": found.checked_files, "damaged": as_table(found.damage[:_SHOWN])},
     )

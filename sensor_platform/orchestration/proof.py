@@ -1,6 +1,6 @@
 """What proves that landing is whole, as checks: fates of messages, checksums of files, and the way back from a row."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 
@@ -18,6 +18,8 @@ from dagster import (
 )
 
 from sensor_platform.home import Home
+from sensor_platform.landing.proof.damage import DamagedFile
+from sensor_platform.landing.proof.verify import Verified
 from sensor_platform.orchestration.partitions import SETTINGS
 from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.settings import Settings
@@ -58,7 +60,19 @@ def proof(context: AssetCheckExecutionContext, settings: ResourceParam[Settings]
     yield _traces(settings)
 
 
-def _files(settings: Settings, *, is_full: bool) -> AssetCheckResult:
+def mend_files(
+    settings: Settings, *, is_full: bool, only: Collection[str] | None = None
+) -> tuple[Verified, int, tuple[DamagedFile, ...]]:
+    """Set damaged files aside and make again what the raw archive has.
+
+    Args:
+        settings: data folder and site.
+        is_full: read every file, not only new and changed ones.
+        only: these files.
+
+    Returns:
+        What was found, how many segments were landed again, and what is missed still.
+    """
     from sensor_platform.landing.open_lander import now_micros
     from sensor_platform.landing.proof.reland import contracts_of, mend
     from sensor_platform.landing.proof.verify import verify
@@ -66,26 +80,30 @@ def _files(settings: Settings, *, is_full: bool) -> AssetCheckResult:
 
     site = settings.site
     with writer_lock(settings.home, "verify", wait_seconds=site.warehouse.lock_wait_seconds):
-        found = verify(settings.home, now_micros(), is_full=is_full)
-        mended = 0
-        if found.missed:
-            contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)
-            mended = mend(settings.home, found.missed, contracts, now_micros).segments
-        left = verify(settings.home, now_micros(), is_full=False).missed if mended else found.missed
+        found = verify(settings.home, now_micros(), is_full=is_full, only=only)
+        if not found.missed:
+            return found, 0, ()
+        contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)
+        mended = mend(settings.home, found.missed, contracts, now_micros).segments
+        left = verify(settings.home, now_micros(), is_full=False).missed
+    return found, mended, tuple(each for each in left if each.kind == "landing")
+
+
+def _files(settings: Settings, *, is_full: bool) -> AssetCheckResult:
+    found, mended, lost = mend_files(settings, is_full=is_full)
     damaged = [{"file": each.file, "what": each.what, "rows": each.rows, "aside": each.aside} for each in found.missed]
-    is_lost = any(each.kind == "landing" for each in left)
     return AssetCheckResult(
         asset_key="landing",
         check_name=FILES,
         passed=not found.missed,
-        severity=AssetCheckSeverity.ERROR if is_lost else AssetCheckSeverity.WARN,
-        description="put the files back from a backup: docs/proof.md" if is_lost else None,
+        severity=AssetCheckSeverity.ERROR if lost else AssetCheckSeverity.WARN,
+        description="put the files back from a backup: docs/proof.md" if lost else None,
         metadata={
             "verified_files": found.files,
             "verified_bytes": found.bytes,
             "damaged": as_table(damaged[:_SHOWN]),
             "segments_landed_again": mended,
-            "still_missed": len(left),
+            "still_missed": len(lost),
         },
     )
 

@@ -47,20 +47,37 @@ def failed_checks(result: ExecuteInProcessResult) -> set[str]:
     return {check.check_name for check in result.get_asset_check_evaluations() if not check.passed}
 
 
-def test_a_changed_landing_file_stops_the_run_before_any_table(platform: Platform) -> None:
-    platform.arrive(("d1", at(DAY, 10), 1.0))
+def harm(platform: Platform, *, has_archive: bool) -> None:
+    """Flip a bit of the only landing file, with its raw archive or without."""
     (path,) = platform.home.landing.glob("*/*.parquet")
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes(content)
+    for archived in () if has_archive else platform.home.raw.glob("*/*.zst"):
+        archived.unlink()
+
+
+def test_a_changed_landing_file_without_archive_stops_the_run_before_any_table(platform: Platform) -> None:
+    platform.arrive(("d1", at(DAY, 10), 1.0))
+    harm(platform, has_archive=False)
     result = platform.run(DAY)
     assert not result.success
     assert failed_checks(result) == {"landing_files_agree_with_the_ledger"}
     assert made(result) == {"landing"}
 
 
+def test_a_changed_landing_file_is_made_again_from_the_archive_within_the_run(platform: Platform) -> None:
+    platform.arrive(("d1", at(DAY, 10), 1.0))
+    harm(platform, has_archive=True)
+    result = platform.run(DAY)
+    assert result.success
+    assert "landing_files_agree_with_the_ledger" in failed_checks(result), "it is said, and does not block"
+    assert platform.analysts("select count(*), sum(value) from readings_clean") == [(1, 1.0)]
+
+
 def test_a_missing_landing_file_stops_the_run(platform: Platform) -> None:
     platform.arrive(("d1", at(DAY, 10), 1.0))
+    harm(platform, has_archive=False)
     for path in platform.home.landing.glob("*/*.parquet"):
         path.unlink()
     result = platform.run(DAY)
@@ -124,7 +141,10 @@ with DagsterInstance.ephemeral() as instance:
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [("sensor_platform.predict.featuring", "build_features"), ("sensor_platform.orchestration.published", "publish")],
+    [
+        ("sensor_platform.predict.features.featuring", "build_features"),
+        ("sensor_platform.orchestration.published", "publish"),
+    ],
     ids=["before_features", "before_publish"],
 )
 def test_a_killed_run_heals_on_the_next(platform: Platform, module: str, function: str) -> None:

@@ -66,7 +66,9 @@ HARM: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize(
+    "harm", [name if name == "cut" else pytest.param(name, marks=pytest.mark.soak) for name in HARM]
+)
 def test_a_damaged_file_is_made_again_by_the_next_build_that_knows_of_no_damage(
     home: Home, site: SiteStub, built: dict[str, tuple[int, int]], harm: str
 ) -> None:

@@ -175,7 +175,9 @@ def test_nothing_is_dirty_by_it_and_a_second_time_nothing_goes(filled: Home) -> 
     assert (again.rows, again.files, again.floor) == (0, 0, None)
 
 
-@pytest.mark.parametrize("age", [20, 35, 45])
+@pytest.mark.parametrize(
+    "age", [pytest.param(20, marks=pytest.mark.soak), 35, pytest.param(45, marks=pytest.mark.soak)]
+)
 def test_a_late_reading_of_a_trimmed_day_is_built_from_landing_and_trimmed_again(
     filled: Home, landing: Daily, age: int, tmp_path: Path
 ) -> None:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -25,7 +25,14 @@ class Verified:
     """Files that were missed and are back."""
 
 
-def verify(home: Home, now: int, days: tuple[date, date] | None = None, *, is_full: bool = True) -> Verified:
+def verify(
+    home: Home,
+    now: int,
+    days: tuple[date, date] | None = None,
+    *,
+    is_full: bool = True,
+    only: Collection[str] | None = None,
+) -> Verified:
     """Check files, set damaged ones aside, take restored ones back.
 
     Args:
@@ -33,12 +40,15 @@ def verify(home: Home, now: int, days: tuple[date, date] | None = None, *, is_fu
         now: microseconds since the epoch, UTC.
         days: days of arrival, both included; None for all.
         is_full: read every file; otherwise only those that are new, or changed in time or size, since the last look.
+        only: these files, relative to home.
     """
     if not home.ledger_file.exists():
         return Verified(0, 0, (), ())
     with open_ledger(home) as ledger:
         restored = take_back(home, ledger)
-        wanted = [known for known in _files(ledger) if _is_of(known.file, days)]
+        wanted = [
+            known for known in _files(ledger) if _is_of(known.file, days) and (only is None or known.file in only)
+        ]
         if not is_full:
             wanted = list(_unseen(home, ledger, wanted))
         found = [(known, what_is_wrong(home.root / known.file, known)) for known in wanted]

@@ -16,7 +16,6 @@ from dagster import (
 )
 
 from sensor_platform.landing.quarantine.rate import Level, QuarantineRate, quarantine_rate
-from sensor_platform.landing.quarantine.read import count_rules
 from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.reading.times import micros
 from sensor_platform.settings import Settings
@@ -33,6 +32,8 @@ _SHOWN = 10
 )
 def few_messages_are_quarantined(settings: ResourceParam[Settings]) -> AssetCheckResult:
     """Judge it now, with the rules that strike most."""
+    from sensor_platform.landing.quarantine.read import count_rules  # brings Polars, whose threads forbid a warm fork
+
     found = _rate(settings, datetime.now(UTC))
     facts = _facts(found) | {"rules": as_table(count_rules(settings.home)[:_SHOWN])}
     return AssetCheckResult(

@@ -14,7 +14,8 @@ from typing import Any
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.stream.engine import Engine, EngineConfig
+from sensor_platform.stream.config import EngineConfig
+from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.rules import Count, Rule, Stuck, Threshold
 

@@ -16,7 +16,7 @@ from sensor_platform.landing.labels import Label, read_labels
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.alarms import Alarms
 from sensor_platform.stream.columns import BAD, GOOD, UNCERTAIN, Readings
-from sensor_platform.stream.engine import EngineConfig
+from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import LEVELS, Threshold
 from sensor_platform.stream.series import SeriesIndex
 

@@ -4,8 +4,8 @@ from typing import Literal
 
 import msgspec
 
+from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.durations import duration
-from sensor_platform.stream.engine import EngineConfig
 
 
 class Republish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -29,12 +29,16 @@ from sensor_platform.stream.engine import Engine
 
 log = logging.getLogger(__name__)
 
-_POLL_SECONDS = 0.008
+_POLL_SECONDS, _IDLE_POLL_SECONDS = 0.008, 0.025
+_QUIET_SECONDS = 2.0
+"""Without news for so long it looks less often."""
 _LOOK_SECONDS = 0.25
 """Between two looks for new collectors and for old rows."""
 _MOST_BYTES = 4 << 20
 _RETRY_SECONDS = 1.0
-_TICK, _IDLE_TICK = 100_000, 250_000
+_MOST_IDLE_STEPS = 1_000
+"""Steps without news that may wait for a snapshot."""
+_TICK, _IDLE_TICK = 100_000, 400_000
 """Least microseconds between two looks at what is due, and between two steps without news."""
 
 
@@ -97,6 +101,9 @@ class Loop:
     _snapshot_cost: float = 0.0
     _looked_at: float = 0.0
     _data_version: int = -1
+    _news_at: float = 0.0
+    _stepped: int = 0
+    """Steps since the snapshot."""
 
     def run(self) -> None:
         """Restore, then follow until told to stop; ends with a snapshot."""
@@ -133,7 +140,8 @@ class Loop:
                 self._reset()
                 continue
             if not is_busy:
-                self._wake.wait(_POLL_SECONDS)
+                is_quiet = time.monotonic() - self._news_at > _QUIET_SECONDS
+                self._wake.wait(_IDLE_POLL_SECONDS if is_quiet else _POLL_SECONDS)
 
     def _step(self) -> bool:
         """One step, where there is anything to do; True where more is waiting."""
@@ -152,6 +160,8 @@ class Loop:
         obeyed = tuple(each for _, each in commands)
         is_tick = now - self.engine.ticked >= _TICK
         step = Step(now=now, sources=places, commands=obeyed, injected=tuple(rows), is_tick=is_tick)
+        if has_news:
+            self._news_at = time.monotonic()
         begin = time.perf_counter()
         done = do(self.engine, self.decoder, step, batches)
         self._store(step, done, [number for number, _ in commands])
@@ -167,8 +177,10 @@ class Loop:
             self._connection.execute("insert into steps values (?, ?)", (self._seq, msgspec.msgpack.encode(step)))
             self._keep(step, self._seq, done)
             self._connection.executemany("delete from inbox where id = ?", [(number,) for number in obeyed])
+        self._stepped += 1
         pause = max(self.snapshot_seconds, 20 * self._snapshot_cost)
-        if time.monotonic() - self._snapshot_at > pause:
+        is_idle = self._news_at < self._snapshot_at and self._stepped < _MOST_IDLE_STEPS
+        if time.monotonic() - self._snapshot_at > pause and not is_idle:
             self._snapshot()
 
     def _keep(self, step: Step, seq: int, done: Done) -> None:
@@ -195,6 +207,7 @@ class Loop:
         with store.transaction(self._connection):
             self._connection.execute("insert or replace into snapshot values (1, ?, ?)", (self._seq, body))
             self._connection.execute("delete from steps where seq <= ?", (self._seq,))
+        self._stepped = 0
         self._snapshot_at = time.monotonic()
         self._snapshot_cost = self._snapshot_at - begin
 

@@ -37,8 +37,8 @@ class _Client:
     socket: WebSocket
     news: asyncio.Event = field(default_factory=asyncio.Event)
     watch: Watch = field(default_factory=Watch)
-    sent: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Device to (newest arrival, level) as last told."""
+    sent: dict[int, tuple[int, int, str]] = field(default_factory=dict)
+    """Device to (newest arrival, level, state) as last told."""
     alarms: tuple[Any, ...] | None = None
 
 
@@ -56,6 +56,9 @@ class Hub:
     clients: set[_Client] = field(default_factory=set)
     addresses: Counter[str] = field(default_factory=Counter)
     _loop: asyncio.AbstractEventLoop | None = None
+    _rows_of: View | None = None
+    _rows: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """Rows of that view by device: pages that look at the same devices share them."""
 
     def publish(self) -> None:
         """There is a new view; from any thread."""
@@ -138,7 +141,9 @@ class Hub:
             update["alarms"] = [msgspec.to_builtins(row) for row in view.alarms[:_MOST_ALARMS]]
             update["alarm_n"] = len(view.alarms)
         states = self.states()
-        rows = [row for number in client.watch.rows if (row := _row(view, number, client, states)) is not None]
+        if self._rows_of is not view:
+            self._rows_of, self._rows = view, {}
+        rows = [row for number in client.watch.rows if (row := self._row(view, number, client, states)) is not None]
         if rows:
             update["rows"] = rows
         if client.watch.device is not None and 0 <= client.watch.device < view.device_n:
@@ -147,30 +152,37 @@ class Hub:
         update["predictions"] = self.predictions()
         return update
 
+    def _row(self, view: View, number: int, client: _Client, states: dict[str, str]) -> dict[str, Any] | None:
+        """A device's row, where it has changed since this client was last told."""
+        if not 0 <= number < view.device_n:
+            return None
+        row = self._rows.get(number)
+        if row is None:
+            row = _row(view, number, states.get(view.devices[number], ""))
+            if row is None:
+                return None
+            self._rows[number] = row
+        mark = (row["received_at"], row["level"], row["state"])
+        if client.sent.get(number) == mark:
+            return None
+        client.sent[number] = mark
+        return row
 
-def _row(view: View, number: int, client: _Client, states: dict[str, str]) -> dict[str, Any] | None:
-    """One device for the overview, where it has changed since it was last told."""
-    if not 0 <= number < view.device_n:
-        return None
+
+def _row(view: View, number: int, state: str) -> dict[str, Any] | None:
+    """One device for the overview; None where nothing is known of it."""
     series = [each for each in view.series_of[number] if each < view.series_n]
     if not series:
         return None
     received = view.columns["received_at"]
-    newest = max(series, key=lambda each: (int(received[each]), -each))
     device = view.devices[number]
-    level = view.levels.get(device, 0)
-    mark = (int(received[newest]), level)
-    if client.sent.get(number) == mark:
-        return None
-    client.sent[number] = mark
-    shown = series[0]
     return {
         "number": number,
         "id": device,
-        "level": level,
-        "state": states.get(device, ""),
-        "received_at": mark[0],
+        "level": view.levels.get(device, 0),
+        "state": state,
+        "received_at": max(int(received[each]) for each in series),
         "metric_n": len(series),
         "values": [view.reading(each) for each in series[:4]],
-        "spark": view.spark(shown),
+        "spark": view.spark(series[0]),
     }

@@ -14,36 +14,17 @@ from sensor_platform.reading.batch import Decoded
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.alarms import Alarms
 from sensor_platform.stream.columns import BAD, EMPTY, Readings, readings_of
+from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.dedupe import Dedupe
 from sensor_platform.stream.durations import SECOND, duration
 from sensor_platform.stream.judge import Catalog, Judge
 from sensor_platform.stream.rules import Maintenance, Rule
 from sensor_platform.stream.runs import begins, highest_before
 from sensor_platform.stream.series import Ints, SeriesIndex
-from sensor_platform.stream.windows import Closed, Windows, WindowSpec
+from sensor_platform.stream.windows import Closed, Windows
 
 _BEGINNING = -(1 << 60)
 """Before every time, with room to subtract from."""
-
-
-class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the engine computes, and within which bounds."""
-
-    windows: tuple[WindowSpec, ...] = (WindowSpec(), WindowSpec(length="1m"))
-    keep: str = "2m"
-    """A closed window waits so long for late readings, and is emitted again when they come."""
-    idle: str = "10s"
-    """The windows of a device that is silent for so long are closed by the clock."""
-    settle: str = "1s"
-    """Time-outs of alarms are served so long after they are due: what arrived before may still be on its way."""
-    most_series: int = 200_000
-    most_windows: int = 2_000_000
-    """Bounds of memory; beyond them the oldest closed windows are given up, and new series are not followed."""
-
-    def __post_init__(self) -> None:
-        """Refuse what is no duration."""
-        for text in (self.keep, self.idle, self.settle):
-            duration(text)
 
 
 @dataclass(slots=True)

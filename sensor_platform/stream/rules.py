@@ -5,7 +5,6 @@ from typing import Literal
 import msgspec
 
 from sensor_platform.stream.durations import duration
-from sensor_platform.stream.expression import parse
 
 Level = Literal["warning", "critical"]
 LEVELS: tuple[Level, Level] = ("warning", "critical")
@@ -146,6 +145,8 @@ class Condition(_Rule, frozen=True, kw_only=True, tag="expression"):
     def __post_init__(self) -> None:
         """Refuse what cannot work."""
         super(Condition, self).__post_init__()  # noqa: UP008 - slots make a new class
+        from sensor_platform.stream.expression import parse  # with NumPy, only where there is a condition
+
         parse(self.when)
         duration(self.max_age)
 

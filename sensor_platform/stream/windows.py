@@ -8,54 +8,17 @@ next revision, as long as it is kept; later still, the reading is counted and le
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.stream.columns import BAD, UNCERTAIN, Readings
-from sensor_platform.stream.durations import duration, said
+from sensor_platform.stream.config import WindowSpec
+from sensor_platform.stream.durations import duration
 from sensor_platform.stream.growing import Growing
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 _LATEST = np.iinfo(np.int64).max
 _KEY_BITS = 40
-
-
-class WindowSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One kind of window: tumbling, or hopping where `every` is shorter than `length`. Aligned to the epoch, UTC."""
-
-    length: str = "10s"
-    every: str = ""
-    """A new window starts so often; empty for tumbling."""
-    grace: str = "1s"
-    """How long after its end, by the device's watermark, a window stays open for late readings."""
-
-    def __post_init__(self) -> None:
-        """Refuse what cannot work.
-
-        Raises:
-            ValueError: naming the key and the reason.
-        """
-        duration(self.grace)
-        if self.hop < 1_000_000:
-            raise ValueError("a window is at least 1s long, and starts at most once a second")
-        if self.size % self.hop:
-            raise ValueError(f"every: {self.every} does not divide the length {self.length}")
-
-    @property
-    def size(self) -> int:
-        """Length in microseconds."""
-        return duration(self.length)
-
-    @property
-    def hop(self) -> int:
-        """Microseconds from one start to the next."""
-        return duration(self.every) if self.every else self.size
-
-    @property
-    def name(self) -> str:
-        """`10s`, or `1m/10s` for hopping."""
-        return said(self.size) if self.hop == self.size else f"{said(self.size)}/{said(self.hop)}"
 
 
 @dataclass(slots=True)

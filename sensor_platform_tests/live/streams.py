@@ -22,7 +22,8 @@ from sensor_platform.serve.closed import decode_closed
 from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.loop import Loop
 from sensor_platform.serve.output import LiveOutput
-from sensor_platform.stream.engine import Engine, EngineConfig
+from sensor_platform.stream.config import EngineConfig
+from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.rules import Condition, Count, Flap, NoData, Rate, Rule, Stuck, Threshold
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet

@@ -13,7 +13,7 @@ import pytest
 from sensor_platform.alert.backtest import run_backtest
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.home import Home
-from sensor_platform.stream.engine import EngineConfig
+from sensor_platform.stream.config import EngineConfig
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.landing.homes import T0, land_all

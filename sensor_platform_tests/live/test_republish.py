@@ -27,7 +27,7 @@ from sensor_platform.serve.contract import PREDICTIONS_CONTRACT
 from sensor_platform.serve.predictor import Predictor
 from sensor_platform.serve.process import make_parts
 from sensor_platform.serve.scores import Scores
-from sensor_platform.stream.engine import EngineConfig
+from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Command, Threshold
 from sensor_platform_tests.landing.homes import T0, land_all
 from sensor_platform_tests.live.receivers import wait_for

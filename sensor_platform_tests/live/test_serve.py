@@ -24,7 +24,7 @@ from sensor_platform.serve.app import make_app
 from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.parts import Parts
 from sensor_platform.serve.process import LiveSetup, make_parts
-from sensor_platform.stream.engine import EngineConfig
+from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import Threshold
 from sensor_platform_tests.landing.homes import land_all
 from sensor_platform_tests.live.receivers import wait_for

@@ -16,10 +16,11 @@ from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.columns import Readings
-from sensor_platform.stream.engine import Engine, EngineConfig
+from sensor_platform.stream.config import EngineConfig, WindowSpec
+from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.series import SeriesIndex
-from sensor_platform.stream.windows import Windows, WindowSpec
+from sensor_platform.stream.windows import Windows
 from sensor_platform_tests.landing.homes import T0, Message
 from sensor_platform_tests.live.streams import RULES, SECOND, engine_of, stream
 

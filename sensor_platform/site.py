@@ -10,6 +10,7 @@ import yaml
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.errors import WrongUse
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.warehouse.config import WarehouseConfig
@@ -48,6 +49,8 @@ class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     fallback_minutes: int = 10
     """The fallback schedule asks for dirty days this often, should the sensor be off."""
     train_cron: str = "15 3 * * *"
+    watch_cron: str = "45 * * * *"
+    """The live record of forecasts is looked at, UTC."""
     upkeep_cron: str = "20 * * * *"
     """Compaction and clean-up, UTC."""
     keep_run_hours: int = 24
@@ -62,6 +65,7 @@ class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     landing: LandingConfig = LandingConfig()
     warehouse: WarehouseConfig = WarehouseConfig()
     forecast: ForecastConfig = ForecastConfig()
+    anomaly: AnomalyConfig = AnomalyConfig()
     runs: Runs = Runs()
     freshness: dict[str, Freshness] = msgspec.field(default_factory=dict)
 
@@ -78,6 +82,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     landing: LandingConfig
     warehouse: WarehouseConfig
     forecast: ForecastConfig
+    anomaly: AnomalyConfig
     runs: Runs
     freshness: dict[str, Freshness]
     contracts: tuple[Contract, ...]
@@ -122,6 +127,7 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         landing=site.landing,
         warehouse=site.warehouse,
         forecast=site.forecast,
+        anomaly=site.anomaly,
         runs=site.runs,
         freshness=DEFAULT_FRESHNESS | site.freshness,
         contracts=contracts or (DEFAULT_CONTRACT,),

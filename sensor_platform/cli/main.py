@@ -19,6 +19,7 @@ COMMANDS = {
     "publish": ("publish", "Publish what changed, or write one file to take away."),
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),
     "evaluate": ("evaluate", "Judge forecasts and anomaly scores on a file, with untouched defaults."),
+    "models": ("models", "List, show, compare, promote and roll back forecast models."),
     "audit": ("audit", "Prove that every received message was landed, quarantined or a duplicate."),
     "status": ("status", "Show what the platform is doing and how far it is."),
     "doctor": ("doctor", "Check settings, disk and broker, with a live store-and-forward test."),

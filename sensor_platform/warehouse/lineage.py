@@ -63,6 +63,7 @@ _TABLES = (
     Model("device_status", ("readings_1d",), "whole"),
     Model("features", ("readings_1h",), "hour", reach_hours=168, builder="python"),
     Model("predictions", ("features",), "hour", builder="python", window_column="issued_at"),
+    Model("anomalies", ("readings_1h",), "hour", reach_hours=35 * 24, builder="python"),
 )
 
 VIEWS = {"readings_clean": ("stg_readings", "int_readings_deduped", "int_readings_judged")}

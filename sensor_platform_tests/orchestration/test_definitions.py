@@ -19,7 +19,7 @@ from sensor_platform.warehouse.lineage import dbt_models
 
 GRAPH = defs.resolve_asset_graph()
 OURS = sorted((node for node in GRAPH.asset_nodes if node.is_executable), key=lambda node: node.key)
-TABLES = {"landing", *dbt_models(), "features", "predictions", "published"}
+TABLES = {"landing", *dbt_models(), "features", "predictions", "anomalies", "published"}
 
 
 def test_definitions_are_a_table_of_contents() -> None:
@@ -58,7 +58,9 @@ def test_a_range_of_any_asset_is_one_run() -> None:
 
 def test_what_writes_the_warehouse_carries_the_pool() -> None:
     pools = {node.key.to_user_string(): node.pools for node in OURS if not node.is_virtual}
-    assert {name for name, found in pools.items() if found == {WRITER_POOL}} == TABLES - {"landing"}
+    assert {name for name, found in pools.items() if found == {WRITER_POOL}} == (TABLES - {"landing"}) | {
+        "forecast_health"
+    }
 
 
 def test_every_layer_promises_freshness_twice() -> None:
@@ -82,7 +84,8 @@ def test_broken_invariants_block_and_bad_readings_do_not() -> None:
 def test_sensors_and_schedules_run_from_the_start() -> None:
     repository = defs.get_repository_def()
     assert {sensor.name for sensor in repository.sensor_defs} == {"ledger_sensor", "freshness_sensor", "run_failures"}
-    assert {one.name for one in repository.schedule_defs} == {"ledger_fallback", "daily_training", "hourly_upkeep"}
+    schedules = {"ledger_fallback", "daily_training", "forecast_watch", "hourly_upkeep"}
+    assert {one.name for one in repository.schedule_defs} == schedules
     assert {sensor.default_status for sensor in repository.sensor_defs} == {DefaultSensorStatus.RUNNING}
     assert {schedule.default_status for schedule in repository.schedule_defs} == {DefaultScheduleStatus.RUNNING}
 

@@ -21,8 +21,8 @@ from sensor_platform.warehouse.views import relink
 from sensor_platform_tests.warehouse.landings import TABLES, Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
-PUBLISHED = {*TABLES, "predictions", "quarantine"}
-VIEWS = PUBLISHED | {"prediction_accuracy"}
+PUBLISHED = {*TABLES, "predictions", "anomalies", "quarantine"}
+VIEWS = PUBLISHED | {"prediction_accuracy", "anomaly_events"}
 
 
 def ask(file: Path, sql: str) -> list[tuple[Any, ...]]:
@@ -51,7 +51,7 @@ def content_of_tables(file: Path) -> dict[str, list[str]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         return {
             name: sorted(map(repr, connection.execute(f"select * from {name}").fetchall()))
-            for name in (*TABLES, "predictions")
+            for name in (*TABLES, "predictions", "anomalies")
         }
 
 
@@ -80,7 +80,7 @@ def test_what_is_published_is_what_the_warehouse_holds(
     assert report.tables["readings_clean"].pieces == 15
     assert report.tables["readings_1h"].pieces == 2
     found = content(home.analytics_file)
-    del found["quarantine"], found["prediction_accuracy"]
+    del found["quarantine"], found["prediction_accuracy"], found["anomaly_events"]
     assert found == warehouse_content(home)
     assert ask(home.analytics_file, "select distinct day = cast(window_start as date) from readings_1m") == [(True,)]
 

@@ -11,6 +11,7 @@ from sensor_platform.orchestration import (
     landing,
     ledger_sensor,
     published,
+    quarantine,
     readings,
     resources,
     schedules,
@@ -19,7 +20,7 @@ from sensor_platform.orchestration import (
 
 defs = Definitions(
     assets=load_assets_from_modules([landing, readings, forecast, anomalies, published]),
-    asset_checks=load_asset_checks_from_modules([freshness]),
+    asset_checks=load_asset_checks_from_modules([freshness, quarantine]),
     jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, jobs.watching_job, upkeep.upkeep],
     schedules=[
         ledger_sensor.ledger_fallback,
@@ -27,7 +28,12 @@ defs = Definitions(
         schedules.watching_schedule,
         upkeep.upkeep_schedule,
     ],
-    sensors=[ledger_sensor.ledger_sensor, freshness.freshness_sensor, failures.run_failures],
+    sensors=[
+        ledger_sensor.ledger_sensor,
+        freshness.freshness_sensor,
+        quarantine.quarantine_sensor,
+        failures.run_failures,
+    ],
     resources={"settings": resources.settings},
     executor=in_process_executor,
 )

@@ -108,6 +108,17 @@ def load_site(folder: Path | None) -> Site:
     return _assemble(_read(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)
 
 
+def read_contract(path: Path) -> Contract:
+    """One contract file.
+
+    Raises:
+        WrongUse: naming file, line and key of the first mistake.
+    """
+    if not path.is_file():
+        raise WrongUse(f"there is no contract {path}", "name a YAML file as in `contracts/` of a site folder")
+    return _read(path, Contract)
+
+
 def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | None) -> Site:
     if not 1 <= site.slot_minutes <= 60 or 60 % site.slot_minutes:
         raise WrongUse(

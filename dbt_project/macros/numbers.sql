@@ -47,6 +47,15 @@
   {{ samples }}[-1].{{ field }}
 {%- endmacro %}
 
+{# Seconds from the first sample to the second: one spacing of each window, of which coarser tiers take the median. #}
+{% macro first_spacing(samples) -%}
+  {{ return(adapter.dispatch('first_spacing', 'sensor_platform')(samples)) }}
+{%- endmacro %}
+
+{% macro duckdb__first_spacing(samples) -%}
+  ((epoch_us({{ samples }}[2].at) - epoch_us({{ samples }}[1].at)) / 1e6)
+{%- endmacro %}
+
 {# A 64-bit fingerprint of some columns. Equal columns have equal fingerprints; the reverse must be checked. #}
 {% macro fingerprint(columns) -%}
   {{ return(adapter.dispatch('fingerprint', 'sensor_platform')(columns)) }}

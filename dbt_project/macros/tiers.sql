@@ -20,11 +20,17 @@
     last_received_at,
     bad_n,
     uncertain_n,
-    late_n
+    late_n,
+    spacing_s,
+    increase,
+    resets_n,
+    increase / nullif({{ seconds_between('first_at', 'last_at') }}, 0) as rate,
+    cast(0 as integer) as revision
 {%- endmacro %}
 
 {#
-  A tier from the next finer one: counts, sums and squared deviations are carried, never a mean of means.
+  A tier from the next finer one: counts, sums and squared deviations are carried, never a mean of means. What a counter
+  counted between the last reading of a part and the first of the next is added, so that nothing is counted twice or left out.
   `minutes` is the length of the coarser window, `condition` restricts the finer rows to those of the run.
 #}
 {% macro coarser_tier(finer, minutes, condition, keep_slot=false) -%}
@@ -48,6 +54,7 @@ collected as (
         {%- endif %}
         coarse_start as window_start,
         {{ parts_in_time() }} as parts,
+        {{ counter_parts_in_time() }} as counted,
         {{ value_at_first('first', 'finer.window_start', 'n > 0') }} as first,
         {{ value_at_last('last', 'finer.window_start', 'n > 0') }} as last,
         cast(sum(n) as bigint) as n,
@@ -69,7 +76,10 @@ summed as (
     select
         *,
         {{ samples_total('parts', 's.total') }} as sum,
-        {{ samples_total('parts', 's.total') }} / nullif(n, 0) as mean
+        {{ samples_total('parts', 's.total') }} / nullif(n, 0) as mean,
+        {{ median_spacing('parts') }} as spacing_s,
+        {{ counted_within('counted', 's.increase') }} + {{ counted_between('counted', 'first', 'last') }} as increase,
+        cast({{ counted_within('counted', 's.resets_n') }} + {{ resets_between('counted', 'first', 'last') }} as bigint) as resets_n
     from collected
 
 ),
@@ -94,7 +104,40 @@ from described
 {%- endmacro %}
 
 {% macro duckdb__parts_in_time() -%}
-  list_sort(list({'at': finer.window_start, 'n': n, 'total': sum, 'm2': m2}) filter (where n > 0))
+  list_sort(list({
+            'at': finer.window_start, 'n': n, 'total': sum, 'm2': m2,
+            'first_at': finer.first_at, 'last_at': finer.last_at, 'spacing_s': finer.spacing_s
+        }) filter (where n > 0))
+{%- endmacro %}
+
+{# Those of a counter; null for other metrics. #}
+{% macro counter_parts_in_time() -%}
+  {{ return(adapter.dispatch('counter_parts_in_time', 'sensor_platform')()) }}
+{%- endmacro %}
+
+{% macro duckdb__counter_parts_in_time() -%}
+  list_sort(list({
+            'at': finer.window_start, 'first': finer.first, 'last': finer.last,
+            'increase': finer.increase, 'resets_n': finer.resets_n
+        }) filter (where finer.increase is not null))
+{%- endmacro %}
+
+{# Median of the spacings within the parts and from each part to the next, in seconds; null where there are none. #}
+{% macro median_spacing(parts) -%}
+  {{ return(adapter.dispatch('median_spacing', 'sensor_platform')(parts)) }}
+{%- endmacro %}
+
+{% macro duckdb__median_spacing(parts) -%}
+  case
+            when len({{ parts }}) = 1 then {{ parts }}[1].spacing_s
+            else list_median(list_concat(
+                list_filter(list_transform({{ parts }}, lambda p: p.spacing_s), lambda x: x is not null),
+                list_transform(
+                    range(2, len({{ parts }}) + 1),
+                    lambda i: (epoch_us({{ parts }}[i].first_at) - epoch_us({{ parts }}[i - 1].last_at)) / 1e6
+                )
+            ))
+        end
 {%- endmacro %}
 
 {# A value where `at` is least or greatest. Windows of one series never share their start, so there are no ties. #}

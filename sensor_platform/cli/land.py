@@ -70,9 +70,9 @@ def _seal_abandoned(home: Home) -> None:
 
 def _rebuild(home: Home) -> None:
     from sensor_platform.landing.ledger.rebuild import rebuild_ledger
-    from sensor_platform.landing.lock import lander_lock
+    from sensor_platform.landing.lock import changes_lock, lander_lock
 
-    with lander_lock(home):
+    with lander_lock(home), changes_lock(home):
         rebuilt = rebuild_ledger(home)
     _say(f"ledger made anew from {rebuilt.segments} segments and {rebuilt.compactions} compactions")
     for file in rebuilt.missing:

@@ -15,6 +15,9 @@ COMMANDS = {
     "land": ("land", "Land the sealed segments of a home (the collector starts this itself)."),
     "replay": ("replay", "Publish a Parquet, CSV or NDJSON file as MQTT messages."),
     "simulate": ("simulate", "Publish messages of made-up devices, with sequences."),
+    "contract": ("contract", "Try a payload contract on past traffic, or have one proposed."),
+    "import": ("import_files", "Import CSV or Parquet history."),
+    "quarantine": ("quarantine", "List, show, requeue or drop what was refused."),
     "query": ("query", "Ask the published tables in SQL."),
     "publish": ("publish", "Publish what changed, or write one file to take away."),
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),
@@ -33,8 +36,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"sensor_platform.cli.{COMMANDS[cmd_name][0]}")
-        command = getattr(module, cmd_name)
+        name = COMMANDS[cmd_name][0]
+        command = getattr(importlib.import_module(f"sensor_platform.cli.{name}"), name)
         assert isinstance(command, click.Command)
         return command
 

@@ -26,6 +26,7 @@ from sensor_platform.collect.report import publish_status
 from sensor_platform.collect.status import CollectorStatus, State
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.landing.outbox import take_messages
 from sensor_platform.landing.segments import CommittedMark, Header, recover, segment_names
 
 log = logging.getLogger(__name__)
@@ -261,6 +262,13 @@ class Collector:
         if now >= self._status_at:
             self._status_at = now + _STATUS_SECONDS
             self._report(self._state())
+            self._say()
+
+    def _say(self) -> None:
+        """Publish what the lander has to say to devices."""
+        if self._link.is_subscribed:
+            for message in take_messages(self._setup.home.wal, self._setup.config.collector):
+                self._link.say(message.topic, message.payload)
 
     def _state(self) -> State:
         if self._stall is not None:

@@ -9,12 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec import structs
+
 from sensor_platform.durable import fsync_folder, sha256
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from sensor_platform.landing.ledger.write import commit_segment
+from sensor_platform.landing.outbox import Outbox
 from sensor_platform.landing.segments import DamagedSegment
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.decode import Decoder
@@ -32,8 +35,12 @@ class Lander:
     """Microseconds."""
     clock: Callable[[], int]
     """Microseconds since the epoch, UTC."""
+    outbox: Outbox = field(init=False)
     unreadable: dict[str, str] = field(default_factory=dict)
     """Segments of a format that this version does not read, and what was said of them. They stay in the WAL."""
+
+    def __post_init__(self) -> None:
+        self.outbox = Outbox(self.home, self.clock)
 
     def land_sealed(self) -> Iterator[Manifest]:
         """Land every sealed segment, oldest first, yielding what was made of each.
@@ -50,9 +57,13 @@ class Lander:
     def land(self, sealed: Path) -> Manifest:
         """Land one sealed segment, or only finish it where the ledger knows it already."""
         if not self._is_committed(sealed.stem):
+            memory = self.decoder.memory
+            memory.forget()  # what a try that failed had learnt
             manifest = self._stage(sealed)
             write_manifest(self.home, manifest)
-            commit_segment(self.ledger, manifest)
+            commit_segment(self.ledger, manifest, memory=memory)
+            self.outbox.ask(sealed.stem, memory.rebirths)
+            memory.keep()
         else:
             manifest = self._finish(sealed)
         sealed.unlink(missing_ok=True)
@@ -80,6 +91,9 @@ class Lander:
             set_aside(self.home, sealed)
             return manifest
         again = self._stage(sealed)
+        self.decoder.memory.forget()
+        if manifest is not None:  # what was new then is known now
+            again = structs.replace(again, drift=manifest.drift, kinds=manifest.kinds)
         commit_segment(self.ledger, again, instead_of=manifest or again)
         write_manifest(self.home, again)  # last, because until then the old one says what the commit must take back
         return again

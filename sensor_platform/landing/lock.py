@@ -16,7 +16,28 @@ def lander_lock(home: Home) -> Iterator[None]:
     Raises:
         Unreachable: another lander holds it, or the folder cannot be written.
     """
-    path = home.ledger / ".lander"
+    with _locked(
+        home, ".lander", "another lander (process {}) works on {}", "a collector lands by itself; stop it first"
+    ):
+        yield
+
+
+@contextmanager
+def changes_lock(home: Home) -> Iterator[None]:
+    """Hold the lock of what lands without a segment: import and requeue. The lander may go on meanwhile.
+
+    Raises:
+        Unreachable: another process holds it, or the folder cannot be written.
+    """
+    with _locked(
+        home, ".changes", "another import or requeue (process {}) works on {}", "wait for it to end, then try again"
+    ):
+        yield
+
+
+@contextmanager
+def _locked(home: Home, name: str, message: str, hint: str) -> Iterator[None]:
+    path = home.ledger / name
     try:
         home.ledger.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
@@ -29,9 +50,7 @@ def lander_lock(home: Home) -> Iterator[None]:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
-            raise Unreachable(
-                f"another lander (process {holder}) works on {home.root}", "a collector lands by itself; stop it first"
-            ) from error
+            raise Unreachable(message.format(holder, home.root), hint) from error
         os.ftruncate(fd, 0)
         os.pwrite(fd, str(os.getpid()).encode(), 0)
         yield

@@ -10,6 +10,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger.write import load_memory
 from sensor_platform.landing.lock import lander_lock
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_version
@@ -20,6 +21,13 @@ from sensor_platform.reading.times import micros
 def now_micros() -> int:
     """Microseconds since the epoch, UTC."""
     return time.time_ns() // 1000
+
+
+def limits_of(config: LandingConfig, start: date) -> Limits:
+    """Between which times a reading is believed."""
+    return Limits(
+        start=micros(datetime.combine(start, clock_time(), UTC)), max_future=config.max_future_seconds * 1_000_000
+    )
 
 
 @contextmanager
@@ -44,15 +52,13 @@ def open_lander(
     Raises:
         Unreachable: another lander works on this home, or the ledger cannot be opened.
     """
-    limits = Limits(
-        start=micros(datetime.combine(start, clock_time(), UTC)), max_future=config.max_future_seconds * 1_000_000
-    )
+    limits = limits_of(config, start)
     with lander_lock(home), open_ledger(home) as ledger:
         home.wal.mkdir(parents=True, exist_ok=True)
         yield Lander(
             home=home,
             ledger=ledger,
-            decoder=Decoder(contracts, limits),
+            decoder=Decoder(contracts, limits, load_memory(ledger)),
             contract_version=contract_version(contracts),
             slot=slot_minutes * 60_000_000,
             clock=clock,

@@ -11,7 +11,7 @@ from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.times import moment
 
-_SCHEMA: dict[str, pl.DataType] = {
+QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
     "received_at": pl.Datetime("us"),
     "topic": pl.String(),
     "payload": pl.Binary(),
@@ -68,7 +68,7 @@ class Refusals:
 
     def table(self) -> pl.DataFrame:
         """The rows, as columns of a quarantine file."""
-        return pl.DataFrame({name: getattr(self, name) for name in _SCHEMA}, schema=_SCHEMA)
+        return pl.DataFrame({name: getattr(self, name) for name in QUARANTINE_SCHEMA}, schema=QUARANTINE_SCHEMA)
 
     def __len__(self) -> int:
         return len(self.rule)
@@ -94,4 +94,7 @@ def _sum_up(reasons: list[Rejected]) -> Rejected:
     first = reasons[0]
     if len(reasons) == 1:
         return first
-    return replace(first, reason=f"nothing good in it; first of {len(reasons)} refusals: {first.reason}")
+    device = next((why.device_id for why in reasons if why.device_id is not None), None)  # whose message it is counted
+    return replace(
+        first, device_id=device, reason=f"nothing good in it; first of {len(reasons)} refusals: {first.reason}"
+    )

@@ -8,12 +8,13 @@ import polars as pl
 
 from sensor_platform.durable import write_file
 from sensor_platform.home import Home
+from sensor_platform.landing.drift import MAX_DRIFT, drift_of_types, drift_said
 from sensor_platform.landing.fates import Fates
 from sensor_platform.landing.files.columns import Readings
 from sensor_platform.landing.files.parquet import file_entry, write_landing, write_quarantine
 from sensor_platform.landing.files.paths import aside, segment_paths
 from sensor_platform.landing.intake import Intake
-from sensor_platform.landing.ledger.manifest import DamagedRange, FileEntry, Manifest
+from sensor_platform.landing.ledger.manifest import DamagedRange, DriftEntry, FileEntry, Manifest
 from sensor_platform.landing.refusals import Refusals
 from sensor_platform.landing.segments.archive import archive_segment
 from sensor_platform.reading.decode import Decoder
@@ -31,6 +32,7 @@ class Stage:
     readings: Readings = field(init=False)
     fates: Fates = field(init=False)
     refusals: Refusals = field(default_factory=Refusals)
+    drift: list[DriftEntry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.readings = Readings(self.segment)
@@ -45,6 +47,7 @@ class Stage:
             devices = self.readings.device_numbers(decoded)
             self.readings.add(piece, decoded, devices)
             self.fates.add(piece, decoded, devices, self.refusals.add(self.segment, piece, decoded))
+            self.drift.extend(drift_said(piece, decoded))
 
 
 def stage_segment(
@@ -69,6 +72,7 @@ def stage_segment(
     intake = Intake(sealed)
     stage = Stage(sealed.stem)
     stage.decode(intake, decoder)
+    stage.drift.extend(drift_of_types(stage.readings, decoder.memory))
     readings = stage.readings.table(slot)
     files = _write_files(home, sealed, stage, readings)
     counts = stage.fates.counts()
@@ -87,6 +91,8 @@ def stage_segment(
         counts=counts,
         arrivals=intake.arrivals(),
         damage=_keep_damage(home, intake),
+        drift=tuple(stage.drift[:MAX_DRIFT]),
+        kinds=tuple((*key, kinds) for key, kinds in sorted(decoder.memory.new_kinds.items())),
     )
 
 

@@ -12,7 +12,9 @@ from sensor_platform.settings import Settings
 from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
 from sensor_platform.warehouse.publish import publish
 
-_TABLES = [model.name for model in models().values() if model.builder != "publish" and model.name not in NOT_PUBLISHED]
+_TABLES = [
+    model.name for model in models().values() if model.builder in {"dbt", "python"} and model.name not in NOT_PUBLISHED
+]
 
 
 @asset(

@@ -106,6 +106,7 @@ def _built(model: ModelReport) -> MaterializeResult[None]:
         "rows": model.rows,
         "windows": model.windows,
         "late_rows": model.late_rows,
+        "revised_rows": model.revised_rows,
         "seconds": round(model.seconds, 3),
     }
     if model.newest_event_at is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from sensor_platform.reading.drift import Drift
 from sensor_platform.reading.model import Rejected
 
 if TYPE_CHECKING:
@@ -61,6 +62,9 @@ class Block:
     """One name for all, or one each."""
     value: "array[float] | None"
     text: Sequence[str] | None
+    """Beside a value: the text that the contract's `values` made the number of."""
+    kinds: int | Sequence[int]
+    """`drift.Kind` of all, or of each."""
     is_described: bool = True
     """Whether unit and quality of the record are those of this metric (not so for extra fields of a long message)."""
 
@@ -74,5 +78,7 @@ class Decoded:
     blocks: list[Block] = field(default_factory=list)
     rejected: list[tuple[int, Rejected]] = field(default_factory=list)
     """Index of the message, and what was refused of it."""
+    drift: list[Drift] = field(default_factory=list)
+    """What the messages themselves say of drift; that of types follows from the blocks."""
     has_reading: bytearray = field(default_factory=bytearray)
     """1 for each message with at least one good reading."""

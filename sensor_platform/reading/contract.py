@@ -1,6 +1,7 @@
 """A payload contract says how the messages of one topic filter become readings. One YAML file each."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -9,7 +10,7 @@ import msgspec
 from sensor_platform.reading.names import filter_error, topic_matches
 from sensor_platform.reading.times import TimeFormat, zone
 
-Encoding = Literal["json", "json_in_json"]
+Encoding = Literal["json", "json_in_json", "msgpack", "cbor", "influx", "csv", "sparkplug", "plain"]
 Layout = Literal["auto", "wide", "long", "nested", "samples"]
 
 
@@ -51,6 +52,32 @@ class TimeSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         zone(self.timezone)
 
 
+class CsvForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Key `csv`: how messages of encoding `csv` are written."""
+
+    separator: str = ","
+    columns: tuple[str, ...] = ()
+    """Names of the columns; without them the first line of every message names them. An empty name is passed over."""
+
+    def __post_init__(self) -> None:
+        """Refuse what the reader cannot take.
+
+        Raises:
+            ValueError: naming the key.
+        """
+        if len(self.separator) != 1 or self.separator in '"\r\n':
+            raise ValueError(f"csv: separator {self.separator!r} must be one character, and no quote or line break")
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("csv: columns must differ")
+
+
+class InfluxForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Key `influx`: how messages of encoding `influx` are written."""
+
+    precision: Literal["ns", "us", "ms", "s"] = "ns"
+    """Unit of the times."""
+
+
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One file of `contracts/`."""
 
@@ -58,6 +85,8 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     topic: str
     """MQTT topic filter; the first contract (by file name) whose filter matches is used."""
     encoding: Encoding = "json"
+    csv: CsvForm = CsvForm()
+    influx: InfluxForm = InfluxForm()
     layout: Layout = "auto"
     """`auto` takes wide, nested and arrays of samples, and long where a metric name and a value are present."""
     device: Source = Source(field=("device_id", "sensor_id", "generator_id", "id"), topic_level=-1)
@@ -69,6 +98,10 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     unit: Source = Source(field=("unit",))
     quality: Source = Source(field=("quality",))
     tags: dict[str, Source] = {}
+    tags_in: str | None = None
+    """Payload path of an object all of whose members are tags by their own name (`tags` for encoding `influx`)."""
+    values: dict[str, dict[str, float]] = {}
+    """Metric to what its texts mean as numbers (`door: {open: 1, closed: 0}`), regardless of case; the text is kept."""
     samples: str = "samples"
     """For `samples`: payload path of the array; each element is read as wide or long, on top of the outer fields."""
     rename: dict[str, str] = {}
@@ -100,8 +133,17 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             _check_long(self)
         if self.metrics and (lost := sorted(set(self.required_metrics) - set(self.metrics))):
             raise ValueError(f"required_metrics: {lost[0]!r} is not among `metrics`")
+        _check_values(self.values)
         if not self.samples:
             raise ValueError("samples must name a field")
+
+
+def _check_values(values: dict[str, dict[str, float]]) -> None:
+    for metric, numbers in values.items():
+        if len({text.strip().lower() for text in numbers}) < len(numbers):
+            raise ValueError(f"values: {metric!r} has a text twice")
+        if wrong := [text for text, number in numbers.items() if not math.isfinite(number)]:
+            raise ValueError(f"values: {wrong[0]!r} of {metric!r} must be a finite number")
 
 
 def _check_long(contract: Contract) -> None:

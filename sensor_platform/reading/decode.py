@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
 from sensor_platform.reading.contract import Contract, contract_for
-from sensor_platform.reading.encodings import ENCODINGS, UndecodableError
+from sensor_platform.reading.drift import Drift
+from sensor_platform.reading.encodings import MANY, UndecodableError, decode_for
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
+from sensor_platform.reading.memory import Memory
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
 from sensor_platform.reading.plan import Plan, RecordKind, make_plan
 from sensor_platform.reading.rules import rejected
@@ -34,8 +36,12 @@ _Shapes = dict[tuple[RecordKind, Keys], _Rows]
 class Decoder:
     """Turns messages into readings by the first contract that matches their topic. Not thread-safe."""
 
-    def __init__(self, contracts: Sequence[Contract], limits: Limits) -> None:
+    def __init__(self, contracts: Sequence[Contract], limits: Limits, memory: Memory | None = None) -> None:
+        self.memory = Memory() if memory is None else memory
         self._contracts = tuple(contracts)
+        self._decodes = [
+            None if contract.encoding == "sparkplug" else decode_for(contract) for contract in self._contracts
+        ]
         self._limits = limits
         self._by_topic: dict[str, int | None] = {}
         self._plans: dict[tuple[int, RecordKind, Keys], Plan] = {}
@@ -46,6 +52,7 @@ class Decoder:
         out = Decoded(has_reading=bytearray(len(batch)))
         reader = GroupReader(batch, self._limits, out)
         for number, messages in self._by_contract(batch, out).items():
+            reader.use(self._contracts[number])
             shapes = self._collect(number, messages, batch, out)
             while shapes:
                 kind, keys = next(iter(shapes))
@@ -83,8 +90,10 @@ class Decoder:
 
     def _collect(self, number: int, messages: Sequence[int], batch: MessageBatch, out: Decoded) -> _Shapes:
         """Decode the payloads of one contract's messages and sort them by their fields."""
-        contract = self._contracts[number]
-        quick, careful = ENCODINGS[contract.encoding].quick, ENCODINGS[contract.encoding].careful
+        contract, decode = self._contracts[number], self._decodes[number]
+        if decode is None:
+            return self._collect_sparkplug(messages, batch, out)
+        quick, careful = decode.quick, decode.careful
         payloads = batch.payloads
         by_keys: dict[Keys, _Rows] = {}
         last: Keys | None = None  # messages of one shape often follow each other
@@ -111,6 +120,25 @@ class Decoder:
         shapes: _Shapes = {(RecordKind.MESSAGE, keys): rows for keys, rows in by_keys.items()}
         for index, content in other:
             _take_array(contract, index, content, shapes, out)
+        return shapes
+
+    def _collect_sparkplug(self, messages: Sequence[int], batch: MessageBatch, out: Decoded) -> _Shapes:
+        """The same for Sparkplug B, where a message is understood by those before it."""
+        from sensor_platform.reading.sparkplug.read import read_sparkplug
+
+        shapes: _Shapes = {}
+        for index in messages:
+            try:
+                read = read_sparkplug(batch.topics[index], batch.payloads[index], self.memory)
+            except UndecodableError as error:
+                out.rejected.append((index, rejected("undecodable", str(error))))
+                continue
+            for record in read.records:
+                _add(shapes, RecordKind.MESSAGE, record, index)
+            out.rejected.extend((index, why) for why in read.rejected)
+            if read.gap is not None:
+                was, now = map(str, read.gap)
+                out.drift.append(Drift(index, read.device, None, "sequence_gap", was, now))
         return shapes
 
     def _plan(self, number: int, kind: RecordKind, keys: Keys) -> Plan:
@@ -167,7 +195,8 @@ def _reading(decoded: Decoded, envelope: Envelope, block_number: int, row: int) 
 
 def _take_array(contract: Contract, index: int, content: object, shapes: _Shapes, out: Decoded) -> None:
     """An array of objects is so many messages, where the layout allows it; nothing else can be taken."""
-    if not isinstance(content, list) or contract.layout not in {"auto", "samples"}:
+    is_taken = contract.layout in {"auto", "samples"} or contract.encoding in MANY
+    if not isinstance(content, list) or not is_taken:
         kind = "an array" if isinstance(content, list) else "a string" if isinstance(content, str) else "a bare value"
         hint = ": is it `encoding: json_in_json`?" if isinstance(content, str) else ""
         out.rejected.append((index, rejected("not_an_object", f"the message is {kind}{hint}")))

@@ -1,19 +1,18 @@
 """Reads a group of records of one shape, column by column, into records, readings and refusals."""
 
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from sensor_platform.reading.batch import Block, Decoded, Limits, MessageBatch
+from sensor_platform.reading.contract import Contract
+from sensor_platform.reading.drift import Kind
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
 from sensor_platform.reading.plan import Plan, name_error
 from sensor_platform.reading.rules import rejected
 from sensor_platform.reading.values import Column, Refusal, column_of
-
-if TYPE_CHECKING:
-    from array import array
 
 Texts = Sequence[str | None]
 
@@ -26,10 +25,19 @@ class GroupReader:
     limits: Limits
     out: Decoded
     fields: FieldReader = field(init=False)
+    meanings: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Metric to what its texts, in lower case, mean."""
     tag_codes: dict[tuple[tuple[str, str], ...], int] = field(default_factory=lambda: {(): 0})
 
     def __post_init__(self) -> None:
         self.fields = FieldReader(self.batch)
+
+    def use(self, contract: Contract) -> None:
+        """The groups that follow are of this contract."""
+        self.meanings = {
+            metric: {text.strip().lower(): number for text, number in numbers.items()}
+            for metric, numbers in contract.values.items()
+        }
 
     def read(self, plan: Plan, group: Group) -> None:
         """Every record becomes readings or refusals. Records refused whole are put aside before values are read."""
@@ -61,10 +69,13 @@ class GroupReader:
         base = self.add_records(plan, group, who, ())
         strings = plan.contract.strings
         for metric in plan.metrics:
-            column = column_of(group.columns[metric.column], strings if metric.takes_text else "text")
+            raw = group.columns[metric.column]
+            if numbers := self.meanings.get(metric.metric):
+                raw = self.add_meant(raw, [numbers] * len(raw), metric.metric, group, base)
+            column = column_of(raw, strings if metric.takes_text else "text")
             self.add_numbers(column, metric.metric, group, base)
             if column.texts and metric.takes_text:
-                self.add_block(column.text_rows, metric.metric, None, column.texts, group, base)
+                self.add_block(column.text_rows, metric.metric, None, column.texts, group, base, Kind.TEXT)
             self.refuse(column.refused, metric.metric, group, who)
 
     def read_long(self, plan: Plan, group: Group, who: Identity, names: Texts) -> None:
@@ -72,12 +83,15 @@ class GroupReader:
         extras = [(extra, column_of(group.columns[extra.column])) for extra in plan.metrics]
         base = self.add_records(plan, group, who, [(e.metric, _spread(c, group)) for e, c in extras if c.texts])
         values = _first_present([group.columns[column] for column in plan.value.columns], len(names))
+        nothing = Refusal("no_value", "there is no value")
+        missing = [(row, nothing) for row, value in enumerate(values) if value is None] if None in values else []
+        if self.meanings:
+            values = self.add_meant(values, [self.meanings.get(name or "") for name in names], names, group, base)
         column = column_of(values, plan.contract.strings)
         self.add_numbers(column, names, group, base)
         if column.texts:
-            self.add_block(column.text_rows, [names[r] for r in column.text_rows], None, column.texts, group, base)
-        nothing = Refusal("no_value", "there is no value")
-        missing = [(row, nothing) for row, value in enumerate(values) if value is None] if None in values else []
+            said = [names[r] for r in column.text_rows]
+            self.add_block(column.text_rows, said, None, column.texts, group, base, Kind.TEXT)
         for row, why in (*column.refused, *missing):
             self.refuse([(row, why)], names[row], group, who)
         for extra, found in extras:
@@ -131,7 +145,28 @@ class GroupReader:
             return
         rows = column.number_rows
         names = metric if isinstance(metric, str) else [metric[row] for row in rows]
-        self.add_block(rows, names, column.numbers, None, group, base, is_described=is_described)
+        self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds, is_described=is_described)
+
+    def add_meant(
+        self,
+        values: Sequence[object],
+        meanings: Sequence[Mapping[str, float] | None],
+        metric: str | Texts,
+        group: Group,
+        base: int,
+    ) -> list[object]:
+        """Append the texts that mean a number, each with its text; returns the column without them."""
+        rest, rows, numbers, texts = list(values), [], array("d"), []
+        for row, (value, meant) in enumerate(zip(values, meanings, strict=True)):
+            if meant and isinstance(value, str) and (number := meant.get(value.strip().lower())) is not None:
+                rest[row] = None
+                rows.append(row)
+                numbers.append(number)
+                texts.append(value)
+        if rows:
+            names = metric if isinstance(metric, str) else [metric[row] for row in rows]
+            self.add_block(rows, names, numbers, texts, group, base, Kind.TEXT)
+        return rest
 
     def add_block(
         self,
@@ -141,12 +176,13 @@ class GroupReader:
         text: Sequence[str] | None,
         group: Group,
         base: int,
+        kinds: int | Sequence[int],
         *,
         is_described: bool = True,
     ) -> None:
         """Append readings and mark their messages as landed."""
         record = range(base, base + len(rows)) if isinstance(rows, range) else [base + row for row in rows]
-        self.out.blocks.append(Block(record, metric, value, text, is_described))  # type: ignore[arg-type]
+        self.out.blocks.append(Block(record, metric, value, text, kinds, is_described))  # type: ignore[arg-type]
         if group.is_landed:
             return
         has_reading = self.out.has_reading

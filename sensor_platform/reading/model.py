@@ -45,9 +45,10 @@ class Envelope:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One value of one metric of one device. Exactly one of `value` and `text` is set.
+    """One value of one metric of one device.
 
-    Landing files have these columns in this order, times as TIMESTAMP (UTC, microseconds) and `tags` as MAP.
+    One of `value` and `text` is set; both where the contract says which number a text means. Landing files have these
+    columns in this order, times as TIMESTAMP (UTC, microseconds) and `tags` as MAP.
     """
 
     device_id: str

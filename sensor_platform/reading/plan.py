@@ -102,6 +102,7 @@ class _Compiler:
             contract.layout in {"auto", "samples"} and metric.is_possible and bool(value.columns)
         )
         tags = tuple((name, self.look(source)) for name, source in contract.tags.items())
+        tags += tuple(self.named_tags({name for name, _ in tags}))
         metrics, refused = self.columns(is_long=is_long)
         unfolds = contract.layout in {"auto", "nested", "samples"} and self.kind is RecordKind.MESSAGE
         return Plan(
@@ -124,6 +125,16 @@ class _Compiler:
             else None,
             unfolds=unfolds,
         )
+
+    def named_tags(self, taken: set[str]) -> Iterator[tuple[str, Lookup]]:
+        """Members of the object of tags, by their own name."""
+        if (path := tags_path(self.contract)) is None:
+            return
+        for column, key in enumerate(self.keys):
+            name = ".".join(key.split(".")[path.count(".") + 1 :])
+            if fold(key).startswith(f"{fold(path)}.") and name and name not in taken:
+                taken.add(name)
+                yield name, Lookup((column,), Source())
 
     def look(self, source: Source) -> Lookup:
         return Lookup(self.find(source.field), source)
@@ -152,9 +163,11 @@ class _Compiler:
         described = {fold(name) for name in (*self.contract.unit.field, *self.contract.quality.field)}
         if is_long:
             claimed |= described | {fold(n) for n in (*self.contract.metric.field, *self.contract.value.field)}
+        path = tags_path(self.contract)
+        passed = self.ignored if path is None else (*self.ignored, fold(path))
         for column, key in enumerate(self.keys):
             folded = fold(key)
-            if folded not in claimed and not is_below(folded, self.ignored):
+            if folded not in claimed and not is_below(folded, passed):
                 yield column, key, folded not in described
 
 
@@ -162,6 +175,11 @@ def role_fields(contract: Contract) -> set[str]:
     """Folded names of the fields that say who, when and where, and are never metrics."""
     sources = (contract.device, contract.message_id, *contract.tags.values())
     return {fold(name) for source in sources for name in source.field} | {fold(name) for name in contract.time.field}
+
+
+def tags_path(contract: Contract) -> str | None:
+    """Path of the object whose members are tags, None where there is none."""
+    return contract.tags_in or ("tags" if contract.encoding == "influx" else None)
 
 
 def is_below(folded: str, parents: tuple[str, ...]) -> bool:

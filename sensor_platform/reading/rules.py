@@ -7,6 +7,7 @@ from sensor_platform.reading.model import Rejected
 HINTS: Final[dict[str, str]] = {
     "no_contract": "add a contract whose topic filter matches, or unsubscribe from this topic",
     "undecodable": "check the sender's encoding, or set `encoding` in the contract of this topic",
+    "no_birth": "the collector asks the node for its birth; then `sensor-platform quarantine requeue --rule no_birth`",
     "not_an_object": "a message must be one JSON object, or an array of objects with layout `auto` or `samples`",
     "too_deep": "send flatter objects, or name the fields that matter and `ignore` the rest",
     "no_device": "send a device id, or say in the contract where it is (`device`)",

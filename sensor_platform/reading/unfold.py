@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import fold
-from sensor_platform.reading.plan import RecordKind
+from sensor_platform.reading.plan import RecordKind, is_below, tags_path
 from sensor_platform.reading.rules import rejected
 
 MAX_DEPTH = 16
@@ -40,6 +40,8 @@ def unfold(contract: Contract, content: Fields) -> Unfolded:
 
 def _add_samples(contract: Contract, outer: Fields, elements: list[object], unfolded: Unfolded) -> None:
     roles = _roles(contract)
+    if path := tags_path(contract):
+        roles |= {fold(key): f"tag in {key}" for key in outer if is_below(fold(key), (fold(path),))}
     shared = {key: value for key, value in outer.items() if fold(key) in roles}
     if len(shared) < len(outer):
         unfolded.records.append((RecordKind.OUTER, outer))

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from sensor_platform.reading.drift import KIND_OF, Kind
+
 Strings = Literal["text", "number", "ignore"]
 
 
@@ -23,6 +25,8 @@ class Column:
 
     number_rows: Sequence[int]
     numbers: "array[float]"
+    number_kinds: int | list[int] = 0
+    """`drift.Kind` of all numbers, or of each."""
     text_rows: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
@@ -45,15 +49,17 @@ def column_of(values: Sequence[object], strings: Strings = "text") -> Column:
     try:
         numbers = array("d", cast("Sequence[float]", values))  # raises TypeError for what is no number
         if math.isfinite(sum(numbers)):
-            return Column(range(len(values)), numbers)
+            return Column(range(len(values)), numbers, kinds_of(values))
     except (TypeError, OverflowError):
         pass
     rows: list[int] = []
-    column = Column(rows, array("d"))
+    kinds: list[int] = []
+    column = Column(rows, array("d"), kinds)
     for row, raw in enumerate(values):
         value = value_of(raw, strings)
         if isinstance(value, float):
             rows.append(row)
+            kinds.append(KIND_OF.get(type(raw), Kind.FLOAT))
             column.numbers.append(value)
         elif isinstance(value, str):
             column.text_rows.append(row)
@@ -61,6 +67,14 @@ def column_of(values: Sequence[object], strings: Strings = "text") -> Column:
         elif value is not None:
             column.refused.append((row, value))
     return column
+
+
+def kinds_of(values: Sequence[object]) -> int | list[int]:
+    """`drift.Kind` of all values where it is one, else of each."""
+    types = set(map(type, values))
+    if len(types) == 1:
+        return KIND_OF.get(types.pop(), Kind.FLOAT)
+    return [KIND_OF.get(type(value), Kind.FLOAT) for value in values]
 
 
 def text_of(value: object) -> str | None:

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import generation, landing_files, newest_position, read_ledger, slots_between
-from sensor_platform.warehouse import dbt_runner, evidence, outcome, state
+from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
+from sensor_platform.warehouse import dbt_runner, evidence, finality, outcome, state
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
-from sensor_platform.warehouse.catalog import load_catalog
+from sensor_platform.warehouse.catalog import adopt
 from sensor_platform.warehouse.chunks import chunks
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.dbt_runner import NodeResult
-from sensor_platform.warehouse.lineage import DAY, MINUTE, VIEWS, Model, dbt_models, models
+from sensor_platform.warehouse.lineage import DAY, MINUTE, VIEWS, Model, dbt_models, looking_back, models
 from sensor_platform.warehouse.lock import writer_lock
 from sensor_platform.warehouse.report import BuildReport, ModelReport
 from sensor_platform.warehouse.source_view import coalesce, make_source_view
@@ -127,7 +127,9 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
         prepared = prepare(home, site, connection, scope, chosen, everything=everything)
         nodes: list[NodeResult] = []
         if any(prepared.work.values()) or not outcome.has_tables(connection, names):
-            state.write_work(connection, prepared.invocation, prepared.work)
+            state.write_work(
+                connection, prepared.invocation, prepared.work, finality.final_before(connection, site.warehouse)
+            )
             selected = [view for name in names for view in (*VIEWS.get(name, ()), name)]
             nodes = dbt_runner.run(
                 ["build", "--select", *selected, *_BUILD_OPTIONS],
@@ -137,6 +139,7 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
             )
         reports = outcome.model_reports(connection, prepared.work, nodes)
         state.clear_work(connection)
+        state.copy_recorded(home, connection)
         recorded = state.read_state(connection, names, *_reach_of(scope, chosen, site.slot_minutes * MINUTE))
     evidence.copy_to_ledger(home, recorded)
     return _Chunk(prepared, nodes, reports)
@@ -154,16 +157,19 @@ def prepare(
     """Derive the work list, load the catalog and point the source view at the files of the windows."""
     slot = site.slot_minutes * MINUTE
     state.ensure_tables(connection)
-    load_catalog(connection, site.catalog)
+    finality.take_over_revisions(home, connection)
+    lookback = adopt(home, site, connection)
+    chosen = [looking_back(model, lookback) for model in chosen]
+    reach = looking_back(models()["readings_clean"], lookback).reach(slot)
     span = _reach_of(scope, chosen, slot)
     with read_ledger(home) as ledger:
         made = generation(ledger) if ledger else ""
         slots = slots_between(ledger, *span) if ledger else {}
         known = state.read_state(connection, dbt_models(), *span)
         work = work_list(chosen, slots, known, generation=made, slot=slot, scope=scope, everything=everything)
-        wanted = {at for window in work.get("readings_clean", ()) for at in (window - slot, window)}
+        wanted = {at for window in work.get("readings_clean", ()) for at in range(window - reach, window + slot, slot)}
         files = landing_files(ledger, home, wanted) if ledger else []
-        position = newest_position(ledger) if ledger else 0
+        position = newest_touch(ledger) if ledger else 0
     make_source_view(connection, files, coalesce(sorted(wanted), slot))
     return Prepared(uuid.uuid4().hex, made, position, work, len(files))
 

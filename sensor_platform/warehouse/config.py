@@ -17,6 +17,12 @@ class WarehouseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """How long a writer waits for the writer lock before it gives up and names the holder."""
     chunk_readings: int = 20_000_000
     """A long range gives up the writer lock after about this many readings, so that today is not starved."""
+    allowed_lateness_hours: float = 24.0
+    """A window is final this long after its end; a change after that raises its revision."""
+    fill_minutes: float = 10.0
+    """Longest gap, in minutes, that the filled views of readings_1m close."""
+    fill_hours: float = 6.0
+    """Longest gap, in hours, that the filled views of readings_1h close."""
     large_piece: Literal["slot", "hour", "day"] = "hour"
     """Size of the published pieces of readings_clean, readings_10s and readings_1m."""
 
@@ -38,4 +44,4 @@ class WarehouseSite(Protocol):
 
     @property
     def catalog(self) -> Path | None:
-        """Folder of metrics.csv and calibration.csv, or None."""
+        """Folder of devices.csv, metrics.csv and calibration.csv, or None."""

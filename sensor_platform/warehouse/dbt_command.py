@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sensor_platform.errors import ExitCode
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.warehouse import dbt_runner, evidence, state
+from sensor_platform.warehouse import dbt_runner, evidence, finality, state
 from sensor_platform.warehouse.build import bounds, prepare
 from sensor_platform.warehouse.cascade import Scope
 from sensor_platform.warehouse.config import WarehouseSite
@@ -33,7 +33,9 @@ def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> in
             prepared = prepare(
                 home, site, connection, scope, [models()[name] for name in dbt_models()], everything=True
             )
-            state.write_work(connection, prepared.invocation, prepared.work)
+            state.write_work(
+                connection, prepared.invocation, prepared.work, finality.final_before(connection, site.warehouse)
+            )
             succeeded = dbt_runner.run_for_person(
                 arguments,
                 dbt_runner.profile_folder(home, site.warehouse),

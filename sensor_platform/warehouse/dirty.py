@@ -7,7 +7,7 @@ the history. That mark is a hint: losing it costs one look at everything.
 import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from sensor_platform.home import Home
@@ -15,15 +15,18 @@ from sensor_platform.landing.ledger import (
     StateRow,
     copy_state,
     generation,
-    newest_position,
+    newest_touch,
+    note,
     open_ledger,
     read_ledger,
     slots_after,
     slots_between,
 )
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
+from sensor_platform.warehouse.catalog.adoption import LOOKBACK_NOTE, NOTE
+from sensor_platform.warehouse.catalog.files import digest
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.evidence import rows_by_slot, state_copy
+from sensor_platform.warehouse.evidence import extent, rows_by_slot, state_copy
 from sensor_platform.warehouse.lineage import DAY, MINUTE, WHOLE, Model, models
 from sensor_platform.warehouse.spans import day_of
 
@@ -51,26 +54,42 @@ def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = No
         site: slot length and size of published pieces.
         names: tables that count, parents with them (published ones as `published.<table>`); None for all.
     """
-    chosen = _chosen(site, names)
     slot = site.slot_minutes * MINUTE
     with read_ledger(home) as ledger:
         if ledger is None:
             return ()
-        current, newest, mark = generation(ledger), newest_position(ledger), _mark_name(chosen)
+        chosen = _chosen(site, names, int(note(ledger, LOOKBACK_NOTE) or 0))
+        current, newest, mark = generation(ledger), newest_touch(ledger), _mark_name(chosen)
         clean = state_copy(ledger, [mark], WHOLE, WHOLE + 1)[mark].get(WHOLE)
         since = clean.position if clean is not None and clean.generation == current else -1
         found: dict[date, DirtyDay] = {}
         spans = _spans(slots_after(ledger, since), chosen, slot)
         for span in spans:
             found |= _days_of(ledger, chosen, current, slot, Scope(*span, with_whole=span == spans[-1]))
+        found |= _catalog_day(ledger, site, found) if names is None else {}
     if not found and since < newest:
         with open_ledger(home) as ledger:
             copy_state(ledger, [StateRow(mark, WHOLE, current, newest)])
     return tuple(found[day] for day in sorted(found))
 
 
-def _chosen(site: WarehouseSite, names: Sequence[str] | None) -> list[Model]:
-    known = models(site.warehouse.large_piece)
+def _catalog_day(
+    ledger: sqlite3.Connection, site: WarehouseSite, found: Mapping[date, DirtyDay]
+) -> dict[date, DirtyDay]:
+    """The newest day, if the catalog is not the one that the warehouse was built with: any build takes it over.
+
+    Which windows that makes dirty is known after it. No run has reached its position, so that it is asked for.
+    """
+    newest_slot = extent(ledger)
+    if newest_slot is None or digest(site.catalog) == (note(ledger, NOTE) or ""):
+        return {}
+    day = max(found, default=day_of(newest_slot[1]))
+    known = found.get(day, DirtyDay(day, 0, 0, ()))
+    return {day: replace(known, position=newest_touch(ledger) + 1, models=("catalog", *known.models))}
+
+
+def _chosen(site: WarehouseSite, names: Sequence[str] | None, lookback_slots: int) -> list[Model]:
+    known = models(site.warehouse.large_piece, lookback_slots)
     return [model for name, model in known.items() if names is None or name in names]
 
 

@@ -4,11 +4,11 @@ Declared here once. The dbt models repeat grain and parents in their `meta`, and
 integers, microseconds since the epoch, UTC; a window is named by its start.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Grain = Literal["slot", "hour", "day", "whole"]
-Builder = Literal["dbt", "python", "publish"]
+Builder = Literal["dbt", "python", "catalog", "publish"]
 
 MINUTE = 60_000_000
 HOUR = 60 * MINUTE
@@ -51,6 +51,9 @@ class Model:
         return {"slot": slot, "hour": HOUR, "day": DAY, "whole": None}[self.grain]
 
 
+CATALOG_TABLES = ("catalog_site", "catalog_devices", "catalog_metrics", "catalog_calibration")
+"""What the site says of itself, as the warehouse was last built with it."""
+
 PUBLISHED_PREFIX = "published."
 
 _TABLES = (
@@ -64,6 +67,7 @@ _TABLES = (
     Model("features", ("readings_1h",), "hour", reach_hours=168, builder="python"),
     Model("predictions", ("features",), "hour", builder="python", window_column="issued_at"),
     Model("anomalies", ("readings_1h",), "hour", reach_hours=35 * 24, builder="python"),
+    *(Model(name, (), "whole", builder="catalog") for name in CATALOG_TABLES),
 )
 
 VIEWS = {"readings_clean": ("stg_readings", "int_readings_deduped", "int_readings_judged")}
@@ -80,15 +84,25 @@ def published(table: str) -> str:
     return PUBLISHED_PREFIX + table
 
 
-def models(large_piece: Grain = "hour") -> dict[str, Model]:
-    """Every model by name, parents before children. `large_piece` is the site's `warehouse.large_piece`."""
-    known = {model.name: model for model in _TABLES}
+def models(large_piece: Grain = "hour", lookback_slots: int = 0) -> dict[str, Model]:
+    """Every model by name, parents before children.
+
+    Args:
+        large_piece: the site's `warehouse.large_piece`.
+        lookback_slots: slots that rules of the catalog look back, beside the one that repeats may come from.
+    """
+    known = {model.name: looking_back(model, lookback_slots) for model in _TABLES}
     for table in _TABLES:
         if table.name not in NOT_PUBLISHED:
             grain: Grain = large_piece if table.name in LARGE else "whole" if table.grain == "whole" else "day"
             name = published(table.name)
             known[name] = Model(name, (table.name,), grain, builder="publish", window_column=table.window_column)
     return known
+
+
+def looking_back(model: Model, slots: int) -> Model:
+    """The model with the reach that the catalog's rules give it. A reading looked back at may be a repeat itself."""
+    return replace(model, reach_slots=model.reach_slots + slots) if model.name == "readings_clean" else model
 
 
 def dbt_models() -> tuple[str, ...]:

@@ -18,6 +18,9 @@ _LATE = {"readings_clean": "count(case when is_late then 1 end)", "readings_1h_w
 _NEWEST = {"readings_clean": "max(event_at)", "readings_1h_wide": "max(window_start)"}
 """The newest event time, where it is not max(last_at)."""
 
+_REVISED = {"readings_clean": "0", "readings_1h_wide": "0", "device_status": "0"}
+"""How many rows changed after they were final, where it is not those with a revision."""
+
 _WORST_FIRST = ("error", "fail", "skipped", "warn", "pass", "success")
 
 
@@ -37,26 +40,29 @@ def model_reports(
     seconds = {node.name: node.seconds for node in nodes if node.kind == "model"}
     reports = {}
     for name, windows in work.items():
-        rows, late, newest = _facts(connection, name) if windows and has_tables(connection, [name]) else (0, 0, None)
+        is_there = windows and has_tables(connection, [name])
+        rows, late, revised, newest = _facts(connection, name) if is_there else (0, 0, 0, None)
         reports[name] = ModelReport(
             name=name,
             windows=len(windows),
             rows=rows,
             late_rows=late,
+            revised_rows=revised,
             newest_event_at=newest,
             seconds=seconds.get(name, 0.0),
         )
     return reports
 
 
-def _facts(connection: "DuckDBPyConnection", name: str) -> tuple[int, int, datetime | None]:
+def _facts(connection: "DuckDBPyConnection", name: str) -> tuple[int, int, int, datetime | None]:
     model = models()[name]
     late, newest = _LATE.get(name, "sum(late_n)"), _NEWEST.get(name, "max(last_at)")
-    query = f"select count(*), coalesce({late}, 0), {newest} from {name}"  # noqa: S608 - names of our own tables
+    revised = _REVISED.get(name, "count(case when revision > 0 then 1 end)")
+    query = f"select count(*), coalesce({late}, 0), {revised}, {newest} from {name}"  # noqa: S608 - names of our own tables
     where = f" where {model.window_column} in (select window_start from work where model = ?)"  # noqa: S608
     row = connection.execute(*((query,) if model.grain == "whole" else (query + where, [name]))).fetchone()
     assert row is not None
-    return int(row[0]), int(row[1]), row[2].replace(tzinfo=UTC) if row[2] else None
+    return int(row[0]), int(row[1]), int(row[2]), row[3].replace(tzinfo=UTC) if row[3] else None
 
 
 def test_reports(nodes: Sequence[NodeResult]) -> dict[str, TestReport]:
@@ -97,6 +103,7 @@ def merged(chunks: Sequence[Mapping[str, ModelReport]]) -> dict[str, ModelReport
                 windows=new.windows + (old.windows if old else 0),
                 rows=new.rows + (old.rows if old else 0),
                 late_rows=new.late_rows + (old.late_rows if old else 0),
+                revised_rows=new.revised_rows + (old.revised_rows if old else 0),
                 newest_event_at=max(newest, default=None),
                 seconds=new.seconds + (old.seconds if old else 0.0),
             )

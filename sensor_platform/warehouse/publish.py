@@ -12,7 +12,7 @@ from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
-from sensor_platform.warehouse.lineage import MINUTE, Model, dbt_models, models
+from sensor_platform.warehouse.lineage import CATALOG_TABLES, MINUTE, Model, dbt_models, models
 from sensor_platform.warehouse.lineage import published as published_name
 from sensor_platform.warehouse.lock import writer_lock
 
@@ -69,7 +69,7 @@ def _ensure_tables(home: Home, site: WarehouseSite) -> None:
     ):
         state.ensure_tables(connection)
         tables.ensure_predictions(connection)
-        complete = outcome.has_tables(connection, dbt_models())
+        complete = outcome.has_tables(connection, [*dbt_models(), *CATALOG_TABLES])
     if not complete:
         build(home, site, days=_NO_DAY, position=0)
 

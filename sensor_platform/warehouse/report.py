@@ -15,6 +15,8 @@ class ModelReport:
     """Rows in the rebuilt windows."""
     late_rows: int
     """Readings in them that came later than one slot after their event."""
+    revised_rows: int
+    """Rows in them that have changed after readers were told that they are final, now or earlier."""
     newest_event_at: datetime | None
     """Aware UTC; None where the rebuilt windows are empty."""
     seconds: float

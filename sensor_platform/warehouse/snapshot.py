@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 from sensor_platform.durable import replacing
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.warehouse import quarantine
+from sensor_platform.warehouse import derived, quarantine
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
 from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.views import COLUMNS_FILE, literal
+from sensor_platform.warehouse.views import COLUMNS_FILE, literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -47,7 +47,8 @@ def snapshot(home: Home, site: WarehouseSite, file: Path) -> dict[str, int]:
 def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[str, int]:
     connection.execute(f"attach {literal(str(target))} as taken")
     try:
-        rows = {table: _copy_table(connection, table, table) for table in _tables(connection)}
+        tables = _tables(connection)
+        rows = {table: _copy_table(connection, table, _rows_of(connection, table, tables)) for table in tables}
         files = home.published / quarantine.TABLE
         if (files / COLUMNS_FILE).exists():
             source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"
@@ -55,6 +56,21 @@ def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[st
     finally:
         connection.execute("detach taken")
     return rows
+
+
+def _rows_of(connection: "DuckDBPyConnection", table: str, tables: list[str]) -> str:
+    """What the snapshot holds of a table: also what published views add to it, as of now."""
+    if not derived.is_derived(table, tables):
+        return table
+    own = ", ".join(f"t.{quoted(name)}" for name, *_ in connection.execute(f"describe {table}").fetchall())
+    if table in derived.TIERS:
+        return f"(select * exclude (day) from ({derived.tier(table, own, _source)}))"  # noqa: S608 - our own names
+    return f"({derived.device_status(own, _source)})"
+
+
+def _source(table: str) -> str:
+    has_windows = table in derived.TIERS
+    return f"(select *, cast(window_start as date) as day from {table})" if has_windows else table  # noqa: S608
 
 
 def _tables(connection: "DuckDBPyConnection") -> list[str]:

@@ -1,6 +1,7 @@
 """The warehouse's own memory: what each window of each model was built from. Written in the transaction of the rows."""
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
@@ -15,6 +16,10 @@ _TABLES = """
 create table if not exists state (model varchar, window_start timestamp, generation varchar, position bigint);
 create table if not exists work (model varchar, window_start timestamp, generation varchar, position bigint);
 create table if not exists work_stamp (invocation varchar);
+create table if not exists work_final (final_before timestamp);
+create table if not exists revision_seed (
+    model varchar, device_id varchar, metric varchar, window_start timestamp, revision integer
+);
 create table if not exists uncopied (model varchar, window_start timestamp);
 create table if not exists metric_columns (metric varchar, column_name varchar);
 """
@@ -41,14 +46,28 @@ def read_state(
     return found
 
 
-def write_work(connection: "DuckDBPyConnection", invocation: str, work: Mapping[str, Mapping[int, Built]]) -> None:
-    """Replace the work list by this one, stamped with the invocation that it is for."""
+def write_work(
+    connection: "DuckDBPyConnection",
+    invocation: str,
+    work: Mapping[str, Mapping[int, Built]],
+    final_before: datetime | None = None,
+) -> None:
+    """Replace the work list by this one, stamped with the invocation that it is for.
+
+    Args:
+        connection: the open warehouse.
+        invocation: the stamp.
+        work: windows to rebuild, by model.
+        final_before: what ended before this, plain UTC, is final to readers; None while nothing is.
+    """
     connection.begin()
     connection.execute("delete from work")
     connection.execute("delete from work_stamp")
     for name, windows in work.items():
         _insert(connection, "work", name, windows)
     connection.execute("insert into work_stamp values (?)", [invocation])
+    connection.execute("delete from work_final")
+    connection.execute("insert into work_final values (?)", [final_before])
     connection.commit()
 
 

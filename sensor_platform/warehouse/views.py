@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.durable import replacing, write_file
 from sensor_platform.errors import WrongUse
-from sensor_platform.warehouse import joined_views
+from sensor_platform.warehouse import derived, joined_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -69,8 +69,7 @@ def write_views(folder: Path, tables: Mapping[str, Columns]) -> bool:
     """
     import duckdb
 
-    statements = [_view(folder.resolve(), table, columns) for table, columns in sorted(tables.items())]
-    statements += joined_views.statements(tables)
+    statements = _statements(folder.resolve(), tables)
     text = ";\n\n".join(statements) + ";\n"
     described, database = folder / TEXT, folder / DATABASE
     if database.exists() and described.exists() and described.read_text(encoding="utf-8") == text:
@@ -104,14 +103,30 @@ def relink(folder: Path) -> list[str]:
     return sorted(tables)
 
 
-def _view(folder: Path, table: str, columns: Columns) -> str:
+def _statements(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
+    def source(table: str) -> str:
+        return f"({_select(folder, table, tables[table])})"
+
+    made = []
+    for table, columns in sorted(tables.items()):
+        text = _select(folder, table, columns)
+        if derived.is_derived(table, tables):
+            own = ",\n    ".join(f"t.{quoted(name)}" for name, _ in columns)
+            is_tier = table in derived.TIERS
+            text = derived.tier(table, own, source) if is_tier else derived.device_status(own, source)
+        made.append(f"create view {quoted(table)} as\n{text}")
+    return [*made, *derived.views(tables, source), *joined_views.statements(tables)]
+
+
+def _select(folder: Path, table: str, columns: Columns) -> str:
+    """The rows of a table, read from its pieces."""
     whole = (folder / table / WHOLE_FILE).exists()
     names = ",\n    ".join(quoted(name) for name, _ in columns)
     if whole:
         source = f"read_parquet({literal(str(folder / table / WHOLE_FILE))})"
-        return f"create view {quoted(table)} as\nselect\n    {names}\nfrom {source}"
+        return f"select\n    {names}\nfrom {source}"
     options = ["hive_partitioning = true", "hive_types = {'day': date}"]
     if table in EVOLVING:
         options.append("union_by_name = true")
     source = f"read_parquet({literal(str(folder / table / '*' / '*.parquet'))}, {', '.join(options)})"
-    return f"create view {quoted(table)} as\nselect\n    {names},\n    day\nfrom {source}"
+    return f"select\n    {names},\n    day\nfrom {source}"

@@ -97,7 +97,7 @@ def test_the_machine_becomes_one_metric(recording: Recording) -> None:
 
 
 def test_the_catalog_names_every_metric_with_a_range_that_holds_all_data() -> None:
-    catalog = {metric: (low, high) for metric, _, low, high in read_metrics(SHIPPED_SITE / "catalog" / "metrics.csv")}
+    catalog = {row.metric: (row.min, row.max) for row in read_metrics(SHIPPED_SITE / "catalog" / "metrics.csv")}
     for path, keys in ((AIR, {"station", "ts"}), (MACHINE, {"timestamp"})):
         frame = pl.read_parquet(path)
         for column in set(frame.columns) - keys:
@@ -108,7 +108,7 @@ def test_the_catalog_names_every_metric_with_a_range_that_holds_all_data() -> No
 
 
 def test_the_forecast_metrics_are_in_the_catalog() -> None:
-    metrics = {row[0] for row in read_metrics(SHIPPED_SITE / "catalog" / "metrics.csv")}
+    metrics = {row.metric for row in read_metrics(SHIPPED_SITE / "catalog" / "metrics.csv")}
     assert set(load_site(SHIPPED_SITE).forecast.metrics) <= metrics
     assert load_site(SHIPPED_SITE).forecast.metrics
 

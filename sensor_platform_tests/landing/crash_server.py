@@ -19,8 +19,14 @@ from typing import Any
 import sensor_platform.landing.service
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
+from sensor_platform.landing.history.import_files import ImportPlan, import_files
 from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.quarantine.choose import Choice
+from sensor_platform.landing.quarantine.settle import Settler
 from sensor_platform.landing.upkeep import keep_up
+from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.decode import Decoder
 from sensor_platform_tests.landing.homes import lander_of
 
 
@@ -79,6 +85,13 @@ def act(action: str, home: Home, now: int) -> None:
             service.land_all()
     elif action == "upkeep":
         keep_up(home, 10, 7, now)
+    elif action == "requeue":
+        with open_ledger(home) as ledger:
+            decoder = Decoder([Contract(name="any", topic="#", device=Source(topic_level=-1))], Limits(0, 1 << 60))
+            list(Settler(home, ledger, 600_000_000, lambda: now).requeue(Choice(), decoder, "v"))
+    elif action == "import":
+        plan = ImportPlan(Contract(name="history", topic="#"), Limits(0, 1 << 60), 600_000_000, most_refused=1.0)
+        import_files(home, sorted(home.root.parent.glob("*.csv")), plan, lambda: now)
     else:
         with open_ledger(home):
             pass

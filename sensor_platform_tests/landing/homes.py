@@ -123,7 +123,7 @@ def tables(home: Home, *, but: Sequence[str] = ()) -> dict[str, list[tuple[Any, 
 
 def files(home: Home) -> dict[str, str]:
     """Every file that landing made, with its checksum, but for the ledger database and what only a process needs."""
-    skip = {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", ".lander", "lander.json"}
+    skip = {"ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", ".lander", ".changes", "lander.json"}
     found = {}
     for folder, _, names in os.walk(home.root):
         for name in set(names) - skip:

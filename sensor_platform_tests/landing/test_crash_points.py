@@ -12,7 +12,17 @@ from typing import Any
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform_tests.landing.homes import HOUR, T0, files, land_all, mixed_messages, seal_segment, tables
+from sensor_platform.reading.contract import Contract, Source
+from sensor_platform_tests.landing.homes import (
+    HOUR,
+    T0,
+    Message,
+    files,
+    land_all,
+    mixed_messages,
+    seal_segment,
+    tables,
+)
 
 NOW = T0 + HOUR
 LATER = T0 + 4 * HOUR
@@ -85,6 +95,32 @@ def test_landing_stopped_at_any_step_ends_as_if_undisturbed(
         assert stopped["error"] is None or "full" in stopped["error"] or "space" in stopped["error"]
         again = server.run(broken, "land")
         assert again["error"] is None
+        assert says(broken) == expected, f"stopped at step {step} of {undisturbed['steps']}"
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("how", ["kill", "refuse"])
+@pytest.mark.parametrize("action", ["requeue", "import"])
+def test_requeue_and_import_stopped_at_any_step_end_as_if_undisturbed(
+    home: Home, tmp_path: Path, server: CrashServer, how: str, action: str
+) -> None:
+    if action == "requeue":
+        seal_segment(home, 1, [Message(b'{"device_id": {}, "ts": %d}' % n) for n in range(3)] + mixed_messages(3, 20))
+        land_all(home, [Contract(name="strict", topic="#", device=Source(field=("nowhere",)))])
+    for number in range(2):
+        rows = "".join(f"d{n},2026-01-0{n + 1},{number}\n" for n in range(3))
+        tmp_path.joinpath(f"{number}.csv").write_text(f"device_id,ts,t\n{rows}d,never,1\n")
+    whole = copy(home, tmp_path / "whole")
+    undisturbed = server.run(whole, action)
+    assert undisturbed["error"] is None
+    assert undisturbed["steps"] > 10
+    expected = says(whole)
+    for step in range(1, undisturbed["steps"] + 1):
+        root = tmp_path / f"at-{step}"
+        broken = copy(home, root)
+        stopped = server.run(broken, action, step, how)
+        assert stopped["signal"] == (9 if how == "kill" else 0)
+        assert server.run(broken, action)["error"] is None
         assert says(broken) == expected, f"stopped at step {step} of {undisturbed['steps']}"
         shutil.rmtree(root)
 

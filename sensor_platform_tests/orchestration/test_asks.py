@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -214,3 +215,48 @@ def test_runs_over_other_days_prove_nothing() -> None:
 def test_a_run_is_bounded_by_its_readings(readings: int, asked: tuple[str, int, int]) -> None:
     rules = replace(RULES, most_readings=100)
     assert spans(decide(dirt([-9, -8, -7], readings=readings), [], NOW, rules)) == [asked]
+
+
+def runs_until_clean(dirty: list[DirtyDay]) -> tuple[int, int]:
+    """Runs of history and of today until all is clean, when every look finds new data of today."""
+    count = {Lane.TODAY: 0, Lane.HISTORY: 0}
+    runs: list[SeenRun] = []
+    for number in range(100):
+        now = NOW + timedelta(minutes=number)
+        asks = decide([*dirty, *dirt([0], position=8 + number)], runs, now, Rules(retry_after=timedelta(minutes=5)))
+        assert next(ask.lane for ask in asks) is Lane.TODAY, "today is asked for at every look, and first"
+        for ask in asks:
+            count[ask.lane] += 1
+            dirty = [one for one in dirty if not ask.first <= one.day <= ask.last]
+            runs.insert(0, SeenRun(f"run{number:05}", ask.lane, ask.first, ask.last, ask.position, Outcome.DONE, now))
+        if not dirty:
+            break
+    return count[Lane.HISTORY], count[Lane.TODAY]
+
+
+@pytest.mark.parametrize(
+    "offsets",
+    [
+        pytest.param(range(-60, -30), id="30 adjoining days of a month ago"),
+        pytest.param(range(-62, -2, 2), id="every other day"),
+        pytest.param(range(-32 * 12, -24, 12), id="spread over a year"),
+        pytest.param([*range(-400, -390), *range(-200, -190), *range(-20, -10)], id="three bursts far apart"),
+    ],
+)
+def test_thirty_late_days_cost_at_most_three_runs_and_today_stays_fresh(offsets: Iterable[int]) -> None:
+    late = dirt(offsets)
+    assert len(late) == 30
+    history, today = runs_until_clean(late)
+    assert 1 <= history <= 3
+    assert today >= history
+
+
+@given(st.sets(st.integers(-366, -3), min_size=30, max_size=30))
+def test_no_thirty_days_of_a_year_cost_more_than_three_runs(offsets: set[int]) -> None:
+    history, _ = runs_until_clean(dirt(offsets))
+    assert history <= 3 or any(gap > 32 for gap in gaps(offsets))
+
+
+def gaps(offsets: set[int]) -> list[int]:
+    days = sorted(offsets)
+    return [later - earlier for earlier, later in pairwise(days)]

@@ -83,7 +83,12 @@ def test_broken_invariants_block_and_bad_readings_do_not() -> None:
 
 def test_sensors_and_schedules_run_from_the_start() -> None:
     repository = defs.get_repository_def()
-    assert {sensor.name for sensor in repository.sensor_defs} == {"ledger_sensor", "freshness_sensor", "run_failures"}
+    assert {sensor.name for sensor in repository.sensor_defs} == {
+        "ledger_sensor",
+        "freshness_sensor",
+        "quarantine_sensor",
+        "run_failures",
+    }
     schedules = {"ledger_fallback", "daily_training", "forecast_watch", "hourly_upkeep"}
     assert {one.name for one in repository.schedule_defs} == schedules
     assert {sensor.default_status for sensor in repository.sensor_defs} == {DefaultSensorStatus.RUNNING}

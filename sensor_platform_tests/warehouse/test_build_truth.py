@@ -12,12 +12,18 @@ from hypothesis import strategies as st
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.catalog import read_catalog
 from sensor_platform_tests.warehouse import oracle
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
 BASE = datetime(2026, 1, 2, 22, 0)  # noqa: DTZ001 - plain UTC, as in files
 BORDERS = [timedelta(0), timedelta(minutes=10), timedelta(minutes=59, seconds=59, milliseconds=999), timedelta(hours=2)]
-LIMITS = {"temp": (-50.0, 1000.0)}
+
+COUNTERS = {"load"}
+METRICS = """metric,unit,kind,min,max,max_change_per_s,compare_within_s,stuck_after_s
+temp,degC,,-50,1000,5,900,1200
+load,,counter,,,,,
+"""
 
 offsets = st.one_of(
     st.sampled_from(BORDERS),
@@ -26,6 +32,7 @@ offsets = st.one_of(
 )
 values = st.one_of(
     st.floats(-60, 1010),
+    st.sampled_from([20.0, 20.0, 21.0]),
     st.sampled_from([0.0, -50.0, 1000.0, 1e-9, -3e-9, 1e15, 1e300, -1e300, 5e-324]),
 )
 
@@ -67,7 +74,7 @@ def arrivals(draw: st.DrawFn) -> list[list[dict[str, Any]]]:
 @pytest.fixture(scope="module")
 def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("catalog")
-    (folder / "metrics.csv").write_text("metric,unit,min,max\ntemp,degC,-50,1000\n")
+    (folder / "metrics.csv").write_text(METRICS)
     return folder
 
 
@@ -90,15 +97,15 @@ def test_every_tier_equals_an_independent_account_of_the_same_messages(
         report = build(home, site, position=position)
         assert report.is_ok, report.failed
     with duckdb.connect(str(home.warehouse_file), read_only=True) as warehouse:
-        readings = oracle.clean(landed, LIMITS)
+        readings = oracle.clean(landed, read_catalog(catalog))
         check_clean(warehouse, readings.rows())
         for table, every in oracle.TIERS.items():
-            check_tier(warehouse, table, oracle.tier(readings, every))
+            check_tier(warehouse, table, oracle.tier(readings, every, COUNTERS))
 
 
 def check_clean(warehouse: duckdb.DuckDBPyConnection, expected: Sequence[tuple[Any, ...]]) -> None:
     found = warehouse.execute(
-        "select device_id, metric, event_at, received_at, value, verdict, segment, position from readings_clean"
+        "select device_id, metric, event_at, received_at, value, verdict, rule, segment, position from readings_clean"
     ).fetchall()
     assert sorted(map(repr, found)) == sorted(map(repr, expected))
 
@@ -113,7 +120,7 @@ def check_tier(
     for row in rows:
         want = expected[row["device_id"], row["metric"], row["window_start"]]
         for name, value in want.items():
-            if name in {"sum", "mean", "stddev"}:
+            if name in {"sum", "mean", "stddev", "increase"}:
                 assert close(row[name], value, row), (table, name, row, want)
             else:
                 assert row[name] == value, (table, name, row, want)

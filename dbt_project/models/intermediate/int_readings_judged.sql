@@ -1,3 +1,5 @@
+{%- set looking_back = metrics_looking_back() -%}
+
 with readings as (
 
     select * from {{ ref('int_readings_deduped') }}
@@ -23,7 +25,10 @@ calibrated as (
         readings.value * coalesce(calibration.gain, 1.0) + coalesce(calibration.value_offset, 0.0) as calibrated_value,
         coalesce(readings.unit, metrics.unit) as known_unit,
         metrics.min_value,
-        metrics.max_value
+        metrics.max_value,
+        metrics.max_change_per_s,
+        metrics.compare_within_s,
+        metrics.stuck_after_s
     from readings
     left join metrics on metrics.metric = readings.metric
     left join calibration
@@ -34,7 +39,7 @@ calibrated as (
 
 ),
 
-ruled as (
+by_itself as (
 
     select
         *,
@@ -43,12 +48,109 @@ ruled as (
             when calibrated_value < min_value then 'below_range'
             when calibrated_value > max_value then 'above_range'
             when lower(quality) = 'bad' then 'device_says_bad'
+        end as own_bad_rule,
+        case
             when lower(quality) = 'uncertain' then 'device_says_uncertain'
             when is_suspect then 'suspect_redelivery'
-        end as rule
+        end as uncertain_rule
     from calibrated
 
 ),
+
+{% if looking_back -%}
+compared_by_rules as (
+
+    select
+        *,
+        calibrated_value is not null and own_bad_rule is null as is_usable
+    from by_itself
+    where metric in ({{ looking_back | join(', ') }})
+
+),
+
+with_the_one_before as (
+
+    select
+        *,
+        lag(event_at) over in_time as before_at,
+        lag(calibrated_value) over in_time as before_value,
+        {{ newest_at_least_before('event_at', 'coalesce(stuck_after_s, 0)') }} as old_enough_at
+    from compared_by_rules
+    window in_time as (
+        partition by device_id, metric, is_usable
+        order by event_at, calibrated_value, received_at, segment, position
+    )
+
+),
+
+with_the_run as (
+
+    select
+        *,
+        max(case when before_value is null or before_value <> calibrated_value then event_at end) over (
+            partition by device_id, metric, is_usable
+            order by event_at, calibrated_value, received_at, segment, position
+            rows between unbounded preceding and current row
+        ) as unmoved_since
+    from with_the_one_before
+
+),
+
+looked_back as (
+
+    select
+        {{ reading_columns() }},
+        calibrated_value,
+        known_unit,
+        own_bad_rule,
+        uncertain_rule,
+        case
+            when not is_usable then null
+            when
+                before_at < event_at
+                and before_at >= event_at - {{ seconds_interval('compare_within_s') }}
+                and abs(calibrated_value - before_value) > max_change_per_s * {{ seconds_between('before_at', 'event_at') }}
+                then 'changes_too_fast'
+            when
+                stuck_after_s is not null
+                and old_enough_at >= unmoved_since
+                and old_enough_at >= event_at - {{ seconds_interval('stuck_after_s') }} - {{ slot_length() }}
+                then 'stuck'
+        end as comparing_rule
+    from with_the_run
+
+),
+
+ruled as (
+
+    select
+        {{ reading_columns() }},
+        calibrated_value,
+        known_unit,
+        coalesce(own_bad_rule, comparing_rule) as bad_rule,
+        uncertain_rule
+    from looked_back
+    union all
+    select
+        {{ reading_columns() }},
+        calibrated_value,
+        known_unit,
+        own_bad_rule as bad_rule,
+        uncertain_rule
+    from by_itself
+    where metric not in ({{ looking_back | join(', ') }})
+
+),
+{%- else -%}
+ruled as (
+
+    select
+        *,
+        own_bad_rule as bad_rule
+    from by_itself
+
+),
+{%- endif %}
 
 judged as (
 
@@ -69,11 +171,11 @@ judged as (
         is_device_time,
         is_suspect,
         case
-            when rule is null then 'good'
-            when rule in ('device_says_uncertain', 'suspect_redelivery') then 'uncertain'
-            else 'bad'
+            when bad_rule is not null then 'bad'
+            when uncertain_rule is not null then 'uncertain'
+            else 'good'
         end as verdict,
-        rule,
+        coalesce(bad_rule, uncertain_rule) as rule,
         received_at - event_at > {{ slot_length() }} as is_late,
         slot_start
     from ruled

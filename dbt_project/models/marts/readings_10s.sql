@@ -1,4 +1,11 @@
-{{ config(window_column='slot_start', meta={'grain': 'slot', 'parents': ['readings_clean']}) }}
+{{
+  config(
+    window_column='slot_start',
+    pre_hook="{{ remember_final_rows(seconds=10) }}",
+    post_hook="{{ raise_revisions() }}",
+    meta={'grain': 'slot', 'parents': ['readings_clean']}
+  )
+}}
 
 with readings as (
 
@@ -31,6 +38,22 @@ collected as (
 
 ),
 
+metrics as (
+
+    select * from {{ source('catalog', 'metrics') }}
+
+),
+
+with_counters as (
+
+    select
+        collected.*,
+        case when metrics.kind = 'counter' and collected.samples is not null then collected.samples end as counted
+    from collected
+    left join metrics on metrics.metric = collected.metric
+
+),
+
 summed as (
 
     select
@@ -41,8 +64,11 @@ summed as (
         {{ samples_first('samples') }} as first,
         {{ samples_last('samples') }} as last,
         {{ samples_first('samples', 'at') }} as first_at,
-        {{ samples_last('samples', 'at') }} as last_at
-    from collected
+        {{ samples_last('samples', 'at') }} as last_at,
+        {{ first_spacing('samples') }} as spacing_s,
+        {{ counted_between('counted') }} as increase,
+        {{ resets_between('counted') }} as resets_n
+    from with_counters
 
 ),
 

@@ -1,4 +1,11 @@
-{{ config(window_column='window_start', meta={'grain': 'day', 'parents': ['readings_1h']}) }}
+{{
+  config(
+    window_column='window_start',
+    pre_hook="{{ remember_final_rows(seconds=86400) }}",
+    post_hook="{{ raise_revisions() }}",
+    meta={'grain': 'day', 'parents': ['readings_1h']}
+  )
+}}
 
 {{
   coarser_tier(

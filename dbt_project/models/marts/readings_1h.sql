@@ -1,4 +1,11 @@
-{{ config(window_column='window_start', meta={'grain': 'hour', 'parents': ['readings_1m']}) }}
+{{
+  config(
+    window_column='window_start',
+    pre_hook="{{ remember_final_rows(seconds=3600) }}",
+    post_hook="{{ raise_revisions() }}",
+    meta={'grain': 'hour', 'parents': ['readings_1m']}
+  )
+}}
 
 {{
   coarser_tier(

@@ -1,4 +1,11 @@
-{{ config(window_column='slot_start', meta={'grain': 'slot', 'parents': ['readings_10s']}) }}
+{{
+  config(
+    window_column='slot_start',
+    pre_hook="{{ remember_final_rows(seconds=60) }}",
+    post_hook="{{ raise_revisions() }}",
+    meta={'grain': 'slot', 'parents': ['readings_10s']}
+  )
+}}
 
 {{
   coarser_tier(

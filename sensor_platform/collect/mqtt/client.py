@@ -50,7 +50,7 @@ def make_client(config: CollectConfig, broker: Broker, client_id: str) -> mqtt.C
     if broker.username is not None:
         client.username_pw_set(broker.username, broker.password)
     if broker.tls:
-        client.tls_set_context(_tls_context(broker))
+        client.tls_set_context(tls_context(broker))
     client.will_set(state_topic(config.collector), b"offline", qos=1, retain=True)
     return client
 
@@ -116,7 +116,12 @@ def refusal_code(reason: ReasonCode | int) -> tuple[int, str]:
     return (reason, str(reason)) if isinstance(reason, int) else (reason.value, str(reason))
 
 
-def _tls_context(broker: Broker) -> ssl.SSLContext:
+def tls_context(broker: Broker) -> ssl.SSLContext:
+    """TLS with the broker's certificate files.
+
+    Raises:
+        WrongUse: one of them cannot be used.
+    """
     try:
         context = ssl.create_default_context(cafile=broker.ca_file)
         if broker.cert_file:

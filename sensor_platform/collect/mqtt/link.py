@@ -91,6 +91,10 @@ class Link:
         if not self.is_subscribed and self._setup.clock() - self._opened_at > _ANSWER_SECONDS:
             self.close(Unreachable(f"{self._setup.broker!r} does not answer", "check the broker; trying again"))
 
+    def say(self, topic: str, payload: bytes) -> None:
+        """Publish at QoS 0: what may be lost, and is said again."""
+        self._client.publish(topic, payload, qos=0)
+
     def close(self, problem: PlatformError | None = None) -> None:
         """Say goodbye (the session stays at the broker)."""
         self.problem = self.problem or problem

@@ -3,7 +3,7 @@
 Names are kept as numbers until the end: numbers sort and copy far faster than text.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
@@ -66,6 +66,8 @@ class Readings:
     records: list[pl.DataFrame] = field(default_factory=list)
     readings: list[pl.DataFrame] = field(default_factory=list)
     """`record` counts through all of `records`."""
+    kinds: list[pl.DataFrame] = field(default_factory=list)
+    """device, metric, kind, and the position and receive time of the first reading of it in a piece."""
     count: int = 0
     """Records so far."""
 
@@ -89,8 +91,18 @@ class Readings:
             is_fresh = ~message.is_in(sorted(piece.duplicates))
             frame = frame.filter(is_fresh.gather(frame["record"]))
         self.records.append(self._records(piece, decoded, devices))
-        self.readings.append(frame.with_columns(pl.col("record") + self.count))
+        self.kinds.append(self._kinds_seen(piece, decoded, devices, frame))
+        self.readings.append(frame.drop("kind").with_columns(pl.col("record") + self.count))
         self.count += len(devices)
+
+    def seen_kinds(self) -> Iterator[tuple[str, str, int, int, int]]:
+        """Device, metric, kind of value, position and receive time of its first reading; in order of position."""
+        if not self.kinds:
+            return
+        devices, metrics = list(self.devices.numbers), list(self.metrics.numbers)
+        seen = pl.concat(self.kinds).group_by("device", "metric", "kind").agg(pl.all().min())
+        for device, metric, kind, position, received_at in seen.sort("position", "kind").iter_rows():
+            yield devices[device], metrics[metric], kind, position, received_at
 
     def table(self, slot: int) -> pl.DataFrame:
         """All readings as landing columns, and their slot, sorted by slot, device, metric, time and position.
@@ -155,9 +167,13 @@ class Readings:
     def _readings(self, blocks: Sequence[Block]) -> pl.DataFrame:
         """What is a reading's own, one row per reading; numbers first, then texts."""
         numbers = [block for block in blocks if block.value is not None]
-        texts = [block for block in blocks if block.text is not None]
+        texts = [block for block in blocks if block.value is None]
         values = np.concatenate([np.frombuffer(block.value or b"", np.float64) for block in numbers] or [np.empty(0)])
-        said = [text for block in texts for text in block.text or ()]
+        said: list[str | None] = [text for block in texts for text in block.text or ()]
+        meant: list[str | None] = []
+        if any(block.text is not None for block in numbers):
+            for block in numbers:
+                meant.extend([None] * len(block.record) if block.text is None else block.text)
         blocks = [*numbers, *texts]
         return pl.DataFrame(
             {
@@ -169,17 +185,35 @@ class Readings:
                 "value": pl.concat([pl.Series(values), pl.Series([None] * len(said), dtype=pl.Float64)]),
                 "text": pl.concat(
                     [
-                        pl.Series([None], dtype=pl.String).new_from_index(0, len(values)),
+                        pl.Series(meant, dtype=pl.String).extend_constant(None, len(values) - len(meant)),
                         pl.Series(said, dtype=pl.String),
                     ]
                 ),
+                "kind": pl.Series(np.concatenate([_kinds(block) for block in blocks])),
             }
         )
+
+    def _kinds_seen(self, piece: Piece, decoded: Decoded, devices: pl.Series, frame: pl.DataFrame) -> pl.DataFrame:
+        seen = frame.select("record", "metric", "kind").with_columns(device=devices.gather(frame["record"]))
+        first = seen.group_by("device", "metric", "kind").agg(pl.col("record").min())
+        message = pl.Series(decoded.records.message, dtype=pl.UInt32).gather(first["record"])
+        received_at = pl.Series(piece.messages.received_at, dtype=pl.Int64).gather(message)
+        return first.select(
+            "device", "metric", "kind",
+            (message.cast(pl.Int64) + piece.position).alias("position"),
+            received_at.alias("received_at"),
+        )  # fmt: skip
 
     def _metric(self, block: Block) -> "np.ndarray[tuple[int], np.dtype[np.uint32]]":
         if isinstance(block.metric, str):
             return np.full(len(block.record), self.metrics.of([block.metric])[0], np.uint32)
         return np.array(self.metrics.of(block.metric), np.uint32)
+
+
+def _kinds(block: Block) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
+    if isinstance(block.kinds, int):
+        return np.full(len(block.record), block.kinds, np.uint8)
+    return np.array(block.kinds, np.uint8)
 
 
 def _order(readings: pl.DataFrame, records: pl.DataFrame, metric_ranks: pl.Series) -> pl.Series:

@@ -1,11 +1,13 @@
 """What a killed lander leaves behind: temporary files, and files that were never committed and never will be."""
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
@@ -27,6 +29,23 @@ def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
     removed = tuple(remove_dead(path for folder in _folders(home) for path in sorted(folder.rglob("*.tmp"))))
     orphans = list(_orphans(home, ledger))
     return Cleared(removed, tuple(set_aside(home, path) for path in orphans))
+
+
+def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
+    """Clean up after a killed import or requeue: what it did not commit can be made again. Hold `changes_lock`."""
+    for verb in ("import", "requeue", "drop"):
+        for path in sorted((home.ledger / "segments").glob(f"{verb}-*.json")):
+            if not ledger.execute("select 1 from segments where segment = ?", (path.stem,)).fetchone():
+                path.unlink()  # before its files: a rebuild of the ledger must not miss them
+                fsync_folder(path.parent)
+        for folder in _folders(home):
+            for path in sorted(folder.glob(f"*/{verb}-*")):
+                if path.suffix == ".tmp":
+                    remove_dead([path])
+                elif path.suffix == ".parquet" and not _is_known(ledger, home, path):
+                    path.unlink()
+    for left in home.root.glob(".import-*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def remove_dead(temporary: Iterable[Path]) -> list[Path]:
@@ -71,8 +90,12 @@ def _orphans(home: Home, ledger: sqlite3.Connection) -> Iterator[Path]:
 def _is_accounted_for(home: Home, ledger: sqlite3.Connection, segment: str, path: Path) -> bool:
     if any((home.wal / f"{segment}{suffix}").exists() for suffix in (".wal", ".open")):
         return True
-    file = str(path.relative_to(home.root))
-    if ledger.execute("select 1 from files where file = ?", (file,)).fetchone():
+    if _is_known(ledger, home, path):
         return True
     # a file that retention or compaction has dropped from the ledger is theirs to delete
     return manifest_path(home, segment).exists()
+
+
+def _is_known(ledger: sqlite3.Connection, home: Home, path: Path) -> bool:
+    file = str(path.relative_to(home.root))
+    return ledger.execute("select 1 from files where file = ?", (file,)).fetchone() is not None

@@ -11,7 +11,8 @@ from sensor_platform.home import Home
 
 _T = TypeVar("_T")
 
-FileKind = Literal["landing", "quarantine", "raw"]
+FileKind = Literal["landing", "quarantine", "dropped", "raw"]
+"""`dropped`: rows of the quarantine that a person is done with; kept, but no longer shown."""
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +52,31 @@ class DamagedRange(msgspec.Struct, frozen=True, kw_only=True):
     bytes: int
 
 
+class DriftEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """Something that changed about a device: nothing was dropped for it."""
+
+    position: int
+    received_at: int
+    device_id: str
+    metric: str | None
+    what: str
+    """`type` or `sequence_gap`."""
+    was: str
+    now: str
+
+
+class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """One file of history that an import took. It is known by its checksum and never taken twice."""
+
+    sha256: str
+    name: str
+    rows: int
+    first_position: int
+    """Position of its first row among all rows of the import."""
+
+
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What landing one segment made."""
+    """What landing one segment, or one import, made."""
 
     format: int = 1
     segment: str
@@ -70,6 +94,13 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     arrivals: dict[int, int]
     """Hour to messages, as the collector counted them when it wrote them."""
     damage: tuple[DamagedRange, ...] = ()
+    drift: tuple[DriftEntry, ...] = ()
+    kinds: tuple[tuple[str, str, int], ...] = ()
+    """Device, metric, and the kinds of value that it was known to have after this segment, where it had a new one."""
+    replaces: tuple[str, ...] = ()
+    """Quarantine files whose rows are in the files of this commit now. Counts may then be negative: fates changed."""
+    sources: tuple[SourceEntry, ...] = ()
+    """Of an import: its files."""
 
 
 class CompactionManifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,6 +47,18 @@ def newest_position(connection: sqlite3.Connection) -> int:
     return int(connection.execute("select coalesce(max(position), 0) from segments").fetchone()[0])
 
 
+def newest_touch(connection: sqlite3.Connection) -> int:
+    """The newest position of all: of a commit, or of slots that were reopened without one."""
+    row = connection.execute("select coalesce(max(position), 0) from slots").fetchone()
+    return max(int(row[0]), newest_position(connection))
+
+
+def note(connection: sqlite3.Connection, key: str) -> str | None:
+    """What `reopen_slots` noted under this key."""
+    row = connection.execute("select value from meta where key = ?", (f"note.{key}",)).fetchone()
+    return None if row is None else str(row[0])
+
+
 def slots_between(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:
     """Slots of [start, end) that were ever touched, with the newest position that touched them."""
     rows = connection.execute(

@@ -19,7 +19,19 @@ from sensor_platform.landing.ledger.manifest import (
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger, transaction
 from sensor_platform.landing.ledger.write import insert_file, insert_segment, replace_files
 
-_CONTENT = ("segments", "files", "file_slots", "slots", "counts", "arrivals", "damage", "warehouse_state")
+_CONTENT = (
+    "segments",
+    "files",
+    "file_slots",
+    "slots",
+    "counts",
+    "arrivals",
+    "damage",
+    "imports",
+    "drift",
+    "kinds",
+    "warehouse_state",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,7 @@ def rebuild_ledger(home: Home) -> Rebuilt:
         for compaction in compactions:
             _insert_compaction(ledger, home, compaction)
     replaced = {file for compaction in compactions for file in compaction.replaces}
+    replaced |= {file for manifest in segments for file in manifest.replaces}
     lost = tuple(sorted(file for file in missing if file not in replaced))
     return Rebuilt(len(segments), len(compactions), lost)
 

@@ -28,6 +28,7 @@ create table if not exists file_slots (
 ) without rowid;
 create index if not exists slots_of_file on file_slots (file);
 create table if not exists slots (slot_start integer primary key, position integer not null);
+create index if not exists slots_by_position on slots (position);
 create table if not exists counts (
     hour integer not null, device_id text not null, received integer not null, landed integer not null,
     quarantined integer not null, duplicate integer not null, rejected_readings integer not null,
@@ -36,6 +37,19 @@ create table if not exists counts (
 create table if not exists arrivals (hour integer primary key, received integer not null);
 create table if not exists damage (
     segment text not null, start integer not null, bytes integer not null, primary key (segment, start)
+) without rowid;
+create table if not exists imports (
+    source text primary key, segment text not null, name text not null, rows integer not null,
+    first_position integer not null
+) without rowid;
+create table if not exists drift (
+    segment text not null, position integer not null, received_at integer not null, device_id text not null,
+    metric text, what text not null, was text not null, now text not null
+);
+create index if not exists drift_of_segment on drift (segment);
+create table if not exists births (node text primary key, content blob not null) without rowid;
+create table if not exists kinds (
+    device_id text not null, metric text not null, kinds integer not null, primary key (device_id, metric)
 ) without rowid;
 create table if not exists warehouse_state (
     model text not null, window_start integer not null, generation text not null, position integer not null,
@@ -106,8 +120,10 @@ def new_generation(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, home: Home) -> None:
-    found = connection.execute("select count(*) from sqlite_master where name = 'meta'").fetchone()[0]
-    if not found:
+    found = connection.execute(
+        "select count(*) from sqlite_master where name in ('meta', 'imports', 'kinds')"
+    ).fetchone()[0]
+    if found < 3:  # a new ledger, or one of an earlier version
         with transaction(connection):
             for statement in _TABLES.split(";"):
                 connection.execute(statement)

@@ -1,11 +1,14 @@
 """What is written into the ledger: segments by the lander, the copy of the warehouse's state by the warehouse."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+
+import msgspec
 
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.ledger.schema import transaction
+from sensor_platform.reading.memory import Memory, load_nodes
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +21,23 @@ class StateRow:
     position: int
 
 
-def commit_segment(connection: sqlite3.Connection, manifest: Manifest, instead_of: Manifest | None = None) -> int:
+def commit_segment(
+    connection: sqlite3.Connection,
+    manifest: Manifest,
+    instead_of: Manifest | None = None,
+    memory: Memory | None = None,
+) -> int:
     """Make a segment visible; returns its position. All of it or nothing.
 
     Args:
         connection: from `open_ledger`.
         manifest: what was landed.
         instead_of: the manifest by which this segment was committed before, when it is landed again.
+        memory: of the decoder; the births that it saw in this segment are saved with it.
     """
     with transaction(connection):
+        if memory is not None:
+            connection.executemany("insert or replace into births values (?, ?)", list(memory.changed_nodes()))
         return insert_segment(connection, manifest, instead_of)
 
 
@@ -58,10 +69,25 @@ def insert_segment(
     )
     for entry in manifest.files:
         insert_file(connection, manifest.segment, entry)
+    replace_files(connection, manifest.replaces, manifest.written_at)
     touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}.union(also_touched), position)
     _add_counts(connection, manifest, 1)
     connection.executemany(
         "insert into damage values (?, ?, ?)", [(manifest.segment, d.start, d.bytes) for d in manifest.damage]
+    )
+    connection.executemany(
+        "insert into imports values (?, ?, ?, ?, ?)",
+        [
+            (source.sha256, manifest.segment, source.name, source.rows, source.first_position)
+            for source in manifest.sources
+        ],
+    )
+    connection.executemany(
+        "insert into drift values (?, ?, ?, ?, ?, ?, ?, ?)",
+        [(manifest.segment, *msgspec.structs.astuple(drift)) for drift in manifest.drift],
+    )
+    connection.executemany(
+        "insert into kinds values (?, ?, ?) on conflict do update set kinds = kinds | excluded.kinds", manifest.kinds
     )
     return position
 
@@ -103,12 +129,34 @@ def touch_slots(connection: sqlite3.Connection, slots: Iterable[int], position: 
     connection.executemany("insert or replace into slots values (?, ?)", [(slot, position) for slot in slots])
 
 
+def reopen_slots(connection: sqlite3.Connection, slots: Iterable[int], notes: Mapping[str, str]) -> int:
+    """Touch slots with a position of their own though nothing was landed, and leave notes, in one transaction.
+
+    For what changes the past beside readings, such as a row of the catalog. Returns the newest position there is.
+    """
+    with transaction(connection):
+        found = set(slots)
+        if found:
+            touch_slots(connection, found, next_position(connection))
+        connection.executemany(
+            "insert or replace into meta values (?, ?)", [(f"note.{key}", value) for key, value in notes.items()]
+        )
+        return next_position(connection) - 1
+
+
 def next_position(connection: sqlite3.Connection) -> int:
     """The next free position; only inside a write transaction."""
     newest = connection.execute(
         "select max((select coalesce(max(position), 0) from segments), (select coalesce(max(position), 0) from slots))"
     )
     return int(newest.fetchone()[0]) + 1
+
+
+def load_memory(connection: sqlite3.Connection) -> Memory:
+    """All that decoding has learnt."""
+    births = dict(connection.execute("select node, content from births").fetchall())
+    kinds = connection.execute("select device_id, metric, kinds from kinds")
+    return Memory(load_nodes(births), {(device, metric): seen for device, metric, seen in kinds})
 
 
 def copy_state(connection: sqlite3.Connection, rows: Iterable[StateRow]) -> None:
@@ -126,6 +174,8 @@ def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -
     delete_files(connection, [file for (file,) in known])
     _add_counts(connection, manifest, -1)
     connection.execute("delete from damage where segment = ?", (manifest.segment,))
+    connection.execute("delete from imports where segment = ?", (manifest.segment,))
+    connection.execute("delete from drift where segment = ?", (manifest.segment,))
     connection.execute("delete from segments where segment = ?", (manifest.segment,))
 
 

@@ -1,30 +1,10 @@
-"""Encodings: payload bytes to a Python object (dict, list, str, int, float, bool, None). Layouts take it from there.
-
-A new encoding is one function here and its name in `contract.Encoding`.
-"""
+"""JSON, and JSON wrapped in a JSON string."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final
 
 import orjson
 
-from sensor_platform.reading.contract import Encoding
-
-
-class UndecodableError(ValueError):
-    """The payload is not in the encoding that the contract names; the text says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decode:
-    """How payloads of one encoding are decoded: `quick` takes nearly all, `careful` says of the rest what they are."""
-
-    quick: Callable[[bytes], object]
-    """Raises ValueError for what it does not take."""
-    careful: Callable[[bytes], object]
-    """Raises UndecodableError. Agrees with `quick` wherever that takes a payload."""
+from sensor_platform.reading.encodings.decode import UndecodableError
 
 
 def from_json(payload: bytes | str) -> object:
@@ -66,9 +46,3 @@ def from_json_in_json(payload: bytes) -> object:
     """
     content = from_json(payload)
     return from_json(content) if isinstance(content, str) else content
-
-
-ENCODINGS: Final[dict[Encoding, Decode]] = {
-    "json": Decode(orjson.loads, from_json),
-    "json_in_json": Decode(from_json_in_json, from_json_in_json),
-}

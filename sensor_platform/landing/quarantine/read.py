@@ -8,6 +8,8 @@ import polars as pl
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.read import quarantine_files
 from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.quarantine.choose import Choice
+from sensor_platform.landing.refusals import QUARANTINE_SCHEMA
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,17 @@ def read_quarantine(home: Home) -> pl.LazyFrame | None:
     with read_ledger(home) as ledger:
         files = [] if ledger is None else quarantine_files(ledger, home)
     return pl.scan_parquet(files, hive_partitioning=False) if files else None
+
+
+def chosen_rows(home: Home, choice: Choice) -> pl.DataFrame:
+    """The rows of a choice, in the columns of a quarantine file."""
+    with read_ledger(home) as ledger:
+        files = [] if ledger is None else quarantine_files(ledger, home)
+    parts = []
+    for path in files:  # one by one: what is chosen is small, all of it need not be
+        rows = pl.read_parquet(path, hive_partitioning=False)
+        parts.append(rows.filter(choice.mask(rows)))
+    return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *parts])
 
 
 def count_rules(home: Home) -> list[RuleCount]:

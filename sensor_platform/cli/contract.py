@@ -1,0 +1,159 @@
+"""`sensor-platform contract`: try a contract on past traffic, or have one proposed."""
+
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sensor_platform.landing.trial.compare import Comparison, Terms
+    from sensor_platform.settings import Settings
+    from sensor_platform.site import Site
+
+_MOST = 5000
+
+
+@click.group(epilog="\b\nExample:\n  sensor-platform contract test contracts/press.yaml --last 7d")
+def contract() -> None:
+    """Try a payload contract on past traffic, or have one proposed."""
+
+
+@contract.command("test", epilog="\b\nExample:\n  sensor-platform contract test new/press.yaml --last 7d --json")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Traffic of this time; 24h, 7d, ...")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def try_contract(file: Path, last: str, as_json: bool) -> None:
+    """Say what a changed contract would do to past traffic; changes nothing.
+
+    FILE is one contract (it takes the place of that of the same name), or a whole site folder. The raw archive, which
+    is kept for `landing.raw_keep_days`, is decoded under the contracts in force and under the changed ones.
+    """
+    import msgspec
+
+    from sensor_platform.cli.moments import duration
+    from sensor_platform.landing.trial.compare import compare
+    from sensor_platform.reading.times import micros
+    from sensor_platform.settings import load_settings
+
+    settings = load_settings()
+    since = micros(datetime.now(UTC) - duration(last))
+    found = compare(settings.home, _terms(settings.site), _changed(settings, file), since)
+    if as_json:
+        click.echo(json.dumps({**msgspec.to_builtins(found), "is_same": found.is_same}))
+    else:
+        _show(found)
+
+
+@contract.command(
+    epilog="\b\nExample:\n  sensor-platform contract infer --topic 'plant/+/press' > contracts/press.yaml"
+)
+@click.option("--topic", required=True, metavar="FILTER", help="MQTT topic filter of the messages.")
+@click.option("--name", default=None, help="Name of the contract.  [default: made from the topic]")
+@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Look at archived traffic of this time.")
+@click.option("--seconds", type=float, default=None, help="Listen to the broker for so long instead.")
+def infer(topic: str, name: str | None, last: str, seconds: float | None) -> None:
+    """Propose a contract from traffic, as YAML on standard output; what to check is said on standard error."""
+    import msgspec
+    import yaml
+
+    from sensor_platform.errors import CheckFailed, WrongUse
+    from sensor_platform.landing.trial.infer import infer as propose
+    from sensor_platform.reading.contract import Contract
+    from sensor_platform.reading.names import filter_error
+    from sensor_platform.settings import load_settings
+
+    if reason := filter_error(topic):
+        raise WrongUse(reason, "see the MQTT specification, topic filters")
+    messages = _messages(load_settings(), topic, last, seconds)
+    if not messages:
+        raise CheckFailed(f"no messages of {topic!r} were found", "try a longer --last, or --seconds to listen now")
+    made = name or "-".join(level for level in topic.split("/") if level not in {"+", "#"}) or "everything"
+    found = propose(made, topic, messages)
+    plain = msgspec.to_builtins(found.contract)
+    defaults = msgspec.to_builtins(Contract(name=made, topic=topic))
+    kept = {
+        key: value for key, value in plain.items() if key in {"name", "topic", "encoding"} or value != defaults[key]
+    }
+    click.echo(yaml.safe_dump({key: _pruned(value) for key, value in kept.items()}, sort_keys=False).rstrip())
+    click.echo(f"from {found.messages} messages; {found.undecodable} do not fit", err=True)
+    for note in found.notes:
+        click.echo(f"check: {note}", err=True)
+
+
+def _messages(settings: "Settings", topic: str, last: str, seconds: float | None) -> list[tuple[str, bytes]]:
+    from sensor_platform.reading.names import topic_matches
+
+    if seconds is not None:
+        from sensor_platform.collect.mqtt.listen import listen
+
+        return listen(settings.broker, topic, seconds, _MOST)
+    from sensor_platform.cli.moments import duration
+    from sensor_platform.landing.trial.traffic import traffic
+    from sensor_platform.reading.times import micros
+
+    found: list[tuple[str, bytes]] = []
+    since = micros(datetime.now(UTC) - duration(last))
+    for piece in traffic(settings.home, since, lambda name: topic_matches(topic, name)):
+        found.extend(zip(piece.messages.topics, piece.messages.payloads, strict=True))
+        if len(found) >= _MOST:
+            break
+    return found[:_MOST]
+
+
+def _changed(settings: "Settings", file: Path) -> "Terms":
+    from sensor_platform.landing.trial.compare import with_contract
+    from sensor_platform.site import load_site, read_contract
+
+    if file.is_dir() or file.name == "site.yaml":
+        return _terms(load_site(file if file.is_dir() else file.parent))
+    return _terms(settings.site, with_contract(settings.site.contracts, read_contract(file)))
+
+
+def _terms(site: "Site", contracts: Any = None) -> "Terms":  # noqa: ANN401 - a tuple of contracts
+    from sensor_platform.landing.open_lander import limits_of
+    from sensor_platform.landing.trial.compare import Terms
+
+    return Terms(contracts or site.contracts, limits_of(site.landing, site.start))
+
+
+def _pruned(value: Any) -> Any:  # noqa: ANN401 - YAML
+    """Without what is not set."""
+    if isinstance(value, dict):
+        return {key: _pruned(item) for key, item in value.items() if item not in (None, False, [], {}, ())}
+    return [_pruned(item) for item in value] if isinstance(value, list | tuple) else value
+
+
+def _show(found: "Comparison") -> None:
+    from sensor_platform.cli.rows import write
+
+    click.echo(f"{found.messages} messages that the change can touch")
+    write(
+        ("", "now", "then"),
+        [
+            ("messages landed", found.landed_now, found.landed_then),
+            ("readings", found.readings_now, found.readings_then),
+            *((f"refused: {rule.rule}", rule.now, rule.then) for rule in found.rules),
+        ],
+        "table",
+        sys.stdout,
+    )
+    for title, names in (
+        ("new devices", found.new_devices),
+        ("lost devices", found.lost_devices),
+        ("new metrics", found.new_metrics),
+        ("lost metrics", found.lost_metrics),
+    ):
+        if names:
+            click.echo(f"{title}: {', '.join(names)}")
+    for rule in found.rules:
+        if rule.now != rule.then:
+            click.echo(f"{rule.rule}: {rule.example.topic}: {rule.example.reason}")
+            click.echo(f"    {rule.example.payload!r}")
+    click.echo(f"{found.changed_hours} hours of a device and metric differ")
+    if found.hours:
+        columns = ("device", "metric", "hour", "rows now", "rows then", "mean now", "mean then")
+        rows = [(h.device_id, h.metric, h.hour, h.rows_now, h.rows_then, h.mean_now, h.mean_then) for h in found.hours]
+        write(columns, rows, "table", sys.stdout)

@@ -1,0 +1,105 @@
+"""`sensor-platform import FILES...`: history from CSV and Parquet."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from sensor_platform.reading.contract import Contract
+
+
+@click.command("import")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--contract", type=click.Path(path_type=Path), help="YAML contract that says what the columns mean.")
+@click.option("--device", metavar="COLUMN", help="Column of the device.")
+@click.option("--device-id", metavar="ID", help="The device, where no column names it.")
+@click.option("--time", "time_column", metavar="COLUMN", help="Column of the time.")
+@click.option("--time-format", metavar="FORMAT", help="auto, s, ms, us, ns or iso.")
+@click.option("--timezone", metavar="ZONE", help="Of times that name none, for instance Europe/Berlin.")
+@click.option("--metric", metavar="COLUMN", help="Column of the metric's name: one reading per row (long).")
+@click.option("--value", metavar="COLUMN", help="Column of the value, with --metric.")
+@click.option("--unit", metavar="COLUMN", help="Column of the unit.")
+@click.option("--tag", "tags", metavar="COLUMN", multiple=True, help="Column that is a tag (repeatable).")
+@click.option("--ignore", metavar="COLUMN", multiple=True, help="Column that is nothing (repeatable).")
+@click.option("--separator", metavar="CHARACTER", help="Between the cells of CSV.  [default: comma, tab in .tsv]")
+@click.option("--most-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of rows.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def import_files(files: tuple[Path, ...], most_refused: float, as_json: bool, **options: Any) -> None:  # noqa: ANN401
+    """Import CSV or Parquet history: through landing, like everything else.
+
+    A wide file has one column per metric, a long one the columns metric and value. Usual column names are found by
+    themselves (device_id, sensor_id, id; timestamp, ts, time; metric, value, unit). Rows that cannot be read are
+    quarantined. Importing a file again adds nothing: it is known by its bytes. All files of one call are imported, or
+    none; name those that cover the same time together.
+
+    \b
+    Example:
+        sensor-platform import history/*.csv
+        sensor-platform import boiler.parquet --device-id boiler-1 --time t --timezone Europe/Berlin --json
+    """
+    _import_history(files, most_refused, as_json, options)
+
+
+def _import_history(files: tuple[Path, ...], most_refused: float, as_json: bool, options: dict[str, Any]) -> None:
+    import msgspec
+
+    from sensor_platform.errors import Unreachable
+    from sensor_platform.landing.history.import_files import ImportPlan, import_files
+    from sensor_platform.landing.open_lander import limits_of, now_micros
+    from sensor_platform.settings import load_settings
+
+    settings = load_settings()
+    site = settings.site
+    limits = limits_of(site.landing, site.start)
+    plan = ImportPlan(_mapping(options), limits, site.slot_minutes * 60_000_000, options["separator"], most_refused)
+    try:
+        imported = import_files(settings.home, files, plan, now_micros, lambda line: click.echo(line, err=True))
+    except OSError as error:
+        raise Unreachable(f"cannot import now: {error}", "check disk space and rights, then import again") from error
+    if as_json:
+        click.echo(json.dumps(msgspec.to_builtins(imported)))
+        return
+    for name in imported.known:
+        click.echo(f"{name}: imported before, passed over")
+    click.echo(
+        f"{imported.files} files, {imported.rows} rows, {imported.readings} readings,"
+        f" {imported.refused} rows quarantined"
+    )
+    for rule, count in sorted(imported.rules.items()):
+        click.echo(f"  {rule}: {count}")
+
+
+def _mapping(options: dict[str, Any]) -> "Contract":
+    """The contract of --contract, or the default one, changed by the column options.
+
+    Raises:
+        WrongUse: the options contradict each other.
+    """
+    import msgspec
+
+    from sensor_platform.errors import WrongUse
+    from sensor_platform.reading.contract import Contract
+    from sensor_platform.site import read_contract
+
+    found = read_contract(options["contract"]) if options["contract"] else Contract(name="import", topic="#")
+    changes: dict[str, Any] = msgspec.to_builtins(found)
+    for name in ("device", "metric", "value", "unit"):
+        if options[name]:
+            changes[name] = {"field": [options[name]]}
+    if options["device_id"]:
+        changes["device"] = {**changes["device"], "constant": options["device_id"]}
+    time = {"field": [options["time_column"]] if options["time_column"] else None, "format": options["time_format"]}
+    time["timezone"] = options["timezone"]
+    changes["time"] = {**changes["time"], **{key: value for key, value in time.items() if value}}
+    if options["metric"] or options["value"]:
+        changes["layout"] = "long"
+    changes["tags"] = {**changes["tags"], **{column: {"field": [column]} for column in options["tags"]}}
+    changes["ignore"] = [*changes["ignore"], *options["ignore"]]
+    try:
+        return msgspec.convert(changes, Contract)
+    except msgspec.ValidationError as error:
+        raise WrongUse(
+            f"the column options do not fit together: {error}", "see `sensor-platform import --help`"
+        ) from error

@@ -1,0 +1,33 @@
+"""Times on the command line: how long ago (`90s`, `30m`, `12h`, `7d`), or ISO 8601."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+from sensor_platform.errors import WrongUse
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def duration(text: str) -> timedelta:
+    """A length of time.
+
+    Raises:
+        WrongUse: it is none.
+    """
+    match = re.fullmatch(r"(\d{1,9})([smhdw])", text.strip())
+    if match is None:
+        raise WrongUse(f"{text!r} is no length of time", "write a number and a unit: 90s, 30m, 12h, 7d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def moment_of(text: str, now: datetime) -> datetime:
+    """An aware time: so long before `now`, or as written (UTC where it names no zone).
+
+    Raises:
+        WrongUse: it is neither.
+    """
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return now - duration(text)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

@@ -1,0 +1,181 @@
+"""`sensor-platform quarantine`: look at what was refused, land it after all, or be done with it."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from sensor_platform.landing.quarantine.choose import Choice
+    from sensor_platform.landing.quarantine.settle import Settled, Settler
+    from sensor_platform.settings import Settings
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_COLUMNS = ("received_at", "rule", "scope", "topic", "device_id", "reason", "id")
+
+
+@click.group(epilog="\b\nExample:\n  sensor-platform quarantine list --rule undecodable --since 7d")
+def quarantine() -> None:
+    """Look at what was refused, land it after all, or be done with it."""
+
+
+def _filters(command: _F) -> _F:
+    for option in (
+        click.option("--device", metavar="ID", help="Of this device."),
+        click.option("--until", metavar="TIME", help="Received before."),
+        click.option("--since", metavar="TIME", help="Received since: 7d, 12h, or ISO 8601."),
+        click.option("--topic", metavar="FILTER", help="MQTT topic filter."),
+        click.option("--rule", "rules", multiple=True, metavar="RULE", help="Refused by this rule (repeatable)."),
+    ):
+        command = option(command)
+    return command
+
+
+@quarantine.command("list", epilog="\b\nExample:\n  sensor-platform quarantine list --count")
+@_filters
+@click.option("--limit", default=20, show_default=True, help="Newest rows that are shown.")
+@click.option("--count", is_flag=True, help="Only the number of rows by rule and topic.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
+def list_rows(limit: int, count: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
+    """List refused messages and readings, newest first, or count them by rule and topic."""
+    import polars as pl
+
+    from sensor_platform.cli.rows import write
+    from sensor_platform.landing.quarantine.read import chosen_rows
+    from sensor_platform.settings import load_settings
+
+    rows = chosen_rows(load_settings().home, _choice(chosen))
+    if count:
+        shown = rows.group_by("rule", "topic", "hint").agg(rows=pl.len(), newest=pl.col("received_at").max())
+        shown = shown.sort("rows", "rule", "topic", descending=[True, False, False])
+        shown = shown.select("rule", "topic", "rows", "newest", "hint")
+    else:
+        name = pl.format("{}:{}", "segment", "position").alias("id")
+        shown = rows.sort("received_at", "position", descending=True).head(limit).with_columns(name).select(_COLUMNS)
+    write(shown.columns, shown.rows(), "json" if as_json else "table", sys.stdout)
+
+
+@quarantine.command(epilog="\b\nExample:\n  sensor-platform quarantine show plant-1700000000000-00000001:42")
+@click.argument("name", metavar="ID")
+@click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
+def show(name: str, as_json: bool) -> None:
+    """Show one refused message whole, with its payload and what to do. The id is that of `quarantine list`."""
+    from sensor_platform.cli.rows import text, write
+    from sensor_platform.errors import WrongUse
+    from sensor_platform.landing.quarantine.read import chosen_rows
+    from sensor_platform.settings import load_settings
+
+    rows = chosen_rows(load_settings().home, _choice({"id": name}))
+    if rows.is_empty():
+        raise WrongUse(f"the quarantine has no message {name!r}", "see `sensor-platform quarantine list`")
+    if as_json:
+        write(rows.columns, rows.rows(), "json", sys.stdout)
+        return
+    for row in rows.iter_rows(named=True):
+        for column, value in row.items():
+            if value is not None:
+                click.echo(f"{column:12} {text(value)}")
+
+
+@quarantine.command(
+    epilog="\b\nExample:\n  sensor-platform quarantine requeue --rule no_device --topic 'plant/+/press'"
+)
+@_filters
+@click.option("--id", "id", metavar="ID", help="Only this message.")
+@click.option("--all", "everything", is_flag=True, help="All that is quarantined.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
+    """Decode refused messages again, by the contracts of today; what is good now lands with its own receive time.
+
+    What is still refused stays, with today's reason. Doing it twice lands nothing twice. Kafka keys and user properties
+    are not kept in the quarantine; contracts that need them find nothing there.
+    """
+    from sensor_platform.landing.ledger.write import load_memory
+    from sensor_platform.landing.open_lander import limits_of
+    from sensor_platform.reading.contract import contract_version
+    from sensor_platform.reading.decode import Decoder
+
+    choice = _asked(chosen, everything=everything)
+    with _settler() as (settler, settings):
+        site = settings.site
+        limits = limits_of(site.landing, site.start)
+        decoder = Decoder(site.contracts, limits, load_memory(settler.ledger))
+        done = list(settler.requeue(choice, decoder, contract_version(site.contracts)))
+    _report(done, as_json=as_json)
+
+
+@quarantine.command(epilog="\b\nExample:\n  sensor-platform quarantine drop --topic 'test/#' --until 2026-01-01")
+@_filters
+@click.option("--id", "id", metavar="ID", help="Only this message.")
+@click.option("--all", "everything", is_flag=True, help="All that is quarantined.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
+def drop(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
+    """Take rows out of sight for good. They are moved to files of their own, not deleted, and stay in the audit."""
+    choice = _asked(chosen, everything=everything)
+    with _settler() as (settler, _):
+        done = list(settler.drop(choice))
+    _report(done, as_json=as_json)
+
+
+def _choice(chosen: dict[str, Any]) -> "Choice":
+    from sensor_platform.cli.moments import moment_of
+    from sensor_platform.errors import WrongUse
+    from sensor_platform.landing.quarantine.choose import Choice
+
+    now = datetime.now(UTC)
+    segment, _, position = (chosen.get("id") or "").rpartition(":")
+    if chosen.get("id") and not (segment and position.isdigit()):
+        raise WrongUse(f"{chosen['id']!r} is no id", "take the last column of `sensor-platform quarantine list`")
+    return Choice(
+        rules=tuple(chosen.get("rules") or ()),
+        topic=chosen.get("topic"),
+        since=moment_of(chosen["since"], now) if chosen.get("since") else None,
+        until=moment_of(chosen["until"], now) if chosen.get("until") else None,
+        device=chosen.get("device"),
+        segment=segment or None,
+        position=int(position) if position else None,
+    )
+
+
+def _asked(chosen: dict[str, Any], *, everything: bool) -> "Choice":
+    """The choice of a command that changes something: it must say what, or that it means all."""
+    from sensor_platform.errors import WrongUse
+
+    if everything == any(value for value in chosen.values()):
+        raise WrongUse("say which rows", "name filters (--rule, --topic, --since, --device, --id), or --all")
+    return _choice(chosen)
+
+
+@contextmanager
+def _settler() -> "Iterator[tuple[Settler, Settings]]":
+    from sensor_platform.errors import Unreachable
+    from sensor_platform.landing.ledger.schema import open_ledger
+    from sensor_platform.landing.lock import changes_lock
+    from sensor_platform.landing.open_lander import now_micros
+    from sensor_platform.landing.quarantine.settle import Settler
+    from sensor_platform.settings import load_settings
+
+    settings = load_settings()
+    home = settings.home
+    try:
+        with changes_lock(home), open_ledger(home) as ledger:
+            yield Settler(home, ledger, settings.site.slot_minutes * 60_000_000, now_micros), settings
+    except OSError as error:
+        raise Unreachable(f"cannot write now: {error}", "check disk space and rights, then try again") from error
+
+
+def _report(done: "list[Settled]", *, as_json: bool) -> None:
+    sums = {
+        "rows": sum(one.chosen for one in done),
+        "landed_messages": sum(one.landed_messages for one in done),
+        "landed_readings": sum(one.landed_readings for one in done),
+        "dropped": sum(one.dropped for one in done),
+    }
+    if as_json:
+        click.echo(json.dumps(sums))
+    else:
+        click.echo(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in sums.items()))

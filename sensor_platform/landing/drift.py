@@ -1,0 +1,47 @@
+"""Drift of a segment: kinds of values that a metric of a device never had before, and gaps in sequences."""
+
+from collections.abc import Iterator
+
+from sensor_platform.landing.files.columns import Readings
+from sensor_platform.landing.intake import Piece
+from sensor_platform.landing.ledger.manifest import DriftEntry
+from sensor_platform.reading.batch import Decoded
+from sensor_platform.reading.drift import names
+from sensor_platform.reading.memory import Memory
+
+MAX_DRIFT = 10_000
+"""Events of one segment that are written down; a sender that changes names all the time must not fill the ledger."""
+
+
+def drift_of_types(readings: Readings, memory: Memory) -> Iterator[DriftEntry]:
+    """Kinds that are new to a metric which already had another; `memory` learns them all."""
+    for device, metric, kind, position, received_at in readings.seen_kinds():
+        known = memory.kinds_of(device, metric)
+        if known & kind:
+            continue
+        memory.add_kinds(device, metric, known | kind)
+        if known:
+            yield DriftEntry(
+                position=position,
+                received_at=received_at,
+                device_id=device,
+                metric=metric,
+                what="type",
+                was=names(known),
+                now=names(kind),
+            )
+
+
+def drift_said(piece: Piece, decoded: Decoded) -> Iterator[DriftEntry]:
+    """What decoding itself found, of messages that are no duplicates."""
+    for found in decoded.drift:
+        if found.message not in piece.duplicates:
+            yield DriftEntry(
+                position=piece.position + found.message,
+                received_at=piece.messages.received_at[found.message],
+                device_id=found.device_id,
+                metric=found.metric,
+                what=found.what,
+                was=found.was,
+                now=found.now,
+            )

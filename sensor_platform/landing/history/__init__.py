@@ -1,0 +1,1 @@
+"""History: CSV and Parquet files of readings, imported by the same order of files, manifest and ledger commit."""

@@ -1,0 +1,91 @@
+"""Opens CSV and Parquet files of history as frames of rows, in bounded memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from sensor_platform.durable import sha256
+from sensor_platform.errors import WrongUse
+
+BATCH_ROWS = 500_000
+EXTRA = "\0extra"
+"""Column of cells beyond the header of a CSV file; no file can have a column of this name."""
+_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One file of history."""
+
+    path: Path
+    sha256: str
+    """Of its bytes: by this it is known again."""
+    columns: tuple[str, ...]
+    separator: str
+
+
+def open_source(path: Path, separator: str | None) -> Source:
+    """Look at a file: its columns and its checksum.
+
+    Args:
+        path: CSV (with a header line) or Parquet, by suffix.
+        separator: of cells; None for a comma, or a tab in `.tsv`.
+
+    Raises:
+        WrongUse: it is not there, or is neither.
+    """
+    if not path.is_file():
+        raise WrongUse(f"{path} is not a file", "name CSV or Parquet files")
+    if path.suffix.lower() not in _SUFFIXES:
+        raise WrongUse(f"{path} is neither CSV nor Parquet by its name", f"known endings: {', '.join(_SUFFIXES)}")
+    separator = separator or ("\t" if path.suffix.lower() == ".tsv" else ",")
+    try:
+        columns = tuple(_scan(path, separator).collect_schema().names())
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(path, error) from error
+    if twice := next((name for name in columns if name.endswith("_duplicated_0")), None):
+        name = twice.removesuffix("_duplicated_0")
+        raise WrongUse(f"{path} has two columns {name!r}", "rename one of them in its first line")
+    return Source(path, sha256(path), columns, separator)
+
+
+def batches(source: Source) -> Iterator[pl.DataFrame]:
+    """The rows of a file in order, in frames of at most about `BATCH_ROWS`. CSV cells are texts; blank ones are null.
+
+    Raises:
+        WrongUse: the file is damaged, or no CSV from some line on.
+    """
+    frames = _scan(source.path, source.separator, source.columns).collect_batches(
+        chunk_size=BATCH_ROWS, maintain_order=True
+    )
+    try:
+        for frame in frames:
+            for start in range(0, len(frame), BATCH_ROWS):
+                yield frame.slice(start, BATCH_ROWS)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise _unreadable(source.path, error) from error
+
+
+def _scan(path: Path, separator: str, columns: tuple[str, ...] = ()) -> pl.LazyFrame:
+    if _SUFFIXES[path.suffix.lower()] == "parquet":
+        return pl.scan_parquet(path, glob=False, hive_partitioning=False)
+    if not columns:
+        return pl.scan_csv(path, separator=separator, infer_schema=False, glob=False)
+    return pl.scan_csv(
+        path,
+        separator=separator,
+        schema=dict.fromkeys((*columns, EXTRA), pl.String()),
+        missing_columns="insert",
+        extra_columns="ignore",
+        encoding="utf8-lossy",
+        glob=False,
+    ).filter(~pl.all_horizontal(pl.all().is_null()))
+
+
+def _unreadable(path: Path, error: Exception) -> WrongUse:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return WrongUse(
+        f"{path} cannot be read: {first}", "check that it is whole, its separator, and that every quote is closed"
+    )

@@ -1,0 +1,132 @@
+"""Whole columns of times to microseconds since the epoch, as `reading.times` reads single ones.
+
+What Polars parses for certain is parsed by it, 20 ns each; whatever is left goes through the reader for single values,
+so that both agree by construction.
+"""
+
+import re
+from typing import Final
+
+import polars as pl
+
+from sensor_platform.reading.contract import TimeSource
+from sensor_platform.reading.times import time_reader, zone
+
+_ISO = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?")
+_ROUNDS = 4
+"""Forms of text in one batch that are parsed as columns; more are parsed one by one."""
+_EARLIEST: Final = -62_135_596_800_000_000
+
+
+def times_of(column: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int, str]]:
+    """Microseconds (null where there is no time), and by row the reason why something is none.
+
+    Args:
+        column: numbers, texts, dates or date-times.
+        source: format and time zone.
+    """
+    kind = column.dtype
+    if isinstance(kind, pl.Datetime | pl.Date):
+        return _from_moments(column, source.timezone), {}
+    at = pl.repeat(None, len(column), dtype=pl.Int64, eager=True)
+    if kind == pl.String:
+        at = _from_texts(column, source, at)
+    elif kind.is_numeric() and source.format in {"auto", "s", "ms", "us", "ns"}:
+        at = _from_numbers(column, source.format)
+    left = column.filter(at.is_null() & column.is_not_null())
+    if left.is_empty():
+        return at, {}
+    return _one_by_one(column, at, source)
+
+
+def _from_moments(column: pl.Series, timezone: str) -> pl.Series:
+    column = column.cast(pl.Datetime("us", getattr(column.dtype, "time_zone", None)))
+    if getattr(column.dtype, "time_zone", None) is None and timezone != "UTC":
+        column = _in_zone(column, timezone)
+    return column.cast(pl.Int64)
+
+
+def _in_zone(column: pl.Series, timezone: str) -> pl.Series:
+    """Local times to UTC: the first of two that a clock shows twice, null where it shows none."""
+    if timezone[:1] in {"+", "-"}:
+        offset = zone(timezone).utcoffset(None)
+        assert offset is not None
+        return column - offset
+    return column.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+
+
+def _from_texts(column: pl.Series, source: TimeSource, at: pl.Series) -> pl.Series:
+    if source.format in {"auto", "s", "ms", "us", "ns"}:
+        whole = column.cast(pl.Int64, strict=False)
+        if not whole.is_null().all():
+            at = _from_numbers(whole, source.format)
+    if source.format not in {"auto", "iso"}:
+        return at
+    for _ in range(_ROUNDS):
+        left = column.filter(at.is_null() & column.is_not_null())
+        match = _ISO.fullmatch(left[0]) if len(left) else None
+        if match is None:
+            return at
+        at = at.zip_with(at.is_not_null(), _parse(column, match, source.timezone))
+    return at
+
+
+def _parse(column: pl.Series, match: "re.Match[str]", timezone: str) -> pl.Series:
+    """All texts of the form of one that matched; null where they are not."""
+    separator, seconds, fraction, suffix = match.groups()
+    form = f"%Y-%m-%d{separator}%H:%M" + (":%S" if seconds else "") + ("%.f" if fraction else "")
+    if suffix and suffix != "Z":
+        parsed = column.str.to_datetime(form + "%:z", time_unit="us", strict=False)
+        return parsed.cast(pl.Int64)
+    parsed = column.str.to_datetime(form + (suffix or ""), time_unit="us", strict=False)
+    if suffix is None and timezone != "UTC":
+        # beyond these years the two libraries' rules of daylight saving may differ
+        parsed = _in_zone(parsed.set(~parsed.dt.year().is_between(1970, 2036), None), timezone)
+    return parsed.cast(pl.Int64)
+
+
+def _from_numbers(column: pl.Series, form: str) -> pl.Series:
+    """Epoch numbers; null where the reader for single values must have its say (too large, not finite)."""
+    x = pl.col("x")
+    number = x if column.dtype.is_integer() else x.cast(pl.Float64)
+    scale = {"s": 1_000_000, "ms": 1_000, "us": 1}
+    if form == "ns":
+        at = (number.cast(pl.Int64, strict=False)) // 1_000
+    elif form in scale:
+        at = _scaled(number, scale[form], column)
+    else:
+        size = number.cast(pl.Float64).abs()
+        at = (
+            pl.when(size < 1e11)
+            .then(_scaled(number, 1_000_000, column))
+            .when(size < 1e14)
+            .then(_scaled(number, 1_000, column))
+            .when(size < 1e17)
+            .then(_scaled(number, 1, column))
+            .otherwise(None)
+        )
+    found = column.alias("x").to_frame().select(at.alias("at"))["at"]
+    return found.set(~found.is_between(_EARLIEST, -_EARLIEST), None)
+
+
+def _scaled(number: pl.Expr, scale: int, column: pl.Series) -> pl.Expr:
+    if column.dtype.is_integer():
+        fits = number.cast(pl.Float64).abs() < 9e18 / scale
+        return pl.when(fits).then(number.cast(pl.Int64, strict=False)).otherwise(None) * scale
+    return (number * scale).round(mode="half_to_even").cast(pl.Int64, strict=False)
+
+
+def _one_by_one(column: pl.Series, at: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int, str]]:
+    read = time_reader(source.format, zone(source.timezone))
+    rows = (at.is_null() & column.is_not_null()).arg_true()
+    known: dict[object, int | str | None] = {}
+    times: list[int | None] = []
+    reasons: dict[int, str] = {}
+    for row, value in zip(rows.to_list(), column.gather(rows).to_list(), strict=True):
+        if value not in known:
+            known[value] = read(value)
+        found = known[value]
+        times.append(found if isinstance(found, int) else None)
+        if isinstance(found, str):
+            reasons[row] = found
+    return at.scatter(rows, pl.Series(times, dtype=pl.Int64)), reasons

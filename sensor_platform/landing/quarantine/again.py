@@ -1,0 +1,101 @@
+"""Decodes messages of the quarantine once more, by the contracts of today and with their own receive times."""
+
+import sqlite3
+from dataclasses import dataclass
+
+import polars as pl
+
+from sensor_platform.home import Home
+from sensor_platform.landing.files.columns import LANDING_COLUMNS, Readings
+from sensor_platform.landing.intake import Piece
+from sensor_platform.landing.ledger.read import landing_files
+from sensor_platform.landing.refusals import Refusals
+from sensor_platform.reading.batch import MessageBatch
+from sensor_platform.reading.decode import Decoder
+
+_SAME = ("segment", "position", "device_id", "metric", "event_at", "value", "text")
+"""By these a reading is known to have landed already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What the messages became."""
+
+    readings: pl.DataFrame
+    """Landing columns and `slot_start`, sorted; only what has not landed before."""
+    refused: pl.DataFrame
+    """Rows of the quarantine that remain, with the reasons of today."""
+    landed: pl.DataFrame
+    """Messages that were quarantined whole and have landed now: position and their new device_id."""
+
+    @property
+    def landed_messages(self) -> int:
+        """How many of those."""
+        return len(self.landed)
+
+
+def decode_again(home: Home, ledger: sqlite3.Connection, rows: pl.DataFrame, decoder: Decoder, slot: int) -> Again:
+    """Decode the messages of some rows, which are of one segment.
+
+    Args:
+        home: the data folder.
+        ledger: to find what of a message has landed before.
+        rows: of one quarantine file.
+        decoder: of the contracts in force.
+        slot: microseconds.
+    """
+    messages = rows.unique("position", keep="first").sort("position")
+    segment = str(messages["segment"][0])
+    piece = _piece(messages)
+    decoded = decoder.decode(piece.messages)
+    found = Readings(segment)
+    devices = found.device_numbers(decoded)
+    found.add(piece, decoded, devices)
+    refusals = Refusals()
+    refusals.add(segment, piece, decoded)
+    positions = messages["position"]
+    readings = _placed(found.table(slot), positions)
+    owners = dict(rows.filter(pl.col("scope") == "message").select("position", "device_id").iter_rows())
+    whole = sorted(owners)
+    fresh = readings.filter(pl.col("position").is_in(whole))
+    rest = readings.filter(~pl.col("position").is_in(whole))
+    if len(rest):
+        fresh = pl.concat([fresh, _not_landed(home, ledger, rest)])
+    fresh = fresh.sort("slot_start", "device_id", "metric", "event_at", "position", maintain_order=True)
+    landed = fresh.filter(pl.col("position").is_in(whole)).unique("position", keep="first", maintain_order=True)
+    refused = _placed(refusals.table(), positions)
+    is_whole = pl.col("scope") == "message"
+    # a message that stays is counted where it was counted
+    owner = pl.col("position").replace_strict(owners, default=None, return_dtype=pl.String)
+    refused = refused.with_columns(pl.when(is_whole).then(owner).otherwise("device_id").alias("device_id"))
+    return Again(fresh.select(LANDING_COLUMNS), refused, landed.select("position", "device_id"))
+
+
+def _piece(messages: pl.DataFrame) -> Piece:
+    heads = [0x30 | qos << 1 | retain for qos, retain in messages.select("qos", "retain").iter_rows()]
+    batch = MessageBatch(
+        messages["topic"].to_list(),
+        messages["payload"].to_list(),
+        messages["received_at"].cast(pl.Datetime("us")).cast(pl.Int64).to_list(),
+    )
+    return Piece(0, batch, heads, set(), set())
+
+
+def _placed(table: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
+    """With the messages' own positions instead of their ordinals here."""
+    return table.with_columns(positions.gather(table["position"]).alias("position"))
+
+
+def _not_landed(home: Home, ledger: sqlite3.Connection, readings: pl.DataFrame) -> pl.DataFrame:
+    """Those readings that no landing file has. Only files of their slots are read."""
+    paths = [file.path for file in landing_files(ledger, home, readings["slot_start"].unique().to_list())]
+    if not paths:
+        return readings
+    segment, positions = readings["segment"][0], readings["position"].unique()
+    known = (
+        pl.scan_parquet(paths, hive_partitioning=False)
+        .filter(pl.col("segment") == segment, pl.col("position").is_in(positions.implode()))
+        .select(_SAME)
+        .collect()
+    )
+    return readings.join(known, on=_SAME, how="anti", nulls_equal=True)

@@ -1,0 +1,48 @@
+"""Which rows of the quarantine a person means."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import polars as pl
+
+from sensor_platform.reading.names import topic_matches
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """All of these hold for a chosen row; without any, every row is chosen."""
+
+    rules: tuple[str, ...] = ()
+    topic: str | None = None
+    """MQTT topic filter."""
+    since: datetime | None = None
+    """Receive time, aware; this moment or later,"""
+    until: datetime | None = None
+    """and before this one."""
+    device: str | None = None
+    segment: str | None = None
+    position: int | None = None
+
+    def mask(self, rows: pl.DataFrame) -> pl.Series:
+        """True for each chosen row."""
+        received_at = pl.col("received_at")
+        terms: list[pl.Expr] = []
+        if self.rules:
+            terms.append(pl.col("rule").is_in(list(self.rules)))
+        if self.topic is not None:
+            topics = [topic for topic in rows["topic"].unique() if topic_matches(self.topic, topic)]
+            terms.append(pl.col("topic").is_in(topics))
+        if self.since is not None:
+            terms.append(received_at >= _naive(self.since))
+        if self.until is not None:
+            terms.append(received_at < _naive(self.until))
+        wanted = {"device_id": self.device, "segment": self.segment, "position": self.position}
+        terms.extend(pl.col(name) == value for name, value in wanted.items() if value is not None)
+        if not terms:
+            return pl.repeat(value=True, n=len(rows), dtype=pl.Boolean, eager=True)
+        return rows.select(pl.all_horizontal(terms).fill_null(value=False).alias("chosen"))["chosen"]
+
+
+def _naive(at: datetime) -> datetime:
+    """Plain UTC, as in files."""
+    return at.astimezone(UTC).replace(tzinfo=None)

@@ -1,0 +1,78 @@
+"""How the counts of the ledger change when rows leave the quarantine: every message keeps exactly one fate."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+
+import polars as pl
+
+from sensor_platform.landing.files.columns import UNKNOWN_DEVICE
+from sensor_platform.landing.intake import HOUR
+from sensor_platform.landing.ledger.manifest import DeviceCounts
+from sensor_platform.landing.quarantine.again import Again
+
+_Key = tuple[int, str]
+"""Hour of arrival and device."""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Differences; negative numbers are less than before."""
+
+    landed: int
+    """Messages, and as many fewer are quarantined."""
+    rejected_readings: int
+    counts: tuple[DeviceCounts, ...]
+
+
+def recount(before: pl.DataFrame, rest: pl.DataFrame, dropped: pl.DataFrame, again: Again | None) -> Change:
+    """The change from `before` to what is left.
+
+    Args:
+        before: rows of the quarantine file that is replaced.
+        rest: rows that remain,
+        dropped: and rows that are dropped, which stay counted.
+        again: what has landed.
+    """
+    change: dict[_Key, Counter[str]] = defaultdict(Counter)
+    landed = {} if again is None else dict(again.landed.iter_rows())
+    for rows, sign in ((before, -1), (rest, 1), (dropped, 1)):
+        for hour, device, count in _rejected(rows):
+            change[hour, device]["rejected_readings"] += sign * count
+    for received_at, owner, position in _whole(before):
+        if position in landed:
+            hour = received_at // HOUR * HOUR
+            change[hour, owner or UNKNOWN_DEVICE].update(received=-1, quarantined=-1)
+            change[hour, landed[position]].update(received=1, landed=1)
+    counts = [
+        DeviceCounts(
+            hour=hour,
+            device_id=device,
+            received=counted["received"],
+            landed=counted["landed"],
+            quarantined=counted["quarantined"],
+            duplicate=0,
+            rejected_readings=counted["rejected_readings"],
+        )
+        for (hour, device), counted in sorted(change.items())
+        if any(counted.values())
+    ]
+    return Change(len(landed), sum(row.rejected_readings for row in counts), tuple(counts))
+
+
+def _rejected(rows: pl.DataFrame) -> list[tuple[int, str, int]]:
+    """Hour, device and number of refused single readings."""
+    counted = (
+        rows.filter(pl.col("scope") == "reading")
+        .group_by(
+            pl.col("received_at").cast(pl.Datetime("us")).cast(pl.Int64) // HOUR * HOUR,
+            pl.col("device_id").fill_null(UNKNOWN_DEVICE),
+        )
+        .len()
+    )
+    return list(counted.iter_rows())
+
+
+def _whole(rows: pl.DataFrame) -> list[tuple[int, str | None, int]]:
+    """Receive time, device and position of messages that were quarantined whole."""
+    messages = rows.filter(pl.col("scope") == "message")
+    return list(messages.select(pl.col("received_at").cast(pl.Int64), "device_id", "position").iter_rows())

@@ -1,0 +1,134 @@
+"""Requeue and drop: rows leave the quarantine by a commit of their own, in the order of landing.
+
+One quarantine file at a time is replaced: new landing file, the rows that remain, the rows that were dropped; then
+manifest, then ledger commit. Names follow from the file that is replaced, so a killed try is simply repeated; a file
+that was replaced is not visible any more, so nothing is landed twice.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import polars as pl
+
+from sensor_platform.home import Home
+from sensor_platform.landing.files.leftovers import clear_changes
+from sensor_platform.landing.files.parquet import file_entry, write_landing, write_quarantine
+from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, write_manifest
+from sensor_platform.landing.ledger.read import quarantine_files
+from sensor_platform.landing.ledger.write import commit_segment
+from sensor_platform.landing.quarantine.again import Again, decode_again
+from sensor_platform.landing.quarantine.choose import Choice
+from sensor_platform.landing.quarantine.recount import recount
+from sensor_platform.reading.decode import Decoder
+from sensor_platform.reading.times import moment
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What became of the chosen rows of one file."""
+
+    file: str
+    chosen: int
+    """Rows."""
+    landed_messages: int = 0
+    landed_readings: int = 0
+    dropped: int = 0
+    """Rows."""
+
+
+@dataclass(slots=True)
+class Settler:
+    """Requeues and drops in one home. Hold `changes_lock`."""
+
+    home: Home
+    ledger: sqlite3.Connection
+    slot: int
+    """Microseconds."""
+    clock: Callable[[], int]
+    """Microseconds since the epoch, UTC."""
+
+    def requeue(self, choice: Choice, decoder: Decoder, version: str) -> Iterator[Settled]:
+        """Decode the chosen rows' messages again; what is good now lands with its original receive time.
+
+        Args:
+            choice: which rows.
+            decoder: of the contracts in force.
+            version: theirs.
+        """
+        for file, rows, chosen in self._files(choice):
+            is_chosen = rows["position"].is_in(rows["position"].filter(chosen).implode())  # a message as a whole
+            again = decode_again(self.home, self.ledger, rows.filter(is_chosen), decoder, self.slot)
+            decoder.memory.forget()  # old messages teach nothing about now
+            if not len(again.readings):
+                yield Settled(file, int(is_chosen.sum()))
+                continue
+            rest = pl.concat([rows.filter(~is_chosen), again.refused]).sort("position", maintain_order=True)
+            self._commit("requeue", file, version, again, rows, rest, rows.head(0))
+            yield Settled(file, int(is_chosen.sum()), again.landed_messages, len(again.readings))
+
+    def drop(self, choice: Choice) -> Iterator[Settled]:
+        """Take the chosen rows out of sight. They stay on disk, and their messages stay counted as quarantined."""
+        for file, rows, is_chosen in self._files(choice):
+            chosen = rows.filter(is_chosen)
+            self._commit("drop", file, "", None, rows, rows.filter(~is_chosen), chosen)
+            yield Settled(file, len(chosen), dropped=len(chosen))
+
+    def _files(self, choice: Choice) -> Iterator[tuple[str, pl.DataFrame, pl.Series]]:
+        """Visible files with chosen rows: name, rows, and which are chosen."""
+        clear_changes(self.home, self.ledger)
+        for path in quarantine_files(self.ledger, self.home):
+            rows = pl.read_parquet(path, hive_partitioning=False)
+            is_chosen = choice.mask(rows)
+            if is_chosen.any():
+                yield str(path.relative_to(self.home.root)), rows, is_chosen
+
+    def _commit(
+        self,
+        verb: str,
+        file: str,
+        version: str,
+        again: Again | None,
+        before: pl.DataFrame,
+        rest: pl.DataFrame,
+        dropped: pl.DataFrame,
+    ) -> None:
+        segment = f"{verb}-{hashlib.sha256(file.encode()).hexdigest()[:32]}"
+        newest = self.ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
+        now = max(self.clock(), int(newest) + 1)
+        day = moment(now).date().isoformat()
+        files: list[FileEntry] = []
+        if again is not None:
+            files.append(write_landing(self.home, self.home.landing / day / f"{segment}.parquet", again.readings))
+        folder = self.home.quarantine / day
+        if len(rest):
+            files.append(write_quarantine(self.home, folder / f"{segment}.parquet", rest))
+        if len(dropped):
+            files.append(self._write_dropped(folder / f"{segment}.dropped.parquet", dropped))
+        change = recount(before, rest, dropped, again)
+        manifest = Manifest(
+            segment=segment,
+            written_at=now,
+            contract_version=version,
+            messages=0,
+            landed=change.landed,
+            quarantined=-change.landed,
+            duplicate=0,
+            readings=0 if again is None else len(again.readings),
+            rejected_readings=change.rejected_readings,
+            newest_event_at=max(
+                (entry.last_event_at for entry in files if entry.last_event_at is not None), default=None
+            ),
+            files=tuple(files),
+            counts=change.counts,
+            arrivals={},
+            replaces=(file,),
+        )
+        write_manifest(self.home, manifest)
+        commit_segment(self.ledger, manifest)
+
+    def _write_dropped(self, path: Path, rows: pl.DataFrame) -> FileEntry:
+        write_quarantine(self.home, path, rows)
+        return file_entry(self.home, path, "dropped", len(rows))

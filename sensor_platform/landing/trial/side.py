@@ -1,0 +1,71 @@
+"""One side of a comparison: what some contracts make of traffic, summed up as it comes."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+import polars as pl
+
+from sensor_platform.landing.files.columns import Readings
+from sensor_platform.landing.intake import HOUR, Piece
+from sensor_platform.landing.refusals import Refusals
+from sensor_platform.reading.decode import Decoder
+
+_PREVIEW = 200
+_KEYS = ("device_id", "metric", "hour")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One refusal, to look at."""
+
+    topic: str
+    reason: str
+    payload: str
+
+
+@dataclass(slots=True)
+class Side:
+    """Sums of everything decoded so far."""
+
+    decoder: Decoder
+    landed: int = 0
+    """Messages."""
+    readings: int = 0
+    rules: Counter[str] = field(default_factory=Counter)
+    """Refused messages and single readings by rule."""
+    examples: dict[str, Example] = field(default_factory=dict)
+    _sums: list[pl.DataFrame] = field(default_factory=list)
+
+    def add(self, piece: Piece) -> None:
+        """Decode a piece."""
+        decoded = self.decoder.decode(piece.messages)
+        self.landed += sum(decoded.has_reading)
+        found = Readings("trial")
+        found.add(piece, decoded, found.device_numbers(decoded))
+        table = found.table(HOUR)
+        self.readings += len(table)
+        refused = Refusals()
+        refused.add("trial", piece, decoded)
+        self.rules.update(refused.rule)
+        for row, rule in enumerate(refused.rule):
+            if rule not in self.examples:
+                text = refused.payload[row][:_PREVIEW].decode("utf-8", "backslashreplace")
+                self.examples[rule] = Example(refused.topic[row], refused.reason[row], text)
+        self._sums.append(
+            table.group_by("device_id", "metric", pl.col("slot_start").alias("hour")).agg(
+                pl.col("value").sum().alias("total"), pl.col("value").count().alias("numbers"), pl.len().alias("rows")
+            )
+        )
+        if len(self._sums) > 50:
+            self._sums = [self.hours()]
+
+    def hours(self) -> pl.DataFrame:
+        """device_id, metric, hour (microseconds), total, numbers and rows of each hour of event time."""
+        empty = pl.DataFrame(
+            schema={
+                "device_id": pl.String, "metric": pl.String, "hour": pl.Int64, "total": pl.Float64,
+                "numbers": pl.UInt32, "rows": pl.UInt32,
+            }
+        )  # fmt: skip
+        sums = [part.cast({"numbers": pl.UInt32, "rows": pl.UInt32}) for part in self._sums]
+        return pl.concat([empty, *sums]).group_by(_KEYS).agg(pl.all().sum()).sort(_KEYS)

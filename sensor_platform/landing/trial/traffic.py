@@ -1,0 +1,68 @@
+"""The messages of the raw archive and of segments that wait, since some moment; duplicates left out."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from sensor_platform.home import Home
+from sensor_platform.landing.intake import Intake, Piece
+from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.reading.batch import MessageBatch
+
+_PIECE_MESSAGES = 50_000
+
+
+def traffic(home: Home, since: int, wants: Callable[[str], bool]) -> Iterator[Piece]:
+    """Messages in order of segments, piece by piece.
+
+    Args:
+        home: the data folder.
+        since: receive time of the first, microseconds since the epoch, UTC.
+        wants: whether a topic is wanted.
+    """
+    for path in _segments(home, since):
+        try:
+            for piece in Intake(path).pieces(_PIECE_MESSAGES):
+                kept = _kept(piece, since, wants)
+                if len(kept.messages):
+                    yield kept
+        except FileNotFoundError:
+            continue  # landed, or expired, while we looked
+
+
+def _segments(home: Home, since: int) -> Iterator[Path]:
+    """A segment that was committed before `since` holds nothing newer."""
+    with read_ledger(home) as ledger:
+        if ledger is not None:
+            rows = ledger.execute(
+                "select file from files join segments using (segment) where kind = 'raw' and replaced_at is null"
+                " and committed_at >= ? order by position",
+                (since,),
+            ).fetchall()
+            yield from (home.root / file for (file,) in rows)
+    yield from sorted(home.wal.glob("*.wal"))
+
+
+def _kept(piece: Piece, since: int, wants: Callable[[str], bool]) -> Piece:
+    batch = piece.messages
+    topics = {topic: wants(topic) for topic in set(batch.topics)}
+    rows = [
+        row
+        for row, (topic, at) in enumerate(zip(batch.topics, batch.received_at, strict=True))
+        if topics[topic] and at >= since and row not in piece.duplicates
+    ]
+    if len(rows) == len(batch):
+        return piece
+    numbered = {row: number for number, row in enumerate(rows)}
+    return Piece(
+        piece.position,
+        MessageBatch(
+            [batch.topics[row] for row in rows],
+            [batch.payloads[row] for row in rows],
+            [batch.received_at[row] for row in rows],
+            {numbered[row]: found for row, found in batch.user_properties.items() if row in numbered},
+            {numbered[row]: found for row, found in batch.keys.items() if row in numbered},
+        ),
+        [piece.heads[row] for row in rows],
+        set(),
+        {numbered[row] for row in piece.suspects if row in numbered},
+    )

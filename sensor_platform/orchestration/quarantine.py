@@ -1,0 +1,83 @@
+"""Amber or red where too many messages are refused. A sensor judges it too: garbage starts no run."""
+
+from datetime import UTC, datetime, timedelta
+
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    AssetKey,
+    DefaultSensorStatus,
+    ResourceParam,
+    SensorEvaluationContext,
+    SensorResult,
+    asset_check,
+    sensor,
+)
+
+from sensor_platform.landing.quarantine.rate import Level, QuarantineRate, quarantine_rate
+from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.reading.times import micros
+from sensor_platform.settings import Settings
+
+FEW_ARE_QUARANTINED = "few_messages_are_quarantined"
+_AGAIN = timedelta(minutes=10)
+_SHOWN = 10
+
+
+@asset_check(
+    asset="landing",
+    name=FEW_ARE_QUARANTINED,
+    description="Of the messages of the last hours, no larger share is quarantined than the site allows.",
+)
+def few_messages_are_quarantined(settings: ResourceParam[Settings]) -> AssetCheckResult:
+    """Judge it now, with the rules that strike most."""
+    from sensor_platform.landing.quarantine.read import count_rules  # brings Polars, whose threads forbid a warm fork
+
+    found = _rate(settings, datetime.now(UTC))
+    facts = _facts(found) | {"rules": as_table(count_rules(settings.home)[:_SHOWN])}
+    return AssetCheckResult(
+        passed=found.level is Level.GOOD, severity=_severity(found), description=found.sentence, metadata=facts
+    )
+
+
+@sensor(
+    minimum_interval_seconds=60,
+    default_status=DefaultSensorStatus.RUNNING,
+    description="Judges the share of messages that are quarantined, without a run.",
+)
+def quarantine_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SensorResult:
+    """Report when the verdict has changed, and once in ten minutes."""
+    now = datetime.now(UTC)
+    found = _rate(settings, now)
+    was, _, at = (context.cursor or "|").partition("|")
+    if was == found.level.value and now - datetime.fromisoformat(at) < _AGAIN:
+        return SensorResult(skip_reason="the verdict has not changed", cursor=context.cursor)
+    evaluation = AssetCheckEvaluation(
+        asset_key=AssetKey("landing"),
+        check_name=FEW_ARE_QUARANTINED,
+        passed=found.level is Level.GOOD,
+        severity=_severity(found),
+        description=found.sentence,
+        metadata={"received": found.received, "quarantined": found.quarantined, "share": found.share},
+    )
+    return SensorResult(asset_events=[evaluation], cursor=f"{found.level.value}|{now.isoformat()}")
+
+
+def _rate(settings: Settings, now: datetime) -> QuarantineRate:
+    config = settings.site.landing
+    return quarantine_rate(
+        settings.home,
+        micros(now),
+        hours=config.quarantine_hours,
+        warn_share=config.quarantine_warn_share,
+        fail_share=config.quarantine_fail_share,
+    )
+
+
+def _severity(found: QuarantineRate) -> AssetCheckSeverity:
+    return AssetCheckSeverity.ERROR if found.level is Level.RED else AssetCheckSeverity.WARN
+
+
+def _facts(found: QuarantineRate) -> Facts:
+    return {"received": found.received, "quarantined": found.quarantined, "share": round(found.share, 4)}

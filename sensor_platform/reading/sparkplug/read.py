@@ -1,0 +1,240 @@
+"""Sparkplug B messages to long records, one per metric, with what earlier births said."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.message import DecodeError
+
+from sensor_platform.reading.encodings.decode import UndecodableError
+from sensor_platform.reading.encodings.json_text import from_json
+from sensor_platform.reading.memory import Memory, MetricBirth, NodeState
+from sensor_platform.reading.model import Rejected
+from sensor_platform.reading.rules import rejected
+from sensor_platform.reading.sparkplug.schema import SIGNED_BITS, Payload
+
+_KINDS = {"NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH"}
+_COMMANDS = {"NCMD", "DCMD"}
+_CONTROL = ("Node Control/", "Device Control/", "bdSeq")
+_UNITS = {"engunit", "unit", "units", "engineeringunits"}
+_QUALITY = {0: "bad", 192: "good", 500: "uncertain"}
+_REPEATED = 32
+"""A message whose number is at most so far behind came again; a loss of more than 223 in a row looks the same."""
+ONLINE = "online"
+"""Metric that births set to 1 and deaths to 0."""
+
+
+@dataclass(slots=True)
+class SparkplugMessage:
+    """One message, read."""
+
+    records: list[dict[str, object]] = field(default_factory=list)
+    rejected: list[Rejected] = field(default_factory=list)
+    gap: tuple[int, int] | None = None
+    """Sequence number that was expected, and the one that came."""
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Topic:
+    kind: str
+    group: str
+    node: str
+    device: str
+
+    @property
+    def node_key(self) -> str:
+        return f"{self.group}/{self.node}"
+
+    @property
+    def device_id(self) -> str:
+        return f"{self.node_key}/{self.device}" if self.device else self.node_key
+
+
+def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> SparkplugMessage:
+    """Read one message, and learn from it.
+
+    Args:
+        topic: `spBv1.0/<group>/<kind>/<node>[/<device>]`.
+        payload: protobuf; JSON for STATE messages of hosts.
+        memory: of births and sequence numbers.
+
+    Raises:
+        UndecodableError: topic or payload are not Sparkplug B.
+    """
+    levels = topic.split("/")
+    if len(levels) == 3 and levels[1] == "STATE":
+        return _state(levels[2], payload)
+    if len(levels) not in {4, 5} or levels[2] not in _KINDS | _COMMANDS:
+        raise UndecodableError("not a Sparkplug B topic: spBv1.0/<group>/<kind>/<node>[/<device>] is expected")
+    place = _Topic(levels[2], levels[1], levels[3], levels[4] if len(levels) == 5 else "")
+    message = SparkplugMessage(device=place.device_id)
+    if place.kind in _COMMANDS:
+        return message
+    content = _parse(payload)
+    _learn(place, content, memory, message)
+    if place.kind.endswith("DEATH"):
+        _add_online(place, content, message, is_online=False)
+        return message
+    if place.kind.endswith("BIRTH"):
+        _add_online(place, content, message, is_online=True)
+    for number, metric in enumerate(_flat(content.metrics, "")):
+        _add_metric(place, content, number, metric, memory, message)
+    return message
+
+
+def _parse(payload: bytes) -> Any:  # noqa: ANN401 - a generated class
+    try:
+        return Payload.FromString(payload)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise UndecodableError(f"not a Sparkplug B payload: {str(error)[:200]}") from None
+
+
+def _learn(place: _Topic, content: Any, memory: Memory, message: SparkplugMessage) -> None:  # noqa: ANN401
+    known = memory.node(place.node_key)
+    seq = content.seq % 256 if content.HasField("seq") else None
+    if place.kind == "NDEATH":
+        if known is not None:
+            memory.set_node(place.node_key, NodeState(None, known.births))
+        return
+    if place.kind != "NBIRTH" and known is not None and known.seq is not None and seq is not None:
+        expected = (known.seq + 1) % 256
+        if (known.seq - seq) % 256 < _REPEATED:
+            seq = known.seq
+        elif seq != expected:
+            message.gap = (expected, seq)
+            memory.rebirths.add(place.node_key)
+    births = {} if known is None or place.kind == "NBIRTH" else known.births
+    if place.kind.endswith("BIRTH"):
+        births = {**births, place.device: dict(_births(content))}
+    if place.kind.endswith("BIRTH") or known is not None:
+        memory.set_node(place.node_key, NodeState(seq if seq is not None or known is None else known.seq, births))
+
+
+def _births(content: Any) -> Iterator[tuple[int, MetricBirth]]:  # noqa: ANN401
+    for number, (name, metric) in enumerate(_flat(content.metrics, ""), 1):
+        if name:
+            alias = metric.alias if metric.HasField("alias") else -number
+            yield alias, MetricBirth(name, metric.datatype, _unit(metric))
+
+
+def _flat(metrics: Any, prefix: str, depth: int = 0) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
+    """Metrics with their names; those of a template are below its name."""
+    for metric in metrics:
+        name = prefix + _text(metric.name) if metric.name else ""
+        if metric.WhichOneof("value") == "template_value" and depth < 8:
+            yield from _flat(metric.template_value.metrics, f"{name}/" if name else prefix, depth + 1)
+        else:
+            yield name, metric
+
+
+def _unit(metric: Any) -> str | None:  # noqa: ANN401
+    for key, value in zip(metric.properties.keys, metric.properties.values, strict=False):
+        if _text(key).replace("_", "").replace(" ", "").lower() in _UNITS and value.string_value:
+            return _text(value.string_value)
+    return None
+
+
+def _quality(metric: Any) -> str | None:  # noqa: ANN401
+    for key, value in zip(metric.properties.keys, metric.properties.values, strict=False):
+        if _text(key).lower() == "quality":
+            return _QUALITY.get(value.int_value)
+    return None
+
+
+def _add_metric(
+    place: _Topic,
+    content: Any,  # noqa: ANN401
+    number: int,
+    named: tuple[str, Any],
+    memory: Memory,
+    message: SparkplugMessage,
+) -> None:
+    name, metric = named
+    birth = _birth_of(place, name, metric, memory)
+    name = name or (birth.name if birth else "")
+    datatype = metric.datatype or (birth.datatype if birth else 0)
+    if not name or not (datatype or metric.is_null):
+        memory.rebirths.add(place.node_key)
+        what = f"metric {name!r}" if name else f"alias {metric.alias}"
+        message.rejected.append(
+            rejected("no_birth", f"{what} of {place.device_id} is not known: no birth of it was seen", place.device_id)
+        )
+        return
+    if metric.is_null or name.startswith(_CONTROL):
+        return
+    record = _record(place, content, number, metric.timestamp or content.timestamp)
+    record |= {"metric": name, "value": _value(metric, datatype)}
+    if unit := _unit(metric) or (birth.unit if birth else None):
+        record["unit"] = unit
+    if quality := _quality(metric):
+        record["quality"] = quality
+    message.records.append(record)
+
+
+def _birth_of(place: _Topic, name: str, metric: Any, memory: Memory) -> MetricBirth | None:  # noqa: ANN401
+    node = memory.node(place.node_key)
+    births = node.births.get(place.device) if node else None
+    if not births:
+        return None
+    if metric.HasField("alias"):
+        return births.get(metric.alias)
+    if metric.datatype:
+        return None
+    return next((birth for birth in births.values() if birth.name == name), None)
+
+
+def _add_online(place: _Topic, content: Any, message: SparkplugMessage, *, is_online: bool) -> None:  # noqa: ANN401
+    record = _record(place, content, 0, content.timestamp)
+    if not is_online:
+        record.pop("timestamp", None)  # a last will was written when the node connected
+    record.pop("seq", None)
+    message.records.append(record | {"metric": ONLINE, "value": is_online})
+
+
+def _record(place: _Topic, content: Any, number: int, at: int) -> dict[str, object]:  # noqa: ANN401
+    record: dict[str, object] = {"device_id": place.device_id, "group": place.group, "node": place.node}
+    if place.device:
+        record["device"] = place.device
+    if at:
+        record["timestamp"] = at
+    if content.HasField("seq"):
+        record["seq"] = f"{content.seq}#{number}"
+    return record
+
+
+def _value(metric: Any, datatype: int) -> object:  # noqa: ANN401
+    kind = metric.WhichOneof("value")
+    if kind is None or kind in {"bytes_value", "dataset_value", "template_value"}:
+        return []
+    value = getattr(metric, kind)
+    if kind in {"int_value", "long_value"}:
+        return _signed(value, datatype)
+    return _text(value) if kind == "string_value" else value
+
+
+def _text(value: str | bytes) -> str:
+    """Text; what is not UTF-8 comes as bytes."""
+    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
+
+
+def _signed(value: int, datatype: int) -> int:
+    """Two's complement, at the width of the field or of the type: senders do either."""
+    for bits in SIGNED_BITS.get(datatype, ()):
+        if value >> bits == 0 and value >> (bits - 1):
+            return value - (1 << bits)
+    return value
+
+
+def _state(host: str, payload: bytes) -> SparkplugMessage:
+    """What a host application says of itself: JSON, or plain ONLINE and OFFLINE in old versions."""
+    message = SparkplugMessage(device=host)
+    text = payload.decode("utf-8", "replace").strip()
+    content = {"online": text == "ONLINE"} if text in {"ONLINE", "OFFLINE"} else from_json(payload)
+    if not isinstance(content, dict) or not isinstance(content.get("online"), bool):
+        raise UndecodableError("not the state of a Sparkplug host")
+    record: dict[str, object] = {"device_id": host, "metric": ONLINE, "value": content["online"]}
+    if isinstance(content.get("timestamp"), int):
+        record["timestamp"] = content["timestamp"]
+    message.records.append(record)
+    return message

@@ -1,0 +1,128 @@
+"""Bringing warehouse and ledger up to the catalog files: what a changed row is about becomes dirty, and nothing else.
+
+The change is derived, never passed: the files are compared with what the warehouse was last built with. First the
+ledger's slots are touched, with a position of their own, so that everything downstream follows as after a late reading;
+then the warehouse takes the new rows. Killed in between, the next build finds the same difference again.
+"""
+
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import (
+    generation,
+    newest_touch,
+    note,
+    open_ledger,
+    read_ledger,
+    reopen_slots,
+    slots_between,
+)
+from sensor_platform.warehouse.cascade import Built
+from sensor_platform.warehouse.catalog.changes import Changed, changes
+from sensor_platform.warehouse.catalog.files import digest, read_catalog
+from sensor_platform.warehouse.catalog.model import Catalog, SiteFacts
+from sensor_platform.warehouse.catalog.tables import read_tables, recorded_generation, write_tables
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.connection import to_micros
+from sensor_platform.warehouse.lineage import HOUR
+from sensor_platform.warehouse.spans import ALL_TIME
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+NOTE = "catalog"
+"""In the ledger: digest of the files that the warehouse is built with, for the sensor, which never opens DuckDB."""
+LOOKBACK_NOTE = "catalog.lookback_slots"
+
+
+def adopt(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") -> int:
+    """Take over what the catalog files say; the caller holds the writer lock.
+
+    Returns:
+        Slots before a window that the verdicts in it depend on (see `Catalog.lookback_slots`).
+
+    Raises:
+        WrongUse: a mistake in the files, named with file and line.
+    """
+    new, facts = read_catalog(site.catalog), site_facts(site)
+    seen = digest(site.catalog)
+    lookback = new.lookback_slots(site.slot_minutes)
+    known = read_tables(connection)
+    with read_ledger(home) as ledger:
+        made = generation(ledger) if ledger else ""
+        is_noted = ledger is None or note(ledger, NOTE) == seen
+    if known is None or not is_noted or recorded_generation(connection) != made or not _same(known, (facts, new)):
+        old = known[1] if known else Catalog()
+        built = _reopen(home, connection, changes(old, new), {NOTE: seen, LOOKBACK_NOTE: str(lookback)})
+        write_tables(connection, facts, new, built)
+    return lookback
+
+
+def site_facts(site: WarehouseSite) -> SiteFacts:
+    """What published views need to know of the site."""
+    told = site.warehouse
+    return SiteFacts(site.slot_minutes, told.allowed_lateness_hours, told.fill_minutes, told.fill_hours)
+
+
+def _reopen(home: Home, connection: "DuckDBPyConnection", changed: list[Changed], notes: dict[str, str]) -> Built:
+    if not home.ledger_file.exists():
+        return Built("", 0)
+    with open_ledger(home) as ledger:
+        slots = _slots_of(connection, changed)
+        slots |= {
+            slot for hour in _old_hours_of(connection, changed) for slot in slots_between(ledger, hour, hour + HOUR)
+        }
+        reopen_slots(ledger, slots & slots_between(ledger, *ALL_TIME).keys() if slots else (), notes)
+        return Built(generation(ledger), newest_touch(ledger))
+
+
+def _slots_of(connection: "DuckDBPyConnection", changed: list[Changed]) -> set[int]:
+    """Slots that hold readings which the change is about."""
+    return _starts_of(connection, changed, "readings_clean", "slot_start", "event_at")
+
+
+def _old_hours_of(connection: "DuckDBPyConnection", changed: list[Changed]) -> set[int]:
+    """Hours of such readings from before the oldest that the warehouse still keeps one by one."""
+    hours = _starts_of(connection, changed, "readings_1h", "window_start", "first_at", "last_at")
+    if not hours:
+        return set()
+    oldest = connection.execute("select min(slot_start) from readings_clean").fetchone()
+    first = to_micros(oldest[0]) if oldest and oldest[0] else ALL_TIME[1]
+    return {hour for hour in hours if hour + HOUR <= first}
+
+
+def _starts_of(
+    connection: "DuckDBPyConnection",
+    changed: list[Changed],
+    table: str,
+    window: str,
+    first: str,
+    last: str | None = None,
+) -> set[int]:
+    exists = connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall()
+    if not changed or not exists:
+        return set()
+    connection.execute(
+        "create or replace temp table changed as select unnest(?::varchar[]) as metric,"
+        " unnest(?::varchar[]) as device_id, unnest(?::timestamp[]) as starts, unnest(?::timestamp[]) as ends",
+        [list(column) for column in zip(*((c.metric, c.device_id, c.start, c.end) for c in changed), strict=True)],
+    )
+    rows = connection.execute(
+        f"select distinct epoch_us({window}) from {table} as r join changed using (metric)"  # noqa: S608 - our own names
+        " where (changed.device_id is null or changed.device_id = r.device_id)"
+        f" and ({first} is null or {first} < ends) and ({last or first} is null or {last or first} >= starts)"
+    ).fetchall()
+    return {start for (start,) in rows}
+
+
+def _same(known: tuple[SiteFacts | None, Catalog], new: tuple[SiteFacts, Catalog]) -> bool:
+    """The same rows, in whatever order."""
+    (old_facts, old), (facts, rows) = known, new
+    return old_facts == facts and all(
+        set(before) == set(after)
+        for before, after in (
+            (old.devices, rows.devices),
+            (old.metrics, rows.metrics),
+            (old.calibration, rows.calibration),
+        )
+    )

@@ -1,0 +1,94 @@
+"""Rows of the catalog. Times are plain UTC, as in files and SQL."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Kind = Literal["gauge", "counter"]
+
+COMPARE_WITHIN_S = 600.0
+"""How far back the reading may lie that a change is measured from, where a metric does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """One row of devices.csv."""
+
+    device_id: str
+    site: str | None = None
+    area: str | None = None
+    type: str | None = None
+    cadence_s: float | None = None
+    """Expected seconds between two readings of one metric; None to learn it from the data."""
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One row of metrics.csv. Limits are inclusive: a value that equals one is within it."""
+
+    metric: str
+    unit: str | None = None
+    kind: Kind = "gauge"
+    min: float | None = None
+    max: float | None = None
+    max_change_per_s: float | None = None
+    """A reading that differs by more than this per second from the one before is bad (`changes_too_fast`),"""
+    compare_within_s: float = COMPARE_WITHIN_S
+    """if that one is at most this old."""
+    stuck_after_s: float | None = None
+    """A reading whose value has not moved for this long is bad (`stuck`)."""
+    warn_low: float | None = None
+    warn_high: float | None = None
+    alarm_low: float | None = None
+    alarm_high: float | None = None
+
+    def lookback_s(self, slot_s: float) -> float:
+        """Seconds before a reading that its verdict depends on. A stuck value is looked for one slot further back."""
+        change = self.compare_within_s if self.max_change_per_s is not None else 0.0
+        stuck = self.stuck_after_s + slot_s if self.stuck_after_s is not None else 0.0
+        return max(change, stuck)
+
+    @property
+    def judging(self) -> tuple[object, ...]:
+        """What the tables of readings depend on: thresholds are only shown."""
+        limits = (self.min, self.max, self.max_change_per_s, self.compare_within_s, self.stuck_after_s)
+        return (self.unit, self.kind, *limits)
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """One row of calibration.csv: value * gain + offset for event times in [valid_from, valid_to)."""
+
+    device_id: str
+    metric: str
+    gain: float = 1.0
+    offset: float = 0.0
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFacts:
+    """What published views need to know of the site."""
+
+    slot_minutes: int
+    allowed_lateness_hours: float
+    fill_minutes: float
+    """Longest gap that the filled views of minutes close,"""
+    fill_hours: float
+    """and those of hours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """The whole catalog."""
+
+    devices: tuple[Device, ...] = ()
+    metrics: tuple[Metric, ...] = ()
+    calibration: tuple[Calibration, ...] = ()
+
+    def lookback_slots(self, slot_minutes: int) -> int:
+        """Slots before a window that the verdicts in it depend on, beside the one for repeats; 0 without such rules."""
+        slot_s = slot_minutes * 60.0
+        longest = max((metric.lookback_s(slot_s) for metric in self.metrics), default=0.0)
+        return int(-(-longest // slot_s))

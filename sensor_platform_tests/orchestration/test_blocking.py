@@ -124,7 +124,10 @@ with DagsterInstance.ephemeral() as instance:
 
 @pytest.mark.parametrize(
     ("module", "function"),
-    [("sensor_platform.predict.featuring", "build_features"), ("sensor_platform.orchestration.published", "publish")],
+    [
+        ("sensor_platform.predict.features.featuring", "build_features"),
+        ("sensor_platform.orchestration.published", "publish"),
+    ],
     ids=["before_features", "before_publish"],
 )
 def test_a_killed_run_heals_on_the_next(platform: Platform, module: str, function: str) -> None:

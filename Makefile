@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
 
-.PHONY: help venv demo test lint bench docs lock soak clean
+.PHONY: help venv demo test lint bench bench-ml docs lock soak clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,6 +31,10 @@ lint: venv ## ruff, mypy --strict and the import contracts
 
 bench: venv ## Every benchmark, one JSON line each
 	@for script in benchmarks/bench_*.py; do $(BIN)/python $$script || exit 1; done
+
+bench-ml: venv ## Forecasts on a year kept back, and features of 1,000 series (ML_DATA=folder, ML_ARGS=--quick)
+	$(BIN)/python benchmarks/bench_ml.py $(ML_DATA) $(ML_ARGS)
+	$(BIN)/python benchmarks/bench_predict.py
 
 soak: venv ## The long tests that are not in the default suite
 	$(BIN)/pytest -m soak -n 0

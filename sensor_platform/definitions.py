@@ -3,6 +3,7 @@
 from dagster import Definitions, in_process_executor, load_asset_checks_from_modules, load_assets_from_modules
 
 from sensor_platform.orchestration import (
+    anomalies,
     backfills,
     failures,
     forecast,
@@ -20,10 +21,16 @@ from sensor_platform.orchestration import (
 )
 
 defs = Definitions(
-    assets=load_assets_from_modules([landing, readings, forecast, published]),
+    assets=load_assets_from_modules([landing, readings, forecast, anomalies, published]),
     asset_checks=load_asset_checks_from_modules([freshness, proof, quarantine]),
-    jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, upkeep.upkeep, proof.proof_job],
-    schedules=[ledger_sensor.ledger_fallback, schedules.training_schedule, upkeep.upkeep_schedule, *proof.SCHEDULES],
+    jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, jobs.watching_job, upkeep.upkeep, proof.proof_job],
+    schedules=[
+        ledger_sensor.ledger_fallback,
+        schedules.training_schedule,
+        schedules.watching_schedule,
+        upkeep.upkeep_schedule,
+        *proof.SCHEDULES,
+    ],
     sensors=[
         ledger_sensor.ledger_sensor,
         freshness.freshness_sensor,

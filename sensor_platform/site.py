@@ -11,6 +11,7 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.errors import WrongUse
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.serve.config import LiveConfig
@@ -53,6 +54,8 @@ class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     fallback_minutes: int = 10
     """The fallback schedule asks for dirty days this often, should the sensor be off."""
     train_cron: str = "15 3 * * *"
+    watch_cron: str = "45 * * * *"
+    """The live record of forecasts is looked at, UTC."""
     upkeep_cron: str = "20 * * * *"
     """Compaction, retention and clean-up, UTC."""
     verify_cron: str = "40 4 * * *"
@@ -70,6 +73,7 @@ class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     warehouse: WarehouseConfig = WarehouseConfig()
     forecast: ForecastConfig = ForecastConfig()
     retention: RetentionConfig = RetentionConfig()
+    anomaly: AnomalyConfig = AnomalyConfig()
     runs: Runs = Runs()
     live: LiveConfig = LiveConfig()
     freshness: dict[str, Freshness] = msgspec.field(default_factory=dict)
@@ -88,6 +92,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     warehouse: WarehouseConfig
     forecast: ForecastConfig
     retention: RetentionConfig
+    anomaly: AnomalyConfig
     runs: Runs
     freshness: dict[str, Freshness]
     contracts: tuple[Contract, ...]
@@ -159,6 +164,7 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         warehouse=site.warehouse,
         forecast=site.forecast,
         retention=site.retention,
+        anomaly=site.anomaly,
         runs=site.runs,
         live=site.live,
         freshness=DEFAULT_FRESHNESS | site.freshness,

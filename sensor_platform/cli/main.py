@@ -24,6 +24,7 @@ COMMANDS = {
     "publish": ("publish", "Publish what changed, or write one file to take away."),
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),
     "evaluate": ("evaluate", "Judge forecasts and anomaly scores on a file, with untouched defaults."),
+    "models": ("models", "List, show, compare, promote and roll back forecast models."),
     "audit": ("audit", "Prove that every received message was landed, quarantined or a duplicate."),
     "trace": ("trace", "Go from a row of any table back to its readings, their files and their messages."),
     "backfill": ("backfill", "Plan, launch, watch, cancel and resume the building of past days."),

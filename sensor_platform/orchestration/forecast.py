@@ -22,6 +22,8 @@ from sensor_platform.predict.reports import TrainReport
 from sensor_platform.settings import Settings
 
 HAS_MODEL = "every_forecast_metric_has_a_model"
+GATE = "every_champion_has_passed_its_gate"
+HEALTHY = "forecasts_are_as_good_as_promised"
 SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 """Metadata of a training: days whose predictions its first models make possible."""
 
@@ -64,7 +66,13 @@ def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) 
             HAS_MODEL,
             asset="forecast_model",
             description="Every metric of `forecast.metrics` has a champion that fits today's features and horizons.",
-        )
+        ),
+        AssetCheckSpec(
+            GATE,
+            asset="forecast_model",
+            blocking=True,
+            description="What is in charge is what was promoted: recorded hashes, known inputs.",
+        ),
     ],
 )
 def forecast_model(
@@ -83,7 +91,58 @@ def forecast_model(
         severity=AssetCheckSeverity.WARN,
         metadata={"missing": as_table({"metric": need.metric, "why": need.why} for need in needs)},
     )
-    yield MaterializeResult(metadata=_training_facts(report), check_results=[check])
+    yield MaterializeResult(metadata=_training_facts(report), check_results=[check, _gate(settings, report)])
+
+
+def _gate(settings: Settings, report: TrainReport) -> AssetCheckResult:
+    from sensor_platform.errors import CheckFailed
+    from sensor_platform.predict.models import registry
+
+    unusable: list[dict[str, str]] = []
+    for metric in settings.site.forecast.metrics:
+        try:
+            registry.load_champion(settings.home, metric)
+        except CheckFailed as error:
+            unusable.append({"metric": metric, "why": error.message})
+    refused = [each for each in report.metrics if each.trained and not each.promoted]
+    return AssetCheckResult(
+        check_name=GATE,
+        passed=not unusable,
+        metadata={"unusable": as_table(unusable), "refused_challengers": as_table(refused)},
+    )
+
+
+@asset(
+    deps=["predictions"],
+    backfill_policy=ONE_RUN,  # has no partitions, as the model
+    group_name="forecast",
+    kinds={"python", "duckdb"},
+    owners=OWNERS,
+    pool=WRITER_POOL,
+    check_specs=[
+        AssetCheckSpec(
+            HEALTHY,
+            asset="forecast_health",
+            description="Live error, coverage, PSI and null rate of every champion are inside their bounds.",
+        )
+    ],
+)
+def forecast_health(
+    context: AssetExecutionContext, settings: ResourceParam[Settings]
+) -> Iterator[MaterializeResult[None]]:
+    """What came of the forecasts: adjusts what is served, rolls a worse model back, asks for training on drift."""
+    from sensor_platform.predict.watching import row, watch
+
+    with tried_again(context, settings.site.runs):
+        found = watch(settings.home, settings.site, datetime.now(UTC))
+    broken = [each for each in found if each.breaches or each.action.startswith("rolled back")]
+    check = AssetCheckResult(
+        check_name=HEALTHY,
+        passed=not broken,
+        severity=AssetCheckSeverity.WARN,
+        metadata={"metrics": as_table(row(each) for each in found)},
+    )
+    yield MaterializeResult(metadata={"metrics": as_table(row(each) for each in found)}, check_results=[check])
 
 
 def _training_facts(report: TrainReport) -> Facts:

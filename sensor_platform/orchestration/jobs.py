@@ -10,12 +10,15 @@ DAYS_JOB = "days"
 TRAINING_JOB = "training"
 SCORING_JOB = "scoring"
 
+WATCHING_JOB = "watching"
+
 _MODEL = AssetKey("forecast_model")
+_HEALTH = AssetKey("forecast_health")
 
 days_job = define_asset_job(
     DAYS_JOB,
     # the proof looks at everything, not at some days: it has a schedule of its own
-    selection=AssetSelection.all() - AssetSelection.assets(_MODEL) - AssetSelection.checks(proof),
+    selection=AssetSelection.all() - AssetSelection.assets(_MODEL, _HEALTH) - AssetSelection.checks(proof),
     description="Everything of some days, from the landing files to what analysts read.",
 )
 training_job = define_asset_job(
@@ -29,4 +32,9 @@ scoring_job = define_asset_job(
     selection=AssetSelection.assets("predictions", "published"),
     tags={LANE_TAG: Lane.TRAINING.value},
     description="Predictions that a first model makes possible, and their publication.",
+)
+watching_job = define_asset_job(
+    WATCHING_JOB,
+    selection=AssetSelection.assets(_HEALTH),
+    description="Adjust, roll back or ask for training, by what came of the forecasts.",
 )

@@ -1,14 +1,22 @@
-"""The daily training."""
+"""The daily training, and the watch over what it made."""
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from sensor_platform.orchestration.jobs import training_job
+from sensor_platform.orchestration.jobs import training_job, watching_job
 from sensor_platform.orchestration.partitions import SETTINGS
 
 training_schedule = ScheduleDefinition(
     name="daily_training",
     job=training_job,
     cron_schedule=SETTINGS.site.runs.train_cron,
+    execution_timezone="UTC",
+    default_status=DefaultScheduleStatus.RUNNING,
+)
+
+watching_schedule = ScheduleDefinition(
+    name="forecast_watch",
+    job=watching_job,
+    cron_schedule=SETTINGS.site.runs.watch_cron,
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
 )

@@ -24,6 +24,21 @@ class FeaturesReport:
 
 
 @dataclass(frozen=True, slots=True)
+class AnomalyBuild:
+    """One build of `anomalies`."""
+
+    windows: int
+    rows: int
+    flagged: int
+    newest_hour: datetime | None
+    by_metric: tuple[Row, ...]
+    """metric, rows, flagged, devices, newest_threshold"""
+    strongest: tuple[Row, ...]
+    """The up to 20 flagged hours of the highest score, with their reasons."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class MetricTraining:
     """What became of one metric in a training."""
 

@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.warehouse.config import WarehouseSite
 
@@ -12,3 +13,7 @@ class PredictSite(WarehouseSite, Protocol):
     @property
     def forecast(self) -> ForecastConfig:
         """Section `forecast` of site.yaml."""
+
+    @property
+    def anomaly(self) -> AnomalyConfig:
+        """Section `anomaly` of site.yaml."""

@@ -49,8 +49,39 @@ inner join readings_1h as a
     on a.device_id = p.device_id and a.metric = p.metric and a.window_start = p.target_at
 where a.mean is not null"""
 
-JOINED = (JoinedView("prediction_accuracy", ("predictions", "readings_1h"), _PREDICTION_ACCURACY),)
-"""`prediction_accuracy`: one row per prediction whose target hour has a value, which moves until that hour is over."""
+_ANOMALY_EVENTS = """\
+create view "anomaly_events" as
+with flagged as (
+    select *, window_start - lag(window_start) over (partition by device_id, metric order by window_start) as apart
+    from anomalies
+    where is_anomaly
+),
+numbered as (
+    select *, count(*) filter (where apart is null or apart > interval 3 hours)
+        over (partition by device_id, metric order by window_start) as event
+    from flagged
+)
+select
+    device_id,
+    metric,
+    min(window_start) as started_at,
+    max(window_start) + interval 1 hour as ended_at,
+    count(*) as flagged_hours,
+    arg_max(window_start, score) as peak_at,
+    max(score) as peak_score,
+    arg_max(direction, score) as direction,
+    arg_max(deviation, score) as deviation,
+    arg_max(reason, score) as reason,
+    min(day) as day
+from numbered
+group by device_id, metric, event"""
+
+JOINED = (
+    JoinedView("prediction_accuracy", ("predictions", "readings_1h"), _PREDICTION_ACCURACY),
+    JoinedView("anomaly_events", ("anomalies",), _ANOMALY_EVENTS),
+)
+"""`prediction_accuracy`: one row per prediction whose target hour has a value, which moves until that hour is over.
+`anomaly_events`: one row per run of flagged hours of a device and metric that lie at most 3 hours apart."""
 
 
 def statements(tables: Collection[str]) -> list[str]:

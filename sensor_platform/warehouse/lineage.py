@@ -66,6 +66,7 @@ _TABLES = (
     Model("device_status", ("readings_1d",), "whole"),
     Model("features", ("readings_1h",), "hour", reach_hours=168, builder="python"),
     Model("predictions", ("features",), "hour", builder="python", window_column="issued_at"),
+    Model("anomalies", ("readings_1h",), "hour", reach_hours=35 * 24, builder="python"),
     *(Model(name, (), "whole", builder="catalog") for name in CATALOG_TABLES),
 )
 

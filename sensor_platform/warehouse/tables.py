@@ -36,9 +36,19 @@ create table if not exists predictions (
 """
 
 
+_ANOMALIES = """
+create table if not exists anomalies (
+    device_id varchar, metric varchar, window_start timestamp, value double, expected double, deviation double,
+    band double, residual double, score double, threshold double, served varchar, is_anomaly boolean,
+    direction varchar, reason varchar
+)
+"""
+
+
 def ensure_predictions(connection: "DuckDBPyConnection") -> None:
-    """Create the empty table of predictions, so that analysts have it before there is a model."""
+    """Create the empty tables of predictions and anomalies, so that analysts have them before there is a model."""
     connection.execute(_PREDICTIONS)
+    connection.execute(_ANOMALIES)
 
 
 @dataclass(frozen=True, slots=True)

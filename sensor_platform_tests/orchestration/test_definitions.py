@@ -19,7 +19,7 @@ from sensor_platform.warehouse.lineage import dbt_models
 
 GRAPH = defs.resolve_asset_graph()
 OURS = sorted((node for node in GRAPH.asset_nodes if node.is_executable), key=lambda node: node.key)
-TABLES = {"landing", *dbt_models(), "features", "predictions", "published"}
+TABLES = {"landing", *dbt_models(), "features", "predictions", "anomalies", "published"}
 
 
 def test_definitions_are_a_table_of_contents() -> None:
@@ -58,7 +58,9 @@ def test_a_range_of_any_asset_is_one_run() -> None:
 
 def test_what_writes_the_warehouse_carries_the_pool() -> None:
     pools = {node.key.to_user_string(): node.pools for node in OURS if not node.is_virtual}
-    assert {name for name, found in pools.items() if found == {WRITER_POOL}} == TABLES - {"landing"}
+    assert {name for name, found in pools.items() if found == {WRITER_POOL}} == (TABLES - {"landing"}) | {
+        "forecast_health"
+    }
 
 
 def test_every_layer_promises_freshness_twice() -> None:
@@ -88,7 +90,14 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
         "backfill_sensor",
         "run_failures",
     }
-    scheduled = {"ledger_fallback", "daily_training", "hourly_upkeep", "hourly_proof", "daily_verification"}
+    scheduled = {
+        "ledger_fallback",
+        "daily_training",
+        "forecast_watch",
+        "hourly_upkeep",
+        "hourly_proof",
+        "daily_verification",
+    }
     assert {one.name for one in repository.schedule_defs} == scheduled
     assert {sensor.default_status for sensor in repository.sensor_defs} == {DefaultSensorStatus.RUNNING}
     assert {schedule.default_status for schedule in repository.schedule_defs} == {DefaultScheduleStatus.RUNNING}

@@ -11,6 +11,7 @@ from polars.testing import assert_frame_equal
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.predict import pipeline, score
+from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.features import table as features
 from sensor_platform.predict.models import registry
@@ -29,6 +30,7 @@ class SiteOfTest:
     slot_minutes: int = 10
     catalog: Path | None = None
     warehouse: WarehouseConfig = field(default_factory=WarehouseConfig)
+    anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
     forecast: ForecastConfig = field(
         default_factory=lambda: ForecastConfig(metrics=("temp",), horizons=(1, 24), backtest_hours=120)
     )
@@ -344,3 +346,39 @@ def test_needs_training_opens_no_database(trained: Stage, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(duckdb, "connect", refuse)
     assert pipeline.needs_training(trained.home, trained.site) == ()
+
+
+def test_a_spike_a_shift_and_a_stuck_value_are_flagged_with_reasons_and_little_else(
+    stage: Stage, make_hourly: Make
+) -> None:
+    spoilt = wave(1, 45 * 24)
+    spoilt[36 * 24 + 5] += 12
+    spoilt[38 * 24 : 38 * 24 + 12] += 5
+    spoilt[41 * 24 : 41 * 24 + 20] = spoilt[41 * 24]
+    rows = make_hourly({"a": spoilt, **{name: wave(seed, 45 * 24) for seed, name in enumerate("bcd", 2)}}, "temp")
+    stage.write(rows.with_columns(pl.col("n").cast(pl.Int64)), 1)
+    report = pipeline.build_anomalies(stage.home, stage.site, position=1)
+    found = stage.table("anomalies")
+    assert report.rows == found.height
+    hour = (pl.col("window_start") - START.replace(tzinfo=None)).dt.total_hours()
+    own = found.filter(pl.col("device_id") == "a").with_columns(hour.alias("hour"))
+    for first, hours in ((36 * 24 + 5, 1), (38 * 24 + 2, 10), (41 * 24 + 12, 8)):
+        assert own.filter(pl.col("hour").is_between(first, first + hours - 1))["is_anomaly"].any(), first
+    spike = own.filter(pl.col("hour") == 36 * 24 + 5).to_dicts()[0]
+    assert spike["direction"] == "above"
+    assert "temp is above what is ordinary by" in spike["reason"]
+    others = found.filter(pl.col("device_id") != "a")["is_anomaly"]
+    assert others.sum() < 0.10 * len(others)
+    assert found.filter(~pl.col("is_anomaly"))["reason"].null_count() == found.filter(~pl.col("is_anomaly")).height
+
+
+def test_anomalies_hour_by_hour_equal_those_of_one_build(stage: Stage, make_hourly: Make) -> None:
+    stage.write(history(make_hourly, 40 * 24), 1)
+    pipeline.build_anomalies(stage.home, stage.site)
+    whole = stage.table("anomalies")
+    assert whole.height > 300
+    with writer(stage.home, stage.site, "test") as warehouse:
+        warehouse.connection.execute("delete from anomalies")
+    for day in sorted(set(whole["window_start"].dt.date())):
+        pipeline.build_anomalies(stage.home, stage.site, days=(day, day))
+    assert_frame_equal(stage.table("anomalies"), whole, check_exact=True)

@@ -16,10 +16,8 @@ class AnomalyConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Which of the two scores is served: the robust band, or the residual against the other metrics."""
     false_alarm_rate: float = 0.05
     """Share of ordinary hours that may be flagged: the threshold is this quantile of scores outside of what was fit."""
-    join_hours: int = 3
-    """Flagged hours of a metric at most this far apart are one event."""
 
     def __post_init__(self) -> None:
         """Refuse what no threshold can be made of."""
-        if not 0 < self.false_alarm_rate < 0.5 or self.join_hours < 1:
-            raise ValueError("false_alarm_rate lies between 0 and 0.5, join_hours is at least 1")
+        if not 0 < self.false_alarm_rate < 0.5:
+            raise ValueError("false_alarm_rate lies between 0 and 0.5")

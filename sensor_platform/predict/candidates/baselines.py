@@ -19,8 +19,13 @@ CANDIDATES = (*BASELINES, LINEAR, AVERAGE, LIGHTGBM)
 """In order of simplicity: a later one is served only where the backtest shows that it is better."""
 
 
+def base_of(rows: Examples, *, is_seasonal: bool) -> Floats:
+    """What a model measures its target from: the last or the seasonal value."""
+    return np.where(np.isnan(rows.seasonal), rows.value, rows.seasonal) if is_seasonal else rows.value
+
+
 def baselines(rows: Examples) -> dict[str, Floats]:
     """The three forecasts of each example."""
-    seasonal = np.where(np.isnan(rows.seasonal), rows.value, rows.seasonal)
+    seasonal = base_of(rows, is_seasonal=True)
     weekly = np.where(np.isnan(rows.weekly), seasonal, rows.weekly)
     return {PERSISTENCE: rows.value, SEASONAL_NAIVE: seasonal, WEEKLY_NAIVE: weekly}

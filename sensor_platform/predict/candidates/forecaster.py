@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sensor_platform.predict.candidates import boosted, linear
-from sensor_platform.predict.candidates.baselines import AVERAGE, LIGHTGBM, LINEAR, baselines
+from sensor_platform.predict.candidates.baselines import AVERAGE, LIGHTGBM, LINEAR, base_of, baselines
 from sensor_platform.predict.candidates.boosted import Anchor, Boosted
 from sensor_platform.predict.candidates.linear import Linear
 from sensor_platform.predict.features.matrix import Examples, Layout
@@ -15,10 +15,17 @@ from sensor_platform.predict.features.panel import Floats
 LEVEL = 0.9
 """Share of actuals that the interval is meant to cover."""
 _MODELS = (LINEAR, LIGHTGBM, AVERAGE)
-_LEAST_SEEN = 12
+_LEAST_SEEN = 24
 """With fewer values behind it a row is unlike anything learnt from: the models say the last value."""
 _LEAST_WIDTH = 0.05
 """Part of the usual move that is added to every width, so that a widening also reaches an interval of width 0."""
+
+
+_WORDS: dict[Anchor, str] = {
+    "last": "the last value",
+    "seasonal": "the seasonal value",
+    "linear": "the linear forecast",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Recipe:
     """Per-series scaling."""
 
     def __str__(self) -> str:
-        return f"difference from {'the last value' if self.anchor == 'last' else 'the linear forecast'}, " + (
+        return f"difference from {_WORDS[self.anchor]}, " + (
             "in units of each series' spread" if self.is_scaled else "in the metric's unit"
         )
 
@@ -40,6 +47,8 @@ RECIPES = (
     Recipe("linear", is_scaled=False),
     Recipe("last", is_scaled=True),
     Recipe("linear", is_scaled=True),
+    Recipe("seasonal", is_scaled=False),
+    Recipe("seasonal", is_scaled=True),
 )
 
 
@@ -79,7 +88,7 @@ class Forecaster:
         if self.trees is None:
             low, high = (self._spread(rows, side) * unit + rows.value for side in (0, 1))
         else:
-            anchor = found[LINEAR] if self.recipe.anchor == "linear" else rows.value
+            anchor = anchor_of(self.recipe, rows, found.get(LINEAR))
             low, found[LIGHTGBM], high = self.trees.predict(rows, self.layout, anchor)
             if self.lines is not None:
                 found[AVERAGE] = (found[LINEAR] + found[LIGHTGBM]) / 2
@@ -99,13 +108,14 @@ class Forecaster:
 
 def fit(rows: Examples, layout: Layout, recipe: Recipe, seed: int, parallel_fits: int = 2) -> Forecaster:
     """Train what the examples allow; the same examples and seed give the same forecaster."""
+    everything, rows = rows, learnable(rows, recipe)
     units = boosted.usual_moves(rows, is_scaled=recipe.is_scaled)
-    lines = linear.fit(rows, layout, is_scaled=recipe.is_scaled)
-    if lines is None:
+    lines = linear.fit(rows, layout, is_scaled=recipe.is_scaled, is_seasonal=recipe.anchor == "seasonal")
+    if lines is None and recipe.anchor == "linear":
         recipe = replace(recipe, anchor="last")
     trees = None
     if len(rows) >= boosted.LEAST_EXAMPLES:
-        anchor = lines.predict(rows, layout) if lines and recipe.anchor == "linear" else rows.value
+        anchor = anchor_of(recipe, rows, lines.predict(rows, layout) if lines else None)
         trees = boosted.fit(
             rows,
             layout,
@@ -115,8 +125,26 @@ def fit(rows: Examples, layout: Layout, recipe: Recipe, seed: int, parallel_fits
             is_scaled=recipe.is_scaled,
             parallel_fits=parallel_fits,
         )
-    least = 0.0 if len(rows) and min(rows.actual.min(), rows.value.min()) >= 0 else None
+    least = 0.0 if len(everything) and min(everything.actual.min(), everything.value.min()) >= 0 else None
     return Forecaster(layout, recipe, units, lines, trees, _spreads(rows, units, recipe), least)
+
+
+def learnable(rows: Examples, recipe: Recipe) -> Examples:
+    """Without those that models are not asked about, and without those that lack the anchor, where enough are left."""
+    keep = rows.seen >= _LEAST_SEEN
+    if recipe.anchor == "seasonal":
+        keep &= np.isfinite(rows.seasonal)
+    horizons = len(np.unique(rows.horizon))
+    left = np.unique(rows.horizon[keep], return_counts=True)[1]
+    enough = len(left) == horizons and left.min() >= linear.LEAST_ROWS
+    return rows.where(keep) if enough else rows
+
+
+def anchor_of(recipe: Recipe, rows: Examples, linear_forecast: Floats | None) -> Floats:
+    """What the trees' target is measured from."""
+    if recipe.anchor == "linear" and linear_forecast is not None:
+        return linear_forecast
+    return base_of(rows, is_seasonal=recipe.anchor == "seasonal")
 
 
 def _spreads(rows: Examples, units: Mapping[int, float], recipe: Recipe) -> dict[int, tuple[float, float]]:
@@ -137,18 +165,29 @@ def best_recipe(
     """The recipe whose median has the least error on `judged`, and every error."""
     if len(learnt) < boosted.LEAST_EXAMPLES or not len(judged):
         return Recipe(), {}
-    errors = {recipe: _error(learnt, judged, layout, recipe, seed) for recipe in recipes}
+    able = [recipe for recipe in recipes if recipe.anchor != "seasonal" or layout.grid.season > 1]
+    errors = {recipe: _error(learnt, judged, layout, recipe, seed) for recipe in able}
     best = min(errors, key=lambda recipe: errors[recipe])
     return best, {str(recipe): error for recipe, error in errors.items()}
 
 
 def _error(learnt: Examples, judged: Examples, layout: Layout, recipe: Recipe, seed: int) -> float:
+    learnt = learnable(learnt, recipe)
+    if len(learnt) < boosted.LEAST_EXAMPLES:
+        return float("inf")
     lines = linear.fit(learnt, layout, is_scaled=recipe.is_scaled) if recipe.anchor == "linear" else None
     if recipe.anchor == "linear" and lines is None:
         return float("inf")
-    anchors = [lines.predict(rows, layout) if lines else rows.value for rows in (learnt, judged)]
+    anchors = [anchor_of(recipe, rows, lines.predict(rows, layout) if lines else None) for rows in (learnt, judged)]
     trees = boosted.fit(
-        learnt, layout, anchors[0], seed, kind=recipe.anchor, is_scaled=recipe.is_scaled, names=("median",)
+        learnt,
+        layout,
+        anchors[0],
+        seed,
+        kind=recipe.anchor,
+        is_scaled=recipe.is_scaled,
+        names=("median",),
+        share_of_rounds=0.6,
     )
     (median,) = trees.predict(judged, layout, anchors[1], ("median",))
     error = np.abs(median - judged.actual)

@@ -1,4 +1,4 @@
-"""Ridge regression of the difference from the last value on the inputs, one model per horizon.
+"""Ridge regression of the difference from the last (or the seasonal) value on the inputs, one model per horizon.
 
 Reweighted towards least absolute error, which is what forecasts are judged by; the penalty is chosen by generalised
 cross-validation in closed form.
@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.predict.candidates.baselines import base_of
 from sensor_platform.predict.features.matrix import Examples, Layout
 from sensor_platform.predict.features.panel import Floats
 
@@ -20,7 +21,7 @@ PENALTIES = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 _REWEIGHTINGS = 2
 _SOFT = 0.1
 """Part of the median residual below which all residuals weigh the same."""
-_FAR = 4.0
+_FAR = 8.0
 """Inputs beyond this many standard deviations of what was learnt from are cut: a line knows nothing out there."""
 
 
@@ -41,6 +42,8 @@ class Linear:
 
     lines: Mapping[int, Line]
     is_scaled: bool
+    is_seasonal: bool = False
+    """Whether the difference is from the seasonal value."""
 
     def predict(self, rows: Examples, layout: Layout) -> Floats:
         """Forecast of each example, in the metric's unit.
@@ -48,7 +51,7 @@ class Linear:
         Raises:
             KeyError: a horizon was not learnt.
         """
-        result = np.empty(len(rows))
+        result = base_of(rows, is_seasonal=self.is_seasonal).copy()
         for horizon in np.unique(rows.horizon):
             mask = rows.horizon == horizon
             line = self.lines[int(horizon)]
@@ -57,11 +60,11 @@ class Linear:
             )
             # Not a matrix product: that would round a row differently in other company.
             move = (inputs * line.slope).sum(axis=1) + line.offset
-            result[mask] = rows.value[mask] + (move * rows.scale[mask] if self.is_scaled else move)
+            result[mask] += move * rows.scale[mask] if self.is_scaled else move
         return result
 
 
-def fit(rows: Examples, layout: Layout, *, is_scaled: bool) -> Linear | None:
+def fit(rows: Examples, layout: Layout, *, is_scaled: bool, is_seasonal: bool = False) -> Linear | None:
     """A line per horizon of `rows`; None where some horizon has too few examples."""
     horizons, counts = np.unique(rows.horizon, return_counts=True)
     if not len(horizons) or counts.min() < LEAST_ROWS:
@@ -69,14 +72,15 @@ def fit(rows: Examples, layout: Layout, *, is_scaled: bool) -> Linear | None:
     from threadpoolctl import threadpool_limits
 
     lines = {}
+    base = base_of(rows, is_seasonal=is_seasonal)
     with threadpool_limits(1, "blas"):  # matrices this small are slower on more threads
         for horizon in horizons:
             mask = rows.horizon == horizon
-            move = rows.actual[mask] - rows.value[mask]
+            move = (rows.actual - base)[mask]
             lines[int(horizon)] = _line(
                 _inputs(rows, mask, layout, is_scaled=is_scaled), move / rows.scale[mask] if is_scaled else move
             )
-    return Linear(lines, is_scaled)
+    return Linear(lines, is_scaled, is_seasonal)
 
 
 def _inputs(rows: Examples, mask: npt.NDArray[np.bool_], layout: Layout, *, is_scaled: bool) -> Floats:

@@ -11,7 +11,7 @@ from sensor_platform.predict.judge.adjust import BucketRule, adjust, preview
 from sensor_platform.predict.judge.backtest import backtest
 from sensor_platform.predict.judge.record import Record
 
-FINAL_EXAMPLES = 150_000
+FINAL_EXAMPLES = 120_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ def learn(source: Source, horizons: Sequence[int], block: int, seed: int, parall
     final = fit(everything, source.layout, judged.recipe if judged else Recipe(), seed, parallel_fits)
     if judged is None or not judged.has_trees:
         # Never judged, so never served, and no interval rests on it.
-        final = replace(final, trees=None, recipe=replace(final.recipe, anchor="last"))
+        final = replace(final, trees=None)
     return Learned(
         forecaster=final,
         rules=adjust(judged.record if judged else _nothing(), horizons),

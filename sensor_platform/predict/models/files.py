@@ -112,4 +112,4 @@ def _lines(data: bytes, card: Card) -> Linear:
         )
         for horizon, line in found.items()
     }
-    return Linear(lines, card.is_scaled)
+    return Linear(lines, card.is_scaled, card.anchor == "seasonal")

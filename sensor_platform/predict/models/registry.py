@@ -219,6 +219,28 @@ def load_record(home: Home, metric: str, version: str) -> Record | None:
     return files.read_record(_verified(path, card.files[files.RECORD]))
 
 
+def card_of(home: Home, metric: str, version: str) -> Card:
+    """The card of any version, checked to be that version's, without its models.
+
+    Raises:
+        Unusable: there is none, or it is damaged.
+    """
+    return _card(home, metric, version, None)
+
+
+def metrics(home: Home) -> tuple[str, ...]:
+    """Metrics with a complete version, by name."""
+    found = set()
+    for path in home.models.glob(f"*/*/{_CARD}"):
+        try:
+            metric = cards.decode(path.read_bytes()).metric
+        except (OSError, msgspec.ValidationError, msgspec.DecodeError):
+            continue  # `versions` and `card_of` say what is wrong with it when it is asked for
+        if folder_name(metric) == path.parents[1].name:
+            found.add(metric)
+    return tuple(sorted(found))
+
+
 def versions(home: Home, metric: str) -> tuple[str, ...]:
     """Complete versions of `metric`, oldest first."""
     folder = home.models / folder_name(metric)

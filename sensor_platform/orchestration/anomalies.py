@@ -1,0 +1,39 @@
+"""Anomaly scores as an asset: two side by side, one served, with reasons."""
+
+from collections.abc import Iterator
+
+from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
+
+from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
+from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.settings import Settings
+
+
+@asset(
+    deps=["readings_1h"],
+    partitions_def=DAYS,
+    backfill_policy=ONE_RUN,
+    group_name="forecast",
+    kinds={"python", "duckdb"},
+    owners=OWNERS,
+    pool=WRITER_POOL,
+)
+def anomalies(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
+    """How far each hour is from ordinary: a robust band and a residual per device and metric, with the reason."""
+    from sensor_platform.predict.anomaly.building import build_anomalies
+
+    work = work_of(context)
+    with tried_again(context, settings.site.runs):
+        report = build_anomalies(settings.home, settings.site, (work.first, work.last), work.position)
+    metadata: Facts = {
+        "rows": report.rows,
+        "windows": report.windows,
+        "flagged": report.flagged,
+        "by_metric": as_table(report.by_metric),
+        "strongest": as_table(report.strongest),
+        "seconds": round(report.seconds, 3),
+    }
+    if report.newest_hour is not None:
+        metadata["newest_event_at"] = MetadataValue.timestamp(report.newest_hour)
+    yield MaterializeResult(metadata=metadata)

@@ -1,0 +1,288 @@
+"""The live record decides: adjust what is served, roll a worse model back, ask for a new one on drift."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from sensor_platform.home import Home
+from sensor_platform.predict.candidates.baselines import BASELINES
+from sensor_platform.predict.features.grid import HOURLY
+from sensor_platform.predict.features.matrix import examples
+from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.history import read_source
+from sensor_platform.predict.judge.adjust import BucketRule, adjust, apply
+from sensor_platform.predict.judge.record import Bucket, Record
+from sensor_platform.predict.live import read_live
+from sensor_platform.predict.models import registry
+from sensor_platform.predict.models.promotion import served_errors
+from sensor_platform.predict.models.registry import Model, Reign
+from sensor_platform.predict.reports import Row
+from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.warehouse.tables import Warehouse, writer
+
+LEAST_HOURS = 24
+"""Fewer different hours that came true say nothing yet."""
+LEAST_FORECASTS = 200
+WORSE = 0.05
+"""A champion this share worse than the one before it, on the same live rows, is rolled back."""
+COVERAGE = (0.80, 0.98)
+MOST_NAIVE_RATIO = 1.02
+MOST_PSI = 0.25
+"""Population stability index of the newest week against what the model was trained on; the usual bound."""
+MOST_NULLS = 0.5
+_MOST_COMPARED = 20_000
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The live state of one metric's forecasts. Figures are None while too little came true."""
+
+    metric: str
+    model_id: str
+    forecasts: int
+    """That came true, of the champion's own."""
+    error: float | None
+    ratio_to_naive: float | None
+    """Error of what is served divided by the best baseline's."""
+    coverage: float | None
+    psi: float | None
+    null_rate: float | None
+    """Share of the newest week's hours, of the devices of the training, without a value."""
+    breaches: tuple[str, ...]
+    action: str
+    """`none`, `adjusted`, `rolled back` or `asked for training`, with the reason."""
+
+
+def watch(home: Home, site: PredictSite, now: datetime) -> tuple[Health, ...]:
+    """Look at every metric with a champion, and act.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+        CheckFailed: a champion's files are not what was promoted.
+    """
+    with writer(home, site, "watch forecasts") as warehouse:
+        return tuple(_watched(home, site, warehouse, now))
+
+
+def _watched(home: Home, site: PredictSite, warehouse: Warehouse, now: datetime) -> Iterator[Health]:
+    for metric in site.forecast.metrics:
+        reigns = registry.reigns(home, metric)
+        if not reigns:
+            continue
+        model = registry.load(home, metric, reigns[-1].version, reigns[-1].card_sha256)
+        since = now - site.forecast.record_hours * _HOUR
+        own = read_live(warehouse, metric, max(since, model.card.trained_to), now - _HOUR, model.model_id)
+        health = _health(warehouse, metric, model, reigns[-1], own, now)
+        rolled_back = _roll_back(home, warehouse, metric, reigns, model, own, now)
+        yield _acted(home, site, health, model, own, rolled_back, now)
+
+
+def _acted(
+    home: Home,
+    site: PredictSite,
+    health: Health,
+    model: Model,
+    own: Record | None,
+    rolled_back: str | None,
+    now: datetime,
+) -> Health:
+    if rolled_back is not None:
+        return _with(health, f"rolled back: {rolled_back}")
+    if health.breaches:
+        reason = f"drift: {'; '.join(health.breaches)}"
+        asked = registry.asked(home, health.metric)
+        if asked is None or asked.asked_at < model.card.created_at:
+            registry.ask_training(home, health.metric, now, reason)
+        adjusted = _adjust(home, site, health.metric, model, own, now)
+        return _with(health, f"asked for training{'; ' + adjusted if adjusted else ''}")
+    return _with(health, _adjust(home, site, health.metric, model, own, now) or "none")
+
+
+def _with(health: Health, action: str) -> Health:
+    values = {name: getattr(health, name) for name in Health.__slots__}
+    return Health(**(values | {"action": action}))
+
+
+def _health(warehouse: Warehouse, metric: str, model: Model, reign: Reign, own: Record | None, now: datetime) -> Health:
+    rules = reign.rules or model.card.rules
+    error = ratio = coverage = None
+    if own is not None and _is_enough(own):
+        error = float(served_errors(own, rules).mean())
+        naive = min(float(each.mean()) for name, each in own.errors().items() if name in BASELINES)
+        ratio = error / naive if naive > 0 else 1.0
+        coverage = float(_inside(own, rules).mean())
+    psi, nulls = _distribution(warehouse, metric, model, now)
+    figures = {"ratio": ratio, "coverage": coverage, "psi": psi, "nulls": nulls}
+    return Health(
+        metric=metric,
+        model_id=model.model_id,
+        forecasts=0 if own is None else len(own),
+        error=error,
+        ratio_to_naive=ratio,
+        coverage=coverage,
+        psi=psi,
+        null_rate=nulls,
+        breaches=breaches(**figures),
+        action="none",
+    )
+
+
+def breaches(ratio: float | None, coverage: float | None, psi: float | None, nulls: float | None) -> tuple[str, ...]:
+    """What is out of bounds, in words; an unknown figure breaks nothing."""
+    found = []
+    if ratio is not None and ratio > MOST_NAIVE_RATIO:
+        found.append(f"error {ratio:.2f} times the best baseline's, more than {MOST_NAIVE_RATIO}")
+    if coverage is not None and not COVERAGE[0] <= coverage <= COVERAGE[1]:
+        found.append(f"intervals cover {coverage:.1%}, outside {COVERAGE[0]:.0%}-{COVERAGE[1]:.0%}")
+    if psi is not None and psi > MOST_PSI:
+        found.append(f"values have moved: PSI {psi:.2f}, more than {MOST_PSI}")
+    if nulls is not None and nulls > MOST_NULLS:
+        found.append(f"{nulls:.0%} of the hours have no value")
+    return tuple(found)
+
+
+def _is_enough(record: Record) -> bool:
+    return len(record) >= LEAST_FORECASTS and len(np.unique(record.target)) >= LEAST_HOURS
+
+
+def _inside(record: Record, rules: Sequence[BucketRule]) -> Floats:
+    widening = np.zeros(len(record))
+    for rule in rules:
+        widening[Bucket(rule.first, rule.last).holds(record.horizon)] = rule.widening
+    return (record.misses <= widening).astype(np.float64)
+
+
+_VALUES = """
+select device_id, mean from readings_1h
+where metric = ? and window_start > ? and window_start <= ? and isfinite(mean) order by device_id, window_start
+"""
+
+
+def _distribution(warehouse: Warehouse, metric: str, model: Model, now: datetime) -> tuple[float | None, float | None]:
+    """PSI of the hourly changes of the newest week against the four weeks before the model's end, and the null rate.
+
+    Of changes rather than levels: a season moves the level of every outdoor metric, and is no drift of the sensor.
+    """
+    card = model.card
+
+    def read(first: datetime, last: datetime) -> tuple[Floats, int]:
+        rows = warehouse.connection.execute(
+            _VALUES, [metric, first.replace(tzinfo=None), last.replace(tzinfo=None)]
+        ).fetchnumpy()
+        changes = np.diff(np.asarray(rows["mean"], dtype=np.float64))
+        return changes[np.asarray(rows["device_id"][1:] == rows["device_id"][:-1], dtype=bool)], len(rows["mean"])
+
+    week = timedelta(days=7)
+    if now - card.trained_to < week:
+        return None, None
+    before, _ = read(card.trained_to - 4 * week, card.trained_to)
+    newest, count = read(now - week - _HOUR, now - _HOUR)
+    return psi(before, newest), 1 - count / max(card.devices * 168, 1)
+
+
+def psi(expected: Floats, actual: Floats, bins: int = 10) -> float | None:
+    """Population stability index over deciles of `expected`; None with fewer than 100 values on a side."""
+    if min(len(expected), len(actual)) < 100:
+        return None
+    edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
+    shares = []
+    for values in (expected, actual):
+        counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
+        shares.append((counts + 0.5) / (len(values) + 0.5 * (len(edges) + 1)))
+    first, second = shares
+    return float(((second - first) * np.log(second / first)).sum())
+
+
+def _adjust(home: Home, site: PredictSite, metric: str, model: Model, own: Record | None, now: datetime) -> str | None:
+    """Serve by the live record where it says something else than what is in force; what was done, in words."""
+    if own is None or not _is_enough(own):
+        return None
+    in_force = registry.reigns(home, metric)[-1].rules or model.card.rules
+    rules = _merged(adjust(own, site.forecast.horizons), in_force)
+    moved = [rule for rule, old in zip(rules, in_force, strict=True) if _differs(rule, old)]
+    if not moved:
+        return None
+    said = ", ".join(f"{rule.first}-{rule.last} h serves {rule.served}, widening {rule.widening:.3f}" for rule in moved)
+    why = f"adjusted to {len(own)} live forecasts: {said}"
+    registry.promote(home, metric, model.card.version, now, why, rules)
+    return why
+
+
+def _merged(live: Sequence[BucketRule], in_force: Sequence[BucketRule]) -> tuple[BucketRule, ...]:
+    """The live rule where its bucket has enough forecasts, else the one in force."""
+    by_bucket = {(rule.first, rule.last): rule for rule in live}
+    merged = []
+    for old in in_force:
+        new = by_bucket.get((old.first, old.last))
+        merged.append(new if new is not None and new.rows >= LEAST_FORECASTS else old)
+    return tuple(merged)
+
+
+def _differs(rule: BucketRule, old: BucketRule) -> bool:
+    return rule.served != old.served or abs(rule.widening - old.widening) > 0.02
+
+
+def _roll_back(
+    home: Home,
+    warehouse: Warehouse,
+    metric: str,
+    reigns: Sequence[Reign],
+    model: Model,
+    own: Record | None,
+    now: datetime,
+) -> str | None:
+    """Back to the version before, if on the hours that came true since it would have been clearly better."""
+    before = next((each for each in reversed(reigns) if each.version != model.card.version), None)
+    if before is None or own is None or not _is_enough(own):
+        return None
+    try:
+        older = registry.load(home, metric, before.version, before.card_sha256)
+    except registry.Unusable:
+        return None
+    horizons = [horizon for horizon in model.card.horizons if horizon in older.card.horizons]
+    since = max(_in_charge_since(reigns), model.card.trained_to, older.card.trained_to)
+    first = since - HOURLY.reach * _HOUR
+    source = read_source(warehouse, metric, older.card.others, first, now - _HOUR)
+    newest = read_source(warehouse, metric, model.card.others, first, now - _HOUR)
+    start = int(since.timestamp() * 1_000_000) // HOURLY.step_us
+    errors = []
+    for panel_source, each, reign in ((source, older, before), (newest, model, reigns[-1])):
+        rows = panel_source.panel.rows
+        late = rows[panel_source.panel.step[rows] >= start]
+        some = examples(panel_source, horizons, late, _MOST_COMPARED)
+        served = apply(reign.rules or each.card.rules, some, each.forecaster.forecast(some))
+        errors.append(float(np.abs(served.value - some.actual).mean()) if len(some) >= LEAST_FORECASTS else None)
+    if errors[0] is None or errors[1] is None or errors[1] <= errors[0] * (1 + WORSE):
+        return None
+    why = f"error {errors[1]:.4g} since {since:%Y-%m-%d %H:%M}Z where {before.version} would have had {errors[0]:.4g}"
+    registry.promote(home, metric, before.version, now, f"rolled back: {why}", before.rules)
+    return why
+
+
+def _in_charge_since(reigns: Sequence[Reign]) -> datetime:
+    """When the newest version took over, whatever was adjusted since."""
+    since = reigns[-1].promoted_at
+    for reign in reversed(reigns):
+        if reign.version != reigns[-1].version:
+            break
+        since = reign.promoted_at
+    return since
+
+
+def row(health: Health) -> Row:
+    """For a table of metadata."""
+    return {
+        "metric": health.metric,
+        "model_id": health.model_id,
+        "forecasts": health.forecasts,
+        "error": health.error,
+        "ratio_to_naive": health.ratio_to_naive,
+        "coverage": health.coverage,
+        "psi": health.psi,
+        "null_rate": health.null_rate,
+        "breaches": "; ".join(health.breaches),
+        "action": health.action,
+    }

@@ -1,0 +1,186 @@
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from sensor_platform.home import Home
+from sensor_platform.predict import pipeline, watching
+from sensor_platform.predict.anomaly.config import AnomalyConfig
+from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.models import registry
+from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.tables import writer
+
+Make = Callable[..., pl.DataFrame]
+START = datetime(2026, 1, 1, tzinfo=UTC)
+HOURS = 40 * 24
+TRAINED = 30 * 24
+PROMOTED = START + timedelta(hours=TRAINED, minutes=5)
+NOW = START + timedelta(hours=HOURS, minutes=5)
+
+
+@dataclass(frozen=True)
+class SiteOfTest:
+    start: date = date(2026, 1, 1)
+    slot_minutes: int = 10
+    catalog: Path | None = None
+    warehouse: WarehouseConfig = field(default_factory=WarehouseConfig)
+    anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
+    forecast: ForecastConfig = field(
+        default_factory=lambda: ForecastConfig(metrics=("temp",), horizons=(1, 6), backtest_hours=120)
+    )
+
+
+SITE = SiteOfTest()
+
+
+def write(home: Home, rows: pl.DataFrame) -> None:
+    with writer(home, SITE, "test") as warehouse:
+        connection = warehouse.connection
+        connection.execute(
+            "create table if not exists readings_1h (device_id varchar, metric varchar, window_start timestamp,"
+            " n bigint, sum double, min double, max double, mean double, stddev double, first double, last double,"
+            " first_at timestamp, last_at timestamp, bad_n bigint)"
+        )
+        connection.register("given", rows.to_arrow())
+        connection.execute("insert into readings_1h by name select * from given")
+        connection.execute(
+            "insert into state by name select distinct 'readings_1h' as model, window_start, '' as generation,"
+            " 1::bigint as position from given"
+        )
+        connection.unregister("given")
+
+
+def series(seed: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    rng = np.random.default_rng(seed)
+    return 15 + 5 * np.sin(2 * np.pi * np.arange(HOURS) / 24) + rng.normal(0, 0.5, HOURS)
+
+
+@pytest.fixture
+def home(tmp_path: Path, make_hourly: Make) -> Home:
+    """A champion made of 30 days, and 10 days that came after."""
+    found = Home(tmp_path)
+    rows = make_hourly({"a": series(1), "b": series(2), "c": series(3)}, "temp").with_columns(
+        pl.col("n").cast(pl.Int64)
+    )
+    cut = (START + timedelta(hours=TRAINED)).replace(tzinfo=None)
+    write(found, rows.filter(pl.col("window_start") < cut))
+    pipeline.build_features(found, SITE)
+    assert pipeline.train(found, SITE, PROMOTED).promoted == 1
+    write(found, rows.filter(pl.col("window_start") >= cut))
+    pipeline.build_features(found, SITE)
+    return found
+
+
+def poison(home: Home) -> str:
+    """A version whose forecasts are far off, promoted by hand a while ago."""
+    good = registry.load_champion(home, "temp")
+    assert good is not None
+    folder = home.models / good.model_id
+    spoilt = {name: (folder / name).read_bytes() for name in good.card.files}
+    lines = msgspec.json.decode(spoilt["linear.json"])
+    for line in lines.values():
+        line["offset"] += 9.0
+    spoilt["linear.json"] = msgspec.json.encode(lines)
+    rules = tuple(msgspec.structs.replace(rule, served="linear") for rule in good.card.rules)
+    later = PROMOTED + timedelta(hours=12)
+    version = registry.version_name(later, spoilt)
+    registry.save(home, msgspec.structs.replace(good.card, version=version, created_at=later, rules=rules), spoilt)
+    registry.promote(home, "temp", version, later, "by hand")
+    return version
+
+
+def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -> None:
+    good = registry.reigns(home, "temp")[-1].version
+    poisoned = poison(home)
+    pipeline.score(home, SITE, now=NOW)
+    (health,) = watching.watch(home, SITE, NOW)
+    assert health.action.startswith("rolled back: error")
+    reigns = registry.reigns(home, "temp")
+    assert [each.version for each in reigns] == [good, poisoned, good]
+    assert reigns[-1].serves_from == NOW
+    assert "rolled back" in reigns[-1].why
+    (again,) = watching.watch(home, SITE, NOW + timedelta(hours=1))
+    assert not again.action.startswith("rolled back")
+
+
+def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: Home) -> None:
+    pipeline.score(home, SITE, now=NOW)
+    (health,) = watching.watch(home, SITE, NOW)
+    assert health.breaches == ()
+    assert health.forecasts > 1000
+    assert health.ratio_to_naive is not None
+    assert health.ratio_to_naive < 1
+    assert {each.version for each in registry.reigns(home, "temp")} == {registry.reigns(home, "temp")[0].version}
+    assert watching.watch(home, SITE, NOW)[0].action == "none"
+
+
+def test_an_adjustment_changes_no_forecast_that_was_issued_before_it(home: Home) -> None:
+    pipeline.score(home, SITE, now=NOW)
+    champion = registry.load_champion(home, "temp")
+    assert champion is not None
+    rules = tuple(msgspec.structs.replace(rule, served="persistence", widening=9.0) for rule in champion.card.rules)
+    registry.promote(home, "temp", champion.card.version, NOW - timedelta(hours=10), "by hand", rules)
+    pipeline.score(home, SITE, now=NOW)
+    with writer(home, SITE, "test") as warehouse:
+        found = warehouse.connection.execute(
+            "select served = 'persistence', min(issued_at), max(issued_at) from predictions group by 1 order by 1"
+        ).fetchall()
+        history = warehouse.connection.execute("select count(*) from prediction_history").fetchall()
+    at = (NOW - timedelta(hours=10)).replace(tzinfo=None)
+    assert [row[0] for row in found] == [False, True]
+    assert found[0][2] < at <= found[1][1]
+    assert history[0][0] > 0
+
+
+def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Home) -> None:
+    pipeline.score(home, SITE, now=NOW)
+    with writer(home, SITE, "test") as warehouse:
+        cut = (START + timedelta(hours=TRAINED)).replace(tzinfo=None)
+        warehouse.connection.execute(
+            "update readings_1h set mean = mean + 30 * random() where window_start >= ?", [cut]
+        )
+    (health,) = watching.watch(home, SITE, NOW)
+    assert any("PSI" in each for each in health.breaches)
+    assert "asked for training" in health.action
+    (need,) = pipeline.needs_training(home, SITE)
+    assert "drift" in need.why
+    pipeline.build_features(home, SITE)
+    pipeline.train(home, SITE, NOW + timedelta(minutes=1))
+    assert pipeline.needs_training(home, SITE) == ()
+
+
+def test_a_metric_without_a_champion_has_no_health(tmp_path: Path) -> None:
+    assert watching.watch(Home(tmp_path), SITE, NOW) == ()
+
+
+def test_the_stability_index_is_near_zero_for_the_same_law_and_large_for_another() -> None:
+    rng = np.random.default_rng(1)
+    same = watching.psi(rng.normal(0, 1, 2000), rng.normal(0, 1, 2000))
+    other = watching.psi(rng.normal(0, 1, 2000), rng.normal(1, 1, 2000))
+    assert same is not None
+    assert other is not None
+    assert same < 0.05 < watching.MOST_PSI < other
+    assert watching.psi(np.zeros(10), np.zeros(500)) is None
+
+
+@pytest.mark.parametrize(
+    ("figures", "broken"),
+    [
+        ((None, None, None, None), 0),
+        ((0.9, 0.9, 0.1, 0.1), 0),
+        ((1.1, 0.9, 0.1, 0.1), 1),
+        ((0.9, 0.5, 0.1, 0.1), 1),
+        ((0.9, 0.99, 0.1, 0.1), 1),
+        ((0.9, 0.9, 0.3, 0.1), 1),
+        ((1.1, 0.5, 0.3, 0.9), 4),
+    ],
+)
+def test_every_bound_is_a_breach_of_its_own(figures: tuple[float | None, ...], broken: int) -> None:
+    ratio, coverage, psi, nulls = figures
+    assert len(watching.breaches(ratio, coverage, psi, nulls)) == broken

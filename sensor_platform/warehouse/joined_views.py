@@ -72,7 +72,7 @@ select
     arg_max(direction, score) as direction,
     arg_max(deviation, score) as deviation,
     arg_max(reason, score) as reason,
-    min(day) as day
+    cast(min(window_start) as date) as day
 from numbered
 group by device_id, metric, event"""
 

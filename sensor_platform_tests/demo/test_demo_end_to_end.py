@@ -44,7 +44,7 @@ def ports_in(text: str) -> set[int]:
 
 def assert_nothing_is_left(home: Path, log: Path) -> None:
     assert list(tagged(tag(home))) == []
-    assert len(ports_in(log.read_text())) == 2
+    assert len(ports_in(log.read_text())) == 3  # broker, Dagster, live page
     for port in ports_in(log.read_text()):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

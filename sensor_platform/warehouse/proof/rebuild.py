@@ -101,7 +101,9 @@ def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Frozen]:
     """Rows that the first, empty build has taken from the published tables."""
     with read_ledger(home) as ledger:
         gone = frozen(ledger) if ledger else NOTHING
-    names = [m.name for m in models().values() if m.builder != "publish" and m.name not in NOT_PUBLISHED]
+    names = [
+        m.name for m in models().values() if m.builder not in {"publish", "catalog"} and m.name not in NOT_PUBLISHED
+    ]
     with (
         writer_lock(home, "rebuild", wait_seconds=site.warehouse.lock_wait_seconds),
         open_warehouse(home, site.warehouse) as connection,

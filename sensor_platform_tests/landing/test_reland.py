@@ -37,7 +37,7 @@ def rows(home: Home) -> list[tuple[object, ...]]:
     return sorted(frame.rows(), key=repr)
 
 
-@pytest.fixture(params=["single", "compacted"])
+@pytest.fixture(params=["single", pytest.param("compacted", marks=pytest.mark.soak)])
 def filled(home: Home, request: pytest.FixtureRequest) -> Home:
     for seq in (1, 2, 3):
         seal_segment(home, seq, mixed_messages(seq, 40), received_at=T0 + seq)

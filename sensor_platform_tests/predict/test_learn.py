@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -94,8 +95,11 @@ def test_what_was_never_negative_is_never_forecast_negative(make_hourly: Make) -
     source = Source(features.build(make_hourly({"a": rain})))
     found = learn.learn(source, (1, 6), 14 * 24, 7)
     assert found is not None
-    said = found.forecaster.forecast(matrix.examples(source, (1, 6)))
+    rows = matrix.examples(source, (1, 6))
+    said = found.forecaster.forecast(rows)
     assert min(said.lower.min(), *(each.min() for each in said.by_candidate.values())) >= 0
+    wide = [replace(rule, widening=5.0) for rule in found.rules]
+    assert apply(wide, rows, said).lower.min() >= 0
 
 
 def test_the_same_seed_gives_the_same_model_byte_for_byte_however_many_fits_run_at_once(

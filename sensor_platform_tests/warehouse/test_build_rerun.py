@@ -86,6 +86,7 @@ def replace_chunk(site: SiteStub, readings: int) -> WarehouseConfig:
     return WarehouseConfig(memory_limit=site.warehouse.memory_limit, lock_wait_seconds=5, chunk_readings=readings)
 
 
+@pytest.mark.soak
 def test_many_threads_make_the_same_bits_whatever_the_files(tmp_path: Path, site: SiteStub) -> None:
     frame = many_readings(400_000)
     one, many = Home(tmp_path / "a"), Home(tmp_path / "b")

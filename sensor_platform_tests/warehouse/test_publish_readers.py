@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import duckdb
+import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.cascade import Built
@@ -14,7 +15,7 @@ from sensor_platform.warehouse.state import record
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub
 
 READERS = 20
-PUBLISHES = 100
+PUBLISHES = [20, pytest.param(100, marks=pytest.mark.soak)]
 DEVICES = 50
 
 # Every row of an hour carries the number of the publish that wrote it, and every device is in it: a piece that is half
@@ -41,8 +42,9 @@ print(asked, wrong)
 """
 
 
-def test_twenty_readers_through_a_hundred_publishes_see_no_error_and_no_half_piece(
-    landing: Landing, home: Home, site: SiteStub
+@pytest.mark.parametrize("publishes", PUBLISHES)
+def test_twenty_readers_through_many_publishes_see_no_error_and_no_half_piece(
+    landing: Landing, home: Home, site: SiteStub, publishes: int
 ) -> None:
     publish(home, site)
     rewrite(home, site, 0)
@@ -54,7 +56,7 @@ def test_twenty_readers_through_a_hundred_publishes_see_no_error_and_no_half_pie
     ]
     try:
         time.sleep(1)
-        for number in range(1, PUBLISHES + 1):
+        for number in range(1, publishes + 1):
             rewrite(home, site, number)
             assert publish(home, site).tables["readings_1m"].pieces == 6
     finally:
@@ -65,7 +67,7 @@ def test_twenty_readers_through_a_hundred_publishes_see_no_error_and_no_half_pie
     assert [int(out.split()[1]) for out, _ in outputs] == [0] * READERS
     assert min(asked) >= 4
     with duckdb.connect(str(home.analytics_file), read_only=True) as connection:
-        assert connection.execute("select distinct n from readings_1m").fetchall() == [(PUBLISHES,)]
+        assert connection.execute("select distinct n from readings_1m").fetchall() == [(publishes,)]
 
 
 def rewrite(home: Home, site: Any, number: int) -> None:

@@ -62,6 +62,8 @@ class Forecasts:
     """5 and 95 % quantiles before calibration."""
     width: Floats
     """The length that widenings are measured in: the interval's own, so that they fit series of any scale."""
+    least: float | None = None
+    """What no forecast and no bound of it goes below."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,7 @@ class Forecaster:
         if self.least is not None:
             found = {name: np.maximum(each, self.least) for name, each in found.items()}
             low, high = np.maximum(low, self.least), np.maximum(high, self.least)
-        return Forecasts(found, low, high, high - low + _LEAST_WIDTH * unit)
+        return Forecasts(found, low, high, high - low + _LEAST_WIDTH * unit, self.least)
 
     def _spread(self, rows: Examples, side: int) -> Floats:
         result = np.zeros(len(rows))

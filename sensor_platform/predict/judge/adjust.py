@@ -99,6 +99,8 @@ def apply(rules: Sequence[BucketRule], rows: Examples, forecasts: Forecasts) -> 
         candidate[inside] = served
         widening[inside] = rule.widening
     lower, upper = conformal.widened(forecasts.lower, forecasts.upper, forecasts.width, widening, value)
+    if forecasts.least is not None:  # the widening must not say what the metric never was
+        lower = np.maximum(lower, forecasts.least)
     return Served(value, lower, upper, list(candidate))
 
 

@@ -1,6 +1,6 @@
 from collections.abc import Callable
-from dataclasses import replace
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 import polars as pl
@@ -98,7 +98,7 @@ def test_what_was_never_negative_is_never_forecast_negative(make_hourly: Make) -
     rows = matrix.examples(source, (1, 6))
     said = found.forecaster.forecast(rows)
     assert min(said.lower.min(), *(each.min() for each in said.by_candidate.values())) >= 0
-    wide = [replace(rule, widening=5.0) for rule in found.rules]
+    wide = [msgspec.structs.replace(rule, widening=5.0) for rule in found.rules]
     assert apply(wide, rows, said).lower.min() >= 0
 
 

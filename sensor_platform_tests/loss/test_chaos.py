@@ -157,7 +157,10 @@ def test_fifty_kills_and_twenty_harmed_files(tmp_path: Path, broker: RunningBrok
     prove(home, plan.messages, harmed)
 
 
-@pytest.mark.parametrize("protection", ["checksums", "archive", "healing"])
+@pytest.mark.parametrize(
+    "protection",
+    ["checksums", pytest.param("archive", marks=pytest.mark.soak), pytest.param("healing", marks=pytest.mark.soak)],
+)
 def test_without_the_protection_it_is_seen(
     tmp_path: Path, broker: RunningBroker, monkeypatch: pytest.MonkeyPatch, protection: str
 ) -> None:

@@ -67,6 +67,7 @@ def test_every_partition_built_twice_is_the_same_to_the_last_bit(landing: Landin
     assert fingerprints(home) == before
 
 
+@pytest.mark.soak
 def test_chunks_make_the_same_tables_and_leave_nothing_dirty(tmp_path: Path, site: SiteStub) -> None:
     rows = three_days()
     whole, cut = Home(tmp_path / "a"), Home(tmp_path / "b")

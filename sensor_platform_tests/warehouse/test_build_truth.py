@@ -81,7 +81,7 @@ def catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(arrivals())
 @settings(
     deadline=None,
-    max_examples=8,
+    max_examples=5,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),  # a build takes a second: shrinking would take an hour
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -11,7 +11,7 @@ from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import DAY, HOUR, MINUTE, dbt_models
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
-YEARS = 5
+YEARS = 2
 
 
 def test_without_a_ledger_no_day_is_dirty(home: Home, site: SiteStub) -> None:
@@ -31,7 +31,7 @@ def test_a_day_carries_its_evidence(landing: Landing, home: Home, site: SiteStub
 def test_what_was_found_clean_is_not_looked_at_again(
     landing: Landing, home: Home, site: SiteStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Five years of slots: the first look reads them all, the next ones none, and a new slot is found among them."""
+    """Years of slots: the first look reads them all, the next ones none, and a new slot is found among them."""
     looked_at: list[int] = []
 
     def counting(*arguments: Any) -> Any:

@@ -73,7 +73,7 @@ def test_a_child_process_does_not_inherit_the_lock(home: Home) -> None:
     with writer_lock(home, "a", wait_seconds=0):
         child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"], close_fds=False)
     try:
-        with writer_lock(home, "b", wait_seconds=0):
+        with writer_lock(home, "b", wait_seconds=10):  # the child's descriptors are closed an instant after it starts
             pass
     finally:
         child.kill()

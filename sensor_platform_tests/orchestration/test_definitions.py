@@ -106,7 +106,7 @@ def test_sensors_and_schedules_run_from_the_start() -> None:
 def test_the_shipped_instance_is_as_the_docs_say() -> None:
     shipped = yaml.safe_load(SHIPPED.read_text())
     assert shipped["telemetry"] == {"enabled": False}
-    assert shipped["concurrency"]["pools"] == {"default_limit": 1, "granularity": "op"}
+    assert shipped["concurrency"]["pools"] == {"default_limit": 2, "granularity": "op"}
     assert shipped["run_coordinator"]["config"]["dequeue_interval_seconds"] == 1
     assert shipped["run_retries"]["enabled"]
     assert shipped["run_monitoring"]["enabled"]

@@ -2,23 +2,11 @@
 
 from dagster import Definitions, in_process_executor, load_asset_checks_from_modules, load_assets_from_modules
 
-from sensor_platform.orchestration import (
-    anomalies,
-    backfills,
-    failures,
-    forecast,
-    freshness,
-    jobs,
-    landing,
-    ledger_sensor,
-    proof,
-    published,
-    quarantine,
-    readings,
-    resources,
-    schedules,
-    upkeep,
-)
+from sensor_platform.orchestration import resources
+from sensor_platform.orchestration.asking import backfills, jobs, ledger_sensor, schedules
+from sensor_platform.orchestration.assets import anomalies, forecast, landing, published, readings
+from sensor_platform.orchestration.checks import freshness, proof, quarantine
+from sensor_platform.orchestration.running import failures, upkeep
 
 defs = Definitions(
     assets=load_assets_from_modules([landing, readings, forecast, anomalies, published]),

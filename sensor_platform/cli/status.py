@@ -29,7 +29,7 @@ def status(as_json: bool) -> None:
 
 def collect_status(settings: "Settings", now: datetime) -> dict[str, Any]:
     """All that is shown, as JSON: times are ISO 8601 in UTC. Opens no DuckDB, so it never waits for a writer."""
-    from sensor_platform.orchestration.ages import ages
+    from sensor_platform.orchestration.checks.ages import ages
 
     layers = ages(settings.home, settings.site, now)
     return {
@@ -99,7 +99,7 @@ def _dirty(settings: "Settings") -> dict[str, Any]:
 def _runs(settings: "Settings") -> list[dict[str, Any]]:
     import msgspec
 
-    from sensor_platform.orchestration.instance import last_runs
+    from sensor_platform.orchestration.running.instance import last_runs
 
     return [msgspec.to_builtins(line) for line in last_runs(settings.home, _RUNS)]
 

@@ -1,7 +1,7 @@
-"""The only room that imports Dagster: one module per stage with its assets, checks and sensor.
+"""The only room that imports Dagster: `assets` (the graph), `checks`, `asking` (sensors and jobs), `running` (runs).
 
-What belongs here: asset definitions, partitions, checks, sensors, schedules, and how runs are asked for. What does not:
-any work on data. An asset calls the room that does the work and reports what came of it as metadata.
+What does not belong here: any work on data. An asset calls the room that does the work and reports what came of it as
+metadata.
 """
 
 import warnings

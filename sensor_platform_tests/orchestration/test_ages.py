@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster import AssetCheckEvaluation, DagsterInstance, SensorResult, build_sensor_context
 
-from sensor_platform.orchestration.ages import Age, Verdict, ages, changed, newest_events, remember
-from sensor_platform.orchestration.freshness import freshness_sensor
+from sensor_platform.orchestration.checks.ages import Age, Verdict, ages, changed, newest_events, remember
+from sensor_platform.orchestration.checks.freshness import freshness_sensor
 from sensor_platform.orchestration.partitions import POSITION_TAG
 from sensor_platform.site import DEFAULT_FRESHNESS
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at

@@ -12,8 +12,8 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 from sensor_platform.cli.main import cli
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.orchestration.asks import Outcome
-from sensor_platform.orchestration.backfills import (
+from sensor_platform.orchestration.asking.asks import Outcome
+from sensor_platform.orchestration.asking.backfills import (
     Backfill,
     Try,
     ask,
@@ -23,8 +23,8 @@ from sensor_platform.orchestration.backfills import (
     progress_of,
     tries_of,
 )
-from sensor_platform.orchestration.instance import prepare
-from sensor_platform.orchestration.jobs import DAYS_JOB
+from sensor_platform.orchestration.asking.jobs import DAYS_JOB
+from sensor_platform.orchestration.running.instance import prepare
 from sensor_platform.warehouse.proof.backfill import plan
 from sensor_platform.warehouse.proof.costs import Cost, estimate, history, record
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at

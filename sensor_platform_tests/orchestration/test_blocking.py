@@ -25,11 +25,11 @@ from dagster import (
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.orchestration import readings
-from sensor_platform.orchestration.alive import alive, is_alive
-from sensor_platform.orchestration.dead_runs import report_dead_runs
+from sensor_platform.orchestration.assets import readings
 from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import LANE_TAG, POSITION_TAG
+from sensor_platform.orchestration.running.alive import alive, is_alive
+from sensor_platform.orchestration.running.dead_runs import report_dead_runs
 from sensor_platform.site import Runs
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
@@ -143,7 +143,7 @@ with DagsterInstance.ephemeral() as instance:
     ("module", "function"),
     [
         ("sensor_platform.predict.features.featuring", "build_features"),
-        ("sensor_platform.orchestration.published", "publish"),
+        ("sensor_platform.orchestration.assets.published", "publish"),
     ],
     ids=["before_features", "before_publish"],
 )

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sensor_platform.orchestration.asks import Lane, decide
-from sensor_platform.orchestration.ledger_sensor import look, rules_of
+from sensor_platform.orchestration.asking.asks import Lane, decide
+from sensor_platform.orchestration.asking.ledger_sensor import look, rules_of
 from sensor_platform.orchestration.partitions import LANE_TAG, POSITION_TAG
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 

@@ -16,11 +16,11 @@ from dagster import (
 )
 from dagster._core.events import DagsterEvent, DagsterEventType
 
-from sensor_platform.orchestration import ledger_sensor as module
-from sensor_platform.orchestration.asks import Lane, Outcome
-from sensor_platform.orchestration.evidence import seen_runs
-from sensor_platform.orchestration.jobs import DAYS_JOB
-from sensor_platform.orchestration.ledger_sensor import ledger_fallback, ledger_sensor
+from sensor_platform.orchestration.asking import ledger_sensor as module
+from sensor_platform.orchestration.asking.asks import Lane, Outcome
+from sensor_platform.orchestration.asking.evidence import seen_runs
+from sensor_platform.orchestration.asking.jobs import DAYS_JOB
+from sensor_platform.orchestration.asking.ledger_sensor import ledger_fallback, ledger_sensor
 from sensor_platform.orchestration.partitions import DAYS, LANE_TAG, POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
+from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.failing import tried_again
-from sensor_platform.orchestration.freshness import policy_of
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL
 from sensor_platform.orchestration.tables import as_table
 from sensor_platform.settings import Settings

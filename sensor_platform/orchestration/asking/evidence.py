@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 
-from sensor_platform.orchestration.asks import Lane, Outcome, SeenRun
+from sensor_platform.orchestration.asking.asks import Lane, Outcome, SeenRun
 from sensor_platform.orchestration.partitions import (
     AFTER_TAG,
     LANE_TAG,

@@ -18,8 +18,8 @@ from dagster import (
 from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtProject, dbt_assets
 
 from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.failing import tried_again
-from sensor_platform.orchestration.freshness import policy_of
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.build import build

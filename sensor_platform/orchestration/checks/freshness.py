@@ -24,7 +24,7 @@ from dagster import (
     sensor,
 )
 
-from sensor_platform.orchestration.ages import Age, Verdict, ages, changed, remember
+from sensor_platform.orchestration.checks.ages import Age, Verdict, ages, changed, remember
 from sensor_platform.orchestration.partitions import SETTINGS
 from sensor_platform.orchestration.tables import Facts
 from sensor_platform.settings import Settings

@@ -7,7 +7,7 @@ from dagster import DefaultScheduleStatus, OpExecutionContext, ResourceParam, Sc
 
 from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import SETTINGS, WRITER_POOL
-from sensor_platform.orchestration.past_runs import forget_superseded_runs
+from sensor_platform.orchestration.running.past_runs import forget_superseded_runs
 from sensor_platform.orchestration.tables import as_table
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.lock import writer_lock

@@ -14,11 +14,11 @@ from dagster import (
     asset,
 )
 
+from sensor_platform.orchestration.assets.landed import Verified, verify
+from sensor_platform.orchestration.checks.freshness import policy_of
+from sensor_platform.orchestration.checks.proof import mend_files
 from sensor_platform.orchestration.failing import tried_again
-from sensor_platform.orchestration.freshness import policy_of
-from sensor_platform.orchestration.landed import Verified, verify
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, work_of
-from sensor_platform.orchestration.proof import mend_files
 from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.settings import Settings
 

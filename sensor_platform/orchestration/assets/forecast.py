@@ -14,8 +14,8 @@ from dagster import (
     asset,
 )
 
+from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.failing import tried_again
-from sensor_platform.orchestration.freshness import policy_of
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
 from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.predict.reports import TrainReport

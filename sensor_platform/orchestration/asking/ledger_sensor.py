@@ -20,11 +20,9 @@ from dagster import (
 )
 
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.orchestration.asks import Ask, Lane, Outcome, Rules, SeenRun, decide, lane_of
-from sensor_platform.orchestration.dead_runs import report_dead_runs
-from sensor_platform.orchestration.evidence import scorings_after, seen_runs
-from sensor_platform.orchestration.forecast import SCORE_FIRST, SCORE_LAST
-from sensor_platform.orchestration.jobs import (
+from sensor_platform.orchestration.asking.asks import Ask, Lane, Outcome, Rules, SeenRun, decide, lane_of
+from sensor_platform.orchestration.asking.evidence import scorings_after, seen_runs
+from sensor_platform.orchestration.asking.jobs import (
     DAYS_JOB,
     SCORING_JOB,
     TRAINING_JOB,
@@ -32,7 +30,9 @@ from sensor_platform.orchestration.jobs import (
     scoring_job,
     training_job,
 )
-from sensor_platform.orchestration.news import News
+from sensor_platform.orchestration.asking.news import News
+from sensor_platform.orchestration.asking.training import Trained, wants_scoring, wants_training
+from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAST
 from sensor_platform.orchestration.partitions import (
     AFTER_TAG,
     LANE_TAG,
@@ -42,7 +42,7 @@ from sensor_platform.orchestration.partitions import (
     RANGE_START_TAG,
     SETTINGS,
 )
-from sensor_platform.orchestration.training import Trained, wants_scoring, wants_training
+from sensor_platform.orchestration.running.dead_runs import report_dead_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform.warehouse.evidence import extent

@@ -1,0 +1,1 @@
+"""The graph in the order of the flow: landing, readings, features, model, predictions, anomalies, published."""

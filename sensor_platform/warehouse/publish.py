@@ -104,6 +104,7 @@ def _publish_table(home: Home, site: WarehouseSite, connection: "DuckDBPyConnect
         done = pieces.write_pieces(connection, home.published, model, slot, batch)
         total = pieces.Written(total.pieces + done.pieces, total.rows + done.rows, total.bytes + done.bytes)
         _record(home, connection, model, {start: due[start] for start in batch})
+    state.follow(connection, model.name, model.parents[0])
     return total
 
 

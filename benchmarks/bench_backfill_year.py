@@ -3,7 +3,7 @@
     python benchmarks/bench_backfill_year.py [--days 365] [--devices 100] [--folder DIR]
 
 The import is `sensor-platform import`, a process of its own; so is the run: the job of the `landing` asset (it checks
-every file's SHA-256) and of all tables that dbt makes, with all checks, over the whole range, Dagster's events on SQLite.
+every file's SHA-256) and of all tables that dbt makes, with all checks, over the whole range, events on SQLite.
 Publishing, features and forecasts take no part. Prints JSON: wall and processor seconds and peak memory of both.
 """
 

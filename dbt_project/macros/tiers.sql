@@ -75,7 +75,7 @@ grouped as (
         max(spacing_s) as a_spacing_s
     from finer
     {%- if sparse %}
-    where exists (select 1 from shared where shared.window_key = {{ fingerprint(key) }})
+    where {{ fingerprint(key) }} in (select window_key from shared)
     {%- endif %}
     group by device_id, metric, coarse_start
 
@@ -166,7 +166,7 @@ added as (
         spacing_s,
         m2
     from finer
-    where not exists (select 1 from shared where shared.window_key = {{ fingerprint(key) }})
+    where {{ fingerprint(key) }} not in (select window_key from shared)
     {%- endif %}
 
 ),

@@ -47,7 +47,7 @@ grouped as (
         count(case when is_late then 1 end) as late_n
     from readings
     {%- if sparse %}
-    where exists (select 1 from shared where shared.window_key = {{ fingerprint(key) }})
+    where {{ fingerprint(key) }} in (select window_key from shared)
     {%- endif %}
     group by device_id, metric, window_start
 
@@ -150,7 +150,7 @@ added as (
         cast(null as double) as spacing_s,
         case when verdict <> 'bad' then 0.0 end as m2
     from readings
-    where not exists (select 1 from shared where shared.window_key = {{ fingerprint(key) }})
+    where {{ fingerprint(key) }} not in (select window_key from shared)
     {%- endif %}
 
 ),

@@ -23,6 +23,9 @@ create table if not exists revision_seed (
 create table if not exists uncopied (model varchar, window_start timestamp);
 create table if not exists unpublished (model varchar, window_start timestamp);
 create table if not exists followed (model varchar);
+create table if not exists unit_conversions (
+    unit varchar, to_unit varchar, gain double, value_offset double
+);
 create table if not exists metric_columns (metric varchar, column_name varchar);
 """
 

@@ -25,7 +25,7 @@ from sensor_platform.warehouse.views import relink
 from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
-PUBLISHED = {*TABLES, *CATALOG_TABLES, "predictions", "anomalies", "quarantine"}
+PUBLISHED = {*TABLES, *CATALOG_TABLES, "predictions", "anomalies", "quarantine", "drift", "late_frozen"}
 VIEWS = PUBLISHED | {"prediction_accuracy", "anomaly_events", "cadence", "readings_1m_filled", "readings_1h_filled"}
 DERIVED = {"expected_n", "completeness", "not_good_share", "is_final", "day"}
 DERIVED |= {"site", "area", "type", "cadence_s", "lag_s", "completeness_today", "state"}
@@ -282,3 +282,31 @@ def test_a_snapshot_never_overwrites(home: Home, site: SiteStub, tmp_path: Path)
     with pytest.raises(WrongUse):
         snapshot(home, site, tmp_path / "taken.duckdb")
     assert (tmp_path / "taken.duckdb").read_text() == "mine"
+
+
+def test_drift_and_what_came_too_late_are_tables_as_the_ledger_names_them(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    landing.land([reading("d", "m", noon, 1.0)])
+    at, day = int(noon.replace(tzinfo=UTC).timestamp() * 1e6), 86_400_000_000
+    with open_ledger(home) as ledger:
+        for offset in (0, day):
+            event = ("test-0-000001", 1, at + offset, "d", "m", "type", "integer", "text")
+            ledger.execute("insert into drift values (?, ?, ?, ?, ?, ?, ?, ?)", event)
+            ledger.execute("insert into late_frozen values ('test-0-000001', ?, 3)", (at + offset,))
+    publish(home, site)
+    drift = (noon, "d", "m", "type", "integer", "text", "test-0-000001")
+    tomorrow = noon + timedelta(days=1)
+    assert ask(home.analytics_file, "select * exclude (day) from drift order by 1") == [drift, (tomorrow, *drift[1:])]
+    assert ask(home.analytics_file, "select slot_start, rows, day from late_frozen order by 1") == [
+        (noon, 3, noon.date()),
+        (tomorrow, 3, tomorrow.date()),
+    ]
+    pieces_of = {path: path.stat().st_ino for path in home.published.glob("[dl]*/day=2026*/*.parquet")}
+    with open_ledger(home) as ledger:
+        ledger.execute("delete from late_frozen where slot_start = ?", (at,))
+        ledger.execute("update late_frozen set rows = 5")
+    publish(home, site)
+    assert ask(home.analytics_file, "select slot_start, rows from late_frozen") == [(tomorrow, 5)]
+    changed = {path for path, inode in pieces_of.items() if not path.exists() or path.stat().st_ino != inode}
+    assert {path.parent.parent.name for path in changed} == {"late_frozen"}, "drift has nothing new"

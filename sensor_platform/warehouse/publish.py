@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse import ledger_tables, outcome, pieces, quarantine, state, tables, views
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
@@ -51,6 +51,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
             connection = stack.enter_context(_opened(home, site))
         state.copy_recorded(home, connection)
         linked = quarantine.publish_files(home)
+        ledger_tables.publish_ledger_tables(home, connection)
         changed = _write_views(home, connection, _published(site))
         for model in _published(site):
             done = _publish_table(home, site, connection, model)
@@ -82,6 +83,7 @@ def _has_all_tables(connection: "DuckDBPyConnection") -> bool:
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
     """Columns files and views for the tables as they are now; True if the views changed."""
     described: dict[str, views.Columns] = {quarantine.TABLE: quarantine.COLUMNS}
+    described |= {name: table.columns for name, table in ledger_tables.TABLES.items()}
     for model in published:
         table = model.parents[0]
         described[table] = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
@@ -104,6 +106,7 @@ def _publish_table(home: Home, site: WarehouseSite, connection: "DuckDBPyConnect
         done = pieces.write_pieces(connection, home.published, model, slot, batch)
         total = pieces.Written(total.pieces + done.pieces, total.rows + done.rows, total.bytes + done.bytes)
         _record(home, connection, model, {start: due[start] for start in batch})
+    state.follow(connection, model.name, model.parents[0])
     return total
 
 

@@ -31,9 +31,20 @@ create table if not exists predictions (
     device_id varchar, metric varchar, issued_at timestamp, horizon_hours integer, target_at timestamp, served varchar,
     value double, lower double, upper double, "interval" double, persistence double, seasonal_naive double,
     weekly_naive double, linear double, average double, lightgbm double, raw_lower double, raw_upper double,
-    width double, model_id varchar, trained_to timestamp, revision integer, created_at timestamp
+    width double, model_id varchar, trained_to timestamp, inputs_position bigint, revision integer, created_at timestamp
 )
 """
+
+_SUPERVISED = """
+create table if not exists supervised_scores (
+    task varchar, device_id varchar, window_start timestamp, kind varchar, value double, class varchar,
+    probabilities varchar, lower double, upper double, threshold double, is_alarm boolean, reason varchar,
+    missing_inputs integer, model_id varchar, trained_to timestamp, inputs_position bigint, revision integer,
+    created_at timestamp
+)
+"""
+
+_SUPERSEDED = "create table if not exists {0}_superseded as select *, null::timestamp as superseded_at from {1} limit 0"
 
 
 _ANOMALIES = """
@@ -46,9 +57,15 @@ create table if not exists anomalies (
 
 
 def ensure_predictions(connection: "DuckDBPyConnection") -> None:
-    """Create the empty tables of predictions and anomalies, so that analysts have them before there is a model."""
-    connection.execute(_PREDICTIONS)
-    connection.execute(_ANOMALIES)
+    """Create the empty tables of what models say, so that analysts have them before there is a model."""
+    for statement in (
+        _PREDICTIONS,
+        _ANOMALIES,
+        _SUPERVISED,
+        _SUPERSEDED.format("predictions", "predictions"),
+        _SUPERSEDED.format("supervised", "supervised_scores"),
+    ):
+        connection.execute(statement)
 
 
 @dataclass(frozen=True, slots=True)

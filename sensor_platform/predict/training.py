@@ -97,6 +97,8 @@ def _keep(
     except registry.Unusable as error:
         decision = Decision(promoted=True, why=f"the champion cannot be used: {error.message}")
     if not decision.promoted:
+        if not registry.reigns(home, metric):  # or the sensor would ask for a training without end
+            registry.note_waiting(home, metric, now, f"refused: {decision.why}")
         return card, decision, None
     return card, decision, registry.promote(home, metric, card.version, now, decision.why)
 

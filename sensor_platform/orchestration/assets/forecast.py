@@ -22,7 +22,7 @@ from sensor_platform.predict.reports import TrainReport
 from sensor_platform.settings import Settings
 
 HAS_MODEL = "every_forecast_metric_has_a_model"
-GATE = "every_champion_has_passed_its_gate"
+GATE = "what_was_trained_has_passed_its_gate"
 HEALTHY = "forecasts_are_as_good_as_promised"
 SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 """Metadata of a training: days whose predictions its first models make possible."""
@@ -71,7 +71,8 @@ def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) 
             GATE,
             asset="forecast_model",
             blocking=True,
-            description="What is in charge is what was promoted: recorded hashes, known inputs.",
+            description="No challenger was refused (errors, buckets, coverage, features, size, time), and champions are"
+            " what was promoted. A refused one stays in the registry, the champion in charge.",
         ),
     ],
 )
@@ -107,7 +108,7 @@ def _gate(settings: Settings, report: TrainReport) -> AssetCheckResult:
     refused = [each for each in report.metrics if each.trained and not each.promoted]
     return AssetCheckResult(
         check_name=GATE,
-        passed=not unusable,
+        passed=not unusable and not refused,
         metadata={"unusable": as_table(unusable), "refused_challengers": as_table(refused)},
     )
 

@@ -63,6 +63,8 @@ class TrainReport:
     score_days: tuple[date, date] | None = None
     """Days with forecasts that first models make possible, to be scored next without a position; None if none are."""
     seconds: float = 0.0
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    """A PNG by metric, of at most the first eight."""
 
     @property
     def promoted(self) -> int:

@@ -10,9 +10,9 @@ from dagster import AssetKey, ExecuteInProcessResult, materialize
 
 from sensor_platform.orchestration.assets.forecast import GATE, forecast_model, predictions
 from sensor_platform.orchestration.assets.supervised import TASK_GATE, supervised_model
-from sensor_platform.predict import pipeline, training
+from sensor_platform.predict import pipeline
 from sensor_platform.predict.config import ForecastConfig
-from sensor_platform.predict.judge.learn import Learned
+from sensor_platform.predict.judge.learn import Learned, learn
 from sensor_platform.predict.models import registry
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.tables import writer
@@ -74,14 +74,13 @@ def run(platform: Platform, *, only_model: bool) -> ExecuteInProcessResult:
 @pytest.fixture
 def spoilt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Challengers whose intervals cover nothing."""
-    real = training.learn
 
     def worse(*parts: object, **more: object) -> Learned | None:
-        found = real(*parts, **more)  # type: ignore[arg-type]
+        found = learn(*parts, **more)  # type: ignore[arg-type]
         assert found is not None
         return Learned(**{name: getattr(found, name) for name in Learned.__slots__} | {"coverage": 0.2})
 
-    monkeypatch.setattr(training, "learn", worse)
+    monkeypatch.setattr("sensor_platform.predict.training.learn", worse)
 
 
 def test_a_refused_challenger_fails_the_blocking_check_and_the_champion_still_serves(
@@ -107,6 +106,10 @@ def test_a_sound_challenger_passes_the_check(trained: Platform) -> None:
     result = run(trained, only_model=True)
     assert result.success
     assert len(registry.reigns(trained.home, "t")) == 2
+    (made,) = result.get_asset_materialization_events()
+    shown = made.materialization.metadata["backtest of t"].value
+    assert str(shown).startswith("![backtest](data:image/png;base64,iVBOR")
+    assert len(str(shown)) < 200_000
 
 
 def test_a_task_without_labels_waits_and_blocks_nothing(trained: Platform) -> None:

@@ -1,5 +1,6 @@
 """Features, model and predictions. Training is an asset of its own, without partitions: a model is not about a day."""
 
+import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -153,6 +154,9 @@ def _training_facts(report: TrainReport) -> Facts:
         "backtest": as_table(report.backtest),
         "seconds": round(report.seconds, 3),
     }
+    for metric, drawn in report.pictures.items():
+        text = base64.b64encode(drawn).decode()
+        facts[f"backtest of {metric}"] = MetadataValue.md(f"![backtest](data:image/png;base64,{text})")
     if report.score_days is not None:
         facts[SCORE_FIRST], facts[SCORE_LAST] = (day.isoformat() for day in report.score_days)
     return facts

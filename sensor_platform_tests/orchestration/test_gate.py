@@ -8,12 +8,14 @@ import polars as pl
 import pytest
 from dagster import AssetKey, ExecuteInProcessResult, materialize
 
+from sensor_platform.landing.labels import add_label, stated
 from sensor_platform.orchestration.assets.forecast import GATE, forecast_model, predictions
 from sensor_platform.orchestration.assets.supervised import TASK_GATE, supervised_model
 from sensor_platform.predict import pipeline
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.judge.learn import Learned, learn
 from sensor_platform.predict.models import registry
+from sensor_platform.predict.supervised import registry as task_registry
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform
@@ -112,7 +114,26 @@ def test_a_sound_challenger_passes_the_check(trained: Platform) -> None:
     assert len(str(shown)) < 200_000
 
 
+def train_tasks(platform: Platform) -> ExecuteInProcessResult:
+    settings = {"settings": platform.settings}
+    return materialize([supervised_model], instance=platform.instance, resources=settings, raise_on_error=False)
+
+
 def test_a_task_without_labels_waits_and_blocks_nothing(trained: Platform) -> None:
-    result = materialize([supervised_model], instance=trained.instance, resources={"settings": trained.settings})
+    result = train_tasks(trained)
     (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == TASK_GATE]
     assert check.passed
+    assert result.success
+
+
+def test_a_task_whose_challenger_knows_nothing_of_other_devices_is_refused(trained: Platform) -> None:
+    now = int(datetime.now(UTC).timestamp()) * 1_000_000
+    for device, text in (("a", "dry"), ("b", "wet")):
+        add_label(trained.home, stated(device, text, 0, now, source="test", now=now))
+    result = train_tasks(trained)
+    assert not result.success
+    (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == TASK_GATE]
+    assert not check.passed
+    assert check.blocking
+    assert task_registry.reigns(trained.home, "wet") == ()
+    assert len(task_registry.versions(trained.home, "wet")) == 1

@@ -21,7 +21,7 @@ from sensor_platform.predict.supervised import folds, registry
 from sensor_platform.predict.supervised.config import Costs, TaskConfig
 from sensor_platform.predict.supervised.folds import Fold
 from sensor_platform.predict.supervised.scoring import score_tasks
-from sensor_platform.predict.supervised.training import train_tasks
+from sensor_platform.predict.supervised.training import needs_task_training, train_tasks
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
 
@@ -228,6 +228,9 @@ def test_what_only_the_identity_of_a_machine_tells_is_not_learnt(tmp_path: Path)
     assert not done.promoted
     assert "on devices held out, no better than" in done.why
     assert registry.champion_card(home, "wet") is None
+    assert needs_task_training(home, site) == ()  # it was tried with these labels
+    add_label(home, replace(label("d0", 300, "wet"), created_at=micros(241)))
+    assert [need.metric for need in needs_task_training(home, site)] == ["wet"]
 
 
 def test_folds_that_share_a_device_are_refused() -> None:

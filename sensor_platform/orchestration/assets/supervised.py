@@ -13,13 +13,13 @@ from dagster import (
     asset,
 )
 
+from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAST
 from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
 from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.settings import Settings
 
 TASK_GATE = "every_task_is_served_by_what_passed_its_gate"
-SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 
 
 @asset(

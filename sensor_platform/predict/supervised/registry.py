@@ -18,14 +18,19 @@ from sensor_platform.predict.supervised.reading import TaskModel
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
+def alias(task: str) -> str:
+    """What its folder is named after; no metric can have the same, for names have no control characters."""
+    return f"task\x1f{task}"
+
+
 def folder(home: Home, task: str) -> Path:
-    """Of a task; no metric can have the same, whatever it is called."""
-    return home.models / store.folder_name(f"task\x1f{task}")
+    """Of a task."""
+    return home.models / store.folder_name(alias(task))
 
 
 def model_id(task: str, version: str) -> str:
     """What rows carry: `<name>/<version>`."""
-    return f"{store.folder_name(f'task{chr(31)}{task}')}/{version}"
+    return f"{store.folder_name(alias(task))}/{version}"
 
 
 def save(home: Home, card: TaskCard, contents: Mapping[str, bytes]) -> Path:

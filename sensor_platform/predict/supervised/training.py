@@ -8,8 +8,9 @@ from sensor_platform.home import Home
 from sensor_platform.landing.labels import Label, read_labels
 from sensor_platform.predict.models import card as forecast_cards
 from sensor_platform.predict.models import files, store
+from sensor_platform.predict.models import registry as forecasters
 from sensor_platform.predict.models.promotion import Decision
-from sensor_platform.predict.reports import Row, TaskTraining, TaskTrainReport
+from sensor_platform.predict.reports import Row, TaskTraining, TaskTrainReport, TrainingNeed
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import fitting, gate, registry
 from sensor_platform.predict.supervised.card import MODEL, TaskCard
@@ -51,6 +52,7 @@ def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport
         rows, classes = _examples(home, site, config, labels, now)
         learned = learn(rows, config, classes)
         if isinstance(learned, str):
+            _note(home, config, now, learned)
             done.append(TaskTraining(task=config.name, trained=False, promoted=False, why=f"waits: {learned}"))
             continue
         card, decision, is_first = _keep(home, config, rows, learned, now)
@@ -94,7 +96,31 @@ def _keep(
     registry.save(home, card, contents)
     if decision.promoted:
         registry.promote(home, config.name, card.version, now, decision.why)
+    elif champion is None:
+        _note(home, config, now, f"refused: {decision.why}")
     return card, decision, decision.promoted and champion is None
+
+
+def _note(home: Home, config: TaskConfig, now: datetime, reason: str) -> None:
+    """That a training of today's labels gave no model."""
+    forecasters.note_waiting(home, registry.alias(config.name), now, reason)
+
+
+def needs_task_training(home: Home, site: PredictSite) -> tuple[TrainingNeed, ...]:
+    """Tasks without a model that have got labels since they were last tried. Opens no warehouse."""
+    open_tasks = [config for config in site.supervised if config.is_trained and not registry.reigns(home, config.name)]
+    labels = read_labels(home) if open_tasks else []
+    found = []
+    for config in open_tasks:
+        waiting = forecasters.waiting(home, registry.alias(config.name))
+        since = (waiting.asked_at - _EPOCH) // timedelta(microseconds=1) if waiting else -1
+        if any(_counts(label, config) and label.created_at > since for label in labels):
+            found.append(TrainingNeed(config.name, "labels have come, and there is no model yet", None))
+    return tuple(found)
+
+
+def _counts(label: Label, config: TaskConfig) -> bool:
+    return bool(events([label], config))
 
 
 def version(config: TaskConfig, rows: Rows, learned: Learned, now: datetime) -> tuple[TaskCard, dict[str, bytes]]:

@@ -24,8 +24,8 @@ HOURS = 20 * 24
 
 
 @pytest.fixture
-def trained(platform: Platform) -> Platform:
-    """Three weeks of two devices up to the last whole hour, and the champion that they make."""
+def featured(platform: Platform) -> Platform:
+    """Three weeks of two devices up to the last whole hour."""
     site = msgspec.structs.replace(
         platform.settings.site,
         forecast=ForecastConfig(metrics=("t",), horizons=(1, 6, 12), backtest_hours=120),
@@ -58,8 +58,15 @@ def trained(platform: Platform) -> Platform:
         )
         connection.unregister("given")
     pipeline.build_features(platform.home, site)
-    assert pipeline.train(platform.home, site, datetime.now(UTC) - timedelta(days=1)).promoted == 1
     return platform
+
+
+@pytest.fixture
+def trained(featured: Platform) -> Platform:
+    """With the champion that they make."""
+    report = pipeline.train(featured.home, featured.settings.site, datetime.now(UTC) - timedelta(days=1))
+    assert report.promoted == 1
+    return featured
 
 
 def run(platform: Platform, *, only_model: bool) -> ExecuteInProcessResult:
@@ -119,21 +126,21 @@ def train_tasks(platform: Platform) -> ExecuteInProcessResult:
     return materialize([supervised_model], instance=platform.instance, resources=settings, raise_on_error=False)
 
 
-def test_a_task_without_labels_waits_and_blocks_nothing(trained: Platform) -> None:
-    result = train_tasks(trained)
+def test_a_task_without_labels_waits_and_blocks_nothing(featured: Platform) -> None:
+    result = train_tasks(featured)
     (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == TASK_GATE]
     assert check.passed
     assert result.success
 
 
-def test_a_task_whose_challenger_knows_nothing_of_other_devices_is_refused(trained: Platform) -> None:
+def test_a_task_whose_challenger_knows_nothing_of_other_devices_is_refused(featured: Platform) -> None:
     now = int(datetime.now(UTC).timestamp()) * 1_000_000
     for device, text in (("a", "dry"), ("b", "wet")):
-        add_label(trained.home, stated(device, text, 0, now, source="test", now=now))
-    result = train_tasks(trained)
+        add_label(featured.home, stated(device, text, 0, now, source="test", now=now))
+    result = train_tasks(featured)
     assert not result.success
     (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == TASK_GATE]
     assert not check.passed
     assert check.blocking
-    assert task_registry.reigns(trained.home, "wet") == ()
-    assert len(task_registry.versions(trained.home, "wet")) == 1
+    assert task_registry.reigns(featured.home, "wet") == ()
+    assert len(task_registry.versions(featured.home, "wet")) == 1

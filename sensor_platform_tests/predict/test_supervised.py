@@ -264,3 +264,62 @@ def test_a_model_file_that_was_changed_is_not_used(trained: Home) -> None:
     finally:
         path.write_bytes(sound)
     assert isinstance(champion.booster, lightgbm.Booster)
+
+
+def test_classes_with_a_known_law_are_told_apart_and_dear_ones_are_said_sooner(tmp_path: Path) -> None:
+    """Water is unfit above 6, doubtful above 4; nothing else decides. Labels are half as long as the history."""
+    home, rng = Home(tmp_path), np.random.default_rng(6)
+    names = ("fit", "doubtful", "unfit")
+    task = TaskConfig(name="water", kind="classes", labels=names, inputs={"bod": "BOD", "noise": "pH.std_24"})
+    dear = msgspec.structs.replace(task, name="careful", class_costs={"unfit": 50.0})
+    site = replace(SITE, supervised=(task, dear))
+    levels = {f"plant {n}": np.repeat(rng.uniform(2, 8, 40), 12) for n in range(6)}
+    for metric, noise in (("BOD", 0.4), ("pH", 1.0)):
+        parts = [
+            pl.DataFrame({"device_id": [name] * 480, "hour": range(480), "mean": level + rng.normal(0, noise, 480)})
+            for name, level in levels.items()
+        ]
+        fill(home, pl.concat(parts), site=site, metric=metric)
+    for name, level in levels.items():
+        for block in range(20):
+            at = level[block * 12]
+            add_label(home, label(name, block * 12, names[int(at > 4) + int(at > 6)], hours=11))
+    report = train_tasks(home, site, START + timedelta(hours=480))
+    assert [each.promoted for each in report.tasks] == [True, True]
+    card = registry.champion_card(home, "water")
+    assert card is not None
+    assert card.classes == names
+    assert (card.estimate["accuracy"] or 0) > 0.8
+    assert card.trained_to == START + timedelta(hours=239)
+    score_tasks(home, site, now=START + timedelta(hours=480))
+    rows = scores(home)
+    hour = (rows["window_start"].dt.epoch("us") // 3_600_000_000 - micros(0) // 3_600_000_000).to_list()
+    truth = [levels[device][at] for device, at in zip(rows["device_id"], hour, strict=True)]
+    rows = rows.with_columns(truth=pl.Series([names[int(at > 4) + int(at > 6)] for at in truth]))
+    plain, careful = (rows.filter(pl.col("task") == name) for name in ("water", "careful"))
+    assert (plain["class"] == plain["truth"]).mean() > 0.8  # type: ignore[operator]  # Polars types it as any literal
+    missed = [each.filter(pl.col("truth") == "unfit")["class"].ne("unfit").sum() for each in (plain, careful)]
+    assert missed[1] < missed[0]
+    assert careful["class"].eq("unfit").sum() > plain["class"].eq("unfit").sum()
+    assert plain["reason"].str.contains("bod").mean() > 0.9  # type: ignore[operator]
+
+
+def test_a_single_device_is_judged_on_what_came_later_and_the_card_says_so(tmp_path: Path) -> None:
+    home, site = Home(tmp_path), replace(SITE, supervised=(FAILS,))
+    rows, labels = machines()
+    fill(home, rows.filter(pl.col("device_id") == "pump 1"), site=site)
+    for each in labels:
+        if each.device_id == "pump 1":
+            add_label(home, each)
+    (done,) = train_tasks(home, site, NOW).tasks
+    assert (done.trained, done.folds_by) == (True, "time")
+
+
+def test_what_cannot_be_learnt_from_waits_and_says_why(tmp_path: Path) -> None:
+    home, site = Home(tmp_path), replace(SITE, supervised=(FAILS,))
+    assert "labelled hours" in train_tasks(home, site, NOW).tasks[0].why
+    rows, _ = machines()
+    fill(home, rows.filter(pl.col("device_id").is_in(["pump 1", "pump 2"])), site=site)
+    add_label(home, label("pump 1", 300))
+    assert "no device with a failure can be held out" in train_tasks(home, site, NOW).tasks[0].why
+    assert registry.tasks(home) == ()

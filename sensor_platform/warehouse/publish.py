@@ -8,7 +8,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse import labels_table, outcome, pieces, quarantine, state, tables, views
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
@@ -52,6 +52,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
         state.copy_recorded(home, connection)
         linked = quarantine.publish_files(home)
         changed = _write_views(home, connection, _published(site))
+        labels_table.publish_table(home)
         for model in _published(site):
             done = _publish_table(home, site, connection, model)
             if done.pieces:
@@ -81,11 +82,14 @@ def _has_all_tables(connection: "DuckDBPyConnection") -> bool:
 
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
     """Columns files and views for the tables as they are now; True if the views changed."""
-    described: dict[str, views.Columns] = {quarantine.TABLE: quarantine.COLUMNS}
+    described: dict[str, views.Columns] = {
+        quarantine.TABLE: quarantine.COLUMNS,
+        labels_table.TABLE: labels_table.COLUMNS,
+    }
     for model in published:
         table = model.parents[0]
         described[table] = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
-    whole = {model.parents[0] for model in published if model.grain == "whole"}
+    whole = {labels_table.TABLE, *(model.parents[0] for model in published if model.grain == "whole")}
     for table, columns in described.items():
         is_whole = table in whole
         if not views.has_columns(connection, home.published, table, columns, whole=is_whole):

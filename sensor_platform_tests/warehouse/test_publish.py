@@ -23,7 +23,7 @@ from sensor_platform_tests.warehouse.landings import TABLES, Landing, SiteStub, 
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
 SAID = {"predictions", "predictions_superseded", "supervised_scores", "supervised_superseded", "anomalies"}
-PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, "quarantine"}
+PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, "quarantine", "labels"}
 JOINED = {"prediction_accuracy", "prediction_history", "supervised_history", "anomaly_events"}
 VIEWS = PUBLISHED | JOINED | {"cadence", "readings_1m_filled", "readings_1h_filled"}
 DERIVED = {"expected_n", "completeness", "not_good_share", "is_final", "day"}

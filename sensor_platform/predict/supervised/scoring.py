@@ -18,7 +18,7 @@ from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, 
 from sensor_platform.predict.supervised.lives import HOUR_US, Life, events, lives
 from sensor_platform.predict.supervised.reading import TaskModel
 from sensor_platform.warehouse.connection import from_micros, to_micros
-from sensor_platform.warehouse.spans import Days
+from sensor_platform.warehouse.spans import ALL_TIME, Days, day_span
 from sensor_platform.warehouse.tables import Due, Warehouse, ensure_predictions, writer
 
 if TYPE_CHECKING:
@@ -78,22 +78,24 @@ def _due(warehouse: Warehouse, home: Home, site: PredictSite, days: Days | None,
     waited: set[int] = set()
     for config, found in first:
         for reign in found:
-            waited |= _waited(warehouse, config, reign)
+            waited |= _waited(warehouse, config, reign, days)
     if not waited:
         return due
     every = warehouse.due(TABLE, days).windows
     return Due(TABLE, {**due.windows, **{start: every[start] for start in waited if start in every}})
 
 
-def _waited(warehouse: Warehouse, config: TaskConfig, reign: Reign) -> set[int]:
+def _waited(warehouse: Warehouse, config: TaskConfig, reign: Reign, days: Days | None) -> set[int]:
+    """Of these days only: a model from elsewhere serves from the beginning of time."""
+    first, last = day_span(days) if days else ALL_TIME
     hours = warehouse.connection.execute(
         "select distinct epoch_us(window_start) from features"
         " where list_contains(?, metric) and window_start > ? and window_start <= ?"
         " except select epoch_us(window_start) from supervised_scores where task = ?",
         [
             list(config.looked_at),
-            from_micros(to_micros(reign.serves_from)),
-            from_micros(to_micros(reign.promoted_at)),
+            from_micros(max(to_micros(reign.serves_from), first - 1)),
+            from_micros(min(to_micros(reign.promoted_at), last)),
             config.name,
         ],
     ).fetchall()

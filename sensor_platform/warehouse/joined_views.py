@@ -41,6 +41,7 @@ select
     a.mean between p.lower and p.upper as is_inside,
     p.model_id,
     p.trained_to,
+    p.inputs_position,
     p.revision,
     p.created_at,
     p.day

@@ -60,6 +60,7 @@ def ensure_predictions(connection: "DuckDBPyConnection") -> None:
     """Create the empty tables of what models say, so that analysts have them before there is a model."""
     for statement in (
         _PREDICTIONS,
+        "alter table predictions add column if not exists inputs_position bigint",  # of a table of an older shape
         _ANOMALIES,
         _SUPERVISED,
         _SUPERSEDED.format("predictions", "predictions"),

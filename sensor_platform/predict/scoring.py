@@ -197,7 +197,7 @@ def _by_reign(found: tuple[Reign, ...], hours: Sequence[datetime]) -> Iterator[t
 def _drop_other_columns(warehouse: Warehouse) -> None:
     """A table of an older shape gets the columns that it lacks; its rows keep what they said."""
     connection = warehouse.connection
-    ensure_predictions(connection)
+    ensure_predictions(connection, warehouse.home)
     known = {name for name, *_ in connection.execute(f"describe {MODEL}").fetchall()}
     if not set(scorer.COLUMNS) <= known:
         connection.register("shape", scorer.empty().to_arrow())

@@ -45,7 +45,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
     written: dict[str, pieces.Written] = {}
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(_opened(home, site))
-        if not _has_all_tables(connection):
+        if not _has_all_tables(connection, home):
             stack.close()
             build(home, site, days=_NO_DAY, position=0)
             connection = stack.enter_context(_opened(home, site))
@@ -73,10 +73,10 @@ def _opened(home: Home, site: WarehouseSite) -> Iterator["DuckDBPyConnection"]:
         yield connection
 
 
-def _has_all_tables(connection: "DuckDBPyConnection") -> bool:
+def _has_all_tables(connection: "DuckDBPyConnection", home: Home) -> bool:
     """Whether every published table exists; those of dbt and of the catalog are made, typed and empty, by a build."""
     state.ensure_tables(connection)
-    tables.ensure_predictions(connection)
+    tables.ensure_predictions(connection, home)
     return outcome.has_tables(connection, [*dbt_models(), *CATALOG_TABLES])
 
 

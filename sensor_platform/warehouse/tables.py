@@ -56,8 +56,20 @@ create table if not exists anomalies (
 """
 
 
-def ensure_predictions(connection: "DuckDBPyConnection") -> None:
-    """Create the empty tables of what models say, so that analysts have them before there is a model."""
+SAID = ("predictions", "predictions_superseded", "supervised_scores", "supervised_superseded")
+"""What models said and when cannot be computed again: a new warehouse file takes it from the published pieces."""
+
+
+def ensure_predictions(connection: "DuckDBPyConnection", home: Home | None = None) -> None:
+    """Create the tables of what models say, so that analysts have them before there is a model.
+
+    Args:
+        connection: of the warehouse.
+        home: data folder whose published pieces a new file takes them from; None to begin empty.
+    """
+    if home is not None:
+        for table in SAID:
+            _take_back(connection, home, table)
     for statement in (
         _PREDICTIONS,
         "alter table predictions add column if not exists inputs_position bigint",  # of a table of an older shape
@@ -67,6 +79,16 @@ def ensure_predictions(connection: "DuckDBPyConnection") -> None:
         _SUPERSEDED.format("supervised", "supervised_scores"),
     ):
         connection.execute(statement)
+
+
+def _take_back(connection: "DuckDBPyConnection", home: Home, table: str) -> None:
+    """What was published of a table that this file does not have: scored again it keeps its revisions and times."""
+    pieces = [str(path) for path in sorted((home.published / table).glob("day=*/*.parquet"))]
+    if pieces and not _exists(connection, table):
+        connection.execute(
+            f"create table {table} as select * from read_parquet(?, union_by_name = true, hive_partitioning = false)",  # noqa: S608 - our own names
+            [pieces],
+        )
 
 
 @dataclass(frozen=True, slots=True)

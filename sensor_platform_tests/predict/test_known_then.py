@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from polars.testing import assert_frame_equal
 
 from sensor_platform.cli.predictions import predictions
 from sensor_platform.home import Home
@@ -128,3 +129,33 @@ def test_a_history_of_the_time_before_it_was_published_is_taken_over(tmp_path: P
     with writer(home, SITE, "test") as warehouse:
         rows = warehouse.connection.execute("select device_id, value from predictions_superseded").fetchall()
     assert rows == [("a", 3.0)]
+
+
+def test_a_new_warehouse_file_still_knows_what_was_known_then(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    values = dict(enumerate(map(float, 20 + 5 * np.sin(np.arange(HOURS) / 24 * 2 * np.pi))))
+    land(home, values, 1)
+    pipeline.train(home, SITE, NOW - timedelta(hours=12))
+    pipeline.score(home, SITE, position=1, now=NOW)
+    land(home, {HOURS - 3: 60.0}, 2)
+    pipeline.score(home, SITE, position=2, now=NOW + timedelta(hours=2))
+    before = said(home)
+    assert before["predictions_superseded"].height > 0
+    for name, rows in before.items():
+        folder = home.published / name / "day=2026-01-20"
+        folder.mkdir(parents=True)
+        rows.write_parquet(folder / "0000.parquet")
+
+    home.warehouse_file.unlink()
+    land(home, values | {HOURS - 3: 60.0}, 2)
+    pipeline.score(home, SITE, position=2, now=NOW + timedelta(days=9))
+    for name, rows in said(home).items():
+        assert_frame_equal(rows, before[name], check_exact=True, check_column_order=False)
+
+
+def said(home: Home) -> dict[str, pl.DataFrame]:
+    with writer(home, SITE, "test") as warehouse:
+        return {
+            name: warehouse.connection.sql(f"from {name} order by issued_at, horizon_hours, revision").pl()
+            for name in FORECASTS
+        }

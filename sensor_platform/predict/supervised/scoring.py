@@ -52,7 +52,7 @@ def score_tasks(
     """
     started = time.monotonic()
     with writer(home, site, "score tasks") as warehouse:
-        ensure_predictions(warehouse.connection)
+        ensure_predictions(warehouse.connection, home)
         due = _due(warehouse, home, site, days, position)
         known = [_Task(home, warehouse, config) for config in site.supervised] if due.windows else []
         parts = [frames.empty()]

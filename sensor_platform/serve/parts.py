@@ -17,6 +17,7 @@ from sensor_platform.alert.compose import COMMANDS
 from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope
 from sensor_platform.serve.closed import decode_closed
@@ -45,6 +46,7 @@ class Parts:
 
     home: Home
     config: LiveConfig
+    limits: Limits
     loop: Loop
     viewer: Viewer
     decoder: Decoder

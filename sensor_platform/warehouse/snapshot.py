@@ -8,11 +8,12 @@ from sensor_platform.durable import replacing
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.warehouse import derived, joined_views, quarantine
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
 from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.views import COLUMNS_FILE, literal, quoted
+from sensor_platform.warehouse.views import COLUMNS_FILE, WHOLE_FILE, literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -54,6 +55,9 @@ def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[st
         if (files / COLUMNS_FILE).exists():
             source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"
             rows[quarantine.TABLE] = _copy_table(connection, quarantine.TABLE, source)
+        for name in ALERT_TABLES:
+            if (whole := home.published / name / WHOLE_FILE).exists():
+                rows[name] = _copy_table(connection, name, f"read_parquet({literal(str(whole))})")
         _add_views(connection, rows)
     finally:
         connection.execute("detach taken")

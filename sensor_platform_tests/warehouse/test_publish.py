@@ -13,6 +13,7 @@ from sensor_platform.durable import sha256
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import open_ledger
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.lineage import CATALOG_TABLES
@@ -22,7 +23,7 @@ from sensor_platform.warehouse.views import relink
 from sensor_platform_tests.warehouse.landings import TABLES, Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
-PUBLISHED = {*TABLES, *CATALOG_TABLES, "predictions", "anomalies", "quarantine"}
+PUBLISHED = {*TABLES, *CATALOG_TABLES, "predictions", "anomalies", "quarantine", *ALERT_TABLES}
 VIEWS = PUBLISHED | {"prediction_accuracy", "anomaly_events", "cadence", "readings_1m_filled", "readings_1h_filled"}
 DERIVED = {"expected_n", "completeness", "not_good_share", "is_final", "day"}
 DERIVED |= {"site", "area", "type", "cadence_s", "lag_s", "completeness_today", "state"}

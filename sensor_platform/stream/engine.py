@@ -60,8 +60,8 @@ class Engine:
     def __post_init__(self) -> None:
         config = self.config
         self.index = SeriesIndex(limit=config.most_series)
-        self.judge = Judge(self.catalog, self.index)
         slot, keep, idle = self.slot_minutes * 60 * SECOND, duration(config.keep), duration(config.idle)
+        self.judge = Judge(self.catalog, self.index, slot)
         longest = max((spec.size + duration(spec.grace) for spec in config.windows), default=0)
         self.dedupe = Dedupe(self.index, slot, longest + keep + idle)
         self.windows = [Windows(spec, self.index, slot, keep, idle, config.most_windows) for spec in config.windows]
@@ -122,6 +122,7 @@ class Engine:
         return {
             "index": self.index.dump(),
             "dedupe": self.dedupe.dump(),
+            "look_back": self.judge.look_back.dump(),
             "windows": [[msgspec.json.encode(each.spec).decode(), each.dump()] for each in self.windows],
             "alarms": self.alarms.dump(),
             "counts": [self.messages, self.readings, self.bad, self.now, self.ticked],
@@ -131,6 +132,8 @@ class Engine:
         """Take over a snapshot; returns what had to start afresh because its definition is new."""
         self.index.load(dumped["index"])
         self.dedupe.load(dumped["dedupe"])
+        if "look_back" in dumped:  # not in snapshots of earlier versions
+            self.judge.look_back.load(dumped["look_back"])
         saved = dict(dumped["windows"])
         fresh = []
         for windows in self.windows:

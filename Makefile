@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.ready
+# Twice the cores: many tests wait for brokers and processes.
+TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
 .PHONY: help venv demo test lint bench bench-ml docs lock soak clean
 
@@ -21,7 +23,7 @@ demo: venv ## Run the whole platform on real data; Ctrl-C stops it (DEMO_ARGS=--
 	$(BIN)/sensor-platform demo $(DEMO_ARGS)
 
 test: venv lint ## Lint and run the default test suite
-	$(BIN)/pytest -n auto --dist worksteal
+	$(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
 
 lint: venv ## ruff, mypy --strict and the import contracts
 	$(BIN)/ruff check .

@@ -1,7 +1,6 @@
 """The collector: one thread, one loop. Read, commit, answer; seal, tend, report.
 
-Order that nothing may change: frames are fsynced, then answered. A disk that fails stops the reading, not the
-collector; only a wrong configuration ends it.
+`Commits` decides when what was read is made durable and answered, `Uplink` keeps the connection; here they take turns.
 """
 
 import logging
@@ -12,16 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
+from sensor_platform.collect.commits import Commits
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.collect.intake import Intake
 from sensor_platform.collect.journal import Journal
 from sensor_platform.collect.lander import Lander
-from sensor_platform.collect.mqtt.client import UnknownHost, client_id_of
+from sensor_platform.collect.mqtt.client import client_id_of
 from sensor_platform.collect.mqtt.filters import check_subscriptions
 from sensor_platform.collect.mqtt.lanes import MalformedStream
 from sensor_platform.collect.mqtt.link import Link, LinkSetup
+from sensor_platform.collect.mqtt.recent import Recent
 from sensor_platform.collect.mqtt.session import rebuild_recent
-from sensor_platform.collect.pauses import Backoff, CommitWindow
+from sensor_platform.collect.mqtt.uplink import Uplink
 from sensor_platform.collect.report import publish_status
 from sensor_platform.collect.status import CollectorStatus, State
 from sensor_platform.errors import PlatformError, WrongUse
@@ -33,7 +34,6 @@ log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.25
 _STATUS_SECONDS = 1.0
 _FLUSH_SECONDS = 2.0
-_MAX_PENDING_BYTES = 4 << 20
 _PINGREQ = b"\xc0\x00"
 
 
@@ -62,62 +62,30 @@ class Collector:
             WrongUse: wrong settings, or a home that cannot be written.
         """
         self._setup = setup
-        config, wal = setup.config, setup.home.wal
+        config = setup.config
         check_subscriptions(config.subscriptions)
-        client_id = client_id_of(config.collector, setup.home.root)
-        try:
-            names = segment_names(config.collector, wal)
-            for left in recover(wal):
-                log.warning("recovered %s: kept %d bytes, cut %d", left.path, left.kept_bytes, left.cut_bytes)
-            self._recent = rebuild_recent(setup.home, config.collector, config.receive_maximum)
-            self._mark = CommittedMark(wal, config.collector)
-        except OSError as error:
-            raise WrongUse(
-                f"the data folder {setup.home.root} cannot be used: {error}", "check its owner, its rights and the disk"
-            ) from error
-        self._journal = Journal(wal, names, self._mark, self._new_header, time.monotonic)
-        self._intake = Intake(self._journal, self._recent, _now_us)
-        self._link = Link(self._link_setup(client_id), self._intake, self._recent)
-        self._window = CommitWindow(config.commit_milliseconds / 1000)
-        self._backoff = Backoff()
+        link_setup = _link_setup(setup)
+        self._recent, self._mark, self._journal = _recovered(setup)
+        intake = Intake(self._journal, self._recent, _now_us)
+        self._link = Link(link_setup, intake, self._recent)
         self._status = CollectorStatus(
             collector=config.collector,
             pid=os.getpid(),
             broker=repr(setup.broker),
-            client_id=client_id,
+            client_id=link_setup.client_id,
             lane=self._link.lane.name,
             started_at=time.time(),
             updated_at=0.0,
-            counters=self._intake.counters,
+            counters=intake.counters,
         )
+        self._intake = intake
+        self._uplink = Uplink(self._link, self._status, setup.announce)
+        seconds = config.commit_milliseconds / 1000
+        self._commits = Commits(intake, self._journal, self._status, self._link.lane.reply, seconds)
         self._is_stopping = False
-        self._is_announced = False
-        self._is_up = False  # a connection was opened and its end has not been dealt with
-        self._stall: Backoff | None = None
-        self._retry_at = 0.0
-        self._connect_at = 0.0
         self._tick_at = 0.0
         self._status_at = 0.0
         self._pinged_at = 0.0
-
-    def _link_setup(self, client_id: str) -> LinkSetup:
-        boots = count(1)
-        config = self._setup.config
-        return LinkSetup(
-            config=config,
-            broker=self._setup.broker,
-            client_id=client_id,
-            record_path=self._setup.home.wal / f"{config.collector}.session",
-            use_bulk_lane=self._setup.use_bulk_lane,
-            new_session=lambda: f"{time.time_ns() // 1_000_000}-{os.getpid()}-{next(boots)}",
-            clock=time.monotonic,
-        )
-
-    def _new_header(self, name: str) -> Header:
-        recent = self._recent
-        return Header(
-            segment=name, created_at=_now_us(), session=recent.session, unreleased=tuple(sorted(recent.unreleased))
-        )
 
     def stop(self) -> None:
         """Ask the loop to end; safe in a signal handler."""
@@ -140,24 +108,24 @@ class Collector:
         if now >= self._tick_at:
             self._tick_at = now + _TICK_SECONDS
             self._tick(now)
-        if self._stall is not None:
+        if self._commits.is_stalled:
             self._wait(_TICK_SECONDS, reading=False)
-            if time.monotonic() >= self._retry_at:
-                self._commit()
-            return
-        if self._link.sock is not None:
+            self._commits.retry_when_due(time.monotonic())
+        elif self._link.sock is not None:
             self._read_once(now)
-        elif self._is_up:
-            self._lost(self._link.problem)
+        elif self._uplink.is_lost:
+            self._lost()
+        elif patience := self._uplink.patience(now):
+            self._wait(min(_TICK_SECONDS, patience), reading=False)
         else:
-            self._connect_when_due(now)
+            self._uplink.open()
 
     def _read_once(self, now: float) -> None:
         """Wait for the socket as long as a waiting commit allows, read, and commit when it is time."""
-        link = self._link
-        is_readable = link.lane.has_unread or self._wait(self._window.patience(now), reading=True)
+        link, window = self._link, self._commits.window
+        is_readable = link.lane.has_unread or self._wait(window.patience(now), reading=True)
         if is_readable:
-            pause = self._window.pause(time.monotonic())
+            pause = window.pause(time.monotonic())
             if pause:
                 time.sleep(pause)
             try:
@@ -165,17 +133,11 @@ class Collector:
             except (MalformedStream, OSError) as error:
                 link.close(error if isinstance(error, PlatformError) else _broken_home(error))
                 size = 0
-            self._window.note_read(time.monotonic(), size, has_work=self._intake.has_work)
+            window.note_read(time.monotonic(), size, has_work=self._intake.has_work)
         if link.lane.wants_write:
             link.lane.flush()
-        is_full = self._journal.pending_bytes >= _MAX_PENDING_BYTES
-        if self._intake.has_work and (is_full or not is_readable or self._window.is_due(time.monotonic())):
-            self._commit()
-        if link.is_subscribed and not self._is_announced:
-            self._is_announced = True
-            self._setup.announce()
-        elif link.problem is not None and link.sock is not None and not link.is_subscribed:
-            link.close()
+        self._commits.commit_when_due(time.monotonic(), is_idle=not is_readable)
+        self._uplink.note_read()
 
     def _wait(self, seconds: float, *, reading: bool) -> bool:
         """Select; True where the broker's socket can be read."""
@@ -187,76 +149,22 @@ class Collector:
             os.read(self._setup.wake_fd, 4096)
         return sock is not None and sock in ready
 
-    def _commit(self) -> None:
-        started = time.monotonic()
-        try:
-            replies = self._intake.commit()
-        except OSError as error:
-            self._stalled(error)
-            return
-        self._window.note_commit(time.monotonic() - started)
-        if replies:
-            self._link.lane.reply(replies)
-        if self._stall is not None:
-            log.warning("writing works again; reading goes on")
-            self._stall = None
-
-    def _stalled(self, error: OSError) -> None:
-        if self._stall is None:
-            self._stall = Backoff(longest=5.0)
-            self._status.counters.stalls += 1
-            log.error("cannot write to %s: %s; reading stopped, nothing acknowledged", self._setup.home.wal, error)
-        self._status.problem = f"cannot write: {error}"
-        self._retry_at = time.monotonic() + self._stall.next()
-
-    def _connect_when_due(self, now: float) -> None:
-        if now < self._connect_at:
-            self._wait(min(_TICK_SECONDS, self._connect_at - now), reading=False)
-            return
-        try:
-            self._link.open()
-            self._is_up = True
-            self._status.counters.connects += 1
-        except PlatformError as error:
-            self._lost(error)
-
-    def _lost(self, problem: PlatformError | None) -> None:
-        """Deal with a lost or refused connection; raise what cannot heal, else come again later."""
-        self._is_up = False
+    def _lost(self) -> None:
+        """The connection is gone: what was read is kept, its answers would mean nothing on the next one."""
         self._intake.drop_replies()
-        if self._intake.has_work:
-            self._commit()
-        link = self._link
-        if problem and not link.was_ever_connected and isinstance(problem, WrongUse | UnknownHost):
-            raise problem
-        if problem and not self._is_announced and isinstance(problem, WrongUse):
-            raise problem
-        pause = self._backoff.next()
-        self._connect_at = time.monotonic() + pause
-        if link.was_ever_connected:
-            self._status.counters.disconnects += 1
-        text = problem.message if problem else "the connection was lost"
-        if self._status.problem != text:
-            log.warning("%s; trying again in %.1f s", text, pause)
-        self._status.problem = text
+        self._commits.commit_rest()
+        self._uplink.lost(self._link.problem)
 
     def _tick(self, now: float) -> None:
         """What is due a few times a second."""
-        link, journal, config = self._link, self._journal, self._setup.config
-        if self._stall is not None:
+        config = self._setup.config
+        if self._commits.is_stalled:
             if now - self._pinged_at > config.keepalive_seconds / 3:
                 self._pinged_at = now
-                link.lane.reply(_PINGREQ)  # paho would wait for an answer that we do not read now
-        elif link.sock is not None:
-            link.tend()
-            if link.is_subscribed:
-                self._backoff.reset()
-                self._status.problem = None
-        if journal.age >= config.seal_seconds or journal.size >= config.seal_megabytes << 20:
-            if self._intake.has_work:
-                self._commit()
-            journal.seal()
-        journal.mend()
+                self._link.lane.reply(_PINGREQ)  # paho would wait for an answer that we do not read now
+        elif self._link.sock is not None:
+            self._uplink.tend()
+        self._commits.seal_when_due(config.seal_seconds, config.seal_megabytes << 20)
         if self._setup.lander:
             self._setup.lander.tend()
         if now >= self._status_at:
@@ -271,7 +179,7 @@ class Collector:
                 self._link.say(message.topic, message.payload)
 
     def _state(self) -> State:
-        if self._stall is not None:
+        if self._commits.is_stalled:
             return "stalled"
         return "connected" if self._link.is_subscribed else "connecting"
 
@@ -282,8 +190,7 @@ class Collector:
 
     def _finish(self) -> None:
         """Commit and answer what was read, say goodbye, seal."""
-        if self._intake.has_work:
-            self._commit()
+        self._commits.commit_rest()
         deadline = time.monotonic() + _FLUSH_SECONDS
         while self._link.sock is not None and self._link.lane.wants_write and time.monotonic() < deadline:
             self._wait(0.05, reading=False)
@@ -293,6 +200,41 @@ class Collector:
         self._journal.seal()
         self._report("stopping")
         self._mark.close()
+
+
+def _link_setup(setup: CollectorSetup) -> LinkSetup:
+    boots = count(1)
+    config = setup.config
+    return LinkSetup(
+        config=config,
+        broker=setup.broker,
+        client_id=client_id_of(config.collector, setup.home.root),
+        record_path=setup.home.wal / f"{config.collector}.session",
+        use_bulk_lane=setup.use_bulk_lane,
+        new_session=lambda: f"{time.time_ns() // 1_000_000}-{os.getpid()}-{next(boots)}",
+        clock=time.monotonic,
+    )
+
+
+def _recovered(setup: CollectorSetup) -> tuple[Recent, CommittedMark, Journal]:
+    """What a collector before this one left: segments cut and sealed, the messages that a broker may send again."""
+    config, wal = setup.config, setup.home.wal
+    try:
+        names = segment_names(config.collector, wal)
+        for left in recover(wal):
+            log.warning("recovered %s: kept %d bytes, cut %d", left.path, left.kept_bytes, left.cut_bytes)
+        recent = rebuild_recent(setup.home, config.collector, config.receive_maximum)
+        mark = CommittedMark(wal, config.collector)
+    except OSError as error:
+        raise WrongUse(
+            f"the data folder {setup.home.root} cannot be used: {error}", "check its owner, its rights and the disk"
+        ) from error
+
+    def header(name: str) -> Header:
+        unreleased = tuple(sorted(recent.unreleased))
+        return Header(segment=name, created_at=_now_us(), session=recent.session, unreleased=unreleased)
+
+    return recent, mark, Journal(wal, names, mark, header, time.monotonic)
 
 
 def _broken_home(error: OSError) -> PlatformError:

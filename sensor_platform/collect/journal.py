@@ -32,7 +32,7 @@ class Journal:
             new_header: header for a segment name, with the session as it is now.
             clock: monotonic seconds.
         """
-        self._wal = wal
+        self.wal = wal
         self._names = names
         self._mark = mark
         self._new_header = new_header
@@ -109,9 +109,9 @@ class Journal:
     def _open(self) -> SegmentWriter:
         name = next(self._names)
         try:
-            self._writer = SegmentWriter(self._wal, self._new_header(name))
+            self._writer = SegmentWriter(self.wal, self._new_header(name))
         except BaseException:
-            self._torn.append((self._wal / f"{name}.open", 0))
+            self._torn.append((self.wal / f"{name}.open", 0))
             raise
         self._opened_at = self._clock()
         return self._writer

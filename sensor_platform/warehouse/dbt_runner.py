@@ -18,16 +18,15 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.connection import duckdb_config
+from sensor_platform.warehouse.dbt_manifest import parsed_project
 
 PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
 INVOCATION = "SENSOR_PLATFORM_INVOCATION"
 DEFAULT_SLOT_MINUTES = 10
 """As in dbt_project.yml."""
 
-_PARTS = ("models", "macros", "tests")
 _SILENT = ("--log-level", "none", "--log-level-file", "info", "--no-write-json", "--no-print")
 
-_parsed: dict[tuple[object, ...], Any] = {}
 _one_at_a_time = threading.Lock()
 
 
@@ -143,16 +142,13 @@ def _places(folder: Path, slot_minutes: int) -> list[str]:
 
 
 def _manifest(folder: Path, slot_minutes: int) -> Any:  # noqa: ANN401
-    """The parsed project, kept as long as none of its files changes."""
-    files = sorted(path for part in _PARTS for path in (PROJECT / part).rglob("*.*"))
-    key = (slot_minutes, *((str(path), path.stat().st_mtime_ns) for path in files))
-    if key not in _parsed:
+    def parse() -> Any:  # noqa: ANN401
         outcome = _dbt(["parse", *_places(folder, slot_minutes), *_SILENT])
         if outcome.exception is not None or outcome.result is None:
             raise CheckFailed(f"dbt cannot read its project: {outcome.exception}", "run `sensor-platform dbt parse`")
-        _parsed.clear()
-        _parsed[key] = outcome.result
-    return _parsed[key]
+        return outcome.result
+
+    return parsed_project(PROJECT, f"slot_minutes: {slot_minutes}", parse)
 
 
 def _node_result(result: Any) -> NodeResult:  # noqa: ANN401

@@ -74,6 +74,42 @@ def test_nothing_listens_beyond_this_machine() -> None:
             assert host == "127.0.0.1"
 
 
+def shown_by(program: str, *words: str) -> str:
+    path = Path(sys.executable).with_name(program)
+    return subprocess.run([path, *words, "--help"], capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("service", ["collect", "live", "daemon", "web"])
+def test_a_container_starts_a_command_that_is_installed_with_options_that_it_has(service: str) -> None:
+    command = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"][service]["command"]
+    argv = command.split("exec ")[-1].rstrip('"').split()
+    assert argv[0] in {"sensor-platform", "dagster-daemon", "dagster-webserver"}
+    shown = shown_by(*(word for word in argv if re.fullmatch("[a-z-]+", word) and not word.startswith("-")))
+    for option in (word for word in argv if word.startswith("--")):
+        assert option in shown
+    for file in (word for word in argv if word.endswith(".yaml")):
+        assert (REPOSITORY / file).is_file()
+
+
+def test_containers_share_the_data_and_open_no_port_to_others() -> None:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    for name, service in services.items():
+        assert service["network_mode"] == "host"
+        assert "ports" not in service
+        assert "0.0.0.0" not in service["command"]
+        assert name == "broker" or "data:/data" in service["volumes"]
+    assert int(services["collect"]["stop_grace_period"].rstrip("s")) > 120
+
+
+def test_the_image_is_installed_as_make_does_it() -> None:
+    image, make = (DEPLOY / "Dockerfile").read_text(), (REPOSITORY / "Makefile").read_text()
+    for line in ("--require-hashes -r requirements.lock", "--no-deps --no-build-isolation --editable ."):
+        assert line in image
+        assert line in make
+    for copied in re.findall(r"^COPY (\S+) ", image, re.MULTILINE):
+        assert (REPOSITORY / copied).exists()
+
+
 @pytest.mark.soak
 def test_the_workspace_finds_a_running_code_server(tmp_path: Path) -> None:
     port = free_port()

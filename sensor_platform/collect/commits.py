@@ -1,0 +1,88 @@
+"""When what was read is made durable and answered, and what happens while the disk refuses."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from sensor_platform.collect.intake import Intake
+from sensor_platform.collect.journal import Journal
+from sensor_platform.collect.pauses import Backoff, CommitWindow
+from sensor_platform.collect.status import CollectorStatus
+
+log = logging.getLogger(__name__)
+_MAX_PENDING_BYTES = 4 << 20
+_LONGEST_RETRY_SECONDS = 5.0
+
+
+class Commits:
+    """Group commits of one collector. Order that nothing may change: frames are fsynced, then answered.
+
+    A disk that fails stalls: nothing more may be read, and nothing is answered, until a commit works again.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        journal: Journal,
+        status: CollectorStatus,
+        answer: Callable[[bytes], None],
+        longest_seconds: float,
+    ) -> None:
+        self._intake = intake
+        self._journal = journal
+        self._status = status
+        self._answer = answer
+        self._stall: Backoff | None = None
+        self._retry_at = 0.0
+        self.window = CommitWindow(longest_seconds)
+
+    @property
+    def is_stalled(self) -> bool:
+        """True while the disk refuses."""
+        return self._stall is not None
+
+    def commit_when_due(self, now: float, *, is_idle: bool) -> None:
+        """Commit a group that is complete: the socket has no more, the group is large, or has waited long enough."""
+        is_full = self._journal.pending_bytes >= _MAX_PENDING_BYTES
+        if self._intake.has_work and (is_full or is_idle or self.window.is_due(now)):
+            self.commit()
+
+    def retry_when_due(self, now: float) -> None:
+        """While stalled: try again, less and less often."""
+        if now >= self._retry_at:
+            self.commit()
+
+    def commit_rest(self) -> None:
+        """Commit what waits, if anything does."""
+        if self._intake.has_work:
+            self.commit()
+
+    def commit(self) -> None:
+        """Write, fsync, then answer; stalls where that fails."""
+        started = time.monotonic()
+        try:
+            replies = self._intake.commit()
+        except OSError as error:
+            self._stalled(error)
+            return
+        self.window.note_commit(time.monotonic() - started)
+        if replies:
+            self._answer(replies)
+        if self._stall is not None:
+            log.warning("writing works again; reading goes on")
+            self._stall = None
+
+    def _stalled(self, error: OSError) -> None:
+        if self._stall is None:
+            self._stall = Backoff(longest=_LONGEST_RETRY_SECONDS)
+            self._status.counters.stalls += 1
+            log.error("cannot write to %s: %s; reading stopped, nothing acknowledged", self._journal.wal, error)
+        self._status.problem = f"cannot write: {error}"
+        self._retry_at = time.monotonic() + self._stall.next()
+
+    def seal_when_due(self, seconds: float, size: int) -> None:
+        """Seal the open segment where it is `seconds` old or `size` bytes large; try what could not be sealed again."""
+        if self._journal.age >= seconds or self._journal.size >= size:
+            self.commit_rest()
+            self._journal.seal()
+        self._journal.mend()

@@ -1,0 +1,93 @@
+"""Keeps a link up: opened when due, dealt with when lost, tried again later; says what cannot heal by waiting."""
+
+import logging
+import time
+from collections.abc import Callable
+
+from sensor_platform.collect.mqtt.client import UnknownHost
+from sensor_platform.collect.mqtt.link import Link
+from sensor_platform.collect.pauses import Backoff
+from sensor_platform.collect.status import CollectorStatus
+from sensor_platform.errors import PlatformError, WrongUse
+
+log = logging.getLogger(__name__)
+
+
+class Uplink:
+    """One link over all its connections."""
+
+    def __init__(self, link: Link, status: CollectorStatus, announce: Callable[[], None]) -> None:
+        """Connects to nothing yet.
+
+        Args:
+            link: what is kept up.
+            status: told of connections, losses and what is wrong.
+            announce: called once, when subscribed for the first time.
+        """
+        self._link = link
+        self._status = status
+        self._announce = announce
+        self._backoff = Backoff()
+        self._connect_at = 0.0
+        self._is_announced = False
+        self._is_up = False  # a connection was opened and its end has not been dealt with
+
+    @property
+    def is_lost(self) -> bool:
+        """True where a connection ended and nobody has dealt with that yet."""
+        return self._is_up and self._link.sock is None
+
+    def patience(self, now: float) -> float:
+        """Seconds until the next attempt; 0 where it is due."""
+        return max(0.0, self._connect_at - now)
+
+    def open(self) -> None:
+        """Try to connect.
+
+        Raises:
+            PlatformError: see `lost`.
+        """
+        try:
+            self._link.open()
+        except PlatformError as error:
+            self.lost(error)
+            return
+        self._is_up = True
+        self._status.counters.connects += 1
+
+    def lost(self, problem: PlatformError | None) -> None:
+        """Note a lost or refused connection and when to come again.
+
+        Raises:
+            PlatformError: at the first connection only: login, certificate, subscription or host name are wrong.
+        """
+        self._is_up = False
+        link = self._link
+        if problem and not link.was_ever_connected and isinstance(problem, WrongUse | UnknownHost):
+            raise problem
+        if problem and not self._is_announced and isinstance(problem, WrongUse):
+            raise problem
+        pause = self._backoff.next()
+        self._connect_at = time.monotonic() + pause
+        if link.was_ever_connected:
+            self._status.counters.disconnects += 1
+        text = problem.message if problem else "the connection was lost"
+        if self._status.problem != text:
+            log.warning("%s; trying again in %.1f s", text, pause)
+        self._status.problem = text
+
+    def tend(self) -> None:
+        """What is due a few times a second while there is a connection."""
+        self._link.tend()
+        if self._link.is_subscribed:
+            self._backoff.reset()
+            self._status.problem = None
+
+    def note_read(self) -> None:
+        """After each read: the first subscription is announced; a connection that was refused is closed."""
+        link = self._link
+        if link.is_subscribed and not self._is_announced:
+            self._is_announced = True
+            self._announce()
+        elif link.problem is not None and link.sock is not None and not link.is_subscribed:
+            link.close()

@@ -1,7 +1,7 @@
 """A Kafka of librdkafka's own (mock cluster): real sockets, consumer groups, offsets; lives as long as its producer."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -30,20 +30,27 @@ class MockKafka:
         self.producer.list_topics(topic, timeout=10)
 
     def read(self, topic: str, count: int, seconds: float = 20.0) -> list[tuple[str, Any]]:
-        """(key, decoded value) of the first `count` messages of a topic."""
+        """(key, decoded value) of the next messages of a topic, at least `count`."""
+        return self.read_until(topic, lambda found: len(found) >= count, seconds)
+
+    def read_until(
+        self, topic: str, is_enough: Callable[[list[tuple[str, Any]]], bool], seconds: float = 20.0
+    ) -> list[tuple[str, Any]]:
+        """(key, decoded value) of the next messages of a topic, until they are enough."""
         consumer = Consumer(
             {"bootstrap.servers": self.servers, "group.id": f"test-{topic}", "auto.offset.reset": "earliest"}
         )
+        self.create(topic)
         consumer.subscribe([topic])
         found: list[tuple[str, Any]] = []
 
         def has_come() -> bool:
             some = [message for message in consumer.consume(500, 0.2) if message.error() is None]
             found.extend(((message.key() or b"").decode(), json.loads(message.value() or b"null")) for message in some)
-            return len(found) >= count
+            return is_enough(found)
 
         try:
-            wait_until(has_come, f"{count} messages of {topic}", seconds)
+            wait_until(has_come, f"enough messages of {topic}", seconds)
         finally:
             consumer.close()
         return found

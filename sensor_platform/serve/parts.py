@@ -96,6 +96,7 @@ class Parts:
                 lambda: self.dispatchers,
                 self.clients,
                 self.clock,
+                self.config.group_tag,
             )
         )
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)

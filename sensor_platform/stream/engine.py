@@ -194,6 +194,7 @@ class Engine:
         by_series["event_at"][keys] = np.maximum(newest, by_series["event_at"][keys])
         by_series["received_at"][keys] = np.maximum(readings.received_at[last], by_series["received_at"][keys])
         by_series["count"][keys] += last - first + 1
+        by_series["bad"][keys] += np.add.reduceat(readings.verdict == BAD, first, dtype=np.int64)
         device = by_series["device"][series]
         np.maximum.at(index.by_device["watermark"], device, np.minimum(readings.event_at, readings.received_at))
         np.maximum.at(index.by_device["received_at"], device, readings.received_at)

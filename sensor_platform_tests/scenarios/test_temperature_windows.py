@@ -61,15 +61,16 @@ def windows(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scenario
 
 def read_windows(kafka: MockKafka, wanted: dict[tuple[str, int], list[int]]) -> list[Any]:
     """What comes out until every window is complete, and for two seconds more."""
-    found: list[Any] = []
-    end = time.monotonic() + 60
     complete_at = float("inf")
-    while time.monotonic() < min(end, complete_at + 2):
-        found += kafka.read("temperature-windows", 0)
+
+    def is_over(found: list[Any]) -> bool:
+        nonlocal complete_at
         n = {(key, row["window_start"] // 1_000_000): row["n"] for key, row in found}
         if n == {where: len(values) for where, values in wanted.items()}:
             complete_at = min(complete_at, time.monotonic())
-    return found
+        return time.monotonic() > complete_at + 2
+
+    return kafka.read_until("temperature-windows", is_over, 60)
 
 
 def expected(sent: list[Any]) -> dict[tuple[str, int], list[int]]:

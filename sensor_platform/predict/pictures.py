@@ -4,6 +4,7 @@ Bounded: one PNG of some tens of kilobytes per metric, drawn from at most a few 
 """
 
 import io
+import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,7 +42,10 @@ def picture(metric: str, source: Source, learned: Learned) -> bytes | None:
     _beside(axes[1, 0], source, learned.record, learned)
     _contributions(axes[1, 1], learned)
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
+    with warnings.catch_warnings():
+        # A name may hold what the font does not; a box is drawn for it.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
+        figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse import labels_table, ledger_tables, outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
@@ -91,7 +92,9 @@ def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequen
     for model in published:
         table = model.parents[0]
         described[table] = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
-    whole = {labels_table.TABLE, *(model.parents[0] for model in published if model.grain == "whole")}
+    described |= {table: list(columns) for table, columns in ALERT_TABLES.items()}
+    whole = {model.parents[0] for model in published if model.grain == "whole"}
+    whole |= {labels_table.TABLE, *ALERT_TABLES}
     for table, columns in described.items():
         is_whole = table in whole
         if not views.has_columns(connection, home.published, table, columns, whole=is_whole):

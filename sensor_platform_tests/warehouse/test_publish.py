@@ -14,6 +14,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.warehouse import pieces, state
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.connection import from_micros
@@ -26,7 +27,8 @@ from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, Site
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
 SAID = {"predictions", "predictions_superseded", "supervised_scores", "supervised_superseded", "anomalies"}
-PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, "quarantine", "labels", "drift", "late_frozen"}
+KEPT = {"quarantine", "labels", "drift", "late_frozen", *ALERT_TABLES}
+PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, *KEPT}
 JOINED = {"prediction_accuracy", "prediction_history", "supervised_history", "anomaly_events"}
 VIEWS = PUBLISHED | JOINED | {"cadence", "readings_1m_filled", "readings_1h_filled"}
 DERIVED = {"expected_n", "completeness", "not_good_share", "is_final", "day"}

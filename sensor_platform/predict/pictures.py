@@ -35,7 +35,7 @@ def picture(metric: str, source: Source, learned: Learned) -> bytes | None:
 
     figure = Figure(figsize=(11, 7), dpi=_DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots(2, 2)
-    figure.suptitle(metric.replace("$", r"\$"))
+    figure.suptitle(_shown(metric))
     _errors(axes[0, 0], learned.record, learned)
     _coverage(axes[0, 1], learned.record)
     _beside(axes[1, 0], source, learned.record, learned)
@@ -88,7 +88,7 @@ def _beside(axes: "Axes", source: Source, record: Record, learned: Learned) -> N
         own = own[np.argsort(record.target[own], kind="stable")]
         time = (record.target[own] * source.panel.grid.step_us).astype("datetime64[us]")
         colour = f"C{number}"
-        axes.plot(time, record.actual[own], color=colour, linewidth=1, label=str(source.panel.devices[name])[:20])
+        axes.plot(time, record.actual[own], color=colour, linewidth=1, label=_shown(source.panel.devices[name][:20]))
         axes.plot(time, served[own], ".", color=colour, markersize=4)
         room = rule.widening * record.width[own]
         axes.fill_between(time, record.lower[own] - room, record.upper[own] + room, color=colour, alpha=0.12)
@@ -105,7 +105,7 @@ def _contributions(axes: "Axes", learned: Learned) -> None:
         axes.text(0.5, 0.5, "no LightGBM model: too little history", ha="center")
         return
     names = list(shares)[:_INPUTS][::-1]
-    axes.barh([name.replace("$", r"\$")[:28] for name in names], [shares[name] for name in names], color="tab:green")
+    axes.barh([_shown(name[:28]) for name in names], [shares[name] for name in names], color="tab:green")
     axes.tick_params(axis="y", labelsize=7)
 
 
@@ -131,3 +131,12 @@ def _readable(layout: Layout) -> list[str]:
         kind, _, number = name.partition(":")
         found.append(f"{layout.others[int(number)]} {kind}" if number and kind != "at" else name)
     return found
+
+
+def _shown(name: str) -> str:
+    """A name as the font can show it, and never as mathematics: names are data."""
+    from matplotlib.font_manager import findfont, get_font
+
+    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    printable = "".join(letter if letter.isprintable() and ord(letter) in known else "?" for letter in name)
+    return printable.replace("$", r"\$")

@@ -4,7 +4,6 @@ Bounded: one PNG of some tens of kilobytes per metric, drawn from at most a few 
 """
 
 import io
-import warnings
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -36,16 +35,13 @@ def picture(metric: str, source: Source, learned: Learned) -> bytes | None:
 
     figure = Figure(figsize=(11, 7), dpi=_DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots(2, 2)
-    figure.suptitle(_plain(metric[:60]))
+    figure.suptitle(_shown(metric[:60]))
     _errors(axes[0, 0], learned.record, learned)
     _coverage(axes[0, 1], learned.record)
     _beside(axes[1, 0], source, learned.record, learned)
     _contributions(axes[1, 1], learned)
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
-        # A name may hold what the font does not; a box is drawn for it.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font", category=UserWarning)
-        figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png")
     return buffer.getvalue()
 
 
@@ -92,9 +88,7 @@ def _beside(axes: "Axes", source: Source, record: Record, learned: Learned) -> N
         own = own[np.argsort(record.target[own], kind="stable")]
         time = (record.target[own] * source.panel.grid.step_us).astype("datetime64[us]")
         colour = f"C{number}"
-        axes.plot(
-            time, record.actual[own], color=colour, linewidth=1, label=_plain(str(source.panel.devices[name])[:20])
-        )
+        axes.plot(time, record.actual[own], color=colour, linewidth=1, label=_shown(source.panel.devices[name][:20]))
         axes.plot(time, served[own], ".", color=colour, markersize=4)
         room = rule.widening * record.width[own]
         axes.fill_between(time, record.lower[own] - room, record.upper[own] + room, color=colour, alpha=0.12)
@@ -111,7 +105,7 @@ def _contributions(axes: "Axes", learned: Learned) -> None:
         axes.text(0.5, 0.5, "no LightGBM model: too little history", ha="center")
         return
     names = list(shares)[:_INPUTS][::-1]
-    axes.barh([_plain(name[:28]) for name in names], [shares[name] for name in names], color="tab:green")
+    axes.barh([_shown(name[:28]) for name in names], [shares[name] for name in names], color="tab:green")
     axes.tick_params(axis="y", labelsize=7)
 
 
@@ -139,6 +133,10 @@ def _readable(layout: Layout) -> list[str]:
     return found
 
 
-def _plain(text: str) -> str:
-    """A name as it is: a dollar sign would begin a formula."""
-    return text.replace("$", r"\$")
+def _shown(name: str) -> str:
+    """A name as the font can show it, and never as mathematics: names are data."""
+    from matplotlib.font_manager import findfont, get_font
+
+    known = get_font(findfont("DejaVu Sans")).get_charmap()
+    printable = "".join(letter if letter.isprintable() and ord(letter) in known else "?" for letter in name)
+    return printable.replace("$", r"\$")

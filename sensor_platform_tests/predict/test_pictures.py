@@ -10,7 +10,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def test_a_training_is_one_small_picture(seasonal_noise: Source, of_season: Learned) -> None:
-    drawn = pictures.picture("a $metric$ of <x>", seasonal_noise, of_season)
+    drawn = pictures.picture("a $metric$ of <x> \\frac \N{THERMOMETER}\n", seasonal_noise, of_season)
     assert drawn is not None
     assert drawn.startswith(PNG)
     assert len(drawn) < 150_000

@@ -27,6 +27,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     site: Site
     site_folder: Path | None
     broker: Broker
+    kafka_login: tuple[str, str] | None = None
+    """User and password for SASL."""
     live_token: str = ""
 
 
@@ -43,6 +45,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         site=load_site(folder),
         site_folder=folder,
         broker=_broker(env),
+        kafka_login=_kafka_login(env),
         live_token=env.get("SENSOR_PLATFORM_LIVE_TOKEN", ""),
     )
 
@@ -98,6 +101,11 @@ def _broker(env: Mapping[str, str]) -> Broker:
         cert_file=env.get("SENSOR_PLATFORM_BROKER_CERT_FILE"),
         key_file=env.get("SENSOR_PLATFORM_BROKER_KEY_FILE"),
     )
+
+
+def _kafka_login(env: Mapping[str, str]) -> tuple[str, str] | None:
+    user = env.get("SENSOR_PLATFORM_KAFKA_USERNAME", "")
+    return (user, env.get("SENSOR_PLATFORM_KAFKA_PASSWORD", "")) if user else None
 
 
 def environ_with(changes: Mapping[str, str]) -> dict[str, str]:

@@ -75,7 +75,7 @@ def _run_kafka(settings: Settings, lander: Lander | None) -> None:
     def announce() -> None:
         print("ready", flush=True)  # noqa: T201 - the contract with whoever started us
 
-    collector = KafkaCollector(KafkaSetup(settings.site.collect, settings.home, announce, lander))
+    collector = KafkaCollector(KafkaSetup(settings.site.collect, settings.home, announce, lander, settings.kafka_login))
 
     def stop(number: int, frame: FrameType | None) -> None:
         del frame

@@ -32,6 +32,9 @@ class KafkaSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         """
         if wrong := [text for text in self.options if "=" not in text]:
             raise ValueError(f"options: {wrong[0]!r} is not of the form name=value")
+        names = [text.partition("=")[0].strip() for text in self.options]
+        if secret := [name for name in names if "password" in name or "secret" in name]:
+            raise ValueError(f"options: {secret[0]} is a secret; set SENSOR_PLATFORM_KAFKA_USERNAME and _PASSWORD")
 
 
 class CollectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

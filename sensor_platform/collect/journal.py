@@ -47,6 +47,11 @@ class Journal:
         """Segments sealed by this journal."""
 
     @property
+    def name(self) -> str:
+        """Of the open segment; empty without one."""
+        return self._writer.name if self._writer else ""
+
+    @property
     def size(self) -> int:
         """Bytes of the open segment."""
         return self._writer.size if self._writer else 0

@@ -15,7 +15,7 @@ from typing import Any
 
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.collect.journal import Journal
-from sensor_platform.collect.kafka.offsets import Offsets, known_offsets
+from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, Offsets, known_offsets
 from sensor_platform.collect.lander import Lander
 from sensor_platform.collect.report import publish_status
 from sensor_platform.collect.status import CollectorStatus
@@ -44,6 +44,8 @@ class KafkaSetup:
     announce: Callable[[], None]
     """Told once partitions are assigned."""
     lander: Lander | None = None
+    login: tuple[str, str] | None = None
+    """User and password for SASL; from the environment."""
 
 
 class KafkaCollector:
@@ -61,12 +63,12 @@ class KafkaCollector:
             names = segment_names(config.collector, wal)
             for left in recover(wal):
                 log.warning("recovered %s: kept %d bytes, cut %d", left.path, left.kept_bytes, left.cut_bytes)
-            self._offsets: Offsets = known_offsets(wal, config.collector)
+            self._offsets: Offsets = known_offsets(setup.home, config.collector)
             self._mark = CommittedMark(wal, config.collector)
         except OSError as error:
             raise WrongUse(f"the data folder {setup.home.root} cannot be used: {error}", "check its rights") from error
         self._journal = Journal(wal, names, self._mark, _header, time.monotonic)
-        self._consumer = _consumer(config)
+        self._consumer = _consumer(config, setup.login)
         self._status = CollectorStatus(
             collector=config.collector,
             pid=os.getpid(),
@@ -79,6 +81,7 @@ class KafkaCollector:
         )
         self._is_stopping = self._is_assigned = False
         self._to_commit: dict[tuple[str, int], int] = {}
+        self._held: list[Any] = []
         self._tick_at = self._committed_at = 0.0
 
     def stop(self) -> None:
@@ -96,7 +99,10 @@ class KafkaCollector:
         )
         try:
             while not self._is_stopping:
-                self._take(self._consumer.consume(_MOST_AT_ONCE, self._setup.config.commit_milliseconds / 1000))
+                held, self._held = self._held, []
+                self._take(
+                    [*held, *self._consumer.consume(_MOST_AT_ONCE, self._setup.config.commit_milliseconds / 1000)]
+                )
                 self._tick(time.monotonic())
         finally:
             self._commit_offsets(wait=True)
@@ -115,6 +121,8 @@ class KafkaCollector:
         envelopes = [self._envelope(message, now) for message in good]
         self._journal.add(encode_records(envelopes))
         while not self._written():
+            if self._is_stopping:
+                return  # their offsets are not committed: they come again
             self._wait_for_disk()
         counters = self._status.counters
         counters.messages += len(good)
@@ -137,7 +145,11 @@ class KafkaCollector:
 
     def _envelope(self, message: Any, now: datetime) -> Envelope:  # noqa: ANN401 - confluent_kafka has no types
         topic, partition, offset = message.topic(), message.partition(), message.offset()
-        is_new = self._offsets.is_new(topic, partition, offset)
+        kind, milliseconds = message.timestamp()
+        headers = [(name, _text(value)) for name, value in message.headers() or ()]
+        if kind:  # 0: it has none
+            headers.append((TIMESTAMP_HEADER, str(milliseconds)))
+        is_new = self._offsets.is_new(topic, partition, offset, milliseconds if kind else -1)
         key = message.key()
         return Envelope(
             topic=topic,
@@ -147,7 +159,7 @@ class KafkaCollector:
             position=0,
             session="kafka",
             flags=EnvelopeFlag.NONE if is_new else EnvelopeFlag.DUPLICATE,
-            user_properties=tuple((name, _text(value)) for name, value in message.headers() or ()),
+            user_properties=tuple(headers),
             key=None if key is None else bytes(key),
             partition=partition,
             offset=offset,
@@ -170,7 +182,9 @@ class KafkaCollector:
         self._consumer.pause(self._consumer.assignment())
         with contextlib.suppress(OSError):
             self._report("stalled")
-        self._consumer.poll(_RETRY_SECONDS)
+        message = self._consumer.poll(_RETRY_SECONDS)
+        if message is not None:  # of a partition that came to us just now
+            self._held.append(message)
         self._consumer.resume(self._consumer.assignment())
 
     def _tick(self, now: float) -> None:
@@ -190,10 +204,10 @@ class KafkaCollector:
 
     def _seal(self) -> None:
         """What is handed over must be known without its segment, which the lander takes away."""
-        if not self._journal.size:
+        if not self._journal.size or self._journal.pending_bytes:
             return
         try:
-            self._offsets.save()
+            self._offsets.save(self._journal.name)
         except OSError as error:
             log.warning("the offsets cannot be written, so the segment stays open: %s", error)
             return
@@ -213,27 +227,12 @@ class KafkaCollector:
         self._to_commit = {}
 
     def _assigned(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
-        self._forget_recreated(consumer, partitions)
+        del consumer
         log.info("assigned: %s", ", ".join(f"{each.topic}/{each.partition}" for each in partitions))
         if not self._is_assigned:
             self._is_assigned = True
             self._status.counters.connects += 1
             self._setup.announce()
-
-    def _forget_recreated(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
-        """A topic that ends before what we have of it was made anew: its messages are no repeats."""
-        from confluent_kafka import KafkaException
-
-        for each in partitions:
-            expected = self._offsets.expected.get((each.topic, each.partition), 0)
-            try:
-                _, end = consumer.get_watermark_offsets(each, timeout=5.0)
-            except KafkaException as error:
-                log.warning("the end of %s/%s is not known: %s", each.topic, each.partition, error)
-                continue
-            if end < expected:
-                log.warning("%s/%s was made anew: it is read from its start", each.topic, each.partition)
-                self._offsets.expected.pop((each.topic, each.partition))
 
     def _revoked(self, _consumer: Any, _partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
         self._commit_offsets(wait=True)
@@ -243,18 +242,20 @@ class KafkaCollector:
         publish_status(self._setup.home.wal, self._status, state, self._setup.lander)
 
 
-def _consumer(config: CollectConfig) -> Any:  # noqa: ANN401 - confluent_kafka has no types
+def _consumer(config: CollectConfig, login: tuple[str, str] | None) -> Any:  # noqa: ANN401 - confluent_kafka has no types
     try:
         from confluent_kafka import Consumer, KafkaException  # type: ignore[import-not-found,unused-ignore]
     except ImportError as error:
         raise WrongUse("Kafka needs confluent-kafka", "pip install 'sensor-platform[kafka]'") from error
-    own = {
+    own: dict[str, Any] = {
         "bootstrap.servers": config.kafka.servers,
         "group.id": config.kafka.group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
     }
+    if login:
+        own |= {"sasl.username": login[0], "sasl.password": login[1]}
     try:
         return Consumer({**_DEFAULTS, **_options(config), **own})
     except (KafkaException, ValueError, TypeError) as error:

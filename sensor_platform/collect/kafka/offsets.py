@@ -1,57 +1,113 @@
-"""Which messages of Kafka are on disk already: the next offset of each partition, in memory and beside the WAL.
+"""Which records of Kafka are on disk already, by topic and partition, in memory and beside the WAL.
 
-Written before a segment is handed over; what is younger is in the collector's own segments in `wal/`. So a message that
-Kafka delivers again after a kill, because its offset was not committed in time, is known.
+Written before a segment is handed over; what is younger is read back from the collector's own segments. So a record
+that Kafka delivers again after a kill, because its offset was not committed in time, is known.
 """
 
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
 
 from sensor_platform.durable import write_file
-from sensor_platform.landing.segments import parse_name, read_envelopes
+from sensor_platform.home import Home
+from sensor_platform.landing.segments import newest_first, parse_name, read_envelopes, where_it_is
+from sensor_platform.landing.segments.frames import DamagedSegment
+
+log = logging.getLogger(__name__)
+TIMESTAMP_HEADER = "kafka.timestamp"
+"""The record's own time as a header of ours, milliseconds since the epoch; a contract can name it as the time."""
+_MAX_SEGMENTS = 512  # looked back at most where the file is lost
 
 Partition = tuple[str, int]
 """Topic and number."""
 
 
+class Known(msgspec.Struct, array_like=True):
+    """What is on disk of a partition."""
+
+    next: int = 0
+    """The offset after the last record."""
+    newest: int = -1
+    """Time of the newest record, milliseconds since the epoch; -1 where records have none."""
+
+
+class _File(msgspec.Struct):
+    segment: str
+    """The newest segment that may be in it."""
+    partitions: list[tuple[str, int, Known]]
+
+
 @dataclass(slots=True)
 class Offsets:
-    """The next offset that is new, by partition."""
+    """What is known, by partition."""
 
     path: Path
-    expected: dict[Partition, int] = field(default_factory=dict)
+    known: dict[Partition, Known] = field(default_factory=dict)
 
-    def is_new(self, topic: str, partition: int, offset: int) -> bool:
-        """Whether it is not on disk yet; from now on it counts as if it were."""
-        if offset < self.expected.get((topic, partition), 0):
-            return False
-        self.expected[topic, partition] = offset + 1
-        return True
+    def is_new(self, topic: str, partition: int, offset: int, milliseconds: int) -> bool:
+        """Whether a record is not on disk yet; from now on it counts as if it were.
 
-    def save(self) -> None:
+        A low offset with a time after all that we have is no repeat: the topic was made anew, and counts from 0 again.
+        """
+        known = self.known.setdefault((topic, partition), Known())
+        is_new = offset >= known.next
+        if not is_new and milliseconds > known.newest:
+            log.warning("%s/%d was made anew: its records are no repeats", topic, partition)
+            is_new = True
+        if is_new:
+            known.next = offset + 1
+            known.newest = max(known.newest, milliseconds)
+        return is_new
+
+    def save(self, segment: str) -> None:
         """Durably, by rename.
+
+        Args:
+            segment: the one that is being written; older ones need not be read again.
 
         Raises:
             OSError: the disk does not allow it now.
         """
-        rows = [[topic, partition, offset] for (topic, partition), offset in sorted(self.expected.items())]
-        write_file(self.path, msgspec.json.encode(rows))
+        rows = [(topic, number, known) for (topic, number), known in sorted(self.known.items())]
+        write_file(self.path, msgspec.json.encode(_File(segment, rows)))
 
 
-def known_offsets(wal: Path, collector: str) -> Offsets:
+def known_offsets(home: Home, collector: str) -> Offsets:
     """What a collector before this one had on disk; its open segments are recovered already."""
-    offsets = Offsets(wal / f"{collector}.offsets.json")
-    if offsets.path.exists():
-        rows = msgspec.json.decode(offsets.path.read_bytes(), type=list[tuple[str, int, int]])
-        offsets.expected = {(topic, partition): offset for topic, partition, offset in rows}
-    for path in sorted(wal.glob("*.wal")):
-        name = parse_name(path.stem)
-        if name is None or name.collector != collector:
-            continue
-        for envelope in read_envelopes(path):
-            if envelope.partition is not None and envelope.offset is not None:
-                key = (envelope.topic, envelope.partition)
-                offsets.expected[key] = max(envelope.offset + 1, offsets.expected.get(key, 0))
+    offsets = Offsets(home.wal / f"{collector}.offsets.json")
+    done = ""
+    try:
+        kept = msgspec.json.decode(offsets.path.read_bytes(), type=_File)
+        offsets.known = {(topic, number): known for topic, number, known in kept.partitions}
+        done = kept.segment
+    except (FileNotFoundError, msgspec.DecodeError):
+        pass  # the segments say the same
+    for path in _newer(home, collector, done):
+        _count(path, offsets.known)
     return offsets
+
+
+def _newer(home: Home, collector: str, done: str) -> Iterator[Path]:
+    """Segments after `done`, oldest first."""
+    last = parse_name(done)
+    found: list[Path] = []
+    for path in newest_first(home, collector):
+        name = parse_name(path.stem)
+        if len(found) == _MAX_SEGMENTS or (last and name and name <= last):
+            break
+        found.append(path)
+    return reversed(found)
+
+
+def _count(path: Path, every: dict[Partition, Known]) -> None:
+    try:
+        for envelope in read_envelopes(where_it_is(path)):
+            if envelope.partition is not None and envelope.offset is not None:
+                known = every.setdefault((envelope.topic, envelope.partition), Known())
+                known.next = max(known.next, envelope.offset + 1)
+                known.newest = max(known.newest, int(dict(envelope.user_properties).get(TIMESTAMP_HEADER, -1)))
+    except (DamagedSegment, FileNotFoundError):
+        return  # the lander reports a damaged segment; here it only means that less is known

@@ -9,7 +9,7 @@ from sensor_platform.collect.mqtt.packets import scan
 from sensor_platform.collect.mqtt.recent import Recent
 from sensor_platform.durable import write_file
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import Kind, SegmentName, parse_name, read_frames, read_header
+from sensor_platform.landing.segments import Kind, newest_first, read_frames, read_header, where_it_is
 from sensor_platform.landing.segments.frames import BatchFacts, DamagedSegment, decode_mqtt
 
 _MAX_SEGMENTS = 512  # looked back at most at start; what lies further back is flagged suspect, never dropped
@@ -47,7 +47,7 @@ def rebuild_recent(home: Home, collector: str, limit: int) -> Recent:
     chosen: list[Path] = []
     messages = 0
     session: str | None = None
-    for path in _newest_first(home, collector):
+    for path in newest_first(home, collector):
         if messages >= limit or len(chosen) >= _MAX_SEGMENTS:
             break
         batches = list(_facts(path))
@@ -64,7 +64,7 @@ def rebuild_recent(home: Home, collector: str, limit: int) -> Recent:
 
 
 def _replay(path: Path, recent: Recent) -> None:
-    path = _where_it_is(path)
+    path = where_it_is(path)
     header = read_header(path)
     if not recent.session:
         recent.forget(header.session, frozenset(header.unreleased))
@@ -80,35 +80,9 @@ def _replay(path: Path, recent: Recent) -> None:
 
 def _facts(path: Path) -> Iterator[BatchFacts]:
     try:
-        for frame in read_frames(_where_it_is(path), damage=[]):
+        for frame in read_frames(where_it_is(path), damage=[]):
             if frame.kind == Kind.MQTT:
                 yield decode_mqtt(frame.body)[0]
     except (DamagedSegment, FileNotFoundError):
         # The lander reports a damaged segment; here it only means that less is remembered.
         return
-
-
-def _newest_first(home: Home, collector: str) -> Iterator[Path]:
-    """Sealed and archived segments of one collector, a day of the archive at a time; each segment once."""
-    seen: set[SegmentName] = set()
-    files = list(home.wal.glob("*.wal"))
-    for day in sorted(home.raw.glob("*"), reverse=True):
-        files += day.glob("*.zst")
-        yield from _in_order(files, collector, seen)
-        files = []
-    yield from _in_order(files, collector, seen)
-
-
-def _in_order(files: list[Path], collector: str, seen: set[SegmentName]) -> Iterator[Path]:
-    found = {name: path for path in files if (name := parse_name(path.stem)) and name.collector == collector}
-    for name in sorted(found.keys() - seen, reverse=True):
-        seen.add(name)
-        yield found[name]
-
-
-def _where_it_is(path: Path) -> Path:
-    """The lander of a killed collector may archive a segment while we look."""
-    if path.exists() or path.suffix == ".zst":
-        return path
-    archived = sorted(path.parent.parent.glob(f"raw/*/{path.stem}.zst"))
-    return archived[0] if archived else path

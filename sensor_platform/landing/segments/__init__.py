@@ -37,6 +37,7 @@ from sensor_platform.landing.segments.frames import (
 )
 from sensor_platform.landing.segments.mqtt import Extra
 from sensor_platform.landing.segments.name import SegmentName, check_collector, parse_name, segment_names
+from sensor_platform.landing.segments.past import newest_first, where_it_is
 from sensor_platform.landing.segments.read import (
     Batch,
     Damage,
@@ -73,6 +74,7 @@ __all__ = [
     "encode_mqtt",
     "encode_records",
     "envelope_of",
+    "newest_first",
     "open_segment",
     "parse_name",
     "read_batches",
@@ -84,4 +86,5 @@ __all__ = [
     "recover_file",
     "seal_file",
     "segment_names",
+    "where_it_is",
 ]

@@ -80,7 +80,9 @@ class Engine:
             now: microseconds since the epoch.
         """
         self.now = max(self.now, now)
-        readings = readings_of(decoded, received_at, duplicates, suspects, self.index, self.messages)
+        readings = readings_of(
+            decoded, received_at, duplicates, suspects, self.index, self.messages, self.catalog.units
+        )
         self.messages += len(received_at)
         return self._take(readings, now)
 

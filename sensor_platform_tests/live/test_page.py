@@ -192,8 +192,9 @@ def test_hours_that_are_anomalous_are_marked_on_the_chart_beside_the_forecast(
     post([{"device_id": "pump", "timestamp": time.time(), "temperature": 51.0}])
     with browser(tmp_path, url) as tab:
         tab.size(1280, 800)
+        tab.wait("document.querySelectorAll('#list .row .value').length > 0")
         tab.ask("location.hash = '#/device/pump'")
-        tab.wait("document.querySelector('#chart canvas') !== null || document.querySelector('#metric').value !== ''")
+        tab.wait("document.querySelector('#metric')?.value === 'temperature'")
         tab.ask("document.querySelector('#span').value = '30d'")
         tab.ask("document.querySelector('#span').dispatchEvent(new Event('change'))")
         tab.wait("document.querySelector('#chart-note').textContent.includes('2 anomalous hours')")

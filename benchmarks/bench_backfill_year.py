@@ -1,38 +1,33 @@
-"""A year of 100 series at one reading a minute (52 million): landed, then every tier built by one Dagster run.
+"""A year of 100 devices at one reading a minute (52 million): imported from CSV, every tier built by one Dagster run.
 
-    python benchmarks/bench_backfill_year.py [--days 365] [--devices 25] [--metrics 4]
+    python benchmarks/bench_backfill_year.py [--days 365] [--devices 100] [--folder DIR]
 
-Landing files are written as the lander writes them, one per month, with their ledger commits; the run is the job of the
-`landing` asset and of all dbt tables over the whole range, with Dagster's own events on SQLite. Prints JSON:
-seconds of each part, readings/s, and the peak of resident memory of the process that did it all.
+The import is `sensor-platform import`, a process of its own; so is the run: the job of the `landing` asset (it checks
+every file's SHA-256) and of all tables that dbt makes, with all checks, over the whole range, events on SQLite.
+Publishing, features and forecasts take no part. Prints JSON: wall and processor seconds and peak memory of both.
 """
 
 import argparse
 import json
-import logging
 import os
-import resource
-import sqlite3
+import subprocess
+import sys
 import tempfile
 import time
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Mapping
+from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
-from warehouse_data import at, land  # type: ignore[import-not-found]
+from history_data import write  # type: ignore[import-not-found]
 
-
-def months(first: date, days: int) -> list[tuple[date, int]]:
-    """Pieces of at most 30 days."""
-    return [(first + timedelta(days=start), min(30, days - start)) for start in range(0, days, 30)]
-
-
-def cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+FIRST = date(2025, 1, 1)
+"""Where `history_data` begins."""
+TABLES = ("readings_clean", "readings_10s", "readings_1m", "readings_1h", "readings_1d")
 
 
-def backfill(first: date, last: date) -> dict[str, float]:
-    """One run over [first, last]; its wall and processor seconds, and how many events Dagster kept."""
+def backfill(first: date, last: date) -> dict[str, Any]:
+    """One run over [first, last], in this process: its seconds, and what Dagster kept of it."""
     from dagster import AssetSelection, DagsterInstance, define_asset_job
 
     from sensor_platform.definitions import defs
@@ -41,82 +36,112 @@ def backfill(first: date, last: date) -> dict[str, float]:
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.lineage import dbt_models
 
-    logging.getLogger("dagster").setLevel(logging.ERROR)
     settings = load_settings()
     job = define_asset_job("backfill", AssetSelection.assets("landing", *dbt_models()))
     resolved = job.resolve(asset_graph=defs.resolve_asset_graph(), resource_defs=defs.resources)
     tags = {RANGE_START_TAG: first.isoformat(), RANGE_END_TAG: last.isoformat()}
     with DagsterInstance.from_config(str(prepare(settings.home))) as instance:
-        started, used = time.perf_counter(), cpu()
+        started = time.perf_counter()
         result = resolved.execute_in_process(instance=instance, resources={"settings": settings}, tags=tags)
         assert result.success
-        runs = instance.get_runs_count()
-    events = len(result.get_asset_materialization_events())
-    wall, spent = time.perf_counter() - started, cpu() - used
-    return {"backfill_seconds": wall, "backfill_cpu_seconds": spent, "runs": runs, "materialisations": events}
+        seconds = time.perf_counter() - started
+        facts = {
+            "run_seconds": round(seconds, 1),
+            "runs": instance.get_runs_count(),
+            "materialisations": len(result.get_asset_materialization_events()),
+            "checks": len(result.get_asset_check_evaluations()),
+        }
+    return facts | {"seconds_by_table": _seconds_by_table(result)}
 
 
-def table_rows(folder: Path) -> dict[str, float]:
-    """Rows of each table, as a check that all of it is there."""
+def _seconds_by_table(result: Any) -> dict[str, float]:  # noqa: ANN401 - Dagster's result
+    """Of dbt alone; every partition of the run carries the same."""
+    found = {}
+    for event in result.get_asset_materialization_events():
+        materialisation = event.step_materialization_data.materialization
+        if "seconds" in materialisation.metadata:
+            found[materialisation.asset_key.to_user_string()] = materialisation.metadata["seconds"].value
+    return found
+
+
+def table_rows(warehouse: Path) -> dict[str, int]:
+    """Rows of each table, and the readings in each tier, as a check that all of it is there."""
     import duckdb
 
-    with duckdb.connect(str(folder / "warehouse" / "warehouse.duckdb"), read_only=True) as connection:
-        tables = ("readings_clean", "readings_10s", "readings_1m", "readings_1h", "readings_1d")
-        return {name: connection.execute(f"select count(*) from {name}").fetchall()[0][0] for name in tables}
+    with duckdb.connect(str(warehouse), read_only=True) as connection:
+        rows = {name: connection.execute(f"select count(*) from {name}").fetchall()[0][0] for name in TABLES}
+        counted = {connection.execute(f"select sum(n) from {name}").fetchall()[0][0] for name in TABLES[1:]}
+    assert counted == {rows["readings_clean"]}, counted
+    return rows
+
+
+def timed(command: list[str], environ: Mapping[str, str]) -> tuple[dict[str, float], str]:
+    """Wall and processor seconds and peak memory of a child process, and what it printed."""
+    started = time.perf_counter()
+    with subprocess.Popen(
+        command, env=dict(environ), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        printed = process.stdout.read()
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise SystemExit(f"{command} ended with {process.returncode}")
+    cost = {
+        "seconds": round(time.perf_counter() - started, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+        "peak_gigabytes": round(usage.ru_maxrss / 1e6, 2),
+    }
+    return cost, printed
+
+
+def measure(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
+    """The whole of it, in an empty folder."""
+    site, home, source = folder / "site", folder / "home", folder / "history.csv"
+    site.mkdir()
+    (site / "site.yaml").write_text(f"name: bench\nstart: {FIRST}\n")
+    rows = write(source, options.devices, options.days, 60, "time", 7)
+    environ = {**os.environ, "SENSOR_PLATFORM_HOME": str(home), "SENSOR_PLATFORM_SITE": str(site)}
+    command = str(Path(sys.executable).with_name("sensor-platform"))
+    imported, _ = timed([command, "import", str(source), "--json"], environ)
+    size = source.stat().st_size
+    source.unlink()
+    last = FIRST + timedelta(days=options.days - 1)
+    cost, printed = timed([sys.executable, __file__, "--range", str(FIRST), str(last)], environ)
+    facts = json.loads(printed.splitlines()[-1])
+    warehouse = home / "warehouse" / "warehouse.duckdb"
+    found = table_rows(warehouse)
+    assert found["readings_clean"] == rows
+    return {
+        "benchmark": "backfill_year",
+        "readings": rows,
+        "days": options.days,
+        "source_gigabytes": round(size / 1e9, 2),
+        "import": imported,
+        "backfill": cost | facts,
+        "seconds": round(imported["seconds"] + cost["seconds"], 1),
+        "peak_gigabytes": max(imported["peak_gigabytes"], cost["peak_gigabytes"]),
+        "backfill_readings_per_cpu_second": round(rows / cost["cpu_seconds"]),
+        "warehouse_gigabytes": round(warehouse.stat().st_size / 1e9, 2),
+        "rows": found,
+        "load_average": os.getloadavg()[0],
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--days", type=int, default=365)
-    parser.add_argument("--devices", type=int, default=25)
-    parser.add_argument("--metrics", type=int, default=4)
+    parser.add_argument("--devices", type=int, default=100)
+    parser.add_argument("--folder", type=Path, help="where the temporary files go: about 15 GB for a year")
+    parser.add_argument(
+        "--range", nargs=2, type=date.fromisoformat, metavar="DAY", help="only the run, over these days"
+    )
     options = parser.parse_args()
-    first = datetime.now(UTC).date() - timedelta(days=options.days + 2)
-    last = first + timedelta(days=options.days - 1)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name) / "home"
-        site = Path(name) / "site"
-        site.mkdir()
-        (site / "site.yaml").write_text(f"name: bench\nstart: {first}\n")
-        os.environ |= {"SENSOR_PLATFORM_HOME": str(folder), "SENSOR_PLATFORM_SITE": str(site)}
-        from sensor_platform.home import Home
-
-        started, used = time.perf_counter(), cpu()
-        readings = sum(
-            land(
-                Home(folder), f"month-{day}", at(day), 24 * days, options.devices, options.metrics, 60,
-                with_message_id=False,
-            )
-            for day, days in months(first, options.days)
-        )  # fmt: skip
-        landed = time.perf_counter() - started
-        landed_cpu = cpu() - used
-        fold(Home(folder).ledger_file)
-        cost = backfill(first, last)
-        rows = table_rows(folder)
-        size = (folder / "warehouse" / "warehouse.duckdb").stat().st_size
-    result = {
-        "benchmark": "backfill_year",
-        "readings": readings,
-        "days": options.days,
-        "landing_seconds": round(landed, 1),
-        "landing_cpu_seconds": round(landed_cpu, 1),
-        **{key: round(value, 1) for key, value in cost.items()},
-        "readings_per_second": round(readings / cost["backfill_seconds"]),
-        "readings_per_cpu_second": round(readings / cost["backfill_cpu_seconds"]),
-        "peak_gigabytes": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2),
-        "warehouse_gigabytes": round(size / 1e9, 2),
-        "rows": rows,
-        "load_average": os.getloadavg()[0],
-    }
-    print(json.dumps(result))
-
-
-def fold(ledger: Path) -> None:
-    """The ledger as a lander leaves it: its log folded in, so that the run does not pay for it."""
-    with sqlite3.connect(ledger) as connection:
-        connection.execute("pragma wal_checkpoint(truncate)")
-    connection.close()
+    if options.range:
+        print(json.dumps(backfill(*options.range)))
+        return
+    with tempfile.TemporaryDirectory(dir=options.folder) as name:
+        print(json.dumps(measure(Path(name), options)))
 
 
 if __name__ == "__main__":

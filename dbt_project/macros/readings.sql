@@ -1,13 +1,27 @@
 {# The columns of a reading, as staging names them. #}
-{% macro reading_columns(prefix='') -%}
+{% macro reading_columns(prefix='', except=[]) -%}
   {%- set names = [
     'device_id', 'metric', 'event_at', 'received_at', 'value', 'text', 'unit', 'quality', 'tags', 'message_id', 'topic',
     'segment', 'position', 'is_device_time', 'is_suspect', 'slot_start'
   ] -%}
-  {%- for name in names %}{{ prefix }}{{ name }}{{ ', ' if not loop.last }}{% endfor -%}
+  {%- for name in names if name not in except %}{{ prefix }}{{ name }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
 {# What makes two readings the same message of the same device: a device's own clock is part of it, our receive time is not. #}
 {% macro message_fingerprint() -%}
   {{ fingerprint(['device_id', 'metric', 'message_id', 'case when is_device_time then event_at end']) }}
+{%- endmacro %}
+
+{# Tags with one more. #}
+{% macro with_tag(tags, key, value) -%}
+  {{ return(adapter.dispatch('with_tag', 'sensor_platform')(tags, key, value)) }}
+{%- endmacro %}
+
+{% macro duckdb__with_tag(tags, key, value) -%}
+  map_concat({{ tags }}, map([{{ text_literal(key) }}], [{{ value }}]))
+{%- endmacro %}
+
+{# History that was imported says nothing of how late its devices are. A collector may be called `import` too: its segments have two dashes. #}
+{% macro is_imported(segment) -%}
+  ({{ segment }} like 'import-%' and {{ segment }} not like 'import-%-%')
 {%- endmacro %}

@@ -35,7 +35,9 @@
 #}
 {% macro coarser_tier(finer, minutes, condition, keep_slot=false) -%}
 {%- set counters = counters() -%}
-with finer as (
+{%- set key = ['finer.device_id', 'finer.metric', 'finer.coarse_start'] -%}
+{%- set sparse = is_sparse(finer, ['device_id', 'metric', window_floor('window_start', minutes=minutes)]) -%}
+with finer as {{ read_again() }} (
 
     select
         *,
@@ -45,6 +47,10 @@ with finer as (
 
 ),
 
+{% if sparse -%}
+{{ shared_windows('finer', key) }}
+
+{% endif -%}
 grouped as (
 
     select
@@ -68,10 +74,14 @@ grouped as (
         max(m2) as most_m2,
         max(spacing_s) as a_spacing_s
     from finer
+    {%- if sparse %}
+    where {{ fingerprint(key) }} in (select window_key from shared)
+    {%- endif %}
     group by device_id, metric, coarse_start
 
 ),
 
+{# A window of one part is that part; only the others are looked at again. -#}
 scaled as (
 
     select
@@ -80,10 +90,10 @@ scaled as (
         {{ scale_of('most_sum', 'value') }},
         {{ scale_of('n * ((max - min) * (max - min))', 'square') }}
     from grouped
+    where parts_n > 1
 
 ),
 
-{# A window of one part is that part. -#}
 several as (
 
     select
@@ -101,30 +111,63 @@ several as (
         on scaled.device_id = finer.device_id
         and scaled.metric = finer.metric
         and scaled.window_start = finer.coarse_start
-    where finer.n > 0 and scaled.parts_n > 1
+    where finer.n > 0
     group by finer.device_id, finer.metric, finer.coarse_start
 
 ),
 
-added as (
+summed as (
 
     select
         scaled.*,
         case
-            when parts_n = 1 then a_sum
             when {{ is_finite('most_sum') }} then {{ from_steps('several.value_steps', 'value') }}
             else several.beyond
         end as sum,
         {{ from_steps('several.square_steps', 'square') }} as squares,
-        case
-            when parts_n = 1 then a_spacing_s
-            else coalesce(several.spacing_within_s, {{ seconds_between('first_at', 'several.second_at') }})
-        end as spacing_s
+        coalesce(several.spacing_within_s, {{ seconds_between('first_at', 'several.second_at') }}) as spacing_s
     from scaled
-    left join several
+    inner join several
         on several.device_id = scaled.device_id
         and several.metric = scaled.metric
         and several.coarse_start = scaled.window_start
+
+),
+
+{%- set carried = [
+    'device_id', 'metric', 'window_start', 'n', 'min', 'max', 'first_at', 'last_at', 'first', 'last', 'last_received_at', 'bad_n',
+    'uncertain_n', 'late_n'
+] %}
+
+added as (
+
+    select
+        {{ carried | join(', ') }},
+        a_sum as sum,
+        a_spacing_s as spacing_s,
+        most_m2 as m2
+    from grouped
+    where parts_n <= 1
+    union all
+    select
+        {{ carried | join(', ') }},
+        sum,
+        spacing_s,
+        case
+            when not {{ is_finite('most_m2') }} then {{ infinity() }}
+            else {{ deviations('squares', 'n', 'sum / n', 'center', 'max - min', 'true') }}
+        end as m2
+    from summed
+    {%- if sparse %}
+    union all
+    select
+        device_id, metric, coarse_start as window_start, {{ carried[3:] | join(', ') }},
+        sum,
+        spacing_s,
+        m2
+    from finer
+    where {{ fingerprint(key) }} not in (select window_key from shared)
+    {%- endif %}
 
 ),
 
@@ -151,11 +194,6 @@ described as (
         {{ window_floor('added.window_start', minutes=var('slot_minutes')) }} as slot_start,
         {%- endif %}
         added.sum / nullif(n, 0) as mean,
-        case
-            when parts_n = 1 then most_m2
-            when not {{ is_finite('most_m2') }} then {{ infinity() }}
-            else {{ deviations('squares', 'n', 'added.sum / n', 'center', 'max - min', 'true') }}
-        end as m2,
         {%- if counters %}
         {{ counted_within('counted.parts', 's.increase') }} + {{ counted_between('counted.parts', 'first', 'last') }} as increase,
         cast({{ counted_within('counted.parts', 's.resets_n') }} + {{ resets_between('counted.parts', 'first', 'last') }} as bigint) as resets_n
@@ -176,6 +214,48 @@ described as (
 select
     {{ tier_columns(keep_slot) }}
 from described
+{%- endmacro %}
+
+{#
+  Whether most windows of the work are made of one row, by a look at the newest: then those rows are taken as they are, instead
+  of being grouped. Either way the result is the same, to the last bit.
+#}
+{% macro is_sparse(relation, key, condition='true') -%}
+  {%- set newest = work_bounds(this.identifier)[1] if has_work() else none -%}
+  {%- if newest is none -%}
+    {{ return(false) }}
+  {%- endif -%}
+  {%- set column = config.require('window_column') -%}
+  {%- set found = run_query(
+    'select count(*), count(distinct ' ~ fingerprint(key) ~ ') from ' ~ relation ~ ' where ' ~ column ~ ' >= '
+    ~ timestamp_literal(newest) ~ ' and ' ~ column ~ ' < ' ~ timestamp_literal(newest) ~ ' + '
+    ~ grain_length(config.get('meta')['grain']) ~ ' and ' ~ condition
+  )[0] -%}
+  {{ return(2 * found[1] > found[0]) }}
+{%- endmacro %}
+
+{# The windows of several rows, by fingerprint: one that shares its fingerprint with another counts as such. #}
+{% macro shared_windows(rows, key) -%}
+shared as (
+
+    select window_key
+    from (select {{ fingerprint(key) }} as window_key from {{ rows }}) as keys
+    group by window_key
+    having count(*) > 1
+
+),
+{%- endmacro %}
+
+{# A part of the query that is cheaper read twice than kept in memory: the engine is told so where it would keep it. #}
+{% macro read_again() -%}
+  {{ return(adapter.dispatch('read_again', 'sensor_platform')()) }}
+{%- endmacro %}
+
+{% macro default__read_again() -%}
+{%- endmacro %}
+
+{% macro duckdb__read_again() -%}
+  not materialized
 {%- endmacro %}
 
 {# The finer windows of a counter, in time; null for none. #}

@@ -94,7 +94,8 @@
   {{ state_of_parents(name, config.get('meta')) }}
   {%- else %}
   select work.model, work.window_start, work.generation, work.position from work where work.model = '{{ name }}'
-  {%- endif -%}
+  {%- endif %};
+  insert into unpublished (model, window_start) select work.model, work.window_start from work where work.model = '{{ name }}'
   {%- else -%}
   delete from state where model = '{{ name }}'
   {%- endif -%}

@@ -35,7 +35,7 @@ def picture(metric: str, source: Source, learned: Learned) -> bytes | None:
 
     figure = Figure(figsize=(11, 7), dpi=_DOTS_PER_INCH, layout="constrained")
     axes = figure.subplots(2, 2)
-    figure.suptitle(_shown(metric))
+    figure.suptitle(_shown(metric[:60]))
     _errors(axes[0, 0], learned.record, learned)
     _coverage(axes[0, 1], learned.record)
     _beside(axes[1, 0], source, learned.record, learned)

@@ -1,18 +1,21 @@
 """Decoded messages as numpy columns: the form in which everything here sees readings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.reading.batch import Block, Decoded
+from sensor_platform.reading.batch import Block, Decoded, Records
+from sensor_platform.reading.units import conversion
 from sensor_platform.stream.series import Ints, SeriesIndex
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 GOOD, UNCERTAIN, BAD = 0, 1, 2
+NO_UNITS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ def readings_of(
     suspects: set[int],
     index: SeriesIndex,
     base: int = 0,
+    units: Mapping[str, str] = NO_UNITS,
 ) -> Readings:
     """The numeric readings of a decoded batch that are no wire duplicates.
 
@@ -66,6 +70,7 @@ def readings_of(
         suspects: messages that may be.
         index: numbers devices and series; takes over new tags.
         base: added to the number of each message.
+        units: of the catalog, by metric: values that say another unit are converted, as in the tables.
     """
     blocks = [block for block in decoded.blocks if block.value is not None]
     if not blocks:
@@ -83,12 +88,18 @@ def readings_of(
     if suspects:
         is_suspect = np.isin(message, list(suspects))[record]
         verdict = np.where(is_suspect, np.maximum(verdict, np.uint8(UNCERTAIN)), verdict)
+    values = [np.frombuffer(block.value or b"", np.float64) for block in blocks]
+    if units and (any(records.unit) or any(block.unit for block in blocks)):
+        said = [in_units(block, records, value, units) for block, value in zip(blocks, values, strict=True)]
+        values = [value for value, _ in said]
+        is_unknown = np.concatenate([unknown for _, unknown in said])
+        verdict = np.where(is_unknown, np.maximum(verdict, np.uint8(UNCERTAIN)), verdict)
     readings = Readings(
         series,
         message[record],
         np.array(records.event_at, np.int64)[record],
         np.array(received_at, np.int64)[message[record]],
-        np.concatenate([np.frombuffer(block.value or b"", np.float64) for block in blocks]),
+        np.concatenate(values),
         verdict,
         _message_keys(records.message_id)[record],
         np.array(records.is_device_time, np.bool_)[record],
@@ -101,6 +112,28 @@ def readings_of(
     readings = readings.pick(np.lexsort((readings.message, readings.series)))
     readings.message = readings.message + base
     return readings
+
+
+def in_units(block: Block, records: Records, value: Floats, units: Mapping[str, str]) -> tuple[Floats, Bools]:
+    """The values of a block in the units of the catalog, and which of them say a unit that cannot be converted."""
+    is_unknown = np.zeros(len(value), np.bool_)
+    if not block.is_described:
+        return value, is_unknown
+    names = [block.metric] * len(value) if isinstance(block.metric, str) else block.metric
+    pairs: dict[tuple[str, str], list[int]] = {}
+    for row, (record, name) in enumerate(zip(block.record, names, strict=True)):
+        unit, to = block.unit or records.unit[record], units.get(name)
+        if unit is not None and to is not None and unit != to:
+            pairs.setdefault((unit, to), []).append(row)
+    converted = value.copy() if pairs else value
+    for (unit, to), rows in pairs.items():
+        found = conversion(unit, to)
+        if found is None:
+            is_unknown[rows] = True
+        else:
+            with np.errstate(over="ignore"):
+                converted[rows] = value[rows] * found.gain + found.offset
+    return converted, is_unknown
 
 
 def _metric(block: Block, index: SeriesIndex) -> Ints:

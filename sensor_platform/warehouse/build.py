@@ -13,6 +13,7 @@ from sensor_platform.landing.ledger.frozen import NOTHING, frozen
 from sensor_platform.warehouse import dbt_runner, evidence, finality, outcome, state
 from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.catalog import adopt
+from sensor_platform.warehouse.catalog.units import learn_conversions
 from sensor_platform.warehouse.chunks import chunks
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import WarehouseSetAside, open_warehouse
@@ -213,6 +214,8 @@ def prepare(
         files = landing_files(ledger, home, wanted) if ledger else []
         position = newest_touch(ledger) if ledger else 0
     make_source_view(connection, files, coalesce(sorted(wanted), slot))
+    if files:
+        learn_conversions(connection)
     return Prepared(uuid.uuid4().hex, made, position, work, len(files))
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.durable import replacing
+from sensor_platform.warehouse import state
 from sensor_platform.warehouse.cascade import Built
-from sensor_platform.warehouse.connection import from_micros
+from sensor_platform.warehouse.connection import from_micros, to_micros
 from sensor_platform.warehouse.lineage import Model
 from sensor_platform.warehouse.source_view import coalesce
 from sensor_platform.warehouse.views import COLUMNS_FILE, WHOLE_FILE, literal
@@ -40,14 +41,18 @@ class Written:
 
 
 def behind(connection: "DuckDBPyConnection", model: Model, slot: int) -> dict[int, Built]:
-    """Pieces of a published table that are older than their table, with what each will have recorded."""
+    """Pieces of a published table that are older than their table, with what each will have recorded.
+
+    Where the copy had everything before, only windows that were recorded since are looked at, not the history.
+    """
     piece = _floor("window_start", model, slot)
+    looked_at = _recorded_since(connection, model, slot) if state.is_followed(connection, model.name) else "true"
     rows = connection.execute(
         f"""
         with tables as (
             select {piece} as piece, max(position) as position,
                 case when min(generation) = max(generation) then min(generation) else '' end as generation
-            from state where model = ? group by 1
+            from state where model = ? and {looked_at} group by 1
         )
         select epoch_us(tables.piece), tables.generation, tables.position
         from tables left join state as own on own.model = ? and own.window_start = tables.piece
@@ -57,6 +62,18 @@ def behind(connection: "DuckDBPyConnection", model: Model, slot: int) -> dict[in
         [model.parents[0], model.name],
     ).fetchall()
     return {start: Built(generation, position) for start, generation, position in rows}
+
+
+def _recorded_since(connection: "DuckDBPyConnection", model: Model, slot: int) -> str:
+    """Condition on the state: all windows of the pieces that hold a window recorded since the last publish."""
+    found = connection.execute(
+        f"select distinct {_floor('window_start', model, slot)} from unpublished where model = ?",  # noqa: S608 - our own names
+        [model.parents[0]],
+    ).fetchall()
+    if model.grain == "whole":
+        return "true" if found else "false"
+    size = model.size(slot) or 0
+    return _between("window_start", coalesce(sorted(to_micros(start) for (start,) in found), size)) or "false"
 
 
 def write_pieces(
@@ -168,7 +185,13 @@ def _floor(column: str, model: Model, slot: int) -> str:
 def _within(model: Model, slot: int, starts: Sequence[int]) -> str:
     """Bounds that the engine can skip by: literal, because it looks into them when it plans."""
     column, size = model.window_column, model.size(slot) or 0
-    return " or ".join(
+    return _between(column, coalesce(starts, size))
+
+
+def _between(column: str, ranges: Sequence[tuple[int, int]]) -> str:
+    """Condition, in brackets: the column lies in one of the half-open ranges of microseconds; empty for none."""
+    parts = [
         f"({column} >= timestamp '{from_micros(low)}' and {column} < timestamp '{from_micros(high)}')"
-        for low, high in coalesce(starts, size)
-    )
+        for low, high in ranges
+    ]
+    return f"({' or '.join(parts)})" if parts else ""

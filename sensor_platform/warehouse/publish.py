@@ -8,7 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import labels_table, outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse import labels_table, ledger_tables, outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
@@ -51,6 +52,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
             connection = stack.enter_context(_opened(home, site))
         state.copy_recorded(home, connection)
         linked = quarantine.publish_files(home)
+        ledger_tables.publish_ledger_tables(home, connection)
         changed = _write_views(home, connection, _published(site))
         labels_table.publish_table(home)
         for model in _published(site):
@@ -86,10 +88,13 @@ def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequen
         quarantine.TABLE: quarantine.COLUMNS,
         labels_table.TABLE: labels_table.COLUMNS,
     }
+    described |= {name: table.columns for name, table in ledger_tables.TABLES.items()}
     for model in published:
         table = model.parents[0]
         described[table] = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
-    whole = {labels_table.TABLE, *(model.parents[0] for model in published if model.grain == "whole")}
+    described |= {table: list(columns) for table, columns in ALERT_TABLES.items()}
+    whole = {model.parents[0] for model in published if model.grain == "whole"}
+    whole |= {labels_table.TABLE, *ALERT_TABLES}
     for table, columns in described.items():
         is_whole = table in whole
         if not views.has_columns(connection, home.published, table, columns, whole=is_whole):
@@ -108,6 +113,7 @@ def _publish_table(home: Home, site: WarehouseSite, connection: "DuckDBPyConnect
         done = pieces.write_pieces(connection, home.published, model, slot, batch)
         total = pieces.Written(total.pieces + done.pieces, total.rows + done.rows, total.bytes + done.bytes)
         _record(home, connection, model, {start: due[start] for start in batch})
+    state.follow(connection, model.name, model.parents[0])
     return total
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from sensor_platform.durable import replacing
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.warehouse import derived, joined_views, labels_table, quarantine
+from sensor_platform.warehouse import derived, joined_views, labels_table, ledger_tables, quarantine
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
@@ -50,14 +51,14 @@ def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[st
     try:
         tables = _tables(connection)
         rows = {table: _copy_table(connection, table, _rows_of(connection, table, tables)) for table in tables}
-        files = home.published / quarantine.TABLE
-        if (files / COLUMNS_FILE).exists():
-            source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"
-            rows[quarantine.TABLE] = _copy_table(connection, quarantine.TABLE, source)
-        labels = home.published / labels_table.TABLE / WHOLE_FILE
-        if labels.exists():
-            source = f"read_parquet({literal(str(labels))})"
-            rows[labels_table.TABLE] = _copy_table(connection, labels_table.TABLE, source)
+        for table in (quarantine.TABLE, *ledger_tables.TABLES):
+            files = home.published / table
+            if (files / COLUMNS_FILE).exists():
+                source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"
+                rows[table] = _copy_table(connection, table, source)
+        for table in (labels_table.TABLE, *ALERT_TABLES):
+            if (whole := home.published / table / WHOLE_FILE).exists():
+                rows[table] = _copy_table(connection, table, f"read_parquet({literal(str(whole))})")
         _add_views(connection, rows)
     finally:
         connection.execute("detach taken")

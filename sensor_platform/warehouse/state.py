@@ -1,6 +1,6 @@
 """The warehouse's own memory: what each window of each model was built from. Written in the transaction of the rows."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,11 @@ create table if not exists revision_seed (
     model varchar, device_id varchar, metric varchar, window_start timestamp, revision integer
 );
 create table if not exists uncopied (model varchar, window_start timestamp);
+create table if not exists unpublished (model varchar, window_start timestamp);
+create table if not exists followed (model varchar);
+create table if not exists unit_conversions (
+    unit varchar, to_unit varchar, gain double, value_offset double
+);
 create table if not exists metric_columns (metric varchar, column_name varchar);
 """
 
@@ -86,6 +91,7 @@ def record(connection: "DuckDBPyConnection", model: str, windows: Mapping[int, B
     )
     connection.execute("insert into state select * from recorded")
     connection.execute("insert into uncopied select model, window_start from recorded")
+    connection.execute("insert into unpublished select model, window_start from recorded")
 
 
 def copy_recorded(home: Home, connection: "DuckDBPyConnection") -> None:
@@ -105,6 +111,31 @@ def copy_recorded(home: Home, connection: "DuckDBPyConnection") -> None:
 def forget(connection: "DuckDBPyConnection", model: str) -> None:
     """Make every window of a model dirty."""
     connection.execute("delete from state where model = ?", [model])
+    connection.execute("delete from followed where model = ?", [model])
+
+
+def forget_windows(connection: "DuckDBPyConnection", copy: str, table: str, starts: Sequence[datetime]) -> None:
+    """Make these pieces of a published copy dirty, plain UTC starts."""
+    connection.begin()
+    connection.execute(
+        "delete from state where model = ? and list_contains(?::timestamp[], window_start)", [copy, list(starts)]
+    )
+    connection.execute("insert into unpublished select ?, unnest(?::timestamp[])", [table, list(starts)])
+    connection.commit()
+
+
+def is_followed(connection: "DuckDBPyConnection", copy: str) -> bool:
+    """Whether all that the published copy lacks is listed in `unpublished`; if not, one must look at everything."""
+    return bool(connection.execute("select 1 from followed where model = ?", [copy]).fetchall())
+
+
+def follow(connection: "DuckDBPyConnection", copy: str, table: str) -> None:
+    """Note that the published copy has everything of its table; from now on only what is recorded anew is looked at."""
+    connection.begin()
+    connection.execute("delete from unpublished where model in (?, ?)", [table, copy])
+    connection.execute("delete from followed where model = ?", [copy])
+    connection.execute("insert into followed values (?)", [copy])
+    connection.commit()
 
 
 def _insert(connection: "DuckDBPyConnection", table: str, model: str, windows: Mapping[int, Built]) -> None:

@@ -209,10 +209,7 @@ class Warehouse:
         copy = models().get(published(model))
         if copy is not None:
             starts = sorted({copy.floor(to_micros(window), self.slot) for window in windows})
-            self.connection.execute(
-                "delete from state where model = ? and list_contains(?::timestamp[], window_start)",
-                [copy.name, [from_micros(start) for start in starts]],
-            )
+            state.forget_windows(self.connection, copy.name, model, [from_micros(start) for start in starts])
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from sensor_platform.landing.upkeep import keep_up
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
 from sensor_platform_tests.landing.test_crash_points import CrashServer, copy, server
+from sensor_platform_tests.landing.test_requeue import LOOSE, fill, requeue
 
 __all__ = ["server"]  # the fixture
 
@@ -113,3 +114,26 @@ def test_stopped_at_any_step_it_ends_as_if_undisturbed(
         assert not list((broken.ledger / "relands").glob("*"))
         shutil.rmtree(root)
         shutil.rmtree(remade.root)
+
+
+@pytest.mark.parametrize("is_compacted", [False, True])
+def test_what_was_requeued_stays_as_it_is_and_its_neighbours_are_landed_again(home: Home, is_compacted: bool) -> None:
+    fill(home)
+    (done,) = requeue(home, LOOSE)
+    assert done.landed_readings == 3
+    seal_segment(home, 2, mixed_messages(2, 40), received_at=T0 + 2)
+    land_all(home)
+    if is_compacted:
+        keep_up(home, 10, 7, T0 + 3 * HOUR)
+        keep_up(home, 10, 7, T0 + 5 * HOUR)
+    before, counts = rows(home), tables(home)["counts"]
+    for _ in range(2):
+        again = reland(home, contracts(), lambda: NOW)
+        assert "col-1772366400000-00000001" in again.skipped
+        assert again.segments == 1
+        assert rows(home) == before
+        assert tables(home)["counts"] == counts
+        assert audit(home).difference == 0
+        assert verify(home, NOW).missed == ()
+    assert rebuild_ledger(home).missing == ()
+    assert rows(home) == before

@@ -31,6 +31,7 @@ from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 SECOND = 1_000_000
 COLLECTOR = "col"
 LIMITS: dict[str, tuple[float | None, float | None]] = {"temp": (-50.0, 120.0)}
+UNITS = {"temp": "degC"}
 
 RULES: tuple[Rule, ...] = (
     Threshold(name="hot", metric="temp", above={"warning": 60.0, "critical": 80.0}, clear_margin=5.0),
@@ -47,7 +48,7 @@ RULES: tuple[Rule, ...] = (
 
 def stream(seed: int, count: int, devices: int = 4) -> list[tuple[int, Message]]:
     """(arrival, message): late, doubled, disordered, out of range, silent for a while; reproducible."""
-    rng = random.Random(seed)
+    rng, units = random.Random(seed), random.Random(seed + 1)
     sent: list[tuple[int, Message]] = []
     clock = {number: T0 + rng.randrange(SECOND) for number in range(devices)}
     values = dict.fromkeys(range(devices), 40.0)
@@ -67,6 +68,8 @@ def stream(seed: int, count: int, devices: int = 4) -> list[tuple[int, Message]]
             body["seq"] = seq
         if rng.random() < 0.05:
             body["quality"] = rng.choice(["bad", "uncertain"])
+        if units.random() < 0.1:
+            body["unit"] = units.choice(["degC", "degF", "kelvin", "bar"])
         flag = rng.choice([EnvelopeFlag.NONE] * 20 + [EnvelopeFlag.DUPLICATE, EnvelopeFlag.SUSPECT])
         payload = json.dumps(body).encode() if rng.random() > 0.01 else b"\xff no json"
         message = Message(payload, f"sensors/dev{number}", flag)
@@ -114,7 +117,7 @@ class WrittenStream:
 
 
 def engine_of(rules: Sequence[Rule] = RULES, keep: str = "1h") -> Engine:
-    return Engine(EngineConfig(keep=keep), Catalog(limits=LIMITS), rules)
+    return Engine(EngineConfig(keep=keep), Catalog(limits=LIMITS, units=UNITS), rules)
 
 
 def loop_of(home: Home, clock: Any, after: Any = lambda *_: None, keep: str = "1h") -> Loop:

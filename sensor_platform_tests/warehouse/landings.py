@@ -83,7 +83,10 @@ class Landing:
     def land(self, rows: Sequence[dict[str, Any]] | pl.DataFrame) -> int:
         """One segment with these rows; returns its position."""
         self.count += 1
-        segment = f"test-0-{self.count:06d}"
+        return self.land_as(f"test-0-{self.count:06d}", rows)
+
+    def land_as(self, segment: str, rows: Sequence[dict[str, Any]] | pl.DataFrame) -> int:
+        """The same under a name of the caller's."""
         frame = rows if isinstance(rows, pl.DataFrame) else pl.DataFrame(list(rows), schema=SCHEMA)
         frame = frame.with_columns(segment=pl.lit(segment), position=pl.int_range(pl.len(), dtype=pl.Int64)).sort(
             "event_at", "device_id", "metric", maintain_order=True

@@ -13,9 +13,10 @@ from typing import Any
 
 import polars as pl
 
+from sensor_platform.reading.units import conversion
 from sensor_platform.warehouse.catalog import Catalog, Metric
 
-UNCERTAIN = frozenset({"device_says_uncertain", "suspect_redelivery"})
+UNCERTAIN = frozenset({"device_says_uncertain", "suspect_redelivery", "unit_not_convertible"})
 HORIZON = timedelta(minutes=10)
 TIERS = {"readings_10s": "10s", "readings_1m": "1m", "readings_1h": "1h", "readings_1d": "1d"}
 
@@ -34,8 +35,10 @@ def clean(landed: Sequence[Row], catalog: Catalog) -> pl.DataFrame:
             before, seen[key] = seen.get(key), row["event_at"]
             if before is not None and row["event_at"] - before < HORIZON:
                 continue
-        calibrated = row | {"value": _calibrated(row, catalog)}
-        kept.append(calibrated | {"rule": _own_rule(calibrated, metrics.get(row["metric"], Metric("")))})
+        metric = metrics.get(row["metric"], Metric(""))
+        converted = row | {"value": _converted(row, metric)}
+        calibrated = converted | {"value": _calibrated(converted, catalog)}
+        kept.append(calibrated | {"rule": _own_rule(calibrated, metric)})
     rules = _comparing(kept, metrics)
     for row in kept:
         row["rule"] = rules.get((row["segment"], row["position"]), row["rule"])
@@ -44,6 +47,16 @@ def clean(landed: Sequence[Row], catalog: Catalog) -> pl.DataFrame:
     schema: dict[str, Any] = {"event_at": pl.Datetime("us"), "received_at": pl.Datetime("us"), "value": pl.Float64}
     schema |= {"rule": pl.String}
     return pl.DataFrame([{name: row[name] for name in names} for row in kept], schema_overrides=schema)
+
+
+def _is_foreign(row: Row, metric: Metric) -> bool:
+    return row["value"] is not None and None not in {row["unit"], metric.unit} and row["unit"] != metric.unit
+
+
+def _converted(row: Row, metric: Metric) -> float | None:
+    found = conversion(row["unit"], str(metric.unit)) if _is_foreign(row, metric) else None
+    value: float | None = row["value"]
+    return value * found.gain + found.offset if found and value is not None else value
 
 
 def _calibrated(row: Row, catalog: Catalog) -> float | None:
@@ -65,7 +78,10 @@ def _own_rule(row: Row, metric: Metric) -> str | None:
         return "above_range"
     if row["quality"] in {"bad", "uncertain"}:
         return f"device_says_{row['quality']}"
-    return "suspect_redelivery" if row["is_suspect"] else None
+    if row["is_suspect"]:
+        return "suspect_redelivery"
+    is_unknown = _is_foreign(row, metric) and conversion(row["unit"], str(metric.unit)) is None
+    return "unit_not_convertible" if is_unknown else None
 
 
 def _comparing(kept: Sequence[Row], metrics: dict[str, Metric]) -> dict[tuple[str, int], str]:

@@ -52,6 +52,7 @@ def message(draw: st.DrawFn) -> dict[str, Any]:
         is_device_time=own_time,
         is_suspect=draw(st.booleans()),
         quality=draw(st.sampled_from([None, "bad", "uncertain"])),
+        unit=draw(st.sampled_from([None, None, None, "degC", "°C", "degF", "Wh", "furlongs of nothing"])),
     )
 
 
@@ -174,3 +175,14 @@ def test_a_small_spread_on_a_large_level_keeps_its_digits(
     assert found == [
         pytest.approx(math.sqrt(math.fsum((value - mean) ** 2 for value in given_values) / 3599), rel=1e-7)
     ]
+
+
+@pytest.mark.parametrize(("minutes", "kept"), [(9.9, 1), (10.0, 2), (19.0, 2)])
+def test_a_message_without_its_own_time_is_a_repeat_for_one_slot(
+    home: Home, landing: Landing, site: SiteStub, noon: datetime, minutes: float, kept: int
+) -> None:
+    for at in (noon + timedelta(minutes=5), noon + timedelta(minutes=5 + minutes)):
+        landing.land([reading("d", "m", at, 1.0, message_id="7", is_device_time=False)])
+    assert build(home, site).is_ok
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as warehouse:
+        assert warehouse.execute("select count(*) from readings_clean").fetchall() == [(kept,)]

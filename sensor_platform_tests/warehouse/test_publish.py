@@ -2,7 +2,7 @@ import random
 import shutil
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +13,22 @@ from sensor_platform.durable import sha256
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import open_ledger
+from sensor_platform.warehouse import pieces, state
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.lineage import CATALOG_TABLES
+from sensor_platform.warehouse.connection import from_micros
+from sensor_platform.warehouse.lineage import CATALOG_TABLES, models
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.snapshot import snapshot
+from sensor_platform.warehouse.tables import writer
 from sensor_platform.warehouse.views import relink
-from sensor_platform_tests.warehouse.landings import TABLES, Landing, SiteStub, reading
+from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
 SAID = {"predictions", "predictions_superseded", "supervised_scores", "supervised_superseded", "anomalies"}
-PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, "quarantine", "labels"}
+KEPT = {"quarantine", "labels", "drift", "late_frozen", *ALERT_TABLES}
+PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, *KEPT}
 JOINED = {"prediction_accuracy", "prediction_history", "supervised_history", "anomaly_events"}
 VIEWS = PUBLISHED | JOINED | {"cadence", "readings_1m_filled", "readings_1h_filled"}
 DERIVED = {"expected_n", "completeness", "not_good_share", "is_final", "day"}
@@ -113,6 +118,49 @@ def test_only_pieces_that_changed_are_written(landing: Landing, home: Home, site
         *(f"{table}/day=2026-01-02/0000.parquet" for table in ("readings_1h", "readings_1h_wide", "readings_1d")),
         "device_status/all.parquet",
     }
+
+
+def test_a_window_whose_evidence_is_older_than_the_last_publish_is_published(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    older = landing.land([reading("d", "m", noon, 1.0)])
+    landing.land([reading("d", "m", noon + timedelta(days=1), 2.0)])
+    tomorrow = (noon + timedelta(days=1)).date()
+    assert build(home, site, days=(tomorrow, tomorrow)).is_ok
+    publish(home, site)
+    assert build(home, site, days=(noon.date(), noon.date()), position=older).is_ok
+    publish(home, site)
+    assert ask(home.analytics_file, "select value from readings_clean order by 1") == [(1.0,), (2.0,)]
+
+
+def test_publish_looks_at_what_was_recorded_since_and_not_at_the_history(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    landing.land(hours(noon, 30))
+    assert build(home, site).is_ok
+    publish(home, site)
+    position = landing.land([reading("d0", "m", noon + timedelta(hours=2), 1.0)])
+    assert build(home, site, position=position).is_ok
+    copy = models()["published.readings_clean"]
+    with duckdb.connect(str(home.warehouse_file)) as connection:
+        hour = timedelta(hours=1)
+        behind_our_back = "update state set position = 99 where model = 'readings_clean' and window_start > ?"
+        connection.execute(behind_our_back, [noon + 2 * hour])
+        assert [from_micros(start) for start in pieces.behind(connection, copy, SLOT)] == [noon + 2 * hour]
+        state.forget(connection, copy.name)
+        assert len(pieces.behind(connection, copy, SLOT)) == 30
+
+
+def test_pieces_that_are_asked_for_again_are_written_again(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    landing.land(hours(noon, 3))
+    assert build(home, site).is_ok
+    publish(home, site)
+    with writer(home, site, "test") as warehouse:
+        warehouse.publish_again("readings_1m", [(noon + timedelta(minutes=70)).replace(tzinfo=UTC)])
+    assert {name: done.pieces for name, done in publish(home, site).tables.items()} == {"readings_1m": 1}
+    assert publish(home, site).tables == {}
 
 
 def test_an_emptied_window_is_an_empty_piece(landing: Landing, home: Home, site: SiteStub, noon: datetime) -> None:
@@ -238,3 +286,31 @@ def test_a_snapshot_never_overwrites(home: Home, site: SiteStub, tmp_path: Path)
     with pytest.raises(WrongUse):
         snapshot(home, site, tmp_path / "taken.duckdb")
     assert (tmp_path / "taken.duckdb").read_text() == "mine"
+
+
+def test_drift_and_what_came_too_late_are_tables_as_the_ledger_names_them(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    landing.land([reading("d", "m", noon, 1.0)])
+    at, day = int(noon.replace(tzinfo=UTC).timestamp() * 1e6), 86_400_000_000
+    with open_ledger(home) as ledger:
+        for offset in (0, day):
+            event = ("test-0-000001", 1, at + offset, "d", "m", "type", "integer", "text")
+            ledger.execute("insert into drift values (?, ?, ?, ?, ?, ?, ?, ?)", event)
+            ledger.execute("insert into late_frozen values ('test-0-000001', ?, 3)", (at + offset,))
+    publish(home, site)
+    drift = (noon, "d", "m", "type", "integer", "text", "test-0-000001")
+    tomorrow = noon + timedelta(days=1)
+    assert ask(home.analytics_file, "select * exclude (day) from drift order by 1") == [drift, (tomorrow, *drift[1:])]
+    assert ask(home.analytics_file, "select slot_start, rows, day from late_frozen order by 1") == [
+        (noon, 3, noon.date()),
+        (tomorrow, 3, tomorrow.date()),
+    ]
+    pieces_of = {path: path.stat().st_ino for path in home.published.glob("[dl]*/day=2026*/*.parquet")}
+    with open_ledger(home) as ledger:
+        ledger.execute("delete from late_frozen where slot_start = ?", (at,))
+        ledger.execute("update late_frozen set rows = 5")
+    publish(home, site)
+    assert ask(home.analytics_file, "select slot_start, rows from late_frozen") == [(tomorrow, 5)]
+    changed = {path for path, inode in pieces_of.items() if not path.exists() or path.stat().st_ino != inode}
+    assert {path.parent.parent.name for path in changed} == {"late_frozen"}, "drift has nothing new"

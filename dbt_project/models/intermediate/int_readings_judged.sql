@@ -1,4 +1,5 @@
 {%- set looking_back = metrics_looking_back() -%}
+{%- set units = metrics_that('unit is not null') -%}
 
 with readings as (
 
@@ -18,18 +19,44 @@ calibration as (
 
 ),
 
+{% if units -%}
+{# What is said in another unit than the catalog's is converted before anything else; `unit_conversions` holds what can be. -#}
+converted as (
+
+    select
+        {{ reading_columns('readings.', except=['value', 'tags']) }},
+        coalesce(readings.value * foreign_units.gain + foreign_units.value_offset, readings.value) as value,
+        case
+            when foreign_units.gain <> 1 or foreign_units.value_offset <> 0
+                then {{ with_tag('readings.tags', 'original_unit', 'readings.unit') }}
+            else readings.tags
+        end as tags,
+        coalesce(foreign_units.to_unit, readings.unit, metrics.unit) as known_unit,
+        readings.value is not null and readings.unit <> metrics.unit and foreign_units.gain is null as is_unit_unknown
+    from readings
+    left join metrics on metrics.metric = readings.metric
+    left join unit_conversions as foreign_units
+        on foreign_units.unit = readings.unit
+        and foreign_units.to_unit = metrics.unit
+
+),
+
+{% endif -%}
 calibrated as (
 
     select
         readings.*,
         readings.value * coalesce(calibration.gain, 1.0) + coalesce(calibration.value_offset, 0.0) as calibrated_value,
+        {%- if not units %}
         coalesce(readings.unit, metrics.unit) as known_unit,
+        false as is_unit_unknown,
+        {%- endif %}
         metrics.min_value,
         metrics.max_value,
         metrics.max_change_per_s,
         metrics.compare_within_s,
         metrics.stuck_after_s
-    from readings
+    from {{ 'converted' if units else 'readings' }} as readings
     left join metrics on metrics.metric = readings.metric
     left join calibration
         on calibration.device_id = readings.device_id
@@ -52,6 +79,7 @@ by_itself as (
         case
             when lower(quality) = 'uncertain' then 'device_says_uncertain'
             when is_suspect then 'suspect_redelivery'
+            when is_unit_unknown then 'unit_not_convertible'
         end as uncertain_rule
     from calibrated
 
@@ -176,7 +204,7 @@ judged as (
             else 'good'
         end as verdict,
         coalesce(bad_rule, uncertain_rule) as rule,
-        received_at - event_at > {{ slot_length() }} as is_late,
+        case when received_at - event_at > {{ slot_length() }} then not {{ is_imported('segment') }} else false end as is_late,
         slot_start
     from ruled
 

@@ -7,8 +7,12 @@
   )
 }}
 {%- set counters = counters() %}
+{%- set key = ['readings.device_id', 'readings.metric', 'readings.window_start'] %}
+{%- set sparse = is_sparse(
+  ref('readings_clean'), ['device_id', 'metric', window_floor('event_at', seconds=10)], 'value is not null'
+) %}
 
-with readings as (
+with readings as {{ read_again() if sparse }} (
 
     select
         *,
@@ -20,6 +24,10 @@ with readings as (
 
 ),
 
+{% if sparse -%}
+{{ shared_windows('readings', key) }}
+
+{% endif -%}
 grouped as (
 
     select
@@ -38,10 +46,14 @@ grouped as (
         count(case when verdict = 'uncertain' then 1 end) as uncertain_n,
         count(case when is_late then 1 end) as late_n
     from readings
+    {%- if sparse %}
+    where {{ fingerprint(key) }} in (select window_key from shared)
+    {%- endif %}
     group by device_id, metric, window_start
 
 ),
 
+{# One or two readings add up the same in any order: only windows of more are looked at again. -#}
 scaled as (
 
     select
@@ -50,10 +62,10 @@ scaled as (
         {{ scale_of('greatest(abs(min), abs(max))', 'value') }},
         {{ scale_of('(max - min) * (max - min)', 'square') }}
     from grouped
+    where n > 2
 
 ),
 
-{# One or two readings add up the same in any order: only windows of more are looked at again. -#}
 several as (
 
     select
@@ -70,29 +82,76 @@ several as (
         on scaled.device_id = readings.device_id
         and scaled.metric = readings.metric
         and scaled.window_start = readings.window_start
-    where readings.verdict <> 'bad' and scaled.n > 2
+    where readings.verdict <> 'bad'
     group by readings.device_id, readings.metric, readings.window_start
 
 ),
 
-added as (
+summed as (
 
     select
         scaled.*,
-        case
-            when scaled.n = 1 then scaled.min
-            when scaled.n = 2 then scaled.min + scaled.max
-            else {{ from_steps('several.value_steps', 'value') }}
-        end as sum,
+        {{ from_steps('several.value_steps', 'value') }} as sum,
         {{ from_steps('several.square_steps', 'square') }} as squares,
-        case when scaled.n > 2 then several.first when first_at = last_at then scaled.min else a_first end as first,
-        case when scaled.n > 2 then several.last when first_at = last_at then scaled.max else a_last end as last,
-        {{ seconds_between('first_at', 'case when scaled.n > 2 then several.second_at when last_at > first_at then last_at end') }} as spacing_s
+        several.first,
+        several.last,
+        several.second_at
     from scaled
-    left join several
+    inner join several
         on several.device_id = scaled.device_id
         and several.metric = scaled.metric
         and several.window_start = scaled.window_start
+
+),
+
+{%- set carried = [
+    'device_id', 'metric', 'window_start', 'n', 'min', 'max', 'first_at', 'last_at', 'last_received_at', 'bad_n', 'uncertain_n',
+    'late_n'
+] %}
+
+added as (
+
+    select
+        {{ carried | join(', ') }},
+        case when n = 1 then min when n = 2 then min + max end as sum,
+        case when first_at = last_at then min else a_first end as first,
+        case when first_at = last_at then max else a_last end as last,
+        {{ seconds_between('first_at', 'case when last_at > first_at then last_at end') }} as spacing_s,
+        {{ deviations('0', 'n', '(min + max) / n', 'min', 'max - min', 'false') }} as m2
+    from grouped
+    where n <= 2
+    union all
+    select
+        {{ carried | join(', ') }},
+        sum,
+        first,
+        last,
+        {{ seconds_between('first_at', 'second_at') }} as spacing_s,
+        {{ deviations('squares', 'n', 'sum / n', 'center', 'max - min', 'true') }} as m2
+    from summed
+    {%- if sparse %}
+    union all
+    select
+        device_id,
+        metric,
+        window_start,
+        cast(case when verdict <> 'bad' then 1 else 0 end as bigint) as n,
+        case when verdict <> 'bad' then value end as min,
+        case when verdict <> 'bad' then value end as max,
+        case when verdict <> 'bad' then event_at end as first_at,
+        case when verdict <> 'bad' then event_at end as last_at,
+        received_at as last_received_at,
+        cast(case when verdict = 'bad' then 1 else 0 end as bigint) as bad_n,
+        cast(case when verdict = 'uncertain' then 1 else 0 end as bigint) as uncertain_n,
+        cast(case when is_late then 1 else 0 end as bigint) as late_n,
+        case when verdict <> 'bad' then value end as sum,
+        case when verdict <> 'bad' then value end as first,
+        case when verdict <> 'bad' then value end as last,
+        cast(null as double) as spacing_s,
+        case when verdict <> 'bad' then 0.0 end as m2
+    from readings
+    where {{ fingerprint(key) }} not in (select window_key from shared)
+    {%- endif %}
 
 ),
 
@@ -117,7 +176,6 @@ described as (
         added.*,
         {{ window_floor('added.window_start', minutes=var('slot_minutes')) }} as slot_start,
         added.sum / nullif(n, 0) as mean,
-        {{ deviations('squares', 'n', 'added.sum / n', 'center', 'max - min', 'n > 2') }} as m2,
         {%- if counters %}
         {{ counted_between('counted.samples') }} as increase,
         {{ resets_between('counted.samples') }} as resets_n

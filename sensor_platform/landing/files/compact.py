@@ -131,18 +131,21 @@ def _merge(home: Home, ledger: sqlite3.Connection, group: list[Source], slot: in
 
 
 def merge_rest(
-    home: Home, compaction: CompactionManifest, segments: Sequence[str], slot: int, now: int
+    home: Home, compaction: CompactionManifest, taken: Sequence[str], slot: int, now: int
 ) -> CompactionManifest | None:
-    """Those rows of a compacted file that are of `segments`, in a file of their own; None if there are none."""
+    """The rows of a compacted file but for those of the segments `taken`, in a file of their own; None for none.
+
+    By what is taken, not by what is left: a requeued row carries the segment of its message, not that of its file.
+    """
     path = home.root / compaction.file.file
     readings = (
         _read(path, compaction.file.rows)
-        .filter(pl.col("segment").is_in(list(segments)))
+        .filter(~pl.col("segment").is_in(list(taken)))
         .with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
     )
     if readings.is_empty():
         return None
-    replaces = tuple(file for file in compaction.replaces if Path(file).stem.partition("~")[0] in segments)
+    replaces = tuple(file for file in compaction.replaces if Path(file).stem.partition("~")[0] not in taken)
     name = "compact-" + hashlib.sha256(f"{compaction.name} {now}".encode()).hexdigest()[:32]
     entry = write_landing(home, path.with_name(f"{name}.parquet"), readings.sort(_ORDER))
     return CompactionManifest(name=name, written_at=now, file=entry, replaces=replaces)

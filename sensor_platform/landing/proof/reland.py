@@ -254,7 +254,8 @@ def _rest(
         return None, ()
     compaction = read_compaction(compaction_path(home, unit.compaction))
     if (home.root / compaction.file.file).exists():
-        return merge_rest(home, compaction, skipped, slot, now), ()
+        taken = [segment for segment in unit.segments if segment not in skipped]
+        return merge_rest(home, compaction, taken, slot, now), ()
     manifests = [read_manifest(manifest_path(home, segment)) for segment in skipped]
     entries = ((manifest.segment, entry) for manifest in manifests for entry in manifest.files)
     return None, tuple(Lost(segment=segment, entry=entry) for segment, entry in entries if entry.kind == "landing")

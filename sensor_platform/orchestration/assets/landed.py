@@ -12,6 +12,8 @@ from sensor_platform.landing.ledger import generation, read_ledger
 from sensor_platform.warehouse.spans import day_span
 
 _SHOWN = 20
+_IMPORTED = "^import-[^-]*$"
+"""Segments of imported history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Verified:
     devices: int = 0
     """Devices in the checked files, within the days."""
     late_rows: int = 0
-    """Readings among them that came later than one slot after their event."""
+    """Readings among them that came later than one slot after their event, but for imported history."""
     newest_event_at: datetime | None = None
     """Aware UTC."""
 
@@ -141,7 +143,9 @@ def _facts(paths: Sequence[Path], days: tuple[date, date], slot: timedelta) -> t
         .filter(event_at.dt.date().is_between(*days))
         .select(
             pl.col("device_id").n_unique().alias("devices"),
-            (pl.col("received_at") > event_at + slot).sum().alias("late"),
+            ((pl.col("received_at") > event_at + slot) & ~pl.col("segment").str.contains(_IMPORTED))
+            .sum()
+            .alias("late"),
             event_at.max().alias("newest"),
         )
         .collect()

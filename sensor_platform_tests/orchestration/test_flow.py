@@ -48,7 +48,7 @@ def test_a_range_is_one_run_with_every_day_of_every_table(platform: Platform) ->
     assert platform.instance.get_runs_count() == 1
     expected = {
         (table, day.isoformat())
-        for table in (*TABLES, "landing", "device_status", *MADE, "published", "alerts")
+        for table in (*TABLES, "landing", "device_status", *SAID, "published", "alerts")
         for day in days
     }
     assert materialized(result) == expected

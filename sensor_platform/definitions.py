@@ -4,12 +4,12 @@ from dagster import Definitions, in_process_executor, load_asset_checks_from_mod
 
 from sensor_platform.orchestration import resources
 from sensor_platform.orchestration.asking import backfills, jobs, ledger_sensor, schedules
-from sensor_platform.orchestration.assets import anomalies, forecast, landing, published, readings
+from sensor_platform.orchestration.assets import alerts, anomalies, forecast, landing, published, readings, supervised
 from sensor_platform.orchestration.checks import freshness, proof, quarantine
 from sensor_platform.orchestration.running import failures, upkeep
 
 defs = Definitions(
-    assets=load_assets_from_modules([landing, readings, forecast, anomalies, published]),
+    assets=load_assets_from_modules([landing, readings, forecast, anomalies, supervised, published, alerts]),
     asset_checks=load_asset_checks_from_modules([freshness, proof, quarantine]),
     jobs=[jobs.days_job, jobs.training_job, jobs.scoring_job, jobs.watching_job, upkeep.upkeep, proof.proof_job],
     schedules=[

@@ -13,6 +13,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.contract import PREDICTIONS_CONTRACT
@@ -74,6 +75,7 @@ class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     forecast: ForecastConfig = ForecastConfig()
     retention: RetentionConfig = RetentionConfig()
     anomaly: AnomalyConfig = AnomalyConfig()
+    supervised: tuple[TaskConfig, ...] = ()
     runs: Runs = Runs()
     live: LiveConfig = LiveConfig()
     freshness: dict[str, Freshness] = msgspec.field(default_factory=dict)
@@ -101,6 +103,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     live: LiveConfig = LiveConfig()
     alerts: AlertConfig = AlertConfig()
     """`rules.yaml`."""
+    supervised: tuple[TaskConfig, ...] = ()
 
 
 def load_site(folder: Path | None) -> Site:
@@ -149,6 +152,9 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
             f"site.yaml: slot_minutes is {site.slot_minutes}", "use a divisor of 60: 1, 2, 5, 10, 15, 20, 30"
         )
     check_retention(site.retention)
+    names = [task.name for task in site.supervised]
+    if len(set(names)) != len(names):
+        raise WrongUse("site.yaml: two supervised tasks have one name", "name each task differently")
     unknown = set(site.freshness) - set(DEFAULT_FRESHNESS)
     if unknown:
         raise WrongUse(
@@ -165,6 +171,7 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         forecast=site.forecast,
         retention=site.retention,
         anomaly=site.anomaly,
+        supervised=site.supervised,
         runs=site.runs,
         live=site.live,
         freshness=DEFAULT_FRESHNESS | site.freshness,

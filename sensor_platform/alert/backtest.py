@@ -7,18 +7,18 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from sensor_platform.alert.config import AlertConfig
+from sensor_platform.alert.history.scores import read_scores
+from sensor_platform.alert.replay import ORDER, READING_COLUMNS, Replay, about_scores, replay_scores
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.landing.labels import Label, read_labels
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.alarms import Alarms
-from sensor_platform.stream.columns import BAD, GOOD, UNCERTAIN, Readings
+from sensor_platform.stream.columns import BAD, Readings
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import LEVELS, Threshold
-from sensor_platform.stream.series import SeriesIndex
 
 EVENT_COLUMNS = ("at", "noticed_at", "rule", "device_id", "metric", "kind", "level", "value", "suppressed", "alert_id")
 SUMMARY_COLUMNS = (
@@ -37,7 +37,6 @@ SUMMARY_COLUMNS = (
     "suggested_clear_margin",
 )
 _EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - plain UTC, like the columns
-_VERDICTS = {"good": GOOD, "uncertain": UNCERTAIN, "bad": BAD}
 _ROWS = 200_000
 _FLAP = 600_000_000
 """Firing again within ten minutes of being resolved is a flap."""
@@ -150,30 +149,27 @@ def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: d
     Raises:
         Unreachable: nothing is published yet.
     """
-    from sensor_platform.stream.durations import duration
-
-    index = SeriesIndex(limit=engine.most_series)
-    alarms = Alarms(config.rules, index, config.maintenance)
     found = Backtest(config, _micros(end), labels=read_labels(home))
-    settle = duration(engine.settle)
-    seen = 0
+    replay = Replay(about_scores(config, wanted=False), engine)
+    until = _micros(end)
     for columns in _readings(home, start, end):
-        readings = _columns(columns, index, seen)
-        seen += len(columns["value"])
-        found.events += alarms.observe(readings)
-        found.events += alarms.tick(int(readings.received_at.max()) - settle)
-        _take_noise(found, alarms, readings)
-    found.events += alarms.tick(_micros(end) - settle)
+        readings, events = replay.take(columns)
+        found.events += events
+        _take_noise(found, replay.alarms, readings)
+    readings, events = replay.settle(until)
+    found.events += events
+    _take_noise(found, replay.alarms, readings)
+    scores = [score for score in read_scores(home, config.rules, _micros(start)) if score[2] <= until]
+    tags = {replay.index.devices[number]: tags for number, tags in replay.index.tags.items()}
+    found.events += replay_scores([(0, config)], engine, scores, tags, until)
     found.events.sort(key=lambda event: (event.noticed_at, event.rule, event.device_id, event.metric))
     return found
 
 
-def _readings(home: Home, start: datetime, end: datetime) -> Iterator[dict[str, npt.NDArray[Any]]]:
+def _readings(home: Home, start: datetime, end: datetime) -> Iterator[dict[str, Sequence[Any]]]:
     sql = (
-        "select device_id, metric, epoch_us(event_at) as event_at, epoch_us(received_at) as received_at, value,"
-        " verdict, tags, segment, position from readings_clean"
-        " where received_at >= ? and received_at <= ? and value is not null"
-        " order by received_at, segment, position, metric"
+        f"select {READING_COLUMNS} from readings_clean"  # noqa: S608 - our own names
+        f" where received_at >= ? and received_at <= ? and value is not null order by {ORDER}"
     )
     return _query(home, sql, [start, end])
 
@@ -194,31 +190,10 @@ def _query(home: Home, sql: str, parameters: list[Any]) -> Iterator[dict[str, An
             yield dict(zip(names, zip(*rows, strict=True), strict=True))
 
 
-def _columns(columns: dict[str, Any], index: SeriesIndex, base: int) -> Readings:
-    device = index.device_numbers(columns["device_id"])
-    for number, tags in zip(device.tolist(), columns["tags"], strict=True):
-        if tags and number >= 0:
-            index.tags[number] = dict(tags)
-    metric = np.array([index.metric_number(name) for name in columns["metric"]], np.int64)
-    # readings of one message share their place, so that conditions see them together
-    places = list(zip(columns["segment"], columns["position"], strict=True))
-    is_new = np.array([True, *(a != b for a, b in pairwise(places))])
-    readings = Readings(
-        index.numbers(device, metric),
-        base + np.cumsum(is_new),
-        np.array(columns["event_at"], np.int64),
-        np.array(columns["received_at"], np.int64),
-        np.array(columns["value"], np.float64),
-        np.array([_VERDICTS[verdict] for verdict in columns["verdict"]], np.uint8),
-        np.zeros(len(device), np.uint64),
-        np.ones(len(device), np.bool_),
-    )
-    readings = readings.pick(readings.series >= 0)
-    return readings.pick(np.lexsort((readings.message, readings.series)))
-
-
 def _take_noise(found: Backtest, alarms: Alarms, readings: Readings) -> None:
     """Jumps between readings that follow each other, of series that threshold rules are about."""
+    if not len(readings):
+        return
     is_same = readings.series[1:] == readings.series[:-1]
     jumps = np.abs(readings.value[1:] - readings.value[:-1])
     for watch in alarms.watches:

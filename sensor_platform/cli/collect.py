@@ -28,7 +28,7 @@ _DRAIN_SECONDS = 120.0
 )
 @click.option("--land/--no-land", "with_lander", default=True, help="Start the lander as a child (default) or not.")
 def collect(with_lander: bool) -> None:
-    """Collect from the broker and land, until stopped.
+    """Collect from the broker (or from Kafka, where collect.kafka names topics) and land, until stopped.
 
     Every message is fsynced before it is acknowledged. Prints one line, `ready`, when it is subscribed; logs go to
     stderr. SIGTERM and SIGINT stop it in order: what was read is committed, sealed and landed. Only a wrong
@@ -40,7 +40,8 @@ def collect(with_lander: bool) -> None:
     check_collector(config.collector)
     who = f"{config.collector}, process {os.getpid()} on {socket.gethostname()}"
     with collector_lock(settings.home.wal, who):
-        _run(settings, Lander(_LAND, time.monotonic) if with_lander else None)
+        run = _run_kafka if config.kafka.topics else _run
+        run(settings, Lander(_LAND, time.monotonic) if with_lander else None)
 
 
 def _run(settings: Settings, lander: Lander | None) -> None:
@@ -61,6 +62,28 @@ def _run(settings: Settings, lander: Lander | None) -> None:
         )
     )
     _on_signals(collector, wake_write)
+    try:
+        collector.run()
+    finally:
+        if lander:
+            _land_the_rest(settings.home, lander)
+
+
+def _run_kafka(settings: Settings, lander: Lander | None) -> None:
+    from sensor_platform.collect.kafka.collector import KafkaCollector, KafkaSetup
+
+    def announce() -> None:
+        print("ready", flush=True)  # noqa: T201 - the contract with whoever started us
+
+    collector = KafkaCollector(KafkaSetup(settings.site.collect, settings.home, announce, lander))
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        collector.stop()
+        signal.signal(number, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
     try:
         collector.run()
     finally:

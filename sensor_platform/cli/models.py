@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -9,11 +10,19 @@ import click
 if TYPE_CHECKING:
     from sensor_platform.home import Home
     from sensor_platform.predict.models.card import Card
+    from sensor_platform.predict.models.store import Reign
+    from sensor_platform.predict.supervised.card import TaskCard
 
 
-@click.group(epilog="\b\nExample:\n  sensor-platform models list\n  sensor-platform models rollback TEMP")
+@click.group(
+    epilog="\b\nExample:\n  sensor-platform models list\n  sensor-platform models rollback TEMP\n"
+    "  sensor-platform models add reuse.txt --card reuse.json"
+)
 def models() -> None:
-    """List, show, compare, promote and roll back the versions of the forecast models."""
+    """List, show, compare, promote and roll back the versions of models, or add one from elsewhere.
+
+    NAME is a forecast metric or a supervised task; where one is called as the other, `task:NAME` is the task.
+    """
 
 
 @models.command("list")
@@ -31,7 +40,50 @@ def list_models() -> None:
             card = registry.card_of(home, metric, version)
             click.echo(f" {mark} {version}  {card.examples:,} examples to {card.trained_to:%Y-%m-%d %H:%M}Z")
         for reign in reigns:
-            click.echo(f"     {reign.promoted_at:%Y-%m-%d %H:%M}Z {reign.version}: {reign.why}")
+            _echo_reign(reign)
+    _list_tasks(home)
+
+
+def _list_tasks(home: "Home") -> None:
+    from sensor_platform.predict.supervised import registry
+
+    for task in registry.tasks(home):
+        reigns = registry.reigns(home, task)
+        click.echo(f"task:{task}")
+        for version in registry.versions(home, task):
+            mark = "*" if reigns and version == reigns[-1].version else " "
+            card = registry.card_of(home, task, version)
+            click.echo(f" {mark} {version}  {card.kind}, {card.rows:,} hours of {card.devices} devices ({card.origin})")
+        for reign in reigns:
+            _echo_reign(reign)
+
+
+def _echo_reign(reign: "Reign") -> None:
+    click.echo(f"     {reign.promoted_at:%Y-%m-%d %H:%M}Z {reign.version}: {reign.why}")
+
+
+@models.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--card", required=True, type=click.Path(path_type=Path, dir_okay=False), help="JSON that describes it.")
+def add(file: Path, card: Path) -> None:
+    """Put a LightGBM text model from elsewhere in charge of a task.
+
+    The card names the task, the kind, the SHA-256 of FILE, its features in order and its classes.
+
+    \b
+    Example:
+        sensor-platform models add reuse.txt --card reuse.json
+    """
+    from sensor_platform.predict.supervised import dropin
+    from sensor_platform.settings import load_settings
+
+    settings = load_settings()
+    tasks = {task.name: task for task in settings.site.supervised}
+    made = dropin.add(settings.home, file, card, tasks, datetime.now(UTC))
+    use = (
+        "scores the table and answers the API" if made.task in tasks else "answers the API (no such task in site.yaml)"
+    )
+    click.echo(f"{made.task}: {made.version} {use}")
 
 
 @models.command()
@@ -39,9 +91,10 @@ def list_models() -> None:
 @click.argument("version", required=False)
 def show(metric: str, version: str | None) -> None:
     """The card of a version (default: the champion) as JSON."""
-    from sensor_platform.predict.models import card as cards
+    import msgspec
 
-    click.echo(cards.encode(_card(_home(), metric, version)).decode().rstrip())
+    card = _card(_home(), metric, version)
+    click.echo(msgspec.json.format(msgspec.json.encode(card), indent=2).decode())
 
 
 @models.command()
@@ -49,9 +102,7 @@ def show(metric: str, version: str | None) -> None:
 @click.argument("version")
 def promote(metric: str, version: str) -> None:
     """Put a version in charge of what is issued from now on."""
-    from sensor_platform.predict.models import registry
-
-    reign = registry.promote(_home(), metric, version, datetime.now(UTC), "promoted by hand")
+    reign = _promote(_home(), metric, version, "promoted by hand")
     click.echo(f"{metric}: {reign.version} serves from {reign.serves_from:%Y-%m-%d %H:%M}Z")
 
 
@@ -60,15 +111,13 @@ def promote(metric: str, version: str) -> None:
 def rollback(metric: str) -> None:
     """Put the version that was in charge before the champion back."""
     from sensor_platform.errors import WrongUse
-    from sensor_platform.predict.models import registry
 
     home = _home()
-    reigns = registry.reigns(home, metric)
+    reigns = _reigns(home, metric)
     before = next((each for each in reversed(reigns) if each.version != reigns[-1].version), None)
     if before is None:
         raise WrongUse(f"{metric} has no earlier champion", "sensor-platform models list shows what there is")
-    why = f"rolled back by hand from {reigns[-1].version}"
-    reign = registry.promote(home, metric, before.version, datetime.now(UTC), why, before.rules)
+    reign = _promote(home, metric, before.version, f"rolled back by hand from {reigns[-1].version}", before)
     click.echo(f"{metric}: {reign.version} serves from {reign.serves_from:%Y-%m-%d %H:%M}Z")
 
 
@@ -93,13 +142,43 @@ def _home() -> "Home":
     return load_settings().home
 
 
-def _card(home: "Home", metric: str, version: str | None) -> "Card":
-    from sensor_platform.errors import WrongUse
-    from sensor_platform.predict.models import registry
+def _task(home: "Home", name: str) -> str | None:
+    """The task that a name means; None where it means a metric."""
+    from sensor_platform.predict.models import registry as forecasters
+    from sensor_platform.predict.supervised import registry
 
+    if name.startswith("task:"):
+        return name.removeprefix("task:")
+    return name if name in registry.tasks(home) and name not in forecasters.metrics(home) else None
+
+
+def _reigns(home: "Home", name: str) -> "tuple[Reign, ...]":
+    from sensor_platform.predict.models import registry as forecasters
+    from sensor_platform.predict.supervised import registry
+
+    task = _task(home, name)
+    return forecasters.reigns(home, name) if task is None else registry.reigns(home, task)
+
+
+def _promote(home: "Home", name: str, version: str, why: str, as_before: "Reign | None" = None) -> "Reign":
+    from sensor_platform.predict.models import registry as forecasters
+    from sensor_platform.predict.supervised import registry
+
+    task, now = _task(home, name), datetime.now(UTC)
+    if task is not None:
+        return registry.promote(home, task, version, now, why)
+    return forecasters.promote(home, name, version, now, why, as_before.rules if as_before else ())
+
+
+def _card(home: "Home", name: str, version: str | None) -> "Card | TaskCard":
+    from sensor_platform.errors import WrongUse
+    from sensor_platform.predict.models import registry as forecasters
+    from sensor_platform.predict.supervised import registry
+
+    task = _task(home, name)
     if version is not None:
-        return registry.card_of(home, metric, version)
-    card = registry.champion_card(home, metric)
+        return forecasters.card_of(home, name, version) if task is None else registry.card_of(home, task, version)
+    card = forecasters.champion_card(home, name) if task is None else registry.champion_card(home, task)
     if card is None:
-        raise WrongUse(f"{metric} has no champion", "sensor-platform models list shows what there is")
+        raise WrongUse(f"{name} has no champion", "sensor-platform models list shows what there is")
     return card

@@ -35,13 +35,19 @@ def publish(file: Path | None, folder: Path | None) -> None:
 
 
 def _publish() -> None:
+    import time
+
+    from sensor_platform.alert.history.build import build_alerts
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.publish import publish as run
 
     settings = load_settings()
     report = run(settings.home, settings.site)
+    alerts = build_alerts(settings.home, settings.site.alerts, settings.site.live.engine, time.time_ns() // 1000)
     for table, done in report.tables.items():
         click.echo(f"{table}: {done.pieces} pieces, {done.rows:,} rows, {done.bytes:,} bytes")
+    if alerts.is_changed:
+        click.echo(f"alerts: {alerts.alerts:,} rows, {alerts.replayed:,} readings replayed")
     click.echo(f"{settings.home.analytics_file} is up to date ({report.seconds:.1f} s)")
 
 

@@ -12,12 +12,36 @@ class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     qos: Literal[0, 1, 2] = 1
 
 
+class KafkaSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Where messages come from instead of MQTT, where `topics` are named."""
+
+    servers: str = "127.0.0.1:9092"
+    """bootstrap.servers"""
+    topics: tuple[str, ...] = ()
+    """Names; one that begins with ^ is a regular expression."""
+    group: str = "sensor-platform"
+    """Consumer group; several collectors, each with a home of its own, share the partitions."""
+    options: tuple[str, ...] = ()
+    """Further settings of librdkafka, for instance `security.protocol=ssl`."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is no setting.
+
+        Raises:
+            ValueError: naming it.
+        """
+        if wrong := [text for text in self.options if "=" not in text]:
+            raise ValueError(f"options: {wrong[0]!r} is not of the form name=value")
+
+
 class CollectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Section `collect` of site.yaml."""
 
     collector: str = "collector"
     """Name of this collector; part of segment names and of the client id."""
     subscriptions: tuple[Subscription, ...] = (Subscription(topic="sensors/#"),)
+    kafka: KafkaSource = KafkaSource()
+    """Read instead of MQTT where it names topics."""
     protocol: Literal["3.1.1", "5"] = "5"
     session_expiry_seconds: int = 7 * 24 * 3600
     receive_maximum: int = 32767

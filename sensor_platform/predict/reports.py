@@ -63,6 +63,8 @@ class TrainReport:
     score_days: tuple[date, date] | None = None
     """Days with forecasts that first models make possible, to be scored next without a position; None if none are."""
     seconds: float = 0.0
+    pictures: dict[str, bytes] = field(default_factory=dict)
+    """A PNG by metric, of at most the first eight."""
 
     @property
     def promoted(self) -> int:
@@ -83,6 +85,49 @@ class ScoreReport:
     by_served: tuple[Row, ...]
     """metric, horizon_hours, served, rows"""
     note: str = "only hours after the model's trained_to are forecast: a fit is not a forecast"
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTraining:
+    """What became of one supervised task in a training."""
+
+    task: str
+    trained: bool
+    promoted: bool
+    why: str
+    """Why it was promoted or not, or why it waits."""
+    model_id: str | None = None
+    rows: int = 0
+    devices: int = 0
+    folds_by: str = ""
+    """What was held out: devices, or later times where there is one device."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskTrainReport:
+    """One training of all supervised tasks."""
+
+    tasks: tuple[TaskTraining, ...]
+    estimates: tuple[Row, ...]
+    """One row per trained task: how good it was on devices held out."""
+    score_days: tuple[date, date] | None
+    """Days that first models make scorable."""
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class TaskScoreReport:
+    """One scoring of all supervised tasks."""
+
+    windows: int
+    rows: int
+    newest_hour: datetime | None
+    by_task: tuple[Row, ...]
+    """task, rows, devices, alarms, note"""
+    alarms: tuple[Row, ...]
+    """The up to 20 newest alarms, with their reasons."""
     seconds: float = 0.0
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensor_platform.predict import revisions
 from sensor_platform.predict.candidates.baselines import CANDIDATES
 from sensor_platform.predict.features.matrix import Source, at
 from sensor_platform.predict.features.panel import Ints
@@ -24,6 +25,7 @@ COLUMNS = (
     *_FORECASTS,
     "model_id",
     "trained_to",
+    "inputs_position",
     "revision",
     "created_at",
 )
@@ -38,6 +40,7 @@ def schema() -> "dict[str, pl.DataType]":
     kinds |= dict.fromkeys(_FORECASTS, number)
     kinds |= dict.fromkeys(("issued_at", "target_at", "trained_to", "created_at"), time)
     kinds |= dict.fromkeys(("horizon_hours", "revision"), pl.Int32())
+    kinds["inputs_position"] = pl.Int64()
     return {name: kinds[name] for name in COLUMNS}
 
 
@@ -76,12 +79,20 @@ def predictions(
         for horizon in model.card.horizons
     ]
     return (
-        pl.concat([empty().drop("metric", "interval", "model_id", "trained_to", "revision", "created_at"), *parts])
+        pl.concat(
+            [
+                empty().drop(
+                    "metric", "interval", "model_id", "trained_to", "inputs_position", "revision", "created_at"
+                ),
+                *parts,
+            ]
+        )
         .with_columns(
             pl.lit(metric).alias("metric"),
             pl.lit(model.card.interval).alias("interval"),
             pl.lit(model.model_id).alias("model_id"),
             pl.lit(_naive(model.card.trained_to), pl.Datetime("us")).alias("trained_to"),
+            pl.lit(None, pl.Int64).alias("inputs_position"),
             pl.lit(0, pl.Int32).alias("revision"),
             pl.lit(_naive(created_at), pl.Datetime("us")).alias("created_at"),
         )
@@ -106,42 +117,17 @@ def revised(rows: "pl.DataFrame", before: "pl.DataFrame") -> "pl.DataFrame":
         rows: prediction rows.
         before: prediction rows that they replace; without columns if there was no table.
     """
-    import polars as pl
-
-    if before.is_empty():
-        return rows
-    said = [name for name in COLUMNS if name not in {"revision", "created_at"}]
-    older = before.select(*said, pl.col("revision").alias("same"), pl.col("created_at").alias("since"))
-    newest = before.select(*KEYS, (pl.col("revision") + 1).alias("next"))
-    return (
-        rows.join(older, on=said, how="left", nulls_equal=True, maintain_order="left")
-        .join(newest, on=KEYS, how="left", maintain_order="left")
-        .with_columns(
-            pl.coalesce("same", "next", "revision").cast(pl.Int32).alias("revision"),
-            pl.coalesce("since", "created_at").alias("created_at"),
-        )
-        .select(COLUMNS)
-    )
+    return revisions.revised(rows, before, KEYS)
 
 
 def changed_hours(rows: "pl.DataFrame", before: "pl.DataFrame") -> set[datetime]:
     """Hours of issue, aware UTC, of which `rows` says something else than `before`."""
-    old = before.select(COLUMNS) if before.width else empty()
-    changed = {
-        hour
-        for one, other in ((rows, old), (old, rows))
-        for hour in one.join(other, on=COLUMNS, how="anti", nulls_equal=True)["issued_at"]
-    }
-    return {hour.replace(tzinfo=UTC) for hour in changed}
+    return revisions.changed_windows(rows, before, "issued_at")
 
 
 def superseded(rows: "pl.DataFrame", before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
     """Rows of `before` that are no longer there, with the time at which that became known."""
-    import polars as pl
-
-    old = before.select(COLUMNS) if before.width else empty()
-    gone = old.join(rows, on=(*KEYS, "revision"), how="anti")
-    return gone.with_columns(pl.lit(_naive(now), pl.Datetime("us")).alias("superseded_at"))
+    return revisions.superseded(rows, before, KEYS, now)
 
 
 def _one_horizon(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensor_platform.home import Home
+from sensor_platform.predict import revisions
 from sensor_platform.predict import score as scorer
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import Source
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MODEL = "predictions"
-HISTORY = "prediction_history"
+SUPERSEDED = "predictions_superseded"
 _HOUR = timedelta(hours=1)
 _LONGEST_PIECE = timedelta(days=30)
 Reigns = dict[str, tuple[Reign, ...]]
@@ -59,7 +60,9 @@ def score(
         _drop_other_columns(warehouse)
         before = warehouse.read_windows(due)
         rows, models = _predictions(home, warehouse, due, reigns, before, now)
-        _keep_history(warehouse, scorer.superseded(rows, before, now))
+        rest = warehouse.due(SUPERSEDED, days, position)
+        gone = scorer.superseded(rows, before, now)
+        revisions.keep(warehouse, _joined(due, rest), SUPERSEDED, scorer.KEYS, gone, "issued_at")
         # A model that came later changes hours without new evidence, which is what publish goes by.
         warehouse.publish_again(MODEL, scorer.changed_hours(rows, before))
         warehouse.replace_windows(due, rows)
@@ -109,7 +112,23 @@ def _predictions(
             made, note = _one_reign(home, warehouse, metric, reign, theirs, before, now, is_champion=reign == found[-1])
             parts.append(made)
             models.append(_model_row(metric, registry.model_id(metric, reign.version), made, note))
-    return scorer.revised(pl.concat([scorer.empty(), *parts]).sort(scorer.KEYS), before), tuple(models)
+    rows = _with_positions(pl.concat([scorer.empty(), *parts]).sort(scorer.KEYS), due)
+    return scorer.revised(rows, before), tuple(models)
+
+
+def _with_positions(rows: "pl.DataFrame", due: Due) -> "pl.DataFrame":
+    """Which ledger position the inputs of each forecast were built from, where it does not know yet."""
+    import polars as pl
+
+    known = pl.DataFrame(
+        {
+            "issued_at": [_plain(start) for start in due.starts],
+            "position": [due.windows[start].position for start in sorted(due.windows)],
+        },
+        schema={"issued_at": pl.Datetime("us"), "position": pl.Int64},
+    )
+    joined = rows.join(known, on="issued_at", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("inputs_position", "position").alias("inputs_position")).select(rows.columns)
 
 
 def _one_reign(
@@ -178,7 +197,7 @@ def _by_reign(found: tuple[Reign, ...], hours: Sequence[datetime]) -> Iterator[t
 def _drop_other_columns(warehouse: Warehouse) -> None:
     """A table of an older shape gets the columns that it lacks; its rows keep what they said."""
     connection = warehouse.connection
-    ensure_predictions(connection)
+    ensure_predictions(connection, warehouse.home)
     known = {name for name, *_ in connection.execute(f"describe {MODEL}").fetchall()}
     if not set(scorer.COLUMNS) <= known:
         connection.register("shape", scorer.empty().to_arrow())
@@ -187,16 +206,15 @@ def _drop_other_columns(warehouse: Warehouse) -> None:
                 connection.execute(f'alter table {MODEL} add column "{name}" {kind}')
         connection.execute(f"update {MODEL} set revision = 0 where revision is null")  # noqa: S608 - our own names
         connection.unregister("shape")
+    old = connection.execute("select 1 from duckdb_tables() where table_name = 'prediction_history'").fetchall()
+    if old:  # its name until it was published
+        connection.execute(f"insert into {SUPERSEDED} by name select * from prediction_history")  # noqa: S608
+        connection.execute("drop table prediction_history")
 
 
-def _keep_history(warehouse: Warehouse, gone: "pl.DataFrame") -> None:
-    """Before the rows are replaced: what was said once is never lost, and is kept only once."""
-    connection = warehouse.connection
-    connection.register("gone", gone.to_arrow())
-    connection.execute(f"create table if not exists {HISTORY} as select * from gone limit 0")  # noqa: S608
-    keys = ", ".join((*scorer.KEYS, "revision"))
-    connection.execute(f"insert into {HISTORY} by name select * from gone anti join {HISTORY} using ({keys})")  # noqa: S608
-    connection.unregister("gone")
+def _joined(due: Due, rest: Due) -> Due:
+    """The windows of both; those of `due` as it has them."""
+    return Due(due.model, {**rest.windows, **due.windows})
 
 
 def _model_row(metric: str, model_id: str | None, rows: "pl.DataFrame", note: str) -> Row:

@@ -4,6 +4,7 @@ from typing import Protocol
 
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseSite
 
 
@@ -17,3 +18,7 @@ class PredictSite(WarehouseSite, Protocol):
     @property
     def anomaly(self) -> AnomalyConfig:
         """Section `anomaly` of site.yaml."""
+
+    @property
+    def supervised(self) -> tuple[TaskConfig, ...]:
+        """Section `supervised` of site.yaml."""

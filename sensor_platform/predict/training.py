@@ -8,6 +8,7 @@ import msgspec
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.predict import pictures
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import Layout, Source
 from sensor_platform.predict.history import read_source
@@ -39,6 +40,7 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
     done: list[MetricTraining] = []
     backtest: list[Row] = []
     first: list[Card] = []
+    drawn: dict[str, bytes] = {}
     for metric in site.forecast.metrics:
         began = time.monotonic()
         source = _source(home, site, metric, now)
@@ -50,6 +52,7 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
         card, decision, reign = _keep(home, site, metric, source, learned, now)
         done.append(_trained(card, decision, time.monotonic() - began))
         backtest.extend(_table(card))
+        drawn |= _drawn(metric, source, learned) if len(drawn) < pictures.MOST_METRICS else {}
         if reign is not None and reign.serves_from < reign.promoted_at:
             first.append(card)
     return TrainReport(
@@ -57,7 +60,14 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
         backtest=tuple(backtest),
         score_days=_score_days(site, first, now),
         seconds=time.monotonic() - started,
+        pictures=drawn,
     )
+
+
+def _drawn(metric: str, source: Source, learned: Learned) -> dict[str, bytes]:
+    """The picture of a metric, where there is a backtest to draw."""
+    drawn = pictures.picture(metric, source, learned)
+    return {} if drawn is None else {metric: drawn}
 
 
 def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> Source:
@@ -97,6 +107,8 @@ def _keep(
     except registry.Unusable as error:
         decision = Decision(promoted=True, why=f"the champion cannot be used: {error.message}")
     if not decision.promoted:
+        if not registry.reigns(home, metric):  # or the sensor would ask for a training without end
+            registry.note_waiting(home, metric, now, f"refused: {decision.why}")
         return card, decision, None
     return card, decision, registry.promote(home, metric, card.version, now, decision.why)
 

@@ -16,7 +16,7 @@ from sensor_platform.errors import ExitCode, PlatformError, WrongUse
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.reading.names import topic_error
-from sensor_platform.serve.history import Asked, forecast, history, now_plain
+from sensor_platform.serve.history import Asked, anomalies, forecast, history, now_plain
 from sensor_platform.serve.ingest import Busy
 from sensor_platform.serve.parts import Parts
 from sensor_platform.serve.security import TooLarge
@@ -104,8 +104,12 @@ class Api:
                 found["forecast"] = await asyncio.to_thread(
                     forecast, self._parts.home, asked.device, asked.metric, asked.start, until
                 )
+                found["anomalies"] = await asyncio.to_thread(
+                    anomalies, self._parts.home, asked.device, asked.metric, asked.start, until
+                )
             except PlatformError:
-                found["forecast"] = None
+                found.setdefault("forecast", None)
+                found["anomalies"] = None
         return Json(found)
 
     async def recent(self, request: Request) -> Response:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sensor_platform.reading.times import micros
 from sensor_platform.stream.judge import FOREVER, Calibration, Catalog
+from sensor_platform.stream.look_back import Comparing
 from sensor_platform.stream.series import NEVER
 from sensor_platform.warehouse.catalog import read_catalog
 
@@ -25,6 +26,15 @@ def catalog_of(folder: Path | None) -> Catalog:
         limits={row.metric: (row.min, row.max) for row in found.metrics},
         calibrations=calibrations,
         units={row.metric: row.unit for row in found.metrics if row.unit},
+        comparing={
+            row.metric: Comparing(
+                row.max_change_per_s,
+                round(row.compare_within_s * 1e6),
+                None if row.stuck_after_s is None else round(row.stuck_after_s * 1e6),
+            )
+            for row in found.metrics
+            if row.max_change_per_s is not None or row.stuck_after_s is not None
+        },
     )
 
 

@@ -63,6 +63,8 @@ class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     triggers: tuple[Trigger, ...] = ()
     state_topic: str = ""
     """Topic filter of devices' last wills and states, for instance `devices/+/state`; + is the device id."""
+    group_tag: str = "plant"
+    """Tag of devices by which /metrics counts readings; devices without it are the group `default`."""
     kafka_servers: str = ""
     """bootstrap.servers, for channels and streams to Kafka (needs the extra `kafka`)."""
     most_clients: int = 50

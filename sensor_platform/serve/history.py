@@ -80,6 +80,17 @@ def forecast(home: Home, device: str, metric: str, start: datetime, end: datetim
     return {"columns": columns, "rows": rows}
 
 
+def anomalies(home: Home, device: str, metric: str, start: datetime, end: datetime) -> dict[str, Any]:
+    """Hours that the served anomaly score flags, with the mean that they are shown at, score over threshold, reason."""
+    sql = (
+        "select epoch_us(window_start) as at, value, score / threshold as score, reason from anomalies"
+        " where device_id = ? and metric = ? and is_anomaly and window_start >= ? and window_start < ?"
+        " order by 1 limit ?"
+    )
+    columns, rows = _ask(home, sql, [device, metric, start, end, _MOST_ROWS])
+    return {"columns": columns, "rows": rows}
+
+
 def has_table(home: Home, name: str) -> bool:
     """Whether a table is published."""
     return (home.published / name).is_dir()

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 BUCKETS = (0.001, 0.005, 0.010, 0.050, 0.100, 0.500, 1.0)
 """Seconds; as the water quality scenario wants them."""
 _PREFIX = "sensor_platform_"
+_MOST_GROUPS = 100
 _LEVELS = ("warning", "critical")
 
 
@@ -48,12 +49,14 @@ class LiveCollector(Collector):
         dispatchers: Callable[[], Sequence[Dispatcher]],
         clients: Callable[[], int],
         clock: Callable[[], int],
+        group_tag: str = "",
     ) -> None:
         self._view = view
         self._pipeline = pipeline
         self._dispatchers = dispatchers
         self._clients = clients
         self._clock = clock
+        self._group_tag = group_tag
 
     def collect(self) -> "Iterator[Metric]":
         """All families."""
@@ -85,14 +88,29 @@ class LiveCollector(Collector):
             yield _gauge(name, text, counts.get(key, 0))
         yield _gauge("live_view_age_seconds", "Age of the newest state.", max(0, self._clock() - view.at) / 1e6)
         yield _gauge("live_connections", "Open WebSocket connections.", self._clients())
-        alarms = GaugeMetricFamily(f"{_PREFIX}alarms", "Active alarms.", labels=["level", "rule"])
-        found: dict[tuple[str, str], int] = {}
+        yield from self._groups(view)
+        alarms = GaugeMetricFamily(f"{_PREFIX}alarms", "Active alarms.", labels=["level", "rule", "metric"])
+        found: dict[tuple[str, str, str], int] = {}
         for row in view.alarms:
-            key2 = (_LEVELS[row.level - 1], row.rule)
+            key2 = (_LEVELS[row.level - 1], row.rule, row.metric)
             found[key2] = found.get(key2, 0) + 1
         for labels, count in found.items():
             alarms.add_metric(list(labels), count)
         yield alarms
+
+    def _groups(self, view: View) -> "Iterator[Metric]":
+        """By plant, or what else the site groups its devices by."""
+        readings = CounterMetricFamily(
+            f"{_PREFIX}group_readings", "Numeric readings judged, by group and verdict.", labels=["group", "status"]
+        )
+        waiting = GaugeMetricFamily(
+            f"{_PREFIX}group_waiting_readings", "Readings in windows that are not closed yet.", labels=["group"]
+        )
+        for group, (count, bad, open_n) in by_group(view, self._group_tag).items():
+            readings.add_metric([group, "usable"], count - bad)
+            readings.add_metric([group, "bad"], bad)
+            waiting.add_metric([group], open_n)
+        yield from (readings, waiting)
 
     def _collected(self, pipeline: Pipeline) -> "Iterator[Metric]":
         received = CounterMetricFamily(f"{_PREFIX}received_messages", "Messages on disk, by source.", labels=["source"])
@@ -128,6 +146,30 @@ class LiveCollector(Collector):
             sent.add_metric([each.name], each.sent)
             failed.add_metric([each.name], each.failed)
         yield from (sent, failed)
+
+
+def by_group(view: View, tag: str) -> dict[str, tuple[int, int, int]]:
+    """Readings, bad ones and those in open windows, by a tag of the devices; beyond a hundred groups as `(others)`."""
+    import numpy as np
+
+    if not view.columns:
+        return {}
+    by_device = [
+        np.bincount(view.columns["device"], weights=view.columns[name], minlength=view.device_n)
+        for name in ("count", "bad", "waiting")
+    ]
+    found: dict[str, list[int]] = {}
+    for device in range(view.device_n):
+        group = view.tags.get(device, {}).get(tag, "default")
+        sums = found.setdefault(group, [0, 0, 0])
+        for number, column in enumerate(by_device):
+            sums[number] += int(column[device])
+    names = sorted(found, key=lambda name: -found[name][0])
+    rest = [found[name] for name in names[_MOST_GROUPS:]]
+    shown = {name: (found[name][0], found[name][1], found[name][2]) for name in names[:_MOST_GROUPS]}
+    if rest:
+        shown["(others)"] = (sum(r[0] for r in rest), sum(r[1] for r in rest), sum(r[2] for r in rest))
+    return shown
 
 
 def _counter(name: str, text: str, value: float) -> CounterMetricFamily:

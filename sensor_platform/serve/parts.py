@@ -14,9 +14,11 @@ from sensor_platform.alert import store
 from sensor_platform.alert.answers import answer
 from sensor_platform.alert.channels import CommandSender, Sender, sender_of
 from sensor_platform.alert.compose import COMMANDS
+from sensor_platform.alert.history.journal import note_rules
 from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope
 from sensor_platform.serve.closed import decode_closed
@@ -45,6 +47,7 @@ class Parts:
 
     home: Home
     config: LiveConfig
+    limits: Limits
     loop: Loop
     viewer: Viewer
     decoder: Decoder
@@ -68,7 +71,7 @@ class Parts:
     _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
-        self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self.clock)
+        self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self._newest_of)
 
     def start(self) -> None:
         """Start every thread.
@@ -78,6 +81,7 @@ class Parts:
         """
         self.ingest.start()
         store.connect(self.loop.path).close()
+        note_rules(self.home, self.output.alerts, self.clock())
         self.dispatchers = [self._dispatcher(name, sender) for name, sender in self._senders().items()]
         if self.states.topic or any(not each.name.startswith("(predict") for each in self.dispatchers):
             self.link.start()
@@ -92,6 +96,7 @@ class Parts:
                 lambda: self.dispatchers,
                 self.clients,
                 self.clock,
+                self.config.group_tag,
             )
         )
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
@@ -196,6 +201,11 @@ class Parts:
     def _inject(self, rows: list[Injected]) -> None:
         self.loop.injected.extend(rows)
         self.loop.wake()
+
+    def _newest_of(self, device: str, metric: str) -> int | None:
+        index = self.loop.engine.index
+        series = index.find(device, metric)
+        return None if series is None else int(index.by_series["event_at"][series])
 
     def _run(self) -> None:
         try:

@@ -1,7 +1,8 @@
-"""Predictions on request: a LightGBM model by name, inputs and outputs as plain names and numbers.
+"""Predictions on request: a model by name, inputs and outputs as plain names and numbers.
 
-A model is a text file of LightGBM, `models/served/<name>.txt`, and beside it, where there is one, `<name>.json` with
-the names of the classes. It is loaded again when it changes. Text, never pickle: loading runs no code.
+The champion of that name in the registry of supervised tasks, its hashes verified, is read as the tables are: the same
+inputs give the same answer. Where there is none, a bare file `models/served/<name>.txt`, beside it, where there is one,
+`<name>.json` with the names of the classes. Loaded again when it changes. Text, never pickle: loading runs no code.
 """
 
 import math
@@ -17,6 +18,10 @@ import numpy as np
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.predict.models.store import CHAMPION
+from sensor_platform.predict.supervised import reading, registry
+from sensor_platform.predict.supervised.inputs import matrix
+from sensor_platform.predict.supervised.reading import TaskModel
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -39,6 +44,7 @@ class Predictor:
 
     home: Home
     _loaded: dict[str, _Loaded] = field(default_factory=dict)
+    _champions: dict[str, tuple[tuple[int, int], TaskModel]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def predict(self, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -46,8 +52,12 @@ class Predictor:
 
         Raises:
             WrongUse: there is no such model, or an input is no number.
+            CheckFailed: the champion's files are not what was promoted.
         """
         with self._lock:
+            champion = self._champion(name)
+            if champion is not None:
+                return _said(champion, inputs)
             model = self._model(name)
             row = np.array([[_number(key, inputs.get(key)) for key in model.inputs]])
             raw = np.asarray(model.booster.predict(row, num_threads=1), np.float64).reshape(-1)
@@ -58,11 +68,27 @@ class Predictor:
 
     def names(self) -> list[str]:
         """Models that can be asked."""
-        return sorted(path.stem for path in self._folder.glob("*.txt") if _NAME.fullmatch(path.stem))
+        files = {path.stem for path in self._folder.glob("*.txt") if _NAME.fullmatch(path.stem)}
+        return sorted(files | {task for task in registry.tasks(self.home) if registry.reigns(self.home, task)})
 
     @property
     def _folder(self) -> Path:
         return self.home.models / "served"
+
+    def _champion(self, name: str) -> TaskModel | None:
+        """The verified champion, loaded again when the pointer changes."""
+        try:
+            stat = (registry.folder(self.home, name) / CHAMPION).stat()
+        except FileNotFoundError:
+            return None
+        stamp = (stat.st_mtime_ns, stat.st_ino)
+        found = self._champions.get(name)
+        if found is None or found[0] != stamp:
+            model = registry.load_champion(self.home, name)
+            if model is None:
+                return None
+            found = self._champions[name] = (stamp, model)
+        return found[1]
 
     def _model(self, name: str) -> _Loaded:
         if not _NAME.fullmatch(name):
@@ -78,6 +104,30 @@ class Predictor:
         if found is None or found.stamp != stamp:
             found = self._loaded[name] = _load(path, stamp)
         return found
+
+
+def _said(model: TaskModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    card = model.card
+    values = {key: np.array([_number(key, inputs.get(key))]) for key in card.sources}
+    said = reading.read(model, matrix(values, card.sources, card.defaults))
+    result: dict[str, Any] = {
+        "model": model.model_id,
+        "missing": [key for key in card.sources if inputs.get(key) is None],
+        "ignored": sorted(set(inputs) - set(card.sources)),
+        "value": float(said.value[0]),
+    }
+    if card.kind == "classes":
+        best = int(said.decided[0])
+        chances = dict(zip(card.classes, map(float, said.chances[0]), strict=True))
+        return result | {
+            "value": best,
+            "class": card.classes[best],
+            "confidence": chances[card.classes[best]],
+            "probabilities": chances,
+        }
+    if card.kind == "remaining_life" and card.lower_by:
+        result |= {"lower": float(said.lower[0]), "upper": float(said.upper[0])}
+    return result | {"is_alarm": bool(said.is_alarm[0]), "threshold": card.threshold}
 
 
 def _load(path: Path, stamp: tuple[int, int]) -> _Loaded:

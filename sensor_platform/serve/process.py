@@ -38,6 +38,7 @@ from sensor_platform.serve.pipeline import Watcher
 from sensor_platform.serve.predictor import Predictor
 from sensor_platform.serve.security import is_loopback
 from sensor_platform.serve.view import Viewer
+from sensor_platform.serve.warm import warm_up
 from sensor_platform.stream.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -117,6 +118,7 @@ def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts
     parts = Parts(
         home=setup.home,
         config=live,
+        limits=limits,
         loop=loop,
         viewer=Viewer(live.page_per_second),
         decoder=Decoder(setup.contracts, limits),
@@ -146,6 +148,7 @@ def run(setup: LiveSetup, announce: Callable[[str], None]) -> None:
         Unreachable: the port is taken, or the engine has failed.
     """
     parts = make_parts(setup)
+    warm_up(parts.loop.engine, setup.contracts, parts.limits, now_micros())
     app = make_app(parts, setup.token, links.secret_of(setup.home.live))
     config = uvicorn.Config(
         app,

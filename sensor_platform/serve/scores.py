@@ -1,38 +1,20 @@
-"""Forecast against what came, as series of their own, so that rules of the kinds `anomaly` and `forecast` see them.
+"""Scores and forecasts as published, as series that rules of the kinds `anomaly` and `forecast` look at.
 
-The anomaly score of an hour is its distance from the forecast in half-widths of the forecast's interval: 1 is its edge.
+What is read, and what time it has, is `alert.history.scores`: the same rows that history is judged with.
 """
 
 import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from sensor_platform.alert.history.scores import read_scores
 from sensor_platform.home import Home
 from sensor_platform.serve.step import Injected
-from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Forecast, Rule
+from sensor_platform.stream.rules import Anomaly, Forecast, Rule
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 15.0
-_HOUR = 3_600_000_000
-_NEWEST = """
-with scored as (
-    select
-        device_id, metric, target_at,
-        arg_max(value, issued_at) as value, arg_max(lower, issued_at) as lower, arg_max(upper, issued_at) as upper,
-        arg_max(actual, issued_at) as actual
-    from prediction_accuracy
-    where target_at > (select max(target_at) from prediction_accuracy) - interval 2 day
-    group by device_id, metric, target_at
-)
-select device_id, metric, epoch_us(target_at), value, lower, upper, actual
-from scored
-where actual is not null
-qualify target_at < max(target_at) over (partition by device_id, metric)
-order by target_at
-"""
-"""An hour counts as over when its device has data of a later one."""
 
 
 @dataclass(slots=True)
@@ -42,7 +24,8 @@ class Scores:
     home: Home
     rules: Sequence[Rule]
     inject: Callable[[list[Injected]], None]
-    clock: Callable[[], int]
+    known: Callable[[str, str], int | None]
+    """Newest time of a series that the engine has, as it was before a restart; None where it has none."""
     _seen: dict[tuple[str, str], int] = field(default_factory=dict)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -60,34 +43,17 @@ class Scores:
             self._thread.join(5.0)
 
     def look(self) -> list[Injected]:
-        """Scores of hours that are new since the last look; at the first look of each series the newest hour alone."""
-        found: dict[tuple[str, str], list[tuple[int, float, float, float, float]]] = {}
-        for device, metric, at, value, lower, upper, actual in self._rows():
-            if at > self._seen.get((device, metric), 0):
-                found.setdefault((device, metric), []).append((at, value, lower, upper, actual))
-        now = self.clock()
+        """Scores of hours that are new to the engine; of a series that it has never seen the newest hour alone."""
+        found: dict[tuple[str, str], list[tuple[int, float]]] = {}
+        for device, metric, at, value in read_scores(self.home, self.rules, None):
+            found.setdefault((device, metric), []).append((at, value))
         rows: list[Injected] = []
         for key, hours in found.items():
-            fresh = hours if key in self._seen else hours[-1:]
+            newest = self._seen.get(key) or self.known(*key)
+            fresh = hours[-1:] if newest is None else [hour for hour in hours if hour[0] > newest]
             self._seen[key] = hours[-1][0]
-            for at, value, lower, upper, actual in fresh:
-                device, metric = key
-                outside = max(lower - actual, actual - upper, 0.0)
-                half = max((upper - lower) / 2, 1e-12)
-                rows.append((device, OUTSIDE_OF + metric, at + _HOUR, now, outside))
-                rows.append((device, SCORE_OF + metric, at + _HOUR, now, abs(actual - value) / half))
+            rows += [(*key, at, at, value) for at, value in fresh]
         return rows
-
-    def _rows(self) -> list[tuple[Any, ...]]:
-        import duckdb
-
-        if not self.home.analytics_file.exists():
-            return []
-        with duckdb.connect(str(self.home.analytics_file), read_only=True, config={"threads": 1}) as connection:
-            try:
-                return connection.execute(_NEWEST).fetchall()
-            except duckdb.CatalogException:
-                return []  # nothing was forecast yet
 
     def _run(self) -> None:
         import duckdb

@@ -49,7 +49,7 @@ class View:
     metrics: Sequence[str]
     series_n: int
     columns: dict[str, npt.NDArray[Any]]
-    """device, metric, event_at, received_at, value, verdict by series."""
+    """device, metric, event_at, received_at, value, verdict, count, bad, waiting (in open windows) by series."""
     series_of: Sequence[Sequence[int]]
     """Series by device; those below `series_n` belong to this view."""
     numbers: dict[str, int]
@@ -126,8 +126,9 @@ class Viewer:
         size = len(index)
         columns = {
             name: index.by_series[name][:size].copy()
-            for name in ("device", "metric", "event_at", "received_at", "value", "verdict")
+            for name in ("device", "metric", "event_at", "received_at", "value", "verdict", "count", "bad")
         }
+        columns["waiting"] = sum((each.waiting() for each in engine.windows[:1]), np.zeros(size, np.int64))
         alarms = tuple(sorted(map(_row, engine.alarms.active()), key=lambda row: (-row.level, -row.fired_at)))
         levels: dict[str, int] = {}
         for row in alarms:

@@ -60,8 +60,8 @@ class Engine:
     def __post_init__(self) -> None:
         config = self.config
         self.index = SeriesIndex(limit=config.most_series)
-        self.judge = Judge(self.catalog, self.index)
         slot, keep, idle = self.slot_minutes * 60 * SECOND, duration(config.keep), duration(config.idle)
+        self.judge = Judge(self.catalog, self.index, slot)
         longest = max((spec.size + duration(spec.grace) for spec in config.windows), default=0)
         self.dedupe = Dedupe(self.index, slot, longest + keep + idle)
         self.windows = [Windows(spec, self.index, slot, keep, idle, config.most_windows) for spec in config.windows]
@@ -124,6 +124,7 @@ class Engine:
         return {
             "index": self.index.dump(),
             "dedupe": self.dedupe.dump(),
+            "look_back": self.judge.look_back.dump(),
             "windows": [[msgspec.json.encode(each.spec).decode(), each.dump()] for each in self.windows],
             "alarms": self.alarms.dump(),
             "counts": [self.messages, self.readings, self.bad, self.now, self.ticked],
@@ -133,6 +134,8 @@ class Engine:
         """Take over a snapshot; returns what had to start afresh because its definition is new."""
         self.index.load(dumped["index"])
         self.dedupe.load(dumped["dedupe"])
+        if "look_back" in dumped:  # not in snapshots of earlier versions
+            self.judge.look_back.load(dumped["look_back"])
         saved = dict(dumped["windows"])
         fresh = []
         for windows in self.windows:
@@ -193,6 +196,7 @@ class Engine:
         by_series["event_at"][keys] = np.maximum(newest, by_series["event_at"][keys])
         by_series["received_at"][keys] = np.maximum(readings.received_at[last], by_series["received_at"][keys])
         by_series["count"][keys] += last - first + 1
+        by_series["bad"][keys] += np.add.reduceat(readings.verdict == BAD, first, dtype=np.int64)
         device = by_series["device"][series]
         np.maximum.at(index.by_device["watermark"], device, np.minimum(readings.event_at, readings.received_at))
         np.maximum.at(index.by_device["received_at"], device, readings.received_at)

@@ -1,4 +1,4 @@
-"""The verdict on readings, by the rules of the table `readings_clean`: calibrate, then range, then what is said."""
+"""The verdict on readings by the rules of `readings_clean`: calibrate, range, what is said, what was before."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ import numpy as np
 
 from sensor_platform.stream.columns import BAD, Bools, Floats, Readings
 from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.look_back import Comparing, LookBack
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 FOREVER = int(np.iinfo(np.int64).max)
@@ -31,6 +32,8 @@ class Catalog:
     calibrations: Mapping[tuple[str, str], Sequence[Calibration]] = field(default_factory=dict)
     """(device, metric) to periods, which do not overlap."""
     units: Mapping[str, str] = field(default_factory=dict)
+    comparing: Mapping[str, Comparing] = field(default_factory=dict)
+    """Metric to how its readings are compared with those before them."""
 
 
 @dataclass(slots=True)
@@ -39,9 +42,15 @@ class Judge:
 
     catalog: Catalog
     index: SeriesIndex
+    slot: int = 600_000_000
+    """Microseconds."""
+    look_back: LookBack = field(init=False)
     _limits: Growing = field(default_factory=lambda: Growing({"low": ("f8", -np.inf), "high": ("f8", np.inf)}))
     _calibrated: dict[int, Sequence[Calibration]] = field(default_factory=dict)
     _known: int = 0
+
+    def __post_init__(self) -> None:
+        self.look_back = LookBack(self.catalog.comparing, self.index, self.slot)
 
     def judge(self, readings: Readings) -> Readings:
         """The readings with calibrated values and their verdicts."""
@@ -53,6 +62,7 @@ class Judge:
         is_bad |= ~np.isfinite(value)
         readings.value = value
         readings.verdict = np.where(is_bad, np.uint8(BAD), readings.verdict)
+        self.look_back.judge(readings)
         return readings
 
     def _learn(self) -> None:

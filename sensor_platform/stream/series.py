@@ -38,6 +38,7 @@ class SeriesIndex:
                 "value": ("f8", np.nan),
                 "verdict": ("u1", 0),
                 "count": ("i8", 0),
+                "bad": ("i8", 0),
             }
         )
     )

@@ -8,7 +8,7 @@ import numpy as np
 from sensor_platform.stream.durations import duration
 from sensor_platform.stream.growing import Growing
 from sensor_platform.stream.rules import NoData
-from sensor_platform.stream.runs import begins, group_of
+from sensor_platform.stream.runs import Bools, begins, group_of
 from sensor_platform.stream.series import NEVER, Ints
 
 _PAUSES = 16
@@ -53,12 +53,12 @@ class Silence:
         event_before[first] = self.arrivals["event_at"][key[first]]
         known = before > NEVER
         pause = np.where(known, received_at - np.where(known, before, 0), 0)
-        limits = self._limits(key[first])[group_of(first, len(key))]
-        rows = np.flatnonzero(known & (pause > limits))
+        is_counted = known & (pause > 0)
+        rows, limits = self._too_long(key, pause, is_counted)
         columns = (key, before, event_before, limits, received_at)
         gaps = [Gap(*(int(column[row]) for column in columns)) for row in rows]
         if not self.rule.after:
-            self._learn(key, pause, known & (pause > 0))
+            self._learn(key, pause, is_counted)
         last = np.concatenate([first[1:], [len(key)]]) - 1
         self.arrivals["last"][key[last]] = np.maximum(received_at[last], self.arrivals["last"][key[last]])
         self.arrivals["event_at"][key[last]] = event_at[last]
@@ -83,14 +83,47 @@ class Silence:
         """Take over a snapshot."""
         self.arrivals.load(dumped)
 
+    def _too_long(self, key: Ints, pause: Ints, is_counted: Bools) -> tuple[Ints, Ints]:
+        """Rows whose pause is longer than it may be, and every such row's limit, by row.
+
+        A learned limit is that of the sixteen pauses before the row, so that it does not matter how a stream is cut.
+        """
+        limits = np.full(len(key), _FOREVER, np.int64)
+        if self.rule.after:
+            limits[:] = duration(self.rule.after)
+            return np.flatnonzero(is_counted & (pause > limits)), limits
+        candidates = np.flatnonzero(is_counted & (pause > duration(self.rule.at_least)))
+        if not len(candidates):
+            return candidates, limits
+        first = begins(key)
+        group = group_of(first, len(key))
+        counted_before: Ints = np.cumsum(is_counted) - is_counted
+        rank: Ints = counted_before - counted_before[first][group]
+        count = self.arrivals["count"][key[first]]
+        stored = np.stack([self.arrivals[f"pause{number}"][key[first]] for number in range(_PAUSES)], axis=1)
+        stored = np.take_along_axis(stored, (count[:, None] + np.arange(_PAUSES)) % _PAUSES, axis=1)
+        # of each key its stored pauses, oldest first, and then the new ones
+        flat = np.insert(pause[is_counted], np.repeat(counted_before[first], _PAUSES), stored.reshape(-1))
+        start = (
+            (group[candidates] + 1) * _PAUSES + counted_before[first][group[candidates]] + rank[candidates] - _PAUSES
+        )
+        windows = np.lib.stride_tricks.sliding_window_view(flat, _PAUSES)[start]
+        has_learned = count[group[candidates]] + rank[candidates] >= _PAUSES
+        limits[candidates] = np.where(has_learned, self._learned(windows), _FOREVER)
+        return candidates[pause[candidates] > limits[candidates]], limits
+
+    def _learned(self, pauses: Ints) -> Ints:
+        """Limit by the last pauses, one row each."""
+        usual = np.sort(pauses, axis=1)[:, _PAUSES // 2]
+        limits: Ints = np.maximum(usual * self.rule.factor, duration(self.rule.at_least)).astype(np.int64)
+        return limits
+
     def _limits(self, keys: Ints) -> Ints:
         if self.rule.after:
             return np.full(len(keys), duration(self.rule.after), np.int64)
         count = self.arrivals["count"][keys]
         pauses = np.stack([self.arrivals[f"pause{number}"][keys] for number in range(_PAUSES)], axis=1)
-        usual = np.sort(pauses, axis=1)[:, _PAUSES // 2] if len(keys) else np.empty(0, np.int64)
-        learned = np.maximum(usual * self.rule.factor, duration(self.rule.at_least)).astype(np.int64)
-        return np.where(count >= _PAUSES, learned, _FOREVER)
+        return np.where(count >= _PAUSES, self._learned(pauses), _FOREVER) if len(keys) else np.empty(0, np.int64)
 
     def _learn(self, key: Ints, pause: Ints, counts: "np.ndarray[Any, np.dtype[np.bool_]]") -> None:
         key, pause = key[counts], pause[counts]

@@ -134,6 +134,14 @@ class Windows:
         self._rows = dict(zip(keys.tolist(), used.tolist(), strict=True))
         self._free = np.flatnonzero(series < 0).tolist()
 
+    def waiting(self) -> Ints:
+        """Readings in windows that are not closed yet, by series."""
+        size = self.rows.size
+        is_open = np.flatnonzero((self.rows["series"][:size] >= 0) & (self.rows["revision"][:size] < 0))
+        n = self.rows["n"][is_open] + self.rows["bad_n"][is_open]
+        found: Ints = np.bincount(self.rows["series"][is_open], weights=n, minlength=len(self.index)).astype(np.int64)
+        return found
+
     def _watermarks(self, series: Ints, now: int) -> tuple[Ints, "npt.NDArray[np.bool_]"]:
         """How far each series' device has come, and whether it has gone silent."""
         if not len(self.index):

@@ -178,7 +178,7 @@ def _restore(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") 
         folder = dbt_runner.profile_folder(home, site.warehouse)
         arguments = ["run", "--select", *selected]
         dbt_runner.run(arguments, folder, slot_minutes=site.slot_minutes, invocation=prepared.invocation)
-    ensure_predictions(connection)
+    ensure_predictions(connection, home)
     with read_ledger(home) as ledger:
         restore.restore(home, connection, frozen(ledger) if ledger else NOTHING)
     state.clear_work(connection)

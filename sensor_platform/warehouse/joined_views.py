@@ -41,6 +41,7 @@ select
     a.mean between p.lower and p.upper as is_inside,
     p.model_id,
     p.trained_to,
+    p.inputs_position,
     p.revision,
     p.created_at,
     p.day
@@ -76,11 +77,36 @@ select
 from numbered
 group by device_id, metric, event"""
 
+
+def _history(table: str, superseded: str, name: str) -> str:
+    return f"""\
+create view "{name}" as
+select *, cast(null as timestamp) as superseded_at from {table}
+union all by name
+select * from {superseded}"""  # noqa: S608 - our own names
+
+
+def _as_of(table: str) -> str:
+    return f"""\
+create macro {table}_as_of(moment) as table
+select * from {table}
+where created_at <= moment and (superseded_at is null or superseded_at > moment)"""  # noqa: S608 - our own names
+
+
+_PREDICTIONS = ("predictions", "predictions_superseded")
+_SUPERVISED = ("supervised_scores", "supervised_superseded")
+
 JOINED = (
     JoinedView("prediction_accuracy", ("predictions", "readings_1h"), _PREDICTION_ACCURACY),
     JoinedView("anomaly_events", ("anomalies",), _ANOMALY_EVENTS),
+    JoinedView("prediction_history", _PREDICTIONS, _history(*_PREDICTIONS, "prediction_history")),
+    JoinedView("prediction_history_as_of", _PREDICTIONS, _as_of("prediction_history")),
+    JoinedView("supervised_history", _SUPERVISED, _history(*_SUPERVISED, "supervised_history")),
+    JoinedView("supervised_history_as_of", _SUPERVISED, _as_of("supervised_history")),
 )
 """`prediction_accuracy`: one row per prediction whose target hour has a value, which moves until that hour is over.
+`prediction_history`: one row per revision of a prediction, `superseded_at` null for the one in force; the macro
+`prediction_history_as_of(T)` says what was in force at T; likewise for the scores of supervised tasks.
 `anomaly_events`: one row per run of flagged hours of a device and metric that lie at most 3 hours apart."""
 
 

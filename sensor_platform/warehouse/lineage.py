@@ -66,6 +66,9 @@ _TABLES = (
     Model("device_status", ("readings_1d",), "whole"),
     Model("features", ("readings_1h",), "hour", reach_hours=168, builder="python"),
     Model("predictions", ("features",), "hour", builder="python", window_column="issued_at"),
+    Model("predictions_superseded", ("predictions",), "hour", builder="python", window_column="issued_at"),
+    Model("supervised_scores", ("features",), "hour", builder="python"),
+    Model("supervised_superseded", ("supervised_scores",), "hour", builder="python"),
     Model("anomalies", ("readings_1h",), "hour", reach_hours=35 * 24, builder="python"),
     *(Model(name, (), "whole", builder="catalog") for name in CATALOG_TABLES),
 )
@@ -77,6 +80,9 @@ LARGE = frozenset({"readings_clean", "readings_10s", "readings_1m"})
 """Tables published in the pieces that `warehouse.large_piece` names; the others in days."""
 
 NOT_PUBLISHED = frozenset({"features"})
+
+WRITTEN_WITH = {"predictions_superseded": "predictions", "supervised_superseded": "supervised_scores"}
+"""Tables that have no asset of their own: whoever makes the other one writes them too."""
 
 
 def published(table: str) -> str:

@@ -8,7 +8,8 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import ledger_tables, outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse import labels_table, ledger_tables, outcome, pieces, quarantine, state, tables, views
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
@@ -45,7 +46,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
     written: dict[str, pieces.Written] = {}
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(_opened(home, site))
-        if not _has_all_tables(connection):
+        if not _has_all_tables(connection, home):
             stack.close()
             build(home, site, days=_NO_DAY, position=0)
             connection = stack.enter_context(_opened(home, site))
@@ -53,6 +54,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
         linked = quarantine.publish_files(home)
         ledger_tables.publish_ledger_tables(home, connection)
         changed = _write_views(home, connection, _published(site))
+        labels_table.publish_table(home)
         for model in _published(site):
             done = _publish_table(home, site, connection, model)
             if done.pieces:
@@ -73,21 +75,26 @@ def _opened(home: Home, site: WarehouseSite) -> Iterator["DuckDBPyConnection"]:
         yield connection
 
 
-def _has_all_tables(connection: "DuckDBPyConnection") -> bool:
+def _has_all_tables(connection: "DuckDBPyConnection", home: Home) -> bool:
     """Whether every published table exists; those of dbt and of the catalog are made, typed and empty, by a build."""
     state.ensure_tables(connection)
-    tables.ensure_predictions(connection)
+    tables.ensure_predictions(connection, home)
     return outcome.has_tables(connection, [*dbt_models(), *CATALOG_TABLES])
 
 
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
     """Columns files and views for the tables as they are now; True if the views changed."""
-    described: dict[str, views.Columns] = {quarantine.TABLE: quarantine.COLUMNS}
+    described: dict[str, views.Columns] = {
+        quarantine.TABLE: quarantine.COLUMNS,
+        labels_table.TABLE: labels_table.COLUMNS,
+    }
     described |= {name: table.columns for name, table in ledger_tables.TABLES.items()}
     for model in published:
         table = model.parents[0]
         described[table] = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
+    described |= {table: list(columns) for table, columns in ALERT_TABLES.items()}
     whole = {model.parents[0] for model in published if model.grain == "whole"}
+    whole |= {labels_table.TABLE, *ALERT_TABLES}
     for table, columns in described.items():
         is_whole = table in whole
         if not views.has_columns(connection, home.published, table, columns, whole=is_whole):

@@ -22,7 +22,7 @@ class Answer:
     rows: Sequence[Sequence[Any]]
 
 
-def ask(home: Home, sql: str) -> Answer:
+def ask(home: Home, sql: str, parameters: Sequence[Any] = ()) -> Answer:
     """Run one SELECT (or EXPLAIN, DESCRIBE, SHOW) on `published/analytics.duckdb`. Never waits for a writer.
 
     Raises:
@@ -36,7 +36,7 @@ def ask(home: Home, sql: str) -> Answer:
         connection.execute("set TimeZone = 'UTC'")
         try:
             _check(connection, sql)
-            result = connection.execute(sql)
+            result = connection.execute(sql, list(parameters))
             columns = [column[0] for column in result.description or ()]
             return Answer(columns, result.fetchall())
         except duckdb.Error as error:

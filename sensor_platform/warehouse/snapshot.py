@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from sensor_platform.durable import replacing
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.warehouse import derived, joined_views, ledger_tables, quarantine
+from sensor_platform.warehouse import derived, joined_views, labels_table, ledger_tables, quarantine
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.connection import open_warehouse
 from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
 from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.views import COLUMNS_FILE, literal, quoted
+from sensor_platform.warehouse.views import COLUMNS_FILE, WHOLE_FILE, literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -55,6 +56,9 @@ def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[st
             if (files / COLUMNS_FILE).exists():
                 source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"
                 rows[table] = _copy_table(connection, table, source)
+        for table in (labels_table.TABLE, *ALERT_TABLES):
+            if (whole := home.published / table / WHOLE_FILE).exists():
+                rows[table] = _copy_table(connection, table, f"read_parquet({literal(str(whole))})")
         _add_views(connection, rows)
     finally:
         connection.execute("detach taken")

@@ -10,8 +10,10 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from sensor_platform.collect.brokers.local import free_port
@@ -160,3 +162,44 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             assert tab.problems == []
     finally:
         feed.stop()
+
+
+def test_hours_that_are_anomalous_are_marked_on_the_chart_beside_the_forecast(
+    live: tuple[str, Post], tmp_path: Path
+) -> None:
+    url, post = live
+    now = datetime.now(UTC).replace(tzinfo=None, minute=0, second=0, microsecond=0)
+    published = tmp_path / "home" / "published"
+    published.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(str(published / "analytics.duckdb")) as tables:
+        tables.execute(
+            "create table readings_1h as select 'pump' as device_id, 'temperature' as metric, w as window_start,"
+            " 60::bigint as n, 60 * v as sum, v - 2 as min, v + 2 as max, v as mean, v as first, v as last,"
+            " w as first_at, w as last_at, w::date as day"
+            " from (select ?::timestamp - i * interval 1 hour as w, 50 + 8 * sin(i / 4) + if(i in (20, 21), 30, 0) as v"
+            " from range(1, 120) t(i))",
+            [now],
+        )
+        tables.execute(
+            "create table predictions as select device_id, metric, window_start - interval 1 hour as issued_at,"
+            " window_start + interval 2 hour as target_at, mean as value, mean - 5 as lower, mean + 5 as upper"
+            " from readings_1h"
+        )
+        tables.execute(
+            "create table anomalies as select device_id, metric, window_start, mean as value, 9.0 as score,"
+            " 4.0 as threshold, mean > 65 as is_anomaly, 'far from ordinary' as reason from readings_1h"
+        )
+    post([{"device_id": "pump", "timestamp": time.time(), "temperature": 51.0}])
+    with browser(tmp_path, url) as tab:
+        tab.size(1280, 800)
+        tab.ask("location.hash = '#/device/pump'")
+        tab.wait("document.querySelector('#chart canvas') !== null || document.querySelector('#metric').value !== ''")
+        tab.ask("document.querySelector('#span').value = '30d'")
+        tab.ask("document.querySelector('#span').dispatchEvent(new Event('change'))")
+        tab.wait("document.querySelector('#chart-note').textContent.includes('2 anomalous hours')")
+        tab.wait("document.querySelector('#chart canvas') !== null")
+        assert tab.ask("document.querySelector('#chart .u-legend').textContent.includes('anomaly')")
+        if SHOTS:
+            time.sleep(1)
+            tab.shoot(Path(SHOTS) / "live-anomalies.png")
+        assert tab.problems == []

@@ -4,7 +4,7 @@ import json
 import shutil
 import threading
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from sensor_platform.alert.config import AlertConfig, Channel, Route
+from sensor_platform.alert.replay import replay_scores
 from sensor_platform.collect.brokers.local import local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
@@ -28,7 +29,9 @@ from sensor_platform.serve.predictor import Predictor
 from sensor_platform.serve.process import make_parts
 from sensor_platform.serve.scores import Scores
 from sensor_platform.stream.config import EngineConfig
-from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Command, Threshold
+from sensor_platform.stream.engine import Engine
+from sensor_platform.stream.judge import Catalog
+from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Command, Forecast, Threshold
 from sensor_platform_tests.landing.homes import T0, land_all
 from sensor_platform_tests.live.receivers import wait_for
 from sensor_platform_tests.live.test_serve import _latest, _send, client_of, setup_of
@@ -174,18 +177,54 @@ def test_scores_come_from_hours_that_are_over_each_once(tmp_path: Path) -> None:
             "create table prediction_accuracy (device_id varchar, metric varchar, issued_at timestamp,"
             " target_at timestamp, value double, lower double, upper double, actual double)"
         )
+        connection.execute(
+            "create table anomalies (device_id varchar, metric varchar, window_start timestamp, score double,"
+            " threshold double)"
+        )
 
-        def add(hour: int, actual: float) -> None:
+        def add(hour: int, actual: float, score: float | None) -> None:
             row = ["d", "m", base, base.replace(hour=hour), 10.0, 8.0, 12.0, actual]
             connection.execute("insert into prediction_accuracy values (?, ?, ?, ?, ?, ?, ?, ?)", row)
+            connection.execute("insert into anomalies values ('d', 'm', ?, ?, 4.0)", [base.replace(hour=hour), score])
 
         for hour in range(3):
-            add(hour, 10.0)
-    scores = Scores(home, (Anomaly(name="a", metric="m", above=1.0),), lambda _: None, lambda: T0)
+            add(hour, 10.0, 1.0)
+    rules = (Anomaly(name="a", metric="m", above=1.0), Forecast(name="f", metric="m"))
+    given: list[Any] = []
+    scores = Scores(home, rules, given.extend, lambda *_: None)
     first = scores.look()
-    assert [(row[1], row[4]) for row in first] == [(OUTSIDE_OF + "m", 0.0), (SCORE_OF + "m", 0.0)]
+    assert [(row[1], row[4]) for row in first] == [(SCORE_OF + "m", 0.25), (OUTSIDE_OF + "m", 0.0)]
+    assert {row[2] for row in first} == {int(base.replace(hour=2, tzinfo=UTC).timestamp() * 1e6)}, "the end of its hour"
     assert scores.look() == []
     with duckdb.connect(str(home.analytics_file)) as connection:
-        add(3, 15.0)
-        add(4, 10.0)
-    assert [row[4] for row in scores.look()] == [0.0, 0.0, 3.0, 2.5]
+        add(3, 15.0, 6.0)
+        add(4, 10.0, None)
+        add(5, 10.0, 1.0)
+    again = Scores(home, rules, given.extend, lambda *_: first[0][2])
+    for looking in (scores, again):
+        found = looking.look()
+        assert [row[4] for row in found if row[1].startswith(SCORE_OF)] == [0.25, 1.5]
+        assert [row[4] for row in found if row[1].startswith(OUTSIDE_OF)] == [0.0, 3.0, 0.0]
+
+
+def test_rules_about_scores_are_replayed_with_the_rows_that_live_is_given() -> None:
+    hour = 3_600_000_000
+    values = [0.5, 1.5, 1.7, 0.2, 3.0, 0.1]
+    rows = [("d", SCORE_OF + "m", T0 // hour * hour + number * hour, value) for number, value in enumerate(values)]
+    rules = (
+        Anomaly(name="a", metric="m", above={"warning": 1.0, "critical": 2.0}),
+        Anomaly(name="north", metric="m", above=1.0, tags={"plant": "north"}),
+    )
+    engine = Engine(EngineConfig(), Catalog(), rules)
+    engine.index.device_numbers(["d"])
+    engine.index.tags[0] = {"plant": "north"}
+    live = []
+    for device, metric, at, value in rows:
+        live += engine.inject([(device, metric, at, at, value)], at + 400_000_000)
+        live += engine.tick(at + 400_000_000).events
+    history = replay_scores(
+        [(0, AlertConfig(rules=rules))], EngineConfig(), rows, {"d": {"plant": "north"}}, rows[-1][2]
+    )
+    assert sorted(event.key for event in live) == sorted(event.key for event in history)
+    assert [event.kind for event in history if event.rule == "a"] == ["fired", "resolved", "fired", "resolved"]
+    assert {event.rule for event in history} == {"a", "north"}

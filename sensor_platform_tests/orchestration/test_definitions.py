@@ -19,7 +19,7 @@ from sensor_platform.warehouse.lineage import dbt_models
 
 GRAPH = defs.resolve_asset_graph()
 OURS = sorted((node for node in GRAPH.asset_nodes if node.is_executable), key=lambda node: node.key)
-TABLES = {"landing", *dbt_models(), "features", "predictions", "anomalies", "published"}
+TABLES = {"landing", *dbt_models(), "features", "predictions", "anomalies", "supervised_scores", "published"}
 
 
 def test_definitions_are_a_table_of_contents() -> None:

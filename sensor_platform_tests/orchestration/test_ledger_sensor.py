@@ -62,8 +62,8 @@ def test_it_asks_for_what_is_dirty_and_stops_when_all_is_clean(platform: Platfor
             assert execute(platform, ask)
     assert tick(platform) == [], "everything is clean"
     platform.arrive(("d1", at(OLD, 11), 3.0))
-    again = tick(platform)
-    assert again[0].tags[RANGE_START_TAG] == str(OLD)
+    # anomalies of today look back 35 days: whether today is asked for too depends on the pause between its runs
+    again = [ask for ask in tick(platform) if ask.tags[RANGE_START_TAG] == str(OLD)]
     assert again[0].tags[POSITION_TAG] == "2"
     assert again[0].run_key not in {ask.run_key for ask in asked}
 

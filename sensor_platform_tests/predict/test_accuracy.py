@@ -11,17 +11,21 @@ from sensor_platform.warehouse import joined_views, views
 
 AT = datetime(2026, 1, 2)  # noqa: DTZ001 - plain UTC, as in the tables
 HOURS = {"device_id": "varchar", "metric": "varchar", "window_start": "timestamp", "mean": "double"}
-PREDICTIONS = {
-    name: {pl.String: "varchar", pl.Float64: "double", pl.Datetime: "timestamp", pl.Int32: "integer"}[type(kind)]
-    for name, kind in score.schema().items()
+_TYPES = {
+    pl.String: "varchar",
+    pl.Float64: "double",
+    pl.Datetime: "timestamp",
+    pl.Int32: "integer",
+    pl.Int64: "bigint",
 }
+PREDICTIONS = {name: _TYPES[type(kind)] for name, kind in score.schema().items()}
 
 
 def prediction(hour: int, **changes: object) -> Mapping[str, object]:
     row: dict[str, object] = dict.fromkeys(score.COLUMNS, AT) | {
         "device_id": "a", "metric": "m", "horizon_hours": 1, "target_at": AT.replace(hour=hour),
         **dict.fromkeys(("average", "linear", "persistence", "seasonal_naive", "weekly_naive"), 10.0),
-        "raw_lower": 8.0, "raw_upper": 12.0, "width": 4.0, "revision": 0,
+        "raw_lower": 8.0, "raw_upper": 12.0, "width": 4.0, "revision": 0, "inputs_position": 1,
         "value": 10.0, "lower": 8.0, "upper": 12.0, "interval": 0.9, "lightgbm": 11.0, "served": "persistence",
         "model_id": "m/1",
     }  # fmt: skip

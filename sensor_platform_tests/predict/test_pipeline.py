@@ -15,6 +15,7 @@ from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.features import table as features
 from sensor_platform.predict.models import registry
+from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
 
@@ -31,6 +32,7 @@ class SiteOfTest:
     catalog: Path | None = None
     warehouse: WarehouseConfig = field(default_factory=WarehouseConfig)
     anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
+    supervised: tuple[TaskConfig, ...] = ()
     forecast: ForecastConfig = field(
         default_factory=lambda: ForecastConfig(metrics=("temp",), horizons=(1, 24), backtest_hours=120)
     )

@@ -13,6 +13,7 @@ from sensor_platform.predict import pipeline, watching
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.models import registry
+from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
 
@@ -31,6 +32,7 @@ class SiteOfTest:
     catalog: Path | None = None
     warehouse: WarehouseConfig = field(default_factory=WarehouseConfig)
     anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
+    supervised: tuple[TaskConfig, ...] = ()
     forecast: ForecastConfig = field(
         default_factory=lambda: ForecastConfig(metrics=("temp",), horizons=(1, 6), backtest_hours=120)
     )
@@ -131,7 +133,7 @@ def test_an_adjustment_changes_no_forecast_that_was_issued_before_it(home: Home)
         found = warehouse.connection.execute(
             "select served = 'persistence', min(issued_at), max(issued_at) from predictions group by 1 order by 1"
         ).fetchall()
-        history = warehouse.connection.execute("select count(*) from prediction_history").fetchall()
+        history = warehouse.connection.execute("select count(*) from predictions_superseded").fetchall()
     at = (NOW - timedelta(hours=10)).replace(tzinfo=None)
     assert [row[0] for row in found] == [False, True]
     assert found[0][2] < at <= found[1][1]

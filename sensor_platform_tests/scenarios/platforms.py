@@ -4,22 +4,23 @@ import json
 import os
 import subprocess
 import sys
+import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import duckdb
 
-from sensor_platform.collect.brokers.local import local_broker
+from sensor_platform.collect.brokers.local import free_port, local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.collect.devices.fleet import fleet_messages, read_fleets
 from sensor_platform.collect.devices.pacing import Scheduled
 from sensor_platform.collect.devices.publisher import Publisher
 from sensor_platform.home import Home
-from sensor_platform_tests.running import RunningCollector, wait_until
+from sensor_platform_tests.running import COMMAND, RunningCollector, wait_until
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -93,6 +94,50 @@ class Scenario:
             "SENSOR_PLATFORM_BROKER_URL": self.url,
             "DAGSTER_HOME": str(self.home.dagster),
         }
+
+
+class Live:
+    """The scenario's live process, until the block ends."""
+
+    def __init__(self, scenario: Scenario) -> None:
+        argv = [*COMMAND, "live", "--port", str(free_port())]
+        with (scenario.home.root.parent / "live.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                argv, env=scenario.environ(), stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, text=True
+            )
+        assert self._process.stdout is not None
+        self._url = self._process.stdout.readline().strip()
+        assert self._url.startswith("http"), (scenario.home.root.parent / "live.log").read_text()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.terminate()
+        self._process.wait(30)
+        if self._process.stdout:
+            self._process.stdout.close()
+
+    def kill(self) -> None:
+        """With no chance to say goodbye."""
+        self._process.kill()
+        self._process.wait(30)
+
+    def get(self, path: str) -> Any:
+        """What an endpoint answers."""
+        with urllib.request.urlopen(self._url + path, timeout=10) as answer:
+            return json.load(answer)
+
+    def wait_for_messages(self, count: int) -> None:
+        """Until the engine has taken so many."""
+
+        def taken() -> bool:
+            with urllib.request.urlopen(self._url + "/metrics", timeout=10) as answer:
+                lines = answer.read().decode().splitlines()
+            name = "sensor_platform_live_messages_total "
+            return any(line.startswith(name) and float(line.split()[-1]) >= count for line in lines)
+
+        wait_until(taken, f"{count} messages taken in live", 60)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.warehouse import pieces, state
+from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.connection import from_micros
@@ -25,8 +26,11 @@ from sensor_platform.warehouse.views import relink
 from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
-PUBLISHED = {*TABLES, *CATALOG_TABLES, "predictions", "anomalies", "quarantine", "drift", "late_frozen"}
-VIEWS = PUBLISHED | {"prediction_accuracy", "anomaly_events", "cadence", "readings_1m_filled", "readings_1h_filled"}
+SAID = {"predictions", "predictions_superseded", "supervised_scores", "supervised_superseded", "anomalies"}
+KEPT = {"quarantine", "labels", "drift", "late_frozen", *ALERT_TABLES}
+PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, *KEPT}
+JOINED = {"prediction_accuracy", "prediction_history", "supervised_history", "anomaly_events"}
+VIEWS = PUBLISHED | JOINED | {"cadence", "readings_1m_filled", "readings_1h_filled"}
 DERIVED = {"expected_n", "completeness", "not_good_share", "is_final", "day"}
 DERIVED |= {"site", "area", "type", "cadence_s", "lag_s", "completeness_today", "state"}
 
@@ -55,7 +59,7 @@ def warehouse_content(home: Home) -> dict[str, list[str]]:
 
 
 def content_of_tables(file: Path) -> dict[str, list[str]]:
-    return {name: rows for name, rows in content(file).items() if name in {*TABLES, "predictions", "anomalies"}}
+    return {name: rows for name, rows in content(file).items() if name in {*TABLES, *SAID}}
 
 
 def hours(noon: datetime, count: int, every: int = 60) -> list[dict[str, Any]]:
@@ -83,7 +87,7 @@ def test_what_is_published_is_what_the_warehouse_holds(
     assert report.tables["readings_clean"].pieces == 15
     assert report.tables["readings_1h"].pieces == 2
     found = content(home.analytics_file)
-    for view in {*VIEWS} - {*TABLES, "predictions", "anomalies"}:
+    for view in {*VIEWS} - {*TABLES, *SAID}:
         del found[view]
     assert found == warehouse_content(home)
     assert ask(home.analytics_file, "select distinct day = cast(window_start as date) from readings_1m") == [(True,)]

@@ -14,22 +14,23 @@ WATCHING_JOB = "watching"
 
 _MODEL = AssetKey("forecast_model")
 _HEALTH = AssetKey("forecast_health")
+_TASKS = AssetKey("supervised_model")
 
 days_job = define_asset_job(
     DAYS_JOB,
     # the proof looks at everything, not at some days: it has a schedule of its own
-    selection=AssetSelection.all() - AssetSelection.assets(_MODEL, _HEALTH) - AssetSelection.checks(proof),
+    selection=AssetSelection.all() - AssetSelection.assets(_MODEL, _HEALTH, _TASKS) - AssetSelection.checks(proof),
     description="Everything of some days, from the landing files to what analysts read.",
 )
 training_job = define_asset_job(
     TRAINING_JOB,
-    selection=AssetSelection.assets(_MODEL),
+    selection=AssetSelection.assets(_MODEL, _TASKS),
     tags={LANE_TAG: Lane.TRAINING.value},
-    description="Train, backtest and where deserved promote the forecasters.",
+    description="Train, backtest and where deserved promote the forecasters and the models of supervised tasks.",
 )
 scoring_job = define_asset_job(
     SCORING_JOB,
-    selection=AssetSelection.assets("predictions", "published"),
+    selection=AssetSelection.assets("predictions", "supervised_scores", "published"),
     tags={LANE_TAG: Lane.TRAINING.value},
     description="Predictions that a first model makes possible, and their publication.",
 )

@@ -53,6 +53,7 @@ _CHUNKS_OF_A_RUN = 4
 """A run of history gives up the writer lock this often before the next may be about something else."""
 _PRIORITY = {Lane.TODAY: "10", Lane.HISTORY: "0"}
 _HOUR_MICROS = 3_600_000_000
+_MODELS = ("forecast_model", "supervised_model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,19 +93,28 @@ def requests(instance: DagsterInstance, settings: Settings, seen: Look) -> Itera
 
 
 def newest_training(instance: DagsterInstance) -> Trained | None:
-    """The newest materialisation of the model, if it made days worth scoring."""
-    event = instance.get_latest_materialization_event(AssetKey("forecast_model"))
-    facts = event.asset_materialization.metadata if event and event.asset_materialization else {}
-    if event is None or SCORE_FIRST not in facts:
+    """The newest training whose models (of forecasts, of tasks) made days worth scoring, and these days."""
+    found = [(at, made) for key in _MODELS for at, made in _trained(instance, AssetKey(key))]
+    if not found:
         return None
-    first, last = (date.fromisoformat(str(facts[name].value)) for name in (SCORE_FIRST, SCORE_LAST))
-    return Trained(event.run_id, first, last)
+    _, newest = max(found, key=lambda pair: pair[0])
+    same = [made for _, made in found if made.run_id == newest.run_id]
+    return Trained(newest.run_id, min(made.first for made in same), max(made.last for made in same))
+
+
+def _trained(instance: DagsterInstance, key: AssetKey) -> Iterator[tuple[float, Trained]]:
+    event = instance.get_latest_materialization_event(key)
+    facts = event.asset_materialization.metadata if event and event.asset_materialization else {}
+    if event is not None and SCORE_FIRST in facts:
+        first, last = (date.fromisoformat(str(facts[name].value)) for name in (SCORE_FIRST, SCORE_LAST))
+        yield event.timestamp, Trained(event.run_id, first, last)
 
 
 def _training_is_due(settings: Settings, seen: Look, rules: Rules) -> bool:
+    from sensor_platform.predict.supervised.training import needs_task_training
     from sensor_platform.predict.training import needs_training
 
-    needs = needs_training(settings.home, settings.site)
+    needs = (*needs_training(settings.home, settings.site), *needs_task_training(settings.home, settings.site))
     if not needs:
         return False
     with read_ledger(settings.home) as ledger:

@@ -1,5 +1,6 @@
 """Features, model and predictions. Training is an asset of its own, without partitions: a model is not about a day."""
 
+import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -22,7 +23,7 @@ from sensor_platform.predict.reports import TrainReport
 from sensor_platform.settings import Settings
 
 HAS_MODEL = "every_forecast_metric_has_a_model"
-GATE = "every_champion_has_passed_its_gate"
+GATE = "what_was_trained_has_passed_its_gate"
 HEALTHY = "forecasts_are_as_good_as_promised"
 SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 """Metadata of a training: days whose predictions its first models make possible."""
@@ -71,7 +72,8 @@ def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) 
             GATE,
             asset="forecast_model",
             blocking=True,
-            description="What is in charge is what was promoted: recorded hashes, known inputs.",
+            description="No challenger was refused (errors, buckets, coverage, features, size, time), and champions are"
+            " what was promoted. A refused one stays in the registry, the champion in charge.",
         ),
     ],
 )
@@ -107,7 +109,7 @@ def _gate(settings: Settings, report: TrainReport) -> AssetCheckResult:
     refused = [each for each in report.metrics if each.trained and not each.promoted]
     return AssetCheckResult(
         check_name=GATE,
-        passed=not unusable,
+        passed=not unusable and not refused,
         metadata={"unusable": as_table(unusable), "refused_challengers": as_table(refused)},
     )
 
@@ -152,6 +154,9 @@ def _training_facts(report: TrainReport) -> Facts:
         "backtest": as_table(report.backtest),
         "seconds": round(report.seconds, 3),
     }
+    for metric, drawn in report.pictures.items():
+        text = base64.b64encode(drawn).decode()
+        facts[f"backtest of {metric}"] = MetadataValue.md(f"![backtest](data:image/png;base64,{text})")
     if report.score_days is not None:
         facts[SCORE_FIRST], facts[SCORE_LAST] = (day.isoformat() for day in report.score_days)
     return facts

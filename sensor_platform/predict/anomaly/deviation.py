@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.predict.features.grid import Grid
-from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.features.rolling import moments
 
 CAP = 10.0
@@ -136,10 +136,24 @@ def _ordinary(
 
 def _robust(values: Floats) -> tuple[Floats, Floats]:
     """Median and spread (MAD as a standard deviation) of each column; a constant has the spread of its last digits."""
-    finite = np.where(np.isfinite(values), values, np.nan)
-    empty = ~np.isfinite(finite).any(axis=0)
-    finite = np.where(empty, 0.0, finite)
-    middle = np.nanmedian(finite, axis=0)
-    spread = _MAD * np.nanmedian(np.abs(finite - middle), axis=0)
-    least = np.maximum(np.nanstd(finite, axis=0) / 5, np.abs(middle) * 1e-4 + 1e-9)
+    known = np.isfinite(values)
+    count = known.sum(axis=0)
+    empty = count == 0
+    finite = np.where(known, values, np.nan)
+    middle = np.where(empty, 0.0, _median(finite, count))
+    off = finite - middle
+    spread = _MAD * np.where(empty, 0.0, _median(np.abs(off), count))
+    mean = np.where(known, values, 0.0).sum(axis=0) / np.maximum(count, 1)
+    variance = np.where(known, values - mean, 0.0)
+    wide = np.sqrt((variance * variance).sum(axis=0) / np.maximum(count, 1))
+    least = np.maximum(wide / 5, np.abs(middle) * 1e-4 + 1e-9)
     return np.where(empty, np.nan, middle), np.maximum(spread, least)
+
+
+def _median(values: Floats, count: Ints) -> Floats:
+    """Of each column, where `count` values are not NaN. NumPy's own takes ten times as long for short columns."""
+    ordered = np.sort(values, axis=0)  # NaN comes last
+    columns = np.arange(values.shape[1])
+    low, high = np.maximum(count - 1, 0) // 2, np.minimum(count // 2, max(len(values) - 1, 0))
+    middle: Floats = (ordered[low, columns] + ordered[high, columns]) / 2
+    return middle

@@ -36,7 +36,7 @@ def build_features(
         Unreachable: the writer lock or the warehouse file could not be had in time.
     """
     started = time.monotonic()
-    metrics = site.forecast.looked_at
+    metrics = looked_at(site)
     parts = []
     with writer(home, site, "features") as warehouse:
         _drop_other_columns(warehouse)
@@ -47,6 +47,12 @@ def build_features(
             warehouse.replace_windows(piece, rows)
             parts.append(rows)
     return _report(due, parts, new, time.monotonic() - started)
+
+
+def looked_at(site: PredictSite) -> tuple[str, ...]:
+    """Metrics that forecasts or supervised tasks look at."""
+    tasks = (metric for task in site.supervised for metric in task.looked_at)
+    return tuple(dict.fromkeys([*site.forecast.looked_at, *tasks]))
 
 
 def _drop_other_columns(warehouse: Warehouse) -> None:

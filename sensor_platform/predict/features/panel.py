@@ -59,12 +59,7 @@ class Panel:
         """First step, and the mean over the devices at each step from there; NaN where no device has a value."""
         if not len(self.rows):
             return 0, np.empty(0)
-        steps, values = self.step[self.rows], self.value[self.rows]
-        first = int(steps.min())
-        count = np.bincount(steps - first)
-        total = np.bincount(steps - first, weights=values)
-        with np.errstate(invalid="ignore"):
-            return first, total / count
+        return network_of(self.step[self.rows], self.value[self.rows])
 
     def network_at(self, steps: Ints) -> Floats:
         """Network mean at these steps since the epoch."""
@@ -118,8 +113,21 @@ def lay_out(device: npt.NDArray[np.int32], step: Ints, reach: int) -> Layout:
     starts = np.flatnonzero(begins)
     edges = np.append(position[starts] - reach, length)
     runs = np.diff(edges)
-    base = np.repeat(step[starts] - position[starts], runs)
-    return Layout(position, length, np.repeat(device[starts], runs), base + np.arange(length, dtype=np.int64))
+    flat = np.repeat(step[starts] - position[starts], runs)
+    flat += np.arange(length, dtype=np.int64)
+    return Layout(position, length, np.repeat(device[starts], runs), flat)
+
+
+def network_of(step: Ints, value: Floats) -> tuple[int, Floats]:
+    """First step, and the mean of the values at each step from there; NaN where there is none."""
+    if not len(step):
+        return 0, np.empty(0)
+    first = int(step.min())
+    since = step - first
+    count = np.bincount(since)
+    total = np.bincount(since, weights=value)
+    with np.errstate(invalid="ignore"):
+        return first, total / count
 
 
 def scattered(layout: Layout, values: Floats) -> Floats:
@@ -129,23 +137,29 @@ def scattered(layout: Layout, values: Floats) -> Floats:
     return flat
 
 
+def in_order(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Sorted by device and time; what is sorted already, as tables are read, is not sorted again."""
+    import polars as pl
+
+    device, time = pl.col("device_id"), pl.col("window_start")
+    later = (device > device.shift()) | ((device == device.shift()) & (time >= time.shift()))
+    is_sorted = frame.lazy().select(later.fill_null(value=True).all()).collect().item()
+    return frame if is_sorted else frame.sort("device_id", "window_start")
+
+
 def coded(frame: "pl.DataFrame", grid: Grid) -> tuple[tuple[str, ...], npt.NDArray[np.int32], Ints]:
     """Devices, and per row (sorted by device and time) the number of its device and its step since the epoch.
 
     Raises:
         ValueError: a time lies between two steps, or a device has two rows at one.
     """
-    devices = tuple(frame["device_id"].unique().sort())
-    codes = {name: number for number, name in enumerate(devices)}
-    import polars as pl
-
-    device = (
-        frame["device_id"].replace_strict(codes, return_dtype=pl.Int32).to_numpy() if devices else np.empty(0, np.int32)
-    )
+    names = frame["device_id"]
+    device = names.rle_id().to_numpy().astype(np.int32)
+    devices = tuple(names.rle().struct.field("value"))
     micros = frame["window_start"].dt.epoch("us").to_numpy()
     step = micros // grid.step_us
     if (step * grid.step_us != micros).any():
         raise ValueError(f"window_start is not a whole {'hour' if grid.step_us == 3_600_000_000 else 'step'}")
     if len(step) and ((np.diff(step) == 0) & (np.diff(device) == 0)).any():
         raise ValueError("two rows share device, metric and hour")
-    return devices, device, step.astype(np.int64)
+    return devices, device, step.astype(np.int64, copy=False)

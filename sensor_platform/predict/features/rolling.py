@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
-_PIECE = 1 << 15
+_PIECE = 1 << 14
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,29 +46,31 @@ def moments(values: Floats, windows: Sequence[int]) -> dict[int, Moments]:
     power = Moments(known.astype(np.float64), np.where(known, values, 0.0), np.zeros(len(values)))
     found: dict[int, tuple[int, Moments]] = {}
     size = 1
-    while size <= max(windows):
+    longest = max(windows)
+    while size <= longest:
         for window in windows:
             if window & size:
                 done = found.get(window)
                 found[window] = (size, power) if done is None else (done[0] + size, _joined(done[1], power, done[0]))
-        power, size = _joined(power, power, size), 2 * size
+        power, size = (_joined(power, power, size) if 2 * size <= longest else power), 2 * size
     return {window: found[window][1] for window in windows}
 
 
-def shifted(values: Floats, steps: int, fill: float) -> Floats:
-    """The element `steps` before each; `fill` where there is none."""
-    if steps == 0:
-        return values
-    result = np.full(len(values), fill)
-    result[steps:] = values[:-steps]
-    return result
-
-
 def _joined(newer: Moments, older: Moments, length: int) -> Moments:
-    """Of the window made of `newer` (`length` elements) and of `older` before it (Chan et al. 1979)."""
-    count, mean, squares = (shifted(each, length, 0.0) for each in (older.count, older.mean, older.squares))
-    total = newer.count + count
-    share = count / np.maximum(total, 1.0)
-    apart = np.where((newer.count > 0) & (count > 0), mean - newer.mean, 0.0)
-    joined = np.where(newer.count > 0, newer.mean + apart * share, mean)
-    return Moments(total, joined, newer.squares + squares + apart * apart * newer.count * share)
+    """Of the window made of `newer` (`length` elements) and of `older` before it (Chan et al. 1979).
+
+    An empty side has mean 0 and weighs nothing, so that no case needs an exception.
+    """
+    total, mean, squares = newer.count.copy(), newer.mean.copy(), newer.squares.copy()
+    count, middle = newer.count[length:], newer.mean[length:]
+    before = slice(0, len(total) - min(length, len(total)))
+    total[length:] += older.count[before]
+    share = older.count[before] / np.maximum(total[length:], 1.0)
+    apart = older.mean[before] - middle
+    part = apart * share
+    mean[length:] += part
+    apart *= count
+    apart *= part
+    squares[length:] += older.squares[before]
+    squares[length:] += apart
+    return Moments(total, mean, squares)

@@ -9,13 +9,14 @@ Every number is made by sums in a fixed order, never by a running total: a row i
 computed from the whole history or from the 168 hours before it. Other cadences than hours are for `evaluate`.
 """
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sensor_platform.predict.features.grid import HOURLY, Grid
-from sensor_platform.predict.features.panel import Floats, Panel, coded, lay_out, scattered
-from sensor_platform.predict.features.rolling import moments, pieces, shifted
+from sensor_platform.predict.features.panel import Floats, Ints, Panel, coded, in_order, lay_out, network_of, scattered
+from sensor_platform.predict.features.rolling import moments, pieces
 
 if TYPE_CHECKING:
     import polars as pl
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 WIDEST_LAG_HOURS = HOURLY.reach
 """A changed hour changes the features of itself and of this many hours after it."""
 KEYS = ("device_id", "metric", "window_start")
+_THREADS = 2
 SEASONS = 7
 """Days of which `same_hour_mean` is the mean."""
 
@@ -57,18 +59,15 @@ def build(hourly: "pl.DataFrame", grid: Grid = HOURLY) -> Panel:
     """
     import polars as pl
 
-    seen = hourly.select(
-        "device_id", pl.col("window_start").cast(pl.Datetime("us")), pl.col("mean").cast(pl.Float64)
-    ).filter(pl.col("mean").is_finite())
-    seen = seen.sort("device_id", "window_start")
+    seen = hourly.select("device_id", pl.col("window_start").cast(pl.Datetime("us")), pl.col("mean").cast(pl.Float64))
+    known = seen["mean"].is_finite().fill_null(value=False)
+    seen = in_order(seen if known.all() else seen.filter(known))
     devices, device, step = coded(seen, grid)
     layout = lay_out(device, step, grid.reach)
-    value = scattered(layout, seen["mean"].to_numpy())
-    columns = {"value": value, **_derived(value, grid)}
-    panel = Panel(grid, devices, layout.device, layout.step, columns)
-    columns["network_mean"] = np.full(len(value), np.nan)
-    columns["network_mean"][panel.rows] = panel.network_at(panel.step[panel.rows])
-    return panel
+    means = seen["mean"].to_numpy()
+    value = scattered(layout, means)
+    columns = {"value": value, **_derived(value, layout.step, network_of(step, means), grid)}
+    return Panel(grid, devices, layout.device, layout.step, columns)
 
 
 def rows(panel: Panel, metric: str) -> "pl.DataFrame":
@@ -89,7 +88,7 @@ def rows(panel: Panel, metric: str) -> "pl.DataFrame":
 
 def load(table: "pl.DataFrame", grid: Grid = HOURLY) -> Panel:
     """The panel that feature rows of one metric were written from."""
-    table = table.sort("device_id", "window_start")
+    table = in_order(table)
     devices, device, step = coded(table, grid)
     layout = lay_out(device, step, grid.reach)
     columns = {name: scattered(layout, table[name].to_numpy()) for name in numbers(grid)}
@@ -104,10 +103,12 @@ def empty() -> "pl.DataFrame":
     return pl.DataFrame(schema=kinds | dict.fromkeys(NUMBERS, pl.Float64()))
 
 
-def _derived(value: Floats, grid: Grid) -> dict[str, Floats]:
-    names = [name for name in numbers(grid) if name not in {"value", "network_mean"}]
-    found = {name: np.empty(len(value)) for name in names}
-    for context, piece in pieces(len(value), grid.reach):
+def _derived(value: Floats, step: Ints, network: tuple[int, Floats], grid: Grid) -> dict[str, Floats]:
+    found = {name: np.empty(len(value)) for name in numbers(grid) if name != "value"}
+    first_step, network_mean = network
+
+    def one(where: tuple[slice, slice]) -> None:
+        context, piece = where
         part = value[context]
         skip = piece.start - context.start
         rolled = moments(part, grid.windows)
@@ -116,6 +117,14 @@ def _derived(value: Floats, grid: Grid) -> dict[str, Floats]:
             found[f"std_{window}"][piece] = each.std()[skip:]
         found["seen"][piece] = rolled[168].count[skip:]
         found["same_hour_mean"][piece] = _same_phase(part, grid)[skip:]
+        own = np.flatnonzero(np.isfinite(value[piece]))
+        found["network_mean"][piece] = np.nan
+        found["network_mean"][piece][own] = network_mean[step[piece][own] - first_step]
+
+    # NumPy lets go of the interpreter while it works on a piece; every piece writes its own part of the result.
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for _ in pool.map(one, pieces(len(value), grid.reach)):
+            pass
     return found
 
 
@@ -123,10 +132,11 @@ def _same_phase(value: Floats, grid: Grid) -> Floats:
     """Mean over this step and those one to six seasons before, as far as the reach goes."""
     if grid.season < 2:
         return np.full(len(value), np.nan)
-    total, count = np.zeros(len(value)), np.zeros(len(value))
-    known, filled = np.isfinite(value).astype(np.float64), np.nan_to_num(value)
-    for season in range(min(SEASONS, grid.reach // grid.season)):
-        total += shifted(filled, season * grid.season, 0.0)
-        count += shifted(known, season * grid.season, 0.0)
+    known, filled = np.isfinite(value).astype(np.float64), np.nan_to_num(value, nan=0.0)
+    total, count = filled.copy(), known.copy()
+    for season in range(1, min(SEASONS, grid.reach // grid.season)):
+        steps = season * grid.season
+        total[steps:] += filled[:-steps]
+        count[steps:] += known[:-steps]
     with np.errstate(invalid="ignore"):
         return total / count

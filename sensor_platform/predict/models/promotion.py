@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sensor_platform.predict.candidates.baselines import BASELINES
 from sensor_platform.predict.candidates.forecaster import Forecaster
-from sensor_platform.predict.features.matrix import Examples
+from sensor_platform.predict.features.matrix import Examples, Layout
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.judge.adjust import BucketRule, apply
 from sensor_platform.predict.judge.learn import Learned
@@ -75,11 +75,17 @@ def _unsound(learned: Learned, contents: Mapping[str, bytes]) -> str | None:
     size = sum(len(data) for data in contents.values())
     if size > MOST_BYTES:
         return f"{size:,} bytes, more than the {MOST_BYTES:,} that a model may have"
+    layout = learned.forecaster.layout
+    if Layout(layout.grid, layout.others, layout.attributes).sha256 != layout.sha256:
+        return "it was made for other features than are computed now"
     if learned.record is None:
         return None
     own, best = _served_error(learned.record, learned.rules), _best_baseline(learned.record)
     if own > best * (1 + TOLERANCE):
         return f"error {own:.4g} in the backtest, worse than the best baseline's {best:.4g}"
+    worse = _worse_bucket(learned.record, learned.rules)
+    if worse:
+        return worse
     least, most = COVERAGE
     covered = learned.coverage
     if covered is not None and len(learned.record) >= LEAST_COVERED and not least <= covered <= most:
@@ -87,6 +93,20 @@ def _unsound(learned: Learned, contents: Mapping[str, bytes]) -> str | None:
     seconds = _seconds(learned)
     if seconds > MOST_SECONDS:
         return f"{seconds:.1f} s for a thousand forecasts, more than {MOST_SECONDS} s"
+    return None
+
+
+def _worse_bucket(record: Record, rules: Sequence[BucketRule]) -> str | None:
+    """The first bucket in which a baseline would have been better than what is served, in words."""
+    served, errors = served_errors(record, rules), record.errors()
+    for rule in rules:
+        inside = Bucket(rule.first, rule.last).holds(record.horizon)
+        if not inside.any():
+            continue
+        best = min(float(errors[name][inside].mean()) for name in BASELINES)
+        own = float(served[inside].mean())
+        if own > best * (1 + TOLERANCE):
+            return f"error {own:.4g} at {rule.first}-{rule.last} h, worse than the best baseline's {best:.4g}"
     return None
 
 

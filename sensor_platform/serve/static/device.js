@@ -67,8 +67,8 @@ async function load() {
       if (id !== state.id || metric !== state.metric) return;
       const at = Object.fromEntries((found.columns ?? []).map((name, index) => [name, index]));
       state.points = [];
-      state.data = { kind: "history", windows: (found.rows ?? []).map((row) => [row[at.at] / 1e6, row[at.mean], row[at.min], row[at.max]]), forecast: (found.forecast?.rows ?? []).map((row) => [row[0] / 1e6, row[1], row[2], row[3]]) };
-      $("chart-note").textContent = found.error ?? `windows of ${found.window}${state.data.forecast.length ? ", forecast with its interval" : ""}`;
+      state.data = { kind: "history", windows: (found.rows ?? []).map((row) => [row[at.at] / 1e6, row[at.mean], row[at.min], row[at.max]]), forecast: (found.forecast?.rows ?? []).map((row) => [row[0] / 1e6, row[1], row[2], row[3]]), anomalies: (found.anomalies?.rows ?? []).map((row) => [row[0] / 1e6, row[1]]) };
+      $("chart-note").textContent = found.error ?? `windows of ${found.window}${state.data.forecast.length ? ", forecast with its interval" : ""}${state.data.anomalies.length ? `, ${state.data.anomalies.length} anomalous hours` : ""}`;
     }
     draw();
   } catch (error) {
@@ -87,15 +87,16 @@ function clear(text) {
 
 function draw() {
   if (!state.data) return;
-  const { windows, forecast = [] } = state.data;
+  const { windows, forecast = [], anomalies = [] } = state.data;
   const table = new Map();
-  const put = (at, column, value) => { const row = table.get(at) ?? [null, null, null, null, null, null, null]; row[column] = value; table.set(at, row); };
+  const put = (at, column, value) => { const row = table.get(at) ?? Array(8).fill(null); row[column] = value; table.set(at, row); };
   for (const [at, mean, min, max] of windows) { put(at, 0, mean); put(at, 1, min); put(at, 2, max); }
   for (const [at, value] of state.points) put(at, 3, value);
-  for (const [at, value, low, high] of forecast) { put(at, 4, value); put(at, 5, low); put(at, 6, high); }
+  for (const [at, value] of anomalies) put(at, 4, value);
+  for (const [at, value, low, high] of forecast) { put(at, 5, value); put(at, 6, low); put(at, 7, high); }
   const times = [...table.keys()].sort((a, b) => a - b);
-  const data = [times, ...[0, 1, 2, 3, 4, 5, 6].map((column) => times.map((at) => table.get(at)[column]))];
-  if (state.chart && state.shown === forecast.length > 0) { state.chart.setData(state.shown ? data : data.slice(0, 5)); return; }
+  const data = [times, ...[0, 1, 2, 3, 4, 5, 6, 7].map((column) => times.map((at) => table.get(at)[column]))];
+  if (state.chart && state.shown === forecast.length > 0) { state.chart.setData(state.shown ? data : data.slice(0, 6)); return; }
   state.chart?.destroy();
   state.shown = forecast.length > 0;
   const shown = forecast.length > 0;
@@ -106,9 +107,9 @@ function draw() {
     cursor: { drag: { x: true, y: false } },
     axes: [{ ...axis, values: (_, ticks) => ticks.map((at) => clock(at, ticks)) }, { ...axis, size: 60 }],
     series: [{ label: "UTC" }, line("mean", css("--accent"), { width: 2 }), line("min", css("--dim"), { width: 0.7 }), line("max", css("--dim"), { width: 0.7 }),
-      line("reading", css("--ok"), { width: 1, points: { show: true, size: 4 } }), ...(shown ? [line("forecast", css("--warn"), { width: 2, dash: [6, 4] }), line("low", css("--warn"), { width: 0.5 }), line("high", css("--warn"), { width: 0.5 })] : [])],
-    bands: [{ series: [3, 2], fill: css("--band") }, ...(shown ? [{ series: [7, 6], fill: css("--warnbg") }] : [])],
-  }, shown ? data : data.slice(0, 5), $("chart"));
+      line("reading", css("--ok"), { width: 1, points: { show: true, size: 4 } }), line("anomaly", css("--crit"), { width: 0, spanGaps: false, paths: () => null, points: { show: true, size: 10, fill: css("--crit") } }), ...(shown ? [line("forecast", css("--warn"), { width: 2, dash: [6, 4] }), line("low", css("--warn"), { width: 0.5 }), line("high", css("--warn"), { width: 0.5 })] : [])],
+    bands: [{ series: [3, 2], fill: css("--band") }, ...(shown ? [{ series: [8, 7], fill: css("--warnband") }] : [])],
+  }, shown ? data : data.slice(0, 6), $("chart"));
 }
 
 function clock(at, ticks) {

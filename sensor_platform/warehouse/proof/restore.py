@@ -9,6 +9,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.ledger.frozen import Frozen
 from sensor_platform.warehouse.connection import from_micros
 from sensor_platform.warehouse.lineage import DAY, NOT_PUBLISHED, Model, models
+from sensor_platform.warehouse.tables import SAID
 from sensor_platform.warehouse.views import COLUMNS_FILE, literal, quoted
 
 if TYPE_CHECKING:
@@ -32,14 +33,15 @@ def is_due(connection: "DuckDBPyConnection") -> bool:
 def restore(home: Home, connection: "DuckDBPyConnection", frozen: Frozen) -> dict[str, int]:
     """Fill frozen windows of every table from its published pieces, once; returns the rows of each table.
 
-    One transaction. The tables must exist: their columns are the ones of this version, and what a piece has besides is
-    left out. The state knows nothing of these windows: nobody builds or publishes them again.
+    What models said is not among them: a new file takes it back whole. One transaction. The tables must exist: their
+    columns are the ones of this version, and what a piece has besides is left out. The state knows nothing of these
+    windows: nobody builds or publishes them again.
     """
     rows: dict[str, int] = {}
     connection.begin()
     try:
         for model in models().values():
-            if model.builder == "publish" or model.name in NOT_PUBLISHED or model.grain == "whole":
+            if model.builder == "publish" or model.name in {*NOT_PUBLISHED, *SAID} or model.grain == "whole":
                 continue
             if _exists(connection, model.name):
                 count = _fill(home, connection, model, frozen)

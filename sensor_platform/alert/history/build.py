@@ -1,0 +1,164 @@
+"""Builds `alerts` and `alert_events` from what is published, and costs what changed since the last time.
+
+The outcome is a function of the published readings in the order of their arrival, of the scores, of the rules that were
+in force, and of what people answered. Readings that came since the last build are replayed from its snapshot; where
+something that was replayed is different now (other verdicts, a segment that was landed late), it goes back to a
+snapshot from before that, and without one to the beginning.
+"""
+
+import hashlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from sensor_platform.alert.config import AlertConfig
+from sensor_platform.alert.history import pieces, store
+from sensor_platform.alert.history.export import export
+from sensor_platform.alert.history.journal import Epoch, in_force, note_rules
+from sensor_platform.alert.history.scores import read_scores
+from sensor_platform.alert.replay import Replay, about_scores, replay_scores
+from sensor_platform.home import Home
+from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.config import EngineConfig
+from sensor_platform.stream.series import SeriesIndex
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from duckdb import DuckDBPyConnection
+
+_END = 1 << 57
+_BEGINNING = -(1 << 57)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsReport:
+    """One build."""
+
+    alerts: int = 0
+    events: int = 0
+    replayed: int = 0
+    """Readings that were fed in."""
+    redone_from: int | None = None
+    """Arrival time from which history had changed."""
+    is_changed: bool = False
+    seconds: float = 0.0
+
+
+def build_alerts(home: Home, config: AlertConfig, engine: EngineConfig, now: int) -> AlertsReport:
+    """Bring both tables up to what is published. Killed at any point, the next one does the rest.
+
+    Args:
+        home: the data folder.
+        config: the site's rules.
+        engine: bounds and settling time of the live process.
+        now: microseconds since the epoch; only noted as the time from which changed rules are in force.
+
+    Raises:
+        Unreachable: another build is running.
+    """
+    import duckdb
+
+    started = time.monotonic()
+    if not pieces.has_pieces(home):
+        return AlertsReport()
+    with store.opened(home) as connection, duckdb.connect(config={"threads": 2}) as duck:
+        epochs = note_rules(home, config, now)
+        _forget_when_others(connection, engine)
+        replayed, redone_from = _replay_readings(home, connection, duck, epochs, engine)
+        _replay_scores(home, connection, epochs, engine)
+        events = store.read_events(connection)
+        alerts, is_changed = export(home, connection, events, epochs)
+    return AlertsReport(alerts, len(events), replayed, redone_from, is_changed, time.monotonic() - started)
+
+
+def _forget_when_others(connection: "sqlite3.Connection", engine: EngineConfig) -> None:
+    """With another engine (settling time, bounds) everything is made anew."""
+    own = f"{engine.settle} {engine.most_series}"
+    if store.get_meta(connection, "engine") not in {"", own}:
+        store.forget_all(connection)
+    store.set_meta(connection, "engine", own)
+
+
+def _replay_readings(
+    home: Home,
+    connection: "sqlite3.Connection",
+    duck: "DuckDBPyConnection",
+    epochs: Sequence[Epoch],
+    engine: EngineConfig,
+) -> tuple[int, int | None]:
+    until = int(store.get_meta(connection, "until") or _BEGINNING)
+    changes = pieces.look(home, connection, duck, until)
+    if not changes.files or not epochs:
+        return 0, None
+    files: Sequence[str] | None = changes.files
+    if changes.redo_from is not None:
+        found = store.newest_snapshot(connection, changes.redo_from)
+        until, files = (found[0] if found else _BEGINNING), None
+        store.forget_after(connection, until if found else None, pieces.oldest(home, duck))
+    found = store.newest_snapshot(connection, until + 1)
+    if found is None:
+        until, files = _BEGINNING, None
+    replay = Replay(about_scores(in_force(epochs, until), wanted=False), engine)
+    if found is not None:
+        replay.load(msgspec.msgpack.decode(found[1]))
+    before = replay.seen
+    newest, events = _feed(home, duck, replay, epochs, files, until)
+    if newest > until:
+        store.note_events(connection, events, newest, is_score=False)
+        store.note_snapshot(connection, newest, msgspec.msgpack.encode(replay.dump()))
+        store.set_meta(connection, "until", str(newest))
+    return replay.seen - before, changes.redo_from
+
+
+def _feed(
+    home: Home,
+    duck: "DuckDBPyConnection",
+    replay: Replay,
+    epochs: Sequence[Epoch],
+    files: Sequence[str] | None,
+    until: int,
+) -> tuple[int, list[Event]]:
+    """Replay what arrived after `until`; returns the newest arrival and the events."""
+    events: list[Event] = []
+    borders = [until, *(epoch.since - 1 for epoch in epochs if epoch.since - 1 > until), _END]
+    for after, last in pairwise(borders):
+        own = about_scores(in_force(epochs, after + 1), wanted=False)
+        if own != replay.config:
+            events += replay.settle(after)[1]
+            replay.change(own)
+        for rows in pieces.rows_after(home, duck, files, after, min(last + 1, _END)):
+            events += replay.take(rows)[1]
+    # time goes as far as the data, as in the live process of a stream that has just ended
+    events += replay.settle(0)[1]
+    newest = max(replay.newest, until)
+    return newest, events + replay.settle(newest)[1]
+
+
+def _replay_scores(home: Home, connection: "sqlite3.Connection", epochs: Sequence[Epoch], engine: EngineConfig) -> None:
+    """All of them each time that any has changed: there is one an hour and series."""
+    rules = [rule for epoch in epochs for rule in epoch.config.rules]
+    scores = read_scores(home, rules)
+    digest = hashlib.sha256(msgspec.msgpack.encode([scores, [epoch.since for epoch in epochs]])).hexdigest()
+    if digest == store.get_meta(connection, "scores"):
+        return
+    tags = _tags(connection, engine)
+    until = max((at for _, _, at, _ in scores), default=0)
+    events = replay_scores([(epoch.since, epoch.config) for epoch in epochs], engine, scores, tags, until)
+    connection.execute("delete from events where is_score = 1")
+    store.note_events(connection, events, until, is_score=True)
+    store.set_meta(connection, "scores", digest)
+
+
+def _tags(connection: "sqlite3.Connection", engine: EngineConfig) -> dict[str, dict[str, str]]:
+    """Of every device, as they were when the newest snapshot was taken."""
+    found = store.newest_snapshot(connection, _END)
+    if found is None:
+        return {}
+    index = SeriesIndex(limit=engine.most_series)
+    index.load(msgspec.msgpack.decode(found[1])["index"])
+    return {index.devices[number]: tags for number, tags in index.tags.items()}

@@ -1,0 +1,105 @@
+"""What has changed in the published readings since the last build, by the minute of arrival. Reads only new pieces."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sensor_platform.alert.history import store
+from sensor_platform.alert.history.store import Stamp
+from sensor_platform.alert.replay import ORDER, READING_COLUMNS
+from sensor_platform.home import Home
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_TABLE = "readings_clean"
+_MINUTE = 60_000_000
+_ROWS = 200_000
+Seen = tuple[int, str]
+"""Rows and their digest."""
+_DIGEST = """
+select epoch_us(received_at) // 60000000 as minute, received_at <= make_timestamp(?) as is_old, count(*),
+    bit_xor(hash(device_id, metric, epoch_us(event_at), epoch_us(received_at), value, verdict, segment, position, tags))
+from read_parquet(?, hive_partitioning = false)
+where value is not null
+group by 1, 2
+"""
+
+
+@dataclass(slots=True)
+class Changes:
+    """Pieces that are new since the last build."""
+
+    files: list[str] = field(default_factory=list)
+    """Their paths."""
+    redo_from: int | None = None
+    """Earliest arrival (a whole minute) at which something that was replayed is different now."""
+
+
+def look(home: Home, connection: sqlite3.Connection, duck: "DuckDBPyConnection", until: int) -> Changes:
+    """Compare pieces with what was seen of them; notes what is seen now.
+
+    Rows that are gone change nothing: retention removes readings, and their alerts stay.
+    """
+    known = store.stamps(connection)
+    folder = home.published / _TABLE
+    changes = Changes()
+    for path in sorted(folder.glob("day=*/*.parquet")):
+        if path.name == "columns.parquet":
+            continue
+        stat = path.stat()
+        stamp = Stamp(stat.st_mtime_ns, stat.st_size)
+        name = str(path.relative_to(folder))
+        if known.get(name) == stamp:
+            continue
+        changes.files.append(str(path))
+        old, minutes = _digests(duck, path, until)
+        before = store.minutes_of(connection, name)
+        different = [minute * _MINUTE for minute, found in old.items() if before.get(minute) != found]
+        if different:
+            changes.redo_from = min([*different, *([changes.redo_from] if changes.redo_from is not None else [])])
+        store.note_piece(connection, name, stamp, minutes)
+    return changes
+
+
+def rows_after(
+    home: Home, duck: "DuckDBPyConnection", files: Sequence[str] | None, after: int, before: int
+) -> Iterator[dict[str, Sequence[Any]]]:
+    """Readings that arrived after `after` and before `before`, in order of arrival; of some files or of all."""
+    paths = [str(home.published / _TABLE / "day=*" / "*.parquet")] if files is None else list(files)
+    if not paths:
+        return
+    sql = (
+        f"select {READING_COLUMNS} from read_parquet(?, hive_partitioning = false) where value is not null"  # noqa: S608
+        f" and received_at > make_timestamp(?) and received_at < make_timestamp(?) order by {ORDER}"
+    )
+    result = duck.execute(sql, [paths, after, before])
+    names = [column[0] for column in result.description or ()]
+    while rows := result.fetchmany(_ROWS):
+        yield dict(zip(names, zip(*rows, strict=True), strict=True))
+
+
+def oldest(home: Home, duck: "DuckDBPyConnection") -> int:
+    """Oldest arrival that is still there, microseconds."""
+    paths = str(home.published / _TABLE / "day=*" / "*.parquet")
+    row = duck.execute("select epoch_us(min(received_at)) from read_parquet(?)", [paths]).fetchone()
+    return int(row[0]) if row and row[0] is not None else 0
+
+
+def _digests(duck: "DuckDBPyConnection", path: Path, until: int) -> tuple[dict[int, Seen], dict[int, Seen]]:
+    """Rows and digest of each minute: of what arrived by `until`, and of everything."""
+    old: dict[int, Seen] = {}
+    every: dict[int, Seen] = {}
+    for minute, is_old, n, digest in duck.execute(_DIGEST, [until, str(path)]).fetchall():
+        if is_old:
+            old[minute] = (n, f"{digest:x}")
+        have = every.get(minute, (0, "0"))
+        every[minute] = (have[0] + n, f"{int(have[1], 16) ^ digest:x}")
+    return old, every
+
+
+def has_pieces(home: Home) -> bool:
+    """Whether readings are published at all."""
+    return Path(home.published / _TABLE).is_dir()

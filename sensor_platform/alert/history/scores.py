@@ -1,0 +1,71 @@
+"""Scores and forecasts as published, as series that rules of the kinds `anomaly` and `forecast` look at.
+
+The score of an hour is the served anomaly score over its threshold: above 1 is what the table calls an anomaly. What a
+forecast rule sees is how far the hour's mean lies outside the newest forecast's band, in the metric's unit. An hour
+counts when its series has a later one. Its time, and its arrival for every time-out, is the end of the hour.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sensor_platform.alert.replay import Score
+from sensor_platform.home import Home
+from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Forecast, Rule
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ANOMALIES = """
+select device_id, metric, epoch_us(window_start) + 3600000000 as at, score / threshold as value
+from anomalies
+where score is not null and threshold > 0
+    and window_start >= coalesce(make_timestamp(?), (select max(window_start) - interval 2 day from anomalies))
+qualify window_start < max(window_start) over (partition by device_id, metric)
+"""
+_FORECASTS = """
+with scored as (
+    select
+        device_id, metric, target_at,
+        arg_max(lower, issued_at) as lower, arg_max(upper, issued_at) as upper, arg_max(actual, issued_at) as actual
+    from prediction_accuracy
+    where target_at >= coalesce(make_timestamp(?), (select max(target_at) - interval 2 day from prediction_accuracy))
+        and actual is not null
+    group by device_id, metric, target_at
+)
+select device_id, metric, epoch_us(target_at) + 3600000000 as at, greatest(lower - actual, actual - upper, 0.0) as value
+from scored
+where lower is not null and upper is not null
+qualify target_at < max(target_at) over (partition by device_id, metric)
+"""
+_KINDS = ((Anomaly, SCORE_OF, _ANOMALIES), (Forecast, OUTSIDE_OF, _FORECASTS))
+
+
+def read_scores(home: Home, rules: Sequence[Rule], since: int | None = 0) -> list[Score]:
+    """Scores that some rule may want, in order of time.
+
+    Args:
+        home: the data folder.
+        rules: of the site.
+        since: start of the first hour, microseconds; None for the newest two days that there are.
+    """
+    import duckdb
+
+    wanted = [(prefix, sql) for kind, prefix, sql in _KINDS if any(isinstance(rule, kind) for rule in rules)]
+    if not wanted or not home.analytics_file.exists():
+        return []
+    found: list[Score] = []
+    with duckdb.connect(str(home.analytics_file), read_only=True, config={"threads": 1}) as connection:
+        for prefix, sql in wanted:
+            found += [
+                (device, prefix + metric, at, value) for device, metric, at, value in _rows(connection, sql, since)
+            ]
+    return sorted(found, key=lambda row: (row[2], row[0], row[1]))
+
+
+def _rows(connection: "DuckDBPyConnection", sql: str, since: int | None) -> list[tuple[str, str, int, float]]:
+    import duckdb
+
+    try:
+        return connection.execute(sql, [since]).fetchall()
+    except duckdb.CatalogException:
+        return []  # nothing was scored or forecast yet

@@ -1,0 +1,159 @@
+"""What a build of the alert tables remembers: events, snapshots of the engine, and what it has seen of every piece.
+
+`live/history.sqlite`; one build at a time (its write lock). Without it the next build makes the same again.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import msgspec
+import zstandard
+
+from sensor_platform.errors import Unreachable
+from sensor_platform.home import Home
+from sensor_platform.stream.alarm import Event
+
+_SCHEMA = "2"
+_TABLES = """
+create table if not exists meta (key text primary key, value text not null) without rowid;
+create table if not exists events (
+    key text primary key, alert_id text not null, is_score integer not null, upto integer not null,
+    noticed_at integer not null, body blob not null
+) without rowid;
+create table if not exists snapshots (until integer primary key, body blob not null);
+create table if not exists pieces (file text primary key, mtime integer not null, size integer not null) without rowid;
+create table if not exists minutes (
+    file text not null, minute integer not null, n integer not null, digest text not null, primary key (file, minute)
+) without rowid;
+"""
+
+Minutes = Mapping[int, tuple[int, str]]
+"""Minute of arrival (microseconds // 60e6) to rows and their digest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """By which a published piece is known to be unchanged: every change is a new file."""
+
+    mtime: int
+    size: int
+
+
+@contextmanager
+def opened(home: Home) -> Iterator[sqlite3.Connection]:
+    """The store in one transaction; nothing of it is kept where the block fails.
+
+    Raises:
+        Unreachable: another build holds it for longer than a minute.
+    """
+    path = home.live / "history.sqlite"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, isolation_level=None, timeout=60.0)
+    try:
+        connection.execute("pragma journal_mode = wal")
+        connection.executescript(_TABLES)
+        connection.execute("begin immediate")
+        if _meta(connection, "schema") != _SCHEMA:
+            forget_all(connection)
+        yield connection
+        connection.execute("commit")
+    except sqlite3.OperationalError as error:
+        raise Unreachable(f"{path}: {error}", "another build of the alert tables may be running") from error
+    finally:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        connection.close()
+
+
+def get_meta(connection: sqlite3.Connection, key: str) -> str:
+    """A noted value; empty for none."""
+    return _meta(connection, key)
+
+
+def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
+    """Note a value."""
+    connection.execute("insert or replace into meta values (?, ?)", (key, value))
+
+
+def stamps(connection: sqlite3.Connection) -> dict[str, Stamp]:
+    """Pieces as they were seen last."""
+    return {name: Stamp(mtime, size) for name, mtime, size in connection.execute("select * from pieces")}
+
+
+def minutes_of(connection: sqlite3.Connection, file: str) -> dict[int, tuple[int, str]]:
+    """What was seen of a piece."""
+    rows = connection.execute("select minute, n, digest from minutes where file = ?", (file,))
+    return {minute: (n, digest) for minute, n, digest in rows}
+
+
+def note_piece(connection: sqlite3.Connection, file: str, stamp: Stamp, minutes: Minutes) -> None:
+    """A piece as it is now."""
+    connection.execute("insert or replace into pieces values (?, ?, ?)", (file, stamp.mtime, stamp.size))
+    connection.execute("delete from minutes where file = ?", (file,))
+    connection.executemany(
+        "insert into minutes values (?, ?, ?, ?)", [(file, minute, *found) for minute, found in minutes.items()]
+    )
+
+
+def newest_snapshot(connection: sqlite3.Connection, before: int) -> tuple[int, bytes] | None:
+    """The newest state that was taken before an arrival time."""
+    row = connection.execute(
+        "select until, body from snapshots where until < ? order by until desc limit 1", (before,)
+    ).fetchone()
+    return None if row is None else (int(row[0]), zstandard.decompress(row[1]))
+
+
+def note_snapshot(connection: sqlite3.Connection, until: int, body: bytes) -> None:
+    """Keep a state: the newest eight, then one an hour for a day, then one a day for two weeks."""
+    connection.execute("insert or replace into snapshots values (?, ?)", (until, zstandard.compress(body, 3)))
+    found = [row[0] for row in connection.execute("select until from snapshots order by until desc")]
+    kept = set(found[:8])
+    for length, most in ((3_600_000_000, 24), (86_400_000_000, 14)):
+        by_span: dict[int, int] = {}
+        for each in found:
+            by_span.setdefault(each // length, each)
+        kept |= {each for span, each in by_span.items() if span > until // length - most}
+    connection.executemany("delete from snapshots where until = ?", [(each,) for each in found if each not in kept])
+
+
+def forget_after(connection: sqlite3.Connection, until: int | None, oldest: int) -> None:
+    """Back to a state, or (None) to the oldest reading that there is: what came after it is made again."""
+    if until is None:
+        connection.execute("delete from snapshots")
+        connection.execute("delete from events where is_score = 0 and noticed_at >= ?", (oldest,))
+        return
+    connection.execute("delete from snapshots where until > ?", (until,))
+    connection.execute("delete from events where is_score = 0 and upto > ?", (until,))
+
+
+def forget_all(connection: sqlite3.Connection) -> None:
+    """As if nothing had been built."""
+    for table in ("events", "snapshots", "pieces", "minutes", "meta"):
+        connection.execute(f"delete from {table}")  # noqa: S608 - our own names
+    set_meta(connection, "schema", _SCHEMA)
+
+
+def note_events(connection: sqlite3.Connection, events: Sequence[Event], upto: int, *, is_score: bool) -> None:
+    """Keep events. Reminders are left out: whether one is due depends on who has acknowledged, not on the data."""
+    connection.executemany(
+        "insert or replace into events values (?, ?, ?, ?, ?, ?)",
+        [
+            (each.key, each.alert_id, is_score, upto, each.noticed_at, msgspec.json.encode(each))
+            for each in events
+            if each.kind != "reminder"
+        ],
+    )
+
+
+def read_events(connection: sqlite3.Connection) -> list[Event]:
+    """All, in order of arrival."""
+    rows = connection.execute("select body from events").fetchall()
+    events = [msgspec.json.decode(body, type=Event) for (body,) in rows]
+    return sorted(events, key=lambda each: (each.noticed_at, each.rule, each.device_id, each.metric, each.ordinal))
+
+
+def _meta(connection: sqlite3.Connection, key: str) -> str:
+    row = connection.execute("select value from meta where key = ?", (key,)).fetchone()
+    return str(row[0]) if row else ""

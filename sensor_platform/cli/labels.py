@@ -1,0 +1,131 @@
+"""`sensor-platform labels`: what people say about what happened, for training and for backtests."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from sensor_platform.home import Home
+    from sensor_platform.landing.labels import Label
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@click.group(
+    epilog="\b\nExample:\n  sensor-platform labels add pump-7 failure --start 2026-03-01T10:30\n"
+    "  sensor-platform labels import failures.csv --device machine --start failed_at --as failure"
+)
+def labels() -> None:
+    """Add, import and list labels; confirm or reject alerts."""
+
+
+@labels.command()
+@click.argument("device")
+@click.argument("label")
+@click.option("--start", required=True, metavar="T", help="When it began; without a zone UTC.")
+@click.option("--end", metavar="T", help="When it ended (default: at once).")
+@click.option("--metric", default="", help="Of this metric; without it of the device as a whole.")
+@click.option("--note", default="", help="For people.")
+def add(device: str, label: str, start: str, end: str | None, metric: str, note: str) -> None:
+    """Say what happened to a device. The same again changes nothing."""
+    from sensor_platform.landing.labels import add_label, stated
+
+    said = stated(
+        device,
+        label,
+        _micros(start),
+        _micros(end) if end else None,
+        source="person",
+        now=_now(),
+        metric=metric,
+        note=note,
+    )
+    add_label(_home(), said)
+    click.echo(said.label_id)
+
+
+@labels.command("import")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--device", metavar="COL", help="Column of devices (default: device_id or another usual name).")
+@click.option("--start", metavar="COL", help="Column of times (default: start_at, time or another usual name).")
+@click.option("--end", metavar="COL", help="Column of the times at which it ended.")
+@click.option("--label", "label_column", metavar="COL", help="Column of the texts (default: label, class or event).")
+@click.option("--as", "text", metavar="TEXT", help="One text for all rows, instead of a column.")
+def import_labels(
+    file: Path, device: str | None, start: str | None, end: str | None, label_column: str | None, text: str | None
+) -> None:
+    """Import failure times, events or classes from CSV or Parquet; all rows or none. Twice is as good as once."""
+    from sensor_platform.landing.label_files import LabelColumns, read_file
+    from sensor_platform.landing.labels import add_labels
+
+    found = read_file(file, LabelColumns(device, start, end, label_column, text), _now())
+    added = add_labels(_home(), found)
+    click.echo(f"{len(found)} labels of {len({each.device_id for each in found})} devices, {added} of them new")
+
+
+@labels.command("list")
+@click.option("--device", default="", help="Only of this device.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
+def list_labels(device: str, *, as_json: bool) -> None:
+    """Every label by its start."""
+    from sensor_platform.landing.labels import read_labels
+
+    for each in read_labels(_home()):
+        if device and each.device_id != device:
+            continue
+        row = _row(each)
+        line = json.dumps(row) if as_json else "  ".join(str(row[name]) for name in ("start_at", "end_at", "label"))
+        click.echo(line if as_json else f"{line}  {each.device_id} {each.metric} ({each.source}) {each.note}".rstrip())
+
+
+@labels.command()
+@click.argument("alert_id")
+@click.option("--by", default="", help="Who says so.")
+@click.option("--note", default="", help="Why.")
+def confirm(alert_id: str, by: str, note: str) -> None:
+    """Say that an alert was right, as `alerts confirm` does: it becomes the label `confirmed`."""
+    _answer(alert_id, "confirm", by, note)
+
+
+@labels.command()
+@click.argument("alert_id")
+@click.option("--by", default="", help="Who says so.")
+@click.option("--note", default="", help="Why.")
+def reject(alert_id: str, by: str, note: str) -> None:
+    """Say that an alert was wrong, as `alerts reject` does: it becomes the label `rejected`."""
+    _answer(alert_id, "reject", by, note)
+
+
+def _answer(alert_id: str, kind: str, by: str, note: str) -> None:
+    from sensor_platform.alert.answers import answer
+
+    answer(_home(), alert_id, kind, by, _now(), note)
+
+
+def _row(label: "Label") -> dict[str, str]:
+    moments = {name: _text(getattr(label, name)) for name in ("start_at", "end_at", "created_at")}
+    names = ("label_id", "device_id", "metric", "label", "source", "note")
+    return {**{name: getattr(label, name) for name in names}, **moments}
+
+
+def _text(micros: int) -> str:
+    return datetime.fromtimestamp(micros / 1e6, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _micros(text: str) -> int:
+    from sensor_platform.cli.moments import moment_of
+
+    return round((moment_of(text, datetime.now(UTC)) - _EPOCH).total_seconds() * 1e6)
+
+
+def _now() -> int:
+    return round((datetime.now(UTC) - _EPOCH).total_seconds() * 1e6)
+
+
+def _home() -> "Home":
+    from sensor_platform.settings import load_settings
+
+    return load_settings().home

@@ -1,0 +1,53 @@
+"""`sensor-platform predictions`: what the tables said about the future, now or as of an earlier time."""
+
+import sys
+from datetime import UTC, datetime
+
+import click
+
+
+@click.command()
+@click.option("--as-of", metavar="T", help="What was known then: 2026-03-01T12:00 (UTC), or 12h ago (default: now).")
+@click.option("--metric", help="Only of this metric.")
+@click.option("--device", help="Only of this device.")
+@click.option("--task", help="Scores of this supervised task instead of forecasts.")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Newest rows.")
+@click.option(
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written."
+)
+def predictions(
+    as_of: str | None, metric: str | None, device: str | None, task: str | None, limit: int, form: str
+) -> None:
+    """Show forecasts, or scores of a task, as they were known at a time: later revisions are left out.
+
+    \b
+    Example:
+        sensor-platform predictions --as-of 2026-03-01T12:00 --metric temperature --device press-1
+        sensor-platform predictions --task pump --as-of 2026-03-01
+    """
+    from sensor_platform.cli.moments import moment_of
+    from sensor_platform.cli.rows import write
+    from sensor_platform.settings import load_settings
+    from sensor_platform.warehouse.query import ask
+
+    now = datetime.now(UTC)
+    at = (moment_of(as_of, now) if as_of else now).astimezone(UTC).replace(tzinfo=None)
+    sql, names = (_SCORES, [task, device]) if task else (_FORECASTS, [metric, device])
+    answer = ask(load_settings().home, sql, [at, *(each for name in names for each in (name, name)), limit])
+    write(answer.columns, answer.rows, form, sys.stdout)
+
+
+_FORECASTS = """
+select device_id, metric, issued_at, horizon_hours, target_at, value, lower, upper, served, model_id, revision,
+    inputs_position, created_at, superseded_at
+from prediction_history_as_of(cast(? as timestamp))
+where (cast(? as varchar) is null or metric = ?) and (cast(? as varchar) is null or device_id = ?)
+order by issued_at desc, device_id, metric, horizon_hours limit ?
+"""
+_SCORES = """
+select task, device_id, window_start, value, class, threshold, is_alarm, reason, model_id, revision, inputs_position,
+    created_at, superseded_at
+from supervised_history_as_of(cast(? as timestamp))
+where (cast(? as varchar) is null or task = ?) and (cast(? as varchar) is null or device_id = ?)
+order by window_start desc, device_id limit ?
+"""

@@ -1,0 +1,93 @@
+"""What labels teach, as assets: a model per task without partitions, and its scores by day."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from dagster import (
+    AssetCheckResult,
+    AssetCheckSpec,
+    AssetExecutionContext,
+    MaterializeResult,
+    MetadataValue,
+    ResourceParam,
+    asset,
+)
+
+from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAST
+from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
+from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.settings import Settings
+
+TASK_GATE = "every_task_is_served_by_what_passed_its_gate"
+
+
+@asset(
+    deps=["features"],
+    backfill_policy=ONE_RUN,  # has no partitions; without it no range that it is part of can be asked for
+    group_name="forecast",
+    kinds={"python", "lightgbm"},
+    owners=OWNERS,
+    check_specs=[
+        AssetCheckSpec(
+            TASK_GATE,
+            asset="supervised_model",
+            blocking=True,
+            description="No challenger was refused, and every champion is what was promoted, for the inputs of today.",
+        )
+    ],
+)
+def supervised_model(
+    context: AssetExecutionContext, settings: ResourceParam[Settings]
+) -> Iterator[MaterializeResult[None]]:
+    """The champion of each task of `supervised`: learnt from labels, judged on devices held out, calibrated."""
+    from sensor_platform.predict.supervised.training import train_tasks, unusable_champions
+
+    with tried_again(context, settings.site.runs):
+        report = train_tasks(settings.home, settings.site, datetime.now(UTC))
+        unusable = unusable_champions(settings.home, settings.site)
+    refused = [each for each in report.tasks if each.trained and not each.promoted]
+    facts: Facts = {
+        "tasks": as_table(report.tasks),
+        "estimates": as_table(report.estimates),
+        "seconds": round(report.seconds, 3),
+    }
+    if report.score_days is not None:
+        facts[SCORE_FIRST], facts[SCORE_LAST] = (day.isoformat() for day in report.score_days)
+    check = AssetCheckResult(
+        check_name=TASK_GATE,
+        passed=not refused and not unusable,
+        metadata={"refused": as_table(refused), "unusable": as_table(unusable)},
+    )
+    yield MaterializeResult(metadata=facts, check_results=[check])
+
+
+@asset(
+    deps=["features", "supervised_model"],
+    partitions_def=DAYS,
+    backfill_policy=ONE_RUN,
+    group_name="forecast",
+    kinds={"lightgbm", "duckdb"},
+    owners=OWNERS,
+    pool=WRITER_POOL,
+)
+def supervised_scores(
+    context: AssetExecutionContext, settings: ResourceParam[Settings]
+) -> Iterator[MaterializeResult[None]]:
+    """What the tasks' models say: one row per task, device and hour, with chance, decision and reason."""
+    from sensor_platform.predict.supervised.scoring import score_tasks
+
+    work = work_of(context)
+    with tried_again(context, settings.site.runs):
+        days = (work.first, work.last)
+        report = score_tasks(settings.home, settings.site, days, work.position, now=datetime.now(UTC))
+    metadata: Facts = {
+        "rows": report.rows,
+        "windows": report.windows,
+        "by_task": as_table(report.by_task),
+        "alarms": as_table(report.alarms),
+        "seconds": round(report.seconds, 3),
+    }
+    if report.newest_hour is not None:
+        metadata["newest_event_at"] = MetadataValue.timestamp(report.newest_hour)
+    yield MaterializeResult(metadata=metadata)

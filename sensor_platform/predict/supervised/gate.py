@@ -1,0 +1,92 @@
+"""Whether a newly trained model of a task takes over. Pure: figures in, a verdict with its reason out."""
+
+import time
+from collections.abc import Mapping
+
+import numpy as np
+
+from sensor_platform.predict.models.promotion import MOST_BYTES, MOST_SECONDS, TOLERANCE, Decision
+from sensor_platform.predict.supervised import reading
+from sensor_platform.predict.supervised.card import TaskCard
+from sensor_platform.predict.supervised.config import TaskConfig
+from sensor_platform.predict.supervised.inputs import sha256
+from sensor_platform.predict.supervised.learn import Learned, loss_of, target_of
+from sensor_platform.predict.supervised.reading import TaskModel
+
+LEAST_GAIN = 0.01
+"""Share by which a model must be better than saying the base rate (the median) always."""
+MOST_CALIBRATION_ERROR = 0.1
+COVERAGE = (0.80, 0.98)
+LEAST_ROWS = 100
+"""Fewer labelled hours that are new to the champion say nothing about which model is better."""
+
+
+def decide(
+    learned: Learned, card: TaskCard, contents: Mapping[str, bytes], config: TaskConfig, champion: TaskModel | None
+) -> Decision:
+    """Promote what beats the base rate, is calibrated, costs less than no model, and is not worse than the champion."""
+    refused = unsound(learned, card, contents, config)
+    if refused:
+        return Decision(promoted=False, why=refused)
+    if champion is None:
+        return Decision(promoted=True, why="first model of this task")
+    if champion.card.kind != card.kind or champion.card.classes != card.classes:
+        return Decision(promoted=True, why="the champion was made for other classes")
+    if champion.card.inputs_sha256 != card.inputs_sha256:
+        return Decision(promoted=True, why="the champion was made for other inputs")
+    return _against(learned, config, champion)
+
+
+def unsound(learned: Learned, card: TaskCard, contents: Mapping[str, bytes], config: TaskConfig) -> str | None:
+    """What alone refuses a challenger, in words; None for nothing."""
+    size = sum(len(data) for data in contents.values())
+    if size > MOST_BYTES:
+        return f"{size:,} bytes, more than the {MOST_BYTES:,} that a model may have"
+    if card.inputs_sha256 != sha256(config.sources):
+        return "it was made for other inputs than the site asks for"
+    worse = _worse_than_nothing(learned.estimate, config)
+    if worse:
+        return worse
+    seconds = _seconds(learned, card)
+    return f"{seconds:.1f} s for a thousand rows, more than {MOST_SECONDS} s" if seconds > MOST_SECONDS else None
+
+
+def _worse_than_nothing(figures: Mapping[str, float | None], config: TaskConfig) -> str | None:
+    own, base = ("mae", "base_mae") if config.kind == "remaining_life" else ("log_loss", "base_log_loss")
+    mine, theirs = figures[own] or 0.0, figures[base] or 0.0
+    if mine > theirs * (1 - LEAST_GAIN):
+        return f"{own} {mine:.4g} on devices held out, no better than {theirs:.4g} without a model"
+    error, coverage = figures.get("calibration_error"), figures.get("coverage")
+    if error is not None and error > MOST_CALIBRATION_ERROR:
+        return f"its chances are off by {error:.2f} on average, more than {MOST_CALIBRATION_ERROR}"
+    if coverage is not None and not COVERAGE[0] <= coverage <= COVERAGE[1]:
+        return f"its interval covered {coverage:.1%}, outside {COVERAGE[0]:.0%}-{COVERAGE[1]:.0%}"
+    cost = figures.get("cost_per_hour")
+    if cost is not None:
+        least = min(figures["cost_never"] or 0.0, figures["cost_always"] or 0.0)
+        if cost > least * (1 + TOLERANCE):
+            return f"its alarms cost {cost:.4g} an hour, {least:.4g} would do without a model"
+    return None
+
+
+def _against(learned: Learned, config: TaskConfig, champion: TaskModel) -> Decision:
+    """On labelled hours that the champion has not seen. The challenger has not seen their devices at all."""
+    seen = champion.card.trained_to
+    rows = learned.judged
+    fresh = np.ones(len(rows), dtype=bool) if seen is None else rows.hour > int(seen.timestamp()) // 3600
+    if int(fresh.sum()) < LEAST_ROWS:
+        count = int(fresh.sum())
+        return Decision(promoted=True, why=f"same recipe on newer data; only {count} hours are new to the champion")
+    unseen = rows.where(fresh)
+    said = reading.read(champion, unseen.inputs)
+    what = said.value if config.kind == "remaining_life" else said.chances
+    theirs = float(np.average(loss_of(what, target_of(unseen, config), config), weights=unseen.weight))
+    ours = float(np.average(learned.loss[fresh], weights=unseen.weight))
+    why = f"loss {ours:.4g} against the champion's {theirs:.4g} over {len(unseen)} hours that are new to it"
+    return Decision(promoted=ours <= theirs * (1 + TOLERANCE), why=why)
+
+
+def _seconds(learned: Learned, card: TaskCard) -> float:
+    began = time.process_time()
+    reading.read(TaskModel("", card, learned.booster), learned.judged.inputs[:1000])
+    return time.process_time() - began

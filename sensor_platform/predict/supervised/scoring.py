@@ -1,0 +1,212 @@
+"""Keep the table `supervised_scores` up to `features`: each hour is scored by the model that was in charge of it."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.landing.labels import read_labels
+from sensor_platform.predict import revisions
+from sensor_platform.predict.models import store
+from sensor_platform.predict.models.store import Reign
+from sensor_platform.predict.reports import Row, TaskScoreReport, utc
+from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.predict.supervised import frames, registry
+from sensor_platform.predict.supervised.config import TaskConfig
+from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
+from sensor_platform.predict.supervised.lives import HOUR_US, Life, events, lives
+from sensor_platform.predict.supervised.reading import TaskModel
+from sensor_platform.warehouse.connection import from_micros, to_micros
+from sensor_platform.warehouse.spans import ALL_TIME, Days, day_span
+from sensor_platform.warehouse.tables import Due, Warehouse, ensure_predictions, writer
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+
+TABLE = "supervised_scores"
+SUPERSEDED = "supervised_superseded"
+_LONGEST_PIECE = timedelta(days=30)
+
+
+def score_tasks(
+    home: Home, site: PredictSite, days: Days | None = None, position: int | None = None, *, now: datetime
+) -> TaskScoreReport:
+    """Bring `supervised_scores` up to `features`, in pieces of bounded memory.
+
+    Scoring the same hours again gives the same rows, created_at included, until an input of theirs changes. A label
+    that arrives late changes the lives of its device, and with it what a scoring of its hours without a position says.
+
+    Args:
+        home: data folder.
+        site: `supervised` says which tasks.
+        days: hours that start in these days, both included; None for all.
+        position: the evidence that asked for it: only dirty hours. None: every hour of the days.
+        now: aware UTC; created_at of new rows.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+        CheckFailed: a champion's files are not what was promoted.
+    """
+    started = time.monotonic()
+    with writer(home, site, "score tasks") as warehouse:
+        ensure_predictions(warehouse.connection, home)
+        due = _due(warehouse, home, site, days, position)
+        known = [_Task(home, warehouse, config) for config in site.supervised] if due.windows else []
+        parts = [frames.empty()]
+        for piece in _pieces(due):
+            rows = _rows(warehouse, known, piece, now)
+            before = warehouse.read_windows(piece)
+            rows = revisions.revised(rows, before, frames.KEYS)
+            gone = revisions.superseded(rows, before, frames.KEYS, now)
+            revisions.keep(warehouse, piece, SUPERSEDED, frames.KEYS, gone, "window_start")
+            warehouse.publish_again(TABLE, revisions.changed_windows(rows, before, "window_start"))
+            warehouse.replace_windows(piece, rows)
+            parts.append(rows)
+    return _report(due, parts, known, time.monotonic() - started)
+
+
+def _due(warehouse: Warehouse, home: Home, site: PredictSite, days: Days | None, position: int | None) -> Due:
+    """Dirty hours, and those that waited for the first model of a task: not dirty, and yet without a score."""
+    due = warehouse.due(TABLE, days, position)
+    first = [(config, registry.reigns(home, config.name)[:1]) for config in site.supervised]
+    tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
+    if position is None or not any(found for _, found in first) or "features" not in tables:
+        return due
+    waited: set[int] = set()
+    for config, found in first:
+        for reign in found:
+            waited |= _waited(warehouse, config, reign, days)
+    if not waited:
+        return due
+    every = warehouse.due(TABLE, days).windows
+    return Due(TABLE, {**due.windows, **{start: every[start] for start in waited if start in every}})
+
+
+def _waited(warehouse: Warehouse, config: TaskConfig, reign: Reign, days: Days | None) -> set[int]:
+    """Of these days only: a model from elsewhere serves from the beginning of time."""
+    first, last = day_span(days) if days else ALL_TIME
+    hours = warehouse.connection.execute(
+        "select distinct epoch_us(window_start) from features"
+        " where list_contains(?, metric) and window_start > ? and window_start <= ?"
+        " except select epoch_us(window_start) from supervised_scores where task = ?",
+        [
+            list(config.looked_at),
+            from_micros(max(to_micros(reign.serves_from), first - 1)),
+            from_micros(min(to_micros(reign.promoted_at), last)),
+            config.name,
+        ],
+    ).fetchall()
+    return {start for (start,) in hours}
+
+
+class _Task:
+    """A task with its lives and the models that were in charge, loaded once each."""
+
+    def __init__(self, home: Home, warehouse: Warehouse, config: TaskConfig) -> None:
+        self.home, self.config = home, config
+        self.reigns = registry.reigns(home, config.name)
+        self.note = "" if self.reigns else "no model yet: it waits for training or for `models add`"
+        self.lives: tuple[Life, ...] = ()
+        self._models: dict[str, TaskModel] = {}
+        if config.has_lives and self.reigns:
+            found = events(read_labels(home), config)
+            self.lives = lives(device_spans(warehouse, config.looked_at), found)
+
+    def model(self, reign: Reign) -> TaskModel | None:
+        """The verified model of a reign; None where it was made for other inputs than are asked for now."""
+        if reign.version not in self._models:
+            model = registry.load(self.home, self.config.name, reign.version, reign.card_sha256)
+            self._models[reign.version] = model
+        model = self._models[reign.version]
+        if model.card.inputs_sha256 != sha256(self.config.sources):
+            self.note = "the champion was made for other inputs than site.yaml names"
+            return None
+        return model
+
+
+def _pieces(due: Due) -> Iterator[Due]:
+    """At least one, so that the table exists even while nothing is due."""
+    if not due.windows:
+        yield due
+        return
+    first, last = due.starts[0], due.starts[-1]
+    while first <= last:
+        piece = due.between(first, first + _LONGEST_PIECE)
+        if piece.windows:
+            yield piece
+        first += _LONGEST_PIECE
+
+
+def _rows(warehouse: Warehouse, known: list[_Task], due: Due, now: datetime) -> "pl.DataFrame":
+    import polars as pl
+
+    positions = {start: built.position for start, built in due.windows.items()}
+    parts = [frames.empty()]
+    for task in known:
+        if not task.reigns:
+            continue
+        rows = due_rows(warehouse, task.config, due, task.lives)
+        rows = rows.where(_alive(task, rows)) if task.config.has_lives else rows
+        parts += [frames.scored(model, some, positions, now) for model, some in _by_model(task, rows)]
+    return pl.concat(parts).sort(frames.KEYS)
+
+
+def _alive(task: _Task, rows: Rows) -> "npt.NDArray[np.bool_]":
+    """Not during a failure: there is nothing to foresee."""
+    return born(rows.device, rows.hour, task.lives) >= 0
+
+
+def _by_model(task: _Task, rows: Rows) -> Iterator[tuple[TaskModel, Rows]]:
+    """Rows by the model that was in charge of their hour, without those that it has learnt from."""
+    import numpy as np
+
+    if not len(rows):
+        return
+    hours = np.unique(rows.hour)
+    charge = np.array([task.reigns.index(_in_charge(task.reigns, int(hour))) for hour in hours])
+    own = charge[np.searchsorted(hours, rows.hour)]
+    for number in np.unique(own):
+        model = task.model(task.reigns[number])
+        if model is None:
+            continue
+        seen = model.card.trained_to
+        fresh = own == number
+        if seen is not None:
+            fresh &= rows.hour * HOUR_US > to_micros(seen)
+        if fresh.any():
+            yield model, rows.where(fresh)
+
+
+def _in_charge(found: tuple[Reign, ...], hour: int) -> Reign:
+    return store.in_charge(found, datetime.fromtimestamp(hour * 3600, UTC))
+
+
+def _report(due: Due, parts: "list[pl.DataFrame]", known: list[_Task], seconds: float) -> TaskScoreReport:
+    import polars as pl
+
+    rows = pl.concat(parts)
+    by_task: list[Row] = []
+    for task in known:
+        own = rows.filter(pl.col("task") == task.config.name)
+        by_task.append(
+            {
+                "task": task.config.name,
+                "rows": own.height,
+                "devices": own["device_id"].n_unique(),
+                "alarms": int(own["is_alarm"].sum()),
+                "note": task.note,
+            }
+        )
+    newest: datetime | None = rows["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
+    alarms = rows.filter("is_alarm").sort("window_start", descending=True).head(20)
+    return TaskScoreReport(
+        windows=len(due.windows),
+        rows=rows.height,
+        newest_hour=utc(newest),
+        by_task=tuple(by_task),
+        alarms=tuple(alarms.select("task", "device_id", "window_start", "value", "reason").to_dicts()),
+        seconds=seconds,
+    )

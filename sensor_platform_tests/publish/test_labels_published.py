@@ -1,0 +1,25 @@
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+
+from sensor_platform.home import Home
+from sensor_platform.landing.labels import add_label, stated
+from sensor_platform.warehouse import labels_table
+
+HOUR = 3_600_000_000
+AT = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp()) * 1_000_000 + 5
+
+
+def test_labels_are_published_when_they_change_and_not_again(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert not labels_table.publish_table(home)
+    add_label(home, stated("a'b", "failure", AT, AT + HOUR, source="test", now=AT))
+    assert labels_table.publish_table(home)
+    assert not labels_table.publish_table(home)
+    add_label(home, stated("c", "failure", AT - HOUR, None, source="test", now=AT))
+    assert labels_table.publish_table(home)
+    rows = pl.read_parquet(home.published / "labels" / "all.parquet")
+    assert rows["device_id"].to_list() == ["c", "a'b"]
+    assert rows["start_at"][1] == datetime(2026, 3, 1, 0, 0, 0, 5)  # noqa: DTZ001 - plain UTC, as in the tables
+    assert not labels_table.publish_table(home)

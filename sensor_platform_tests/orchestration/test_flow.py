@@ -36,7 +36,7 @@ def test_a_day_goes_from_landing_files_to_what_analysts_read(platform: Platform)
     assert facts["newest_event_at"] == at(DAY, 10, 29).timestamp()
 
 
-SAID = ("predictions", "anomalies", "supervised_scores")
+SAID = ("predictions", "anomalies", "supervised_scores", "alerts")
 
 
 def test_a_range_is_one_run_with_every_day_of_every_table(platform: Platform) -> None:
@@ -46,9 +46,7 @@ def test_a_range_is_one_run_with_every_day_of_every_table(platform: Platform) ->
     assert result.success
     assert platform.instance.get_runs_count() == 1
     expected = {
-        (table, day.isoformat())
-        X
-        for day in days
+        (table, day.isoformat()) for table in (*TABLES, "landing", "device_status", *SAID, "published") for day in days
     }
     assert materialized(result) == expected
 

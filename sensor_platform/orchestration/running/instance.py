@@ -32,11 +32,16 @@ class RunLine:
 def prepare(home: Home) -> Path:
     """Put the shipped `dagster.yaml` where there is none, since Dagster reads it from DAGSTER_HOME alone.
 
+    Dagster's storage is made then too: two processes that both find none, as `dagster dev` and a command of ours may in
+    the first second of a home, would leave it in a state that nobody can open (Dagster 1.13).
+
     Returns:
         The folder, for DAGSTER_HOME.
     """
     if not (home.dagster / _NAME).exists():
         write_file(home.dagster / _NAME, SHIPPED.read_bytes())
+        with DagsterInstance.from_config(str(home.dagster)):
+            pass
     return home.dagster
 
 

@@ -1,0 +1,106 @@
+"""`backfill run` as a person uses it: against a real daemon, which may be killed and started again meanwhile."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
+
+from sensor_platform.collect.brokers.local import free_port
+from sensor_platform.home import Home
+from sensor_platform.orchestration.asking.asks import Outcome
+from sensor_platform.orchestration.asking.backfills import BACKFILL_TAG, backfills, tries_of
+from sensor_platform.orchestration.partitions import RANGE_START_TAG
+from sensor_platform.orchestration.running.instance import prepare
+from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
+from sensor_platform_tests.running import COMMAND, wait_until
+
+REPOSITORY = Path(__file__).parents[2]
+DAYS = [TODAY - timedelta(days=age) for age in range(9, 3, -1)]
+
+
+def environ(home: Home) -> dict[str, str]:
+    own = {key: value for key, value in os.environ.items() if key != "SENSOR_PLATFORM_SITE"}
+    return own | {"SENSOR_PLATFORM_HOME": str(home.root), "DAGSTER_HOME": str(prepare(home))}
+
+
+class Daemon:
+    """`dagster dev`: code server, daemon and web server, in a session of their own."""
+
+    def __init__(self, home: Home) -> None:
+        argv = [sys.executable, "-m", "dagster", "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
+        self._log = (home.root / "dagster.log").open("ab")
+        self._process = subprocess.Popen(
+            [*argv, "--host", "127.0.0.1", "--port", str(free_port())],
+            env=environ(home),
+            stdout=self._log,
+            stderr=self._log,
+            cwd=home.dagster,
+            start_new_session=True,
+        )
+
+    def end(self, how: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, how)
+        try:
+            self._process.wait(60)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait(60)
+        self._log.close()
+
+
+@contextlib.contextmanager
+def running(home: Home, how: signal.Signals = signal.SIGINT) -> Iterator[None]:
+    daemon = Daemon(home)
+    try:
+        yield
+    finally:
+        daemon.end(how)
+
+
+def backfill(home: Home, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [*COMMAND, "backfill", *arguments]
+    return subprocess.run(command, env=environ(home), capture_output=True, text=True, timeout=300, check=False)
+
+
+def states(home: Home) -> dict[str, list[Outcome]]:
+    with DagsterInstance.from_config(str(home.dagster)) as instance:
+        return {one.id: [run.outcome for run in tries_of(instance, one)] for one in backfills(home)}
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_backfill_run_ends_with_a_daemon_that_runs_and_goes_on_with_one_that_was_killed(platform: Platform) -> None:
+    home = platform.home
+    for day in DAYS:
+        platform.arrive(("d1", at(day, 10), 1.0), ("d1", at(day, 11), 2.0))
+    with running(home, signal.SIGKILL):
+        done = backfill(home, "run", "--days-per-run", "2")
+        assert done.returncode == 0, done.stderr + (home.root / "dagster.log").read_text()[-3000:]
+        assert "3 of 3 runs done" in done.stderr
+        with DagsterInstance.from_config(str(home.dagster)) as instance:
+            found = instance.get_runs(RunsFilter(tags={BACKFILL_TAG: backfills(home)[0].id}))
+        assert [run.status for run in found] == [DagsterRunStatus.SUCCESS] * 3
+        starts = [run.tags[RANGE_START_TAG] for run in reversed(found)]
+        assert starts == [str(DAYS[4]), str(DAYS[2]), str(DAYS[0])], "newest first"
+        assert platform.analysts("select count(*), sum(n) from readings_1h") == [(12, 12)]
+        assert backfill(home, "run", "--days-per-run", "3", "--no-wait").returncode == 0
+        wait_until(lambda: bool(next(iter(states(home).values()))), "the first run of the second backfill", 120)
+    assert "2 of 2" not in backfill(home, "status").stdout, "the daemon was killed while it was in flight"
+    with running(home):
+        wait_until(lambda: "2 of 2 runs done" in backfill(home, "status").stdout, "the rest of it", 240)
+    assert platform.analysts("select count(*), sum(n) from readings_1h") == [(12, 12)]
+
+
+def test_a_prepared_home_has_dagsters_storage_already(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    prepare(home)
+    made = {path.name for path in home.dagster.rglob("*.db")}
+    assert {"runs.db", "index.db"} <= made, "or the first two processes would make it at once"

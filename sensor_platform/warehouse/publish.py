@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
+from sensor_platform.durable import write_file
+from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.warehouse import labels_table, ledger_tables, outcome, pieces, quarantine, state, tables, views
 from sensor_platform.warehouse.alert_tables import ALERT_TABLES
@@ -21,6 +23,7 @@ from sensor_platform.warehouse.lock import writer_lock
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+SIZE_FILE = ".large_piece"
 _NO_DAY = (date(1970, 1, 1), date(1970, 1, 1))
 
 
@@ -41,8 +44,10 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
+        WrongUse: the published pieces are of another size than the site asks for.
     """
     started = time.monotonic()
+    _check_size(home, site)
     written: dict[str, pieces.Written] = {}
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(_opened(home, site))
@@ -60,6 +65,18 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
             if done.pieces:
                 written[model.parents[0]] = done
     return PublishReport(written, linked, changed, time.monotonic() - started)
+
+
+def _check_size(home: Home, site: WarehouseSite) -> None:
+    """Pieces of two sizes would hold the same rows twice, see docs/adr/0001."""
+    file, asked = home.published / SIZE_FILE, site.warehouse.large_piece
+    if not file.exists():
+        write_file(file, asked.encode())
+    elif (found := file.read_text()) != asked:
+        raise WrongUse(
+            f"warehouse.large_piece is {asked!r}, but {home.published} holds pieces of the size {found!r}",
+            "set it back, or remove that folder: the next publish writes all of it again",
+        )
 
 
 def _published(site: WarehouseSite) -> list[Model]:

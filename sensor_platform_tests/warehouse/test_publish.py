@@ -199,6 +199,21 @@ def test_pieces_have_the_size_that_the_site_says(landing: Landing, home: Home, n
     assert ask(home.analytics_file, "select count(*) from readings_clean") == [(120,)]
 
 
+def test_another_size_beside_what_is_published_is_refused_until_that_is_removed(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    landing.land(hours(noon, 2))
+    assert build(home, site).is_ok
+    publish(home, site)
+    days = SiteStub(warehouse=WarehouseConfig(memory_limit="2GB", lock_wait_seconds=5, large_piece="day"))
+    with pytest.raises(WrongUse, match="holds pieces of the size 'hour'"):
+        publish(home, days)
+    assert ask(home.analytics_file, "select count(*) from readings_clean") == [(120,)]
+    shutil.rmtree(home.published)
+    publish(home, days)
+    assert ask(home.analytics_file, "select count(*) from readings_clean") == [(120,)]
+
+
 def test_a_removed_published_folder_is_written_again(
     landing: Landing, home: Home, site: SiteStub, noon: datetime
 ) -> None:

@@ -15,14 +15,15 @@ from typing import Any
 
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.collect.journal import Journal
-from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, Offsets, known_offsets
+from sensor_platform.collect.kafka.consumer import make_consumer
+from sensor_platform.collect.kafka.offsets import known_offsets
+from sensor_platform.collect.kafka.records import envelope_of
 from sensor_platform.collect.lander import Lander
 from sensor_platform.collect.report import publish_status
 from sensor_platform.collect.status import CollectorStatus
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.segments import CommittedMark, Header, encode_records, recover, segment_names
-from sensor_platform.reading.model import Envelope, EnvelopeFlag
 
 log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -31,8 +32,6 @@ _TICK_SECONDS = 1.0
 _COMMIT_SECONDS = 0.5
 """Between two commits of offsets to Kafka; after a kill so much comes again at most, and is known."""
 _RETRY_SECONDS = 1.0
-_DEFAULTS = {"session.timeout.ms": 10_000, "topic.metadata.refresh.interval.ms": 10_000}
-"""Of librdkafka, unless the site says otherwise. A topic that does not exist yet is found when it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +62,12 @@ class KafkaCollector:
             names = segment_names(config.collector, wal)
             for left in recover(wal):
                 log.warning("recovered %s: kept %d bytes, cut %d", left.path, left.kept_bytes, left.cut_bytes)
-            self._offsets: Offsets = known_offsets(setup.home, config.collector)
+            self._offsets = known_offsets(setup.home, config.collector)
             self._mark = CommittedMark(wal, config.collector)
         except OSError as error:
             raise WrongUse(f"the data folder {setup.home.root} cannot be used: {error}", "check its rights") from error
         self._journal = Journal(wal, names, self._mark, _header, time.monotonic)
-        self._consumer = _consumer(config, setup.login)
+        self._consumer = make_consumer(config.kafka, setup.login)
         self._status = CollectorStatus(
             collector=config.collector,
             pid=os.getpid(),
@@ -118,7 +117,7 @@ class KafkaCollector:
         if not good:
             return
         now = _EPOCH + timedelta(microseconds=time.time_ns() // 1000)
-        envelopes = [self._envelope(message, now) for message in good]
+        envelopes = [envelope_of(message, self._offsets, now) for message in good]
         self._journal.add(encode_records(envelopes))
         while not self._written():
             if self._is_stopping:
@@ -142,28 +141,6 @@ class KafkaCollector:
             else:
                 self._status.problem = str(error)
                 log.warning("Kafka: %s", error)
-
-    def _envelope(self, message: Any, now: datetime) -> Envelope:  # noqa: ANN401 - confluent_kafka has no types
-        topic, partition, offset = message.topic(), message.partition(), message.offset()
-        kind, milliseconds = message.timestamp()
-        headers = [(name, _text(value)) for name, value in message.headers() or ()]
-        if kind:  # 0: it has none
-            headers.append((TIMESTAMP_HEADER, str(milliseconds)))
-        is_new = self._offsets.is_new(topic, partition, offset, milliseconds if kind else -1)
-        key = message.key()
-        return Envelope(
-            topic=topic,
-            payload=message.value() or b"",
-            received_at=now,
-            segment="",
-            position=0,
-            session="kafka",
-            flags=EnvelopeFlag.NONE if is_new else EnvelopeFlag.DUPLICATE,
-            user_properties=tuple(headers),
-            key=None if key is None else bytes(key),
-            partition=partition,
-            offset=offset,
-        )
 
     def _written(self) -> bool:
         try:
@@ -242,34 +219,5 @@ class KafkaCollector:
         publish_status(self._setup.home.wal, self._status, state, self._setup.lander)
 
 
-def _consumer(config: CollectConfig, login: tuple[str, str] | None) -> Any:  # noqa: ANN401 - confluent_kafka has no types
-    try:
-        from confluent_kafka import Consumer, KafkaException  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
-        raise WrongUse("Kafka needs confluent-kafka", "pip install 'sensor-platform[kafka]'") from error
-    own: dict[str, Any] = {
-        "bootstrap.servers": config.kafka.servers,
-        "group.id": config.kafka.group,
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
-    }
-    if login:
-        own |= {"sasl.username": login[0], "sasl.password": login[1]}
-    try:
-        return Consumer({**_DEFAULTS, **_options(config), **own})
-    except (KafkaException, ValueError, TypeError) as error:
-        raise WrongUse(f"site.yaml: collect.kafka: {error}", "see librdkafka's configuration") from error
-
-
-def _options(config: CollectConfig) -> dict[str, str]:
-    pairs = (text.partition("=") for text in config.kafka.options)
-    return {name.strip(): value.strip() for name, _, value in pairs}
-
-
 def _header(name: str) -> Header:
     return Header(segment=name, created_at=time.time_ns() // 1000, session="kafka")
-
-
-def _text(value: bytes | None) -> str:
-    return "" if value is None else value.decode("utf-8", "backslashreplace")

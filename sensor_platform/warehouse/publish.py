@@ -23,7 +23,7 @@ from sensor_platform.warehouse.lock import writer_lock
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-SIZE_FILE = ".large_piece"
+SIZE_FILE = "piece_size"
 _NO_DAY = (date(1970, 1, 1), date(1970, 1, 1))
 
 

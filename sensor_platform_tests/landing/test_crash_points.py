@@ -75,7 +75,10 @@ def says(home: Home) -> tuple[object, object]:
     return tables(home), files(home)
 
 
-@pytest.mark.parametrize("how", ["kill", "refuse"])
+HOW = ["kill", pytest.param("refuse", marks=pytest.mark.soak)]
+
+
+@pytest.mark.parametrize("how", HOW)
 def test_landing_stopped_at_any_step_ends_as_if_undisturbed(
     home: Home, tmp_path: Path, server: CrashServer, how: str
 ) -> None:
@@ -99,7 +102,7 @@ def test_landing_stopped_at_any_step_ends_as_if_undisturbed(
         shutil.rmtree(root)
 
 
-@pytest.mark.parametrize("how", ["kill", "refuse"])
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("action", ["requeue", "import"])
 def test_requeue_and_import_stopped_at_any_step_end_as_if_undisturbed(
     home: Home, tmp_path: Path, server: CrashServer, how: str, action: str
@@ -125,7 +128,7 @@ def test_requeue_and_import_stopped_at_any_step_end_as_if_undisturbed(
         shutil.rmtree(root)
 
 
-@pytest.mark.parametrize("how", ["kill", "refuse"])
+@pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("phase", ["compact", "delete"])
 def test_upkeep_stopped_at_any_step_ends_as_if_undisturbed(
     home: Home, tmp_path: Path, server: CrashServer, how: str, phase: str

@@ -25,7 +25,7 @@ def dagster(*arguments: str, home: Path | None, cwd: Path) -> subprocess.Complet
     )
 
 
-@pytest.mark.parametrize("has_home", [True, False])
+@pytest.mark.parametrize("has_home", [pytest.param(True, marks=pytest.mark.soak), False])
 def test_definitions_validate_with_and_without_a_home(tmp_path: Path, has_home: bool) -> None:
     home = tmp_path / "home" if has_home else None
     done = dagster("definitions", "validate", "-w", str(ROOT / "workspace.yaml"), home=home, cwd=tmp_path)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from dagster import AssetKey, ExecuteInProcessResult
 
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
@@ -59,6 +60,7 @@ def test_materialising_twice_changes_nothing(platform: Platform) -> None:
     assert hashes(platform) == before
 
 
+@pytest.mark.soak
 def test_one_range_makes_the_same_tables_as_day_by_day(platform: Platform) -> None:
     days = [DAY + timedelta(days=number) for number in range(3)]
     platform.arrive(*[("d1", at(day, hour, 59), float(hour)) for day in days for hour in range(24)])

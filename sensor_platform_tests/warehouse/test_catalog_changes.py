@@ -112,14 +112,17 @@ def write(folder: Path, metrics: Sequence[str] = (), calibration: Sequence[str] 
     return folder
 
 
-CHANGES: list[tuple[dict[str, list[str]], dict[str, list[str]], int]] = [
+SOAK = pytest.mark.soak
+CHANGES = [
     ({}, {"calibration": ["d,t,2,1,2026-01-02T05:00:00,2026-01-02T06:00:00"]}, 6 + 1),
-    ({"calibration": ["d,t,2,1,2026-01-02T05:00:00,2026-01-02T06:00:00"]}, {}, 6 + 1),
+    pytest.param({"calibration": ["d,t,2,1,2026-01-02T05:00:00,2026-01-02T06:00:00"]}, {}, 6 + 1, marks=SOAK),
     ({"calibration": ["d,t,2,1,,2026-01-02T06:00:00"]}, {"calibration": ["d,t,2,1,,2026-01-02T07:00:00"]}, 6 + 1),
     ({}, {"metrics": ["flow,l/s,,,300,,,"]}, 12 * 6),
-    ({}, {"metrics": ["flow,l/s,counter,,,,,"]}, 12 * 6),
+    pytest.param({}, {"metrics": ["flow,l/s,counter,,,,,"]}, 12 * 6, marks=SOAK),
     ({"metrics": ["flow,,,,,,,"]}, {"metrics": ["flow,,,,,,,", "other,,,0,1,,,"]}, 0),
-    ({"metrics": ["flow,,,,,0.0001,3600,"]}, {"metrics": ["flow,,,,,0.0001,3600,1800"]}, 12 * 6),
+    pytest.param(
+        {"metrics": ["flow,,,,,0.0001,3600,"]}, {"metrics": ["flow,,,,,0.0001,3600,1800"]}, 12 * 6, marks=SOAK
+    ),
 ]
 
 

@@ -46,12 +46,13 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, 
     return home.root, content(undisturbed.analytics_file)
 
 
+@pytest.mark.parametrize("every", [3, pytest.param(1, marks=pytest.mark.soak)])
 def test_a_publish_killed_at_any_rename_is_completed_by_the_next(
-    prepared: tuple[Path, dict[str, list[str]]], tmp_path: Path
+    prepared: tuple[Path, dict[str, list[str]]], tmp_path: Path, every: int
 ) -> None:
     before, undisturbed = prepared
     site: Any = SiteStub()
-    for kill_at in itertools.count():
+    for kill_at in itertools.count(step=every):
         home = Home(tmp_path / str(kill_at))
         shutil.copytree(before, home.root)
         done = survives(kill_at, wrap_renames, partial(publish, home, site))

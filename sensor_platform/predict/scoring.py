@@ -15,6 +15,7 @@ from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.history import read_source
+from sensor_platform.predict.light import import_lightgbm_alone
 from sensor_platform.predict.models import registry
 from sensor_platform.predict.models.registry import Model, OtherInputs, Reign, Unusable
 from sensor_platform.predict.reports import Row, ScoreReport, utc
@@ -54,6 +55,7 @@ def score(
         CheckFailed: a champion's files are not what was promoted.
     """
     started = time.monotonic()
+    import_lightgbm_alone()
     reigns = {metric: registry.reigns(home, metric) for metric in site.forecast.metrics}
     with writer(home, site, "score") as warehouse:
         due = _due(warehouse, site, reigns, days, position)

@@ -49,14 +49,14 @@ def late(at: datetime, received_at: datetime, value: float = 99.0) -> dict[str, 
 def test_an_open_window_changes_without_a_revision_and_a_final_one_raises_it_by_one(
     home: Home, landing: Landing, site: SiteStub, noon: datetime
 ) -> None:
-    for step in range(2):
+    for step in (0, 3):
         position = landing.land(minutely(noon + timedelta(hours=step), 1))
         assert build(home, site, position=position).is_ok
         more = reading("d", "m", noon + timedelta(hours=step, minutes=1, seconds=1), 3.0)
         assert build(home, site, position=landing.land([more])).is_ok
     assert set(revisions(home).values()) == {0}
     assert set(revisions(home, "readings_10s").values()) == {0}
-    now = noon + timedelta(hours=2)
+    now = noon + timedelta(hours=4)
     position = landing.land([late(noon + timedelta(seconds=30), now)])
     report = build(home, site, position=position)
     assert report.is_ok

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from sensor_platform.durable import replacing
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.warehouse import derived, joined_views, labels_table, ledger_tables, quarantine
-from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
-from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.views import COLUMNS_FILE, WHOLE_FILE, literal, quoted
+from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine
+from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from sensor_platform.warehouse.cascade import Built
-from sensor_platform.warehouse.dbt_runner import NodeResult
+from sensor_platform.warehouse.dbt.runner import NodeResult
 from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.report import ModelReport, TestReport
+from sensor_platform.warehouse.work.cascade import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.derived import TIERS
-from sensor_platform.warehouse.views import COLUMNS_FILE, literal, read_columns
+from sensor_platform.warehouse.published.derived import TIERS
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, read_columns
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -7,27 +7,13 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.frozen import Frozen
-from sensor_platform.warehouse.connection import from_micros
-from sensor_platform.warehouse.lineage import DAY, NOT_PUBLISHED, Model, models
-from sensor_platform.warehouse.tables import SAID
-from sensor_platform.warehouse.views import COLUMNS_FILE, literal, quoted
+from sensor_platform.warehouse.file.connection import NEW
+from sensor_platform.warehouse.lineage import DAY, NOT_PUBLISHED, SAID, Model, models
+from sensor_platform.warehouse.micros import from_micros
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-MARK = "to_restore"
-"""A table that a new warehouse file has until this is done."""
-
-
-def mark_new(connection: "DuckDBPyConnection") -> None:
-    """A file without a state is new: remember it."""
-    if not _exists(connection, "state"):
-        connection.execute(f"create table if not exists {MARK} (x integer)")
-
-
-def is_due(connection: "DuckDBPyConnection") -> bool:
-    """Whether this warehouse has nothing yet of what landing no longer has."""
-    return _exists(connection, MARK)
 
 
 def restore(home: Home, connection: "DuckDBPyConnection", frozen: Frozen) -> dict[str, int]:
@@ -47,7 +33,7 @@ def restore(home: Home, connection: "DuckDBPyConnection", frozen: Frozen) -> dic
                 count = _fill(home, connection, model, frozen)
                 if count:
                     rows[model.name] = count
-        connection.execute(f"drop table {MARK}")
+        connection.execute(f"drop table {NEW}")
         connection.commit()
     except BaseException:
         connection.rollback()

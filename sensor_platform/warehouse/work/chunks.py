@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
-from sensor_platform.warehouse.cascade import Scope
 from sensor_platform.warehouse.lineage import DAY, HOUR
+from sensor_platform.warehouse.work.cascade import Scope
 
 
 def chunks(first: int, last: int, rows: Mapping[int, int], most: int) -> list[Scope]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.durable import fsync_folder, replacing
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.warehouse.connection import from_micros
+from sensor_platform.warehouse.micros import from_micros
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

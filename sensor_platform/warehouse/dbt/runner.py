@@ -17,10 +17,10 @@ from sensor_platform.durable import write_file
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.connection import duckdb_config
-from sensor_platform.warehouse.dbt_manifest import parsed_project
+from sensor_platform.warehouse.dbt.manifest import parsed_project
+from sensor_platform.warehouse.file.connection import duckdb_config
 
-PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
 INVOCATION = "SENSOR_PLATFORM_INVOCATION"
 DEFAULT_SLOT_MINUTES = 10
 """As in dbt_project.yml."""

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sensor_platform.landing.ledger.frozen import NOTHING, Frozen
-from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.lineage import DAY, SLOTS, Model
+from sensor_platform.warehouse.work.cascade import Built
 
 Work = dict[str, dict[int, Built]]
 

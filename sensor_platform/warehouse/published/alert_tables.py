@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from sensor_platform.warehouse.views import Columns
+from sensor_platform.warehouse.published.views import Columns
 
 _TIME, _TEXT = "TIMESTAMP", "VARCHAR"
 

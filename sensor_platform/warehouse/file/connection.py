@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.errors import Unreachable
@@ -12,22 +11,13 @@ from sensor_platform.warehouse.config import WarehouseConfig
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - DuckDB's TIMESTAMP has no zone; UTC by definition here
+
+NEW = "to_restore"
+"""A table that a new file has until it was filled with what landing no longer has."""
 
 
 class WarehouseSetAside(Unreachable):
     """The warehouse file was found damaged while it was in use; the next that opens it makes a new one."""
-
-
-def from_micros(micros: int) -> datetime:
-    """Plain UTC datetime for a bound TIMESTAMP parameter."""
-    return _EPOCH + timedelta(microseconds=micros)
-
-
-def to_micros(at: datetime) -> int:
-    """Microseconds since the epoch of an aware datetime, or of a plain one that is UTC."""
-    plain = at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
-    return (plain - _EPOCH) // timedelta(microseconds=1)
 
 
 def duckdb_config(config: WarehouseConfig) -> dict[str, str]:
@@ -56,7 +46,7 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
     """
     import duckdb
 
-    from sensor_platform.warehouse.proof import healing, restore
+    from sensor_platform.warehouse.file import healing
 
     home.warehouse.mkdir(parents=True, exist_ok=True)
     options = duckdb_config(config)
@@ -69,7 +59,7 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
             "the file is private to the platform; close what has it open and query `published/analytics.duckdb`",
         ) from error
     try:
-        restore.mark_new(connection)
+        _mark_new(connection)
         yield connection
     except duckdb.Error as error:
         if not healing.is_damage(str(error)):
@@ -84,3 +74,18 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
     finally:
         with contextlib.suppress(duckdb.Error):
             connection.close()
+
+
+def is_new(connection: "DuckDBPyConnection") -> bool:
+    """Whether this file has nothing yet of what landing no longer has."""
+    return _exists(connection, NEW)
+
+
+def _mark_new(connection: "DuckDBPyConnection") -> None:
+    """A file without a state is new: remember it."""
+    if not _exists(connection, "state"):
+        connection.execute(f"create table if not exists {NEW} (x integer)")
+
+
+def _exists(connection: "DuckDBPyConnection", table: str) -> bool:
+    return bool(connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.durable import replacing, write_file
 from sensor_platform.errors import WrongUse
-from sensor_platform.warehouse import derived, joined_views
+from sensor_platform.warehouse.published import derived, joined_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import evidence
-from sensor_platform.warehouse.cascade import Built
-from sensor_platform.warehouse.connection import from_micros
+from sensor_platform.warehouse.micros import from_micros
+from sensor_platform.warehouse.work import evidence
+from sensor_platform.warehouse.work.cascade import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.durable import replacing
-from sensor_platform.warehouse import state
-from sensor_platform.warehouse.cascade import Built
-from sensor_platform.warehouse.connection import from_micros, to_micros
+from sensor_platform.warehouse.dbt.source_view import coalesce
 from sensor_platform.warehouse.lineage import Model
-from sensor_platform.warehouse.source_view import coalesce
-from sensor_platform.warehouse.views import COLUMNS_FILE, WHOLE_FILE, literal
+from sensor_platform.warehouse.micros import from_micros, to_micros
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal
+from sensor_platform.warehouse.work import state
+from sensor_platform.warehouse.work.cascade import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from sensor_platform.durable import replacing
 from sensor_platform.home import Home
 from sensor_platform.landing.labels import read_labels
-from sensor_platform.warehouse.views import WHOLE_FILE
+from sensor_platform.warehouse.published.views import WHOLE_FILE
 
 TABLE = "labels"
 COLUMNS = (

@@ -9,9 +9,9 @@ from typing import Any
 
 from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.home import Home
-from sensor_platform.serve.loop import LoopStatus
-from sensor_platform.serve.pipeline import Pipeline
-from sensor_platform.serve.view import View
+from sensor_platform.serve.engine.loop import LoopStatus
+from sensor_platform.serve.engine.view import View
+from sensor_platform.serve.monitor.pipeline import Pipeline
 
 _STALE_SECONDS = 10.0
 _FREE_BYTES = 256 << 20

@@ -9,10 +9,10 @@ import msgspec
 
 from sensor_platform.alert.channels import Unsent, produce
 from sensor_platform.errors import PlatformError
-from sensor_platform.serve.contract import PREDICTIONS_TOPIC
-from sensor_platform.serve.mqtt import Link
-from sensor_platform.serve.output import in_parts
-from sensor_platform.serve.trigger import Request
+from sensor_platform.serve.sending.contract import PREDICTIONS_TOPIC
+from sensor_platform.serve.sending.mqtt import Link
+from sensor_platform.serve.sending.output import in_parts
+from sensor_platform.serve.sending.trigger import Request
 
 
 @dataclass(slots=True)

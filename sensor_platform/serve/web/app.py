@@ -17,12 +17,12 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from sensor_platform.errors import PlatformError
-from sensor_platform.serve import links, security
-from sensor_platform.serve.api import Api, Json, told
-from sensor_platform.serve.health import Health
-from sensor_platform.serve.openapi import description
+from sensor_platform.serve.monitor.health import Health
 from sensor_platform.serve.parts import Parts
-from sensor_platform.serve.socket import Hub
+from sensor_platform.serve.web import links, security
+from sensor_platform.serve.web.api import Api, Json, told
+from sensor_platform.serve.web.openapi import description
+from sensor_platform.serve.web.socket import Hub
 
 STATIC = Path(__file__).parent / "static"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">

@@ -13,10 +13,10 @@ from sensor_platform.alert.channels import topic_of
 from sensor_platform.alert.compose import messages_for, notice_of
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
-from sensor_platform.serve.closed import rows_of
 from sensor_platform.serve.config import LiveConfig, Republish
-from sensor_platform.serve.step import Done, Step
-from sensor_platform.serve.trigger import Triggers
+from sensor_platform.serve.engine.closed import rows_of
+from sensor_platform.serve.engine.step import Done, Step
+from sensor_platform.serve.sending.trigger import Triggers
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.columns import BAD, UNCERTAIN
 from sensor_platform.stream.durations import duration

@@ -16,10 +16,10 @@ from sensor_platform.errors import ExitCode, PlatformError, WrongUse
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.reading.names import topic_error
-from sensor_platform.serve.history import Asked, anomalies, forecast, history, now_plain
-from sensor_platform.serve.ingest import Busy
 from sensor_platform.serve.parts import Parts
-from sensor_platform.serve.security import TooLarge
+from sensor_platform.serve.requests.history import Asked, anomalies, forecast, history, now_plain
+from sensor_platform.serve.requests.ingest import Busy
+from sensor_platform.serve.web.security import TooLarge
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _MOST_ROWS = 10_000

@@ -22,8 +22,8 @@ from sensor_platform.landing.segments.read import Batch
 from sensor_platform.landing.segments.tail import Gap, Place, Tail
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.memory import NodeState
-from sensor_platform.serve.closed import encode_closed
-from sensor_platform.serve.step import Done, Injected, Step, do, read_again
+from sensor_platform.serve.engine.closed import encode_closed
+from sensor_platform.serve.engine.step import Done, Injected, Step, do, read_again
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.engine import Engine
 

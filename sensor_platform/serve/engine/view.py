@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.serve.loop import LoopStatus
-from sensor_platform.serve.step import Done, Step
+from sensor_platform.serve.engine.loop import LoopStatus
+from sensor_platform.serve.engine.step import Done, Step
 from sensor_platform.stream.alarm import Alarm
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.series import SeriesIndex

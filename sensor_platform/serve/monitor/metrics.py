@@ -8,8 +8,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from sensor_platform.alert.outbox import Dispatcher
-from sensor_platform.serve.pipeline import Pipeline
-from sensor_platform.serve.view import View
+from sensor_platform.serve.engine.view import View
+from sensor_platform.serve.monitor.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

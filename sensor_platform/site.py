@@ -16,7 +16,7 @@ from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.contract import PREDICTIONS_CONTRACT
+from sensor_platform.serve.sending.contract import PREDICTIONS_CONTRACT
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.proof.config import RetentionConfig
 from sensor_platform.warehouse.proof.config import check as check_retention

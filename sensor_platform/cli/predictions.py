@@ -28,7 +28,7 @@ def predictions(
     from sensor_platform.cli.moments import moment_of
     from sensor_platform.cli.rows import write
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.query import ask
+    from sensor_platform.warehouse.published.query import ask
 
     now = datetime.now(UTC)
     at = (moment_of(as_of, now) if as_of else now).astimezone(UTC).replace(tzinfo=None)

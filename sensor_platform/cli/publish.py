@@ -53,7 +53,7 @@ def _publish() -> None:
 
 def _snapshot(file: Path) -> None:
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.snapshot import snapshot
+    from sensor_platform.warehouse.published.snapshot import snapshot
 
     settings = load_settings()
     for table, rows in snapshot(settings.home, settings.site, file).items():
@@ -62,7 +62,7 @@ def _snapshot(file: Path) -> None:
 
 
 def _relink(folder: Path) -> None:
-    from sensor_platform.warehouse.views import relink
+    from sensor_platform.warehouse.published.views import relink
 
     for table in relink(folder):
         click.echo(table)

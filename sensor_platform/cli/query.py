@@ -20,7 +20,7 @@ def query(sql: str, form: str) -> None:
     """
     from sensor_platform.cli.rows import write
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.query import ask
+    from sensor_platform.warehouse.published.query import ask
 
     answer = ask(load_settings().home, sql)
     write(answer.columns, answer.rows, form, sys.stdout)

@@ -20,9 +20,9 @@ from sensor_platform.predict.models import registry
 from sensor_platform.predict.models.registry import Model, OtherInputs, Reign, Unusable
 from sensor_platform.predict.reports import Row, ScoreReport, utc
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.warehouse.connection import to_micros
-from sensor_platform.warehouse.spans import Days
+from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.tables import Due, Warehouse, ensure_predictions, writer
+from sensor_platform.warehouse.work.spans import Days
 
 if TYPE_CHECKING:
     import polars as pl

@@ -21,20 +21,20 @@ from sensor_platform.home import Home
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope
-from sensor_platform.serve.closed import decode_closed
 from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.ingest import IngestWriter
-from sensor_platform.serve.loop import Loop
-from sensor_platform.serve.metrics import LiveCollector, Stages
-from sensor_platform.serve.mqtt import DeviceStates, Link
-from sensor_platform.serve.output import LiveOutput, stream_channel
-from sensor_platform.serve.pipeline import Watcher
-from sensor_platform.serve.predictor import Predictor
-from sensor_platform.serve.scores import Scores
-from sensor_platform.serve.senders import KafkaStream, MqttStream, PredictionSender
-from sensor_platform.serve.step import Done, Injected, Step
-from sensor_platform.serve.trigger import trigger_channel
-from sensor_platform.serve.view import Viewer
+from sensor_platform.serve.engine.closed import decode_closed
+from sensor_platform.serve.engine.loop import Loop
+from sensor_platform.serve.engine.scores import Scores
+from sensor_platform.serve.engine.step import Done, Injected, Step
+from sensor_platform.serve.engine.view import Viewer
+from sensor_platform.serve.monitor.metrics import LiveCollector, Stages
+from sensor_platform.serve.monitor.pipeline import Watcher
+from sensor_platform.serve.requests.ingest import IngestWriter
+from sensor_platform.serve.requests.predictor import Predictor
+from sensor_platform.serve.sending.mqtt import DeviceStates, Link
+from sensor_platform.serve.sending.output import LiveOutput, stream_channel
+from sensor_platform.serve.sending.senders import KafkaStream, MqttStream, PredictionSender
+from sensor_platform.serve.sending.trigger import trigger_channel
 
 log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -236,7 +236,7 @@ class Parts:
         """To the streams that want predictions, through the outbox."""
         import msgspec
 
-        from sensor_platform.serve.output import Published
+        from sensor_platform.serve.sending.output import Published
 
         wanted = [(n, s) for n, s in enumerate(self.config.republish) if s.what == "predictions"]
         if not wanted:

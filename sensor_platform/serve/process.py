@@ -24,21 +24,21 @@ from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.times import micros
-from sensor_platform.serve import links
-from sensor_platform.serve.app import make_app
-from sensor_platform.serve.catalog import catalog_of
 from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.ingest import IngestWriter
-from sensor_platform.serve.loop import Loop
-from sensor_platform.serve.metrics import Stages
-from sensor_platform.serve.mqtt import DeviceStates, Link
-from sensor_platform.serve.output import LiveOutput
+from sensor_platform.serve.engine.catalog import catalog_of
+from sensor_platform.serve.engine.loop import Loop
+from sensor_platform.serve.engine.view import Viewer
+from sensor_platform.serve.engine.warm import warm_up
+from sensor_platform.serve.monitor.metrics import Stages
+from sensor_platform.serve.monitor.pipeline import Watcher
 from sensor_platform.serve.parts import Parts
-from sensor_platform.serve.pipeline import Watcher
-from sensor_platform.serve.predictor import Predictor
-from sensor_platform.serve.security import is_loopback
-from sensor_platform.serve.view import Viewer
-from sensor_platform.serve.warm import warm_up
+from sensor_platform.serve.requests.ingest import IngestWriter
+from sensor_platform.serve.requests.predictor import Predictor
+from sensor_platform.serve.sending.mqtt import DeviceStates, Link
+from sensor_platform.serve.sending.output import LiveOutput
+from sensor_platform.serve.web import links
+from sensor_platform.serve.web.app import make_app
+from sensor_platform.serve.web.security import is_loopback
 from sensor_platform.stream.engine import Engine
 
 log = logging.getLogger(__name__)

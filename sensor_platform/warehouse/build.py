@@ -10,24 +10,27 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
 from sensor_platform.landing.ledger.frozen import NOTHING, frozen
-from sensor_platform.warehouse import dbt_runner, evidence, finality, outcome, state
-from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.catalog import adopt
 from sensor_platform.warehouse.catalog.units import learn_conversions
-from sensor_platform.warehouse.chunks import chunks
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import WarehouseSetAside, open_warehouse
-from sensor_platform.warehouse.dbt_runner import NodeResult
+from sensor_platform.warehouse.dbt import outcome
+from sensor_platform.warehouse.dbt import runner as dbt_runner
+from sensor_platform.warehouse.dbt.runner import NodeResult
+from sensor_platform.warehouse.dbt.source_view import coalesce, make_source_view
+from sensor_platform.warehouse.file import healing
+from sensor_platform.warehouse.file.connection import WarehouseSetAside, is_new, open_warehouse
+from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, MINUTE, VIEWS, Model, dbt_models, looking_back, models
-from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.proof import costs, healing, restore, trimmed
-from sensor_platform.warehouse.proof.costs import Cost
-from sensor_platform.warehouse.proof.thaw import thaw
+from sensor_platform.warehouse.published import finality, restore
 from sensor_platform.warehouse.report import BuildReport, ModelReport
-from sensor_platform.warehouse.source_view import coalesce, make_source_view
-from sensor_platform.warehouse.spans import Days, day_span
-from sensor_platform.warehouse.spans import name as span_name
 from sensor_platform.warehouse.tables import ensure_predictions
+from sensor_platform.warehouse.work import costs, evidence, state, trimmed
+from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
+from sensor_platform.warehouse.work.chunks import chunks
+from sensor_platform.warehouse.work.costs import Cost
+from sensor_platform.warehouse.work.spans import Days, day_span
+from sensor_platform.warehouse.work.spans import name as span_name
+from sensor_platform.warehouse.work.thaw import thaw
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -144,7 +147,7 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
     """Build one chunk; the caller holds the writer lock."""
     names = [model.name for model in chosen]
     with open_warehouse(home, site.warehouse) as connection:
-        if restore.is_due(connection):
+        if is_new(connection):
             _restore(home, site, connection)
         prepared = prepare(home, site, connection, scope, chosen, everything=everything)
         nodes: list[NodeResult] = []

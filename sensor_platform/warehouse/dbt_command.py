@@ -7,14 +7,15 @@ from sensor_platform.errors import ExitCode, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.frozen import NOTHING, frozen
-from sensor_platform.warehouse import dbt_runner, evidence, finality, state
 from sensor_platform.warehouse.build import bounds, prepare
-from sensor_platform.warehouse.cascade import Scope
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.dbt import runner as dbt_runner
+from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import dbt_models, models
-from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.proof import trimmed
+from sensor_platform.warehouse.published import finality
+from sensor_platform.warehouse.work import evidence, state, trimmed
+from sensor_platform.warehouse.work.cascade import Scope
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

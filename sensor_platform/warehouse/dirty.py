@@ -23,13 +23,13 @@ from sensor_platform.landing.ledger import (
     slots_between,
 )
 from sensor_platform.landing.ledger.frozen import frozen
-from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.catalog.adoption import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.catalog.files import digest
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.evidence import extent, rows_by_slot, state_copy
 from sensor_platform.warehouse.lineage import DAY, MINUTE, WHOLE, Model, models
-from sensor_platform.warehouse.spans import day_of
+from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
+from sensor_platform.warehouse.work.evidence import extent, rows_by_slot, state_copy
+from sensor_platform.warehouse.work.spans import day_of
 
 
 @dataclass(frozen=True, slots=True)

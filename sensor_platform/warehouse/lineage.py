@@ -81,6 +81,9 @@ LARGE = frozenset({"readings_clean", "readings_10s", "readings_1m"})
 
 NOT_PUBLISHED = frozenset({"features"})
 
+SAID = ("predictions", "predictions_superseded", "supervised_scores", "supervised_superseded")
+"""What models said and when cannot be computed again: a new warehouse file takes it from the published pieces."""
+
 WRITTEN_WITH = {"predictions_superseded": "predictions", "supervised_superseded": "supervised_scores"}
 """Tables that have no asset of their own: whoever makes the other one writes them too."""
 

@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 from sensor_platform.durable import write_file
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.warehouse import labels_table, ledger_tables, outcome, pieces, quarantine, state, tables, views
-from sensor_platform.warehouse.alert_tables import ALERT_TABLES
+from sensor_platform.warehouse import tables
 from sensor_platform.warehouse.build import build
-from sensor_platform.warehouse.cascade import Built
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.dbt import outcome
+from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, MINUTE, Model, dbt_models, models
 from sensor_platform.warehouse.lineage import published as published_name
-from sensor_platform.warehouse.lock import writer_lock
+from sensor_platform.warehouse.published import labels_table, ledger_tables, pieces, quarantine, views
+from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
+from sensor_platform.warehouse.work import state
+from sensor_platform.warehouse.work.cascade import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

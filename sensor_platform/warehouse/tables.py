@@ -13,13 +13,14 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import generation, read_ledger
 from sensor_platform.landing.ledger.frozen import NOTHING, frozen
-from sensor_platform.warehouse import state
-from sensor_platform.warehouse.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import from_micros, open_warehouse, to_micros
-from sensor_platform.warehouse.lineage import MINUTE, Model, models, published
-from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.spans import ALL_TIME, Days, day_span
+from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.lineage import MINUTE, SAID, Model, models, published
+from sensor_platform.warehouse.micros import from_micros, to_micros
+from sensor_platform.warehouse.work import state
+from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
+from sensor_platform.warehouse.work.spans import ALL_TIME, Days, day_span
 
 if TYPE_CHECKING:
     import polars as pl
@@ -54,10 +55,6 @@ create table if not exists anomalies (
     direction varchar, reason varchar
 )
 """
-
-
-SAID = ("predictions", "predictions_superseded", "supervised_scores", "supervised_superseded")
-"""What models said and when cannot be computed again: a new warehouse file takes it from the published pieces."""
 
 
 def ensure_predictions(connection: "DuckDBPyConnection", home: Home | None = None) -> None:

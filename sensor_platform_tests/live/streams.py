@@ -17,11 +17,11 @@ from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.serve import loop as loop_module
-from sensor_platform.serve.closed import decode_closed
 from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.loop import Loop
-from sensor_platform.serve.output import LiveOutput
+from sensor_platform.serve.engine import loop as loop_module
+from sensor_platform.serve.engine.closed import decode_closed
+from sensor_platform.serve.engine.loop import Loop
+from sensor_platform.serve.sending.output import LiveOutput
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog

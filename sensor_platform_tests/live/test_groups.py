@@ -3,11 +3,11 @@
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
 
-from sensor_platform.serve.loop import LoopStatus
-from sensor_platform.serve.metrics import LiveCollector
-from sensor_platform.serve.pipeline import Pipeline
-from sensor_platform.serve.step import Done, Step
-from sensor_platform.serve.view import Viewer
+from sensor_platform.serve.engine.loop import LoopStatus
+from sensor_platform.serve.engine.step import Done, Step
+from sensor_platform.serve.engine.view import Viewer
+from sensor_platform.serve.monitor.metrics import LiveCollector
+from sensor_platform.serve.monitor.pipeline import Pipeline
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine

@@ -24,10 +24,10 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Source
 from sensor_platform.serve.config import LiveConfig, Republish, Trigger
-from sensor_platform.serve.contract import PREDICTIONS_CONTRACT
-from sensor_platform.serve.predictor import Predictor
+from sensor_platform.serve.engine.scores import Scores
 from sensor_platform.serve.process import make_parts
-from sensor_platform.serve.scores import Scores
+from sensor_platform.serve.requests.predictor import Predictor
+from sensor_platform.serve.sending.contract import PREDICTIONS_CONTRACT
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog

@@ -19,11 +19,11 @@ from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.labels import read_labels
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
-from sensor_platform.serve import links
-from sensor_platform.serve.app import make_app
 from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.parts import Parts
 from sensor_platform.serve.process import LiveSetup, make_parts
+from sensor_platform.serve.web import links
+from sensor_platform.serve.web.app import make_app
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import Threshold
 from sensor_platform_tests.landing.homes import land_all
@@ -182,7 +182,7 @@ def test_the_page_has_no_foreign_source_and_forbids_them(live: Live) -> None:
 
 
 def test_the_pages_scripts_never_build_html_from_text() -> None:
-    static = Path(__file__).parents[2] / "sensor_platform" / "serve" / "static"
+    static = Path(__file__).parents[2] / "sensor_platform" / "serve" / "web" / "static"
     for path in static.glob("*.js"):
         text = path.read_text()
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):

@@ -28,7 +28,7 @@ from sensor_platform.landing.proof.verify import verify
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.proof import healing
+from sensor_platform.warehouse.file import healing
 from sensor_platform.warehouse.proof.rebuild import rebuild
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.loss.chaos import Plan, run_chaos

@@ -26,7 +26,7 @@ from sensor_platform.orchestration.asking.backfills import (
 from sensor_platform.orchestration.asking.jobs import DAYS_JOB
 from sensor_platform.orchestration.running.instance import prepare
 from sensor_platform.warehouse.proof.backfill import plan
-from sensor_platform.warehouse.proof.costs import Cost, estimate, history, record
+from sensor_platform.warehouse.work.costs import Cost, estimate, history, record
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 
 DAYS = [TODAY - timedelta(days=age) for age in (9, 8, 5)]

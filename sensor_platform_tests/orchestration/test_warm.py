@@ -22,7 +22,7 @@ from sensor_platform.orchestration.running import launcher as module
 from sensor_platform.orchestration.running.alive import process_of
 from sensor_platform.orchestration.running.instance import prepare
 from sensor_platform.orchestration.running.launcher import WarmProcess, WarmRunLauncher, start_warm
-from sensor_platform.warehouse.lock import writer_lock
+from sensor_platform.warehouse.file.lock import writer_lock
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import polars as pl
 import pytest
 
 from sensor_platform.predict import score
-from sensor_platform.warehouse import joined_views, views
+from sensor_platform.warehouse.published import joined_views, views
 
 AT = datetime(2026, 1, 2)  # noqa: DTZ001 - plain UTC, as in the tables
 HOURS = {"device_id": "varchar", "metric": "varchar", "window_start": "timestamp", "mean": "double"}

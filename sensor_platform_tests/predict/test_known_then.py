@@ -20,7 +20,7 @@ from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.joined_views import statements
+from sensor_platform.warehouse.published.joined_views import statements
 from sensor_platform.warehouse.tables import writer
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from sensor_platform.home import Home
 from sensor_platform.predict.supervised import dropin, frames, reading, registry
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows
-from sensor_platform.serve.predictor import Predictor
+from sensor_platform.serve.requests.predictor import Predictor
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FEATURES = ("flow_rate", "influent_COD", "influent_pH")

@@ -5,7 +5,7 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.landing.labels import add_label, stated
-from sensor_platform.warehouse import labels_table
+from sensor_platform.warehouse.published import labels_table
 
 HOUR = 3_600_000_000
 AT = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp()) * 1_000_000 + 5

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import evidence
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
+from sensor_platform.warehouse.work import evidence
 from sensor_platform_tests.warehouse.crashing import Steps, survives
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
 

@@ -207,7 +207,7 @@ def test_no_time_zone_changes_a_result(
 def hostile_zone(zone: str) -> Any:
     import contextlib
 
-    from sensor_platform.warehouse import connection
+    from sensor_platform.warehouse.file import connection
 
     @contextlib.contextmanager
     def opened(home: Home, config: WarehouseConfig) -> Any:

@@ -14,9 +14,9 @@ import pytest
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
-from sensor_platform.warehouse.connection import WarehouseSetAside, open_warehouse
 from sensor_platform.warehouse.dirty import dirty_days
-from sensor_platform.warehouse.proof.healing import is_damage
+from sensor_platform.warehouse.file.connection import WarehouseSetAside, open_warehouse
+from sensor_platform.warehouse.file.healing import is_damage
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import dbt_runner
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.dbt import runner as dbt_runner
 from sensor_platform.warehouse.lineage import SLOTS, dbt_models, models
 
 

@@ -13,16 +13,17 @@ from sensor_platform.durable import sha256
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import open_ledger
-from sensor_platform.warehouse import pieces, state
-from sensor_platform.warehouse.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.connection import from_micros
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, models
+from sensor_platform.warehouse.micros import from_micros
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.snapshot import snapshot
+from sensor_platform.warehouse.published import pieces
+from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
+from sensor_platform.warehouse.published.snapshot import snapshot
+from sensor_platform.warehouse.published.views import relink
 from sensor_platform.warehouse.tables import writer
-from sensor_platform.warehouse.views import relink
+from sensor_platform.warehouse.work import state
 from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.warehouse import evidence, state
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.publish import publish
+from sensor_platform.warehouse.work import evidence, state
 from sensor_platform_tests.warehouse.crashing import Steps, survives
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_publish import content

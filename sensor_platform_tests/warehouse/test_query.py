@@ -12,7 +12,7 @@ from sensor_platform.cli.rows import table, write
 from sensor_platform.errors import ExitCode, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.query import ask
+from sensor_platform.warehouse.published.query import ask
 from sensor_platform_tests.warehouse.landings import SiteStub
 
 

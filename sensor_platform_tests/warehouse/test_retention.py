@@ -13,15 +13,16 @@ from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.frozen import late_frozen_rows
 from sensor_platform.warehouse.build import build
-from sensor_platform.warehouse.connection import open_warehouse, to_micros
 from sensor_platform.warehouse.dbt_command import run_command
 from sensor_platform.warehouse.dirty import dirty_days
+from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.lineage import DAY, dbt_models
+from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.proof import retention, tiers
 from sensor_platform.warehouse.proof.config import RetentionConfig, check
 from sensor_platform.warehouse.proof.shrink import shrink
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.views import relink
+from sensor_platform.warehouse.published.views import relink
 from sensor_platform_tests.warehouse.landings import SCHEMA, Landing, SiteStub, fingerprints, reading
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - plain UTC

@@ -11,9 +11,9 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.derived import TIERS
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.snapshot import snapshot
+from sensor_platform.warehouse.published.derived import TIERS
+from sensor_platform.warehouse.published.snapshot import snapshot
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
 
 LATENESS = timedelta(hours=2)

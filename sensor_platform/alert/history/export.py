@@ -17,8 +17,8 @@ from sensor_platform.landing.labels import read_labels
 from sensor_platform.reading.times import moment
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.rules import LEVELS
-from sensor_platform.warehouse.alert_tables import ALERT_TABLES
-from sensor_platform.warehouse.views import WHOLE_FILE
+from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
+from sensor_platform.warehouse.published.views import WHOLE_FILE
 
 _LABEL = "alert:"
 

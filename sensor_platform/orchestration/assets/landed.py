@@ -9,7 +9,7 @@ from pathlib import Path
 from sensor_platform.durable import sha256
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import generation, read_ledger
-from sensor_platform.warehouse.spans import day_span
+from sensor_platform.warehouse.work.spans import day_span
 
 _SHOWN = 20
 _IMPORTED = "^import-[^-]*$"

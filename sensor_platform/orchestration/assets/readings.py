@@ -23,7 +23,7 @@ from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.build import build
-from sensor_platform.warehouse.dbt_runner import PROJECT
+from sensor_platform.warehouse.dbt.runner import PROJECT
 from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.report import BuildReport, ModelReport, TestReport
 

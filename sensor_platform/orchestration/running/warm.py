@@ -57,7 +57,7 @@ def preload() -> None:
 
     from sensor_platform.definitions import defs
     from sensor_platform.orchestration.partitions import SETTINGS
-    from sensor_platform.warehouse.dbt_runner import profile_folder, warm_up
+    from sensor_platform.warehouse.dbt.runner import profile_folder, warm_up
 
     del dbt, duckdb, execute_run_command
     defs.get_repository_def().load_all_definitions()

@@ -10,8 +10,8 @@ from sensor_platform.predict.anomaly import rows as anomaly_rows
 from sensor_platform.predict.anomaly.rows import REFERENCE, WEEK
 from sensor_platform.predict.reports import AnomalyBuild, utc
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.warehouse.spans import Days
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
+from sensor_platform.warehouse.work.spans import Days
 
 if TYPE_CHECKING:
     import polars as pl

@@ -17,9 +17,9 @@ from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
 from sensor_platform.predict.supervised.lives import HOUR_US, Life, events, lives
 from sensor_platform.predict.supervised.reading import TaskModel
-from sensor_platform.warehouse.connection import from_micros, to_micros
-from sensor_platform.warehouse.spans import ALL_TIME, Days, day_span
+from sensor_platform.warehouse.micros import from_micros, to_micros
 from sensor_platform.warehouse.tables import Due, Warehouse, ensure_predictions, writer
+from sensor_platform.warehouse.work.spans import ALL_TIME, Days, day_span
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ Only pairs that can be converted are kept; a reading's unit that is neither the 
 from typing import TYPE_CHECKING
 
 from sensor_platform.reading.units import conversion
-from sensor_platform.warehouse.source_view import VIEW
+from sensor_platform.warehouse.dbt.source_view import VIEW
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -9,14 +9,14 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.frozen import NOTHING, Frozen, frozen
-from sensor_platform.warehouse import evidence
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.healing import forget_copy
+from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, NOT_PUBLISHED, models
-from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.proof.healing import forget_copy
-from sensor_platform.warehouse.spans import Days, day_of
+from sensor_platform.warehouse.work import evidence
+from sensor_platform.warehouse.work.spans import Days, day_of
 
 KEPT = "warehouse.duckdb.before-rebuild"
 """The file as it was, until the new one is whole."""

@@ -14,16 +14,17 @@ from sensor_platform.landing.ledger.frozen import landing_floor
 from sensor_platform.landing.proof import trim
 from sensor_platform.landing.proof.trim import LandingPlan, OldFile, arrivals
 from sensor_platform.landing.upkeep import delete_with_ledger, expired_raw
-from sensor_platform.warehouse import evidence, outcome, state
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.dirty import dirty_days
+from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, MINUTE, dbt_models, models
-from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.proof import tiers, trimmed
+from sensor_platform.warehouse.proof import tiers
 from sensor_platform.warehouse.proof.config import RetentionConfig
 from sensor_platform.warehouse.proof.tiers import Kept, TierDay
-from sensor_platform.warehouse.spans import ALL_TIME, day_of
+from sensor_platform.warehouse.work import evidence, state, trimmed
+from sensor_platform.warehouse.work.spans import ALL_TIME, day_of
 
 if TYPE_CHECKING:
     import sqlite3

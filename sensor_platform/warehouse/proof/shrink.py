@@ -10,10 +10,10 @@ from sensor_platform.durable import replacing
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import open_warehouse
+from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import models
-from sensor_platform.warehouse.lock import writer_lock
-from sensor_platform.warehouse.views import literal, quoted
+from sensor_platform.warehouse.published.views import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

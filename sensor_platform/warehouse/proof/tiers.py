@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
-from sensor_platform.warehouse import pieces, state
-from sensor_platform.warehouse.connection import from_micros
 from sensor_platform.warehouse.lineage import DAY, Grain, Model, models, published
-from sensor_platform.warehouse.proof import trimmed
+from sensor_platform.warehouse.micros import from_micros
 from sensor_platform.warehouse.proof.config import RetentionConfig
-from sensor_platform.warehouse.spans import day_of
+from sensor_platform.warehouse.published import pieces
+from sensor_platform.warehouse.work import state, trimmed
+from sensor_platform.warehouse.work.spans import day_of
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -17,8 +17,8 @@ from sensor_platform.landing.segments import envelope_of, open_segment, read_bat
 from sensor_platform.landing.segments.read import Batch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.connection import from_micros, to_micros
 from sensor_platform.warehouse.lineage import DAY, HOUR, MINUTE, Model, models
+from sensor_platform.warehouse.micros import from_micros, to_micros
 
 TABLES = {"readings_10s": 10_000_000, "readings_1m": MINUTE, "readings_1h": HOUR, "readings_1d": DAY}
 """Length of a row's window in the tables whose state is kept in larger ones."""

@@ -1,0 +1,212 @@
+"""What the page and the API see: a copy of the newest values, made a few times a second by the engine's thread.
+
+A view never changes, so that any thread may read it without a lock.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.serve.engine.loop import LoopStatus
+from sensor_platform.serve.engine.step import Done, Step
+from sensor_platform.stream.alarm import Alarm
+from sensor_platform.stream.engine import Engine
+from sensor_platform.stream.series import SeriesIndex
+
+SPARKS = 32
+_SOON = 0.05
+"""Seconds between two views when an alarm has changed."""
+VERDICTS = ("good", "uncertain", "bad")
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """One active alarm."""
+
+    alert_id: str
+    rule: str
+    device_id: str
+    metric: str
+    level: int
+    state: str
+    value: float | None
+    fired_at: int
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One moment."""
+
+    at: int
+    devices: Sequence[str]
+    """Grows at its end; `device_n` of it belong to this view."""
+    device_n: int
+    metrics: Sequence[str]
+    series_n: int
+    columns: dict[str, npt.NDArray[Any]]
+    """device, metric, event_at, received_at, value, verdict, count, bad, waiting (in open windows) by series."""
+    series_of: Sequence[Sequence[int]]
+    """Series by device; those below `series_n` belong to this view."""
+    numbers: dict[str, int]
+    """Device id to number."""
+    tags: dict[int, dict[str, str]]
+    sparks: npt.NDArray[np.float32]
+    """Means of the newest windows by series, oldest first, NaN where there is none. May run ahead of the view."""
+    alarms: tuple[AlarmRow, ...]
+    levels: dict[str, int]
+    """Highest alarm level by device, only where there is one."""
+    counts: dict[str, float]
+
+    def latest(self, device: int) -> list[dict[str, Any]]:
+        """Newest value of each metric of a device."""
+        return [self.reading(series) for series in self.series_of[device] if series < self.series_n]
+
+    def reading(self, series: int) -> dict[str, Any]:
+        """Newest value of a series."""
+        columns = self.columns
+        value = float(columns["value"][series])
+        return {
+            "device_id": self.devices[int(columns["device"][series])],
+            "metric": self.metrics[int(columns["metric"][series])],
+            "value": value if np.isfinite(value) else None,
+            "verdict": VERDICTS[int(columns["verdict"][series])],
+            "event_at": int(columns["event_at"][series]),
+            "received_at": int(columns["received_at"][series]),
+        }
+
+    def spark(self, series: int) -> list[float | None]:
+        """Means of the newest windows."""
+        row = self.sparks[series].tolist() if series < len(self.sparks) else []
+        return [None if value != value else round(value, 6) for value in row]
+
+
+NOTHING = View(0, (), 0, (), 0, {}, (), {}, {}, np.empty((0, SPARKS), np.float32), (), {}, {})
+
+
+@dataclass(slots=True)
+class Viewer:
+    """Makes views. Belongs to the engine's thread, except for `view`."""
+
+    per_second: int
+    view: View = NOTHING
+    is_new: Any = None
+    """Called without arguments when there is a new view."""
+    _engine: Engine | None = None
+    _made_at: float = 0.0
+    _messages: int = 0
+    _rates: list[tuple[float, int]] = field(default_factory=list)
+    _series_of: list[list[int]] = field(default_factory=list)
+    _known: int = 0
+    _numbers: dict[str, int] = field(default_factory=dict)
+    _sparks: npt.NDArray[np.float32] = field(default_factory=lambda: np.full((1024, SPARKS), np.nan, np.float32))
+
+    def take(self, engine: Engine, status: LoopStatus, step: Step, done: Done) -> None:
+        """After a step."""
+        if engine is not self._engine:
+            self._engine = engine
+            self._series_of, self._known, self._numbers = [], 0, {}
+        self._spark(engine, done)
+        now = time.monotonic()
+        pause = _SOON if done.events else 1.0 / self.per_second
+        if now - self._made_at < pause:
+            return
+        self._made_at = now
+        self.view = self._make(engine, status, step.now)
+        if self.is_new is not None:
+            self.is_new()
+
+    def _make(self, engine: Engine, status: LoopStatus, at: int) -> View:
+        index = engine.index
+        self._learn(index)
+        size = len(index)
+        columns = {
+            name: index.by_series[name][:size].copy()
+            for name in ("device", "metric", "event_at", "received_at", "value", "verdict", "count", "bad")
+        }
+        columns["waiting"] = sum((each.waiting() for each in engine.windows[:1]), np.zeros(size, np.int64))
+        alarms = tuple(sorted(map(_row, engine.alarms.active()), key=lambda row: (-row.level, -row.fired_at)))
+        levels: dict[str, int] = {}
+        for row in alarms:
+            levels[row.device_id] = max(row.level, levels.get(row.device_id, 0))
+        return View(
+            at=at,
+            devices=index.devices,
+            device_n=len(self._series_of),
+            metrics=index.metrics,
+            series_n=size,
+            columns=columns,
+            series_of=self._series_of,
+            numbers=self._numbers,
+            tags=index.tags,
+            sparks=self._sparks,
+            alarms=alarms,
+            levels=levels,
+            counts=self._counts(engine, status),
+        )
+
+    def _learn(self, index: SeriesIndex) -> None:
+        while len(self._series_of) < len(index.devices):
+            self._numbers[index.devices[len(self._series_of)]] = len(self._series_of)
+            self._series_of.append([])
+        for series in range(self._known, len(index)):
+            self._series_of[int(index.by_series["device"][series])].append(series)
+        self._known = len(index)
+
+    def _spark(self, engine: Engine, done: Done) -> None:
+        if not engine.windows:
+            return
+        spec = engine.windows[0].spec
+        for closed in done.closed:
+            if closed.spec == spec:
+                fresh = closed.columns["revision"] == 0
+                series, mean = closed.columns["series"][fresh], closed.columns["mean"][fresh]
+                if len(self._sparks) < len(engine.index):
+                    wider = np.full((len(engine.index) * 2, SPARKS), np.nan, np.float32)
+                    wider[: len(self._sparks)] = self._sparks
+                    self._sparks = wider
+                for start in np.unique(closed.columns["start"][fresh]).tolist():
+                    now = closed.columns["start"][fresh] == start
+                    self._sparks[series[now], :-1] = self._sparks[series[now], 1:]
+                    self._sparks[series[now], -1] = mean[now]
+
+    def _counts(self, engine: Engine, status: LoopStatus) -> dict[str, float]:
+        now = time.monotonic()
+        self._rates = [(at, count) for at, count in self._rates if at > now - 5.0] + [(now, engine.messages)]
+        (first_at, first), (last_at, last) = self._rates[0], self._rates[-1]
+        return {
+            "messages": engine.messages,
+            "readings": engine.readings,
+            "bad": engine.bad,
+            "repeats": engine.dedupe.dropped,
+            "too_late": sum(windows.too_late for windows in engine.windows),
+            "windows": sum(map(len, engine.windows)),
+            "series": len(engine.index),
+            "devices": len(engine.index.devices),
+            "refused_series": engine.index.refused,
+            "messages_per_second": max(0.0, (last - first) / (last_at - first_at)) if last_at > first_at else 0.0,
+            "lag_bytes": status.lag_bytes,
+            "lag_seconds": status.lag_micros / 1e6,
+            "gaps": len(status.gaps),
+            "step_milliseconds": status.step_seconds * 1e3,
+            "damaged_bytes": status.damaged_bytes,
+        }
+
+
+def _row(alarm: Alarm) -> AlarmRow:
+    value = alarm.value if np.isfinite(alarm.value) else None
+    return AlarmRow(
+        alarm.alert_id,
+        alarm.rule,
+        alarm.device_id,
+        alarm.metric,
+        alarm.level,
+        alarm.state,
+        value,
+        alarm.fired_at,
+        alarm.at,
+    )

@@ -1,0 +1,1 @@
+"""How the live process and the rest of the platform are: health, metrics, layers."""

@@ -1,0 +1,91 @@
+"""Health of the live process and of what it depends on."""
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sensor_platform.alert.outbox import Dispatcher
+from sensor_platform.home import Home
+from sensor_platform.serve.engine.loop import LoopStatus
+from sensor_platform.serve.engine.view import View
+from sensor_platform.serve.monitor.pipeline import Pipeline
+
+_STALE_SECONDS = 10.0
+_FREE_BYTES = 256 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Looks at everything that `/readyz` tells of."""
+
+    home: Home
+    status: Callable[[], LoopStatus]
+    view: Callable[[], View]
+    pipeline: Callable[[], Pipeline]
+    ingest_problem: Callable[[], str]
+    dispatchers: Callable[[], Sequence[Dispatcher]]
+    clock: Callable[[], int]
+    limits: Callable[[], dict[str, int]]
+    """Bounds of memory that were reached, with the number of readings that were not followed."""
+
+    def checks(self) -> dict[str, dict[str, Any]]:
+        """Each dependency: `ok` (whether we can serve), and words."""
+        status, pipeline = self.status(), self.pipeline()
+        age = (self.clock() - self.view().at) / 1e6
+        checks = {
+            "engine": _check(status.state in {"following", "catching up"} and age < _STALE_SECONDS, status.state),
+            "disk": self._disk(),
+            "ingest": _check(not self.ingest_problem(), self.ingest_problem() or "ready"),
+            "collector": _check(
+                any(state == "connected" for state in pipeline.states.values()),
+                ", ".join(f"{name} {state}" for name, state in pipeline.states.items()) or "none has run yet",
+            ),
+            "lander": _check(pipeline.lander in {"idle", "landing"} and 0 <= pipeline.lander_age < 60, pipeline.lander),
+            "ledger": _check(bool(pipeline.ledger) and not pipeline.problem, pipeline.problem or "readable"),
+            "published": _check(
+                self.home.analytics_file.exists(), "there" if self.home.analytics_file.exists() else "nothing yet"
+            ),
+        }
+        for each in self.dispatchers():
+            if not each.name.startswith("("):
+                checks[f"channel {each.name}"] = _check(not each.problem, each.problem or "works") | {
+                    "is_needed": False
+                }
+        for name, count in self.limits().items():
+            if count:
+                checks[name] = _check(ok=False, detail=f"reached: {count} readings are not followed live") | {
+                    "is_needed": False
+                }
+        return checks
+
+    def ready(self) -> tuple[int, dict[str, Any]]:
+        """Status code and body of `/readyz`: 503 while a needed dependency fails."""
+        checks = self.checks()
+        failing = [name for name, check in checks.items() if not check["ok"] and check.get("is_needed", True)]
+        degraded = [name for name, check in checks.items() if not check["ok"]]
+        status = "unhealthy" if failing else "degraded" if degraded else "healthy"
+        return 503 if failing else 200, {"status": status, "timestamp": _now(), "checks": checks}
+
+    def alive(self) -> tuple[int, dict[str, Any]]:
+        """Status code and body of `/healthz`: only ourselves."""
+        check = self.checks()["engine"]
+        body = {"status": "healthy" if check["ok"] else "unhealthy", "timestamp": _now(), "checks": {"engine": check}}
+        return 200 if check["ok"] else 503, body
+
+    def _disk(self) -> dict[str, Any]:
+        try:
+            free = shutil.disk_usage(self.home.root).free
+        except OSError as error:
+            return _check(ok=False, detail=str(error))
+        return _check(free > _FREE_BYTES, f"{free >> 20} MiB free")
+
+
+def _check(ok: bool, detail: str) -> dict[str, Any]:  # noqa: FBT001 - what a check is
+    return {"ok": bool(ok), "detail": detail}
+
+
+def _now() -> str:
+    return datetime.fromtimestamp(time.time(), UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,180 @@
+"""Prometheus metrics, collected from the view and the status files when asked: counting costs nothing in between."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from sensor_platform.alert.outbox import Dispatcher
+from sensor_platform.serve.engine.view import View
+from sensor_platform.serve.monitor.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from prometheus_client.metrics_core import Metric
+
+BUCKETS = (0.001, 0.005, 0.010, 0.050, 0.100, 0.500, 1.0)
+"""Seconds; as the water quality scenario wants them."""
+_PREFIX = "sensor_platform_"
+_MOST_GROUPS = 100
+_LEVELS = ("warning", "critical")
+
+
+class Stages:
+    """Latencies by stage, observed where they happen."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.seconds = Histogram(
+            f"{_PREFIX}stage_seconds",
+            "Seconds by stage: queued (arrival to step), step (decode, judge, windows, rules, store),"
+            " ingest (request to fsync).",
+            ["stage"],
+            buckets=BUCKETS,
+            registry=registry,
+        )
+
+    def observe(self, stage: str, seconds: float) -> None:
+        """One more."""
+        self.seconds.labels(stage).observe(max(0.0, seconds))
+
+
+class LiveCollector(Collector):
+    """Everything that is known at this moment."""
+
+    def __init__(
+        self,
+        view: Callable[[], View],
+        pipeline: Callable[[], Pipeline],
+        dispatchers: Callable[[], Sequence[Dispatcher]],
+        clients: Callable[[], int],
+        clock: Callable[[], int],
+        group_tag: str = "",
+    ) -> None:
+        self._view = view
+        self._pipeline = pipeline
+        self._dispatchers = dispatchers
+        self._clients = clients
+        self._clock = clock
+        self._group_tag = group_tag
+
+    def collect(self) -> "Iterator[Metric]":
+        """All families."""
+        view, pipeline = self._view(), self._pipeline()
+        yield from self._live(view)
+        yield from self._collected(pipeline)
+        yield from self._landed(pipeline)
+        yield from self._channels()
+
+    def _live(self, view: View) -> "Iterator[Metric]":
+        counts = view.counts
+        for name, key, text in (
+            ("live_messages", "messages", "Messages that the live engine has taken in, duplicates included."),
+            ("live_readings", "readings", "Numeric readings judged, repeats removed."),
+            ("live_bad_readings", "bad", "Of these, outside their range or said to be bad by the device."),
+            ("live_repeated_readings", "repeats", "Readings that a publisher repeated."),
+            ("live_too_late_readings", "too_late", "Readings after their window was given up; the tables have them."),
+            ("live_refused_readings", "refused_series", "Readings of series beyond live.engine.most_series."),
+            ("live_gaps", "gaps", "Times that segments were gone before they were followed."),
+        ):
+            yield _counter(name, text, counts.get(key, 0))
+        for name, key, text in (
+            ("live_devices", "devices", "Devices known."),
+            ("live_series", "series", "Pairs of device and metric known."),
+            ("live_windows", "windows", "Windows held in memory."),
+            ("live_lag_bytes", "lag_bytes", "Committed bytes not taken in yet."),
+            ("live_lag_seconds", "lag_seconds", "Age of the newest message taken while there is more to take."),
+        ):
+            yield _gauge(name, text, counts.get(key, 0))
+        yield _gauge("live_view_age_seconds", "Age of the newest state.", max(0, self._clock() - view.at) / 1e6)
+        yield _gauge("live_connections", "Open WebSocket connections.", self._clients())
+        yield from self._groups(view)
+        alarms = GaugeMetricFamily(f"{_PREFIX}alarms", "Active alarms.", labels=["level", "rule", "metric"])
+        found: dict[tuple[str, str, str], int] = {}
+        for row in view.alarms:
+            key2 = (_LEVELS[row.level - 1], row.rule, row.metric)
+            found[key2] = found.get(key2, 0) + 1
+        for labels, count in found.items():
+            alarms.add_metric(list(labels), count)
+        yield alarms
+
+    def _groups(self, view: View) -> "Iterator[Metric]":
+        """By plant, or what else the site groups its devices by."""
+        readings = CounterMetricFamily(
+            f"{_PREFIX}group_readings", "Numeric readings judged, by group and verdict.", labels=["group", "status"]
+        )
+        waiting = GaugeMetricFamily(
+            f"{_PREFIX}group_waiting_readings", "Readings in windows that are not closed yet.", labels=["group"]
+        )
+        for group, (count, bad, open_n) in by_group(view, self._group_tag).items():
+            readings.add_metric([group, "usable"], count - bad)
+            readings.add_metric([group, "bad"], bad)
+            waiting.add_metric([group], open_n)
+        yield from (readings, waiting)
+
+    def _collected(self, pipeline: Pipeline) -> "Iterator[Metric]":
+        received = CounterMetricFamily(f"{_PREFIX}received_messages", "Messages on disk, by source.", labels=["source"])
+        duplicate = CounterMetricFamily(
+            f"{_PREFIX}duplicate_messages", "Wire duplicates, by source.", labels=["source"]
+        )
+        up = GaugeMetricFamily(f"{_PREFIX}collector_up", "1 where the collector is connected.", labels=["source"])
+        for source, counters in pipeline.sources.items():
+            received.add_metric([source], counters["messages"])
+            duplicate.add_metric([source], counters.get("duplicates", 0))
+            up.add_metric([source], counters["is_up"])
+        yield from (received, duplicate, up)
+
+    def _landed(self, pipeline: Pipeline) -> "Iterator[Metric]":
+        for name, value in pipeline.ledger.items():
+            yield _counter(f"ledger_{name}", f"{name.replace('_', ' ')} in the ledger.", value)
+        rules = CounterMetricFamily(f"{_PREFIX}quarantined", "Refused messages and readings, by rule.", labels=["rule"])
+        for rule, count in pipeline.quarantined.items():
+            rules.add_metric([rule], count)
+        yield rules
+        yield _gauge("wal_segments", "Sealed segments waiting to be landed.", pipeline.pending_segments)
+        yield _gauge("wal_bytes", "Bytes of segments in the WAL.", pipeline.wal_bytes)
+        ages = GaugeMetricFamily(f"{_PREFIX}layer_age_seconds", "Age of the newest data of a layer.", labels=["layer"])
+        for layer, newest in pipeline.newest.items():
+            ages.add_metric([layer], max(0.0, self._clock() / 1e6 - newest))
+        yield ages
+        yield _gauge("predictions", "Rows of the published predictions.", pipeline.predictions)
+
+    def _channels(self) -> "Iterator[Metric]":
+        sent = CounterMetricFamily(f"{_PREFIX}notifications_sent", "Messages sent.", labels=["channel"])
+        failed = CounterMetricFamily(f"{_PREFIX}notifications_failed", "Tries that failed.", labels=["channel"])
+        for each in self._dispatchers():
+            sent.add_metric([each.name], each.sent)
+            failed.add_metric([each.name], each.failed)
+        yield from (sent, failed)
+
+
+def by_group(view: View, tag: str) -> dict[str, tuple[int, int, int]]:
+    """Readings, bad ones and those in open windows, by a tag of the devices; beyond a hundred groups as `(others)`."""
+    import numpy as np
+
+    if not view.columns:
+        return {}
+    by_device = [
+        np.bincount(view.columns["device"], weights=view.columns[name], minlength=view.device_n)
+        for name in ("count", "bad", "waiting")
+    ]
+    found: dict[str, list[int]] = {}
+    for device in range(view.device_n):
+        group = view.tags.get(device, {}).get(tag, "default")
+        sums = found.setdefault(group, [0, 0, 0])
+        for number, column in enumerate(by_device):
+            sums[number] += int(column[device])
+    names = sorted(found, key=lambda name: -found[name][0])
+    rest = [found[name] for name in names[_MOST_GROUPS:]]
+    shown = {name: (found[name][0], found[name][1], found[name][2]) for name in names[:_MOST_GROUPS]}
+    if rest:
+        shown["(others)"] = (sum(r[0] for r in rest), sum(r[1] for r in rest), sum(r[2] for r in rest))
+    return shown
+
+
+def _counter(name: str, text: str, value: float) -> CounterMetricFamily:
+    return CounterMetricFamily(_PREFIX + name, text, value=value)
+
+
+def _gauge(name: str, text: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(_PREFIX + name, text, value=value)

@@ -1,0 +1,178 @@
+"""How the rest of the platform is: collector, lander, ledger, layers. Read from files, at most every few seconds."""
+
+import contextlib
+import logging
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from sensor_platform.collect.status import CollectorStatus
+from sensor_platform.errors import PlatformError
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger.read import quarantine_files, totals
+from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.status import read_status
+from sensor_platform.serve.requests.history import has_table, newest_of
+
+log = logging.getLogger(__name__)
+_LOOK_SECONDS = 2.0
+_SLOW_SECONDS = 15.0
+_GONE_SECONDS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """One look."""
+
+    at: float = 0.0
+    sources: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    states: Mapping[str, str] = field(default_factory=dict)
+    """Collector to its state."""
+    ledger: Mapping[str, float] = field(default_factory=dict)
+    quarantined: Mapping[str, int] = field(default_factory=dict)
+    pending_segments: int = 0
+    wal_bytes: int = 0
+    lander: str = "unknown"
+    lander_age: float = -1.0
+    newest: Mapping[str, float] = field(default_factory=dict)
+    """Layer to its newest data time, seconds since the epoch."""
+    predictions: int = 0
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Watcher:
+    """Looks in a thread of its own and keeps the newest look."""
+
+    home: Home
+    clock: Callable[[], float] = time.time
+    now: Pipeline = field(default_factory=Pipeline)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _slow_at: float = float("-inf")
+    _quarantine_at: int = -1
+    _newest_landed: float = 0.0
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+    def look(self) -> Pipeline:
+        """Look now."""
+        sources, states = self._sources()
+        sealed = list(self.home.wal.glob("*.wal")) if self.home.wal.is_dir() else []
+        status = read_status(self.home)
+        ledger: dict[str, float] = {}
+        with read_ledger(self.home) as connection:
+            if connection is not None:
+                found = totals(connection)
+                ledger = {
+                    "messages": found.messages,
+                    "landed": found.landed,
+                    "quarantined": found.quarantined,
+                    "duplicate": found.duplicate,
+                    "readings": found.readings,
+                    "rejected_readings": found.rejected_readings,
+                }
+                if found.newest_event_at is not None:
+                    self._newest_landed = found.newest_event_at / 1e6
+        newest, predictions, quarantined = dict(self.now.newest), self.now.predictions, dict(self.now.quarantined)
+        if time.monotonic() - self._slow_at > _SLOW_SECONDS:
+            newest, predictions, quarantined = self._slow(quarantined, int(ledger.get("messages", 0)))
+            self._slow_at = time.monotonic()
+        if self._newest_landed:
+            newest["landing"] = self._newest_landed
+        return Pipeline(
+            at=self.clock(),
+            sources=sources,
+            states=states,
+            ledger=ledger,
+            quarantined=quarantined,
+            pending_segments=len(sealed),
+            wal_bytes=sum(_size(path) for path in (self.home.wal.iterdir() if self.home.wal.is_dir() else ())),
+            lander=status.state if status else "unknown",
+            lander_age=self.clock() - status.updated_at / 1e6 if status else -1.0,
+            newest=newest,
+            predictions=predictions,
+        )
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            try:
+                self.now = self.look()
+            except (OSError, sqlite3.Error, PlatformError) as error:
+                problem = f"{type(error).__name__}: {error}"
+                log.warning("cannot look at the pipeline now: %s", problem)
+                self.now = replace(self.now, problem=problem)
+            self._stop.wait(_LOOK_SECONDS)
+
+    def _sources(self) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+        sources: dict[str, dict[str, float]] = {}
+        states: dict[str, str] = {}
+        for path in sorted(self.home.wal.glob("*.status.json")) if self.home.wal.is_dir() else ():
+            with contextlib.suppress(OSError, msgspec.DecodeError):
+                status = msgspec.json.decode(path.read_bytes(), type=CollectorStatus)
+                is_fresh = self.clock() - status.updated_at < _GONE_SECONDS
+                states[status.collector] = status.state if is_fresh else "gone"
+                sources[status.collector] = {
+                    "messages": status.counters.messages,
+                    "duplicates": status.counters.duplicates,
+                    "suspects": status.counters.suspects,
+                    "is_up": float(is_fresh and status.state == "connected"),
+                }
+        return sources, states
+
+    def _slow(self, quarantined: dict[str, int], messages: int) -> tuple[dict[str, float], int, dict[str, int]]:
+        newest: dict[str, float] = {}
+        predictions = 0
+        if self.home.analytics_file.exists():
+            with contextlib.suppress(PlatformError):
+                newest = newest_of(self.home)
+            if has_table(self.home, "predictions"):
+                predictions = _count(self.home, "predictions")
+        if messages != self._quarantine_at:
+            self._quarantine_at = messages
+            quarantined = _quarantined(self.home)
+        return newest, predictions, quarantined
+
+
+def _count(home: Home, table: str) -> int:
+    import duckdb
+
+    with duckdb.connect(str(home.analytics_file), read_only=True, config={"threads": 1}) as connection:
+        row = connection.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - our own name
+        return int(row[0]) if row else 0
+
+
+def _quarantined(home: Home) -> dict[str, int]:
+    """Refusals by rule, of the newest files."""
+    import duckdb
+
+    with read_ledger(home) as ledger:
+        files = quarantine_files(ledger, home)[-500:] if ledger else []
+    files = [path for path in files if path.exists()]
+    if not files:
+        return {}
+    with duckdb.connect(config={"threads": 1}) as connection:
+        rows = connection.execute(
+            "select rule, count(*) from read_parquet(?) group by 1 order by 1", [[str(path) for path in files]]
+        ).fetchall()
+    return {str(rule): int(count) for rule, count in rows}
+
+
+def _size(path: Path) -> int:
+    with contextlib.suppress(OSError):
+        return path.stat().st_size
+    return 0

@@ -1,0 +1,1 @@
+"""Page, WebSocket, API: HTTP and who may do what."""

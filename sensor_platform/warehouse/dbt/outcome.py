@@ -1,0 +1,110 @@
+"""From dbt's results and the rebuilt windows to the facts of a report."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sensor_platform.warehouse.dbt.runner import NodeResult
+from sensor_platform.warehouse.lineage import models
+from sensor_platform.warehouse.report import ModelReport, TestReport
+from sensor_platform.warehouse.work.cascade import Built
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_LATE = {"readings_clean": "count(case when is_late then 1 end)", "readings_1h_wide": "0"}
+"""How many readings came late, where it is not sum(late_n)."""
+
+_NEWEST = {"readings_clean": "max(event_at)", "readings_1h_wide": "max(window_start)"}
+"""The newest event time, where it is not max(last_at)."""
+
+_REVISED = {"readings_clean": "0", "readings_1h_wide": "0", "device_status": "0"}
+"""How many rows changed after they were final, where it is not those with a revision."""
+
+_WORST_FIRST = ("error", "fail", "skipped", "warn", "pass", "success")
+
+
+def has_tables(connection: "DuckDBPyConnection", names: Sequence[str]) -> bool:
+    """True if all of these tables exist."""
+    found = connection.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'main' and list_contains(?, table_name)",
+        [list(names)],
+    ).fetchone()
+    return found is not None and found[0] == len(names)
+
+
+def model_reports(
+    connection: "DuckDBPyConnection", work: Mapping[str, Mapping[int, Built]], nodes: Sequence[NodeResult]
+) -> dict[str, ModelReport]:
+    """Facts on the windows that were just rebuilt; reads only them. The work list must still be in its table."""
+    seconds = {node.name: node.seconds for node in nodes if node.kind == "model"}
+    reports = {}
+    for name, windows in work.items():
+        is_there = windows and has_tables(connection, [name])
+        rows, late, revised, newest = _facts(connection, name) if is_there else (0, 0, 0, None)
+        reports[name] = ModelReport(
+            name=name,
+            windows=len(windows),
+            rows=rows,
+            late_rows=late,
+            revised_rows=revised,
+            newest_event_at=newest,
+            seconds=seconds.get(name, 0.0),
+        )
+    return reports
+
+
+def _facts(connection: "DuckDBPyConnection", name: str) -> tuple[int, int, int, datetime | None]:
+    model = models()[name]
+    late, newest = _LATE.get(name, "sum(late_n)"), _NEWEST.get(name, "max(last_at)")
+    revised = _REVISED.get(name, "count(case when revision > 0 then 1 end)")
+    query = f"select count(*), coalesce({late}, 0), {revised}, {newest} from {name}"  # noqa: S608 - names of our own tables
+    where = f" where {model.window_column} in (select window_start from work where model = ?)"  # noqa: S608
+    row = connection.execute(*((query,) if model.grain == "whole" else (query + where, [name]))).fetchone()
+    assert row is not None
+    return int(row[0]), int(row[1]), int(row[2]), row[3].replace(tzinfo=UTC) if row[3] else None
+
+
+def test_reports(nodes: Sequence[NodeResult]) -> dict[str, TestReport]:
+    """Results of dbt's tests by name; of several chunks the worst, with the failures of all."""
+    found: dict[str, TestReport] = {}
+    for node in (node for node in nodes if node.kind == "test"):
+        earlier = found.get(node.name)
+        worst = min((node.status, earlier.status) if earlier else (node.status,), key=_rank)
+        found[node.name] = TestReport(
+            name=node.name,
+            models=node.parents,
+            status=worst,
+            failures=node.failures + (earlier.failures if earlier else 0),
+            severity=node.severity,
+            message=node.message or (earlier.message if earlier else ""),
+        )
+    return found
+
+
+def _rank(status: str) -> int:
+    return _WORST_FIRST.index(status) if status in _WORST_FIRST else 0
+
+
+def failures(nodes: Sequence[NodeResult]) -> tuple[str, ...]:
+    """Names of what failed, or was skipped because of it."""
+    return tuple(node.name for node in nodes if node.status in {"error", "fail", "skipped"})
+
+
+def merged(chunks: Sequence[Mapping[str, ModelReport]]) -> dict[str, ModelReport]:
+    """Reports of several chunks as one."""
+    total: dict[str, ModelReport] = {}
+    for reports in chunks:
+        for name, new in reports.items():
+            old = total.get(name)
+            newest = [at for at in (new.newest_event_at, old.newest_event_at if old else None) if at is not None]
+            total[name] = ModelReport(
+                name=name,
+                windows=new.windows + (old.windows if old else 0),
+                rows=new.rows + (old.rows if old else 0),
+                late_rows=new.late_rows + (old.late_rows if old else 0),
+                revised_rows=new.revised_rows + (old.revised_rows if old else 0),
+                newest_event_at=max(newest, default=None),
+                seconds=new.seconds + (old.seconds if old else 0.0),
+            )
+    return total

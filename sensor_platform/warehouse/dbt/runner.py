@@ -1,0 +1,166 @@
+"""dbt inside this process: the parsed project kept, profile and target per data folder, connections closed.
+
+A warm invocation costs half a second where the command line costs four.
+"""
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from sensor_platform.durable import write_file
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.dbt.manifest import parsed_project
+from sensor_platform.warehouse.file.connection import duckdb_config
+
+PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
+INVOCATION = "SENSOR_PLATFORM_INVOCATION"
+DEFAULT_SLOT_MINUTES = 10
+"""As in dbt_project.yml."""
+
+_SILENT = ("--log-level", "none", "--log-level-file", "info", "--no-write-json", "--no-print")
+
+_one_at_a_time = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What one dbt node did."""
+
+    name: str
+    kind: str
+    """model, test, unit_test, ..."""
+    status: str
+    """success, pass, warn, fail, error or skipped"""
+    severity: str
+    """error or warn, for tests"""
+    failures: int
+    seconds: float
+    message: str
+    parents: tuple[str, ...]
+    """Names of the models that it reads."""
+
+
+def profile_folder(home: Home, config: WarehouseConfig) -> Path:
+    """Write the profile of this data folder; returns the folder that holds it."""
+    folder = home.warehouse / "dbt"
+    output = {
+        "type": "duckdb",
+        "path": str(home.warehouse_file),
+        "threads": 1,
+        "config_options": duckdb_config(config),
+    }
+    content = {"sensor_platform": {"target": "duckdb", "outputs": {"duckdb": output}}}
+    text = yaml.safe_dump(content).encode()
+    path = folder / "profiles.yml"
+    if not path.exists() or path.read_bytes() != text:
+        write_file(path, text)
+    return folder
+
+
+def run(arguments: Sequence[str], folder: Path, *, slot_minutes: int, invocation: str) -> list[NodeResult]:
+    """Run dbt in this process with the profile in `folder`; returns the results of its nodes, failed ones included.
+
+    Raises:
+        CheckFailed: dbt could not run at all.
+    """
+    outcome = _invoke([*arguments, *_SILENT], folder, slot_minutes, invocation)
+    if outcome.exception is not None:
+        raise CheckFailed(f"dbt failed: {outcome.exception}", "see warehouse/dbt/logs/dbt.log in the data folder")
+    return [_node_result(result) for result in getattr(outcome.result, "results", ())]
+
+
+def warm_up(folder: Path, *, slot_minutes: int) -> None:
+    """Parse the project now, so that the first `run` of this process, or of one forked from it, need not."""
+    with _one_at_a_time:
+        _manifest(folder, slot_minutes)
+
+
+def run_for_person(arguments: Sequence[str], folder: Path, *, slot_minutes: int, invocation: str) -> bool:
+    """Run dbt with its own output on the terminal; True if it succeeded."""
+    outcome = _invoke(list(arguments), folder, slot_minutes, invocation)
+    return bool(outcome.success)
+
+
+def run_on_project(arguments: Sequence[str]) -> bool:
+    """Run a dbt command that needs no data folder; it writes to the project's own target, unless told otherwise.
+
+    True if it succeeded.
+    """
+    places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
+    target = () if "--target-path" in arguments else ("--target-path", str(PROJECT / "target"))
+    return bool(_dbt([*arguments, *places, *target, "--log-path", str(PROJECT / "logs")]).success)
+
+
+def _invoke(arguments: list[str], folder: Path, slot_minutes: int, invocation: str) -> Any:  # noqa: ANN401 - dbt has no types
+    with _one_at_a_time:
+        manifest = _manifest(folder, slot_minutes)
+        os.environ[INVOCATION] = invocation
+        try:
+            return _dbt([*arguments, *_places(folder, slot_minutes)], manifest)
+        finally:
+            os.environ.pop(INVOCATION, None)
+
+
+def _dbt(arguments: list[str], manifest: Any = None) -> Any:  # noqa: ANN401
+    """One invocation, and nothing of it left open: a DuckDB connection would keep every other process out."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.adapters.factory import reset_adapters
+    from dbt.cli.main import dbtRunner
+
+    try:
+        return dbtRunner(manifest=manifest).invoke(arguments)
+    finally:
+        DuckDBConnectionManager.close_all_connections()
+        reset_adapters()
+        _close_logs()
+
+
+def _close_logs() -> None:
+    from dbt_common.events.event_manager_client import cleanup_event_logger
+
+    cleanup_event_logger()
+    for name in ("file_log", "stdout_log"):
+        log = logging.getLogger(name)
+        for handler in log.handlers:
+            handler.close()
+        log.handlers.clear()
+
+
+def _places(folder: Path, slot_minutes: int) -> list[str]:
+    places = ["--project-dir", str(PROJECT), "--profiles-dir", str(folder)]
+    outputs = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
+    settings = [] if slot_minutes == DEFAULT_SLOT_MINUTES else ["--vars", f"{{slot_minutes: {slot_minutes}}}"]
+    return [*places, *outputs, *settings]
+
+
+def _manifest(folder: Path, slot_minutes: int) -> Any:  # noqa: ANN401
+    def parse() -> Any:  # noqa: ANN401
+        outcome = _dbt(["parse", *_places(folder, slot_minutes), *_SILENT])
+        if outcome.exception is not None or outcome.result is None:
+            raise CheckFailed(f"dbt cannot read its project: {outcome.exception}", "run `sensor-platform dbt parse`")
+        return outcome.result
+
+    return parsed_project(PROJECT, f"slot_minutes: {slot_minutes}", parse)
+
+
+def _node_result(result: Any) -> NodeResult:  # noqa: ANN401
+    node = result.node
+    config = node.config
+    return NodeResult(
+        name=node.name,
+        kind=str(node.resource_type),
+        status=str(result.status),
+        severity=str(getattr(config, "severity", "error")).lower(),
+        failures=int(result.failures or 0),
+        seconds=float(result.execution_time or 0.0),
+        message=str(result.message or ""),
+        parents=tuple(unique.rsplit(".", 1)[-1] for unique in node.depends_on.nodes if unique.startswith("model.")),
+    )

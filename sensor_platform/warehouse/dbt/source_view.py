@@ -1,0 +1,71 @@
+"""The source that dbt reads: a view over an explicit list of landing files. A glob would cost with the history."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sensor_platform.landing.ledger import LandingFile
+from sensor_platform.warehouse.micros import from_micros
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+COLUMNS = {
+    "device_id": "varchar",
+    "metric": "varchar",
+    "event_at": "timestamp",
+    "received_at": "timestamp",
+    "value": "double",
+    "text": "varchar",
+    "unit": "varchar",
+    "quality": "varchar",
+    "tags": "map(varchar, varchar)",
+    "message_id": "varchar",
+    "topic": "varchar",
+    "segment": "varchar",
+    "position": "bigint",
+    "is_device_time": "boolean",
+    "is_suspect": "boolean",
+}
+"""Columns of a landing file with their DuckDB types, as `reading.model.Reading`."""
+
+VIEW = "landing_readings"
+
+
+def make_source_view(
+    connection: "DuckDBPyConnection", files: Sequence[LandingFile], ranges: Sequence[tuple[int, int]]
+) -> None:
+    """Point the source view at the rows of `files` whose event time lies in one of `ranges` (half-open, microseconds).
+
+    A view cannot have bound parameters: paths are our own segment names, quoted all the same.
+    """
+    columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in COLUMNS.items())
+    if not files or not ranges:
+        empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in COLUMNS.items())
+        connection.execute(f"create or replace view {VIEW} as select {empty} where false")
+        return
+    names = ", ".join(_quoted(str(file.path)) for file in files)
+    within = " or ".join(
+        f"(event_at >= timestamp '{from_micros(start)}' and event_at < timestamp '{from_micros(end)}')"
+        for start, end in ranges
+    )
+    connection.execute(
+        f"create or replace view {VIEW} as select {columns} from read_parquet([{names}]) where {within}"  # noqa: S608
+    )
+
+
+def coalesce(windows: Sequence[int], size: int, most: int = 20) -> list[tuple[int, int]]:
+    """Half-open ranges that cover windows of this size; the smallest gaps are closed until at most `most` are left."""
+    ranges: list[tuple[int, int]] = []
+    for start in sorted(windows):
+        if ranges and start <= ranges[-1][1]:
+            ranges[-1] = (ranges[-1][0], max(ranges[-1][1], start + size))
+        else:
+            ranges.append((start, start + size))
+    while len(ranges) > most:
+        gap = min(range(1, len(ranges)), key=lambda index: ranges[index][0] - ranges[index - 1][1])
+        ranges[gap - 1 : gap + 1] = [(ranges[gap - 1][0], ranges[gap][1])]
+    return ranges
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

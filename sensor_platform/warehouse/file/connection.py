@@ -1,0 +1,91 @@
+"""How the platform opens its DuckDB files: one configuration, so that dbt and Python share an instance in a process."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from sensor_platform.errors import Unreachable
+from sensor_platform.home import Home
+from sensor_platform.warehouse.config import WarehouseConfig
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+NEW = "to_restore"
+"""A table that a new file has until it was filled with what landing no longer has."""
+
+
+class WarehouseSetAside(Unreachable):
+    """The warehouse file was found damaged while it was in use; the next that opens it makes a new one."""
+
+
+def duckdb_config(config: WarehouseConfig) -> dict[str, str]:
+    """Options of the instance. dbt's profile must carry the same, or DuckDB refuses the second connection."""
+    options = {
+        "memory_limit": config.memory_limit,
+        "preserve_insertion_order": "false",
+        "TimeZone": "UTC",
+        "autoinstall_known_extensions": "false",
+        # Tried on every column at every write, and never the smallest here: a tenth of the time of a large build.
+        "disabled_compression_methods": "fsst,alprd,roaring,zstd",
+    }
+    if config.threads:
+        options["threads"] = str(config.threads)
+    return options
+
+
+@contextlib.contextmanager
+def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyConnection"]:
+    """A connection to the warehouse file; the caller holds the writer lock.
+
+    A damaged file is set aside and a new one made; what it held is dirty then.
+
+    Raises:
+        Unreachable: another program has the file open, or it is of another version.
+    """
+    import duckdb
+
+    from sensor_platform.warehouse.file import healing
+
+    home.warehouse.mkdir(parents=True, exist_ok=True)
+    options = duckdb_config(config)
+    try:
+        connection = healing.connect(home, lambda: duckdb.connect(str(home.warehouse_file), config=dict(options)))
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        raise Unreachable(
+            f"cannot open the warehouse: {first}",
+            "the file is private to the platform; close what has it open and query `published/analytics.duckdb`",
+        ) from error
+    try:
+        _mark_new(connection)
+        yield connection
+    except duckdb.Error as error:
+        if not healing.is_damage(str(error)):
+            raise
+        with contextlib.suppress(duckdb.Error):
+            connection.close()
+        healing.put_aside(home, str(error))
+        raise WarehouseSetAside(
+            f"the warehouse file was damaged and is set aside: {str(error).splitlines()[0]}",
+            "nothing is to be done: the next run makes it again from landing files and published tables",
+        ) from error
+    finally:
+        with contextlib.suppress(duckdb.Error):
+            connection.close()
+
+
+def is_new(connection: "DuckDBPyConnection") -> bool:
+    """Whether this file has nothing yet of what landing no longer has."""
+    return _exists(connection, NEW)
+
+
+def _mark_new(connection: "DuckDBPyConnection") -> None:
+    """A file without a state is new: remember it."""
+    if not _exists(connection, "state"):
+        connection.execute(f"create table if not exists {NEW} (x integer)")
+
+
+def _exists(connection: "DuckDBPyConnection", table: str) -> bool:
+    return bool(connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall())

@@ -1,0 +1,56 @@
+"""When a window is final, and how a new warehouse takes over the revisions that readers have seen.
+
+A window is final once something arrived that was received later than its end and the site's allowed lateness. It is
+judged by the newest receive time that the tables show, not by a clock: a platform that was down has made nothing final.
+"""
+
+import logging
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.published.derived import TIERS
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, read_columns
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_LOG = logging.getLogger(__name__)
+
+
+def final_before(connection: "DuckDBPyConnection", config: WarehouseConfig) -> datetime | None:
+    """What ended before this, plain UTC, is final to those who read the tables as they are now; None: nothing is."""
+    known = connection.execute("select 1 from duckdb_tables() where table_name = 'device_status'").fetchall()
+    if not known:
+        return None
+    row = connection.execute("select max(last_received_at) from device_status").fetchone()
+    return row[0] - timedelta(hours=config.allowed_lateness_hours) if row and row[0] else None
+
+
+def take_over_revisions(home: Home, connection: "DuckDBPyConnection") -> int:
+    """Into a warehouse that has built nothing yet: the revisions that the published tables show; returns how many.
+
+    A table whose published files cannot be read begins at 0 again, and a warning says so.
+    """
+    import duckdb
+
+    if connection.execute("select 1 from state where model = 'readings_10s' limit 1").fetchall():
+        return 0
+    connection.execute("delete from revision_seed")
+    for table in TIERS:
+        columns = home.published / table / COLUMNS_FILE
+        if not columns.exists():
+            continue
+        files = literal(str(home.published / table / "*" / "*.parquet"))
+        try:
+            if "revision" in {name for name, _ in read_columns(connection, columns)}:
+                connection.execute(
+                    "insert into revision_seed select ?, device_id, metric, window_start, revision"  # noqa: S608 - our own path
+                    f" from read_parquet({files}, hive_partitioning = false) where revision > 0",
+                    [table],
+                )
+        except duckdb.Error as error:
+            _LOG.warning("revisions of %s begin at 0: its published files cannot be read: %s", table, error)
+    row = connection.execute("select count(*) from revision_seed").fetchone()
+    return int(row[0]) if row else 0

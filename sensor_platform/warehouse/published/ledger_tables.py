@@ -1,0 +1,108 @@
+"""What the ledger notes of drift and of readings that came too late, as published tables: one piece per day.
+
+They are written from the ledger, not from the warehouse. A day is written again when it holds something else.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor_platform.durable import fsync_folder, replacing
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.warehouse.micros import from_micros
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_DAY = 86_400_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerTable:
+    """One table of the ledger, as analysts see it."""
+
+    columns: tuple[tuple[str, str], ...]
+    """Names and DuckDB types; the first is the time that its day is taken from."""
+    held: str
+    """SQL: for each day, what is in it, such that no change leaves it the same."""
+    rows: str
+    """SQL: the rows of a day, columns as above, times as microseconds; bound to its start and end."""
+
+
+TABLES: Mapping[str, LedgerTable] = {
+    "drift": LedgerTable(
+        (
+            ("received_at", "TIMESTAMP"),
+            ("device_id", "VARCHAR"),
+            ("metric", "VARCHAR"),
+            ("what", "VARCHAR"),
+            ("was", "VARCHAR"),
+            ("now", "VARCHAR"),
+            ("segment", "VARCHAR"),
+        ),
+        "select received_at / 86400000000, count(*) || ':' || max(rowid) || ':' || sum(rowid) from drift group by 1",
+        "select received_at, device_id, metric, what, was, now, segment from drift"
+        " where received_at >= ? and received_at < ? order by received_at, device_id, metric",
+    ),
+    "late_frozen": LedgerTable(
+        (("slot_start", "TIMESTAMP"), ("rows", "BIGINT"), ("received_at", "TIMESTAMP"), ("segment", "VARCHAR")),
+        "select slot_start / 86400000000, count(*) || ':' || sum(rows) || ':' || max(segment) || min(segment)"
+        " from late_frozen group by 1",
+        "select slot_start, rows, committed_at, segment from late_frozen left join segments using (segment)"
+        " where slot_start >= ? and slot_start < ? order by slot_start, segment",
+    ),
+}
+
+
+def publish_ledger_tables(home: Home, connection: "DuckDBPyConnection") -> int:
+    """Write the days that changed, remove those that are no more; returns how many pieces that were."""
+    connection.execute("create table if not exists ledger_pieces (table_name varchar, day bigint, held varchar)")
+    with read_ledger(home) as ledger:
+        return sum(_publish(home, connection, ledger, name, table) for name, table in TABLES.items()) if ledger else 0
+
+
+def _publish(
+    home: Home, connection: "DuckDBPyConnection", ledger: sqlite3.Connection, name: str, table: LedgerTable
+) -> int:
+    held: dict[int, str] = dict(ledger.execute(table.held).fetchall())
+    rows = connection.execute("select day, held from ledger_pieces where table_name = ?", [name]).fetchall()
+    written: dict[int, str] = dict(rows)
+    due = [day for day, what in held.items() if written.get(day) != what or not _path(home, name, day).exists()]
+    gone = [day for day in written if day not in held]
+    for day in due:
+        _write(_path(home, name, day), table, ledger.execute(table.rows, (day * _DAY, (day + 1) * _DAY)).fetchall())
+    for day in gone:
+        path = _path(home, name, day)
+        path.unlink(missing_ok=True)
+        if path.parent.exists():
+            fsync_folder(path.parent)
+    if due or gone:
+        connection.begin()
+        connection.execute(
+            "delete from ledger_pieces where table_name = ? and list_contains(?::bigint[], day)", [name, [*due, *gone]]
+        )
+        connection.execute(
+            "insert into ledger_pieces select ?, unnest(?::bigint[]), unnest(?::varchar[])",
+            [name, due, [held[day] for day in due]],
+        )
+        connection.commit()
+    return len(due) + len(gone)
+
+
+def _path(home: Home, name: str, day: int) -> Path:
+    return home.published / name / f"day={from_micros(day * _DAY):%Y-%m-%d}" / "0000.parquet"
+
+
+def _write(path: Path, table: LedgerTable, rows: list[tuple[object, ...]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    kinds = {"TIMESTAMP": pa.timestamp("us"), "VARCHAR": pa.string(), "BIGINT": pa.int64()}
+    schema = pa.schema([(column, kinds[kind]) for column, kind in table.columns])
+    columns = [list(values) for values in zip(*rows, strict=True)]
+    arrays = [pa.array(values, field.type) for values, field in zip(columns, schema, strict=True)]
+    with replacing(path) as temporary:
+        pq.write_table(pa.table(arrays, schema=schema), temporary, compression="zstd")

@@ -1,0 +1,197 @@
+"""Published pieces: which are behind, and how they are written. A piece never changes its span, see docs/adr/0001.
+
+A piece is `published/<table>/day=<yyyy-mm-dd>/<hhmm>.parquet`, or `published/<table>/all.parquet`. It is replaced by
+rename; an emptied piece is a file without rows. Temporary names do not end in `.parquet`: no reader's glob finds them.
+"""
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor_platform.durable import replacing
+from sensor_platform.warehouse.dbt.source_view import coalesce
+from sensor_platform.warehouse.lineage import Model
+from sensor_platform.warehouse.micros import from_micros, to_micros
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal
+from sensor_platform.warehouse.work import state
+from sensor_platform.warehouse.work.cascade import Built
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+AT_ONCE = 90
+"""Pieces per export; DuckDB keeps at most 100 partitions open and would split the files of more."""
+
+_FSYNCS = 16
+"""Pieces made durable side by side: a disk commits many fsyncs together for the price of one."""
+
+_TRUNC = {"hour": "hour", "day": "day"}
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What publishing one table did."""
+
+    pieces: int
+    rows: int
+    bytes: int
+
+
+def behind(connection: "DuckDBPyConnection", model: Model, slot: int) -> dict[int, Built]:
+    """Pieces of a published table that are older than their table, with what each will have recorded.
+
+    Where the copy had everything before, only windows that were recorded since are looked at, not the history.
+    """
+    piece = _floor("window_start", model, slot)
+    looked_at = _recorded_since(connection, model, slot) if state.is_followed(connection, model.name) else "true"
+    rows = connection.execute(
+        f"""
+        with tables as (
+            select {piece} as piece, max(position) as position,
+                case when min(generation) = max(generation) then min(generation) else '' end as generation
+            from state where model = ? and {looked_at} group by 1
+        )
+        select epoch_us(tables.piece), tables.generation, tables.position
+        from tables left join state as own on own.model = ? and own.window_start = tables.piece
+        where own.position is null or own.position < tables.position or own.generation <> tables.generation
+        order by 1
+        """,  # noqa: S608 - our own names
+        [model.parents[0], model.name],
+    ).fetchall()
+    return {start: Built(generation, position) for start, generation, position in rows}
+
+
+def _recorded_since(connection: "DuckDBPyConnection", model: Model, slot: int) -> str:
+    """Condition on the state: all windows of the pieces that hold a window recorded since the last publish."""
+    found = connection.execute(
+        f"select distinct {_floor('window_start', model, slot)} from unpublished where model = ?",  # noqa: S608 - our own names
+        [model.parents[0]],
+    ).fetchall()
+    if model.grain == "whole":
+        return "true" if found else "false"
+    size = model.size(slot) or 0
+    return _between("window_start", coalesce(sorted(to_micros(start) for (start,) in found), size)) or "false"
+
+
+def write_pieces(
+    connection: "DuckDBPyConnection", folder: Path, model: Model, slot: int, starts: Sequence[int]
+) -> Written:
+    """Write these pieces of one table, at most `AT_ONCE`, each durable and by rename."""
+    table = model.parents[0]
+    if model.grain == "whole":
+        return _write_whole(connection, folder / table / WHOLE_FILE, table)
+    export = folder / f".{table}.export.tmp"
+    shutil.rmtree(export, ignore_errors=True)
+    export.mkdir(parents=True)
+    try:
+        rows = _export(connection, export, model, slot, starts)
+        sources = [
+            _one_file(connection, export / f"piece={start}") or folder / table / COLUMNS_FILE for start in starts
+        ]
+        paths = [folder / table / piece_path(start) for start in starts]
+        with ThreadPoolExecutor(_FSYNCS) as pool:
+            size = sum(pool.map(_replace, paths, sources))
+        return Written(len(starts), rows, size)
+    finally:
+        shutil.rmtree(export, ignore_errors=True)
+
+
+def piece_path(start: int) -> str:
+    """Path of a piece below its table's folder."""
+    at = from_micros(start)
+    return f"day={at:%Y-%m-%d}/{at:%H%M}.parquet"
+
+
+def batches(starts: Sequence[int], rows: Mapping[int, int], most: int) -> Iterator[list[int]]:
+    """Pieces in batches of at most `AT_ONCE` pieces and about `most` rows."""
+    batch: list[int] = []
+    held = 0
+    for start in starts:
+        count = rows.get(start, 0)
+        if batch and (len(batch) == AT_ONCE or held + count > most):
+            yield batch
+            batch, held = [], 0
+        batch.append(start)
+        held += count
+    if batch:
+        yield batch
+
+
+def rows_of(connection: "DuckDBPyConnection", model: Model, slot: int, starts: Sequence[int]) -> dict[int, int]:
+    """Rows of each of these pieces; reads one column of them."""
+    if model.grain == "whole":
+        return {}
+    piece = _floor(model.window_column, model, slot)
+    rows = connection.execute(
+        f"select epoch_us({piece}), count(*) from {model.parents[0]} where {_within(model, slot, starts)} group by 1"  # noqa: S608
+    )
+    return dict(rows.fetchall())
+
+
+def _export(connection: "DuckDBPyConnection", export: Path, model: Model, slot: int, starts: Sequence[int]) -> int:
+    piece = f"epoch_us({_floor(model.window_column, model, slot)})"
+    wanted = ", ".join(str(start) for start in starts)
+    done = connection.execute(
+        f"copy (select *, {piece} as piece from {model.parents[0]}"  # noqa: S608 - our own names and numbers
+        f" where ({_within(model, slot, starts)}) and {piece} in ({wanted}))"
+        f" to {literal(str(export))} (format parquet, compression zstd, partition_by (piece))"
+    ).fetchone()
+    assert done is not None
+    return int(done[0])
+
+
+def _one_file(connection: "DuckDBPyConnection", folder: Path) -> Path | None:
+    """The file of one exported piece; None if it has no rows. Several are joined, should the engine have split it."""
+    files = sorted(folder.glob("*.parquet"))
+    if len(files) > 1:
+        joined = folder / "joined.parquet"
+        connection.execute(
+            f"copy (select * from read_parquet({literal(str(folder / '*.parquet'))}, hive_partitioning = false))"  # noqa: S608
+            f" to {literal(str(joined))} (format parquet, compression zstd)"
+        )
+        return joined
+    return files[0] if files else None
+
+
+def _write_whole(connection: "DuckDBPyConnection", path: Path, table: str) -> Written:
+    with replacing(path) as temporary:
+        done = connection.execute(
+            f"copy {table} to {literal(str(temporary))} (format parquet, compression zstd)"
+        ).fetchone()
+    assert done is not None
+    return Written(1, int(done[0]), path.stat().st_size)
+
+
+def _replace(path: Path, source: Path) -> int:
+    with replacing(path) as temporary:
+        if source.name == Path(COLUMNS_FILE).name:
+            shutil.copyfile(source, temporary)
+        else:
+            source.rename(temporary)
+    return path.stat().st_size
+
+
+def _floor(column: str, model: Model, slot: int) -> str:
+    if model.grain == "whole":
+        return "timestamp '1970-01-01 00:00:00'"
+    if model.grain == "slot":
+        return f"time_bucket(interval '{slot} microseconds', {column}, timestamp '1970-01-01 00:00:00')"
+    return f"cast(date_trunc('{_TRUNC[model.grain]}', {column}) as timestamp)"
+
+
+def _within(model: Model, slot: int, starts: Sequence[int]) -> str:
+    """Bounds that the engine can skip by: literal, because it looks into them when it plans."""
+    column, size = model.window_column, model.size(slot) or 0
+    return _between(column, coalesce(starts, size))
+
+
+def _between(column: str, ranges: Sequence[tuple[int, int]]) -> str:
+    """Condition, in brackets: the column lies in one of the half-open ranges of microseconds; empty for none."""
+    parts = [
+        f"({column} >= timestamp '{from_micros(low)}' and {column} < timestamp '{from_micros(high)}')"
+        for low, high in ranges
+    ]
+    return f"({' or '.join(parts)})" if parts else ""

@@ -1,0 +1,83 @@
+"""What landing no longer has comes back from the published Parquet when the warehouse is made again."""
+
+from collections.abc import Collection
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger.frozen import Frozen
+from sensor_platform.warehouse.file.connection import NEW
+from sensor_platform.warehouse.lineage import DAY, NOT_PUBLISHED, SAID, Model, models
+from sensor_platform.warehouse.micros import from_micros
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def restore(home: Home, connection: "DuckDBPyConnection", frozen: Frozen) -> dict[str, int]:
+    """Fill frozen windows of every table from its published pieces, once; returns the rows of each table.
+
+    What models said is not among them: a new file takes it back whole. One transaction. The tables must exist: their
+    columns are the ones of this version, and what a piece has besides is left out. The state knows nothing of these
+    windows: nobody builds or publishes them again.
+    """
+    rows: dict[str, int] = {}
+    connection.begin()
+    try:
+        for model in models().values():
+            if model.builder == "publish" or model.name in {*NOT_PUBLISHED, *SAID} or model.grain == "whole":
+                continue
+            if _exists(connection, model.name):
+                count = _fill(home, connection, model, frozen)
+                if count:
+                    rows[model.name] = count
+        connection.execute(f"drop table {NEW}")
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    return rows
+
+
+def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, frozen: Frozen) -> int:
+    pieces = sorted((home.published / model.name).glob("day=*/*.parquet"))
+    files = [str(path) for path in pieces if _is_wanted(path, frozen)]
+    if not files:
+        return 0
+    sources = ", ".join(literal(file) for file in files)
+    source = f"read_parquet([{sources}], union_by_name = true, hive_partitioning = false)"
+    there = [name for name, *_ in connection.execute(f"describe select * from {source}").fetchall()]  # noqa: S608
+    if model.name == "readings_1h_wide":
+        _add_metric_columns(connection, there)
+    known = {name for name, *_ in connection.execute(f"describe {model.name}").fetchall()}
+    columns = ", ".join(quoted(name) for name in there if name in known)
+    held = [from_micros(start) for start in sorted(frozen.held)] if model.grain == "slot" else []
+    floor = from_micros(max(frozen.floor, 0))
+    done = connection.execute(
+        f"insert into {model.name} by name select {columns} from {source}"  # noqa: S608 - our own names, quoted
+        f" where {model.window_column} < ? or list_contains(?::timestamp[], {model.window_column})",
+        [floor, held],
+    ).fetchone()
+    return int(done[0]) if done else 0
+
+
+def _is_wanted(path: Path, frozen: Frozen) -> bool:
+    if str(path).endswith(COLUMNS_FILE):
+        return False
+    day = (date.fromisoformat(path.parent.name.removeprefix("day=")) - date(1970, 1, 1)).days * DAY
+    return day < frozen.floor or any(day <= start < day + DAY for start in frozen.held)
+
+
+def _add_metric_columns(connection: "DuckDBPyConnection", names: Collection[str]) -> None:
+    """Columns of the wide table that this warehouse has not met yet; each is a metric of its own name."""
+    known = {name.lower() for name, *_ in connection.execute("describe readings_1h_wide").fetchall()}
+    for name in names:
+        if name.lower() not in known:
+            connection.execute(f"alter table readings_1h_wide add column {quoted(name)} double")
+            connection.execute("insert into metric_columns values (?, ?)", [name, name])
+
+
+def _exists(connection: "DuckDBPyConnection", table: str) -> bool:
+    return bool(connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall())

@@ -1,0 +1,106 @@
+"""One self-contained DuckDB file with real tables, consistent across tables, to take away."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor_platform.durable import replacing
+from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.home import Home
+from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
+from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine
+from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal, quoted
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def snapshot(home: Home, site: WarehouseSite, file: Path) -> dict[str, int]:
+    """Write every published table into `file`; returns the rows of each.
+
+    All tables are of one moment: the writer lock is held meanwhile.
+
+    Raises:
+        WrongUse: the file exists already, or its folder does not.
+        Unreachable: the lock or the warehouse could not be had in time, or the file could not be written.
+    """
+    if file.exists():
+        raise WrongUse(f"{file} exists already", "name a file that does not, or remove it first")
+    if not file.parent.is_dir():
+        raise WrongUse(f"folder {file.parent} does not exist", "create it first")
+    what = f"snapshot {file.name}"
+    with (
+        writer_lock(home, what, wait_seconds=site.warehouse.lock_wait_seconds),
+        open_warehouse(home, site.warehouse) as connection,
+    ):
+        try:
+            with replacing(file.resolve()) as temporary:
+                return _copy(connection, home, temporary)
+        except OSError as error:
+            raise Unreachable(
+                f"cannot write {file}: {error.strerror}", "check the folder's rights and disk space"
+            ) from error
+
+
+def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[str, int]:
+    connection.execute(f"attach {literal(str(target))} as taken")
+    try:
+        tables = _tables(connection)
+        rows = {table: _copy_table(connection, table, _rows_of(connection, table, tables)) for table in tables}
+        for table in (quarantine.TABLE, *ledger_tables.TABLES):
+            files = home.published / table
+            if (files / COLUMNS_FILE).exists():
+                source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"
+                rows[table] = _copy_table(connection, table, source)
+        for table in (labels_table.TABLE, *ALERT_TABLES):
+            if (whole := home.published / table / WHOLE_FILE).exists():
+                rows[table] = _copy_table(connection, table, f"read_parquet({literal(str(whole))})")
+        _add_views(connection, rows)
+    finally:
+        connection.execute("detach taken")
+    return rows
+
+
+def _rows_of(connection: "DuckDBPyConnection", table: str, tables: list[str]) -> str:
+    """What the snapshot holds of a table: also what published views add to it, as of now."""
+    if not derived.is_derived(table, tables):
+        return table
+    own = ", ".join(f"t.{quoted(name)}" for name, *_ in connection.execute(f"describe {table}").fetchall())
+    if table in derived.TIERS:
+        return f"(select * exclude (day) from ({derived.tier(table, own, _source)}))"  # noqa: S608 - our own names
+    return f"({derived.device_status(own, _source)})"
+
+
+def _add_views(connection: "DuckDBPyConnection", tables: Collection[str]) -> None:
+    """The views over several tables that analysts have in the published file."""
+    own = connection.execute("select current_database()").fetchone()
+    assert own is not None
+    connection.execute("use taken")
+    try:
+        for statement in joined_views.statements(tables):
+            # in a snapshot a day is no part of a path
+            connection.execute(statement.replace("    p.day\n", "    cast(p.issued_at as date) as day\n"))
+    finally:
+        connection.execute(f"use {quoted(str(own[0]))}")
+
+
+def _source(table: str) -> str:
+    has_windows = table in derived.TIERS
+    return f"(select *, cast(window_start as date) as day from {table})" if has_windows else table  # noqa: S608
+
+
+def _tables(connection: "DuckDBPyConnection") -> list[str]:
+    """The published tables that exist."""
+    known = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    published = [model.parents[0] for model in models().values() if model.builder == "publish"]
+    return [table for table in published if table in known and table not in NOT_PUBLISHED]
+
+
+def _copy_table(connection: "DuckDBPyConnection", table: str, source: str) -> int:
+    done = connection.execute(f"create table taken.{table} as select * from {source}").fetchone()  # noqa: S608 - our own
+    assert done is not None
+    return int(done[0])

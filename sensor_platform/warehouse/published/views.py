@@ -1,0 +1,132 @@
+"""`published/analytics.duckdb`: one view per published table, over absolute paths, so that it works from any directory.
+
+Each table's folder has a file without rows that carries its columns (`day=1970-01-01/columns.parquet`, first in every
+glob), so that a view exists and is typed before there is data. The file is replaced only when a view's text changes.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sensor_platform.durable import replacing, write_file
+from sensor_platform.errors import WrongUse
+from sensor_platform.warehouse.published import derived, joined_views
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Columns = Sequence[tuple[str, str]]
+"""Names and DuckDB types."""
+
+COLUMNS_FILE = "day=1970-01-01/columns.parquet"
+WHOLE_FILE = "all.parquet"
+TEXT = "analytics.sql"
+DATABASE = "analytics.duckdb"
+
+EVOLVING = frozenset({"readings_1h_wide"})
+"""Tables that gain columns with the data: older pieces lack them, and read as null."""
+
+_COLUMN = '"{}"'
+
+
+def quoted(name: str) -> str:
+    """An identifier; quotes in it are doubled, because names of metrics are data."""
+    return _COLUMN.format(name.replace('"', '""'))
+
+
+def literal(text: str) -> str:
+    """A string literal, for the places where SQL takes no parameter (views, COPY)."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def has_columns(connection: "DuckDBPyConnection", folder: Path, table: str, columns: Columns, *, whole: bool) -> bool:
+    """True if the published table has exactly these columns."""
+    path = folder / table / (WHOLE_FILE if whole else COLUMNS_FILE)
+    return path.exists() and read_columns(connection, path) == list(columns)
+
+
+def write_columns(connection: "DuckDBPyConnection", folder: Path, table: str, columns: Columns, *, whole: bool) -> None:
+    """Write the file without rows that gives `table` its columns."""
+    path = folder / table / (WHOLE_FILE if whole else COLUMNS_FILE)
+    empty = ", ".join(f"cast(null as {kind}) as {quoted(name)}" for name, kind in columns)
+    with replacing(path) as temporary:
+        connection.execute(f"copy (select {empty} limit 0) to {literal(str(temporary))} (format parquet)")
+
+
+def read_columns(connection: "DuckDBPyConnection", path: Path) -> list[tuple[str, str]]:
+    """Names and types of a Parquet file's columns."""
+    rows = connection.execute(
+        "select column_name, column_type from (describe select * from read_parquet(?, hive_partitioning = false))",
+        [str(path)],
+    ).fetchall()
+    return [(str(name), str(kind)) for name, kind in rows]
+
+
+def write_views(folder: Path, tables: Mapping[str, Columns]) -> bool:
+    """Make `analytics.duckdb` in `folder` have exactly these tables as views; False if it had them already.
+
+    Readers that have the old file open keep it; those who open it now get the new one.
+    """
+    import duckdb
+
+    statements = _statements(folder.resolve(), tables)
+    text = ";\n\n".join(statements) + ";\n"
+    described, database = folder / TEXT, folder / DATABASE
+    if database.exists() and described.exists() and described.read_text(encoding="utf-8") == text:
+        return False
+    with replacing(database) as temporary, duckdb.connect(str(temporary)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+    write_file(described, text.encode())
+    return True
+
+
+def relink(folder: Path) -> list[str]:
+    """Point the views at where `folder` is now, after it was copied or moved; returns the names of the tables.
+
+    Raises:
+        WrongUse: it is not a published folder.
+    """
+    import duckdb
+
+    tables: dict[str, Columns] = {}
+    with duckdb.connect() as connection:
+        for name in (COLUMNS_FILE, WHOLE_FILE):
+            for path in sorted(folder.glob(f"*/{name}")):
+                table = path.relative_to(folder).parts[0]
+                tables[table] = read_columns(connection, path)
+    if not tables:
+        raise WrongUse(
+            f"{folder} holds no published tables", "name the folder that has analytics.duckdb and the tables"
+        )
+    write_views(folder, tables)
+    return sorted(tables)
+
+
+def _statements(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
+    def source(table: str) -> str:
+        return f"({_select(folder, table, tables[table])})"
+
+    made = []
+    for table, columns in sorted(tables.items()):
+        text = _select(folder, table, columns)
+        if derived.is_derived(table, tables):
+            own = ",\n    ".join(f"t.{quoted(name)}" for name, _ in columns)
+            is_tier = table in derived.TIERS
+            text = derived.tier(table, own, source) if is_tier else derived.device_status(own, source)
+        made.append(f"create view {quoted(table)} as\n{text}")
+    return [*made, *derived.views(tables, source), *joined_views.statements(tables)]
+
+
+def _select(folder: Path, table: str, columns: Columns) -> str:
+    """The rows of a table, read from its pieces."""
+    whole = (folder / table / WHOLE_FILE).exists()
+    names = ",\n    ".join(quoted(name) for name, _ in columns)
+    if whole:
+        source = f"read_parquet({literal(str(folder / table / WHOLE_FILE))})"
+        return f"select\n    {names}\nfrom {source}"
+    options = ["hive_partitioning = true", "hive_types = {'day': date}"]
+    if table in EVOLVING:
+        options.append("union_by_name = true")
+    source = f"read_parquet({literal(str(folder / table / '*' / '*.parquet'))}, {', '.join(options)})"
+    return f"select\n    {names},\n    day\nfrom {source}"

@@ -11,7 +11,7 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.durations import duration
-from sensor_platform.stream.rules import LEVELS, Rule
+from sensor_platform.stream.rules import LEVELS, Level, Rule
 
 COMMANDS = "(commands)"
 """Channel of local commands."""
@@ -28,7 +28,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """The same notice always has the same; receivers drop what they have seen."""
     site: str
     kind: str
-    """fired, escalated, eased, resolved, acknowledged, reminder."""
+    """fired, escalated, eased, resolved, acknowledged, reminder; failed, of a run of Dagster."""
     alert_id: str
     rule: str
     level: str
@@ -109,7 +109,11 @@ def channels_for(rule: Rule, level: int, tags: Mapping[str, str], config: AlertC
     """Channels of an alarm, each once."""
     if rule.channels:
         return rule.channels
-    severity = LEVELS[max(level, 1) - 1]
+    return channels_of(LEVELS[max(level, 1) - 1], tags, config)
+
+
+def channels_of(severity: Level, tags: Mapping[str, str], config: AlertConfig) -> Sequence[str]:
+    """Channels that the site's routes name for a severity and for tags, each once."""
     found = [
         name
         for route in config.routes

@@ -31,6 +31,7 @@ from sensor_platform.serve.monitor.metrics import LiveCollector, Stages
 from sensor_platform.serve.monitor.pipeline import Watcher
 from sensor_platform.serve.requests.ingest import IngestWriter
 from sensor_platform.serve.requests.predictor import Predictor
+from sensor_platform.serve.sending.failed_runs import FailedRuns
 from sensor_platform.serve.sending.mqtt import DeviceStates, Link
 from sensor_platform.serve.sending.output import LiveOutput, stream_channel
 from sensor_platform.serve.sending.senders import KafkaStream, MqttStream, PredictionSender
@@ -63,6 +64,7 @@ class Parts:
     registry: CollectorRegistry
     stages: Stages
     scores: Scores = field(init=False)
+    failed_runs: FailedRuns = field(init=False)
     dispatchers: list[Dispatcher] = field(default_factory=list)
     predictions: "deque[dict[str, Any]]" = field(default_factory=lambda: deque(maxlen=200))
     clients: Callable[[], int] = lambda: 0
@@ -72,6 +74,9 @@ class Parts:
 
     def __post_init__(self) -> None:
         self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self._newest_of)
+        self.failed_runs = FailedRuns(
+            self.home, self.loop.path, self.output.alerts, self.output.site, self.clock, self._wake
+        )
 
     def start(self) -> None:
         """Start every thread.
@@ -87,6 +92,7 @@ class Parts:
             self.link.start()
         self.watcher.start()
         self.scores.start()
+        self.failed_runs.start()
         for each in self.dispatchers:
             each.start()
         self.registry.register(
@@ -113,6 +119,7 @@ class Parts:
         self.link.stop()
         self.watcher.stop()
         self.scores.stop()
+        self.failed_runs.stop()
 
     def after_step(self, step: Step, done: Done) -> None:
         """Called by the engine's thread."""
@@ -123,8 +130,7 @@ class Parts:
         if done.taken:
             self.stages.observe("step", self.loop.status.step_seconds)
         if done.events or done.closed or done.taken:
-            for each in self.dispatchers:
-                each.wake()
+            self._wake()
 
     def recent(self, device: str, metric: str, spec: str, minutes: float) -> list[dict[str, Any]]:
         """Windows of one series that closed in the last minutes, newest revision each, oldest first."""
@@ -206,6 +212,10 @@ class Parts:
         index = self.loop.engine.index
         series = index.find(device, metric)
         return None if series is None else int(index.by_series["event_at"][series])
+
+    def _wake(self) -> None:
+        for each in self.dispatchers:
+            each.wake()
 
     def _run(self) -> None:
         try:

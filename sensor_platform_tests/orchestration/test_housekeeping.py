@@ -17,7 +17,7 @@ from sensor_platform.home import Home
 from sensor_platform.orchestration.asking.asks import Lane, Outcome, SeenRun
 from sensor_platform.orchestration.assets.landed import verify
 from sensor_platform.orchestration.partitions import POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
-from sensor_platform.orchestration.running.failures import FailedRun, keep, run_failures
+from sensor_platform.orchestration.running.failures import run_failures
 from sensor_platform.orchestration.running.instance import SHIPPED, last_runs, prepare
 from sensor_platform.orchestration.running.past_runs import forget_superseded_runs, superseded
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
@@ -136,13 +136,6 @@ def test_a_failed_run_leaves_a_file_with_the_reason(platform: Platform) -> None:
     (path,) = (platform.home.dagster / "failures").glob("*")
     written = json.loads(path.read_bytes())
     assert (written["run_id"], written["first_day"], written["error"]) == ("r1", str(DAY), "the disk is full")
-
-
-def test_files_about_failures_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensor_platform.orchestration.running.failures._KEPT", 3)
-    for number in range(5):
-        keep(Home(tmp_path), FailedRun(run_id=f"r{number}", job="days", first_day=None, last_day=None, error="x"))
-    assert len(list((tmp_path / "dagster" / "failures").glob("*"))) == 3
 
 
 def test_the_shipped_instance_is_put_where_there_is_none_and_never_replaced(tmp_path: Path) -> None:

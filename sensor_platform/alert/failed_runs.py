@@ -1,0 +1,81 @@
+"""Runs of Dagster that failed, on their way to people: one file per run, taken away once it waits in the outbox.
+
+Whoever runs Dagster writes the file, the live process reads it; neither needs the other to be up.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from sensor_platform.alert.compose import Notice, channels_of
+from sensor_platform.alert.config import AlertConfig
+from sensor_platform.alert.store import Outgoing
+from sensor_platform.durable import write_file
+from sensor_platform.home import Home
+
+_KEPT = 1000
+
+
+class FailedRun(msgspec.Struct, frozen=True, kw_only=True):
+    """`dagster/failures/<run id>.json`."""
+
+    run_id: str
+    job: str
+    first_day: str | None
+    last_day: str | None
+    error: str
+
+
+def note(home: Home, failed: FailedRun) -> None:
+    """Write the file, and drop the oldest beyond the newest thousand. Noting one run twice changes nothing."""
+    folder = _folder(home)
+    write_file(folder / f"{failed.run_id}.json", msgspec.json.encode(failed))
+    oldest_first = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
+    for path in oldest_first[:-_KEPT]:
+        path.unlink(missing_ok=True)
+
+
+def untold(home: Home) -> Iterator[tuple[Path, FailedRun]]:
+    """What nobody was told of yet. Delete each file once its notices are stored; a file of another form is left."""
+    for path in sorted(_folder(home).glob("*.json")):
+        with contextlib.suppress(msgspec.DecodeError, FileNotFoundError):
+            yield path, msgspec.json.decode(path.read_bytes(), type=FailedRun)
+
+
+def notices_of(failed: FailedRun, config: AlertConfig, site: str, when: str, now: int) -> list[Outgoing]:
+    """The message for each channel that takes what is critical at every device.
+
+    Args:
+        failed: the run.
+        config: of the site.
+        site: its name.
+        when: ISO 8601, UTC.
+        now: microseconds since the epoch.
+    """
+    days = " to ".join(dict.fromkeys(day for day in (failed.first_day, failed.last_day) if day))
+    notice = Notice(
+        key=f"run-{failed.run_id}",
+        site=site,
+        kind="failed",
+        alert_id="",
+        rule="failed run",
+        level="critical",
+        device_id="",
+        metric="",
+        value=None,
+        limit="",
+        at=when,
+        noticed_at=when,
+        runbook="",
+        tags={"run_id": failed.run_id, "job": failed.job},
+        title=f"[CRITICAL] {site}: run of {failed.job} failed",
+        text="\n".join([f"Days: {days or 'none'}", f"Run: {failed.run_id}", failed.error[:1000]]),
+    )
+    body = msgspec.json.encode(notice)
+    return [Outgoing(notice.key, channel, body, now) for channel in channels_of("critical", {}, config)]
+
+
+def _folder(home: Home) -> Path:
+    return home.dagster / "failures"

@@ -1,4 +1,4 @@
-"""What notifications are sent to in tests: webhook receivers with moods, and a page client."""
+"""What notifications are sent to in tests: webhook receivers with moods, and a mail server."""
 
 import json
 import threading
@@ -8,6 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from aiosmtpd.controller import Controller
+
+from sensor_platform.collect.brokers.local import free_port
 
 
 @dataclass
@@ -63,6 +67,36 @@ def hook() -> Iterator[Hook]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@dataclass
+class Mail:
+    """An SMTP server; `letters` as they came."""
+
+    controller: Controller = field(init=False)
+    letters: list[bytes] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.controller = Controller(self, hostname="127.0.0.1", port=free_port())
+
+    @property
+    def url(self) -> str:
+        return f"mailto://127.0.0.1:{self.controller.port}?from=a@example.org&to=b@example.org&format=text"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
+        self.letters.append(envelope.content)
+        return "250 fine"
+
+
+@contextmanager
+def mail() -> Iterator[Mail]:
+    """A server that is up."""
+    found = Mail()
+    found.controller.start()
+    try:
+        yield found
+    finally:
+        found.controller.stop()
 
 
 def wait_for(condition: Any, seconds: float = 10.0) -> Any:

@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from aiosmtpd.controller import Controller
 
 from sensor_platform.alert import store
 from sensor_platform.alert.channels import KafkaSender, Sender, Unsent, sender_of, topic_of
@@ -22,7 +21,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.rules import Command, Threshold
 from sensor_platform_tests.landing.homes import T0
-from sensor_platform_tests.live.receivers import hook, wait_for
+from sensor_platform_tests.live.receivers import Mail, hook, wait_for
 
 
 def _nobody(topic: str, payload: bytes, *, retain: bool) -> None:
@@ -159,48 +158,30 @@ def test_messages_of_a_group_are_sent_as_one(tmp_path: Path) -> None:
         assert "and 4 more" in receiver.bodies[0]["title"]
 
 
-class _Mail:
-    def __init__(self) -> None:
-        self.letters: list[bytes] = []
-
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 - the library's name
-        self.letters.append(envelope.content)
-        return "250 fine"
-
-
 def test_mail_waits_while_smtp_is_down_and_comes_once_when_it_is_back(tmp_path: Path) -> None:
     path = tmp_path / "live.sqlite"
     now = [T0]
-    mail = _Mail()
-    controller = Controller(mail, hostname="127.0.0.1", port=0)
-    controller.port = _free_port()
-    url = f"mailto://127.0.0.1:{controller.port}?from=a@example.org&to=b@example.org&format=text"
+    mail = Mail()
     _put(path, [event(device_id="<b>pump</b>\r\nBcc: x@example.org")])
     with closing(store.connect(path)) as connection:
-        dispatcher = Dispatcher("hook", path, _sender(url, timeout=2.0), lambda: now[0])
+        dispatcher = Dispatcher("hook", path, _sender(mail.url, timeout=2.0), lambda: now[0])
         for _ in range(2):  # an hour of trying, by the clock
             dispatcher.send_due(connection)
             now[0] += 1_800_000_000
         assert (mail.letters, _states(path)) == ([], ["waiting"])
-        controller.start()
+        mail.controller.start()
         try:
             now[0] += 600_000_000
             assert dispatcher.send_due(connection)
             assert not dispatcher.send_due(connection)
         finally:
-            controller.stop()
+            mail.controller.stop()
     assert _states(path) == ["sent"]
     (letter,) = mail.letters
     parsed = email.message_from_bytes(letter, policy=policy)
     assert parsed["To"] == "b@example.org"
     assert parsed["Bcc"] is None
     assert "critical" in parsed["Subject"].lower()
-
-
-def _free_port() -> int:
-    from sensor_platform.collect.brokers.local import free_port
-
-    return free_port()
 
 
 def test_kafka_takes_notices_keyed_by_device() -> None:

@@ -128,12 +128,23 @@ class Live:
         with urllib.request.urlopen(self._url + path, timeout=10) as answer:
             return json.load(answer)
 
+    def post(self, path: str, content: Any) -> Any:
+        """What an endpoint answers to JSON."""
+        headers = {"content-type": "application/json", "x-requested-with": "sensor-platform"}
+        request = urllib.request.Request(self._url + path, json.dumps(content).encode(), headers, method="POST")
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def text(self, path: str) -> str:
+        """What an endpoint says in plain text."""
+        with urllib.request.urlopen(self._url + path, timeout=10) as answer:
+            return str(answer.read().decode())
+
     def wait_for_messages(self, count: int) -> None:
         """Until the engine has taken so many."""
 
         def taken() -> bool:
-            with urllib.request.urlopen(self._url + "/metrics", timeout=10) as answer:
-                lines = answer.read().decode().splitlines()
+            lines = self.text("/metrics").splitlines()
             name = "sensor_platform_live_messages_total "
             return any(line.startswith(name) and float(line.split()[-1]) >= count for line in lines)
 
@@ -141,7 +152,13 @@ class Live:
 
 
 @contextmanager
-def running_scenario(name: str, folder: Path, start: date, change: Callable[[str], str] = str) -> Iterator[Scenario]:
+def running_scenario(
+    name: str,
+    folder: Path,
+    start: date,
+    change: Callable[[str], str] = str,
+    change_rules: Callable[[str], str] | None = None,
+) -> Iterator[Scenario]:
     """The scenario with broker and collector up; its site starts at `start` so that few partitions exist."""
     site = folder / "site"
     example = REPOSITORY / "examples" / name
@@ -149,6 +166,8 @@ def running_scenario(name: str, folder: Path, start: date, change: Callable[[str
         target = site / path.relative_to(example)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(path.read_bytes())
+    if change_rules is not None:
+        (site / "rules.yaml").write_text(change_rules((site / "rules.yaml").read_text()))
     text = (site / "site.yaml").read_text()
     with local_broker(folder / "broker") as broker:
         text = text.replace(

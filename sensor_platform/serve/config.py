@@ -77,6 +77,8 @@ class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Of one address; beyond it the answer is 429."""
     page_per_second: int = 5
     """Updates that the page gets."""
+    silent_after: str = "5m"
+    """The page calls a device silent of which nothing has come for so long; an alarm about it needs a rule."""
     dagster_url: str = ""
     """Where Dagster's page is, for links."""
     public_url: str = ""
@@ -84,3 +86,7 @@ class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     keep_hours: int = 24
     """Closed windows, sent messages and resolved alarms' events stay in the live store so long."""
     snapshot_seconds: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse what is no duration."""
+        duration(self.silent_after)

@@ -35,6 +35,7 @@ from sensor_platform.serve.sending.mqtt import DeviceStates, Link
 from sensor_platform.serve.sending.output import LiveOutput, stream_channel
 from sensor_platform.serve.sending.senders import KafkaStream, MqttStream, PredictionSender
 from sensor_platform.serve.sending.trigger import trigger_channel
+from sensor_platform.stream.rules import Count, Threshold, limits_in
 
 log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -71,6 +72,7 @@ class Parts:
     _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
+        self.viewer.recall = self.newest_closed
         self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self._newest_of)
 
     def start(self) -> None:
@@ -126,23 +128,36 @@ class Parts:
             for each in self.dispatchers:
                 each.wake()
 
+    def newest_closed(self, spec: str, micros: int) -> list[bytes]:
+        """Stored windows of a spec of the last microseconds, oldest first."""
+        connection = store.connect(self.loop.path)
+        try:
+            rows = connection.execute(
+                "select body from closed where at >= ? and spec = ? order by seq", (self.clock() - micros, spec)
+            )
+            return [body for (body,) in rows]
+        finally:
+            connection.close()
+
     def recent(self, device: str, metric: str, spec: str, minutes: float) -> list[dict[str, Any]]:
         """Windows of one series that closed in the last minutes, newest revision each, oldest first."""
         name = spec or (self.config.engine.windows[0].name if self.config.engine.windows else "")
-        connection = store.connect(self.loop.path)
-        try:
-            since = self.clock() - int(minutes * 60e6)
-            bodies = connection.execute(
-                "select body from closed where at >= ? and spec = ? order by seq", (since, name)
-            ).fetchall()
-        finally:
-            connection.close()
         found: dict[int, dict[str, Any]] = {}
-        for (body,) in bodies:
-            for row in decode_closed(body):
-                if row["device_id"] == device and row["metric"] == metric:
-                    found[row["start"]] = {key: value if value == value else None for key, value in row.items()}
+        for body in self.newest_closed(name, int(minutes * 60e6)):
+            for row in decode_closed(body, (device, metric)):
+                found[row["start"]] = {key: value if value == value else None for key, value in row.items()}
         return [found[start] for start in sorted(found)]
+
+    def limits_of(self, device: str, metric: str) -> list[tuple[int, str, float]]:
+        """Limits that threshold rules set to a series: level, `above` or `below`, value."""
+        alarms = self.loop.engine.alarms
+        series = alarms.index.find(device, metric)
+        found = []
+        for watch in alarms.watches:
+            rule = watch.rule
+            if isinstance(rule, Threshold | Count) and series is not None and watch.is_match(series):
+                found += limits_in(rule)
+        return sorted(set(found))
 
     def alert_rows(self, state: str, device: str) -> list[dict[str, Any]]:
         """Alerts, newest first, at most a thousand."""

@@ -39,6 +39,7 @@ from sensor_platform.serve.sending.output import LiveOutput
 from sensor_platform.serve.web import links
 from sensor_platform.serve.web.app import make_app
 from sensor_platform.serve.web.security import is_loopback
+from sensor_platform.stream.durations import duration
 from sensor_platform.stream.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -120,7 +121,7 @@ def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts
         config=live,
         limits=limits,
         loop=loop,
-        viewer=Viewer(live.page_per_second),
+        viewer=Viewer(live.page_per_second, duration(live.silent_after)),
         decoder=Decoder(setup.contracts, limits),
         ingest=IngestWriter(setup.home, f"{setup.collect.collector}.http", clock),
         watcher=Watcher(setup.home),

@@ -122,15 +122,27 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             first = tab.ask("document.querySelector('#list .values').textContent")
             tab.wait(f"document.querySelector('#list .values').textContent !== {json.dumps(first)}")
             tab.wait("document.querySelectorAll('#list svg path[d^=M]').length > 5")
+            tab.wait("document.querySelector('#only-ok b').textContent === '60'")
             feed.is_hot = True
             post([{"device_id": HOSTILE, "temperature": 80}])
             tab.wait("document.querySelector('#alarm-count').textContent === '2'")
+            tab.wait("document.title.startsWith('(2) ')")
+            assert "alarm" in tab.ask("document.querySelector('#icon').getAttribute('href')"), "seen from another tab"
+            tab.ask("document.querySelector('#only-critical').click()")
+            tab.wait("[...document.querySelectorAll('#list .id')].map((each) => each.textContent).join() === 'pump-07'")
+            tab.ask("document.querySelector('#only-critical').click()")
+            tab.wait("document.querySelectorAll('#list .row').length > 10")
             tab.wait("document.querySelector('#list .row .id').textContent.length > 0")
             if SHOTS:
                 time.sleep(3)
                 tab.shoot(Path(SHOTS) / "live-overview.png")
             tab.ask("location.hash = '#/alarms'")
             tab.wait("document.querySelectorAll('#active .alarm').length === 2")
+            tab.ask("window.line = document.querySelector('#active .alarm.l2'); window.before = line.textContent")
+            tab.wait("document.querySelector('#active .alarm.l2').textContent !== window.before")
+            assert tab.ask("document.querySelector('#active .alarm.l2') === window.line"), (
+                "a click hits what it aimed at"
+            )
             tab.ask("document.querySelector('#active .alarm.l2 button').click()")
             tab.wait("document.querySelector('#active .alarm.l2').classList.contains('seen')")
             tab.wait("document.querySelector('#past').textContent.includes('acknowledged')")
@@ -140,8 +152,14 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             tab.wait("document.querySelectorAll('#values tbody tr').length === 3")
             tab.wait("document.querySelector('#chart canvas') !== null")
             tab.wait("document.querySelector('#device-alarms').textContent.includes('bearing-hot')")
+            tab.wait("document.querySelector('#device-active .alarm.l2') !== null")
+            assert tab.ask("document.querySelector('#values').textContent.includes('°C')")
+            tab.ask("document.querySelector('#values tr[data-metric=flow] button').click()")
+            tab.wait("document.querySelector('#chart-title').textContent === 'flow, m³/h'")
+            tab.ask("document.querySelector('#values tr[data-metric=temperature] button').click()")
+            tab.wait("document.querySelector('#chart canvas') !== null")
             if SHOTS:
-                time.sleep(3)
+                time.sleep(25)
                 tab.shoot(Path(SHOTS) / "live-device.png")
             tab.size(390, 800, mobile=True, dark=True)
             tab.ask("location.hash = '#/'")
@@ -158,6 +176,8 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             tab.wait("location.hash.startsWith('#/device/')")
             tab.ask("location.hash = '#/pipeline'")
             tab.wait("document.querySelectorAll('#checks tbody tr').length > 4")
+            tab.call("Input.dispatchKeyEvent", type="keyDown", key="2", code="Digit2")
+            tab.wait("location.hash === '#/alarms'")
             assert tab.ask("document.title").endswith("live"), "a device's name is text, never code"
             assert tab.problems == []
     finally:
@@ -194,9 +214,8 @@ def test_hours_that_are_anomalous_are_marked_on_the_chart_beside_the_forecast(
         tab.size(1280, 800)
         tab.wait("document.querySelectorAll('#list .row .value').length > 0")
         tab.ask("location.hash = '#/device/pump'")
-        tab.wait("document.querySelector('#metric')?.value === 'temperature'")
-        tab.ask("document.querySelector('#span').value = '30d'")
-        tab.ask("document.querySelector('#span').dispatchEvent(new Event('change'))")
+        tab.wait("document.querySelector('#values tr.chosen')?.dataset.metric === 'temperature'")
+        tab.ask("document.querySelector('#spans [data-span=\"30d\"]').click()")
         tab.wait("document.querySelector('#chart-note').textContent.includes('2 anomalous hours')")
         tab.wait("document.querySelector('#chart canvas') !== null")
         assert tab.ask("document.querySelector('#chart .u-legend').textContent.includes('anomaly')")

@@ -1,20 +1,23 @@
 """Prometheus metrics, collected from the view and the status files when asked: counting costs nothing in between."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from sensor_platform.alert.outbox import Dispatcher
+from sensor_platform.collect.status import ACK_BUCKETS
 from sensor_platform.serve.engine.view import View
 from sensor_platform.serve.monitor.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-BUCKETS = (0.001, 0.005, 0.010, 0.050, 0.100, 0.500, 1.0)
+BUCKETS = ACK_BUCKETS
 """Seconds; as the water quality scenario wants them."""
 _PREFIX = "sensor_platform_"
 _MOST_GROUPS = 100
@@ -122,7 +125,15 @@ class LiveCollector(Collector):
             received.add_metric([source], counters["messages"])
             duplicate.add_metric([source], counters.get("duplicates", 0))
             up.add_metric([source], counters["is_up"])
-        yield from (received, duplicate, up)
+        acks = HistogramMetricFamily(
+            f"{_PREFIX}ack_seconds",
+            "Group commits by seconds from reading their first message to fsync and answer.",
+            labels=["source"],
+        )
+        for source, (counts, seconds) in pipeline.acks.items():
+            bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
+            acks.add_metric([source], list(zip(bounds, accumulate(counts), strict=True)), seconds)
+        yield from (received, duplicate, up, acks)
 
     def _landed(self, pipeline: Pipeline) -> "Iterator[Metric]":
         for name, value in pipeline.ledger.items():

@@ -16,6 +16,7 @@ from sensor_platform.errors import ExitCode, PlatformError, WrongUse
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.reading.names import topic_error
+from sensor_platform.serve.engine.view import STANDINGS
 from sensor_platform.serve.parts import Parts
 from sensor_platform.serve.requests.history import Asked, anomalies, forecast, history, now_plain
 from sensor_platform.serve.requests.ingest import Busy
@@ -62,14 +63,25 @@ class Api:
         self._parts = parts
 
     async def devices(self, request: Request) -> Response:
-        """Devices by number, with tags and alarm level; `?search=` looks in ids and tags."""
+        """Devices by number, with tags and alarm level; `?search=` looks in ids and tags, `?state=` in what they are.
+
+        Those in alarm come first, so that they are there when not all are.
+        """
         view = self._parts.viewer.view
         search = request.query_params.get("search", "").casefold()[:256]
+        state = request.query_params.get("state", "")
+        if state and state not in STANDINGS:
+            raise WrongUse(f"state: {state[:60]!r}", f"one of {', '.join(STANDINGS)}")
+        worst_first = sorted(view.levels, key=lambda device: -view.levels[device])
+        alarmed = [number for device in worst_first if (number := view.numbers.get(device, -1)) in range(view.device_n)]
+        first = set(alarmed)
         found: list[list[Any]] = []
         total = 0
-        for number in range(view.device_n):
+        for number in (*alarmed, *(each for each in range(view.device_n) if each not in first)):
             device, tags = view.devices[number], view.tags.get(number, {})
             if search and search not in " ".join((device, *tags.values())).casefold():
+                continue
+            if state and view.standing(number) != state:
                 continue
             total += 1
             if len(found) < _MOST_ROWS:
@@ -98,6 +110,7 @@ class Api:
         """Windows or readings of a device and metric, from the published files; with the forecast where asked."""
         asked = _asked(request.query_params)
         found = await asyncio.to_thread(history, self._parts.home, asked)
+        found["limits"] = self._parts.limits_of(asked.device, asked.metric)
         if request.query_params.get("forecast"):
             try:
                 until = asked.end + timedelta(days=2)
@@ -119,7 +132,7 @@ class Api:
         device, metric = _need(query, "device"), _need(query, "metric")
         spec = query.get("window", "")
         rows = await asyncio.to_thread(self._parts.recent, device, metric, spec, minutes)
-        return Json({"windows": rows})
+        return Json({"windows": rows, "limits": self._parts.limits_of(device, metric)})
 
     async def alerts(self, request: Request) -> Response:
         """Alerts, newest first; `?state=firing|acknowledged|resolved`, `?device=`."""

@@ -14,7 +14,13 @@ class Republish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     what: Literal["windows", "alarms", "values", "predictions", "readings", "last_row"]
     mqtt: str = ""
     """Topic; {device}, {metric}, {window} and {rule} are filled in where the stream has them."""
+    to: Literal["site", "uplink"] = "site"
+    """Broker of `mqtt`: the site's own, or the one of SENSOR_PLATFORM_UPLINK_URL, which may be away for long."""
     kafka: str = ""
+    devices: str = "*"
+    """Glob of device ids; not for `last_row` and `predictions`,"""
+    metric: str = "*"
+    """and of metrics; for `windows`, `alarms` and `readings`."""
     window: str = ""
     """For `windows`: only this one, for instance `10s` or `1m/10s`; empty for all."""
     retain: bool = False
@@ -27,6 +33,8 @@ class Republish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """Refuse what cannot work."""
         if bool(self.mqtt) == bool(self.kafka):
             raise ValueError("republish needs exactly one of mqtt and kafka")
+        if self.to == "uplink" and not self.mqtt:
+            raise ValueError("to: uplink needs a topic in mqtt")
         duration(self.every)
 
 

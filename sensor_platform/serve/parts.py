@@ -15,13 +15,13 @@ from sensor_platform.alert.answers import answer
 from sensor_platform.alert.channels import CommandSender, Sender, sender_of
 from sensor_platform.alert.compose import COMMANDS
 from sensor_platform.alert.history.journal import note_rules
-from sensor_platform.alert.outbox import Dispatcher
+from sensor_platform.alert.outbox import Dispatcher, always
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope
-from sensor_platform.serve.config import LiveConfig
+from sensor_platform.serve.config import LiveConfig, Republish
 from sensor_platform.serve.engine.closed import decode_closed
 from sensor_platform.serve.engine.loop import Loop
 from sensor_platform.serve.engine.scores import Scores
@@ -56,6 +56,8 @@ class Parts:
     ingest: IngestWriter
     watcher: Watcher
     link: Link
+    uplink: Link | None
+    """To the broker of the centre, where there is one; it may be away for long."""
     states: DeviceStates
     predictor: Predictor
     output: LiveOutput
@@ -85,6 +87,8 @@ class Parts:
         store.connect(self.loop.path).close()
         note_rules(self.home, self.output.alerts, self.clock())
         self.dispatchers = [self._dispatcher(name, sender) for name, sender in self._senders().items()]
+        if self.uplink is not None:
+            self.uplink.start()
         if self.states.topic or any(not each.name.startswith("(predict") for each in self.dispatchers):
             self.link.start()
         self.watcher.start()
@@ -113,6 +117,8 @@ class Parts:
         for each in self.dispatchers:
             each.stop()
         self.link.stop()
+        if self.uplink is not None:
+            self.uplink.stop()
         self.watcher.stop()
         self.scores.stop()
 
@@ -239,13 +245,23 @@ class Parts:
             senders[COMMANDS] = CommandSender(self.link.publish)
         for number, stream in enumerate(self.config.republish):
             senders[stream_channel(number, stream)] = (
-                KafkaStream(self.kafka_producer) if stream.kafka else MqttStream(self.link, stream.retain)
+                KafkaStream(self.kafka_producer) if stream.kafka else MqttStream(self._link_of(stream), stream.retain)
             )
         for trigger in self.config.triggers:
             senders[trigger_channel(trigger)] = PredictionSender(
                 self.predict, self.store_message, self._forward_prediction, self.predictions
             )
         return senders
+
+    def _link_of(self, stream: Republish) -> Link:
+        if stream.to == "site":
+            return self.link
+        if self.uplink is None:
+            raise WrongUse(
+                "site.yaml: live.republish has a stream to the uplink, and none is known",
+                "set SENSOR_PLATFORM_UPLINK_URL, for instance mqtts://user:password@centre.example.org",
+            )
+        return self.uplink
 
     def _forward_prediction(self, row: dict[str, Any]) -> None:
         """To the streams that want predictions, through the outbox."""
@@ -269,5 +285,8 @@ class Parts:
     def _dispatcher(self, name: str, sender: Sender) -> Dispatcher:
         channel = self.output.alerts.channels.get(name)
         if channel is None:
-            return Dispatcher(name, self.loop.path, sender, self.clock, per_minute=1_000_000, attempts=1_000_000)
+            is_up = sender.is_up if isinstance(sender, MqttStream) else always
+            return Dispatcher(
+                name, self.loop.path, sender, self.clock, per_minute=1_000_000, attempts=1_000_000, is_up=is_up
+            )
         return Dispatcher(name, self.loop.path, sender, self.clock, channel.per_minute, channel.attempts)

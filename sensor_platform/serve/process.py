@@ -60,6 +60,8 @@ class LiveSetup:
     contracts: Sequence[Contract]
     catalog: Path | None
     broker: Broker
+    uplink: Broker | None
+    """The broker of the centre, for streams `to: uplink`."""
     token: str
     variables: Mapping[str, str]
     """For the secrets in channels' URLs."""
@@ -126,6 +128,7 @@ def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts
         ingest=IngestWriter(setup.home, f"{setup.collect.collector}.http", clock),
         watcher=Watcher(setup.home),
         link=Link(setup.broker, client_id, setup.collect.protocol == "5", states if states.topic else None),
+        uplink=None if setup.uplink is None else Link(setup.uplink, f"{client_id}-up", setup.collect.protocol == "5"),
         states=states,
         predictor=Predictor(setup.home),
         output=output,

@@ -50,6 +50,7 @@ def setup_of(home: Path, **changes: Any) -> LiveSetup:
         "contracts": (DEFAULT_CONTRACT,),
         "catalog": None,
         "broker": Broker(port=1),
+        "uplink": None,
         "token": "",
         "variables": {},
     }

@@ -12,7 +12,7 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sensor_platform.errors import ExitCode, PlatformError, WrongUse
+from sensor_platform.errors import ExitCode, Missing, PlatformError, WrongUse
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.reading.names import topic_error
@@ -50,7 +50,8 @@ def told(endpoint: Endpoint) -> Endpoint:
         except Busy:
             return Json({"error": "too much waits to be written", "hint": "try again"}, 503, {"retry-after": "1"})
         except PlatformError as error:
-            code = 400 if error.exit_code == ExitCode.WRONG_USE else 503
+            wrong = 404 if isinstance(error, Missing) else 400
+            code = wrong if error.exit_code == ExitCode.WRONG_USE else 503
             return Json({"error": error.message, "hint": error.hint}, code)
 
     return answer

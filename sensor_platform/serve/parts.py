@@ -22,6 +22,7 @@ from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope
 from sensor_platform.serve.config import LiveConfig, Republish
+from sensor_platform.serve.engine.checkpoints import Checkpoints
 from sensor_platform.serve.engine.closed import decode_closed
 from sensor_platform.serve.engine.loop import Loop
 from sensor_platform.serve.engine.scores import Scores
@@ -66,6 +67,7 @@ class Parts:
     registry: CollectorRegistry
     stages: Stages
     scores: Scores = field(init=False)
+    checkpoints: Checkpoints = field(init=False)
     dispatchers: list[Dispatcher] = field(default_factory=list)
     predictions: "deque[dict[str, Any]]" = field(default_factory=lambda: deque(maxlen=200))
     clients: Callable[[], int] = lambda: 0
@@ -74,6 +76,7 @@ class Parts:
     _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(self.loop.path)
         self.viewer.recall = self.newest_closed
         self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self._newest_of)
 
@@ -92,6 +95,7 @@ class Parts:
         if self.states.topic or any(not each.name.startswith("(predict") for each in self.dispatchers):
             self.link.start()
         self.watcher.start()
+        self.checkpoints.start()
         self.scores.start()
         for each in self.dispatchers:
             each.start()
@@ -120,6 +124,7 @@ class Parts:
         if self.uplink is not None:
             self.uplink.stop()
         self.watcher.stop()
+        self.checkpoints.stop()
         self.scores.stop()
 
     def after_step(self, step: Step, done: Done) -> None:

@@ -25,6 +25,7 @@ from sensor_platform.serve.web.security import TooLarge
 Endpoint = Callable[[Request], Awaitable[Response]]
 _MOST_ROWS = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STATES = ("firing", "acknowledged", "resolved")
 _LATEST = 5 * 60
 """Seconds that `/api/latest` looks back unless told otherwise."""
 
@@ -138,7 +139,10 @@ class Api:
     async def alerts(self, request: Request) -> Response:
         """Alerts, newest first; `?state=firing|acknowledged|resolved`, `?device=`."""
         query = request.query_params
-        rows = await asyncio.to_thread(self._parts.alert_rows, query.get("state", ""), query.get("device", ""))
+        state = query.get("state", "")
+        if state and state not in _STATES:
+            raise WrongUse(f"state: {state[:60]!r}", f"one of {', '.join(_STATES)}")
+        rows = await asyncio.to_thread(self._parts.alert_rows, state, query.get("device", ""))
         return Json({"alerts": rows})
 
     async def answer_alert(self, request: Request) -> Response:

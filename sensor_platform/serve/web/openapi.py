@@ -12,7 +12,8 @@ _TIME = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 4e9}],
     "description": "ISO 8601, UTC where it names no zone, or seconds since 1970",
 }
-_TOPIC = {"type": "string", "pattern": "^[^+#\\x00]+$", "maxLength": 1000, "default": "ingest/http"}
+_TOPIC = {"type": "string", "pattern": "^[^+#\\x00]+$", "default": "ingest/http"}
+_MODEL = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}
 _STATE = {"enum": ["firing", "acknowledged", "resolved"]}
 
 
@@ -117,17 +118,22 @@ def _schemas() -> dict[str, Any]:
 
 
 def _get(summary: str, schema: str, *, required: tuple[str, ...] = (), **query: dict[str, Any]) -> dict[str, Any]:
+    responses = _responses(schema)
     return {
         "summary": summary,
         "parameters": [
             {"name": name, "in": "query", "required": name in required, "schema": kind} for name, kind in query.items()
         ],
-        "responses": _responses(schema),
+        "responses": responses | {"503": responses["default"]} if schema == "History" else responses,
     }
 
 
 def _ingest() -> dict[str, Any]:
-    body = {"schema": {"oneOf": [{"type": "object"}, {"type": "array", "description": "of messages, any JSON"}]}}
+    body = {
+        "schema": {
+            "oneOf": [{"type": "object"}, {"type": "array", "minItems": 1, "description": "of messages, any JSON"}]
+        }
+    }
     return {
         "summary": "Messages; answered once they are on disk",
         "parameters": [{"name": "topic", "in": "query", "schema": _TOPIC}],
@@ -155,7 +161,7 @@ def _answer() -> dict[str, Any]:
 def _predict() -> dict[str, Any]:
     return {
         "summary": "Ask a model",
-        "parameters": [{"name": "name", "in": "path", "required": True, "schema": _TEXT}],
+        "parameters": [{"name": "name", "in": "path", "required": True, "schema": _MODEL}],
         "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
         "responses": _responses("Anything"),
     }

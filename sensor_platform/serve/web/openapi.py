@@ -137,7 +137,10 @@ def _ingest() -> dict[str, Any]:
     return {
         "summary": "Messages; answered once they are on disk",
         "parameters": [{"name": "topic", "in": "query", "schema": _TOPIC}],
-        "requestBody": {"content": {"application/json": body, "application/x-ndjson": {"schema": _TEXT}}},
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": body, "application/x-ndjson": {"schema": _TEXT}},
+        },
         "responses": _responses("Accepted", "202"),
     }
 
@@ -162,7 +165,7 @@ def _predict() -> dict[str, Any]:
     return {
         "summary": "Ask a model",
         "parameters": [{"name": "name", "in": "path", "required": True, "schema": _MODEL}],
-        "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
         "responses": _responses("Anything"),
     }
 

@@ -130,6 +130,7 @@ class Parts:
     def after_step(self, step: Step, done: Done) -> None:
         """Called by the engine's thread."""
         self.viewer.take(self.loop.engine, self.loop.status, step, done)
+        self.stages.note(done.events)
         for taken in done.taken:
             arrived = taken.piece.messages.received_at[-1]
             self.stages.observe("queued", (self.clock() - arrived) / 1e6 - self.loop.status.step_seconds)

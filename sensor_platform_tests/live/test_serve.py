@@ -120,6 +120,9 @@ def test_an_alarm_is_shown_acknowledged_confirmed_and_becomes_a_label(live: Live
     assert (label.label, label.source, label.metric) == ("confirmed", "alert:hot", "temp")
     _send(client, {"device_id": name, "temp": 20, "seq": 2})
     wait_for(lambda: client.get("/api/alerts", params={"device": name}).json()["alerts"][0]["state"] == "resolved")
+    counted = client.get("/metrics").text
+    for kind in ("fired", "acknowledged", "resolved"):
+        assert f'alarm_events_total{{kind="{kind}",level="critical",metric="temp"}}' in counted
     assert client.post("/api/alerts/nothing/confirm", headers=ACT).status_code == 404
     assert client.post(f"/api/alerts/{alert_id}/explode", headers=ACT).status_code == 400
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -13,6 +13,7 @@ from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.collect.status import ACK_BUCKETS
 from sensor_platform.serve.engine.view import View
 from sensor_platform.serve.monitor.pipeline import Pipeline
+from sensor_platform.stream.alarm import Event
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -25,7 +26,7 @@ _LEVELS = ("warning", "critical")
 
 
 class Stages:
-    """Latencies by stage, observed where they happen."""
+    """What is counted where it happens: latencies by stage, and what became of alarms."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.seconds = Histogram(
@@ -36,6 +37,21 @@ class Stages:
             buckets=BUCKETS,
             registry=registry,
         )
+        self.alarm_events = Counter(
+            f"{_PREFIX}alarm_events",
+            "What happened to alarms since the start.",
+            ["kind", "level", "metric"],
+            registry=registry,
+        )
+        self._metrics: set[str] = set()
+
+    def note(self, events: Sequence[Event]) -> None:
+        """Events of alarms; beyond a hundred metrics as `(others)`."""
+        for event in events:
+            if len(self._metrics) < _MOST_GROUPS:
+                self._metrics.add(event.metric)
+            metric = event.metric if event.metric in self._metrics else "(others)"
+            self.alarm_events.labels(event.kind, _LEVELS[event.level - 1], metric).inc()
 
     def observe(self, stage: str, seconds: float) -> None:
         """One more."""

@@ -30,6 +30,10 @@ class WrongUse(PlatformError):
     """The command, the settings or the site files are wrong; running it again unchanged fails again."""
 
 
+class Missing(WrongUse):
+    """What was named does not exist."""
+
+
 class CheckFailed(PlatformError):
     """The command did its work, and what it checked does not hold."""
 

@@ -30,6 +30,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kafka_login: tuple[str, str] | None = None
     """User and password for SASL."""
     live_token: str = ""
+    uplink: Broker | None = None
+    """The broker of the centre, where this site is the edge."""
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -46,6 +48,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         site_folder=folder,
         broker=_broker(env),
         kafka_login=_kafka_login(env),
+        uplink=_broker(env, "UPLINK") if env.get("SENSOR_PLATFORM_UPLINK_URL") else None,
         live_token=env.get("SENSOR_PLATFORM_LIVE_TOKEN", ""),
     )
 
@@ -67,6 +70,7 @@ def live_setup(settings: Settings, live: LiveConfig) -> "LiveSetup":
         contracts=site.contracts,
         catalog=site.catalog,
         broker=settings.broker,
+        uplink=settings.uplink,
         token=settings.live_token,
         variables=environ_with({}),
     )
@@ -81,25 +85,26 @@ def broker_from(url: str) -> Broker:
     return _broker({"SENSOR_PLATFORM_BROKER_URL": url})
 
 
-def _broker(env: Mapping[str, str]) -> Broker:
-    url = env.get("SENSOR_PLATFORM_BROKER_URL") or "mqtt://127.0.0.1:1883"
+def _broker(env: Mapping[str, str], which: str = "BROKER") -> Broker:
+    prefix = f"SENSOR_PLATFORM_{which}"
+    url = env.get(f"{prefix}_URL") or "mqtt://127.0.0.1:1883"
     hint = "write it as mqtt://user:password@host:port or mqtts://..."
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise WrongUse("SENSOR_PLATFORM_BROKER_URL has no valid port", hint) from error
+        raise WrongUse(f"{prefix}_URL has no valid port", hint) from error
     if parts.scheme not in _PORTS or not parts.hostname:
-        raise WrongUse("SENSOR_PLATFORM_BROKER_URL is not a broker address", hint)
+        raise WrongUse(f"{prefix}_URL is not a broker address", hint)
     return Broker(
         host=parts.hostname,
         port=port or _PORTS[parts.scheme],
         username=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password) if parts.password else None,
         tls=parts.scheme == "mqtts",
-        ca_file=env.get("SENSOR_PLATFORM_BROKER_CA_FILE"),
-        cert_file=env.get("SENSOR_PLATFORM_BROKER_CERT_FILE"),
-        key_file=env.get("SENSOR_PLATFORM_BROKER_KEY_FILE"),
+        ca_file=env.get(f"{prefix}_CA_FILE"),
+        cert_file=env.get(f"{prefix}_CERT_FILE"),
+        key_file=env.get(f"{prefix}_KEY_FILE"),
     )
 
 

@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import Any
 
 from sensor_platform.alert import store
-from sensor_platform.errors import WrongUse
+from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.labels import Label, add_label
 
@@ -13,8 +13,19 @@ ANSWERS = ("acknowledge", "confirm", "reject")
 _LABELS = {"confirm": "confirmed", "reject": "rejected"}
 
 
-def answer(home: Home, alert_id: str, kind: str, by: str, now: int, note: str = "") -> None:
+def answer(
+    home: Home, alert_id: str, kind: str, by: str, now: int, note: str = "", *, may_be_short: bool = False
+) -> None:
     """Take an answer; the live process acts on it, now or when it starts.
+
+    Args:
+        home: the data folder.
+        alert_id: of the alert.
+        kind: one of ANSWERS.
+        by: who answers.
+        now: microseconds since the epoch.
+        note: for the label.
+        may_be_short: the id may be the start of one, as people type it.
 
     Raises:
         WrongUse: there is no such alert, or no such answer.
@@ -23,6 +34,8 @@ def answer(home: Home, alert_id: str, kind: str, by: str, now: int, note: str = 
         raise WrongUse(f"{kind!r} is no answer", f"answers are {', '.join(ANSWERS)}")
     with closing(store.connect(home.live_file)) as connection:
         row = find(connection, alert_id)
+        if not may_be_short and row["alert_id"] != alert_id:
+            raise Missing(f"there is no alert {alert_id[:60]!r}", "give the whole id, as /api/alerts shows it")
         if kind == "acknowledge":
             store.ask(connection, store.Command(kind=kind, alert_id=row["alert_id"], by=by, at=now))
             return
@@ -56,5 +69,5 @@ def find(connection: sqlite3.Connection, alert_id: str) -> dict[str, Any]:
     rows = result.fetchall() if alert_id else []
     if len(rows) != 1:
         many = "several alerts begin with" if rows else "there is no alert"
-        raise WrongUse(f"{many} {alert_id[:60]!r}", "`sensor-platform alerts list` shows them")
+        raise Missing(f"{many} {alert_id[:60]!r}", "`sensor-platform alerts list` shows them")
     return dict(zip(names, rows[0], strict=True))

@@ -30,6 +30,11 @@ class _Row:
     attempts: int
 
 
+def always() -> bool:
+    """It is up."""
+    return True
+
+
 @dataclass(slots=True)
 class Dispatcher:
     """One channel's thread."""
@@ -41,6 +46,8 @@ class Dispatcher:
     clock: Callable[[], int]
     per_minute: int = 60
     attempts: int = 20
+    is_up: Callable[[], bool] = always
+    """While it is not, everything waits in order and counts no attempt: a link that may be away for days."""
     sent: int = 0
     failed: int = 0
     problem: str = ""
@@ -69,6 +76,9 @@ class Dispatcher:
     def send_due(self, connection: sqlite3.Connection) -> bool:
         """Send what is due, one message or one group; False where nothing is, or the rate does not allow it."""
         if not self._may_send():
+            return False
+        if not self.is_up():
+            self.problem = "not connected"
             return False
         rows = self._due(connection)
         if not rows:

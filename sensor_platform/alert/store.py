@@ -85,6 +85,7 @@ def connect(path: Path) -> sqlite3.Connection:
         connection = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = normal")
+        connection.execute("pragma wal_autocheckpoint = 0")  # serve.engine.checkpoints does it, not who commits
         connection.executescript(_TABLES)
         connection.execute("insert or ignore into meta values ('schema', ?)", (str(SCHEMA),))
         (schema,) = connection.execute("select value from meta where key = 'schema'").fetchone()

@@ -75,7 +75,15 @@ def _answering(kind: str, text: str) -> click.Command:
         from sensor_platform.alert.answers import answer
         from sensor_platform.settings import load_settings
 
-        answer(load_settings().home, alert_id, kind, by or getpass.getuser(), time.time_ns() // 1000, note)
+        answer(
+            load_settings().home,
+            alert_id,
+            kind,
+            by or getpass.getuser(),
+            time.time_ns() // 1000,
+            note,
+            may_be_short=True,
+        )
         click.echo(f"{kind}: {alert_id}", err=True)
 
     answering.__doc__ = f"{text} ALERT_ID may be the beginning of an id."

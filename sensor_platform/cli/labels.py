@@ -102,7 +102,7 @@ def reject(alert_id: str, by: str, note: str) -> None:
 def _answer(alert_id: str, kind: str, by: str, note: str) -> None:
     from sensor_platform.alert.answers import answer
 
-    answer(_home(), alert_id, kind, by, _now(), note)
+    answer(_home(), alert_id, kind, by, _now(), note, may_be_short=True)
 
 
 def _row(label: "Label") -> dict[str, str]:

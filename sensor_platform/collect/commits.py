@@ -60,6 +60,7 @@ class Commits:
     def commit(self) -> None:
         """Write, fsync, then answer; stalls where that fails."""
         started = time.monotonic()
+        has_messages = bool(self._intake.waiting)
         try:
             replies = self._intake.commit()
         except OSError as error:
@@ -68,6 +69,8 @@ class Commits:
         self.window.note_commit(time.monotonic() - started)
         if replies:
             self._answer(replies)
+        if has_messages:
+            self._status.counters.note_ack(time.monotonic() - self._intake.since)
         if self._stall is not None:
             log.warning("writing works again; reading goes on")
             self._stall = None

@@ -1,5 +1,6 @@
 """From packets to frames: flags decided, frame added to the journal, replies kept until the journal has committed."""
 
+import time
 from collections.abc import Callable
 
 from sensor_platform.collect.journal import Journal
@@ -20,6 +21,8 @@ class Intake:
         self._replies: list[int] = []
         self._waiting = Counters()
         self.counters = Counters()
+        self.since = 0.0
+        """When the oldest message that is not committed was taken; monotonic seconds."""
         self.is_session_present = False
 
     @property
@@ -43,6 +46,8 @@ class Intake:
             messages=run.messages,
             flags=flags,
         )
+        if not self._waiting.messages:
+            self.since = time.monotonic()
         self._journal.add(encode_mqtt(facts, (raw,)))
         self._replies += run.replies
         waiting = self._waiting

@@ -1,10 +1,14 @@
 """What a running collector says about itself, once a second, for `status`, `doctor` and metrics."""
 
 import os
+from bisect import bisect_left
 from pathlib import Path
 from typing import Literal
 
 import msgspec
+
+ACK_BUCKETS = (0.001, 0.005, 0.010, 0.050, 0.100, 0.500, 1.0)
+"""Upper bounds in seconds of the histogram of acknowledgements; one more bucket counts what is slower."""
 
 State = Literal["connecting", "connected", "stalled", "stopping", "stopped"]
 
@@ -27,6 +31,15 @@ class Counters(msgspec.Struct, kw_only=True):
     stalls: int = 0
     """Times that writing failed and reading was stopped."""
     lander_starts: int = 0
+    ack_commits: list[int] = msgspec.field(default_factory=lambda: [0] * (len(ACK_BUCKETS) + 1))
+    """Group commits by seconds from reading their first message to fsync and answer, in buckets of ACK_BUCKETS."""
+    ack_seconds: float = 0.0
+    """Their sum."""
+
+    def note_ack(self, seconds: float) -> None:
+        """One more group was acknowledged."""
+        self.ack_commits[bisect_left(ACK_BUCKETS, seconds)] += 1
+        self.ack_seconds += seconds
 
 
 class CollectorStatus(msgspec.Struct, kw_only=True):

@@ -14,7 +14,13 @@ class Republish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     what: Literal["windows", "alarms", "values", "predictions", "readings", "last_row"]
     mqtt: str = ""
     """Topic; {device}, {metric}, {window} and {rule} are filled in where the stream has them."""
+    to: Literal["site", "uplink"] = "site"
+    """Broker of `mqtt`: the site's own, or the one of SENSOR_PLATFORM_UPLINK_URL, which may be away for long."""
     kafka: str = ""
+    devices: str = "*"
+    """Glob of device ids; not for `last_row` and `predictions`,"""
+    metric: str = "*"
+    """and of metrics; for `windows`, `alarms` and `readings`."""
     window: str = ""
     """For `windows`: only this one, for instance `10s` or `1m/10s`; empty for all."""
     retain: bool = False
@@ -27,6 +33,8 @@ class Republish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
         """Refuse what cannot work."""
         if bool(self.mqtt) == bool(self.kafka):
             raise ValueError("republish needs exactly one of mqtt and kafka")
+        if self.to == "uplink" and not self.mqtt:
+            raise ValueError("to: uplink needs a topic in mqtt")
         duration(self.every)
 
 
@@ -77,6 +85,8 @@ class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Of one address; beyond it the answer is 429."""
     page_per_second: int = 5
     """Updates that the page gets."""
+    silent_after: str = "5m"
+    """The page calls a device silent of which nothing has come for so long; an alarm about it needs a rule."""
     dagster_url: str = ""
     """Where Dagster's page is, for links."""
     public_url: str = ""
@@ -84,3 +94,7 @@ class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     keep_hours: int = 24
     """Closed windows, sent messages and resolved alarms' events stay in the live store so long."""
     snapshot_seconds: int = 10
+
+    def __post_init__(self) -> None:
+        """Refuse what is no duration."""
+        duration(self.silent_after)

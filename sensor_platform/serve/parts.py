@@ -15,13 +15,14 @@ from sensor_platform.alert.answers import answer
 from sensor_platform.alert.channels import CommandSender, Sender, sender_of
 from sensor_platform.alert.compose import COMMANDS
 from sensor_platform.alert.history.journal import note_rules
-from sensor_platform.alert.outbox import Dispatcher
+from sensor_platform.alert.outbox import Dispatcher, always
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope
-from sensor_platform.serve.config import LiveConfig
+from sensor_platform.serve.config import LiveConfig, Republish
+from sensor_platform.serve.engine.checkpoints import Checkpoints
 from sensor_platform.serve.engine.closed import decode_closed
 from sensor_platform.serve.engine.loop import Loop
 from sensor_platform.serve.engine.scores import Scores
@@ -36,6 +37,7 @@ from sensor_platform.serve.sending.mqtt import DeviceStates, Link
 from sensor_platform.serve.sending.output import LiveOutput, stream_channel
 from sensor_platform.serve.sending.senders import KafkaStream, MqttStream, PredictionSender
 from sensor_platform.serve.sending.trigger import trigger_channel
+from sensor_platform.stream.rules import Count, Threshold, limits_in
 
 log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -56,6 +58,8 @@ class Parts:
     ingest: IngestWriter
     watcher: Watcher
     link: Link
+    uplink: Link | None
+    """To the broker of the centre, where there is one; it may be away for long."""
     states: DeviceStates
     predictor: Predictor
     output: LiveOutput
@@ -65,6 +69,7 @@ class Parts:
     stages: Stages
     scores: Scores = field(init=False)
     failed_runs: FailedRuns = field(init=False)
+    checkpoints: Checkpoints = field(init=False)
     dispatchers: list[Dispatcher] = field(default_factory=list)
     predictions: "deque[dict[str, Any]]" = field(default_factory=lambda: deque(maxlen=200))
     clients: Callable[[], int] = lambda: 0
@@ -73,6 +78,8 @@ class Parts:
     _thread: threading.Thread | None = None
 
     def __post_init__(self) -> None:
+        self.checkpoints = Checkpoints(self.loop.path)
+        self.viewer.recall = self.newest_closed
         self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self._newest_of)
         self.failed_runs = FailedRuns(
             self.home, self.loop.path, self.output.alerts, self.output.site, self.clock, self._wake
@@ -88,9 +95,12 @@ class Parts:
         store.connect(self.loop.path).close()
         note_rules(self.home, self.output.alerts, self.clock())
         self.dispatchers = [self._dispatcher(name, sender) for name, sender in self._senders().items()]
+        if self.uplink is not None:
+            self.uplink.start()
         if self.states.topic or any(not each.name.startswith("(predict") for each in self.dispatchers):
             self.link.start()
         self.watcher.start()
+        self.checkpoints.start()
         self.scores.start()
         self.failed_runs.start()
         for each in self.dispatchers:
@@ -117,13 +127,17 @@ class Parts:
         for each in self.dispatchers:
             each.stop()
         self.link.stop()
+        if self.uplink is not None:
+            self.uplink.stop()
         self.watcher.stop()
+        self.checkpoints.stop()
         self.scores.stop()
         self.failed_runs.stop()
 
     def after_step(self, step: Step, done: Done) -> None:
         """Called by the engine's thread."""
         self.viewer.take(self.loop.engine, self.loop.status, step, done)
+        self.stages.note(done.events)
         for taken in done.taken:
             arrived = taken.piece.messages.received_at[-1]
             self.stages.observe("queued", (self.clock() - arrived) / 1e6 - self.loop.status.step_seconds)
@@ -132,23 +146,36 @@ class Parts:
         if done.events or done.closed or done.taken:
             self._wake()
 
+    def newest_closed(self, spec: str, micros: int) -> list[bytes]:
+        """Stored windows of a spec of the last microseconds, oldest first."""
+        connection = store.connect(self.loop.path)
+        try:
+            rows = connection.execute(
+                "select body from closed where at >= ? and spec = ? order by seq", (self.clock() - micros, spec)
+            )
+            return [body for (body,) in rows]
+        finally:
+            connection.close()
+
     def recent(self, device: str, metric: str, spec: str, minutes: float) -> list[dict[str, Any]]:
         """Windows of one series that closed in the last minutes, newest revision each, oldest first."""
         name = spec or (self.config.engine.windows[0].name if self.config.engine.windows else "")
-        connection = store.connect(self.loop.path)
-        try:
-            since = self.clock() - int(minutes * 60e6)
-            bodies = connection.execute(
-                "select body from closed where at >= ? and spec = ? order by seq", (since, name)
-            ).fetchall()
-        finally:
-            connection.close()
         found: dict[int, dict[str, Any]] = {}
-        for (body,) in bodies:
-            for row in decode_closed(body):
-                if row["device_id"] == device and row["metric"] == metric:
-                    found[row["start"]] = {key: value if value == value else None for key, value in row.items()}
+        for body in self.newest_closed(name, int(minutes * 60e6)):
+            for row in decode_closed(body, (device, metric)):
+                found[row["start"]] = {key: value if value == value else None for key, value in row.items()}
         return [found[start] for start in sorted(found)]
+
+    def limits_of(self, device: str, metric: str) -> list[tuple[int, str, float]]:
+        """Limits that threshold rules set to a series: level, `above` or `below`, value."""
+        alarms = self.loop.engine.alarms
+        series = alarms.index.find(device, metric)
+        found = []
+        for watch in alarms.watches:
+            rule = watch.rule
+            if isinstance(rule, Threshold | Count) and series is not None and watch.is_match(series):
+                found += limits_in(rule)
+        return sorted(set(found))
 
     def alert_rows(self, state: str, device: str) -> list[dict[str, Any]]:
         """Alerts, newest first, at most a thousand."""
@@ -234,13 +261,23 @@ class Parts:
             senders[COMMANDS] = CommandSender(self.link.publish)
         for number, stream in enumerate(self.config.republish):
             senders[stream_channel(number, stream)] = (
-                KafkaStream(self.kafka_producer) if stream.kafka else MqttStream(self.link, stream.retain)
+                KafkaStream(self.kafka_producer) if stream.kafka else MqttStream(self._link_of(stream), stream.retain)
             )
         for trigger in self.config.triggers:
             senders[trigger_channel(trigger)] = PredictionSender(
                 self.predict, self.store_message, self._forward_prediction, self.predictions
             )
         return senders
+
+    def _link_of(self, stream: Republish) -> Link:
+        if stream.to == "site":
+            return self.link
+        if self.uplink is None:
+            raise WrongUse(
+                "site.yaml: live.republish has a stream to the uplink, and none is known",
+                "set SENSOR_PLATFORM_UPLINK_URL, for instance mqtts://user:password@centre.example.org",
+            )
+        return self.uplink
 
     def _forward_prediction(self, row: dict[str, Any]) -> None:
         """To the streams that want predictions, through the outbox."""
@@ -264,5 +301,8 @@ class Parts:
     def _dispatcher(self, name: str, sender: Sender) -> Dispatcher:
         channel = self.output.alerts.channels.get(name)
         if channel is None:
-            return Dispatcher(name, self.loop.path, sender, self.clock, per_minute=1_000_000, attempts=1_000_000)
+            is_up = sender.is_up if isinstance(sender, MqttStream) else always
+            return Dispatcher(
+                name, self.loop.path, sender, self.clock, per_minute=1_000_000, attempts=1_000_000, is_up=is_up
+            )
         return Dispatcher(name, self.loop.path, sender, self.clock, channel.per_minute, channel.attempts)

@@ -39,6 +39,7 @@ from sensor_platform.serve.sending.output import LiveOutput
 from sensor_platform.serve.web import links
 from sensor_platform.serve.web.app import make_app
 from sensor_platform.serve.web.security import is_loopback
+from sensor_platform.stream.durations import duration
 from sensor_platform.stream.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,8 @@ class LiveSetup:
     contracts: Sequence[Contract]
     catalog: Path | None
     broker: Broker
+    uplink: Broker | None
+    """The broker of the centre, for streams `to: uplink`."""
     token: str
     variables: Mapping[str, str]
     """For the secrets in channels' URLs."""
@@ -120,11 +123,12 @@ def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts
         config=live,
         limits=limits,
         loop=loop,
-        viewer=Viewer(live.page_per_second),
+        viewer=Viewer(live.page_per_second, duration(live.silent_after)),
         decoder=Decoder(setup.contracts, limits),
         ingest=IngestWriter(setup.home, f"{setup.collect.collector}.http", clock),
         watcher=Watcher(setup.home),
         link=Link(setup.broker, client_id, setup.collect.protocol == "5", states if states.topic else None),
+        uplink=None if setup.uplink is None else Link(setup.uplink, f"{client_id}-up", setup.collect.protocol == "5"),
         states=states,
         predictor=Predictor(setup.home),
         output=output,

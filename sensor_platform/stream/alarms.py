@@ -53,8 +53,10 @@ class _Watch:
     timing: Timing
     kind: Kind | None
     silence: Silence | None
+    is_about: Callable[[str], bool]
+    """Whether the rule is about a metric,"""
     is_match: Callable[[int], bool]
-    """Whether the rule is about a series."""
+    """and about a series."""
     matches: Growing = field(default_factory=lambda: Growing({"is_match": ("?", False), "is_active": ("?", False)}))
     known: int = 0
     alarms: dict[int, Alarm] = field(default_factory=dict)
@@ -65,10 +67,13 @@ class _Watch:
         """Whether its keys are devices."""
         return isinstance(self.rule, Condition) or (isinstance(self.rule, NoData) and not self.rule.metric)
 
-    def learn(self, size: int) -> None:
-        """Look at the series that are new."""
+    def learn(self, index: SeriesIndex, size: int) -> None:
+        """Look at the series that are new, by metric first: a site has few of them."""
         self.matches.grow(size)
-        for series in range(self.known, size):
+        metric = index.by_series["metric"][self.known : size]
+        some = np.unique(metric)
+        is_wanted = [self.is_about(index.metrics[number]) for number in some.tolist()]
+        for series in (self.known + np.flatnonzero(np.isin(metric, some[is_wanted]))).tolist():
             self.matches["is_match"][series] = self.is_match(series)
         self.known = size
 
@@ -81,25 +86,29 @@ class Alarms:
     index: SeriesIndex
     maintenance: Sequence[Maintenance] = ()
     watches: list[_Watch] = field(init=False)
+    _about: Bools = field(init=False)
+    """By series: which watches are about it. Most batches are no matter for most rules."""
+    _known: int = 0
     good: Growing = field(default_factory=lambda: Growing({"value": ("f8", np.nan), "at": ("i8", NEVER)}))
     """Newest usable value of each series, and its event time."""
 
     def __post_init__(self) -> None:
         self.watches = [self._watch(rule) for rule in self.rules]
+        self._about = np.zeros((1024, len(self.watches)), np.bool_)
 
     def observe(self, readings: Readings) -> list[Event]:
         """Take a batch in, sorted by series and arrival. A reading that is older than one before it changes nothing."""
         self.good.grow(len(self.index))
-        for watch in self.watches:
-            watch.learn(len(self.index))
-        events = [event for watch in self.watches if watch.silence for event in self._hear(watch, readings)]
+        self._learn(len(self.index))
+        asked = [self.watches[number] for number in np.flatnonzero(self._about[readings.series].any(axis=0))]
+        events = [event for watch in asked if watch.silence for event in self._hear(watch, readings)]
         usable = readings.pick(readings.verdict != BAD)
         if len(usable):
             newest = highest_before(usable.series, usable.event_at, self.good["at"][usable.series])
             usable = usable.pick(usable.event_at >= newest)
         if len(usable):
             before = self._before(usable)
-            for watch in self.watches:
+            for watch in asked:
                 if watch.kind is not None:
                     events += self._see(watch, usable, before)
             last = np.concatenate([begins(usable.series)[1:], [len(usable)]]) - 1
@@ -149,6 +158,18 @@ class Alarms:
                 _load_watch(watch, found)
         return fresh
 
+    def _learn(self, size: int) -> None:
+        if size == self._known:
+            return
+        if len(self._about) < size:
+            wider = np.zeros((max(size, 2 * len(self._about)), len(self.watches)), np.bool_)
+            wider[: self._known] = self._about[: self._known]
+            self._about = wider
+        for number, watch in enumerate(self.watches):
+            watch.learn(self.index, size)
+            self._about[self._known : size, number] = watch.matches["is_match"][self._known : size]
+        self._known = size
+
     def _watch(self, rule: Rule) -> _Watch:
         metric = "*" if isinstance(rule, Condition) else rule.metric or "*"
         prefix = {Anomaly: SCORE_OF, Forecast: OUTSIDE_OF}.get(type(rule), "")
@@ -157,17 +178,19 @@ class Alarms:
         is_metric = re.compile(re.escape(prefix) + fnmatch.translate(metric)).fullmatch
         is_device = re.compile(fnmatch.translate(rule.devices)).fullmatch
 
-        def is_match(series: int) -> bool:
-            name = self.index.metric(series)
+        def is_about(name: str) -> bool:
             if name not in names if names is not None else not is_metric(name):
                 return False
-            if not prefix and name.startswith((SCORE_OF, OUTSIDE_OF)):
+            return bool(prefix) or not name.startswith((SCORE_OF, OUTSIDE_OF))
+
+        def is_match(series: int) -> bool:
+            if not is_about(self.index.metric(series)):
                 return False
             tags = self.index.tags.get(int(self.index.by_series["device"][series]), {})
             return bool(is_device(self.index.device(series))) and rule.tags.items() <= tags.items()
 
         silence = Silence(rule) if isinstance(rule, NoData) else None
-        return _Watch(rule, timing_of(rule), kind, silence, is_match)
+        return _Watch(rule, timing_of(rule), kind, silence, is_about, is_match)
 
     def _before(self, usable: Readings) -> Before:
         value = np.concatenate([[np.nan], usable.value[:-1]])

@@ -152,15 +152,11 @@ def _said_quality(quality: Sequence[str | None]) -> "npt.NDArray[np.uint8]":
 
 
 def _message_keys(ids: Sequence[str | None]) -> "npt.NDArray[np.uint64]":
-    import polars as pl
-
+    """The bytes of an id as a number modulo a prime: the same in every process, unlike the hash of a text."""
     if not any(ids):
         return np.zeros(len(ids), np.uint64)
-    texts = pl.Series(ids, dtype=pl.String)
-    keys = texts.hash(seed=7).to_numpy().copy()
-    keys[keys == 0] = 1
-    keys[texts.is_null().to_numpy()] = 0
-    return keys
+    numbers = [0 if text is None else hash(int.from_bytes(b"\1" + text.encode())) or 1 for text in ids]
+    return np.array(numbers, np.uint64)
 
 
 def _take_tags(decoded: Decoded, device: Ints, index: SeriesIndex) -> None:

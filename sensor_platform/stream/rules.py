@@ -189,6 +189,19 @@ def ranges_by_level(ranges: Ranges | None, severity: Level) -> dict[int, tuple[f
     return {LEVELS.index(level) + 1: limit for level, limit in given.items()}
 
 
+def limits_in(rule: Threshold | Count) -> list[tuple[int, str, float]]:
+    """The limits of a rule, to be shown: level number, `above` or `below`, value."""
+    if isinstance(rule, Count):
+        level = LEVELS.index(rule.severity) + 1
+        return [(level, side, at) for side, at in (("above", rule.above), ("below", rule.below)) if at is not None]
+    outside = ranges_by_level(rule.outside, rule.severity)
+    sides = [
+        ("above", by_level(rule.above, rule.severity) | {level: high for level, (_, high) in outside.items()}),
+        ("below", by_level(rule.below, rule.severity) | {level: low for level, (low, _) in outside.items()}),
+    ]
+    return [(level, side, limit) for side, limits in sides for level, limit in limits.items()]
+
+
 class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A planned outage: alarms are kept, notifications are not sent. Times are ISO 8601, UTC."""
 

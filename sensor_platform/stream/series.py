@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -48,6 +49,10 @@ class SeriesIndex:
     _device_numbers: dict[str, int] = field(default_factory=dict)
     _metric_numbers: dict[str, int] = field(default_factory=dict)
     _series: dict[int, int] = field(default_factory=dict)
+    _sorted: tuple[Ints, Ints] = field(default_factory=lambda: (np.empty(0, np.int64), np.empty(0, np.int64)))
+    """Keys of `_series` in order and their numbers, as of a while ago: what most look-ups need."""
+    _unsorted: int = 0
+    """Look-ups that it did not serve."""
 
     def __len__(self) -> int:
         return len(self._series)
@@ -60,7 +65,7 @@ class SeriesIndex:
                 numbers[new] = len(self.devices)
                 self.devices.append(new)
         self.by_device.grow(len(self.devices))
-        return np.array([numbers.get(each, -1) for each in ids], np.int64)
+        return np.array(list(map(numbers.get, ids, repeat(-1))), np.int64)
 
     def metric_number(self, name: str) -> int:
         """The number of a metric, -1 beyond the limit."""
@@ -75,9 +80,20 @@ class SeriesIndex:
     def numbers(self, device: Ints, metric: Ints) -> Ints:
         """Series of each (device, metric), new ones numbered; -1 where either is -1 or the limit is reached."""
         keys = np.where((device < 0) | (metric < 0), -1, (device << _METRIC_BITS) | metric)
-        unique, inverse = np.unique(keys, return_inverse=True)
-        found = np.array([self._number(int(key)) for key in unique], np.int64)
-        out: Ints = found[inverse]
+        known, numbers = self._sorted
+        out = np.full(len(keys), -1, np.int64)
+        is_other = keys >= 0
+        if len(known):
+            at = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+            is_known = known[at] == keys
+            out[is_known] = numbers[at[is_known]]
+            is_other &= ~is_known
+        if is_other.any():
+            self._unsorted += int(is_other.sum())
+            unique, inverse = np.unique(keys[is_other], return_inverse=True)
+            out[is_other] = np.array([self._number(int(key)) for key in unique], np.int64)[inverse]
+            if self._unsorted > len(self._series) // 4:  # sorting costs what these look-ups did
+                self._sort()
         self.refused += int((out < 0).sum())
         return out
 
@@ -122,7 +138,14 @@ class SeriesIndex:
         self.by_device.load(dumped["by_device"])
         size = self.by_series.size
         keys = (self.by_series["device"][:size] << _METRIC_BITS) | self.by_series["metric"][:size]
-        self._series = {int(key): number for number, key in enumerate(keys)}
+        self._series = {key: number for number, key in enumerate(keys.tolist())}
+        self._sort()
+
+    def _sort(self) -> None:
+        size = len(self._series)
+        keys = (self.by_series["device"][:size] << _METRIC_BITS) | self.by_series["metric"][:size]
+        order = np.argsort(keys)
+        self._sorted, self._unsorted = (keys[order], order), 0
 
     def _number(self, key: int) -> int:
         if key < 0:

@@ -18,6 +18,7 @@ from sensor_platform.stream.growing import Growing
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 _LATEST = np.iinfo(np.int64).max
+_NONE = np.empty(0, np.int64)
 _KEY_BITS = 40
 
 
@@ -76,6 +77,10 @@ class Windows:
     )
     _rows: dict[int, int] = field(default_factory=dict)
     _free: list[int] = field(default_factory=list)
+    _due_at: int = NEVER
+    """No window that has changed is over before this: until then there is nothing to look at."""
+    _newest: Growing = field(default_factory=lambda: Growing({"key": ("i8", -1), "row": ("i8", -1)}))
+    """Of each series, the window that was last counted into: nearly always the one that is asked for next."""
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -104,6 +109,8 @@ class Windows:
 
     def close(self, now: int) -> Closed:
         """Windows that are complete now, or have changed since they were."""
+        if self._nothing_is_due(now):
+            return self._emit(_NONE)
         size = self.rows.size
         rows, series = self.rows, self.rows["series"][:size]
         watermark, is_silent = self._watermarks(series, now)
@@ -114,11 +121,18 @@ class Windows:
         due = due[np.lexsort((series[due], rows["start"][due]))]
         rows["revision"][due] += 1
         rows["is_changed"][due] = False
+        left = end[(series >= 0) & rows["is_changed"][:size]]
+        self._due_at = int(left.min(initial=_LATEST))
         closed = self._emit(due)
         # by the watermark alone: a device that was silent may go on where it stopped
         is_old = (series >= 0) & (watermark >= end + self.keep) & ~rows["is_changed"][:size]
         self._forget(np.flatnonzero(is_old))
         return closed
+
+    def _nothing_is_due(self, now: int) -> bool:
+        if len(self._rows) > self.most or not len(self.index):
+            return False
+        return max(now, int(self.index.by_device["watermark"][: len(self.index.devices)].max())) < self._due_at
 
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
@@ -133,6 +147,7 @@ class Windows:
         keys = self._keys(series[used], self.rows["start"][used])
         self._rows = dict(zip(keys.tolist(), used.tolist(), strict=True))
         self._free = np.flatnonzero(series < 0).tolist()
+        self._due_at = NEVER
 
     def waiting(self) -> Ints:
         """Readings in windows that are not closed yet, by series."""
@@ -163,22 +178,29 @@ class Windows:
         rows = self._find(keys[begins], readings.series[begins], start[begins])
         _merge(self.rows, rows, stats)
         self.rows["is_changed"][rows] = True
+        self._due_at = min(self._due_at, int(start[begins].min()) + self.spec.size + duration(self.spec.grace))
 
     def _find(self, keys: Ints, series: Ints, start: Ints) -> Ints:
         """Row of each window, new ones made."""
-        known, free = self._rows, self._free
+        known, free, newest = self._rows, self._free, self._newest
+        newest.grow(len(self.index))
+        rows = np.where(newest["key"][series] == keys, newest["row"][series], -1)
+        others = np.flatnonzero(rows < 0)
+        if not len(others):
+            return rows
         found: list[int] = []
         fresh: list[int] = []
-        for number, key in enumerate(keys.tolist()):
+        for number, key in zip(others.tolist(), keys[others].tolist(), strict=True):
             row = known.get(key, -1)
             if row < 0:
                 row = known[key] = free.pop() if free else len(known)
                 fresh.append(number)
             found.append(row)
-        rows = np.array(found, np.int64)
+        rows[others] = found
         self.rows.grow(int(rows.max()) + 1)
         self.rows["series"][rows[fresh]] = series[fresh]
         self.rows["start"][rows[fresh]] = start[fresh]
+        newest["key"][series[others]], newest["row"][series[others]] = keys[others], rows[others]
         return rows
 
     def _emit(self, due: Ints) -> Closed:
@@ -198,6 +220,7 @@ class Windows:
             rows = np.union1d(rows, oldest)
             self.floor = max(self.floor, int(self.rows["start"][oldest].max(initial=NEVER)))
         if len(rows):
+            self._newest["key"][self.rows["series"][rows]] = -1
             for key in self._keys(self.rows["series"][rows], self.rows["start"][rows]).tolist():
                 del self._rows[key]
             self.rows.reset(rows)

@@ -16,6 +16,10 @@ from websockets.sync.connection import Connection
 
 from sensor_platform.collect.brokers.local import free_port
 
+_QUIET = ("--no-first-run", "--disable-quic", "--disable-background-networking", "--disable-sync")
+_COMPONENTS = "--disable-component-update"
+"""A browser in a test talks to nobody but us."""
+
 
 class Tab:
     """One page."""
@@ -68,7 +72,7 @@ def browser(folder: Path, url: str) -> Iterator[Tab]:
     assert program is not None
     port = free_port()
     argv = [program, "--headless=new", "--no-sandbox", "--disable-gpu", f"--remote-debugging-port={port}"]
-    argv += [f"--user-data-dir={folder / 'profile'}", "--no-first-run", "about:blank"]
+    argv += [f"--user-data-dir={folder / 'profile'}", *_QUIET, _COMPONENTS, "about:blank"]
     with subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         try:
             with connect(_socket_url(port), max_size=None) as socket:

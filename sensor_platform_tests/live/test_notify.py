@@ -165,9 +165,10 @@ def test_mail_waits_while_smtp_is_down_and_comes_once_when_it_is_back(tmp_path: 
     _put(path, [event(device_id="<b>pump</b>\r\nBcc: x@example.org")])
     with closing(store.connect(path)) as connection:
         dispatcher = Dispatcher("hook", path, _sender(mail.url, timeout=2.0), lambda: now[0])
-        for _ in range(2):  # an hour of trying, by the clock
+        for _ in range(60):  # an hour of trying, by the clock
             dispatcher.send_due(connection)
-            now[0] += 1_800_000_000
+            now[0] += 60_000_000
+        assert 5 < dispatcher.failed < 20, "again and again, with growing pauses, and not given up"
         assert (mail.letters, _states(path)) == ([], ["waiting"])
         mail.controller.start()
         try:

@@ -12,12 +12,13 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 import duckdb
 import pytest
 
 from sensor_platform.collect.brokers.local import free_port
-from sensor_platform_tests.live.browser import browser
+from sensor_platform_tests.live.browser import Tab, browser
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 
@@ -39,11 +40,12 @@ Post = Callable[[list[dict[str, object]]], None]
 
 
 @pytest.fixture
-def live(tmp_path: Path) -> Iterator[tuple[str, Post]]:
+def live(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[str, Post]]:
+    text, rules = getattr(request, "param", (SITE, RULES))
     site = tmp_path / "site"
     (site / "catalog").mkdir(parents=True)
-    (site / "site.yaml").write_text(SITE)
-    (site / "rules.yaml").write_text(RULES)
+    (site / "site.yaml").write_text(text)
+    (site / "rules.yaml").write_text(rules)
     (site / "catalog" / "metrics.csv").write_text(CATALOG)
     environ = {"SENSOR_PLATFORM_HOME": str(tmp_path / "home"), "SENSOR_PLATFORM_SITE": str(site)}
     argv = [sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "live"]
@@ -122,15 +124,27 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             first = tab.ask("document.querySelector('#list .values').textContent")
             tab.wait(f"document.querySelector('#list .values').textContent !== {json.dumps(first)}")
             tab.wait("document.querySelectorAll('#list svg path[d^=M]').length > 5")
+            tab.wait("document.querySelector('#only-ok b').textContent === '60'")
             feed.is_hot = True
             post([{"device_id": HOSTILE, "temperature": 80}])
             tab.wait("document.querySelector('#alarm-count').textContent === '2'")
+            tab.wait("document.title.startsWith('(2) ')")
+            assert "alarm" in tab.ask("document.querySelector('#icon').getAttribute('href')"), "seen from another tab"
+            tab.ask("document.querySelector('#only-critical').click()")
+            tab.wait("[...document.querySelectorAll('#list .id')].map((each) => each.textContent).join() === 'pump-07'")
+            tab.ask("document.querySelector('#only-critical').click()")
+            tab.wait("document.querySelectorAll('#list .row').length > 10")
             tab.wait("document.querySelector('#list .row .id').textContent.length > 0")
             if SHOTS:
                 time.sleep(3)
                 tab.shoot(Path(SHOTS) / "live-overview.png")
             tab.ask("location.hash = '#/alarms'")
             tab.wait("document.querySelectorAll('#active .alarm').length === 2")
+            tab.ask("window.line = document.querySelector('#active .alarm.l2'); window.before = line.textContent")
+            tab.wait("document.querySelector('#active .alarm.l2').textContent !== window.before")
+            assert tab.ask("document.querySelector('#active .alarm.l2') === window.line"), (
+                "a click hits what it aimed at"
+            )
             tab.ask("document.querySelector('#active .alarm.l2 button').click()")
             tab.wait("document.querySelector('#active .alarm.l2').classList.contains('seen')")
             tab.wait("document.querySelector('#past').textContent.includes('acknowledged')")
@@ -140,8 +154,14 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             tab.wait("document.querySelectorAll('#values tbody tr').length === 3")
             tab.wait("document.querySelector('#chart canvas') !== null")
             tab.wait("document.querySelector('#device-alarms').textContent.includes('bearing-hot')")
+            tab.wait("document.querySelector('#device-active .alarm.l2') !== null")
+            assert tab.ask("document.querySelector('#values').textContent.includes('°C')")
+            tab.ask("document.querySelector('#values tr[data-metric=flow] button').click()")
+            tab.wait("document.querySelector('#chart-title').textContent === 'flow, m³/h'")
+            tab.ask("document.querySelector('#values tr[data-metric=temperature] button').click()")
+            tab.wait("document.querySelector('#chart canvas') !== null")
             if SHOTS:
-                time.sleep(3)
+                time.sleep(25)
                 tab.shoot(Path(SHOTS) / "live-device.png")
             tab.size(390, 800, mobile=True, dark=True)
             tab.ask("location.hash = '#/'")
@@ -158,10 +178,71 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             tab.wait("location.hash.startsWith('#/device/')")
             tab.ask("location.hash = '#/pipeline'")
             tab.wait("document.querySelectorAll('#checks tbody tr').length > 4")
+            tab.call("Input.dispatchKeyEvent", type="keyDown", key="2", code="Digit2")
+            tab.wait("location.hash === '#/alarms'")
             assert tab.ask("document.title").endswith("live"), "a device's name is text, never code"
             assert tab.problems == []
     finally:
         feed.stop()
+
+
+HOSTILE_RULES = f"""
+rules:
+  - {{name: "{HOSTILE}", kind: threshold, metric: "*", above: 75, runbook: "{HOSTILE}"}}
+"""
+
+
+@pytest.mark.parametrize(
+    "live", [(SITE.replace("settle: 0s", "settle: 0s, most_series: 20"), HOSTILE_RULES)], indirect=True
+)
+def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[str, Post], tmp_path: Path) -> None:
+    url, post = live
+    post([{"device_id": HOSTILE, HOSTILE: 80, "plant": HOSTILE}, {"device_id": "a/b#c?d%2Fe f", "m": 1}])
+    with browser(tmp_path, url) as tab:
+        tab.size(1280, 800)
+        tab.wait("document.querySelectorAll('#list .row .value').length === 2")
+        for view in ("#/", "#/alarms", f"#/device/{quote(HOSTILE, safe='')}", "#/pipeline"):
+            tab.ask(f"location.hash = {json.dumps(view)}")
+            time.sleep(1)
+            assert tab.ask("document.querySelectorAll('img').length") == 0, "markup of a device is never made"
+            assert tab.ask("document.title").startswith("(1) River works"), "nor does it run"
+        tab.ask(f"location.hash = '#/device/{quote(HOSTILE, safe='')}'")
+        tab.wait("document.querySelector('#device-active .runbook')?.textContent.startsWith('<img')")
+        tab.wait("document.querySelector('#values button')?.textContent.startsWith('<img')")
+        tab.ask("location.hash = '#/'")
+        assert tab.ask("document.querySelector('#notice').hidden")
+        post([{"device_id": f"crowd-{number}", "m": 1} for number in range(500)])
+        tab.wait("document.querySelector('#notice').textContent.includes('most_series')")
+        tab.wait("document.querySelector('#found').textContent === '20 devices'")
+        tab.size(390, 800, mobile=True)
+        assert tab.ask("document.documentElement.scrollWidth <= innerWidth"), "long names break, nothing hangs over"
+        assert tab.problems == []
+
+
+def test_five_thousand_devices_scroll_without_jank(live: tuple[str, Post], tmp_path: Path) -> None:
+    url, post = live
+    for start in range(0, 5_000, 1_000):
+        post([{"device_id": f"pump-{number:04}", "temperature": 50} for number in range(start, start + 1_000)])
+    with browser(tmp_path, url) as tab:
+        tab.size(1280, 800)
+        tab.wait("document.querySelector('#found').textContent === '5,000 devices'")
+        tab.ask("document.querySelector('#list').focus()")
+        tab.call("Input.dispatchKeyEvent", type="keyDown", key="End", code="End")
+        tab.wait("document.querySelector('#list').textContent.includes('pump-4999')")
+        tab.wait("document.querySelectorAll('#list .row .value').length > 10")
+        tab.call("Performance.enable", timeDomain="threadTicks")
+        before = _task_seconds(tab)
+        for step in range(60):
+            tab.ask(f"document.querySelector('#list').scrollTop = {step * 7919 % 200_000}")
+            tab.ask("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+        assert tab.ask("document.querySelectorAll('#list .row').length") < 40
+        assert (_task_seconds(tab) - before) / 60 < 0.016, "the work of a frame fits in a frame"
+
+
+def _task_seconds(tab: Tab) -> float:
+    """What the page's thread has worked so far: CPU time, whatever else the machine does."""
+    metrics = {each["name"]: each["value"] for each in tab.call("Performance.getMetrics")["metrics"]}
+    return float(metrics["TaskDuration"])
 
 
 def test_hours_that_are_anomalous_are_marked_on_the_chart_beside_the_forecast(
@@ -194,9 +275,8 @@ def test_hours_that_are_anomalous_are_marked_on_the_chart_beside_the_forecast(
         tab.size(1280, 800)
         tab.wait("document.querySelectorAll('#list .row .value').length > 0")
         tab.ask("location.hash = '#/device/pump'")
-        tab.wait("document.querySelector('#metric')?.value === 'temperature'")
-        tab.ask("document.querySelector('#span').value = '30d'")
-        tab.ask("document.querySelector('#span').dispatchEvent(new Event('change'))")
+        tab.wait("document.querySelector('#values tr.chosen')?.dataset.metric === 'temperature'")
+        tab.ask("document.querySelector('#spans [data-span=\"30d\"]').click()")
         tab.wait("document.querySelector('#chart-note').textContent.includes('2 anomalous hours')")
         tab.wait("document.querySelector('#chart canvas') !== null")
         assert tab.ask("document.querySelector('#chart .u-legend').textContent.includes('anomaly')")

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
 from sensor_platform.stream.series import SeriesIndex
 from sensor_platform.stream.windows import Closed
@@ -51,17 +52,35 @@ def encode_closed(closed: Closed, index: SeriesIndex) -> bytes:
     )
 
 
-def decode_closed(body: bytes) -> Iterator[dict[str, Any]]:
-    """Rows of stored windows: device_id, metric, start and the columns of `Closed`; NaN where there is no number."""
+def decode_closed(body: bytes, only: tuple[str, str] | None = None) -> Iterator[dict[str, Any]]:
+    """Rows of stored windows: device_id, metric, start and the columns of `Closed`; NaN where there is no number.
+
+    Args:
+        body: as `encode_closed` made it.
+        only: device and metric; all the others cost next to nothing then.
+    """
     saved = msgspec.msgpack.decode(body)
-    series = np.frombuffer(saved["series"], np.int64).tolist()
-    columns = {name: np.frombuffer(data, dtype).tolist() for name, (dtype, data) in saved["columns"].items()}
-    for row, number in enumerate(series):
-        yield {
-            "device_id": saved["devices"][number],
-            "metric": saved["metrics"][number],
-            **{name: column[row] for name, column in columns.items()},
-        }
+    names = list(zip(saved["devices"], saved["metrics"], strict=True))
+    series = np.frombuffer(saved["series"], np.int64)
+    rows = np.arange(len(series))
+    if only is not None:
+        rows = np.flatnonzero(series == names.index(only)) if only in names else rows[:0]
+    columns = {name: np.frombuffer(data, dtype)[rows].tolist() for name, (dtype, data) in saved["columns"].items()}
+    for row, number in enumerate(series[rows].tolist()):
+        device, metric = names[number]
+        yield {"device_id": device, "metric": metric, **{name: column[row] for name, column in columns.items()}}
+
+
+def columns_of(body: bytes, index: SeriesIndex) -> dict[str, npt.NDArray[Any]]:
+    """Columns of stored windows, with the numbers that their series have now; unknown ones are left out."""
+    saved = msgspec.msgpack.decode(body)
+    names = zip(saved["devices"], saved["metrics"], strict=True)
+    numbers = np.array([-1 if (found := index.find(*pair)) is None else found for pair in names], np.int64)
+    series = numbers[np.frombuffer(saved["series"], np.int64)]
+    columns = {name: np.frombuffer(data, dtype) for name, (dtype, data) in saved["columns"].items()} | {
+        "series": series
+    }
+    return {name: column[series >= 0] for name, column in columns.items()}
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - a number

@@ -4,13 +4,14 @@ A view never changes, so that any thread may read it without a lock.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.serve.engine.closed import columns_of
 from sensor_platform.serve.engine.loop import LoopStatus
 from sensor_platform.serve.engine.step import Done, Step
 from sensor_platform.stream.alarm import Alarm
@@ -21,6 +22,7 @@ SPARKS = 32
 _SOON = 0.05
 """Seconds between two views when an alarm has changed."""
 VERDICTS = ("good", "uncertain", "bad")
+STANDINGS = ("ok", "warning", "critical", "silent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,14 @@ class View:
     alarms: tuple[AlarmRow, ...]
     levels: dict[str, int]
     """Highest alarm level by device, only where there is one."""
+    is_silent: npt.NDArray[np.bool_]
+    """By device: nothing has come of it for long."""
     counts: dict[str, float]
+
+    def standing(self, device: int) -> str:
+        """What the overview counts a device as: `critical`, `warning`, `silent` or `ok`."""
+        level = self.levels.get(self.devices[device], 0)
+        return STANDINGS[level] if level else "silent" if self.is_silent[device] else "ok"
 
     def latest(self, device: int) -> list[dict[str, Any]]:
         """Newest value of each metric of a device."""
@@ -85,7 +94,7 @@ class View:
         return [None if value != value else round(value, 6) for value in row]
 
 
-NOTHING = View(0, (), 0, (), 0, {}, (), {}, {}, np.empty((0, SPARKS), np.float32), (), {}, {})
+NOTHING = View(0, (), 0, (), 0, {}, (), {}, {}, np.empty((0, SPARKS), np.float32), (), {}, np.empty(0, np.bool_), {})
 
 
 @dataclass(slots=True)
@@ -93,7 +102,11 @@ class Viewer:
     """Makes views. Belongs to the engine's thread, except for `view`."""
 
     per_second: int
+    silent: int = 300_000_000
+    """Microseconds without news after which a device counts as silent."""
     view: View = NOTHING
+    recall: Callable[[str, int], Iterable[bytes]] = lambda _spec, _count: ()
+    """Newest closed windows as they were stored, oldest first: what the trends begin with after a restart."""
     is_new: Any = None
     """Called without arguments when there is a new view."""
     _engine: Engine | None = None
@@ -110,6 +123,7 @@ class Viewer:
         if engine is not self._engine:
             self._engine = engine
             self._series_of, self._known, self._numbers = [], 0, {}
+            self._recall(engine)
         self._spark(engine, done)
         now = time.monotonic()
         pause = _SOON if done.events else 1.0 / self.per_second
@@ -133,10 +147,12 @@ class Viewer:
         levels: dict[str, int] = {}
         for row in alarms:
             levels[row.device_id] = max(row.level, levels.get(row.device_id, 0))
+        devices = len(self._series_of)
+        is_silent = index.by_device["received_at"][:devices] < at - self.silent
         return View(
             at=at,
             devices=index.devices,
-            device_n=len(self._series_of),
+            device_n=devices,
             metrics=index.metrics,
             series_n=size,
             columns=columns,
@@ -146,7 +162,8 @@ class Viewer:
             sparks=self._sparks,
             alarms=alarms,
             levels=levels,
-            counts=self._counts(engine, status),
+            is_silent=is_silent,
+            counts=self._counts(engine, status) | _standings(levels, is_silent, self._numbers),
         )
 
     def _learn(self, index: SeriesIndex) -> None:
@@ -163,16 +180,27 @@ class Viewer:
         spec = engine.windows[0].spec
         for closed in done.closed:
             if closed.spec == spec:
-                fresh = closed.columns["revision"] == 0
-                series, mean = closed.columns["series"][fresh], closed.columns["mean"][fresh]
-                if len(self._sparks) < len(engine.index):
-                    wider = np.full((len(engine.index) * 2, SPARKS), np.nan, np.float32)
-                    wider[: len(self._sparks)] = self._sparks
-                    self._sparks = wider
-                for start in np.unique(closed.columns["start"][fresh]).tolist():
-                    now = closed.columns["start"][fresh] == start
-                    self._sparks[series[now], :-1] = self._sparks[series[now], 1:]
-                    self._sparks[series[now], -1] = mean[now]
+                self._push(closed.columns, len(engine.index))
+
+    def _recall(self, engine: Engine) -> None:
+        if not engine.windows or not len(engine.index):
+            return
+        spec = engine.windows[0].spec
+        for body in self.recall(spec.name, SPARKS * spec.hop):
+            self._push(columns_of(body, engine.index), len(engine.index))
+
+    def _push(self, columns: Mapping[str, npt.NDArray[Any]], size: int) -> None:
+        """Closed windows to the end of the trends; revisions change nothing."""
+        fresh = columns["revision"] == 0
+        series, mean, starts = (columns[name][fresh] for name in ("series", "mean", "start"))
+        if len(self._sparks) < size:
+            wider = np.full((size * 2, SPARKS), np.nan, np.float32)
+            wider[: len(self._sparks)] = self._sparks
+            self._sparks = wider
+        for start in np.unique(starts).tolist():
+            now = starts == start
+            self._sparks[series[now], :-1] = self._sparks[series[now], 1:]
+            self._sparks[series[now], -1] = mean[now]
 
     def _counts(self, engine: Engine, status: LoopStatus) -> dict[str, float]:
         now = time.monotonic()
@@ -195,6 +223,15 @@ class Viewer:
             "step_milliseconds": status.step_seconds * 1e3,
             "damaged_bytes": status.damaged_bytes,
         }
+
+
+def _standings(levels: dict[str, int], is_silent: npt.NDArray[np.bool_], numbers: dict[str, int]) -> dict[str, float]:
+    """Devices by what the overview counts them as; each is counted once."""
+    known = [numbers[device] for device in levels if device in numbers]
+    critical = sum(level == STANDINGS.index("critical") for level in levels.values())
+    silent = int(is_silent.sum()) - int(is_silent[known].sum())
+    ok = max(0, len(is_silent) - len(known) - silent)
+    return {"critical": critical, "warning": len(levels) - critical, "silent": silent, "ok": ok}
 
 
 def _row(alarm: Alarm) -> AlarmRow:

@@ -80,7 +80,7 @@ class Health:
             free = shutil.disk_usage(self.home.root).free
         except OSError as error:
             return _check(ok=False, detail=str(error))
-        return _check(free > _FREE_BYTES, f"{free >> 20} MiB free")
+        return _check(free > _FREE_BYTES, f"{free / 2**30:.1f} GiB free")
 
 
 def _check(ok: bool, detail: str) -> dict[str, Any]:  # noqa: FBT001 - what a check is

@@ -1,20 +1,24 @@
 """Prometheus metrics, collected from the view and the status files when asked: counting costs nothing in between."""
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry, Histogram
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 from sensor_platform.alert.outbox import Dispatcher
+from sensor_platform.collect.status import ACK_BUCKETS
 from sensor_platform.serve.engine.view import View
 from sensor_platform.serve.monitor.pipeline import Pipeline
+from sensor_platform.stream.alarm import Event
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
-BUCKETS = (0.001, 0.005, 0.010, 0.050, 0.100, 0.500, 1.0)
+BUCKETS = ACK_BUCKETS
 """Seconds; as the water quality scenario wants them."""
 _PREFIX = "sensor_platform_"
 _MOST_GROUPS = 100
@@ -22,7 +26,7 @@ _LEVELS = ("warning", "critical")
 
 
 class Stages:
-    """Latencies by stage, observed where they happen."""
+    """What is counted where it happens: latencies by stage, and what became of alarms."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.seconds = Histogram(
@@ -33,6 +37,21 @@ class Stages:
             buckets=BUCKETS,
             registry=registry,
         )
+        self.alarm_events = Counter(
+            f"{_PREFIX}alarm_events",
+            "What happened to alarms since the start.",
+            ["kind", "level", "metric"],
+            registry=registry,
+        )
+        self._metrics: set[str] = set()
+
+    def note(self, events: Sequence[Event]) -> None:
+        """Events of alarms; beyond a hundred metrics as `(others)`."""
+        for event in events:
+            if len(self._metrics) < _MOST_GROUPS:
+                self._metrics.add(event.metric)
+            metric = event.metric if event.metric in self._metrics else "(others)"
+            self.alarm_events.labels(event.kind, _LEVELS[event.level - 1], metric).inc()
 
     def observe(self, stage: str, seconds: float) -> None:
         """One more."""
@@ -122,7 +141,15 @@ class LiveCollector(Collector):
             received.add_metric([source], counters["messages"])
             duplicate.add_metric([source], counters.get("duplicates", 0))
             up.add_metric([source], counters["is_up"])
-        yield from (received, duplicate, up)
+        acks = HistogramMetricFamily(
+            f"{_PREFIX}ack_seconds",
+            "Group commits by seconds from reading their first message to fsync and answer.",
+            labels=["source"],
+        )
+        for source, (counts, seconds) in pipeline.acks.items():
+            bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
+            acks.add_metric([source], list(zip(bounds, accumulate(counts), strict=True)), seconds)
+        yield from (received, duplicate, up, acks)
 
     def _landed(self, pipeline: Pipeline) -> "Iterator[Metric]":
         for name, value in pipeline.ledger.items():

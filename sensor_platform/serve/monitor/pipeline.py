@@ -2,16 +2,18 @@
 
 import contextlib
 import logging
+import math
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
 
-from sensor_platform.collect.status import CollectorStatus
+from sensor_platform.collect.status import ACK_BUCKETS, CollectorStatus
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.read import quarantine_files, totals
@@ -31,6 +33,10 @@ class Pipeline:
 
     at: float = 0.0
     sources: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    acks: Mapping[str, tuple[Sequence[int], float]] = field(default_factory=dict)
+    """Collector to its histogram of acknowledgements (ACK_BUCKETS, since its start) and their seconds."""
+    ack: Mapping[str, float] = field(default_factory=dict)
+    """`p99`: 99 of 100 groups of the last minute were acknowledged within so many seconds; empty without any."""
     states: Mapping[str, str] = field(default_factory=dict)
     """Collector to its state."""
     ledger: Mapping[str, float] = field(default_factory=dict)
@@ -57,6 +63,8 @@ class Watcher:
     _slow_at: float = float("-inf")
     _quarantine_at: int = -1
     _newest_landed: float = 0.0
+    _acks_before: "deque[list[int]]" = field(default_factory=lambda: deque(maxlen=round(60 / _LOOK_SECONDS)))
+    """Of all collectors together, of the looks of the last minute."""
 
     def start(self) -> None:
         """Begin."""
@@ -71,7 +79,7 @@ class Watcher:
 
     def look(self) -> Pipeline:
         """Look now."""
-        sources, states = self._sources()
+        sources, states, acks = self._sources()
         sealed = list(self.home.wal.glob("*.wal")) if self.home.wal.is_dir() else []
         status = read_status(self.home)
         ledger: dict[str, float] = {}
@@ -97,6 +105,8 @@ class Watcher:
         return Pipeline(
             at=self.clock(),
             sources=sources,
+            acks=acks,
+            ack=self._ack(acks),
             states=states,
             ledger=ledger,
             quarantined=quarantined,
@@ -118,21 +128,35 @@ class Watcher:
                 self.now = replace(self.now, problem=problem)
             self._stop.wait(_LOOK_SECONDS)
 
-    def _sources(self) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    def _ack(self, acks: Mapping[str, tuple[Sequence[int], float]]) -> dict[str, float]:
+        now = [sum(each) for each in zip(*(counts for counts, _ in acks.values()), strict=True)]
+        before = self._acks_before[0] if self._acks_before else now
+        self._acks_before.append(now)
+        fresh = [a - b for a, b in zip(now, before, strict=False)]
+        if sum(fresh) <= 0 or min(fresh) < 0:  # a collector has started anew
+            return {}
+        below = [sum(fresh[: at + 1]) for at in range(len(ACK_BUCKETS))]
+        return {"p99": next((s for s, n in zip(ACK_BUCKETS, below, strict=True) if n >= 0.99 * sum(fresh)), math.inf)}
+
+    def _sources(
+        self,
+    ) -> tuple[dict[str, dict[str, float]], dict[str, str], dict[str, tuple[Sequence[int], float]]]:
         sources: dict[str, dict[str, float]] = {}
+        acks: dict[str, tuple[Sequence[int], float]] = {}
         states: dict[str, str] = {}
         for path in sorted(self.home.wal.glob("*.status.json")) if self.home.wal.is_dir() else ():
             with contextlib.suppress(OSError, msgspec.DecodeError):
                 status = msgspec.json.decode(path.read_bytes(), type=CollectorStatus)
                 is_fresh = self.clock() - status.updated_at < _GONE_SECONDS
                 states[status.collector] = status.state if is_fresh else "gone"
+                acks[status.collector] = (status.counters.ack_commits, status.counters.ack_seconds)
                 sources[status.collector] = {
                     "messages": status.counters.messages,
                     "duplicates": status.counters.duplicates,
                     "suspects": status.counters.suspects,
                     "is_up": float(is_fresh and status.state == "connected"),
                 }
-        return sources, states
+        return sources, states, acks
 
     def _slow(self, quarantined: dict[str, int], messages: int) -> tuple[dict[str, float], int, dict[str, int]]:
         newest: dict[str, float] = {}

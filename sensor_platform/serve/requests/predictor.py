@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sensor_platform.errors import WrongUse
+from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.predict.models.store import CHAMPION
 from sensor_platform.predict.supervised import reading, registry
@@ -98,7 +98,7 @@ class Predictor:
             stat = path.stat()
         except FileNotFoundError as error:
             known = ", ".join(self.names()) or "none yet"
-            raise WrongUse(f"there is no model {name!r}", f"there are: {known}; put one into {self._folder}") from error
+            raise Missing(f"there is no model {name!r}", f"there are: {known}; put one into {self._folder}") from error
         stamp = (stat.st_mtime_ns, stat.st_size)
         found = self._loaded.get(name)
         if found is None or found.stamp != stamp:

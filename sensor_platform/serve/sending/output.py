@@ -5,6 +5,7 @@ Only from the step and what came of it, so that a step that is done again puts o
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from sensor_platform.serve.engine.closed import rows_of
 from sensor_platform.serve.engine.step import Done, Step
 from sensor_platform.serve.sending.trigger import Triggers
 from sensor_platform.stream.alarm import Event
-from sensor_platform.stream.columns import BAD, UNCERTAIN
+from sensor_platform.stream.columns import BAD
 from sensor_platform.stream.durations import duration
 from sensor_platform.stream.engine import Engine
 
@@ -79,7 +80,9 @@ class LiveOutput:
         if stream.what == "windows":
             messages = self._windows(stream, done)
         elif stream.what == "alarms":
-            messages = [self._alarm(stream, event) for event in done.events]
+            messages = [
+                self._alarm(stream, event) for event in done.events if _is_wanted(stream, event.device_id, event.metric)
+            ]
         elif stream.what == "readings":
             messages = self._readings(stream, done)
         else:
@@ -102,6 +105,7 @@ class LiveOutput:
             for closed in done.closed
             if stream.window in {"", closed.spec.name}
             for row in rows_of(closed, index)
+            if _is_wanted(stream, row["device_id"], row["metric"])
         ]
 
     def _alarm(self, stream: Republish, event: Event) -> Published:
@@ -130,13 +134,14 @@ class LiveOutput:
                 taken.readings.verdict.tolist(),
                 strict=True,
             )
-            if verdict in {0, UNCERTAIN} and verdict != BAD
+            if verdict != BAD and _is_wanted(stream, index.device(series), index.metric(series))
         ]
 
     def _values(self, stream: Republish) -> list[Published]:
         return [
             _published(stream, {"device_id": device, "tags": tags, "at": at, "values": values})
             for device, tags, at, values in self._newest()
+            if _is_wanted(stream, device, "")
         ]
 
     def _last_row(self, stream: Republish, at: int) -> Published:
@@ -169,6 +174,11 @@ class LiveOutput:
 def stream_channel(number: int, stream: Republish) -> str:
     """Name of the outbox's channel of a republished stream."""
     return f"(republish {number} {stream.what})"
+
+
+def _is_wanted(stream: Republish, device: str, metric: str) -> bool:
+    """Whether a stream is about a device and metric; alarms about a device as a whole have no metric."""
+    return fnmatchcase(device, stream.devices) and (not metric or fnmatchcase(metric, stream.metric))
 
 
 def _published(stream: Republish, row: Mapping[str, Any]) -> Published:

@@ -28,6 +28,10 @@ class MqttStream:
             parts = in_parts(body)
             self.link.publish_all([(part.topic, part.payload) for part in parts], retain=self.retain)
 
+    def is_up(self) -> bool:
+        """Whether it is any use to try."""
+        return self.link.is_connected
+
     def close(self) -> None:
         """The link is shared."""
 

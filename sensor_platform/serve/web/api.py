@@ -12,10 +12,11 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 
-from sensor_platform.errors import ExitCode, PlatformError, WrongUse
+from sensor_platform.errors import ExitCode, Missing, PlatformError, WrongUse
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.reading.names import topic_error
+from sensor_platform.serve.engine.view import STANDINGS
 from sensor_platform.serve.parts import Parts
 from sensor_platform.serve.requests.history import Asked, anomalies, forecast, history, now_plain
 from sensor_platform.serve.requests.ingest import Busy
@@ -24,6 +25,7 @@ from sensor_platform.serve.web.security import TooLarge
 Endpoint = Callable[[Request], Awaitable[Response]]
 _MOST_ROWS = 10_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_STATES = ("firing", "acknowledged", "resolved")
 _LATEST = 5 * 60
 """Seconds that `/api/latest` looks back unless told otherwise."""
 
@@ -49,7 +51,8 @@ def told(endpoint: Endpoint) -> Endpoint:
         except Busy:
             return Json({"error": "too much waits to be written", "hint": "try again"}, 503, {"retry-after": "1"})
         except PlatformError as error:
-            code = 400 if error.exit_code == ExitCode.WRONG_USE else 503
+            wrong = 404 if isinstance(error, Missing) else 400
+            code = wrong if error.exit_code == ExitCode.WRONG_USE else 503
             return Json({"error": error.message, "hint": error.hint}, code)
 
     return answer
@@ -62,14 +65,25 @@ class Api:
         self._parts = parts
 
     async def devices(self, request: Request) -> Response:
-        """Devices by number, with tags and alarm level; `?search=` looks in ids and tags."""
+        """Devices by number, with tags and alarm level; `?search=` looks in ids and tags, `?state=` in what they are.
+
+        Those in alarm come first, so that they are there when not all are.
+        """
         view = self._parts.viewer.view
         search = request.query_params.get("search", "").casefold()[:256]
+        state = request.query_params.get("state", "")
+        if state and state not in STANDINGS:
+            raise WrongUse(f"state: {state[:60]!r}", f"one of {', '.join(STANDINGS)}")
+        worst_first = sorted(view.levels, key=lambda device: -view.levels[device])
+        alarmed = [number for device in worst_first if (number := view.numbers.get(device, -1)) in range(view.device_n)]
+        first = set(alarmed)
         found: list[list[Any]] = []
         total = 0
-        for number in range(view.device_n):
+        for number in (*alarmed, *(each for each in range(view.device_n) if each not in first)):
             device, tags = view.devices[number], view.tags.get(number, {})
             if search and search not in " ".join((device, *tags.values())).casefold():
+                continue
+            if state and view.standing(number) != state:
                 continue
             total += 1
             if len(found) < _MOST_ROWS:
@@ -98,6 +112,7 @@ class Api:
         """Windows or readings of a device and metric, from the published files; with the forecast where asked."""
         asked = _asked(request.query_params)
         found = await asyncio.to_thread(history, self._parts.home, asked)
+        found["limits"] = self._parts.limits_of(asked.device, asked.metric)
         if request.query_params.get("forecast"):
             try:
                 until = asked.end + timedelta(days=2)
@@ -119,12 +134,15 @@ class Api:
         device, metric = _need(query, "device"), _need(query, "metric")
         spec = query.get("window", "")
         rows = await asyncio.to_thread(self._parts.recent, device, metric, spec, minutes)
-        return Json({"windows": rows})
+        return Json({"windows": rows, "limits": self._parts.limits_of(device, metric)})
 
     async def alerts(self, request: Request) -> Response:
         """Alerts, newest first; `?state=firing|acknowledged|resolved`, `?device=`."""
         query = request.query_params
-        rows = await asyncio.to_thread(self._parts.alert_rows, query.get("state", ""), query.get("device", ""))
+        state = query.get("state", "")
+        if state and state not in _STATES:
+            raise WrongUse(f"state: {state[:60]!r}", f"one of {', '.join(_STATES)}")
+        rows = await asyncio.to_thread(self._parts.alert_rows, state, query.get("device", ""))
         return Json({"alerts": rows})
 
     async def answer_alert(self, request: Request) -> Response:

@@ -17,12 +17,14 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from sensor_platform.errors import PlatformError
+from sensor_platform.serve.engine.view import SPARKS
 from sensor_platform.serve.monitor.health import Health
 from sensor_platform.serve.parts import Parts
 from sensor_platform.serve.web import links, security
 from sensor_platform.serve.web.api import Api, Json, told
 from sensor_platform.serve.web.openapi import description
 from sensor_platform.serve.web.socket import Hub
+from sensor_platform.stream.durations import duration
 
 STATIC = Path(__file__).parent / "static"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
@@ -75,8 +77,11 @@ class Site:
                 "dagster_url": config.dagster_url,
                 "windows": [spec.name for spec in config.engine.windows],
                 "units": dict(self._parts.loop.engine.catalog.units),
+                "kinds": {rule.name: str(rule.__struct_config__.tag) for rule in self._parts.output.alerts.rules},
                 "runbooks": {rule.name: rule.runbook for rule in self._parts.output.alerts.rules if rule.runbook},
-                "spark_window": config.engine.windows[0].name if config.engine.windows else "",
+                "trend_seconds": config.engine.windows[0].hop * SPARKS // 1_000_000 if config.engine.windows else 0,
+                "silent_seconds": duration(config.silent_after) / 1e6,
+                "most_series": config.engine.most_series,
             }
         )
 

@@ -3,8 +3,18 @@
 from importlib.metadata import version
 from typing import Any
 
+from sensor_platform.serve.engine.view import STANDINGS
+
 _TEXT = {"type": "string"}
-_NUMBER = {"type": "number"}
+_NAME = {"type": "string", "minLength": 1}
+_SPAN = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e9}
+_TIME = {
+    "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 4e9}],
+    "description": "ISO 8601, UTC where it names no zone, or seconds since 1970",
+}
+_TOPIC = {"type": "string", "pattern": "^[^+#\\x00]+$", "default": "ingest/http"}
+_MODEL = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}
+_STATE = {"enum": ["firing", "acknowledged", "resolved"]}
 
 
 def description() -> dict[str, Any]:
@@ -17,17 +27,22 @@ def description() -> dict[str, Any]:
         "paths": {
             "/ingest": {"post": _ingest()},
             "/api/latest": {
-                "get": _get("Newest values", "Latest", device=_TEXT, metric=_TEXT, max_age={**_NUMBER, "default": 300})
+                "get": _get("Newest values", "Latest", device=_TEXT, metric=_TEXT, max_age={**_SPAN, "default": 300})
             },
             "/api/history": {
                 "get": _get(
                     "Windows or readings from the published files",
                     "History",
                     required=("device", "metric"),
-                    device=_TEXT,
-                    metric=_TEXT,
-                    **{"from": _TEXT, "to": _TEXT},
-                    window={**_TEXT, "default": "auto", "description": "raw, auto, or a multiple of 10s"},
+                    device=_NAME,
+                    metric=_NAME,
+                    **{"from": _TIME, "to": _TIME},
+                    window={
+                        "type": "string",
+                        "pattern": "^(raw|auto|[1-9][0-9]{0,3}(0s|m|h|d))$",
+                        "default": "auto",
+                        "description": "raw, auto, or a multiple of 10s",
+                    },
                     forecast={**_TEXT, "description": "anything: with the forecast"},
                 )
             },
@@ -36,18 +51,20 @@ def description() -> dict[str, Any]:
                     "Windows that closed in the last minutes",
                     "Anything",
                     required=("device", "metric"),
-                    device=_TEXT,
-                    metric=_TEXT,
+                    device=_NAME,
+                    metric=_NAME,
                     window=_TEXT,
-                    minutes={**_NUMBER, "default": 15},
+                    minutes={**_SPAN, "default": 15, "description": "at most 180 are looked at"},
                 )
             },
-            "/api/devices": {"get": _get("Devices", "Anything", search=_TEXT)},
-            "/api/alerts": {"get": _get("Alerts, newest first", "Anything", state=_TEXT, device=_TEXT)},
+            "/api/devices": {
+                "get": _get("Devices, those in alarm first", "Anything", search=_TEXT, state={"enum": [*STANDINGS]})
+            },
+            "/api/alerts": {"get": _get("Alerts, newest first", "Anything", state=_STATE, device=_TEXT)},
             "/api/alerts/{alert_id}/{answer}": {"post": _answer()},
             "/api/predict/{name}": {"post": _predict()},
-            "/healthz": {"get": _get("Whether the process works", "Health")},
-            "/readyz": {"get": _get("Whether everything that it needs works", "Health")},
+            "/healthz": {"get": _health("Whether the process works")},
+            "/readyz": {"get": _health("Whether everything that it needs works")},
             "/metrics": {"get": {"summary": "Prometheus metrics", "responses": {"200": {"description": "text"}}}},
         },
     }
@@ -101,21 +118,29 @@ def _schemas() -> dict[str, Any]:
 
 
 def _get(summary: str, schema: str, *, required: tuple[str, ...] = (), **query: dict[str, Any]) -> dict[str, Any]:
+    responses = _responses(schema)
     return {
         "summary": summary,
         "parameters": [
             {"name": name, "in": "query", "required": name in required, "schema": kind} for name, kind in query.items()
         ],
-        "responses": _responses(schema),
+        "responses": responses | {"503": responses["default"]} if schema == "History" else responses,
     }
 
 
 def _ingest() -> dict[str, Any]:
-    body = {"schema": {"oneOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}]}}
+    body = {
+        "schema": {
+            "oneOf": [{"type": "object"}, {"type": "array", "minItems": 1, "description": "of messages, any JSON"}]
+        }
+    }
     return {
         "summary": "Messages; answered once they are on disk",
-        "parameters": [{"name": "topic", "in": "query", "schema": {**_TEXT, "default": "ingest/http"}}],
-        "requestBody": {"content": {"application/json": body, "application/x-ndjson": {"schema": _TEXT}}},
+        "parameters": [{"name": "topic", "in": "query", "schema": _TOPIC}],
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": body, "application/x-ndjson": {"schema": _TEXT}},
+        },
         "responses": _responses("Accepted", "202"),
     }
 
@@ -139,10 +164,16 @@ def _answer() -> dict[str, Any]:
 def _predict() -> dict[str, Any]:
     return {
         "summary": "Ask a model",
-        "parameters": [{"name": "name", "in": "path", "required": True, "schema": _TEXT}],
-        "requestBody": {"content": {"application/json": {"schema": {"type": "object"}}}},
+        "parameters": [{"name": "name", "in": "path", "required": True, "schema": _MODEL}],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
         "responses": _responses("Anything"),
     }
+
+
+def _health(summary: str) -> dict[str, Any]:
+    found = _get(summary, "Health")
+    found["responses"]["503"] = found["responses"]["200"] | {"description": "something that is needed does not work"}
+    return found
 
 
 def _responses(schema: str, code: str = "200") -> dict[str, Any]:

@@ -16,6 +16,11 @@ export function fill(node, ...children) {
   node.replaceChildren(...children);
 }
 
+// Only where it differs: a node that a finger is on must not be replaced.
+export function put(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
 export function age(seconds) {
   if (!Number.isFinite(seconds)) return "";
   if (seconds < 0) return "0 s";
@@ -32,12 +37,32 @@ export function number(value) {
   return Number(value.toPrecision(6)).toLocaleString("en");
 }
 
+// Four digits that matter, zeros at the end kept, so that a list does not jitter.
+export function short(value) {
+  if (value === null || value === undefined) return "–";
+  const size = Math.abs(value);
+  if (size !== 0 && (size >= 1e7 || size < 1e-3)) return value.toExponential(2);
+  const digits = Number.isInteger(value) ? 0 : size >= 1000 ? 0 : size >= 100 ? 1 : size >= 10 ? 2 : 3;
+  return value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+export function bytes(count) {
+  const step = count >= 1073741824 ? [1073741824, "GiB"] : count >= 1048576 ? [1048576, "MiB"] : [1024, "KiB"];
+  return `${number(Number((count / step[0]).toPrecision(3)))} ${step[1]}`;
+}
+
 export function time(micros) {
   return micros ? new Date(micros / 1000).toISOString().replace("T", " ").slice(0, 19) : "";
 }
 
-export function rows(id, lines) {
-  fill($(id).tBodies[0], ...lines.map((cells) => el("tr", {}, ...cells.map((cell) => (cell instanceof Node && cell.tagName === "TD" ? cell : el("td", {}, cell))))));
+export function lasted(alarm) {
+  return alarm.resolved_at ? age((alarm.resolved_at - alarm.fired_at) / 1e6) : "";
+}
+
+export function rows(id, lines, none = "") {
+  const body = $(id).tBodies[0];
+  if (!lines.length && none) fill(body, el("tr", {}, el("td", { class: "dim", colspan: 9 }, none)));
+  else fill(body, ...lines.map((cells) => el("tr", {}, ...cells.map((cell) => (cell instanceof Node && cell.tagName === "TD" ? cell : el("td", {}, cell))))));
 }
 
 export function toast(text) {

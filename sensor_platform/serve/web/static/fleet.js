@@ -1,13 +1,19 @@
-// The overview: a virtual list. Only the visible rows exist, and only they are asked for.
-import { $, age, api, el, fill, number } from "./dom.js";
+// The overview: how many stand how, and a virtual list. Only the visible rows exist, and only they are asked for.
+import { $, age, api, el, fill, number, put, short } from "./dom.js";
 
-const state = { all: [], shown: [], rows: new Map(), nodes: new Map(), selected: 0, watch: () => {}, now: 0, units: {} };
+const state = { all: [], shown: [], rows: new Map(), nodes: new Map(), selected: 0, watch: () => {}, now: 0, units: {}, silent: 300, only: "", counts: {}, asked: 0 };
+const STANDINGS = [["critical", "crit"], ["warning", "warn"], ["silent", ""], ["ok", "ok"]];
 const height = () => (matchMedia("(max-width: 700px)").matches ? 60 : 44);
 const LEVELS = ["ok", "warning", "critical"];
 
-export function startFleet(watch, units) {
+export function startFleet(watch, settings) {
   state.watch = watch;
-  state.units = units;
+  state.units = settings.units ?? {};
+  state.silent = settings.silent_seconds ?? 300;
+  if (settings.trend_seconds) $("trend-head").textContent = `trend, ${age(settings.trend_seconds)}`;
+  $("trend-head").title = "of the first value";
+  fill($("standings"), ...STANDINGS.map(([name, kind]) => el("button", { class: `tile ${kind}`, id: `only-${name}`, "aria-pressed": "false", title: `Show only these: ${name}`, onclick: () => only(name) }, name, el("b", {}, "–"))),
+    el("div", { class: "tile" }, "messages / s", el("b", { id: "rate" }, "–")), el("div", { class: "tile", id: "behind-tile" }, "behind", el("b", { id: "behind" }, "–")));
   $("list").addEventListener("scroll", () => requestAnimationFrame(place), { passive: true });
   addEventListener("resize", place);
   $("search").addEventListener("input", () => { clearTimeout(state.typing); state.typing = setTimeout(reload, 200); });
@@ -19,11 +25,35 @@ export function startFleet(watch, units) {
   return reload();
 }
 
+function only(name) {
+  state.only = state.only === name ? "" : name;
+  for (const [each] of STANDINGS) $(`only-${each}`).setAttribute("aria-pressed", String(each === state.only));
+  $("list").scrollTop = 0;
+  state.selected = 0;
+  reload();
+}
+
+// The tiles; a list that shows only some is asked for again when their number changes.
+export function standings(counts) {
+  for (const [name, kind] of STANDINGS) {
+    put($(`only-${name}`).lastChild, number(counts[name] ?? 0));
+    $(`only-${name}`).className = `tile ${counts[name] ? kind : ""}`;
+  }
+  put($("rate"), number(Math.round(counts.messages_per_second ?? 0)));
+  put($("behind"), counts.lag_seconds > 1 ? age(counts.lag_seconds) : "no");
+  $("behind-tile").className = `tile ${counts.lag_seconds > 5 ? "warn" : "ok"}`;
+  const isOther = state.only && counts[state.only] !== state.counts[state.only];
+  if (isOther && Date.now() - state.asked > 1500) { state.counts = counts; reload(); }
+}
+
 export async function reload() {
-  const found = await api(`/api/devices?search=${encodeURIComponent($("search").value)}`);
+  state.asked = Date.now();
+  const found = await api(`/api/devices?search=${encodeURIComponent($("search").value)}&state=${state.only}`);
   state.all = found.devices.map(([number, id, level, tags]) => ({ number, id, level, tags }));
   const more = found.total - state.all.length;
-  $("found").textContent = `${found.total.toLocaleString("en")} devices${more > 0 ? `, the first ${state.all.length.toLocaleString("en")} shown: search for others` : ""}`;
+  put($("found"), `${number(found.total)} ${found.total === 1 ? "device" : "devices"}${state.only ? `, ${state.only} only` : ""}${more > 0 ? `, ${number(state.all.length)} of them shown: search for others` : ""}`);
+  $("nobody").hidden = state.all.length > 0;
+  put($("nobody"), $("search").value || state.only ? "No device is like that." : "No device has sent anything yet. As soon as one does, it is here.");
   order();
 }
 
@@ -57,8 +87,8 @@ export function place() {
     let node = state.nodes.get(device.number);
     if (!node) {
       node = el("div", { class: "row", role: "option", id: `d${device.number}`, onclick: () => open(device) },
-        el("span", { class: "state" }), el("span", { class: "id" }, device.id), el("span", { class: "values" }), el("span", { class: "n age" }), spark());
-      node.children[1].title = [device.id, ...Object.entries(device.tags).map(([name, value]) => `${name}: ${value}`)].join("\n");
+        el("span", { class: "state" }), el("span", { class: "id" }, shortened(device.id)), el("span", { class: "values" }), el("span", { class: "n age" }), spark());
+      node.children[1].title = [shortened(device.id), ...Object.entries(device.tags).map(([name, value]) => `${name}: ${value}`)].join("\n");
       state.nodes.set(device.number, node);
       $("space").append(node);
     }
@@ -82,15 +112,18 @@ function paint(device, node) {
   const row = state.rows.get(device.number);
   const [status, , values, old, trend] = node.children;
   const seconds = row ? (state.now - row.received_at) / 1e6 : NaN;
-  const word = device.level ? LEVELS[device.level] : row?.state || (seconds > 300 ? "silent" : "ok");
-  if (status.textContent !== word) { status.textContent = word; status.className = `state s${device.level}${word === "silent" || word === "offline" ? " stale" : ""}`; }
-  old.textContent = row ? age(seconds) : "";
+  const word = device.level ? LEVELS[device.level] : row?.state || (seconds > state.silent ? "silent" : "ok");
+  if (status.textContent !== word) { status.textContent = word; status.className = `state s${device.level}${!device.level && word !== "ok" && word !== "online" ? " stale" : ""}`; }
+  put(old, row ? age(seconds) : "");
   if (!row || node.seen === row) return;
   node.seen = row;
-  fill(values, ...row.values.map((each) => el("span", { class: `value${each.verdict === "bad" ? " bad" : ""}` }, el("span", { class: "name" }, each.metric), number(each.value), each.value !== null && state.units[each.metric] ? ` ${state.units[each.metric]}` : "")),
-    ...(row.metric_n > row.values.length ? [el("span", { class: "dim" }, `+${row.metric_n - row.values.length}`)] : []));
+  fill(values, ...row.values.map((each) => el("span", { class: `value${each.verdict === "bad" ? " bad" : ""}` }, el("span", { class: "name" }, each.metric), short(each.value), ...unit(each))),
+    ...(row.metric_n > row.values.length ? [el("span", { class: "dim" }, `and ${row.metric_n - row.values.length} more`)] : []));
   trend.firstChild.setAttribute("d", path(row.spark));
 }
+
+const unit = ({ metric, value }) => (value !== null && state.units[metric] ? [el("span", { class: "unit" }, ` ${state.units[metric]}`)] : []);
+const shortened = (id) => (id.length > 200 ? `${id.slice(0, 200)}…` : id);
 
 function spark() {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");

@@ -1,9 +1,9 @@
 // Wires the views to the WebSocket. One connection, reconnected with growing pauses.
 import { past, startAlarms, updateAlarms } from "./alarms.js";
-import { closeDevice, openDevice, startDevice, updateDevice } from "./device.js";
-import { $, api } from "./dom.js";
-import { levels, numberOf, place, reload, startFleet, update } from "./fleet.js";
-import { checks, startPipeline, updatePipeline, updateTiles } from "./pipeline.js";
+import { closeDevice, openDevice, startDevice, updateAlarmsOf, updateDevice } from "./device.js";
+import { $, api, put, time } from "./dom.js";
+import { levels, numberOf, place, reload, standings, startFleet, update } from "./fleet.js";
+import { checks, notice, startPipeline, updatePipeline } from "./pipeline.js";
 
 const VIEWS = ["fleet", "device", "alarms", "pipeline"];
 const watch = { rows: [], device: null };
@@ -25,12 +25,15 @@ function show(text, bad = false) { $("link").textContent = text; $("link").class
 
 function take(news) {
   newest = Date.now();
-  if (news.alarms) { known.alarms = news.alarms; known.total = news.alarm_n; updateAlarms(news.alarms, news.alarm_n); levels(news.alarms); }
+  if (news.alarms) { known.alarms = news.alarms; known.total = news.alarm_n; levels(news.alarms); }
+  updateAlarms(known.alarms, known.total, news.at);
+  updateAlarmsOf(known.alarms, news.at);
   if (news.devices !== known.devices && Date.now() - (known.at ?? 0) > 1500) { known.devices = news.devices; known.at = Date.now(); reload().then(route); }
   update(news.rows ?? [], news.at);
   if (news.device) updateDevice(news.device, news.at);
-  const alarms = Object.assign([...known.alarms], { total: known.total });
-  updateTiles(news.counts, news.devices, alarms);
+  standings(news.counts);
+  notice(news.counts);
+  put($("clock"), `${time(news.at).slice(11)} UTC`);
   updatePipeline(news.pipeline ?? {}, news.counts);
 }
 
@@ -48,6 +51,7 @@ function route() {
   const device = wanted === null ? null : numberOf(wanted)?.number ?? null;
   if (device !== watch.device) { watch.device = device; tell(); }
   if (name === "fleet") place();
+  if (name !== "fleet") scrollTo(0, 0);
   if (name === "alarms") past();
   if (name === "pipeline") checks();
 }
@@ -55,11 +59,16 @@ function route() {
 const settings = await api("/api/settings").catch(() => ({ site: "Live", units: {}, runbooks: {} }));
 $("site").textContent = settings.site;
 document.title = `${settings.site} – live`;
-startAlarms(settings.runbooks);
-startPipeline(settings.dagster_url);
-startDevice();
+startAlarms(settings);
+startPipeline(settings);
+startDevice(settings);
 addEventListener("hashchange", () => { route(); $("main").focus(); });
+addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey || /INPUT|SELECT/.test(document.activeElement.tagName)) return;
+  const to = { 1: "#/", 2: "#/alarms", 3: "#/pipeline" }[event.key] ?? (event.key === "Escape" && !$("device").hidden ? "#/" : null);
+  if (to) location.hash = to;
+});
 setInterval(() => { if (newest && Date.now() - newest > 5000) show(`no news for ${Math.round((Date.now() - newest) / 1000)} s`, true); else if (newest && socket.readyState === WebSocket.OPEN) show("live"); if (!$("pipeline").hidden) checks(); }, 2000);
-await startFleet((numbers) => { watch.rows = numbers; tell(); }, settings.units ?? {});
+await startFleet((numbers) => { watch.rows = numbers; tell(); }, settings);
 route();
 connect();

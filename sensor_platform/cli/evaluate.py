@@ -54,7 +54,7 @@ def evaluate(
 
     if horizon is None and labels is None:
         raise WrongUse("neither --horizon nor --labels is given", "say how many steps ahead, or which column labels")
-    names = tuple(name.strip() for name in targets.split(",") if name.strip())
+    names = tuple(targets.split(","))
     began = time.monotonic()
     table = read(Question(file, time_column, series, names, horizon or 1, test_from, labels))
     result = _judged(table, has_forecast=horizon is not None, as_json=as_json)
@@ -75,7 +75,7 @@ def _judged(table: "Table", *, has_forecast: bool, as_json: bool) -> dict[str, A
         "series": table.frame["device_id"].n_unique(),
         "rows": table.frame.height,
         "cadence": cadence(table.grid),
-        "season_steps": table.grid.season,
+        "season_steps": table.rhythm.season,
         "others": list(table.others),
         "notes": list(table.notes),
     }

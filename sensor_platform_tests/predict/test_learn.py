@@ -12,7 +12,8 @@ from sensor_platform.predict.features import matrix
 from sensor_platform.predict.features import table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.judge import backtest, learn
-from sensor_platform.predict.judge.adjust import adjust, apply, choose
+from sensor_platform.predict.judge.adjust import adjust, apply
+from sensor_platform.predict.judge.choice import choose
 from sensor_platform.predict.judge.learn import Learned
 from sensor_platform.predict.models import files
 

@@ -1,7 +1,7 @@
 """Forecasts of a file's test part by the platform's own recipe, judged as they would have been served.
 
-Everything before the test's start is learnt from once. During the test, choice and intervals are adjusted once a day
-from the backtest and from what had come true by then, as the platform does after each training.
+Everything before the test's start is learnt from once. During the test, choice and intervals are adjusted up to four
+times a day from the backtest and from what had come true by then, as the platform does by its live record.
 """
 
 from collections.abc import Callable
@@ -70,10 +70,10 @@ def _panels(table: Table, known_to: int | None) -> dict[str, Panel]:
 
     frame = table.frame
     if known_to is not None:
-        steps = frame["window_start"].dt.epoch("us") // table.grid.step_us
+        steps = frame["window_start"].dt.epoch("us") // table.rhythm.step_us
         frame = frame.filter(steps < known_to)
     return {
-        name: features.build(frame.select("device_id", "window_start", pl.col(name).alias("mean")), table.grid)
+        name: features.build(frame.select("device_id", "window_start", pl.col(name).alias("mean")), table.rhythm)
         for name in (*table.targets, *table.others)
     }
 
@@ -84,8 +84,8 @@ def _one(
     others = [other for other in before if other != name]
     known = Source(before[name], {other: before[other] for other in others})
     say(f"{name}: learning from {len(known.panel.rows):,} values")
-    block = config.backtest_hours * HOUR_US // table.grid.step_us
-    if table.grid.step_us >= DAY_US:
+    block = config.backtest_hours * HOUR_US // table.rhythm.step_us
+    if table.rhythm.step_us >= DAY_US:
         block = max(block, 90)
     learned = learn(known, table.horizons, block, config.seed, config.parallel_fits)
     if learned is None or set(table.horizons) - set(learned.forecaster.units):
@@ -112,30 +112,30 @@ class _Served:
 
 
 def _serve(table: Table, learned: Learned, test: Examples, said: Forecasts, config: ForecastConfig) -> _Served:
-    """Day by day, with the rules that could be known at the beginning of that day."""
+    """Piece by piece, with the rules that could be known at the beginning of that piece."""
     outcome = recorded(test, said)
     evidence = joined([learned.record, outcome]) if learned.record is not None else outcome
-    window = max(config.record_hours * HOUR_US // table.grid.step_us, 60)
+    window = max(config.record_hours * HOUR_US // table.rhythm.step_us, 60)
     first, last = int(test.step.min()), int(test.step.max()) + 1
-    day = max(DAY_US // table.grid.step_us, 1)
-    every = max(min(day, max(1, (last - first) // 20)), -(-(last - first) // MOST_ADJUSTMENTS))
+    quarter = max(DAY_US // 4 // table.rhythm.step_us, 1)
+    every = max(min(quarter, max(1, (last - first) // 20)), -(-(last - first) // MOST_ADJUSTMENTS))
     order = np.argsort(evidence.target, kind="stable")
     evidence = _taken(evidence, order)
     targets = evidence.target
     size = len(test)
     served = _Served(np.empty(size), np.empty(size), np.empty(size), np.empty(size, dtype=object), set())
     for start in range(first, last, every):
-        today = np.flatnonzero((test.step >= start) & (test.step < start + every))
-        if not len(today):
+        piece = np.flatnonzero((test.step >= start) & (test.step < start + every))
+        if not len(piece):
             continue
-        # Known at the first hour of the day: targets up to and including it.
+        # Known at the first hour of the piece: targets up to and including it.
         low, high = np.searchsorted(targets, [start - window, start + 1])
         some = (
             np.arange(low, high) if high - low <= RECORD_ROWS else np.linspace(low, high - 1, RECORD_ROWS).astype(int)
         )
         rules = _rules(learned, _taken(evidence, some), table.horizons)
         mask = np.zeros(len(test), dtype=bool)
-        mask[today] = True
+        mask[piece] = True
         _fill(served, mask, rules, test, said)
     return served
 

@@ -1,14 +1,17 @@
 """A file that the platform has never seen, as series on a raster; or a clear word why not."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sensor_platform.errors import WrongUse
+from sensor_platform.predict.evaluate.files import numbers, rows_of
+from sensor_platform.predict.evaluate.labels import marked
+from sensor_platform.predict.evaluate.season import season_of, with_season
+from sensor_platform.predict.evaluate.times import Clock, without_strays
 from sensor_platform.predict.features.grid import DAY_US, HOUR_US, Grid, grid_for
 
 if TYPE_CHECKING:
@@ -20,8 +23,7 @@ MOST_CELLS = 40_000_000
 """Elements times metrics that are looked at beside the targets: bounds memory."""
 MOST_HORIZONS = 48
 _LEAST_ROWS = 10
-_EPOCH_UNITS = {10**11: "s", 10**14: "ms", 10**17: "us", 10**20: "ns"}
-"""Integers below each bound are times since the epoch in this unit."""
+_KEYS = ("device_id", "window_start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,9 @@ class Table:
 
     frame: "pl.DataFrame"
     grid: Grid
+    """With the seasons of the clock."""
+    rhythm: Grid
+    """With the season that the values show, where it is clearer."""
     targets: tuple[str, ...]
     others: tuple[str, ...]
     """Further numeric columns, looked at up to the time of issue."""
@@ -61,34 +66,39 @@ def read(question: Question) -> Table:
         WrongUse: a column is missing or of no use, times cannot be read, or no row lies before or after the split.
     """
     notes: list[str] = []
-    raw = _rows(question.file)
-    _check_columns(question, raw)
-    frame = raw.with_columns(
-        _times(raw[question.time], question.time).alias("window_start"),
-        _names(raw, question.series).alias("device_id"),
-    )
-    lost = frame.height - frame.drop_nulls(["window_start", "device_id"]).height
-    frame = frame.drop_nulls(["window_start", "device_id"]).sort("device_id", "window_start")
-    if lost:
-        notes.append(f"{lost} rows without a time or a series were left out")
-    if frame.height < _LEAST_ROWS:
-        raise WrongUse(f"{question.file} has {frame.height} rows with a time", "at least 10 are needed")
-    targets = _targets(question, frame, notes)
-    others = tuple(name for name in _numeric(frame, question, notes))
-    numbers = (*targets, *others, *([question.labels] if question.labels else []))
+    raw = rows_of(question.file, [question.series] if question.series else [])
+    question = _question_of(question, raw)
+    clock = Clock(raw[question.time], question.time, notes)
+    start = clock.moment(question.test_from)
+    targets = _targets(question, raw, notes)
+    found = {**targets, **_others(question, raw, notes)}
+    if question.labels:
+        found[question.labels] = marked(raw[question.labels], notes)
+    frame = _keyed(question, raw, clock).with_columns(**_inner(found))
+    frame = _timed(question, frame, notes)
+    others = tuple(_inner_name(name) for name in found if name not in {*targets, question.labels})
+    labels = _inner_name(question.labels) if question.labels else None
     step = _cadence(frame, notes)
-    start = _moment(question.test_from, question.test_from)
-    frame = _on_raster(frame, step, numbers, question.labels, notes)
+    frame = _on_raster(frame, step, tuple(_inner(found)), labels, notes)
     steps = frame["window_start"].dt.epoch("us").to_numpy() // step
-    spans = _longest_span(frame, steps)
     test_from = -(-start // step)
     _check_split(question, steps, test_from)
-    grid = grid_for(step, spans, question.horizon)
+    names = tuple(_inner_name(name) for name in targets)
+    grid = grid_for(step, _longest_span(frame, steps), question.horizon)
+    rhythm = _rhythm(frame.filter(steps < test_from), names, grid, question.horizon, notes)
+    horizons = horizons_of(question.horizon, notes)
+    return Table(frame, grid, rhythm, names, others, labels, test_from, horizons, tuple(notes))
+
+
+def _rhythm(frame: "pl.DataFrame", targets: Sequence[str], grid: Grid, horizon: int, notes: list[str]) -> Grid:
+    """The raster with a season that the values before the test show more clearly than the clock's."""
+    found = season_of(frame, targets[0], grid)
+    if found is not None:
+        notes.append(f"values of {targets[0]} repeat themselves after {found} steps: that is the season")
+        return with_season(grid, found, horizon)
     if grid.season < 2:
-        notes.append("no season of a day or a week fits the cadence and the history: seasonal naive is the last value")
-    return Table(
-        frame, grid, targets, others, question.labels, test_from, horizons_of(question.horizon, notes), tuple(notes)
-    )
+        notes.append("no season fits the cadence and the history: seasonal naive is the last value")
+    return grid
 
 
 def horizons_of(longest: int, notes: list[str]) -> tuple[int, ...]:
@@ -100,107 +110,92 @@ def horizons_of(longest: int, notes: list[str]) -> tuple[int, ...]:
     return tuple(int(each) for each in spread)
 
 
-def _rows(file: Path) -> "pl.DataFrame":
-    import polars as pl
-
-    if not file.is_file():
-        raise WrongUse(f"{file} does not exist", "name a Parquet or CSV file")
-    try:
-        if file.suffix.lower() in {".parquet", ".pq"}:
-            return pl.read_parquet(file)
-        return pl.read_csv(file, try_parse_dates=True, infer_schema_length=50_000, null_values=["", "NA", "NaN", "nan"])
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise WrongUse(f"{file} cannot be read: {str(error).splitlines()[0]}", "name a Parquet or CSV file") from error
-
-
-def _check_columns(question: Question, raw: "pl.DataFrame") -> None:
-    import polars as pl
-
+def _question_of(question: Question, raw: "pl.DataFrame") -> Question:
+    """The question in the file's own names, checked."""
+    whole = ",".join(question.targets)
+    targets = (whole,) if whole in raw.columns else tuple(name.strip() for name in question.targets if name.strip())
     wanted = {"--time": question.time, "--series": question.series, "--labels": question.labels}
-    asked = [*wanted.items(), *(("--target", name) for name in question.targets)]
+    asked = [*wanted.items(), *(("--target", name) for name in targets)]
     for option, name in asked:
         if name is not None and name not in raw.columns:
-            raise WrongUse(f"{option}: no column {name!r}", f"the file has {', '.join(raw.columns[:30])}")
-    kind = raw[question.labels].dtype if question.labels else pl.Boolean()
-    if not (kind.is_numeric() or kind == pl.Boolean):
-        raise WrongUse(f"--labels: {question.labels!r} holds {kind}", "use a column of numbers or booleans")
-    if len(set(question.targets)) != len(question.targets) or question.horizon < 1:
+            raise WrongUse(f"{option}: no column {name!r}", f"the file has {', '.join(raw.columns[:30])[:300]}")
+    if len(set(targets)) != len(targets) or question.horizon < 1:
         raise WrongUse("--target names a column twice, or --horizon is below 1", "name each target once")
+    for option, name in (("--time", question.time), ("--labels", question.labels)):
+        if name in targets:
+            raise WrongUse(f"--target: {name!r} is the column of {option}", "name columns of measured values")
+    return replace(question, targets=targets)
 
 
-def _times(column: "pl.Series", name: str) -> "pl.Series":
-    """As plain UTC microseconds; naive times are taken as they are."""
+def _inner_name(name: str) -> str:
+    """A file's name for a column, where it is not one that a key has here."""
+    return f"file's {name}" if name in _KEYS else name
+
+
+def _inner(found: Mapping[str, "pl.Series"]) -> dict[str, "pl.Series"]:
+    return {_inner_name(name): values for name, values in found.items()}
+
+
+def _keyed(question: Question, raw: "pl.DataFrame", clock: Clock) -> "pl.DataFrame":
     import polars as pl
 
-    if column.dtype == pl.String:
-        column = _parsed(column, name)
-    if isinstance(column.dtype, pl.Datetime):
-        plain = column.dt.convert_time_zone("UTC") if column.dtype.time_zone else column
-        return plain.dt.replace_time_zone(None).cast(pl.Datetime("us"))
-    if column.dtype == pl.Date:
-        return column.cast(pl.Datetime("us"))
-    if column.dtype.is_numeric():
-        largest = float(np.nanmax(np.abs(column.cast(pl.Float64).to_numpy()), initial=0.0))
-        unit = next(unit for bound, unit in _EPOCH_UNITS.items() if largest < bound or bound == max(_EPOCH_UNITS))
-        scale = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}[unit]
-        micros = (column.cast(pl.Float64) * scale).round().cast(pl.Int64, strict=False)
-        return micros.cast(pl.Datetime("us"))
-    raise WrongUse(f"--time: {name!r} holds {column.dtype}, no times", "use a column of times, dates or epoch numbers")
+    if question.series is None:
+        names = pl.Series("device_id", [ONE_SERIES], dtype=pl.String).new_from_index(0, raw.height)
+    elif raw[question.series].dtype.is_nested():
+        raise WrongUse(f"--series: {question.series!r} holds {raw[question.series].dtype}", "use a column of names")
+    else:
+        names = raw[question.series].cast(pl.String, strict=False)
+    return pl.DataFrame({"device_id": names, "window_start": clock.times})
 
 
-def _parsed(column: "pl.Series", name: str) -> "pl.Series":
+def _timed(question: Question, frame: "pl.DataFrame", notes: list[str]) -> "pl.DataFrame":
+    """Rows that have a series and a time that can be meant, in order."""
+    timed = frame.drop_nulls(["window_start", "device_id"])
+    if timed.height < frame.height:
+        notes.append(f"{frame.height - timed.height} rows without a time or a series were left out")
+    if timed.height < _LEAST_ROWS:
+        raise WrongUse(f"{question.file} has {timed.height} rows with a time", f"at least {_LEAST_ROWS} are needed")
+    kept = without_strays(timed)
+    if kept.height < timed.height:
+        notes.append(f"{timed.height - kept.height} rows far before or after all others were left out")
+    return kept.sort("device_id", "window_start")
+
+
+def _targets(question: Question, raw: "pl.DataFrame", notes: list[str]) -> dict[str, "pl.Series"]:
     import polars as pl
 
-    for zone in (None, "UTC"):
-        try:
-            return column.str.to_datetime(time_unit="us", time_zone=zone, strict=True)
-        except pl.exceptions.PolarsError:
-            continue
-    raise WrongUse(f"--time: {name!r} holds text that is no time", "write times as 2026-01-31 13:00:00 or ISO 8601")
-
-
-def _names(raw: "pl.DataFrame", series: str | None) -> "pl.Series":
-    import polars as pl
-
-    if series is None:
-        return pl.Series("device_id", [ONE_SERIES], dtype=pl.String).new_from_index(0, raw.height)
-    return raw[series].cast(pl.String, strict=False)
-
-
-def _targets(question: Question, frame: "pl.DataFrame", notes: list[str]) -> tuple[str, ...]:
-    import polars as pl
-
-    found = []
+    found = {}
     for name in question.targets:
-        if not (frame[name].dtype.is_numeric() or frame[name].dtype in (pl.Boolean, pl.Null)):
-            raise WrongUse(f"--target: {name!r} holds {frame[name].dtype}, no numbers", "name numeric columns")
-        if frame[name].cast(pl.Float64).is_finite().sum():
-            found.append(name)
-        else:
+        values = numbers(raw[name])
+        if values is None and raw[name].null_count() < raw.height:
+            raise WrongUse(f"--target: {name!r} holds {raw[name].dtype}, no numbers", "name numeric columns")
+        if values is None or values.null_count() == len(values):
             notes.append(f"{name} holds no number at all and was left out")
+            continue
+        if raw[name].dtype == pl.String:
+            lost = int(raw[name].is_not_null().sum()) - (len(values) - values.null_count())
+            notes.append(f"{name} is text: {lost} of its values are no numbers and count as missing")
+        found[name] = values
     if not found:
         raise WrongUse("no target holds a number", "name a column with values")
-    return tuple(found)
+    return found
 
 
-def _numeric(frame: "pl.DataFrame", question: Question, notes: list[str]) -> tuple[str, ...]:
+def _others(question: Question, raw: "pl.DataFrame", notes: list[str]) -> dict[str, "pl.Series"]:
     """Other columns that may help: numeric, mostly there, and moving."""
-    import polars as pl
-
-    taken = {question.time, question.series, question.labels, "window_start", "device_id", *question.targets}
-    found = []
-    for name in (name for name in frame.columns if name not in taken):
-        kind = frame[name].dtype
-        if not kind.is_numeric():
+    taken = {question.time, question.series, question.labels, *question.targets}
+    found = {}
+    for name in (name for name in raw.columns if name not in taken and raw[name].dtype.is_numeric()):
+        values = numbers(raw[name])
+        if values is None:
             continue
-        values = frame[name].cast(pl.Float64).to_numpy()
-        known = values[np.isfinite(values)]
-        if len(known) >= frame.height // 2 and len(known) and known.min() < known.max():
-            found.append(name)
-    room = min(MOST_OTHERS, MOST_CELLS // max(1, frame.height))
+        known = values.drop_nulls()
+        if len(known) >= raw.height // 2 and known.n_unique() > 1:
+            found[name] = values
+    room = min(MOST_OTHERS, MOST_CELLS // max(1, raw.height))
     if len(found) > room:
         notes.append(f"of {len(found)} further numeric columns, the first {room} are looked at")
-    return tuple(found[:room])
+    return dict(list(found.items())[:room])
 
 
 def _cadence(frame: "pl.DataFrame", notes: list[str]) -> int:
@@ -227,18 +222,15 @@ def _round_length(micros: int) -> int:
 
 
 def _on_raster(
-    frame: "pl.DataFrame", step: int, numbers: Sequence[str], labels: str | None, notes: list[str]
+    frame: "pl.DataFrame", step: int, columns: Sequence[str], labels: str | None, notes: list[str]
 ) -> "pl.DataFrame":
     """One row per series and step: the mean of what falls into it, and of a label whether any was set."""
     import polars as pl
 
-    values = [pl.col(name).cast(pl.Float64, strict=False) for name in numbers]
-    cleaned = frame.select(
-        "device_id",
-        (pl.col("window_start").dt.epoch("us").floordiv(step) * step).cast(pl.Datetime("us")).alias("window_start"),
-        *(pl.when(each.is_finite()).then(each).alias(name) for each, name in zip(values, numbers, strict=True)),
+    cleaned = frame.with_columns(
+        (pl.col("window_start").dt.epoch("us").floordiv(step) * step).cast(pl.Datetime("us")),
     )
-    means = [pl.col(name).max() if name == labels else pl.col(name).mean() for name in numbers]
+    means = [pl.col(name).max() if name == labels else pl.col(name).mean() for name in columns]
     rows = (
         cleaned.group_by("device_id", "window_start", maintain_order=True).agg(means).sort("device_id", "window_start")
     )
@@ -262,16 +254,6 @@ def _check_split(question: Question, steps: "np.ndarray[tuple[int], np.dtype[np.
             f"--test-from {question.test_from}: no row lies {side} it",
             "the file must hold rows to learn from before it, and rows to test on from it",
         )
-
-
-def _moment(text: str, shown: str) -> int:
-    """Microseconds since the epoch of a time as a person writes it; without a zone as the file's own times."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise WrongUse(f"--test-from: {shown!r} is no time", "write it as 2026-01-31 or 2026-01-31T13:00") from error
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
 
 
 def _words(step: int) -> str:

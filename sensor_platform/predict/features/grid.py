@@ -19,7 +19,7 @@ class Grid:
     step_us: int
     """Length of a step, microseconds."""
     season: int
-    """Steps in a day (in a week for steps of a day or more); 1 where there is none to look for."""
+    """Steps in a day (for steps of a day in a week, of a week in a year); 1 where there is none to look for."""
     long_season: int
     """Steps in a week; equal to `season` where there is no longer one."""
     reach: int = LEAST_REACH
@@ -48,11 +48,19 @@ def grid_for(step_us: int, longest_span: int, horizon: int) -> Grid:
             three of them.
         horizon: steps ahead that are asked for.
     """
-    day = 7 if step_us >= DAY_US else _whole(DAY_US, step_us)
-    week = day if step_us >= DAY_US else 7 * day
+    day, week = _seasons(step_us)
     season = day if 2 <= day <= MOST_SEASON and longest_span >= 3 * day else 1
     long_season = week if season > 1 and week <= MOST_SEASON and longest_span >= 3 * week else season
     return Grid(step_us, season, long_season, max(LEAST_REACH, 2 * season, long_season, horizon))
+
+
+def _seasons(step_us: int) -> tuple[int, int]:
+    """Steps in a day and in a week; for steps of a day in a week, of a week in a year."""
+    if step_us < DAY_US:
+        day = _whole(DAY_US, step_us)
+        return day, 7 * day
+    season = {DAY_US: 7, 7 * DAY_US: 52}.get(step_us, 1)
+    return season, season
 
 
 def _whole(length: int, step: int) -> int:

@@ -5,7 +5,7 @@ test, from the backtest and from what had come true by then. Nothing here looks 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 import numpy as np
@@ -15,13 +15,10 @@ from sensor_platform.predict.candidates.forecaster import Forecasts
 from sensor_platform.predict.features.matrix import Examples
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.judge import conformal
+from sensor_platform.predict.judge.choice import chosen
 from sensor_platform.predict.judge.record import Bucket, Record, buckets
 
-MARGIN = 0.01
-"""A model is served only where its error is at least this share below the best baseline's: a tie is not evidence."""
 _OLDER = 2 / 3
-SMALL_MARGIN = 0.002
-"""The same between two models."""
 
 
 class BucketRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -57,12 +54,27 @@ def adjust(record: Record, horizons: Sequence[int]) -> tuple[BucketRule, ...]:
         since = np.quantile(record.target, _OLDER)
         newest = {bucket: part.misses[part.target > since] for bucket, part in parts.items()}
         widenings = {bucket: conformal.wider(widenings[bucket], newest[bucket]) for bucket in parts}
-    return tuple(_rule(bucket, part, widenings[bucket]) for bucket, part in parts.items())
+    choices = _choices(parts)
+    return tuple(_rule(bucket, part, choices[bucket], widenings[bucket]) for bucket, part in parts.items())
 
 
-def _rule(bucket: Bucket, part: Record, widening: conformal.Widening) -> BucketRule:
+def _choices(parts: Mapping[Bucket, Record]) -> dict[Bucket, tuple[str, str]]:
+    """What is served and why; where nothing was judged so far ahead, the best baseline of the bucket before."""
+    found, before = {}, None
+    for bucket, part in parts.items():
+        if len(part) or before is None:
+            found[bucket] = chosen(part)
+        else:
+            plain = replace(before, by_candidate={name: before.by_candidate[name] for name in BASELINES})
+            served, _ = chosen(plain)
+            found[bucket] = served, "no actual to judge by; the best baseline of nearer horizons"
+        before = part if len(part) else before
+    return found
+
+
+def _rule(bucket: Bucket, part: Record, choice: tuple[str, str], widening: conformal.Widening) -> BucketRule:
     errors = {name: float(each.mean()) for name, each in part.errors().items() if len(each)}
-    served, why = choose(errors)
+    served, why = choice
     return BucketRule(
         first=bucket.first,
         last=bucket.last,
@@ -73,19 +85,6 @@ def _rule(bucket: Bucket, part: Record, widening: conformal.Widening) -> BucketR
         rows=len(part),
         mae=errors,
     )
-
-
-def choose(errors: Mapping[str, float]) -> tuple[str, str]:
-    """What is served, and the reason in words, from each candidate's mean absolute error on the same rows."""
-    if not errors:
-        return PERSISTENCE, "no actual to judge by"
-    best = PERSISTENCE
-    for name in (name for name in CANDIDATES if name in errors):
-        margin = MARGIN if best in BASELINES and name not in BASELINES else SMALL_MARGIN
-        if errors[name] < errors[best] * (1 - margin):
-            best = name
-    others = ", ".join(f"{name} {errors[name]:.4g}" for name in CANDIDATES if name in errors and name != best)
-    return best, f"error {errors[best]:.4g} against {others}; a model must beat the baselines by {MARGIN:.0%}"
 
 
 def apply(rules: Sequence[BucketRule], rows: Examples, forecasts: Forecasts) -> Served:

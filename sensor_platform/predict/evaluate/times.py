@@ -1,0 +1,136 @@
+"""Times as files hold them: with and without a zone, as text in several orders, since the epoch, or as step numbers."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from sensor_platform.errors import WrongUse
+from sensor_platform.predict.features.grid import HOUR_US
+
+if TYPE_CHECKING:
+    import polars as pl
+
+_EPOCH_UNITS = {1e11: ("s", 1e6), 1e14: ("ms", 1e3), 1e17: ("us", 1.0), float("inf"): ("ns", 1e-3)}
+"""Numbers below each bound are times since the epoch in this unit, of that many microseconds."""
+_STEP_NUMBERS = 1e8
+"""Numbers below it are no times (as seconds they would lie before March 1973) but count steps."""
+_ORDERS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
+_CLOCKS = (" %H:%M:%S%.f", " %H:%M", "T%H:%M:%S%.f", " %I:%M:%S %p", " %I:%M %p", "")
+_MOST_LOST = 0.05
+"""Share of texts that may be no time."""
+_DESERTED = 20
+"""A time this many times farther off than the length of all that nearly all others span is a clock gone wrong."""
+
+
+class Clock:
+    """How the times of one column are read, so that `--test-from` is read alike."""
+
+    def __init__(self, column: "pl.Series", name: str, notes: list[str]) -> None:
+        """Read a column.
+
+        Raises:
+            WrongUse: it holds no times.
+        """
+        self._unit_us: float | None = None
+        self._zone: str | None = None
+        self._notes = notes
+        self.times = self._read(column, name)
+        """Plain UTC, microseconds; null where there is none."""
+
+    def _read(self, column: "pl.Series", name: str) -> "pl.Series":
+        import polars as pl
+
+        if column.dtype == pl.String:
+            text = column.str.strip_chars()
+            number = text.cast(pl.Float64, strict=False)
+            column = (
+                number if len(text) and number.null_count() == text.null_count() else _parsed(text, name, self._notes)
+            )
+        if isinstance(column.dtype, pl.Datetime):
+            self._zone = column.dtype.time_zone
+            plain = column.dt.convert_time_zone("UTC") if self._zone else column
+            return plain.dt.replace_time_zone(None).cast(pl.Datetime("us"))
+        if column.dtype == pl.Date:
+            return column.cast(pl.Datetime("us"))
+        if column.dtype.is_numeric():
+            return self._numeric(column.cast(pl.Float64, strict=False), name)
+        raise WrongUse(
+            f"--time: {name!r} holds {column.dtype}, no times", "use a column of times, dates or epoch numbers"
+        )
+
+    def _numeric(self, column: "pl.Series", name: str) -> "pl.Series":
+        import polars as pl
+
+        largest = float(np.nanmax(np.abs(column.to_numpy()), initial=0.0))
+        if largest < _STEP_NUMBERS:
+            self._unit_us = float(HOUR_US)
+            self._notes.append(f"{name} holds step numbers, no times: a step is taken for an hour")
+        else:
+            self._unit_us = next(micros for bound, (_, micros) in _EPOCH_UNITS.items() if largest < bound)
+        return (column * self._unit_us).round().cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
+
+    def moment(self, text: str) -> int:
+        """Microseconds since the epoch of `--test-from`: as the column has it, or as a person writes a time.
+
+        Raises:
+            WrongUse: it is no time.
+        """
+        plain = text.strip()
+        if self._unit_us is not None:
+            try:
+                return round(float(plain) * self._unit_us)
+            except ValueError:
+                pass
+        try:
+            moment = datetime.fromisoformat(plain)
+        except ValueError as error:
+            raise WrongUse(f"--test-from: {text!r} is no time", "write it as 2026-01-31 or 2026-01-31T13:00") from error
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self._zone) if self._zone else UTC)
+        return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+
+
+def _parsed(column: "pl.Series", name: str, notes: list[str]) -> "pl.Series":
+    """Text as times: ISO 8601, or of the other orders the one that leaves the fewest out and the least disorder."""
+    import polars as pl
+
+    known = len(column) - column.null_count()
+    for zone in (None, "UTC"):
+        try:
+            found = column.str.to_datetime(time_unit="us", time_zone=zone, strict=False)
+        except pl.exceptions.PolarsError:
+            continue
+        if known and found.is_not_null().sum() >= (1 - _MOST_LOST) * known and not _has_slashes(column):
+            return found
+    best: tuple[float, pl.Series, str] | None = None
+    for form in (order + clock for order in _ORDERS for clock in _CLOCKS):
+        found = column.str.to_datetime(form, time_unit="us", strict=False)
+        count = int(found.is_not_null().sum())
+        if count >= (1 - _MOST_LOST) * max(known, 1) and (best is None or count + _order(found) > best[0]):
+            best = (count + _order(found), found, form)
+    if best is None or not known:
+        raise WrongUse(f"--time: {name!r} holds text that is no time", "write times as 2026-01-31 13:00:00 or ISO 8601")
+    notes.append(f"times of {name} were read as {best[2].replace('%.f', '')}")
+    return best[1]
+
+
+def _has_slashes(column: "pl.Series") -> bool:
+    """Whether day and month may be either way round."""
+    return bool(column.head(200).str.contains(r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4}").any())
+
+
+def _order(times: "pl.Series") -> float:
+    """Share of the distances between different times that are the most common one."""
+    apart = times.drop_nulls().unique().sort().diff().drop_nulls()
+    return float(apart.value_counts(sort=True)["count"][0] / len(apart)) if len(apart) else 0.0
+
+
+def without_strays(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Without the few rows whose `window_start` is far from all others, as of a clock that was not set."""
+    import polars as pl
+
+    at = frame["window_start"].dt.epoch("us").to_numpy()
+    low, high = np.quantile(at, [0.01, 0.99], method="inverted_cdf")
+    reach = _DESERTED * (high - low)
+    return frame.filter(pl.Series((at >= low - reach) & (at <= high + reach))) if high > low else frame

@@ -92,9 +92,10 @@ def test_step_numbers_are_hours_and_the_split_is_one_of_them(tmp_path: Path) -> 
     assert any("step numbers" in note for note in found.notes)
 
 
-def test_a_split_without_a_zone_is_in_the_zone_of_the_column(tmp_path: Path) -> None:
+@pytest.mark.parametrize("split", ["2024-01-10T00:00+08:00", "2024-01-09T16:00", "2024-01-09T16:00:00Z"])
+def test_a_split_may_have_a_zone_and_is_in_utc_without(tmp_path: Path, split: str) -> None:
     zoned = pl.DataFrame({"t": TIMES, "y": VALUES}).with_columns(pl.col("t").dt.replace_time_zone("Asia/Shanghai"))
-    found = table(tmp_path, zoned)
+    found = table(tmp_path, zoned, test_from=split)
     assert found.test_from * 3600 == datetime.fromisoformat("2024-01-10T00:00+08:00").timestamp()
 
 

@@ -25,6 +25,10 @@ _LEAST_DAYS = 7
 _BINS = 24
 _PENALTY = 0.05
 LEAST_REFERENCE = 30
+_SHORTER = 8
+"""Where the raster is fine, what happens within this part of the smoothing window is looked at as well:"""
+_LEAST_SHORT = 5
+"""from so many rows on."""
 
 KINDS = ("level", "spread", "spike")
 
@@ -97,15 +101,27 @@ def _earlier(series: Floats) -> Floats:
 def _deviations(off: Floats, reference: int, window: int, expected: Floats) -> Deviations:
     level, spread = np.empty_like(off), np.empty_like(off)
     clipped = np.clip(off, -CAP, CAP)
-    wider = max(window, 10)
+    wider, short = max(window, 10), window // _SHORTER
     for sensor in range(off.shape[1]):
-        rolled = moments(clipped[:, sensor], (window, wider))
+        windows = {window, wider, short} if short >= _LEAST_SHORT else {window, wider}
+        rolled = moments(clipped[:, sensor], sorted(windows))
         level[:, sensor] = _standard(rolled[window].level(), reference, window)
+        if short in rolled:
+            brief = _standard(_moved(rolled[short].level(), rolled[window].level(), short), reference, window + short)
+            level[:, sensor] = np.where(np.abs(brief) > np.abs(level[:, sensor]), brief, level[:, sensor])
         unrest = np.where(rolled[wider].count >= wider // 2, rolled[wider].std(), np.nan)
         spread[:, sensor] = _standard(np.log(unrest + 1e-3), reference, wider)
     missing = ~np.isfinite(off)
     level[missing], spread[missing] = np.nan, np.nan
     return Deviations(level, spread, off, expected)
+
+
+def _moved(brief: Floats, long: Floats, lag: int) -> Floats:
+    """How far the newest rows are from those of the long window before them; NaN at the beginning."""
+    before = np.full(len(long), np.nan)
+    before[lag:] = long[:-lag]
+    moved: Floats = brief - before
+    return moved
 
 
 def _standard(series: Floats, reference: int, skip: int) -> Floats:

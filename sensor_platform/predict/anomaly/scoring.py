@@ -1,6 +1,5 @@
 """Scores block by block, each against the rows before it, and thresholds from rows outside of what was fit."""
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -85,14 +84,17 @@ def outside(series: Series, grid: Grid, score: str) -> list[Deviations]:
         first = int(np.searchsorted(series.step, series.step[-1] - 2 * REFERENCE_DAYS * grid.season))
         found = list(blocks(series, max(first, rows // 4), grid, score))
     else:
-        edges = [int(rows * share) for share in (*_ORIGINS, 1.0)]
-        for start, stop in itertools.pairwise(edges):
+        starts = [int(rows * share) for share in _ORIGINS]
+        # Without seasons a reference is never renewed: its rows lie ever farther back, as they will for later ones.
+        stops = [*starts[1:], rows] if grid.season > 1 else [rows] * len(starts)
+        for start, stop in zip(starts, stops, strict=True):
             block = _one(series, start, stop, grid, score)
             found += [block] if block is not None and stop > start else []
-    return [_ordinary(series, block) for block in found]
+    return [ordinary(series, block) for block in found]
 
 
-def _ordinary(series: Series, block: Block) -> Deviations:
+def ordinary(series: Series, block: Block) -> Deviations:
+    """Of the rows of a block that are no labelled anomaly."""
     keep = series.is_ordinary[block.first : block.last]
     each = block.deviations
     return Deviations(each.level[keep], each.spread[keep], each.spike[keep], each.expected[keep])

@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.anomaly.deviation import LEAST_REFERENCE
+from sensor_platform.predict.anomaly.deviation import CAP, LEAST_REFERENCE
 from sensor_platform.predict.anomaly.judging import Judgement, auc, best_f1, judge
-from sensor_platform.predict.anomaly.scoring import SCORES, Series, blocks, outside, threshold
+from sensor_platform.predict.anomaly.scoring import SCORES, Series, blocks, ordinary, outside, threshold
 from sensor_platform.predict.evaluate.reading import Table
 from sensor_platform.predict.features.panel import Floats, Ints
 
@@ -20,6 +20,8 @@ _LEAST_LABELS = 20
 _MARGIN = 0.03
 """By so much must the residual exceed the band before the test, in AUC and in F1 at equal false alarms."""
 _WARM_UP = 400
+_LEAST_PAST = 2_000
+"""With fewer rows of series that ended before the test, thresholds rest on rolling origins within the series."""
 Say = Callable[[str], None]
 
 
@@ -56,6 +58,13 @@ class AnomalyReport:
     served_rate: float
     why: str
     scores: tuple[ScoreReport, ...]
+    by_sensor: dict[str, float | None]
+    """AUC of each sensor's own part of the served score."""
+    empty_rows: int
+    """Judged rows in which no sensor has a value: a condition of its own,"""
+    empty_anomalous: int
+    is_empty_flagged: bool
+    """alarmed where most of such rows before the test are labelled; else never."""
 
     @property
     def result(self) -> Judgement:
@@ -73,12 +82,20 @@ class _Case:
     first: int
     is_cold: bool
 
+    @property
+    def is_empty(self) -> npt.NDArray[np.bool_]:
+        """Rows in which no sensor has a value."""
+        return np.asarray(~np.isfinite(self.series.values).any(axis=1))
+
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
     scores: Floats
     labels: npt.NDArray[np.bool_]
     series: Ints
+    sizes: Floats
+    """Of each sensor, shape (rows, sensors)."""
+    is_empty: npt.NDArray[np.bool_]
 
 
 def anomalies(table: Table, config: AnomalyConfig, say: Say) -> AnomalyReport:
@@ -99,6 +116,10 @@ def anomalies(table: Table, config: AnomalyConfig, say: Say) -> AnomalyReport:
         served_rate=rate,
         why=why,
         scores=reports,
+        by_sensor={name: auc(sample.sizes[:, place], sample.labels) for place, name in enumerate(table.targets)},
+        empty_rows=int(sample.is_empty.sum()),
+        empty_anomalous=int((sample.is_empty & sample.labels).sum()),
+        is_empty_flagged=_is_empty_wrong(cases),
     )
 
 
@@ -109,32 +130,60 @@ def _cases(table: Table) -> list[_Case]:
         values = frame.select(table.targets).to_numpy().astype(np.float64)
         labels = frame[table.labels].to_numpy().astype(np.float64) if table.labels else np.zeros(len(step))
         first = int(np.searchsorted(step, table.test_from))
-        ordinary = ~((np.nan_to_num(labels) > 0) & (step < table.test_from))
-        is_cold = int(ordinary[:first].sum()) < LEAST_REFERENCE
+        is_ordinary = ~((np.nan_to_num(labels) > 0) & (step < table.test_from))
+        is_cold = int(is_ordinary[:first].sum()) < LEAST_REFERENCE
         if is_cold and first < len(step):
-            first = min(len(step), max(first, min(_WARM_UP, max(LEAST_REFERENCE, len(step) // 3))))
-        found.append(_Case(Series(step, values, ordinary), labels, first, is_cold))
+            first = min(len(step), max(first, _warm_up(len(step))))
+        found.append(_Case(Series(step, values, is_ordinary), labels, first, is_cold))
     return found
 
 
 def _tested(cases: Sequence[_Case], table: Table, score: str) -> _Scored:
-    scores, labels, numbers = [], [], []
+    sizes, scores, empty = [np.empty((0, len(table.targets)))], [np.empty(0)], [np.empty(0, bool)]
+    labels, numbers = [np.empty(0, bool)], [np.empty(0, np.int64)]
+    is_flagged = _is_empty_wrong(cases)
     for number, case in enumerate(cases):
         for block in blocks(case.series, case.first, table.grid, score):
-            known = np.isfinite(case.labels[block.first : block.last])
-            scores.append(block.deviations.row_score()[known])
-            labels.append(case.labels[block.first : block.last][known] > 0)
+            own = slice(block.first, block.last)
+            known = np.isfinite(case.labels[own])
+            is_empty = case.is_empty[own][known]
+            row = block.deviations.row_score()[known]
+            scores.append(np.where(is_empty, CAP if is_flagged else 0.0, row))
+            sizes.append(block.deviations.size[known])
+            empty.append(is_empty)
+            labels.append(case.labels[own][known] > 0)
             numbers.append(np.full(int(known.sum()), number))
-    return _Scored(
-        np.concatenate([*scores, np.empty(0)]),
-        np.concatenate([*labels, np.empty(0, bool)]),
-        np.concatenate([*numbers, np.empty(0, np.int64)]),
-    )
+    parts = (scores, labels, numbers, sizes, empty)
+    return _Scored(*(np.concatenate(part) for part in parts))
+
+
+def _is_empty_wrong(cases: Sequence[_Case]) -> bool:
+    """Whether most rows without any value before the test are labelled as anomalous."""
+    seen = [case.labels[: case.first][case.is_empty[: case.first]] for case in cases if not case.is_cold]
+    known = np.concatenate([np.empty(0), *seen])
+    known = known[np.isfinite(known)]
+    return len(known) >= _LEAST_LABELS and float((known > 0).mean()) > 0.5
 
 
 def _past(cases: Sequence[_Case], table: Table, score: str) -> list[Floats]:
-    """Scores before the test of rows outside of what each was fit to."""
-    return [each.row_score() for case in cases for each in outside(case.series.upto(case.first), table.grid, score)]
+    """Scores before the test of rows outside of what each was fit to.
+
+    Where the series of the test begin cold, those that ended before it are scored as they will be: against their first
+    rows, to their end.
+    """
+    found = []
+    if any(case.is_cold for case in cases):
+        for case in (case for case in cases if not case.is_cold and case.first == len(case.series.step)):
+            first = _warm_up(len(case.series.step))
+            found += [ordinary(case.series, block) for block in blocks(case.series, first, table.grid, score)]
+    if sum(len(each.level) for each in found) < _LEAST_PAST:
+        found += [each for case in cases for each in outside(case.series.upto(case.first), table.grid, score)]
+    return [each.row_score() for each in found]
+
+
+def _warm_up(rows: int) -> int:
+    """First rows of a series without a past, which only serve to know it."""
+    return min(_WARM_UP, max(LEAST_REFERENCE, rows // 3))
 
 
 def _served(

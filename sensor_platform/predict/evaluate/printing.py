@@ -35,6 +35,12 @@ def anomaly_lines(report: AnomalyReport) -> Iterable[str]:
     yield f"anomalies: {report.anomalous:,} of {report.rows:,} judged rows are labelled, {report.sensors} sensors"
     if report.warm_up_rows:
         yield f"  {report.warm_up_rows:,} first rows of series without a past served to know them and are not judged"
+    if report.empty_rows:
+        fate = "alarmed" if report.is_empty_flagged else "not alarmed"
+        yield (
+            f"  {report.empty_rows:,} rows without any value are a condition of their own, {fate} by the labels before"
+            f" the test; {report.empty_anomalous:,} of them are labelled"
+        )
     yield f"  served: {report.served} ({report.why}), at {report.served_rate:.0%} expected false alarms"
     heads = ["score", "AUC", "expected", "false alarms", "missed", "F1", "events found", "delay"]
     rows = [[each.score, _share(each.auc), *_point(point)] for each in report.scores for point in each.points]
@@ -42,6 +48,9 @@ def anomaly_lines(report: AnomalyReport) -> Iterable[str]:
     for each in report.scores:
         best = _share(each.best_f1)
         yield f"  {each.score}: best F1 with at most 15 % false alarms {best}, chosen by the test's labels"
+    if report.sensors > 1:
+        alone = ", ".join(f"{name} {_share(value)}" for name, value in report.by_sensor.items())
+        yield f"  AUC of each sensor alone: {alone}"
     yield "  thresholds are made from the part before the test; delay is the median in steps"
 
 

@@ -248,7 +248,7 @@ def _longest_span(frame: "pl.DataFrame", steps: "np.ndarray[tuple[int], np.dtype
 
 def _check_split(question: Question, steps: "np.ndarray[tuple[int], np.dtype[np.int64]]", test_from: int) -> None:
     before, after = int((steps < test_from).sum()), int((steps >= test_from).sum())
-    if not before or not after:
+    if not after or not (before or question.labels):  # anomaly scores get to know a series by its first rows
         side = "before" if not before else "from"
         raise WrongUse(
             f"--test-from {question.test_from}: no row lies {side} it",

@@ -2,7 +2,6 @@
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -34,7 +33,6 @@ class Clock:
             WrongUse: it holds no times.
         """
         self._unit_us: float | None = None
-        self._zone: str | None = None
         self._notes = notes
         self.times = self._read(column, name)
         """Plain UTC, microseconds; null where there is none."""
@@ -49,8 +47,7 @@ class Clock:
                 number if len(text) and number.null_count() == text.null_count() else _parsed(text, name, self._notes)
             )
         if isinstance(column.dtype, pl.Datetime):
-            self._zone = column.dtype.time_zone
-            plain = column.dt.convert_time_zone("UTC") if self._zone else column
+            plain = column.dt.convert_time_zone("UTC") if column.dtype.time_zone else column
             return plain.dt.replace_time_zone(None).cast(pl.Datetime("us"))
         if column.dtype == pl.Date:
             return column.cast(pl.Datetime("us"))
@@ -72,7 +69,7 @@ class Clock:
         return (column * self._unit_us).round().cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
 
     def moment(self, text: str) -> int:
-        """Microseconds since the epoch of `--test-from`: as the column has it, or as a person writes a time.
+        """Microseconds since the epoch of `--test-from`: as the column has it, or as a person writes a time (UTC).
 
         Raises:
             WrongUse: it is no time.
@@ -87,7 +84,7 @@ class Clock:
             moment = datetime.fromisoformat(plain)
         except ValueError as error:
             raise WrongUse(f"--test-from: {text!r} is no time", "write it as 2026-01-31 or 2026-01-31T13:00") from error
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(self._zone) if self._zone else UTC)
+        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
 
 

@@ -11,6 +11,7 @@ from sensor_platform.predict.candidates.baselines import CANDIDATES
 from sensor_platform.predict.features import matrix
 from sensor_platform.predict.features import table as features
 from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.judge import backtest, learn
 from sensor_platform.predict.judge.adjust import adjust, apply
 from sensor_platform.predict.judge.choice import choose
@@ -196,3 +197,16 @@ def test_every_candidate_is_judged_on_the_same_rows(of_season: Learned) -> None:
     assert {len(each) for each in of_season.record.by_candidate.values()} == {len(of_season.record)}
     assert all(np.isfinite(each).all() for each in of_season.record.by_candidate.values())
     assert adjust(of_season.record, HORIZONS) == of_season.rules
+
+
+def test_counting_gradients_in_integers_loses_nothing(seasonal_noise: Source, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = matrix.examples(seasonal_noise, (1, 24), limit=2_000, seed=1)
+    given = boosted.parameters
+
+    def told(seed: int) -> Floats:
+        model = boosted.fit(rows, seasonal_noise.layout, rows.value, seed)
+        return model.predict(rows, seasonal_noise.layout, rows.value)
+
+    quick = told(7)
+    monkeypatch.setattr(boosted, "parameters", lambda *of: given(*of) | {"use_quantized_grad": False})
+    np.testing.assert_allclose(quick, told(7), rtol=1e-4, atol=1e-4)

@@ -60,11 +60,11 @@ class TargetReport:
 
 def forecast(table: Table, config: ForecastConfig, say: Say) -> tuple[TargetReport, ...]:
     """Learn and judge every target."""
-    before, whole = _panels(table, table.test_from), _panels(table, None)
+    before, whole = panels_of(table, table.test_from), panels_of(table, None)
     return tuple(_one(name, table, before, whole, config, say) for name in table.targets)
 
 
-def _panels(table: Table, known_to: int | None) -> dict[str, Panel]:
+def panels_of(table: Table, known_to: int | None) -> dict[str, Panel]:
     """Panels of all metrics; with `known_to` only of rows before that step, so that nothing later can be seen."""
     import polars as pl
 

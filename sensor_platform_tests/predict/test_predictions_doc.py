@@ -64,7 +64,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with duckdb.connect() as connection:
         for table, kinds in TABLES.items():
             views.write_columns(connection, folder, table, kinds, whole=False)
-            row = {name: _FILL[kind] for name, kind in kinds} | GIVEN.get(table, {})
+            row = {**{name: _FILL[kind] for name, kind in kinds}, **GIVEN.get(table, {})}
             (folder / table / "day=2026-02-01").mkdir()
             schema = {name: pl.Datetime("us") for name, kind in kinds if kind == "TIMESTAMP"}
             pl.DataFrame([row], schema_overrides=schema).write_parquet(folder / table / "day=2026-02-01/0000.parquet")

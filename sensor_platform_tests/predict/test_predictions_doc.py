@@ -18,7 +18,7 @@ from sensor_platform.warehouse.published import labels_table, views
 DOC = Path(__file__).parents[2] / "docs/predictions.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
 YESTERDAY = datetime.now(UTC).replace(tzinfo=None, hour=12, minute=0, second=0, microsecond=0) - timedelta(days=1)
-_TYPES = {
+_TYPES: Mapping[Any, str] = {
     pl.String: "VARCHAR",
     pl.Float64: "DOUBLE",
     pl.Datetime: "TIMESTAMP",

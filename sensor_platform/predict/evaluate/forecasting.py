@@ -5,7 +5,7 @@ times a day from the backtest and from what had come true by then, as the platfo
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -59,9 +59,12 @@ class TargetReport:
 
 
 def forecast(table: Table, config: ForecastConfig, say: Say) -> tuple[TargetReport, ...]:
-    """Learn and judge every target."""
-    before, whole = panels_of(table, table.test_from), panels_of(table, None)
-    return tuple(_one(name, table, before, whole, config, say) for name in table.targets)
+    """Learn and judge every target; first all is learnt, so that the panels of both parts are never held at once."""
+    before = panels_of(table, table.test_from)
+    learnt = {name: _learnt(name, table, before, config, say) for name in table.targets}
+    del before
+    whole = panels_of(table, None)
+    return tuple(_judged(name, table, whole, *learnt[name], config, say) for name in table.targets)
 
 
 def panels_of(table: Table, known_to: int | None) -> dict[str, Panel]:
@@ -78,19 +81,37 @@ def panels_of(table: Table, known_to: int | None) -> dict[str, Panel]:
     }
 
 
-def _one(
-    name: str, table: Table, before: dict[str, Panel], whole: dict[str, Panel], config: ForecastConfig, say: Say
-) -> TargetReport:
-    others = [other for other in before if other != name]
-    known = Source(before[name], {other: before[other] for other in others})
+def _source(name: str, panels: dict[str, Panel]) -> Source:
+    return Source(panels[name], {other: panel for other, panel in panels.items() if other != name})
+
+
+def _learnt(
+    name: str, table: Table, before: dict[str, Panel], config: ForecastConfig, say: Say
+) -> tuple[Learned | None, int]:
+    """What was learnt of a target, None where not every horizon could be, and from how many values."""
+    known = _source(name, before)
     say(f"{name}: learning from {len(known.panel.rows):,} values")
     block = config.backtest_hours * HOUR_US // table.rhythm.step_us
     if table.rhythm.step_us >= DAY_US:
         block = max(block, 90)
     learned = learn(known, table.horizons, block, config.seed, config.parallel_fits)
     if learned is None or set(table.horizons) - set(learned.forecaster.units):
+        return None, len(known.panel.rows)
+    return replace(learned, judged=None), len(known.panel.rows)
+
+
+def _judged(
+    name: str,
+    table: Table,
+    whole: dict[str, Panel],
+    learned: Learned | None,
+    trained: int,
+    config: ForecastConfig,
+    say: Say,
+) -> TargetReport:
+    if learned is None:
         return TargetReport(name, "not forecast: its values before the test's start hold no pair for every horizon")
-    source = Source(whole[name], {other: whole[other] for other in others})
+    source = _source(name, whole)
     rows = source.panel.rows
     issued = rows[source.panel.step[rows] >= table.test_from - 1]
     test = examples(source, table.horizons, issued, TEST_EXAMPLES, config.seed)
@@ -99,7 +120,7 @@ def _one(
     say(f"{name}: judging {len(test):,} forecasts")
     said = learned.forecaster.forecast(test)
     served = _serve(table, learned, test, said, config)
-    return _report(name, learned, test, said, served, len(known.panel.rows))
+    return _report(name, learned, test, said, served, trained)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,14 @@ if TYPE_CHECKING:
 @click.option(
     "--horizon", type=click.IntRange(1, 2000), metavar="N", help="Steps ahead; needed unless --labels is given."
 )
-@click.option("--test-from", required=True, metavar="T", help="First time of the test part; all before is learnt from.")
 @click.option(
-    "--labels", metavar="COL", help="Column that is 1 (or true) where a row is anomalous: judge anomaly scores."
+    "--test-from",
+    required=True,
+    metavar="T",
+    help="First time of the test part (UTC where it has no zone); all before is learnt from.",
+)
+@click.option(
+    "--labels", metavar="COL", help="Column that says where a row is anomalous (0/1, words): judge anomaly scores."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def evaluate(

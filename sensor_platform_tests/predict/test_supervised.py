@@ -323,3 +323,29 @@ def test_what_cannot_be_learnt_from_waits_and_says_why(tmp_path: Path) -> None:
     add_label(home, label("pump 1", 300))
     assert "no device with a failure can be held out" in train_tasks(home, site, NOW).tasks[0].why
     assert registry.tasks(home) == ()
+
+
+def test_a_label_that_comes_late_has_its_days_scored_again_by_the_next_training(tmp_path: Path) -> None:
+    home, site = Home(tmp_path), replace(SITE, supervised=(FAILS,))
+    rows, labels = machines()
+    for each in labels:
+        if each.start_at < micros(LEARNT):
+            add_label(home, each)
+    fill(home, rows)
+    train_tasks(home, site, THEN)
+    score_tasks(home, site, position=1, now=NOW)
+    before = scores(home)
+
+    said = NOW + timedelta(hours=1)
+    late = label("pump 0", LEARNT + 30)
+    add_label(home, replace(late, created_at=int(said.timestamp()) * 1_000_000))
+    report = train_tasks(home, site, said)
+    assert report.score_days == ((START + timedelta(hours=LEARNT + 30)).date(), said.date())
+    score_tasks(home, site, report.score_days, position=1, now=said)
+    changed = scores(home).join(before, on=["task", "device_id", "window_start", "revision"], how="anti")
+    assert set(changed["device_id"]) == {"pump 0"}
+    failed = (START + timedelta(hours=LEARNT + 30)).replace(tzinfo=None)
+    assert changed.filter(pl.col("window_start") <= failed).is_empty()
+    assert failed in before.filter(pl.col("device_id") == "pump 0")["window_start"].to_list()
+    assert failed not in scores(home).filter(pl.col("device_id") == "pump 0")["window_start"].to_list()
+    assert train_tasks(home, site, said + timedelta(hours=1)).score_days is None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import read_labels
+from sensor_platform.landing.labels import Label, read_labels
 from sensor_platform.predict import revisions
 from sensor_platform.predict.models import store
 from sensor_platform.predict.models.store import Reign
@@ -15,6 +15,7 @@ from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import frames, registry
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
+from sensor_platform.predict.supervised.late import late_labels
 from sensor_platform.predict.supervised.lives import HOUR_US, Life, events, lives
 from sensor_platform.predict.supervised.reading import TaskModel
 from sensor_platform.warehouse.micros import from_micros, to_micros
@@ -37,7 +38,8 @@ def score_tasks(
     """Bring `supervised_scores` up to `features`, in pieces of bounded memory.
 
     Scoring the same hours again gives the same rows, created_at included, until an input of theirs changes. A label
-    that arrives late changes the lives of its device, and with it what a scoring of its hours without a position says.
+    that arrives late changes the lives of its device: its hours in `days` are scored again, those of older days after
+    the next training.
 
     Args:
         home: data folder.
@@ -69,16 +71,22 @@ def score_tasks(
 
 
 def _due(warehouse: Warehouse, home: Home, site: PredictSite, days: Days | None, position: int | None) -> Due:
-    """Dirty hours, and those that waited for the first model of a task: not dirty, and yet without a score."""
+    """Dirty hours, those that waited for the first model of a task, and those that late labels change.
+
+    Of the latter, what came since the last training but one: the run after a training scores what its labels change.
+    """
     due = warehouse.due(TABLE, days, position)
     first = [(config, registry.reigns(home, config.name)[:1]) for config in site.supervised]
     tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
     if position is None or not any(found for _, found in first) or "features" not in tables:
         return due
     waited: set[int] = set()
+    labels = read_labels(home)
     for config, found in first:
         for reign in found:
             waited |= _waited(warehouse, config, reign, days)
+        for label in late_labels(home, config, labels, 2):
+            waited |= _relabelled(warehouse, config, label, days)
     if not waited:
         return due
     every = warehouse.due(TABLE, days).windows
@@ -98,6 +106,17 @@ def _waited(warehouse: Warehouse, config: TaskConfig, reign: Reign, days: Days |
             from_micros(min(to_micros(reign.promoted_at), last)),
             config.name,
         ],
+    ).fetchall()
+    return {start for (start,) in hours}
+
+
+def _relabelled(warehouse: Warehouse, config: TaskConfig, label: Label, days: Days | None) -> set[int]:
+    """Hours of the label's device from its begin on, of these days."""
+    first, last = day_span(days) if days else ALL_TIME
+    hours = warehouse.connection.execute(
+        "select distinct epoch_us(window_start) from supervised_scores"
+        " where task = ? and device_id = ? and window_start >= ? and window_start <= ?",
+        [config.name, label.device_id, from_micros(max(label.start_at - HOUR_US, first)), from_micros(last)],
     ).fetchall()
     return {start for (start,) in hours}
 

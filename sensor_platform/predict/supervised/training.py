@@ -16,6 +16,7 @@ from sensor_platform.predict.supervised import fitting, gate, registry
 from sensor_platform.predict.supervised.card import MODEL, TaskCard
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows, device_spans, examples, sha256
+from sensor_platform.predict.supervised.late import late_labels
 from sensor_platform.predict.supervised.learn import Learned, learn
 from sensor_platform.predict.supervised.lives import events, lives
 from sensor_platform.predict.supervised.targets import class_names, spans
@@ -43,9 +44,10 @@ def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport
     labels = read_labels(home)
     done: list[TaskTraining] = []
     estimates: list[Row] = []
-    first: list[TaskCard] = []
+    first: list[datetime] = []
     for config in site.supervised:
         began = time.monotonic()
+        first += [_EPOCH + timedelta(microseconds=each.start_at) for each in late_labels(home, config, labels, 1)]
         if not config.is_trained:
             done.append(TaskTraining(task=config.name, trained=False, promoted=False, why="is_trained is false"))
             continue
@@ -56,7 +58,7 @@ def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport
             done.append(TaskTraining(task=config.name, trained=False, promoted=False, why=f"waits: {learned}"))
             continue
         card, decision, is_first = _keep(home, config, rows, learned, now)
-        first += [card] if is_first else []
+        first += [card.trained_to] if is_first and card.trained_to else []
         estimates.append({"task": config.name, **card.estimate})
         done.append(_trained(card, decision, rows, time.monotonic() - began))
     return TaskTrainReport(tuple(done), tuple(estimates), _score_days(site, first, now), time.monotonic() - started)
@@ -173,10 +175,9 @@ def _trained(card: TaskCard, decision: Decision, rows: Rows, seconds: float) -> 
     )
 
 
-def _score_days(site: PredictSite, first: list[TaskCard], now: datetime) -> tuple[date, date] | None:
-    """Days whose hours first models have not learnt from."""
-    ends = [card.trained_to for card in first if card.trained_to]
-    return (max(min(ends).date(), site.start), now.astimezone(UTC).date()) if ends else None
+def _score_days(site: PredictSite, first: list[datetime], now: datetime) -> tuple[date, date] | None:
+    """Days to score after a training: what first models have not learnt from, and what late labels change."""
+    return (max(min(first).date(), site.start), now.astimezone(UTC).date()) if first else None
 
 
 def unusable_champions(home: Home, site: PredictSite) -> tuple[Row, ...]:

@@ -1,0 +1,32 @@
+"""Labels that came after the hours that they change had been scored: which hours are to be scored again."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sensor_platform.home import Home
+from sensor_platform.landing.labels import Label
+from sensor_platform.predict.models import store
+from sensor_platform.predict.supervised import registry
+from sensor_platform.predict.supervised.config import TaskConfig
+from sensor_platform.predict.supervised.lives import events
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainings: int) -> list[Label]:
+    """Labels that count for a task and came since the newest, or an earlier, of its trainings.
+
+    A failure begins a new life: ages change from it on, and hours during it are not scored. So a task without lives has
+    no such label, nor has one without a model that scored anything.
+
+    Args:
+        home: data folder.
+        config: the task.
+        labels: all labels.
+        trainings: how many trainings back; 1 for the newest.
+    """
+    if not config.has_lives or not registry.reigns(home, config.name):
+        return []
+    since = (store.created_at(registry.versions(home, config.name)[-trainings:][0]) - _EPOCH) // _MICROSECOND
+    return [label for label in labels if label.created_at > since and events([label], config)]

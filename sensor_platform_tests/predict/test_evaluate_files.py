@@ -168,3 +168,13 @@ def test_labels_are_numbers_booleans_or_words(given: list[object], expected: lis
 def test_names_of_rows_are_no_labels() -> None:
     with pytest.raises(WrongUse, match="different words"):
         marked(pl.Series("label", [f"row {number}" for number in range(100)]), [])
+
+
+def test_weeks_repeat_themselves_after_a_year_and_months_after_twelve(tmp_path: Path) -> None:
+    weeks = [START + timedelta(weeks=number) for number in range(200)]
+    at = np.arange(200)
+    found = table(tmp_path, pl.DataFrame({"t": weeks, "y": np.sin(2 * np.pi * at / 52)}), test_from="2027-01-01")
+    assert found.rhythm.season == 52
+    months = pl.datetime_range(datetime(2005, 1, 1), datetime(2021, 1, 1), "1mo", eager=True)  # noqa: DTZ001
+    frame = pl.DataFrame({"t": months}).with_columns(y=(pl.int_range(pl.len()) % 12).cast(pl.Float64))
+    assert table(tmp_path, frame, test_from="2018-01-01").rhythm.season == 12

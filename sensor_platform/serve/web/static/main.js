@@ -5,6 +5,7 @@ import { $, api, put, time } from "./dom.js";
 import { levels, numberOf, place, reload, standings, startFleet, update } from "./fleet.js";
 import { checks, notice, startPipeline, updatePipeline } from "./pipeline.js";
 
+const SIGNS = { degC: "°C", degF: "°F", degree_Celsius: "°C", percent: "%", ohm: "Ω", um: "µm", us: "µs" };
 const VIEWS = ["fleet", "device", "alarms", "pipeline"];
 const watch = { rows: [], device: null };
 const known = { devices: 0, alarms: [], total: 0 };
@@ -58,6 +59,7 @@ function route() {
 }
 
 const settings = await api("/api/settings").catch(() => ({ site: "Live", units: {}, runbooks: {} }));
+settings.units = Object.fromEntries(Object.entries(settings.units ?? {}).map(([metric, unit]) => [metric, SIGNS[unit] ?? unit]));
 $("site").textContent = settings.site;
 document.title = `${settings.site} – live`;
 startAlarms(settings);

@@ -1,7 +1,7 @@
 // The overview: how many stand how, and a virtual list. Only the visible rows exist, and only they are asked for.
 import { $, age, api, el, fill, number, put, short } from "./dom.js";
 
-const state = { all: [], shown: [], rows: new Map(), nodes: new Map(), selected: 0, watch: () => {}, now: 0, units: {}, silent: 300, only: "", counts: {}, asked: 0, fit: 3 };
+const state = { all: [], shown: [], rows: new Map(), nodes: new Map(), selected: 0, watch: () => {}, now: 0, units: {}, silent: 300, only: "", counts: {}, asked: 0, fit: 3, width: 0 };
 const STANDINGS = [["critical", "crit"], ["warning", "warn"], ["silent", ""], ["ok", "ok"]];
 const height = () => (matchMedia("(max-width: 700px)").matches ? 60 : 44);
 const LEVELS = ["ok", "warning", "critical"];
@@ -92,7 +92,7 @@ export function place() {
       state.nodes.set(device.number, node);
       $("space").append(node);
     }
-    if (at === first) state.fit = fitting(node.children[2]);
+    if (state.width !== innerWidth) Object.assign(state, { width: innerWidth, fit: fitting(node.children[2]) });
     node.style.top = `${at * size}px`;
     node.setAttribute("aria-selected", String(at === state.selected));
     paint(device, node);

@@ -4,8 +4,8 @@
 
 Ten times a second a message makes a new device fire an alarm, whose webhook is received here; another device's value is
 counted up and watched by a WebSocket client; the API is asked twenty times a second. All devices send three metrics, so
-the live engine takes in three times the rate. Ack latency (publish to fsync) is measured without and with live by
-turns, and the ratio is that of each pair; figures are medians of the rounds.
+the live engine takes in three times the rate. Ack latency (publish to fsync) is measured without and with live in
+turn, and the ratio is that of each pair; figures are medians of the rounds.
 Publisher, broker, collector, live process and this script share the machine: compare figures of one run only.
 """
 

@@ -153,6 +153,7 @@ def test_a_client_that_is_not_understood_is_let_go(live: Live, text: str) -> Non
 
 def test_health_metrics_and_api_describe_themselves(live: Live) -> None:
     client, _ = live
+    _send(client, {"device_id": "measured", "temp": 1})
     alive = client.get("/healthz")
     assert (alive.status_code, alive.json().keys()) == (200, {"status", "timestamp", "checks"})
     ready = client.get("/readyz")

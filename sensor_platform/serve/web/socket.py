@@ -18,6 +18,8 @@ from sensor_platform.serve.engine.view import View
 
 _MOST_WATCHED = 200
 _MOST_MESSAGE = 16_384
+_VALUES = 6
+"""Newest values of a row of the overview; a wide screen shows them all."""
 _MOST_ALARMS = 500
 _MESSAGES_PER_SECOND = 20
 _SEND_SECONDS = 20.0
@@ -183,6 +185,6 @@ def _row(view: View, number: int, state: str) -> dict[str, Any] | None:
         "state": state,
         "received_at": max(int(received[each]) for each in series),
         "metric_n": len(series),
-        "values": [view.reading(each) for each in series[:4]],
+        "values": [view.reading(each) for each in series[:_VALUES]],
         "spark": view.spark(series[0]),
     }

@@ -1,7 +1,7 @@
 // The overview: how many stand how, and a virtual list. Only the visible rows exist, and only they are asked for.
 import { $, age, api, el, fill, number, put, short } from "./dom.js";
 
-const state = { all: [], shown: [], rows: new Map(), nodes: new Map(), selected: 0, watch: () => {}, now: 0, units: {}, silent: 300, only: "", counts: {}, asked: 0 };
+const state = { all: [], shown: [], rows: new Map(), nodes: new Map(), selected: 0, watch: () => {}, now: 0, units: {}, silent: 300, only: "", counts: {}, asked: 0, fit: 3, width: 0 };
 const STANDINGS = [["critical", "crit"], ["warning", "warn"], ["silent", ""], ["ok", "ok"]];
 const height = () => (matchMedia("(max-width: 700px)").matches ? 60 : 44);
 const LEVELS = ["ok", "warning", "critical"];
@@ -92,6 +92,7 @@ export function place() {
       state.nodes.set(device.number, node);
       $("space").append(node);
     }
+    if (state.width !== innerWidth) Object.assign(state, { width: innerWidth, fit: fitting(node.children[2]) });
     node.style.top = `${at * size}px`;
     node.setAttribute("aria-selected", String(at === state.selected));
     paint(device, node);
@@ -108,6 +109,12 @@ export function update(rows, now) {
   for (const device of state.shown) { const node = state.nodes.get(device.number); if (node) paint(device, node); }
 }
 
+// How many values a row has room for, beside the number of those that it has not.
+function fitting(values) {
+  const size = parseFloat(getComputedStyle(document.documentElement).fontSize) * (height() === 60 ? 7 : 11.5);
+  return Math.max(1, Math.floor((values.clientWidth - (height() === 60 ? 80 : 30)) / (size + 12)));
+}
+
 function paint(device, node) {
   const row = state.rows.get(device.number);
   const [status, , values, old, trend] = node.children;
@@ -115,10 +122,11 @@ function paint(device, node) {
   const word = device.level ? LEVELS[device.level] : row?.state || (seconds > state.silent ? "silent" : "ok");
   if (status.textContent !== word) { status.textContent = word; status.className = `state s${device.level}${!device.level && word !== "ok" && word !== "online" ? " stale" : ""}`; }
   put(old, row ? age(seconds) : "");
-  if (!row || node.seen === row) return;
-  node.seen = row;
-  fill(values, ...row.values.map((each) => el("span", { class: `value${each.verdict === "bad" ? " bad" : ""}` }, el("span", { class: "name" }, each.metric), short(each.value), ...unit(each))),
-    ...(row.metric_n > row.values.length ? [el("span", { class: "dim" }, `and ${row.metric_n - row.values.length} more`)] : []));
+  if (!row || (node.seen === row && node.fit === state.fit)) return;
+  Object.assign(node, { seen: row, fit: state.fit });
+  const shown = row.values.slice(0, state.fit), more = row.metric_n - shown.length;
+  fill(values, ...shown.map((each) => el("span", { class: `value${each.verdict === "bad" ? " bad" : ""}` }, el("span", { class: "name" }, each.metric), short(each.value), ...unit(each))),
+    ...(more > 0 ? [el("span", { class: "more dim" }, `+${more}`)] : []));
   trend.firstChild.setAttribute("d", path(row.spark));
 }
 

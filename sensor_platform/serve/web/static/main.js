@@ -5,6 +5,7 @@ import { $, api, put, time } from "./dom.js";
 import { levels, numberOf, place, reload, standings, startFleet, update } from "./fleet.js";
 import { checks, notice, startPipeline, updatePipeline } from "./pipeline.js";
 
+const SIGNS = { degC: "°C", degF: "°F", degree_Celsius: "°C", percent: "%", ohm: "Ω", um: "µm", us: "µs" };
 const VIEWS = ["fleet", "device", "alarms", "pipeline"];
 const watch = { rows: [], device: null };
 const known = { devices: 0, alarms: [], total: 0 };
@@ -16,7 +17,7 @@ function tell() {
 
 function connect() {
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
-  socket.onopen = () => { pause = 500; show("live"); tell(); };
+  socket.onopen = () => { pause = 500; show("live"); tell(); if (newest) reload().then(route); };
   socket.onmessage = (event) => take(JSON.parse(event.data));
   socket.onclose = () => { show("not connected, trying again", true); setTimeout(connect, pause); pause = Math.min(pause * 2, 15000); };
 }
@@ -27,6 +28,7 @@ function take(news) {
   newest = Date.now();
   if (news.alarms) { known.alarms = news.alarms; known.total = news.alarm_n; levels(news.alarms); }
   updateAlarms(known.alarms, known.total, news.at);
+  if (document.hidden) return; // title and icon say what matters; the rest is painted when somebody looks
   updateAlarmsOf(known.alarms, news.at);
   if (news.devices !== known.devices && Date.now() - (known.at ?? 0) > 1500) { known.devices = news.devices; known.at = Date.now(); reload().then(route); }
   update(news.rows ?? [], news.at);
@@ -34,7 +36,7 @@ function take(news) {
   standings(news.counts);
   notice(news.counts);
   put($("clock"), `${time(news.at).slice(11)} UTC`);
-  updatePipeline(news.pipeline ?? {}, news.counts);
+  updatePipeline(news.pipeline ?? {}, news.counts, news.predictions ?? []);
 }
 
 function route() {
@@ -57,11 +59,13 @@ function route() {
 }
 
 const settings = await api("/api/settings").catch(() => ({ site: "Live", units: {}, runbooks: {} }));
+settings.units = Object.fromEntries(Object.entries(settings.units ?? {}).map(([metric, unit]) => [metric, SIGNS[unit] ?? unit]));
 $("site").textContent = settings.site;
 document.title = `${settings.site} – live`;
 startAlarms(settings);
 startPipeline(settings);
 startDevice(settings);
+document.addEventListener("visibilitychange", () => { if (!document.hidden) tell(); });
 addEventListener("hashchange", () => { route(); $("main").focus(); });
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || /INPUT|SELECT/.test(document.activeElement.tagName)) return;

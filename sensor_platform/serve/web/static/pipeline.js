@@ -1,5 +1,5 @@
 // How the rest of the platform is.
-import { $, age, api, bytes, el, fill, number, put, rows } from "./dom.js";
+import { $, age, api, bytes, el, fill, number, put, rows, time } from "./dom.js";
 
 let dagster = "", most = 0;
 export function startPipeline(settings) { dagster = (settings.dagster_url ?? "").replace(/\/$/, ""); most = settings.most_series ?? 0; }
@@ -16,7 +16,7 @@ export function notice(counts) {
   put($("notice"), said.join(" "));
 }
 
-export function updatePipeline(pipeline, counts) {
+export function updatePipeline(pipeline, counts, predictions) {
   if ($("pipeline").hidden) return;
   const ledger = pipeline.ledger ?? {}, total = ledger.messages || 1, ack = pipeline.ack ?? {};
   fill($("flow"), ...Object.entries(pipeline.states ?? {}).map(([name, state]) => tile(name, state, state === "connected" ? "ok" : "crit")),
@@ -30,6 +30,10 @@ export function updatePipeline(pipeline, counts) {
   const now = Date.now() / 1000;
   const link = (layer) => (dagster ? el("a", { href: `${dagster}/assets/${encodeURIComponent(layer)}`, rel: "noopener" }, "asset in Dagster") : "");
   rows("layers", Object.entries(pipeline.newest ?? {}).map(([layer, at]) => [layer, el("td", { class: "n" }, age(now - at)), el("td", {}, link(layer))]), "Nothing has landed yet.");
+  rows("predictions", [...predictions].reverse().map((each) => {
+    const name = each.id.slice(0, -`-${each.window_start}`.length), chance = each[`${name} confidence`];
+    return [el("td", {}, el("a", { href: `#/device/${encodeURIComponent(each.group)}` }, each.group)), name, `${each.class ?? number(each[name])}${chance === undefined ? "" : `, ${Math.round(chance * 100)} %`}`, time(each.window_start)];
+  }), "No prediction was asked for by data yet (live.triggers).");
   rows("refused", Object.entries(pipeline.quarantined ?? {}).map(([rule, count]) => [rule, el("td", { class: "n" }, number(count))]), "Nothing was refused.");
 }
 

@@ -189,7 +189,7 @@ def _error(learnt: Examples, judged: Examples, layout: Layout, recipe: Recipe, s
         kind=recipe.anchor,
         is_scaled=recipe.is_scaled,
         names=("median",),
-        share_of_rounds=0.6,
+        share_of_rounds=0.4,
     )
     (median,) = trees.predict(judged, layout, anchors[1], ("median",))
     error = np.abs(median - judged.actual)

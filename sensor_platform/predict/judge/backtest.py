@@ -18,7 +18,7 @@ from sensor_platform.predict.judge.record import Record, joined, recorded
 
 ORIGINS = 4
 RECIPE_EXAMPLES = 12_000
-FOLD_EXAMPLES = 40_000
+FOLD_EXAMPLES = 32_000
 JUDGED_EXAMPLES = 24_000
 """Drawn per origin: time and memory are bounded whatever the history."""
 

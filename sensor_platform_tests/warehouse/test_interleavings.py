@@ -1,10 +1,12 @@
 """Late, twice, shuffled, recalibrated, killed, again: in whatever order, the tables end as the oracle says."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import duckdb
@@ -111,11 +113,31 @@ def test_any_interleaving_ends_in_the_tables_of_the_oracle(
     check_history(tmp_path_factory.mktemp("history"), *history)
 
 
+@pytest.fixture(scope="session")
+def say(pytestconfig: pytest.Config) -> Callable[[str], None]:
+    """Print past pytest's capture; of the whole session, for a fixture of one test is not Hypothesis's to repeat."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+
+    def line(text: str) -> None:
+        with capture.global_and_fixture_disabled():
+            print(text, flush=True)
+
+    return line
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
-@given(histories())
-@settings(deadline=None, max_examples=150, phases=PHASES, suppress_health_check=SLOW)
 def test_many_interleavings_end_in_the_tables_of_the_oracle(
-    tmp_path_factory: pytest.TempPathFactory, history: tuple[list[list[dict[str, Any]]], list[Step]]
+    tmp_path_factory: pytest.TempPathFactory, say: Callable[[str], None]
 ) -> None:
-    check_history(tmp_path_factory.mktemp("history"), *history)
+    done = count(1)
+
+    @given(histories())
+    @settings(deadline=None, max_examples=150, phases=PHASES, suppress_health_check=SLOW)
+    def check(history: tuple[list[list[dict[str, Any]]], list[Step]]) -> None:
+        root = tmp_path_factory.mktemp("history")
+        check_history(root, *history)
+        rmtree(root)
+        say(f"{next(done)} histories end as the oracle says")
+
+    check()

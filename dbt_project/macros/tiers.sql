@@ -36,8 +36,8 @@
 {% macro coarser_tier(finer, minutes, condition, keep_slot=false) -%}
 {%- set counters = counters() -%}
 {%- set key = ['finer.device_id', 'finer.metric', 'finer.coarse_start'] -%}
-{%- set sparse = is_sparse(finer, ['device_id', 'metric', window_floor('window_start', minutes=minutes)]) -%}
-with finer as {{ read_again() }} (
+{%- set shape = shape_of_windows(finer, 'window_start', 60 * minutes, condition) -%}
+with finer as {{ read_again() if shape != 'single' }} (
 
     select
         *,
@@ -47,10 +47,11 @@ with finer as {{ read_again() }} (
 
 ),
 
-{% if sparse -%}
+{% if shape == 'sparse' -%}
 {{ shared_windows('finer', key) }}
 
 {% endif -%}
+{% if shape != 'single' -%}
 grouped as (
 
     select
@@ -74,7 +75,7 @@ grouped as (
         max(m2) as most_m2,
         max(spacing_s) as a_spacing_s
     from finer
-    {%- if sparse %}
+    {%- if shape == 'sparse' %}
     where {{ fingerprint(key) }} in (select window_key from shared)
     {%- endif %}
     group by device_id, metric, coarse_start
@@ -134,12 +135,15 @@ summed as (
 
 ),
 
+{% endif -%}
 {%- set carried = [
     'device_id', 'metric', 'window_start', 'n', 'min', 'max', 'first_at', 'last_at', 'first', 'last', 'last_received_at', 'bad_n',
     'uncertain_n', 'late_n'
 ] %}
 
 added as (
+
+    {%- if shape != 'single' %}
 
     select
         {{ carried | join(', ') }},
@@ -158,15 +162,20 @@ added as (
             else {{ deviations('squares', 'n', 'sum / n', 'center', 'max - min', 'true') }}
         end as m2
     from summed
-    {%- if sparse %}
+    {%- endif %}
+    {%- if shape == 'sparse' %}
     union all
+    {%- endif %}
+    {%- if shape != 'dense' %}
     select
         device_id, metric, coarse_start as window_start, {{ carried[3:] | join(', ') }},
         sum,
         spacing_s,
         m2
     from finer
+    {%- if shape == 'sparse' %}
     where {{ fingerprint(key) }} not in (select window_key from shared)
+    {%- endif %}
     {%- endif %}
 
 ),
@@ -217,21 +226,38 @@ from described
 {%- endmacro %}
 
 {#
-  Whether most windows of the work are made of one row, by a look at the newest: then those rows are taken as they are, instead
-  of being grouped. Either way the result is the same, to the last bit.
+  How many rows the windows of the work are made of: `single` if each is made of one, `sparse` if most are, by a look at the
+  newest, else `dense`. Rows that are windows by themselves are taken as they are, instead of being grouped. Whichever it is,
+  the result is the same, to the last bit. `in_run` restricts the rows to those of the run.
 #}
-{% macro is_sparse(relation, key, condition='true') -%}
+{% macro shape_of_windows(relation, instant, seconds, in_run, condition='true') -%}
   {%- set newest = work_bounds(this.identifier)[1] if has_work() else none -%}
   {%- if newest is none -%}
-    {{ return(false) }}
+    {{ return('dense') }}
   {%- endif -%}
   {%- set column = config.require('window_column') -%}
-  {%- set found = run_query(
-    'select count(*), count(distinct ' ~ fingerprint(key) ~ ') from ' ~ relation ~ ' where ' ~ column ~ ' >= '
-    ~ timestamp_literal(newest) ~ ' and ' ~ column ~ ' < ' ~ timestamp_literal(newest) ~ ' + '
-    ~ grain_length(config.get('meta')['grain']) ~ ' and ' ~ condition
-  )[0] -%}
-  {{ return(2 * found[1] > found[0]) }}
+  {%- set in_newest = column ~ ' >= ' ~ timestamp_literal(newest) ~ ' and ' ~ column ~ ' < ' ~ timestamp_literal(newest) ~ ' + '
+    ~ grain_length(config.get('meta')['grain']) -%}
+  {%- set newest_counts = rows_and_windows(relation, instant, seconds, in_newest ~ ' and ' ~ condition) -%}
+  {%- if 2 * newest_counts[1] <= newest_counts[0] -%}
+    {{ return('dense') }}
+  {%- endif -%}
+  {%- set counts = rows_and_windows(relation, instant, seconds, in_run ~ ' and ' ~ condition) -%}
+  {{ return('single' if counts[0] == counts[1] else 'sparse') }}
+{%- endmacro %}
+
+{# Rows, and how many windows they lie in: as many only if no window has two. #}
+{% macro rows_and_windows(relation, instant, seconds, condition) -%}
+  {%- set query -%}
+    select coalesce(sum(rows_n), 0), coalesce(sum(windows_n), 0)
+    from (
+      select count(*) as rows_n, {{ windows_of_piece(instant, seconds) }} as windows_n
+      from {{ relation }}
+      where {{ condition }}
+      group by {{ piece_fingerprint(['device_id', 'metric'], instant, seconds) }}
+    ) as pieces
+  {%- endset -%}
+  {{ return(run_query(query)[0]) }}
 {%- endmacro %}
 
 {# The windows of several rows, by fingerprint: one that shares its fingerprint with another counts as such. #}

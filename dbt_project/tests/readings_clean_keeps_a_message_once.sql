@@ -1,6 +1,20 @@
 -- A failing row is a message of a device, with the device's own time, of which more than one reading of a metric was kept.
--- Fingerprints are counted, which is fast; only where two are equal are the columns themselves compared.
-with repeated as (
+-- Fingerprints are counted, which is fast, and only where readings of a series share a second; only where two are equal are the
+-- columns themselves compared.
+with crowded as (
+
+    select {{ piece_fingerprint(['device_id', 'metric'], 'event_at', 1) }} as piece_key
+    from {{ ref('readings_clean') }}
+    where
+        message_id is not null
+        and is_device_time
+        and {{ in_work('slot_start', 'readings_clean') }}
+    group by 1
+    having count(*) > {{ windows_of_piece('event_at', 1) }}
+
+),
+
+repeated as (
 
     select {{ message_fingerprint() }} as message_key
     from {{ ref('readings_clean') }}
@@ -8,6 +22,7 @@ with repeated as (
         message_id is not null
         and is_device_time
         and {{ in_work('slot_start', 'readings_clean') }}
+        and {{ piece_fingerprint(['device_id', 'metric'], 'event_at', 1) }} in (select piece_key from crowded)
     group by 1
     having count(*) > 1
 

@@ -247,7 +247,7 @@ def test_every_protection_stands_where_the_list_says_and_its_test_exists() -> No
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("broken", PROTECTIONS, ids=lambda each: each.name.replace(" ", "_"))
 def test_a_protection_that_is_gone_is_noticed(tree: Path, tmp_path: Path, broken: Protection) -> None:
     before = run_test(tree, broken.test, tmp_path / "before")

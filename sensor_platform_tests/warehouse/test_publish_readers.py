@@ -15,7 +15,7 @@ from sensor_platform.warehouse.work.state import record
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub
 
 READERS = 20
-PUBLISHES = [8, pytest.param(100, marks=pytest.mark.soak)]
+PUBLISHES = [8, pytest.param(100, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 DEVICES = 50
 
 # Every row of an hour carries the number of the publish that wrote it, and every device is in it: a piece that is half

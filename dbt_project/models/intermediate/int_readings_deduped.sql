@@ -1,4 +1,4 @@
-with readings as (
+with readings as {{ read_again() }} (
 
     select
         *,
@@ -7,11 +7,34 @@ with readings as (
 
 ),
 
+{# A device's own time is part of what a message is: where no two readings of a series share a second, nothing is repeated. -#}
+crowded as (
+
+    select {{ piece_fingerprint(['device_id', 'metric'], 'event_at', 1) }} as piece_key
+    from {{ ref('stg_readings') }}
+    where message_id is not null and is_device_time
+    group by 1
+    having count(*) > {{ windows_of_piece('event_at', 1) }}
+
+),
+
+suspected as (
+
+    select {{ message_fingerprint() }} as message_key
+    from {{ ref('stg_readings') }}
+    where
+        message_id is not null
+        and (
+            not is_device_time
+            or {{ piece_fingerprint(['device_id', 'metric'], 'event_at', 1) }} in (select piece_key from crowded)
+        )
+
+),
+
 repeated as (
 
     select message_key
-    from (select case when message_id is not null then {{ message_fingerprint() }} end as message_key from {{ ref('stg_readings') }}) as keys
-    where message_key is not null
+    from suspected
     group by message_key
     having count(*) > 1
 

@@ -8,11 +8,9 @@
 }}
 {%- set counters = counters() %}
 {%- set key = ['readings.device_id', 'readings.metric', 'readings.window_start'] %}
-{%- set sparse = is_sparse(
-  ref('readings_clean'), ['device_id', 'metric', window_floor('event_at', seconds=10)], 'value is not null'
-) %}
+{%- set shape = shape_of_windows(ref('readings_clean'), 'event_at', 10, in_work('slot_start'), 'value is not null') %}
 
-with readings as {{ read_again() if sparse }} (
+with readings as {{ read_again() if shape == 'sparse' }} (
 
     select
         *,
@@ -24,10 +22,11 @@ with readings as {{ read_again() if sparse }} (
 
 ),
 
-{% if sparse -%}
+{% if shape == 'sparse' -%}
 {{ shared_windows('readings', key) }}
 
 {% endif -%}
+{% if shape != 'single' -%}
 grouped as (
 
     select
@@ -46,7 +45,7 @@ grouped as (
         count(case when verdict = 'uncertain' then 1 end) as uncertain_n,
         count(case when is_late then 1 end) as late_n
     from readings
-    {%- if sparse %}
+    {%- if shape == 'sparse' %}
     where {{ fingerprint(key) }} in (select window_key from shared)
     {%- endif %}
     group by device_id, metric, window_start
@@ -104,12 +103,15 @@ summed as (
 
 ),
 
+{% endif -%}
 {%- set carried = [
     'device_id', 'metric', 'window_start', 'n', 'min', 'max', 'first_at', 'last_at', 'last_received_at', 'bad_n', 'uncertain_n',
     'late_n'
 ] %}
 
 added as (
+
+    {%- if shape != 'single' %}
 
     select
         {{ carried | join(', ') }},
@@ -129,8 +131,11 @@ added as (
         {{ seconds_between('first_at', 'second_at') }} as spacing_s,
         {{ deviations('squares', 'n', 'sum / n', 'center', 'max - min', 'true') }} as m2
     from summed
-    {%- if sparse %}
+    {%- endif %}
+    {%- if shape == 'sparse' %}
     union all
+    {%- endif %}
+    {%- if shape != 'dense' %}
     select
         device_id,
         metric,
@@ -150,7 +155,9 @@ added as (
         cast(null as double) as spacing_s,
         case when verdict <> 'bad' then 0.0 end as m2
     from readings
+    {%- if shape == 'sparse' %}
     where {{ fingerprint(key) }} not in (select window_key from shared)
+    {%- endif %}
     {%- endif %}
 
 ),

@@ -1,14 +1,17 @@
 {#
   A failing row is a key that occurs more than once in the windows of this run. Fingerprints are counted, which is fast; only
-  where two are equal are the columns themselves compared.
+  where two are equal are the columns themselves compared. With `seconds`, the length of the windows whose start is the last of
+  the columns, windows are counted piece by piece, which is faster still; only pieces of more rows than windows are compared.
 #}
-{% test one_row_per(model, columns, window=none) %}
+{% test one_row_per(model, columns, window=none, seconds=none) %}
+{%- set in_run = in_work(window, model.identifier) if window else 'true' -%}
+{%- set key = piece_fingerprint(columns[:-1], columns[-1], seconds) if seconds else fingerprint(columns) %}
 with repeated as (
 
     select row_key
-    from (select {{ fingerprint(columns) }} as row_key from {{ model }} where {{ in_work(window, model.identifier) if window else 'true' }}) as keys
+    from (select {{ columns | join(', ') }}, {{ key }} as row_key from {{ model }} where {{ in_run }}) as keys
     group by row_key
-    having count(*) > 1
+    having count(*) > {{ windows_of_piece(columns[-1], seconds) if seconds else 1 }}
 
 )
 
@@ -17,8 +20,8 @@ select
     count(*) as rows_n
 from {{ model }}
 where
-    {{ in_work(window, model.identifier) if window else 'true' }}
-    and {{ fingerprint(columns) }} in (select row_key from repeated)
+    {{ in_run }}
+    and {{ key }} in (select row_key from repeated)
 group by {{ columns | join(', ') }}
 having count(*) > 1
 {% endtest %}

@@ -9,11 +9,11 @@
   {{ return(metrics_that('max_change_per_s is not null or stuck_after_s is not null')) }}
 {%- endmacro %}
 
-{# Metrics of the catalog that meet `condition`, as SQL literals; none where there is no warehouse (dbt docs). #}
+{# Metrics of the catalog that meet `condition`, as SQL literals; none where there is no warehouse (dbt docs, unit tests). #}
 {% macro metrics_that(condition) -%}
   {%- set names = [] -%}
   {%- set catalog = source('catalog', 'metrics') -%}
-  {%- if execute and adapter.get_relation(catalog.database, catalog.schema, catalog.identifier) -%}
+  {%- if execute and catalog.database and adapter.get_relation(catalog.database, catalog.schema, catalog.identifier) -%}
     {%- for row in run_query('select metric from ' ~ catalog ~ ' where ' ~ condition ~ ' order by metric') -%}
       {%- do names.append(text_literal(row[0])) -%}
     {%- endfor -%}

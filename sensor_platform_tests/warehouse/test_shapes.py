@@ -48,10 +48,17 @@ def test_windows_of_one_row_and_of_many_are_made_as_the_oracle_says(
     for tier in ("readings_10s", "readings_1m"):
         assert parts_of(home, tier) == SHAPES[shape], tier
     with duckdb.connect(str(home.warehouse_file), read_only=True) as warehouse:
+        assert types_of(warehouse) == {"VARCHAR", "TIMESTAMP", "BIGINT", "DOUBLE", "INTEGER"}
         readings = oracle.clean(landing.landed, Catalog())
         check_clean(warehouse, readings.rows())
         for table, every in oracle.TIERS.items():
             check_tier(warehouse, table, oracle.tier(readings, every, set()))
+
+
+def types_of(warehouse: duckdb.DuckDBPyConnection) -> set[str]:
+    """Types of the columns of all tiers: what the first build takes them for is what they are for ever."""
+    query = "select distinct data_type from duckdb_columns() where list_contains(?, table_name)"
+    return {row[0] for row in warehouse.execute(query, [list(oracle.TIERS)]).fetchall()}
 
 
 def parts_of(home: Home, model: str) -> dict[str, bool]:

@@ -153,7 +153,7 @@ added as (
         case when verdict <> 'bad' then value end as first,
         case when verdict <> 'bad' then value end as last,
         cast(null as double) as spacing_s,
-        case when verdict <> 'bad' then 0.0 end as m2
+        case when verdict <> 'bad' then cast(0 as double) end as m2
     from readings
     {%- if shape == 'sparse' %}
     where {{ fingerprint(key) }} not in (select window_key from shared)

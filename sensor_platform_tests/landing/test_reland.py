@@ -12,13 +12,14 @@ from sensor_platform.landing.audit import audit
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.ledger import landing_files_between, read_ledger
 from sensor_platform.landing.ledger.rebuild import rebuild_ledger
-from sensor_platform.landing.proof.reland import Contracts, contracts_of, reland
+from sensor_platform.landing.proof.archived import Contracts
+from sensor_platform.landing.proof.reland import contracts_of, reland
 from sensor_platform.landing.proof.verify import verify
 from sensor_platform.landing.upkeep import keep_up
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
 from sensor_platform_tests.landing.test_crash_points import CrashServer, copy, server
-from sensor_platform_tests.landing.test_requeue import LOOSE, fill, requeue
+from sensor_platform_tests.landing.test_requeue import LOOSE, STRICT, fill, requeue
 
 __all__ = ["server"]  # the fixture
 
@@ -137,3 +138,21 @@ def test_what_was_requeued_stays_as_it_is_and_its_neighbours_are_landed_again(ho
         assert verify(home, NOW).missed == ()
     assert rebuild_ledger(home).missing == ()
     assert rows(home) == before
+
+
+def test_a_harmed_file_of_a_segment_that_was_requeued_is_put_back_bit_for_bit(home: Home) -> None:
+    fill(home)
+    (path,) = home.landing.glob("*/*.parquet")
+    whole = path.read_bytes()
+    requeue(home, LOOSE)
+    before, counts = rows(home), tables(home)["counts"]
+    path.write_bytes(whole[:-100])
+    assert [each.file for each in verify(home, NOW).missed] == [str(path.relative_to(home.root))]
+    assert reland(home, contracts(LOOSE), lambda: NOW).segments == 0
+    assert len(verify(home, NOW).missed) == 1, "under another contract it is not the same file"
+    assert not list(home.root.glob("*/*/*~*")), "nor is anything left of the trial"
+    reland(home, contracts(STRICT), lambda: NOW)
+    assert verify(home, NOW).missed == ()
+    assert path.read_bytes() == whole
+    assert (rows(home), tables(home)["counts"]) == (before, counts)
+    assert audit(home).is_whole

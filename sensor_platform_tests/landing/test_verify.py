@@ -17,7 +17,8 @@ from sensor_platform.landing.audit import audit
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.ledger import landing_files_between, read_ledger, slots_between
 from sensor_platform.landing.ledger.rebuild import rebuild_ledger
-from sensor_platform.landing.proof.reland import Contracts, contracts_of, mend, reland
+from sensor_platform.landing.proof.archived import Contracts
+from sensor_platform.landing.proof.reland import contracts_of, mend, reland
 from sensor_platform.landing.proof.verify import verify
 from sensor_platform.landing.upkeep import keep_up
 from sensor_platform.reading.contract import DEFAULT_CONTRACT

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,24 +25,12 @@ from sensor_platform.landing.ledger.manifest import (
 )
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.ledger.write import load_memory
+from sensor_platform.landing.proof.archived import Contracts, is_settled, put_back_settled, raw_file
 from sensor_platform.landing.proof.damage import DamagedFile, take_back
 from sensor_platform.landing.proof.intent import Again, Lost, carry_out, settle
 from sensor_platform.landing.segments import DamagedSegment
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.contract import Contract, contract_version
-
-if TYPE_CHECKING:
-    from sensor_platform.reading.decode import Decoder
-
-
-@dataclass(frozen=True, slots=True)
-class Contracts:
-    """How messages are read now."""
-
-    decoder: "Decoder"
-    version: str
-    slot: int
-    """Microseconds."""
 
 
 def contracts_of(contracts: Sequence[Contract], config: LandingConfig, start: date, slot_minutes: int) -> Contracts:
@@ -99,9 +86,11 @@ def reland(
     """
     with open_ledger(home) as ledger:
         settle(home, ledger)
-        take_back(home, ledger)
-        contracts.decoder.memory = load_memory(ledger)  # births that came before the archive begins
         wanted = set(_archived(home, ledger, days)) if only is None else set(only)
+        contracts.decoder.memory = load_memory(ledger)  # births that came before the archive begins
+        put_back_settled(home, ledger, wanted, contracts, clock)
+        take_back(home, ledger)
+        contracts.decoder.memory = load_memory(ledger)
         units = list(_units(home, ledger, wanted))
         total = sum(len(unit.segments) for unit in units)
         done: list[tuple[Manifest, Manifest]] = []
@@ -118,15 +107,6 @@ def reland(
         readings_before=sum(old.readings for old, _ in done),
         skipped=tuple(skipped),
     )
-
-
-def raw_file(home: Home, ledger: sqlite3.Connection, segment: str) -> Path | None:
-    """The archived segment, or None where it is gone."""
-    row = ledger.execute(
-        "select file from files where segment = ? and kind = 'raw' and replaced_at is null", (segment,)
-    ).fetchone()
-    path = home.root / row[0] if row else None
-    return path if path is not None and path.exists() else None
 
 
 def segments_of(home: Home, file: str) -> tuple[str, ...]:
@@ -214,7 +194,7 @@ def _stage(
     if raw is None or not path.exists() or (home.wal / f"{segment}.wal").exists():
         return None
     old = read_manifest(path)
-    if _is_settled(ledger, old):
+    if is_settled(ledger, old):
         return None
     try:
         new = stage_segment(
@@ -224,20 +204,6 @@ def _stage(
         return None
     archive = tuple(entry for entry in old.files if entry.kind == "raw")
     return old, msgspec.structs.replace(new, files=(*new.files, *archive))
-
-
-def _is_settled(ledger: sqlite3.Connection, manifest: Manifest) -> bool:
-    """Whether somebody has requeued or dropped what was refused of a segment: it was landed by that already."""
-    return any(
-        entry.kind == "quarantine"
-        and ledger.execute(
-            "select 1 from files where file = ? and replaced_at is null"
-            " union select 1 from damaged_files where file = ?",
-            (entry.file, entry.file),
-        ).fetchone()
-        is None
-        for entry in manifest.files
-    )
 
 
 def _file_of(home: Home, unit: Unit) -> tuple[str, ...]:

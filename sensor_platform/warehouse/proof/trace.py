@@ -12,7 +12,7 @@ from typing import Any
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import LandingFile, landing_files, read_ledger, slots_between
-from sensor_platform.landing.proof.reland import raw_file
+from sensor_platform.landing.proof.archived import raw_file
 from sensor_platform.landing.segments import envelope_of, open_segment, read_batches
 from sensor_platform.landing.segments.read import Batch
 from sensor_platform.reading.model import Envelope

@@ -294,6 +294,14 @@ def test_the_file_gives_back_what_was_freed(filled: Home) -> None:
     assert shrink(filled, SITE).after == filled.warehouse_file.stat().st_size, "nothing to do"
 
 
+def test_the_file_does_not_grow_however_often_everything_is_built_again(filled: Home) -> None:
+    sizes = []
+    for _ in range(6):
+        assert build(filled, SITE).is_ok
+        sizes.append(filled.warehouse_file.stat().st_size)
+    assert max(sizes[2:]) <= sizes[1] * 1.1, sizes
+
+
 @pytest.mark.parametrize(
     "config",
     [RetentionConfig(landing_days=-1), RetentionConfig(readings_1m_days=0), RetentionConfig(readings_1h_days=20)],

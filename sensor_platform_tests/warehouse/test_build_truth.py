@@ -186,3 +186,20 @@ def test_a_message_without_its_own_time_is_a_repeat_for_one_slot(
     assert build(home, site).is_ok
     with duckdb.connect(str(home.warehouse_file), read_only=True) as warehouse:
         assert warehouse.execute("select count(*) from readings_clean").fetchall() == [(kept,)]
+
+
+@pytest.mark.parametrize("others", [0, 3])
+def test_a_message_that_came_twice_is_kept_once_however_few_share_its_minute(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime, others: int
+) -> None:
+    first = reading("d", "m", noon, 1.0, message_id="7")
+    rows = [reading("d", "m", noon + timedelta(seconds=n + 1), 2.0, message_id=f"{n}") for n in range(others)]
+    landing.land([first, *rows])
+    landing.land([first | {"received_at": noon + timedelta(seconds=9)}])
+    landing.land([first | {"message_id": "8"}][:others])
+    assert build(home, site).is_ok
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as warehouse:
+        kept = warehouse.execute("select message_id from readings_clean where event_at = ? order by 1", [noon])
+        assert kept.fetchall() == [("7",), ("8",)][: 1 + others], (
+            "the repeat is gone, the other message of that instant is not"
+        )

@@ -65,7 +65,8 @@ def _calibrated(row: Row, catalog: Catalog) -> float | None:
         begins = one.valid_from is None or one.valid_from <= row["event_at"]
         if is_series and begins and (one.valid_to is None or row["event_at"] < one.valid_to):
             return None if row["value"] is None else float(row["value"]) * one.gain + one.offset
-    return None if row["value"] is None else float(row["value"])
+    # Not calibrated is calibrated by nothing: a zero has no sign, as in SQL.
+    return None if row["value"] is None else float(row["value"]) + 0.0
 
 
 def _own_rule(row: Row, metric: Metric) -> str | None:

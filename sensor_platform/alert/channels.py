@@ -68,6 +68,8 @@ class AppriseSender:
         self._plugin: Any = plugin
         self._plugin.socket_connect_timeout = timeout
         self._plugin.socket_read_timeout = timeout
+        # Its own pause between two messages (5.5 s for mail) would hold up what is urgent; `per_minute` is ours.
+        self._plugin.request_rate_per_sec = 0
 
     def send(self, bodies: Sequence[bytes]) -> None:
         """One notification for all of them."""

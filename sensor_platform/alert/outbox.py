@@ -139,7 +139,6 @@ class Dispatcher:
         return [_Row(*row) for row in rows]
 
     def _note_failure(self, connection: sqlite3.Connection, rows: Sequence[_Row], problem: str) -> None:
-        self.failed += 1
         if problem != self.problem:
             log.warning("channel %s: %s; it is tried again", self.name, problem)
         self.problem = problem
@@ -152,6 +151,7 @@ class Dispatcher:
                     "update outbox set attempts = ?, state = ?, problem = ?, not_before = ? where id = ?",
                     (tries, state, problem, self.clock() + pause, row.number),
                 )
+        self.failed += 1
 
 
 def revive(connection: sqlite3.Connection) -> int:

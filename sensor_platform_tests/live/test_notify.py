@@ -5,6 +5,7 @@ import sqlite3
 from contextlib import closing
 from email.policy import default as policy
 from pathlib import Path
+from time import monotonic
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,7 +22,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.rules import Command, Threshold
 from sensor_platform_tests.landing.homes import T0
-from sensor_platform_tests.live.receivers import Mail, hook, wait_for
+from sensor_platform_tests.live.receivers import Mail, hook, mail, wait_for
 
 
 def _nobody(topic: str, payload: bytes, *, retain: bool) -> None:
@@ -267,3 +268,14 @@ def test_secrets_come_from_the_environment_and_a_missing_one_is_named() -> None:
     assert filled("json://${USER_X}@h", {"USER_X": "me"}) == "json://me@h"
     with pytest.raises(WrongUse, match="NOT_SET"):
         filled("json://${NOT_SET}@h", {})
+
+
+def test_two_letters_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    path = tmp_path / "live.sqlite"
+    _put(path, [event(0), event(1)])
+    with mail() as server, closing(store.connect(path)) as connection:
+        dispatcher = Dispatcher("hook", path, _sender(server.url, timeout=2.0), lambda: T0)
+        started = monotonic()
+        assert [dispatcher.send_due(connection) for _ in range(2)] == [True, True]
+        assert monotonic() - started < 5.0, "apprise pauses 5.5 s between two letters unless it is told not to"
+    assert len(server.letters) == 2

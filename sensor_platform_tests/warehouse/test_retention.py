@@ -294,6 +294,7 @@ def test_the_file_gives_back_what_was_freed(filled: Home) -> None:
     assert shrink(filled, SITE).after == filled.warehouse_file.stat().st_size, "nothing to do"
 
 
+@pytest.mark.soak
 def test_the_file_does_not_grow_however_often_everything_is_built_again(filled: Home) -> None:
     sizes = []
     for _ in range(5):

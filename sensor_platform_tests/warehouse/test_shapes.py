@@ -67,7 +67,15 @@ def parts_of(home: Home, model: str) -> dict[str, bool]:
     return {part: f"{part} as (" in compiled for part in ("grouped", "shared")}
 
 
-@pytest.mark.parametrize("table", ["readings_10s", "readings_1m", "readings_1h", "readings_1d"])
+@pytest.mark.parametrize(
+    "table",
+    [
+        "readings_10s",
+        pytest.param("readings_1m", marks=pytest.mark.soak),
+        pytest.param("readings_1h", marks=pytest.mark.soak),
+        "readings_1d",
+    ],
+)
 def test_a_row_that_is_there_twice_is_found(
     landing: Landing, home: Home, site: SiteStub, noon: datetime, table: str
 ) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from dagster import (
     DagsterInstance,
@@ -16,12 +17,15 @@ from dagster import (
 )
 from dagster._core.events import DagsterEvent, DagsterEventType
 
+from sensor_platform.home import Home
 from sensor_platform.orchestration.asking import ledger_sensor as module
 from sensor_platform.orchestration.asking.asks import Lane, Outcome
 from sensor_platform.orchestration.asking.evidence import seen_runs
-from sensor_platform.orchestration.asking.jobs import DAYS_JOB
+from sensor_platform.orchestration.asking.jobs import DAYS_JOB, TRAINING_JOB
 from sensor_platform.orchestration.asking.ledger_sensor import ledger_fallback, ledger_sensor
 from sensor_platform.orchestration.partitions import DAYS, LANE_TAG, POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
+from sensor_platform.site import Site
+from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 
 OLD = TODAY - timedelta(days=20)
@@ -113,6 +117,25 @@ def test_the_fallback_schedule_asks_for_the_same(platform: Platform, tmp_path: P
         asked = ledger_fallback(context)
     assert isinstance(asked, list)
     assert [ask.tags for ask in asked] == [ask.tags for ask in tick(platform)]
+
+
+def test_history_that_lands_during_the_look_is_built_before_it_is_learnt_from(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = platform.settings.site
+    forecast = msgspec.structs.replace(site.forecast, metrics=("t",))
+    platform.settings = msgspec.structs.replace(
+        platform.settings, site=msgspec.structs.replace(site, forecast=forecast)
+    )
+
+    def while_it_lands(home: Home, site: Site) -> tuple[DirtyDay, ...]:
+        dirty = dirty_days(home, site)
+        platform.arrive(("d1", at(OLD), 1.0), ("d1", at(TODAY), 1.0))
+        return dirty
+
+    monkeypatch.setattr(module, "dirty_days", while_it_lands)
+    asked = tick(platform)
+    assert TRAINING_JOB not in {ask.job_name for ask in asked}, "what has landed meanwhile is not built yet"
 
 
 def test_tomorrow_waits_until_it_is_a_partition(platform: Platform) -> None:

@@ -61,6 +61,8 @@ class Look:
     """All that a decision needs, seen at one moment."""
 
     now: datetime
+    landed_hours: float
+    """From the oldest landed slot to the newest."""
     dirty: tuple[DirtyDay, ...]
     runs: tuple[SeenRun, ...]
 
@@ -76,8 +78,18 @@ def rules_of(settings: Settings) -> Rules:
 
 
 def look(instance: DagsterInstance, settings: Settings, now: datetime) -> Look:
-    """Read the ledger and Dagster's run storage."""
-    return Look(now, dirty_days(settings.home, settings.site), seen_runs(instance, now))
+    """Read the ledger and Dagster's run storage.
+
+    What has landed is read before what is dirty: history that lands in between is seen as dirty, never as built.
+    """
+    landed_hours = _landed_hours(settings)
+    return Look(now, landed_hours, dirty_days(settings.home, settings.site), seen_runs(instance, now))
+
+
+def _landed_hours(settings: Settings) -> float:
+    with read_ledger(settings.home) as ledger:
+        found = extent(ledger) if ledger else None
+    return (found[1] - found[0]) / _HOUR_MICROS if found else 0.0
 
 
 def requests(instance: DagsterInstance, settings: Settings, seen: Look) -> Iterator[RunRequest]:
@@ -117,11 +129,8 @@ def _training_is_due(settings: Settings, seen: Look, rules: Rules) -> bool:
     needs = (*needs_training(settings.home, settings.site), *needs_task_training(settings.home, settings.site))
     if not needs:
         return False
-    with read_ledger(settings.home) as ledger:
-        found = extent(ledger) if ledger else None
-    hours = (found[1] - found[0]) / _HOUR_MICROS if found else 0.0
     is_behind = any(lane_of(one.day, seen.now.date()) is Lane.HISTORY for one in seen.dirty)
-    is_enough = hours >= settings.site.forecast.min_history_hours
+    is_enough = seen.landed_hours >= settings.site.forecast.min_history_hours
     return is_enough and not is_behind and wants_training(needs, seen.runs, seen.now, rules)
 
 

@@ -34,6 +34,7 @@ COMMANDS = {
     "retention": ("retention", "Show or delete what is older than the site keeps it."),
     "reland": ("reland", "Land again from the raw archive, under the contracts in force."),
     "status": ("status", "Show what the platform is doing and how far it is."),
+    "chaos": ("chaos", "Kill collector and lander on this machine, and see that nothing is lost."),
     "doctor": ("doctor", "Check settings, disk and broker, with a live store-and-forward test."),
 }
 

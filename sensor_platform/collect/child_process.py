@@ -74,16 +74,20 @@ class ChildProcess:
                 f"the whole log is {self.command.log}",
             )
 
+    def kill(self) -> None:
+        """SIGKILL to the group; returns when all of it is gone."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        while self._group_lives():
+            time.sleep(0.02)
+
     def stop(self, patience_seconds: float = 10.0) -> None:
         """SIGTERM to the group, SIGKILL to what is left after `patience_seconds`; returns when all of it is gone."""
         self._signal(signal.SIGTERM)
         end = time.monotonic() + patience_seconds
         while self._group_lives() and time.monotonic() < end:
             time.sleep(0.02)
-        self._signal(signal.SIGKILL)
-        self._process.wait()
-        while self._group_lives():
-            time.sleep(0.02)
+        self.kill()
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

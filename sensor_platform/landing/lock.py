@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 
+_LANDER = ".lander"
+
 
 @contextmanager
 def lander_lock(home: Home) -> Iterator[None]:
@@ -17,9 +19,24 @@ def lander_lock(home: Home) -> Iterator[None]:
         Unreachable: another lander holds it, or the folder cannot be written.
     """
     with _locked(
-        home, ".lander", "another lander (process {}) works on {}", "a collector lands by itself; stop it first"
+        home, _LANDER, "another lander (process {}) works on {}", "a collector lands by itself; stop it first"
     ):
         yield
+
+
+def lander_of(home: Home) -> int | None:
+    """Process id of the lander that works on a home now; None where there is none."""
+    try:
+        fd = os.open(home.ledger / _LANDER, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return int(os.pread(fd, 32, 0) or b"0") or None  # a lander that has the lock and has not signed yet
+    finally:
+        os.close(fd)
+    return None
 
 
 @contextmanager

@@ -1,0 +1,163 @@
+"""What devices sent against what the platform has, device by device and number by number."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+
+from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.home import Home
+from sensor_platform.landing.audit import audit
+from sensor_platform.landing.ledger import read_ledger
+
+_METRIC = "temperature"
+"""Every message has one reading of it, so readings count messages."""
+
+
+class _Numbered(msgspec.Struct):
+    device_id: str
+    seq: int
+
+
+@dataclass
+class Sent:
+    """What was published, device by device."""
+
+    numbers: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+    again: Counter[str] = field(default_factory=Counter)
+    """Messages that a device sent once more."""
+    late: Counter[str] = field(default_factory=Counter)
+    """Messages that a newer one of the same device had overtaken."""
+    garbage: int = 0
+    """Messages that no contract understands."""
+
+    def noted(self, messages: Iterable[Scheduled]) -> Iterator[Scheduled]:
+        """The same messages, each noted as it is taken."""
+        read = msgspec.json.Decoder(_Numbered).decode
+        newest: dict[str, int] = {}
+        for message in messages:
+            try:
+                body = read(message.payload)
+            except msgspec.DecodeError:
+                self.garbage += 1
+            else:
+                device, known = body.device_id, self.numbers[body.device_id]
+                self.again[device] += body.seq in known
+                self.late[device] += body.seq < newest.get(device, body.seq) and body.seq not in known
+                known.add(body.seq)
+                newest[device] = max(body.seq, newest.get(device, body.seq))
+            yield message
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceTally:
+    """One device; counts are messages."""
+
+    device_id: str
+    admitted: int
+    """Numbers that the device sent and the broker acknowledged."""
+    again: int
+    late: int
+    landed: int
+    """Numbers in the landing files."""
+    in_table: int
+    """Readings in `readings_clean`, each counted once."""
+    doubled: int
+    """Readings that the table has more than once."""
+    lost: tuple[int, ...]
+    """Numbers that no landing file has."""
+
+    @property
+    def missing(self) -> int:
+        """Admitted, but not in the table, or not in the files that it can be made from again."""
+        return self.admitted - min(self.landed, self.in_table)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """All devices, and the equation of the audit."""
+
+    devices: tuple[DeviceTally, ...]
+    killed: Mapping[str, int]
+    garbage: int
+    received: int
+    """By the collector's own count, which has the broker's repetitions too."""
+    fates: tuple[int, int, int]
+    """Messages landed, quarantined, duplicate."""
+    difference: int
+
+    @property
+    def missing(self) -> int:
+        """Messages of all devices."""
+        return sum(each.missing for each in self.devices)
+
+    @property
+    def doubled(self) -> int:
+        """Readings of all devices."""
+        return sum(each.doubled for each in self.devices)
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is missing or doubled, garbage included."""
+        return not (self.missing or self.doubled or self.difference) and self.fates[1] >= self.garbage
+
+
+def take_tally(home: Home, sent: Sent, killed: Mapping[str, int]) -> Tally:
+    """Compare what was sent with landing files, table and ledger of a home where nothing runs any more."""
+    landed, rows = _landed(home), _rows(home)
+    hours = audit(home).hours
+    return Tally(
+        devices=tuple(_device(name, sent, landed[name], rows.get(name, (0, 0))) for name in sorted(sent.numbers)),
+        killed=dict(killed),
+        garbage=sent.garbage,
+        received=sum(hour.received for hour in hours),
+        fates=(
+            sum(hour.landed for hour in hours),
+            sum(hour.quarantined for hour in hours),
+            sum(hour.duplicate for hour in hours),
+        ),
+        difference=audit(home).difference,
+    )
+
+
+def _device(name: str, sent: Sent, landed: set[int], rows: tuple[int, int]) -> DeviceTally:
+    admitted = sent.numbers[name]
+    count, distinct = rows
+    return DeviceTally(
+        device_id=name,
+        admitted=len(admitted),
+        again=sent.again[name],
+        late=sent.late[name],
+        landed=len(landed & admitted),
+        in_table=distinct,
+        doubled=count - distinct,
+        lost=tuple(sorted(admitted - landed)),
+    )
+
+
+def _landed(home: Home) -> dict[str, set[int]]:
+    """Numbers by device in the landing files that the ledger lists."""
+    import polars as pl
+
+    found: dict[str, set[int]] = defaultdict(set)
+    with read_ledger(home) as ledger:
+        query = "select file from files where kind = 'landing' and replaced_at is null"
+        files = [file for (file,) in ledger.execute(query)] if ledger else []
+    for file in files:
+        frame = pl.read_parquet(home.root / file, columns=["device_id", "metric", "message_id"])
+        for device, number in frame.filter(pl.col("metric") == _METRIC).select("device_id", "message_id").iter_rows():
+            found[device].add(int(number))
+    return found
+
+
+def _rows(home: Home) -> dict[str, tuple[int, int]]:
+    """Readings by device in the table: all, and each time of the device once."""
+    import duckdb
+
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
+        found = connection.execute(
+            "select device_id, count(*), count(distinct event_at) from readings_clean where metric = ? group by 1",
+            [_METRIC],
+        ).fetchall()
+    return {device: (rows, distinct) for device, rows, distinct in found}

@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 
 from sensor_platform.collect.config import Broker
 from sensor_platform.collect.devices.publisher import Publisher
-from sensor_platform.demo.stack import broker_of, stack_of
+from sensor_platform.demo.stack import broker_of, stack_of, stopped_by_signals
 from sensor_platform.home import Home
 
 SITE = """
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=5)
     parser.add_argument("--home", type=Path, help="keep the data there; a new folder")
     arguments = parser.parse_args()
-    with ExitStack() as stack:
+    with stopped_by_signals(), ExitStack() as stack:
         root = arguments.home or Path(stack.enter_context(TemporaryDirectory(prefix="bench-arrival-")))
         platform = stack.enter_context(running(root / "home", arguments.days))
         setup = prepare(platform, arguments.days, arguments.devices)

@@ -53,6 +53,7 @@ def chaos(
     """
     from sensor_platform.collect.devices.faults import Faults
     from sensor_platform.collect.devices.simulate import Simulation
+    from sensor_platform.demo.stack import stopped_by_signals
     from sensor_platform.demo.trial import Trial, new_folder, run_trial
 
     trial = Trial(
@@ -61,7 +62,7 @@ def chaos(
         kills=kills,
         qos=qos,
     )
-    with new_folder(keep) as root:
+    with stopped_by_signals(), new_folder(keep) as root:
         tally = run_trial(trial, root, lambda line: click.echo(line, err=True))
     click.echo(json.dumps(_as_json(tally)) if as_json else _shown(tally))
     return ExitCode.OK if tally.holds else ExitCode.CHECK_FAILED

@@ -1,40 +1,32 @@
 """A trial of the first promise on this machine: devices that misbehave, processes killed with SIGKILL, and a tally."""
 
 import contextlib
-import os
 import random
 import shutil
-import signal
-import sys
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sensor_platform.collect.brokers.local import LocalBroker, free_port, local_broker
-from sensor_platform.collect.child_process import ChildProcess, Command
 from sensor_platform.collect.devices.faults import Faults, disturbed
 from sensor_platform.collect.devices.pacing import send_on_schedule
 from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.collect.devices.simulate import Simulation, simulated
-from sensor_platform.collect.status import read_status
 from sensor_platform.demo.tally import Sent, Tally, take_tally
-from sensor_platform.errors import CheckFailed, Unreachable, WrongUse
+from sensor_platform.demo.victims import Victims
+from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.lock import lander_of
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.settings import broker_from, environ_with
 from sensor_platform.site import Site, load_site
 from sensor_platform.warehouse.build import build
 
 _VICTIMS = ("collector", "lander", "both")
-_QUIET_SECONDS = 1.5
-_SETTLE_SECONDS = 60.0
-_FAREWELL_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,64 +37,6 @@ class Trial:
     faults: Faults
     kills: int
     qos: int = 1
-
-
-@dataclass
-class Victims:
-    """Collector and lander, killed and started again."""
-
-    home: Home
-    environ: dict[str, str]
-    killed: Counter[str] = field(default_factory=Counter)
-    """What was killed, by name, how often."""
-    _starts: int = 0
-    _process: ChildProcess | None = None
-
-    def start(self) -> None:
-        """Start a collector, which starts its lander; does not wait until it collects."""
-        self._starts += 1
-        argv = [sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "collect"]
-        log = self.home.root / "logs" / f"collect-{self._starts}.log"
-        self._process = ChildProcess(Command("the collector", argv, log, self.environ, self.home.root))
-
-    def kill(self, victim: str) -> None:
-        """`kill -9`; a collector is started again at once, a lander by its collector."""
-        lander = lander_of(self.home) if victim in ("lander", "both") else None
-        if lander is not None:
-            with contextlib.suppress(ProcessLookupError):  # it had just ended by itself
-                os.kill(lander, signal.SIGKILL)
-            self.killed["lander"] += 1
-        if victim in ("collector", "both"):
-            self._running().kill()
-            self.killed["collector"] += 1
-            self.start()
-
-    def settle(self) -> None:
-        """Until the collector is connected and nothing more has come for a while.
-
-        Raises:
-            Unreachable: it has ended, or is not connected in time.
-        """
-        end, seen, since = time.monotonic() + _SETTLE_SECONDS, -1, time.monotonic()
-        while time.monotonic() - since < _QUIET_SECONDS or seen < 0:
-            self._running().require_running()
-            if time.monotonic() > end and seen < 0:
-                raise Unreachable("the collector does not connect", f"see {self._running().command.log}")
-            status = read_status(self.home.wal, "collector")
-            is_ours = status is not None and status.pid == self._running().pid and status.state == "connected"
-            count = status.counters.messages if status and is_ours else -1
-            if count != seen:
-                seen, since = count, time.monotonic()
-            time.sleep(0.1)
-
-    def stop(self) -> None:
-        """In order: what was read is landed."""
-        if self._process is not None:
-            self._process.stop(_FAREWELL_SECONDS)
-
-    def _running(self) -> ChildProcess:
-        assert self._process is not None
-        return self._process
 
 
 @contextlib.contextmanager

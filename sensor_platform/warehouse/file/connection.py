@@ -27,8 +27,6 @@ def duckdb_config(config: WarehouseConfig) -> dict[str, str]:
         "preserve_insertion_order": "false",
         "TimeZone": "UTC",
         "autoinstall_known_extensions": "false",
-        # Tried on every column at every write, and never the smallest here: a tenth of the time of a large build.
-        "disabled_compression_methods": "fsst,alprd,roaring,zstd",
     }
     if config.threads:
         options["threads"] = str(config.threads)

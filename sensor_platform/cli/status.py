@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from sensor_platform.orchestration.checks.ages import Age
     from sensor_platform.settings import Settings
 
 _RUNS = 5
@@ -37,17 +38,30 @@ def collect_status(settings: "Settings", now: datetime) -> dict[str, Any]:
         "home": str(settings.home.root),
         "collector": _collector(settings, now),
         **_ledger(settings),
+        "quarantine": _quarantine(settings),
         "dirty": _dirty(settings),
-        "layers": {
-            age.layer: {
-                "newest_event_at": age.newest_event_at.isoformat() if age.newest_event_at else None,
-                "age_minutes": round(age.minutes, 1) if age.minutes is not None else None,
-                "verdict": age.verdict.value,
-            }
-            for age in layers
-        },
+        "layers": {age.layer: _layer(age, settings) for age in layers},
         "runs": _runs(settings),
     }
+
+
+def _layer(age: "Age", settings: "Settings") -> dict[str, Any]:
+    """A layer that has seen everything and made nothing of it is neither fresh nor late."""
+    if age.layer == "predictions" and age.newest_event_at is not None and not _is_published(settings, age.layer):
+        return {"newest_event_at": None, "age_minutes": None, "verdict": "none"}
+    return {
+        "newest_event_at": age.newest_event_at.isoformat() if age.newest_event_at else None,
+        "age_minutes": round(age.minutes, 1) if age.minutes is not None else None,
+        "verdict": age.verdict.value,
+    }
+
+
+def _is_published(settings: "Settings", table: str) -> bool:
+    """Whether any published piece has a row; the newest are the likeliest."""
+    import polars as pl
+
+    pieces = sorted((settings.home.published / table).glob("day=*/*.parquet"), reverse=True)
+    return any(pl.scan_parquet(path).select(pl.len()).collect().item() for path in pieces)
 
 
 def _collector(settings: "Settings", now: datetime) -> dict[str, Any] | None:
@@ -69,7 +83,7 @@ def _ledger(settings: "Settings") -> dict[str, Any]:
     backlog = {"segments": len(waiting), "bytes": sum(path.stat().st_size for path in waiting if path.exists())}
     with read_ledger(settings.home) as ledger:
         if ledger is None:
-            return {"ledger": None, "backlog": backlog, "quarantine": {"messages": 0, "readings": 0}}
+            return {"ledger": None, "backlog": backlog}
         position, sums = newest_position(ledger), totals(ledger)
     return {
         "ledger": {
@@ -81,8 +95,14 @@ def _ledger(settings: "Settings") -> dict[str, Any]:
             "readings": sums.readings,
         },
         "backlog": backlog,
-        "quarantine": {"messages": sums.quarantined, "readings": sums.rejected_readings},
     }
+
+
+def _quarantine(settings: "Settings") -> dict[str, int]:
+    from sensor_platform.landing.quarantine.read import waiting
+
+    messages, readings = waiting(settings.home)
+    return {"messages": messages, "readings": readings}
 
 
 def _dirty(settings: "Settings") -> dict[str, Any]:

@@ -1,17 +1,20 @@
 """Requeue and drop: what lands, when it was received, which slots reopen, and that every message keeps one fate."""
 
+import json
 from datetime import UTC, datetime, timedelta
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
+from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
 from sensor_platform.landing.audit import audit, audit_device
 from sensor_platform.landing.ledger.read import newest_position, slots_after, totals
 from sensor_platform.landing.ledger.rebuild import rebuild_ledger
 from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
 from sensor_platform.landing.quarantine.choose import Choice
-from sensor_platform.landing.quarantine.read import chosen_rows
+from sensor_platform.landing.quarantine.read import chosen_rows, waiting
 from sensor_platform.landing.quarantine.settle import Settled, Settler
 from sensor_platform.landing.upkeep import keep_up
 from sensor_platform.reading.batch import Limits
@@ -143,6 +146,7 @@ def test_dropped_rows_are_out_of_sight_but_kept_and_counted(home: Home) -> None:
     fill(home)
     (done,) = drop(home, Choice(rules=("undecodable",)))
     assert done.dropped == 1
+    assert waiting(home) == (3, 1)
     assert ("undecodable", "message") not in rules(home)
     assert fates(home) == (6, 2, 4, 1)
     (path,) = home.quarantine.glob("*/*.dropped.parquet")
@@ -151,6 +155,16 @@ def test_dropped_rows_are_out_of_sight_but_kept_and_counted(home: Home) -> None:
     drop(home)
     assert rules(home) == []
     assert fates(home) == (6, 2, 4, 1)
+    assert waiting(home) == (0, 0), "settled: nobody is asked to look at it"
+
+
+def test_status_asks_nobody_to_look_at_what_was_dropped(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(home.root))
+    monkeypatch.delenv("SENSOR_PLATFORM_SITE", raising=False)
+    fill(home)
+    drop(home, Choice(rules=("undecodable",)))
+    result = CliRunner().invoke(cli, ["status", "--json"], catch_exceptions=False)
+    assert json.loads(result.stdout)["quarantine"] == {"messages": 3, "readings": 1}
 
 
 def test_a_rebuilt_ledger_remembers_requeue_and_drop_even_after_upkeep(home: Home) -> None:

@@ -175,6 +175,19 @@ def test_status_says_how_far_everything_is(platform: Platform, monkeypatch: pyte
     assert msgspec.json.encode(found)
 
 
+def test_status_calls_predictions_neither_fresh_nor_late_where_there_are_none(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(platform.home.root))
+    monkeypatch.delenv("SENSOR_PLATFORM_SITE", raising=False)
+    moment = datetime.now(UTC) - timedelta(minutes=1)
+    platform.arrive(("d1", moment, 1.0))
+    assert platform.run(moment.date(), tags={POSITION_TAG: "1"}).success
+    layers = json.loads(CliRunner().invoke(status, ["--json"], catch_exceptions=False).stdout)["layers"]
+    assert layers["readings_1h"]["verdict"] == "fresh"
+    assert layers["predictions"] == {"newest_event_at": None, "age_minutes": None, "verdict": "none"}
+
+
 def test_status_of_an_empty_home_creates_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("SENSOR_PLATFORM_SITE", raising=False)

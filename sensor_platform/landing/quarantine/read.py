@@ -43,6 +43,14 @@ def chosen_rows(home: Home, choice: Choice) -> pl.DataFrame:
     return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *parts])
 
 
+def waiting(home: Home) -> tuple[int, int]:
+    """Messages and single readings that wait for somebody: what was dropped is settled, though `audit` counts it."""
+    with read_ledger(home) as ledger:
+        files = [] if ledger is None else quarantine_files(ledger, home)
+    scopes = [pl.read_parquet(path, columns=["scope"])["scope"] for path in files if path.exists()]
+    return sum(int((one == "message").sum()) for one in scopes), sum(int((one == "reading").sum()) for one in scopes)
+
+
 def count_rules(home: Home) -> list[RuleCount]:
     """Refusals by rule, the most frequent first."""
     rows = read_quarantine(home)

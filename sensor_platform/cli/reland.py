@@ -38,9 +38,11 @@ def reland(start: date | None, end: date | None) -> None:
         f"{done.segments} segments, {done.messages} messages, {done.readings} readings"
         f" ({done.readings - done.readings_before:+d} to before)"
     )
+    for name in done.restored:
+        click.echo(f"restored: {name}")
     if done.skipped:
         why = "their archive is gone, or their quarantine was requeued or dropped"
-        click.echo(f"{len(done.skipped)} segments stay as they were landed: {why}", err=True)
+        click.echo(f"{len(done.skipped)} segments were not landed again: {why}", err=True)
 
 
 def _say(done: int, total: int) -> None:

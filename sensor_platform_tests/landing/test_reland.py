@@ -6,7 +6,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from click.testing import CliRunner
 
+from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
 from sensor_platform.landing.audit import audit
 from sensor_platform.landing.config import LandingConfig
@@ -17,9 +19,9 @@ from sensor_platform.landing.proof.reland import contracts_of, reland
 from sensor_platform.landing.proof.verify import verify
 from sensor_platform.landing.upkeep import keep_up
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
-from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
+from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
 from sensor_platform_tests.landing.test_crash_points import CrashServer, copy, server
-from sensor_platform_tests.landing.test_requeue import LOOSE, STRICT, fill, requeue
+from sensor_platform_tests.landing.test_requeue import LOOSE, STRICT, drop, fill, requeue
 
 __all__ = ["server"]  # the fixture
 
@@ -151,8 +153,36 @@ def test_a_harmed_file_of_a_segment_that_was_requeued_is_put_back_bit_for_bit(ho
     assert reland(home, contracts(LOOSE), lambda: NOW).segments == 0
     assert len(verify(home, NOW).missed) == 1, "under another contract it is not the same file"
     assert not list(home.root.glob("*/*/*~*")), "nor is anything left of the trial"
-    reland(home, contracts(STRICT), lambda: NOW)
+    done = reland(home, contracts(STRICT), lambda: NOW)
+    assert done.restored == (str(path.relative_to(home.root)),)
     assert verify(home, NOW).missed == ()
     assert path.read_bytes() == whole
     assert (rows(home), tables(home)["counts"]) == (before, counts)
     assert audit(home).is_whole
+
+
+def test_a_harmed_compacted_file_of_settled_segments_is_put_back_by_the_command(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for seq in (1, 2):
+        seal_segment(home, seq, [*mixed_messages(seq, 20), Message(b"garbage")], received_at=T0 + seq)
+    land_all(home)
+    assert len(drop(home)) == 2
+    keep_up(home, 10, 7, T0 + 3 * HOUR)
+    keep_up(home, 10, 7, T0 + 5 * HOUR)
+    (path,) = home.landing.glob("*/compact-*.parquet")
+    before, whole = rows(home), path.read_bytes()
+    path.write_bytes(whole[:-100])
+    monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(home.root))
+    monkeypatch.delenv("SENSOR_PLATFORM_SITE", raising=False)
+    found = CliRunner().invoke(cli, ["audit", "--verify"])
+    assert found.exit_code == 1
+    assert "sensor-platform reland" in found.stderr
+    result = CliRunner().invoke(cli, ["reland"], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert f"restored: {path.relative_to(home.root)}" in result.stdout
+    assert "2 segments were not landed again" in result.stderr
+    assert path.read_bytes() == whole
+    assert rows(home) == before
+    assert not list(home.root.glob("*/*/*~*")), "nor is anything left of the trial"
+    assert CliRunner().invoke(cli, ["audit", "--verify"]).exit_code == 0

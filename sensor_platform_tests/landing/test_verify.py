@@ -1,6 +1,7 @@
 """A flipped bit, a cut or a missing file is found and set aside; its neighbours are read on; it can be put back."""
 
 import json
+import os
 import shutil
 import sqlite3
 from contextlib import closing
@@ -78,6 +79,8 @@ def test_a_harmed_landing_file_is_set_aside_and_its_neighbours_are_read(filled: 
     harm(before[1], how)
     found = verify(filled, NOW)
     assert [each.file for each in found.damaged] == [str(before[1].relative_to(filled.root))]
+    said = {"flip": "SHA-256", "cut": "bytes, the ledger says", "missing": "is missing"}
+    assert said[how] in found.damaged[0].what
     assert bool(found.damaged[0].aside) == (how != "missing")
     assert not found.damaged[0].aside or (filled.root / found.damaged[0].aside).exists()
     assert landed(filled) == [before[0], before[2]]
@@ -166,6 +169,15 @@ def test_only_new_and_changed_files_are_read_by_the_cheap_look(filled: Home) -> 
     harm(landed(filled)[0], "cut")
     assert len(verify(filled, NOW, is_full=False).damaged) == 1
     harm(landed(filled)[0], "missing")
+    assert len(verify(filled, NOW, is_full=False).damaged) == 1
+
+
+def test_a_file_that_was_cut_without_a_new_time_is_found_by_the_cheap_look_too(filled: Home) -> None:
+    verify(filled, NOW, is_full=False)
+    path = landed(filled)[0]
+    before = path.stat()
+    harm(path, "cut")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert len(verify(filled, NOW, is_full=False).damaged) == 1
 
 

@@ -21,6 +21,7 @@ from sensor_platform.landing.files.parquet import write_landing
 from sensor_platform.landing.intake import HOUR
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
+    FileEntry,
     compaction_path,
     encode_compaction,
     read_compaction,
@@ -115,19 +116,27 @@ def settle_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
 
 
 def _merge(home: Home, ledger: sqlite3.Connection, group: list[Source], slot: int, now: int) -> CompactionManifest:
-    frames = [_read(home.root / source.file, source.rows) for source in group]
-    readings = pl.concat(frames).with_columns(
-        slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot,
-    )
     name = "compact-" + hashlib.sha256("\n".join(source.file for source in group).encode()).hexdigest()[:32]
     folder = home.landing / moment(group[0].hour).date().isoformat()
-    entry = write_landing(home, folder / f"{name}.parquet", readings.sort(_ORDER))
+    sources = [(home.root / source.file, source.rows) for source in group]
+    entry = write_merged(home, folder / f"{name}.parquet", sources, slot)
     if entry.slots != _slots(ledger, group):
         raise CheckFailed(
             f"the landing files of {moment(group[0].hour).isoformat()} do not hold the slots that the ledger says",
             "set slot_minutes back to what it was when they were landed, or restore them from a backup",
         )
     return CompactionManifest(name=name, written_at=now, file=entry, replaces=tuple(source.file for source in group))
+
+
+def write_merged(home: Home, path: Path, sources: Sequence[tuple[Path, int]], slot: int) -> FileEntry:
+    """Write the readings of landing files, each with its number of rows, as one: the same sources, the same bytes.
+
+    Raises:
+        CheckFailed: a source has another number of rows.
+    """
+    readings = pl.concat([_read(source, rows) for source, rows in sources])
+    readings = readings.with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
+    return write_landing(home, path, readings.sort(_ORDER))
 
 
 def merge_rest(

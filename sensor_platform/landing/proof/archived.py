@@ -5,7 +5,7 @@ landing file is another matter: where the archive makes the very bytes that were
 """
 
 import sqlite3
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,15 @@ import msgspec
 
 from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, manifest_path, read_manifest
+from sensor_platform.landing.files.compact import write_merged
+from sensor_platform.landing.ledger.manifest import (
+    FileEntry,
+    Manifest,
+    compaction_path,
+    manifest_path,
+    read_compaction,
+    read_manifest,
+)
 from sensor_platform.landing.segments import DamagedSegment
 from sensor_platform.landing.stage import stage_segment
 
@@ -60,26 +68,57 @@ def put_back_settled(
 ) -> None:
     """Make missed landing files of such segments again where they were; `take_back` has them in use then.
 
-    A file that comes out otherwise, under another contract say, stays missed.
+    A compacted file is made of all its segments, so the archive must have each. A file that comes out otherwise, under
+    another contract say, stays missed.
     """
-    missed = ledger.execute("select file, segment, entry from damaged_files where kind = 'landing'").fetchall()
-    for file, segment, text in missed:
-        raw, manifest = raw_file(home, ledger, segment), manifest_path(home, segment)
-        if segment in segments and raw and manifest.exists() and is_settled(ledger, read_manifest(manifest)):
+    missed = ledger.execute("select file, entry from damaged_files where kind = 'landing'").fetchall()
+    for file, text in missed:
+        members = segments_of(home, file)
+        if not set(members).isdisjoint(segments) and any(_is_settled(home, ledger, member) for member in members):
+            raws = [raw_file(home, ledger, member) for member in members]
             lost = msgspec.json.decode(text, type=FileEntry)
-            _put_back(home, home.root / file, lost.sha256, raw, contracts, clock())
+            found = [raw for raw in raws if raw is not None]
+            if len(found) == len(members):
+                _put_back(home, lost, found, contracts, clock())
 
 
-def _put_back(home: Home, place: Path, sha256: str, raw: Path, contracts: Contracts, now: int) -> None:
+def segments_of(home: Home, file: str) -> tuple[str, ...]:
+    """Segments whose readings are, or were, in a landing file, in the order of its making."""
+    stem = Path(file).stem
+    if not stem.startswith("compact-"):
+        return (segment_of(stem),)
+    path = compaction_path(home, stem)
+    return tuple(segment_of(Path(each).stem) for each in read_compaction(path).replaces) if path.exists() else ()
+
+
+def segment_of(stem: str) -> str:
+    """The segment in the name of its landing file: one that was landed again has a `~` and its time after it."""
+    return stem.partition("~")[0]
+
+
+def _is_settled(home: Home, ledger: sqlite3.Connection, segment: str) -> bool:
+    path = manifest_path(home, segment)
+    return path.exists() and is_settled(ledger, read_manifest(path))
+
+
+def _put_back(home: Home, lost: FileEntry, raws: Sequence[Path], contracts: Contracts, now: int) -> None:
+    place, made = home.root / lost.file, list[FileEntry]()
     try:
-        made = stage_segment(
-            home, raw, contracts.decoder, contracts.version, contracts.slot, lambda: now, suffix=f"~{now}"
-        )
+        for raw in raws:
+            staged = stage_segment(
+                home, raw, contracts.decoder, contracts.version, contracts.slot, lambda: now, suffix=f"~{now}"
+            )
+            made.extend(staged.files)
+        landing = [entry for entry in made if entry.kind == "landing"]
+        if len(landing) > 1:
+            target = place.with_name(f"{place.stem}~{now}.parquet")
+            sources = [(home.root / entry.file, entry.rows) for entry in landing]
+            made.append(write_merged(home, target, sources, contracts.slot))
     except (DamagedSegment, OSError):
-        return
-    for entry in made.files:
+        pass
+    for entry in made:
         path = home.root / entry.file
-        if entry.sha256 == sha256:
+        if entry.sha256 == lost.sha256:
             path.rename(place)
             fsync_folder(place.parent)
         else:

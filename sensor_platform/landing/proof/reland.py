@@ -25,7 +25,14 @@ from sensor_platform.landing.ledger.manifest import (
 )
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.ledger.write import load_memory
-from sensor_platform.landing.proof.archived import Contracts, is_settled, put_back_settled, raw_file
+from sensor_platform.landing.proof.archived import (
+    Contracts,
+    is_settled,
+    put_back_settled,
+    raw_file,
+    segment_of,
+    segments_of,
+)
 from sensor_platform.landing.proof.damage import DamagedFile, take_back
 from sensor_platform.landing.proof.intent import Again, Lost, carry_out, settle
 from sensor_platform.landing.segments import DamagedSegment
@@ -50,6 +57,8 @@ class Landed:
     messages: int
     readings: int
     readings_before: int
+    restored: tuple[str, ...]
+    """Files that were missed and are back where they were, bit for bit."""
     skipped: tuple[str, ...]
     """Segments in range that stay as they were landed: their archive is gone or damaged, or their quarantine was
     requeued or dropped by hand."""
@@ -89,7 +98,7 @@ def reland(
         wanted = set(_archived(home, ledger, days)) if only is None else set(only)
         contracts.decoder.memory = load_memory(ledger)  # births that came before the archive begins
         put_back_settled(home, ledger, wanted, contracts, clock)
-        take_back(home, ledger)
+        restored = take_back(home, ledger)
         contracts.decoder.memory = load_memory(ledger)
         units = list(_units(home, ledger, wanted))
         total = sum(len(unit.segments) for unit in units)
@@ -105,22 +114,9 @@ def reland(
         messages=sum(new.messages for _, new in done),
         readings=sum(new.readings for _, new in done),
         readings_before=sum(old.readings for old, _ in done),
+        restored=tuple(restored),
         skipped=tuple(skipped),
     )
-
-
-def segments_of(home: Home, file: str) -> tuple[str, ...]:
-    """Segments whose readings are, or were, in a landing file."""
-    stem = Path(file).stem
-    if not stem.startswith("compact-"):
-        return (segment_of(stem),)
-    path = compaction_path(home, stem)
-    return tuple(segment_of(Path(each).stem) for each in read_compaction(path).replaces) if path.exists() else ()
-
-
-def segment_of(stem: str) -> str:
-    """The segment in the name of its landing file: one that was landed again has a `~` and its time after it."""
-    return stem.partition("~")[0]
 
 
 def _archived(home: Home, ledger: sqlite3.Connection, days: tuple[date, date] | None) -> Iterator[str]:

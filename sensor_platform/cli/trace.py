@@ -88,7 +88,9 @@ def _show(found: "Trace") -> None:
         click.echo(f"{origin.event_at:%Y-%m-%dT%H:%M:%S.%fZ}  {origin.metric} = {value}  topic {origin.topic}")
         click.echo(f"    {origin.file}  segment {origin.segment}  position {origin.position}")
         message = _message(found.messages.get((origin.segment, origin.position)))
-        if message is None:
+        if message is None and origin.segment.startswith("import-"):
+            click.echo("    imported: the position is the row, from 0; files are not in the raw archive")
+        elif message is None:
             click.echo("    its message is no longer in the raw archive")
         else:
             payload = message.get("payload") or message.get("payload_hex", "")

@@ -20,6 +20,7 @@ from sensor_platform.orchestration.asking.backfills import (
     backfill_sensor,
     backfills,
     cancel,
+    find,
     progress_of,
     tries_of,
 )
@@ -141,3 +142,9 @@ def test_the_estimate_follows_what_was_recorded(tmp_path: Path) -> None:
     assert len(known) == 3
     assert estimate(known, 2_000_000, 1) == pytest.approx(3 + 20)
     assert estimate([], 0, 2) > 0
+
+
+def test_where_there_is_no_backfill_the_hint_says_how_to_begin_one(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse) as error:
+        find(Home(tmp_path), None)
+    assert "backfill run" in error.value.hint

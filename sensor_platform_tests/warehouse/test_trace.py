@@ -116,3 +116,14 @@ def test_the_command_shows_the_payload(filled: Home, monkeypatch: pytest.MonkeyP
     assert '"t": 1.0' in result.stdout
     shown = json.loads(CliRunner().invoke(cli, [*arguments, "--json"]).stdout)
     assert json.loads(shown["origins"][3]["message"]["payload"])["t"] == 1.5
+
+
+def test_an_imported_reading_is_not_missed_in_the_raw_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("SENSOR_PLATFORM_SITE", raising=False)
+    (tmp_path / "h.csv").write_text("device_id,time,t\na,2026-01-01T00:00:00,1\n")
+    assert CliRunner().invoke(cli, ["import", str(tmp_path / "h.csv")]).exit_code == 0
+    arguments = ["trace", "--device", "a", "--metric", "t", "--at", "2026-01-01T00:00"]
+    shown = CliRunner().invoke(cli, arguments, catch_exceptions=False).stdout
+    assert "imported: the position is the row" in shown
+    assert "no longer" not in shown

@@ -128,7 +128,9 @@ def find(home: Home, name: str | None) -> Backfill:
     for backfill in backfills(home):
         if name is None or backfill.id == name:
             return backfill
-    raise WrongUse(f"there is no backfill {name or ''}".strip(), "`sensor-platform backfill status` lists them")
+    if name is None:
+        raise WrongUse("there is no backfill", "`sensor-platform backfill run --from DAY --to DAY` begins one")
+    raise WrongUse(f"there is no backfill {name}", "`sensor-platform backfill status` lists them")
 
 
 def tries_of(instance: DagsterInstance, backfill: Backfill) -> list[Try]:

@@ -39,5 +39,5 @@ export function updatePipeline(pipeline, counts, predictions) {
 
 export async function checks() {
   const found = await api("/readyz").catch(() => ({ checks: {} }));
-  rows("checks", Object.entries(found.checks ?? {}).map(([name, check]) => [name, el("td", { class: check.ok ? "s0" : "bad" }, check.ok ? "yes" : "no"), check.detail]));
+  rows("checks", Object.entries(found.checks ?? {}).map(([name, check]) => [name, el("td", { class: { ok: "s0", waiting: "dim" }[check.state] ?? "bad" }, check.state), check.detail]));
 }

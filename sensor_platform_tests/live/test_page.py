@@ -97,8 +97,8 @@ class _Feed:
                     "device_id": f"pump-{number:02d}",
                     "plant": f"north-{number % 3}",
                     "timestamp": at,
-                    "temperature": round(self._values[number], 2),
                     "pressure": round(4 + self._rng.random(), 3),
+                    "temperature": round(self._values[number], 2),
                     "flow": round(120 + 10 * self._rng.random(), 1),
                 }
             )
@@ -156,6 +156,9 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             tab.wait("document.querySelector('#device-alarms').textContent.includes('bearing-hot')")
             tab.wait("document.querySelector('#device-active .alarm.l2') !== null")
             assert tab.ask("document.querySelector('#values').textContent.includes('°C')")
+            assert tab.ask("document.querySelector('#values tr.chosen').dataset.metric") == "temperature", (
+                "it is in alarm"
+            )
             tab.ask("document.querySelector('#values tr[data-metric=flow] button').click()")
             tab.wait("document.querySelector('#chart-title').textContent === 'flow, m³/h'")
             tab.ask("document.querySelector('#values tr[data-metric=temperature] button').click()")
@@ -186,6 +189,13 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
         feed.stop()
 
 
+_VALUE_IS_SEEN = """(() => {
+  const value = [...document.querySelectorAll('#list .value')].find((each) => each.textContent.startsWith('<img'));
+  const number = document.createRange();
+  number.selectNode(value.childNodes[1]);
+  return number.getBoundingClientRect().right <= value.getBoundingClientRect().right;
+})()"""
+
 HOSTILE_RULES = f"""
 rules:
   - {{name: "{HOSTILE}", kind: threshold, metric: "*", above: 75, runbook: "{HOSTILE}"}}
@@ -206,6 +216,8 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
             time.sleep(1)
             assert tab.ask("document.querySelectorAll('img').length") == 0, "markup of a device is never made"
             assert tab.ask("document.title").startswith("(1) River works"), "nor does it run"
+        tab.ask("location.hash = '#/'")
+        assert tab.ask(_VALUE_IS_SEEN), "a long name gives way to its value"
         tab.ask(f"location.hash = '#/device/{quote(HOSTILE, safe='')}'")
         tab.wait("document.querySelector('#device-active .runbook')?.textContent.startsWith('<img')")
         tab.wait("document.querySelector('#values button')?.textContent.startsWith('<img')")
@@ -276,6 +288,8 @@ def test_hours_that_are_anomalous_are_marked_on_the_chart_beside_the_forecast(
         tab.wait("document.querySelectorAll('#list .row .value').length > 0")
         tab.ask("location.hash = '#/device/pump'")
         tab.wait("document.querySelector('#values tr.chosen')?.dataset.metric === 'temperature'")
+        wide = "import('/static/chart.js').then(({ wide }) => [wide(600, 600), wide(600, 900)].join())"
+        assert tab.ask(wide) == "540,660,600,900", "one reading is drawn with minutes around it, not years"
         tab.ask("document.querySelector('#spans [data-span=\"30d\"]').click()")
         tab.wait("document.querySelector('#chart-note').textContent.includes('2 anomalous hours')")
         tab.wait("document.querySelector('#chart canvas') !== null")

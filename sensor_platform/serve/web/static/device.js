@@ -60,7 +60,7 @@ export function updateDevice(latest, now) {
   const body = $("values").tBodies[0];
   if ([...body.rows].map((row) => row.dataset.metric).join("\n") !== latest.map((each) => each.metric).join("\n")) {
     fill(body, ...latest.map((each) => el("tr", { "data-metric": each.metric }, el("td", {}, el("button", { onclick: () => choose(each.metric), title: "Show in the chart" }, each.metric)), el("td", { class: "n" }), el("td", { class: "n" }))));
-    choose(state.metric ?? latest[0].metric);
+    choose(state.metric ?? inAlarm(latest) ?? latest[0].metric);
   }
   latest.forEach((each, at) => {
     const [, value, old] = body.rows[at].cells, unit = state.units[each.metric];
@@ -74,6 +74,12 @@ export function updateDevice(latest, now) {
     const at = mine.event_at / 1e6;
     if (!state.points.length || at > state.points[state.points.length - 1][0]) { state.points.push([at, mine.value]); show(); }
   }
+}
+
+// What somebody comes for first: the metric that is in the worst alarm.
+function inAlarm(latest) {
+  const worst = [...state.alarms].sort((a, b) => b.level - a.level).find((alarm) => latest.some((each) => each.metric === alarm.metric));
+  return worst?.metric;
 }
 
 function show() {

@@ -26,7 +26,7 @@ export function updatePipeline(pipeline, counts, predictions) {
     tile("lander", pipeline.lander), tile("segments to land", number(pipeline.pending_segments ?? 0), pipeline.pending_segments > 10 ? "warn" : "ok"),
     tile("landed", number(ledger.landed ?? 0)), tile("quarantined", `${number(Number((((ledger.quarantined ?? 0) / total) * 100).toPrecision(2)))} %`, ledger.quarantined > 0.05 * total ? "warn" : ""),
     tile("duplicates", number(ledger.duplicate ?? 0)), tile("waiting in the WAL", bytes(pipeline.wal_bytes ?? 0)),
-    tile("bad readings", number(counts.bad ?? 0)), tile("too late for windows", number(counts.too_late ?? 0)), tile("predictions", number(pipeline.predictions ?? 0)));
+    tile("bad readings", number(counts.bad ?? 0)), tile("too late for windows", number(counts.too_late ?? 0)), tile("forecasts published", number(pipeline.predictions ?? 0)));
   const now = Date.now() / 1000;
   const link = (layer) => (dagster ? el("a", { href: `${dagster}/assets/${encodeURIComponent(layer)}`, rel: "noopener" }, "asset in Dagster") : "");
   rows("layers", Object.entries(pipeline.newest ?? {}).map(([layer, at]) => [layer, el("td", { class: "n" }, age(now - at)), el("td", {}, link(layer))]), "Nothing has landed yet.");

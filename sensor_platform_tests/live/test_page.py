@@ -16,9 +16,15 @@ from urllib.parse import quote
 
 import duckdb
 import pytest
+import uvicorn
 
 from sensor_platform.collect.brokers.local import free_port
+from sensor_platform.serve.process import make_parts
+from sensor_platform.serve.web import links
+from sensor_platform.serve.web.app import make_app
 from sensor_platform_tests.live.browser import Tab, browser
+from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.live.test_serve import setup_of
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 
@@ -179,6 +185,9 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             for key in ("ArrowDown", "ArrowDown", "Enter"):
                 tab.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key)
             tab.wait("location.hash.startsWith('#/device/')")
+            tab.ask("location.hash = '#/device/nobody'")
+            tab.wait("document.querySelector('#device-id').textContent === 'nobody'")
+            assert not tab.ask("document.querySelector('#device-state').textContent"), "nobody is not ok"
             tab.ask("location.hash = '#/pipeline'")
             tab.wait("document.querySelectorAll('#checks tbody tr').length > 4")
             tab.call("Input.dispatchKeyEvent", type="keyDown", key="2", code="Digit2")
@@ -229,6 +238,24 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
         tab.size(390, 800, mobile=True)
         assert tab.ask("document.documentElement.scrollWidth <= innerWidth"), "long names break, nothing hangs over"
         assert tab.problems == []
+
+
+def test_without_a_connection_the_page_says_that_what_it_shows_is_old(tmp_path: Path) -> None:
+    parts = make_parts(setup_of(tmp_path / "home"))
+    app = make_app(parts, "", links.secret_of(parts.home.live))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=free_port(), log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_for(lambda: server.started)
+    with browser(tmp_path, f"http://127.0.0.1:{server.config.port}") as tab:
+        tab.wait("document.querySelector('#link')?.textContent === 'live'")
+        assert not tab.ask("document.body.classList.contains('lost')")
+        server.should_exit = True
+        thread.join()
+        tab.wait("document.querySelector('#link').textContent.startsWith('not connected')")
+        tab.wait("getComputedStyle(document.querySelector('main')).opacity < 1")
 
 
 def test_five_thousand_devices_scroll_without_jank(live: tuple[str, Post], tmp_path: Path) -> None:

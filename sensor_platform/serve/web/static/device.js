@@ -15,7 +15,7 @@ export function startDevice(settings) {
 }
 
 export function openDevice(id, tags) {
-  Object.assign(state, { id, metric: null, points: [], data: null, key: "" });
+  Object.assign(state, { id, metric: null, points: [], data: null, alarms: [], heard: 0 });
   put($("device-id"), id.length > 500 ? `${id.slice(0, 500)}…` : id);
   put($("device-tags"), Object.entries(tags ?? {}).map(([name, value]) => `${name}: ${value}`).join("  ·  "));
   rows("values", [], "Waiting for values.");
@@ -51,7 +51,7 @@ export function updateAlarmsOf(alarms, now) {
 function standing(now = 0) {
   const level = Math.max(0, ...state.alarms.map((alarm) => alarm.level));
   const isSilent = state.heard && now - state.heard > state.silent * 1e6;
-  put($("device-state"), level ? ["", "warning", "critical"][level] : isSilent ? "silent" : "ok");
+  put($("device-state"), level ? ["", "warning", "critical"][level] : isSilent ? "silent" : state.heard ? "ok" : ""); // of whom nothing is known, nothing is said
   $("device-state").className = `state s${level}${!level && isSilent ? " stale" : ""}`;
 }
 

@@ -1,7 +1,6 @@
 """From an event to the messages that tell people and machines about it."""
 
 import re
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +8,7 @@ import msgspec
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
+from sensor_platform.alert.template import render
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.durations import duration
 from sensor_platform.stream.rules import LEVELS, Level, Rule
@@ -60,9 +60,9 @@ def notice_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str, link
     at = _iso(event.at)
     value = "" if event.value is None else f"{event.value:g}"
     where = f"{event.device_id} {event.metric}".strip()
-    words = {"rule": rule.name, "device": event.device_id, "metric": event.metric, "level": level, "value": value}
+    words = {"rule": rule.name, "device": event.device_id, "metric": event.metric, "level": level}
     words |= {"limit": event.limit, "at": at, "runbook": rule.runbook, "site": site, "kind": event.kind}
-    title = rule.message.format_map(_Words(words, tags)) if rule.message else f"{rule.name}: {where}"
+    title = render(rule.message, words, event.value, tags) if rule.message else f"{rule.name}: {where}"
     lines = [
         f"{event.kind} ({level}) at {at}",
         f"{where}: {value} ({event.limit})" if value else f"{where} ({event.limit})",
@@ -142,15 +142,6 @@ def _group(rule: Rule, notice: Notice) -> str:
         return ""
     value = {"rule": rule.name, "device": notice.device_id}.get(rule.group_by, notice.tags.get(rule.group_by, ""))
     return f"{rule.name}\0{value}"
-
-
-class _Words(defaultdict[str, str]):
-    """Words of a template; tags as {tag_NAME}, empty where a device has none. No attribute or index is reachable."""
-
-    def __init__(self, words: Mapping[str, str], tags: Mapping[str, str]) -> None:
-        super().__init__(str)
-        self.update(words)
-        self.update({f"tag_{name}": value for name, value in tags.items()})
 
 
 def _shown(text: str) -> str:

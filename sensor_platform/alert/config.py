@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from string import Formatter
 
 import msgspec
 
+from sensor_platform.alert import template
 from sensor_platform.errors import WrongUse
 from sensor_platform.stream.rules import Level, Maintenance, Rule
 
@@ -68,7 +68,10 @@ class AlertConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         if unknown := sorted(set(used) - set(self.channels)):
             raise ValueError(f"channels: there is none called {unknown[0]!r}")
         for rule in self.rules:
-            _check_template(rule)
+            try:
+                template.check(rule.message)
+            except ValueError as error:
+                raise ValueError(f"message of rule {rule.name!r}: {error}") from error
 
 
 def filled(url: str, variables: Mapping[str, str]) -> str:
@@ -81,15 +84,3 @@ def filled(url: str, variables: Mapping[str, str]) -> str:
         if name not in variables:
             raise WrongUse(f"rules.yaml: ${{{name}}} of a channel is not set", f"set {name} in the environment")
     return _VARIABLE.sub(lambda match: variables[match[1]], url)
-
-
-def _check_template(rule: Rule) -> None:
-    known = {"rule", "device", "metric", "level", "value", "limit", "at", "runbook", "site", "kind"}
-    try:
-        fields = {name for _, name, _, _ in Formatter().parse(rule.message) if name is not None}
-    except ValueError as error:
-        raise ValueError(f"message of rule {rule.name!r}: {error}") from error
-    if wrong := sorted(name for name in fields if name not in known and not re.fullmatch(r"tag_\w+", name)):
-        raise ValueError(
-            f"message of rule {rule.name!r}: {{{wrong[0]}}} is unknown; there are {', '.join(sorted(known))}"
-        )

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from sensor_platform.reading.names import topic_error
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.durations import duration
 
@@ -83,6 +84,8 @@ class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Largest request."""
     requests_per_second: int = 200
     """Of one address; beyond it the answer is 429."""
+    ingest_topic: str = "ingest/http"
+    """Topic of what comes by `POST /ingest` that names none: it chooses the contract."""
     page_per_second: int = 5
     """Updates that the page gets."""
     silent_after: str = "5m"
@@ -96,5 +99,7 @@ class LiveConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     snapshot_seconds: int = 10
 
     def __post_init__(self) -> None:
-        """Refuse what is no duration."""
+        """Refuse what is no duration, and what is no topic."""
         duration(self.silent_after)
+        if reason := topic_error(self.ingest_topic):
+            raise ValueError(f"ingest_topic: {reason}")

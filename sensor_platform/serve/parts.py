@@ -28,7 +28,7 @@ from sensor_platform.serve.engine.loop import Loop
 from sensor_platform.serve.engine.scores import Scores
 from sensor_platform.serve.engine.step import Done, Injected, Step
 from sensor_platform.serve.engine.view import Viewer
-from sensor_platform.serve.monitor.metrics import LiveCollector, Stages
+from sensor_platform.serve.monitor.metrics import LiveCollector, Stages, groups_of
 from sensor_platform.serve.monitor.pipeline import Watcher
 from sensor_platform.serve.requests.ingest import IngestWriter
 from sensor_platform.serve.requests.predictor import Predictor
@@ -141,6 +141,8 @@ class Parts:
         for taken in done.taken:
             arrived = taken.piece.messages.received_at[-1]
             self.stages.observe("queued", (self.clock() - arrived) / 1e6 - self.loop.status.step_seconds)
+            groups = groups_of(taken.readings, self.loop.engine.index, self.config.group_tag)
+            self.stages.note_received(taken.collector, len(taken.piece.messages) - len(taken.piece.duplicates), groups)
         if done.taken:
             self.stages.observe("step", self.loop.status.step_seconds)
         if done.events or done.closed or done.taken:

@@ -264,6 +264,26 @@ def test_names_cannot_leave_their_place_in_topics_templates_or_titles() -> None:
         AlertConfig(rules=(Threshold(name="x", metric="m", above=1.0, message="{device.__class__}"),))
 
 
+@pytest.mark.parametrize(
+    ("template", "value", "said"),
+    [
+        ("{device} at {value:.1f} of {limit}", 99.04, "dev0 at 99.0 of above 80"),
+        ("{value}", 1234.5, "1234.5"),
+        ("{value:.1f} {tag_plant:>3}|{tag_none}|", None, "  P1||"),
+    ],
+)
+def test_a_template_formats_the_value_as_the_number_that_it_is(template: str, value: float | None, said: str) -> None:
+    rule = Threshold(name="hot", metric="temp", above=80.0, message=template)
+    AlertConfig(rules=(rule,))
+    assert notice_of(event(value=value), rule, {"plant": "P1"}, "site").title.strip() == said.strip()
+
+
+@pytest.mark.parametrize("template", ["{device:.1f}", "{value:x}", "{value.real}", "{tag_}", "{", "{value:{at}}", "{}"])
+def test_a_template_that_would_fail_once_an_alarm_fires_is_refused_when_it_is_read(template: str) -> None:
+    with pytest.raises(ValueError, match="message of rule 'hot'"):
+        AlertConfig(rules=(Threshold(name="hot", metric="temp", above=80.0, message=template),))
+
+
 def test_secrets_come_from_the_environment_and_a_missing_one_is_named() -> None:
     assert filled("json://${USER_X}@h", {"USER_X": "me"}) == "json://me@h"
     with pytest.raises(WrongUse, match="NOT_SET"):

@@ -16,9 +16,15 @@ from urllib.parse import quote
 
 import duckdb
 import pytest
+import uvicorn
 
 from sensor_platform.collect.brokers.local import free_port
+from sensor_platform.serve.process import make_parts
+from sensor_platform.serve.web import links
+from sensor_platform.serve.web.app import make_app
 from sensor_platform_tests.live.browser import Tab, browser
+from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.live.test_serve import setup_of
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 
@@ -97,8 +103,8 @@ class _Feed:
                     "device_id": f"pump-{number:02d}",
                     "plant": f"north-{number % 3}",
                     "timestamp": at,
-                    "temperature": round(self._values[number], 2),
                     "pressure": round(4 + self._rng.random(), 3),
+                    "temperature": round(self._values[number], 2),
                     "flow": round(120 + 10 * self._rng.random(), 1),
                 }
             )
@@ -156,6 +162,9 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             tab.wait("document.querySelector('#device-alarms').textContent.includes('bearing-hot')")
             tab.wait("document.querySelector('#device-active .alarm.l2') !== null")
             assert tab.ask("document.querySelector('#values').textContent.includes('°C')")
+            assert tab.ask("document.querySelector('#values tr.chosen').dataset.metric") == "temperature", (
+                "it is in alarm"
+            )
             tab.ask("document.querySelector('#values tr[data-metric=flow] button').click()")
             tab.wait("document.querySelector('#chart-title').textContent === 'flow, m³/h'")
             tab.ask("document.querySelector('#values tr[data-metric=temperature] button').click()")
@@ -176,6 +185,9 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
             for key in ("ArrowDown", "ArrowDown", "Enter"):
                 tab.call("Input.dispatchKeyEvent", type="keyDown", key=key, code=key)
             tab.wait("location.hash.startsWith('#/device/')")
+            tab.ask("location.hash = '#/device/nobody'")
+            tab.wait("document.querySelector('#device-id').textContent === 'nobody'")
+            assert not tab.ask("document.querySelector('#device-state').textContent"), "nobody is not ok"
             tab.ask("location.hash = '#/pipeline'")
             tab.wait("document.querySelectorAll('#checks tbody tr').length > 4")
             tab.call("Input.dispatchKeyEvent", type="keyDown", key="2", code="Digit2")
@@ -185,6 +197,13 @@ def test_the_page_lives(live: tuple[str, Post], tmp_path: Path) -> None:
     finally:
         feed.stop()
 
+
+_VALUE_IS_SEEN = """(() => {
+  const value = [...document.querySelectorAll('#list .value')].find((each) => each.textContent.startsWith('<img'));
+  const number = document.createRange();
+  number.selectNode(value.childNodes[1]);
+  return number.getBoundingClientRect().right <= value.getBoundingClientRect().right;
+})()"""
 
 HOSTILE_RULES = f"""
 rules:
@@ -206,6 +225,8 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
             time.sleep(1)
             assert tab.ask("document.querySelectorAll('img').length") == 0, "markup of a device is never made"
             assert tab.ask("document.title").startswith("(1) River works"), "nor does it run"
+        tab.ask("location.hash = '#/'")
+        assert tab.ask(_VALUE_IS_SEEN), "a long name gives way to its value"
         tab.ask(f"location.hash = '#/device/{quote(HOSTILE, safe='')}'")
         tab.wait("document.querySelector('#device-active .runbook')?.textContent.startsWith('<img')")
         tab.wait("document.querySelector('#values button')?.textContent.startsWith('<img')")
@@ -217,6 +238,24 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
         tab.size(390, 800, mobile=True)
         assert tab.ask("document.documentElement.scrollWidth <= innerWidth"), "long names break, nothing hangs over"
         assert tab.problems == []
+
+
+def test_without_a_connection_the_page_says_that_what_it_shows_is_old(tmp_path: Path) -> None:
+    parts = make_parts(setup_of(tmp_path / "home"))
+    app = make_app(parts, "", links.secret_of(parts.home.live))
+    server = uvicorn.Server(
+        uvicorn.Config(app, port=free_port(), log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1)
+    )
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    wait_for(lambda: server.started)
+    with browser(tmp_path, f"http://127.0.0.1:{server.config.port}") as tab:
+        tab.wait("document.querySelector('#link')?.textContent === 'live'")
+        assert not tab.ask("document.body.classList.contains('lost')")
+        server.should_exit = True
+        thread.join()
+        tab.wait("document.querySelector('#link').textContent.startsWith('not connected')")
+        tab.wait("getComputedStyle(document.querySelector('main')).opacity < 1")
 
 
 def test_five_thousand_devices_scroll_without_jank(live: tuple[str, Post], tmp_path: Path) -> None:
@@ -237,6 +276,10 @@ def test_five_thousand_devices_scroll_without_jank(live: tuple[str, Post], tmp_p
             tab.ask("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
         assert tab.ask("document.querySelectorAll('#list .row').length") < 40
         assert (_task_seconds(tab) - before) / 60 < 0.05, "no long task, without a graphics card too"
+        before = _task_seconds(tab)
+        for _ in range(5):
+            tab.ask("document.querySelector('#sort').dispatchEvent(new Event('change'))")
+        assert (_task_seconds(tab) - before) / 5 < 0.1, "nor is the list long in being put in order"
 
 
 def _task_seconds(tab: Tab) -> float:
@@ -276,6 +319,8 @@ def test_hours_that_are_anomalous_are_marked_on_the_chart_beside_the_forecast(
         tab.wait("document.querySelectorAll('#list .row .value').length > 0")
         tab.ask("location.hash = '#/device/pump'")
         tab.wait("document.querySelector('#values tr.chosen')?.dataset.metric === 'temperature'")
+        wide = "import('/static/chart.js').then(({ wide }) => [wide(600, 600), wide(600, 900)].join())"
+        assert tab.ask(wide) == "540,660,600,900", "one reading is drawn with minutes around it, not years"
         tab.ask("document.querySelector('#spans [data-span=\"30d\"]').click()")
         tab.wait("document.querySelector('#chart-note').textContent.includes('2 anomalous hours')")
         tab.wait("document.querySelector('#chart canvas') !== null")

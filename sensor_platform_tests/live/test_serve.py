@@ -156,9 +156,6 @@ def test_health_metrics_and_api_describe_themselves(live: Live) -> None:
     _send(client, {"device_id": "measured", "temp": 1})
     alive = client.get("/healthz")
     assert (alive.status_code, alive.json().keys()) == (200, {"status", "timestamp", "checks"})
-    ready = client.get("/readyz")
-    assert (ready.status_code, ready.json()["status"]) == (503, "unhealthy"), "no collector runs here"
-    assert {"collector", "lander", "ledger", "engine", "disk"} <= ready.json()["checks"].keys()
     text = client.get("/metrics").text
     for name in ("live_messages_total", "stage_seconds_bucket", "alarms", "live_connections", "wal_segments"):
         assert f"sensor_platform_{name}" in text

@@ -42,7 +42,7 @@ class Plants:
     heard: list[tuple[str, dict[str, Any]]]
 
     def send(self, *readings: dict[str, Any]) -> Any:
-        return self.live.post("/ingest?topic=water/http", list(readings))
+        return self.live.post("/ingest", list(readings))
 
     def predictions(self, plant: str) -> list[dict[str, Any]]:
         return [row for topic, row in self.heard if topic == f"reusability/{plant}"]
@@ -136,6 +136,8 @@ def test_latest_values_metrics_by_plant_and_health_are_there(plants: Plants) -> 
     wait_until(lambda: FIVE.items() <= latest().items(), "the latest values", 20)
     metrics = plants.live.text("/metrics")
     assert 'sensor_platform_group_readings_total{group="south",status="usable"} 5.0' in metrics
+    assert 'sensor_platform_live_received_messages_total{group="south",source="collector.http"} 5.0' in metrics
+    assert 'sensor_platform_live_received_messages_total{group="(none)",source="collector.http"} 2.0' in metrics
     assert 'sensor_platform_group_readings_total{group="d",status="bad"} 1.0' in metrics
     assert 'sensor_platform_alarms{level="critical",metric="COD",rule="COD high"} 1.0' in metrics
     health = plants.live.get("/healthz")

@@ -14,6 +14,8 @@ from sensor_platform.serve.engine.view import View
 from sensor_platform.serve.monitor.pipeline import Pipeline
 
 _STALE_SECONDS = 10.0
+_SILENT_SECONDS = 60.0
+_LANDS = {"starting", "idle", "landing"}
 _FREE_BYTES = 256 << 20
 
 
@@ -32,22 +34,13 @@ class Health:
     """Bounds of memory that were reached, with the number of readings that were not followed."""
 
     def checks(self) -> dict[str, dict[str, Any]]:
-        """Each dependency: `ok` (whether we can serve), and words."""
-        status, pipeline = self.status(), self.pipeline()
-        age = (self.clock() - self.view().at) / 1e6
+        """Each dependency: `state` (`ok`, `waiting`: never used so far, `failed`), `ok` (not failed), words."""
+        status, age = self.status(), (self.clock() - self.view().at) / 1e6
         checks = {
             "engine": _check(status.state in {"following", "catching up"} and age < _STALE_SECONDS, status.state),
             "disk": self._disk(),
             "ingest": _check(not self.ingest_problem(), self.ingest_problem() or "ready"),
-            "collector": _check(
-                any(state == "connected" for state in pipeline.states.values()),
-                ", ".join(f"{name} {state}" for name, state in pipeline.states.items()) or "none has run yet",
-            ),
-            "lander": _check(pipeline.lander in {"idle", "landing"} and 0 <= pipeline.lander_age < 60, pipeline.lander),
-            "ledger": _check(bool(pipeline.ledger) and not pipeline.problem, pipeline.problem or "readable"),
-            "published": _check(
-                self.home.analytics_file.exists(), "there" if self.home.analytics_file.exists() else "nothing yet"
-            ),
+            **self._pipeline(),
         }
         for each in self.dispatchers():
             if not each.name.startswith("("):
@@ -62,7 +55,7 @@ class Health:
         return checks
 
     def ready(self) -> tuple[int, dict[str, Any]]:
-        """Status code and body of `/readyz`: 503 while a needed dependency fails."""
+        """Status code and body of `/readyz`: 503 while a needed dependency fails; one that only waits does not."""
         checks = self.checks()
         failing = [name for name, check in checks.items() if not check["ok"] and check.get("is_needed", True)]
         degraded = [name for name, check in checks.items() if not check["ok"]]
@@ -75,6 +68,30 @@ class Health:
         body = {"status": "healthy" if check["ok"] else "unhealthy", "timestamp": _now(), "checks": {"engine": check}}
         return 200 if check["ok"] else 503, body
 
+    def _pipeline(self) -> dict[str, dict[str, Any]]:
+        """What other processes leave. A platform that was started a moment ago has none of it, and is not ill."""
+        pipeline = self.pipeline()
+        if self.clock() / 1e6 - pipeline.at > _SILENT_SECONDS:
+            return {"pipeline": _check(ok=False, detail="nobody looks at it" if pipeline.at else "not looked at yet")}
+        checks = {
+            "collector": _waiting("none has run yet"),
+            "lander": _waiting("none has run yet"),
+            "ledger": _waiting("nothing has landed yet"),
+            "published": _waiting("nothing is published yet"),
+        }
+        if states := pipeline.states:
+            words = ", ".join(f"{name} {state}" for name, state in states.items())
+            checks["collector"] = _check("connected" in states.values(), words)
+        if (silence := pipeline.lander_age) >= 0:
+            is_heard = silence < _SILENT_SECONDS
+            words = pipeline.lander if is_heard else f"{pipeline.lander} when last heard of, {silence:.0f} s ago"
+            checks["lander"] = _check(is_heard and pipeline.lander in _LANDS, words)
+        if pipeline.ledger or pipeline.problem:
+            checks["ledger"] = _check(not pipeline.problem, pipeline.problem or "readable")
+        if self.home.analytics_file.exists():
+            checks["published"] = _check(ok=True, detail="there")
+        return checks
+
     def _disk(self) -> dict[str, Any]:
         try:
             free = shutil.disk_usage(self.home.root).free
@@ -84,7 +101,11 @@ class Health:
 
 
 def _check(ok: bool, detail: str) -> dict[str, Any]:  # noqa: FBT001 - what a check is
-    return {"ok": bool(ok), "detail": detail}
+    return {"ok": bool(ok), "state": "ok" if ok else "failed", "detail": detail}
+
+
+def _waiting(detail: str) -> dict[str, Any]:
+    return {"ok": True, "state": "waiting", "detail": detail}
 
 
 def _now() -> str:

@@ -1,5 +1,6 @@
 """Prometheus metrics, collected from the view and the status files when asked: counting costs nothing in between."""
 
+from collections import Counter as Counted
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from sensor_platform.collect.status import ACK_BUCKETS
 from sensor_platform.serve.engine.view import View
 from sensor_platform.serve.monitor.pipeline import Pipeline
 from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.columns import Readings
+from sensor_platform.stream.series import SeriesIndex
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -43,7 +46,23 @@ class Stages:
             ["kind", "level", "metric"],
             registry=registry,
         )
+        self.received = Counter(
+            f"{_PREFIX}live_received_messages",
+            "Messages taken in since the start, wire duplicates left out, by source and group of their device.",
+            ["source", "group"],
+            registry=registry,
+        )
         self._metrics: set[str] = set()
+        self._seen_groups: set[str] = set()
+
+    def note_received(self, source: str, messages: int, groups: Sequence[str]) -> None:
+        """Messages of a source, and the group of each that had a number; beyond a hundred groups as `(others)`."""
+        for group, count in Counted(groups).items():
+            if len(self._seen_groups) < _MOST_GROUPS:
+                self._seen_groups.add(group)
+            self.received.labels(source, group if group in self._seen_groups else "(others)").inc(count)
+        if messages > len(groups):
+            self.received.labels(source, "(none)").inc(messages - len(groups))
 
     def note(self, events: Sequence[Event]) -> None:
         """Events of alarms; beyond a hundred metrics as `(others)`."""
@@ -173,6 +192,18 @@ class LiveCollector(Collector):
             sent.add_metric([each.name], each.sent)
             failed.add_metric([each.name], each.failed)
         yield from (sent, failed)
+
+
+def groups_of(readings: Readings, index: SeriesIndex, tag: str) -> list[str]:
+    """The group of each message that had a number that is followed: that of its first reading's device."""
+    import numpy as np
+
+    _, first = np.unique(readings.message, return_index=True)
+    devices, counts = np.unique(index.by_series["device"][readings.series[first]], return_counts=True)
+    found: list[str] = []
+    for device, count in zip(devices.tolist(), counts.tolist(), strict=True):
+        found += [index.tags.get(device, {}).get(tag, "default")] * count
+    return found
 
 
 def by_group(view: View, tag: str) -> dict[str, tuple[int, int, int]]:

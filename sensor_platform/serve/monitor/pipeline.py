@@ -119,13 +119,15 @@ class Watcher:
         )
 
     def _run(self) -> None:
+        import duckdb
+
         while not self._stop.is_set():
             try:
                 self.now = self.look()
-            except (OSError, sqlite3.Error, PlatformError) as error:
+            except (OSError, sqlite3.Error, duckdb.Error, PlatformError) as error:
                 problem = f"{type(error).__name__}: {error}"
                 log.warning("cannot look at the pipeline now: %s", problem)
-                self.now = replace(self.now, problem=problem)
+                self.now = replace(self.now, at=self.clock(), problem=problem)
             self._stop.wait(_LOOK_SECONDS)
 
     def _ack(self, acks: Mapping[str, tuple[Sequence[int], float]]) -> dict[str, float]:

@@ -155,7 +155,7 @@ class Api:
     async def ingest(self, request: Request) -> Response:
         """POST messages: one object, an array, or NDJSON. 202 only after fsync; refusals are told, and quarantined."""
         begin = time.perf_counter()
-        topic = request.query_params.get("topic", "ingest/http")
+        topic = request.query_params.get("topic", self._parts.config.ingest_topic)
         if reason := topic_error(topic):
             raise WrongUse(f"topic: {reason}", "name a topic without wildcards")
         payloads = _payloads(await request.body(), request.headers.get("content-type", ""))

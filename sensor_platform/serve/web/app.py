@@ -66,7 +66,7 @@ class Site:
 
     async def openapi(self, _request: Request) -> Response:
         """The API, described."""
-        return Json(description())
+        return Json(description(self._parts.config.ingest_topic))
 
     async def settings(self, _request: Request) -> Response:
         """What the page needs to know about the site."""

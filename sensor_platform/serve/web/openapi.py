@@ -12,20 +12,20 @@ _TIME = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 4e9}],
     "description": "ISO 8601, UTC where it names no zone, or seconds since 1970",
 }
-_TOPIC = {"type": "string", "pattern": "^[^+#\\x00]+$", "default": "ingest/http"}
+_TOPIC = {"type": "string", "pattern": "^[^+#\\x00]+$"}
 _MODEL = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}
-_STATE = {"enum": ["firing", "acknowledged", "resolved"]}
+_STATE = {"enum": ["", "firing", "acknowledged", "resolved"], "description": "empty for all"}
 
 
-def description() -> dict[str, Any]:
-    """The document."""
+def description(ingest_topic: str) -> dict[str, Any]:
+    """The document; `ingest_topic` is where messages go that name none."""
     return {
         "openapi": "3.1.0",
         "info": {"title": "sensor-platform live", "version": version("sensor-platform")},
         "components": {"securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}, "schemas": _schemas()},
         "security": [{"token": []}, {}],
         "paths": {
-            "/ingest": {"post": _ingest()},
+            "/ingest": {"post": _ingest(ingest_topic)},
             "/api/latest": {
                 "get": _get("Newest values", "Latest", device=_TEXT, metric=_TEXT, max_age={**_SPAN, "default": 300})
             },
@@ -58,7 +58,12 @@ def description() -> dict[str, Any]:
                 )
             },
             "/api/devices": {
-                "get": _get("Devices, those in alarm first", "Anything", search=_TEXT, state={"enum": [*STANDINGS]})
+                "get": _get(
+                    "Devices, those in alarm first",
+                    "Anything",
+                    search=_TEXT,
+                    state={"enum": ["", *STANDINGS], "description": "empty for all"},
+                )
             },
             "/api/alerts": {"get": _get("Alerts, newest first", "Anything", state=_STATE, device=_TEXT)},
             "/api/alerts/{alert_id}/{answer}": {"post": _answer()},
@@ -79,7 +84,16 @@ def _schemas() -> dict[str, Any]:
         "event_at": {"type": "integer", "description": "microseconds since the epoch, UTC"},
         "received_at": {"type": "integer"},
     }
-    check = {"type": "object", "properties": {"ok": {"type": "boolean"}, "detail": _TEXT}}
+    check = {
+        "type": "object",
+        "properties": {
+            "ok": {"type": "boolean", "description": "it has not failed"},
+            "state": {"enum": ["ok", "waiting", "failed"], "description": "waiting: never used so far"},
+            "detail": _TEXT,
+            "is_needed": {"type": "boolean", "default": True},
+        },
+        "required": ["ok", "state", "detail"],
+    }
     return {
         "Anything": {"type": "object"},
         "Problem": {"type": "object", "properties": {"error": _TEXT, "hint": _TEXT}},
@@ -113,6 +127,7 @@ def _schemas() -> dict[str, Any]:
                 "timestamp": _TEXT,
                 "checks": {"type": "object", "additionalProperties": check},
             },
+            "required": ["status", "timestamp", "checks"],
         },
     }
 
@@ -128,15 +143,16 @@ def _get(summary: str, schema: str, *, required: tuple[str, ...] = (), **query: 
     }
 
 
-def _ingest() -> dict[str, Any]:
+def _ingest(topic: str) -> dict[str, Any]:
     body = {
         "schema": {
-            "oneOf": [{"type": "object"}, {"type": "array", "minItems": 1, "description": "of messages, any JSON"}]
+            "description": "a message, or an array of messages, each any JSON: the contract of the topic judges them",
+            "not": {"type": "array", "maxItems": 0},
         }
     }
     return {
         "summary": "Messages; answered once they are on disk",
-        "parameters": [{"name": "topic", "in": "query", "schema": _TOPIC}],
+        "parameters": [{"name": "topic", "in": "query", "schema": {**_TOPIC, "default": topic}}],
         "requestBody": {
             "required": True,
             "content": {"application/json": body, "application/x-ndjson": {"schema": _TEXT}},

@@ -11,7 +11,7 @@ from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "sensor_platform_live"
@@ -89,25 +89,25 @@ class Gate:
         if not self.rates.allows(address, time.monotonic()):
             return 429, "too many requests; slow down"
         if int(headers.get("content-length") or 0) > self.most_body_bytes:
-            return 413, f"at most {self.most_body_bytes} bytes"
+            return 413, f"the body is larger than {self.most_body_bytes} bytes; send less at once"
         path = scope["path"]
         is_open = path.startswith(_OPEN_PATHS)
         if not is_open and not self._is_known(headers):
-            return 401, "a token is needed: Authorization: Bearer ..., or /login"
+            return 401, "a token is needed; send Authorization: Bearer ..., or sign in at /login"
         if scope["type"] == "websocket" and not _is_same_origin(headers):
-            return 403, "other pages may not connect"
+            return 403, "other pages may not connect; open our own"
         return self._action_refusal(scope, headers, is_open=is_open)
 
     def _action_refusal(self, scope: Scope, headers: Headers, *, is_open: bool) -> tuple[int, str] | None:
         if scope["type"] != "http" or scope["method"] in {"GET", "HEAD", "OPTIONS"} or is_open:
             return None
         if headers.get("origin") and not _is_same_origin(headers):
-            return 403, "other pages may not do this"
+            return 403, "other pages may not do this; use our own"
         if headers.get("authorization"):
             return None
         is_data = scope["path"] == "/ingest" and not headers.get("cookie") and not headers.get("origin")
         if not is_data and headers.get(ACTION_HEADER) != "sensor-platform":
-            return 403, f"actions need the header {ACTION_HEADER}: sensor-platform"
+            return 403, f"other pages might ask for this; send the header {ACTION_HEADER}: sensor-platform"
         return None
 
     def _is_known(self, headers: Headers) -> bool:
@@ -141,7 +141,8 @@ class Gate:
             code, more = 303, {"location": "/login"}
         if code == 429:
             more = {"retry-after": "1"}
-        response = PlainTextResponse(why + "\n", code, headers=more)
+        error, _, hint = why.partition("; ")
+        response = JSONResponse({"error": error, "hint": hint}, code, headers=more)
         await response(scope, receive, _with_headers(send))
 
 

@@ -41,13 +41,16 @@ function options(node, shown) {
   return {
     width: node.clientWidth - 16, height: height(), tzDate: (at) => uPlot.tzDate(new Date(at * 1e3), "UTC"),
     cursor: { drag: { x: true, y: false } },
-    scales: { y: { range: (_, from, to) => range(from, to) } },
+    scales: { x: { range: (_, from, to) => wide(from, to) }, y: { range: (_, from, to) => range(from, to) } },
     axes: [{ ...axis, space: 90, values: (_, ticks) => ticks.map((at) => clock(at, ticks)) }, { ...axis, size: 56, values: (_, ticks) => ticks.map((at) => number(at)) }],
     series: [{ label: "UTC", value: (_, at) => (at ? new Date(at * 1000).toISOString().slice(5, 19).replace("T", " ") : "–") }, ...shown.map((column) => series[column])],
     bands: [{ series: [3, 2], fill: css("--band") }, ...(low ? [{ series: [low + 1, low], fill: css("--warnband") }] : [])],
     hooks: { draw: [limitLines] },
   };
 }
+
+// One moment alone would be drawn with years around it.
+export const wide = (from, to) => (from !== null && from === to ? [from - 60, to + 60] : [from, to]);
 
 // Room around the data, and limits where they are near: far ones must not press the curve flat.
 function range(from, to) {

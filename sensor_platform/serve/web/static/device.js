@@ -15,7 +15,7 @@ export function startDevice(settings) {
 }
 
 export function openDevice(id, tags) {
-  Object.assign(state, { id, metric: null, points: [], data: null, key: "" });
+  Object.assign(state, { id, metric: null, points: [], data: null, alarms: [], heard: 0 });
   put($("device-id"), id.length > 500 ? `${id.slice(0, 500)}…` : id);
   put($("device-tags"), Object.entries(tags ?? {}).map(([name, value]) => `${name}: ${value}`).join("  ·  "));
   rows("values", [], "Waiting for values.");
@@ -51,7 +51,7 @@ export function updateAlarmsOf(alarms, now) {
 function standing(now = 0) {
   const level = Math.max(0, ...state.alarms.map((alarm) => alarm.level));
   const isSilent = state.heard && now - state.heard > state.silent * 1e6;
-  put($("device-state"), level ? ["", "warning", "critical"][level] : isSilent ? "silent" : "ok");
+  put($("device-state"), level ? ["", "warning", "critical"][level] : isSilent ? "silent" : state.heard ? "ok" : ""); // of whom nothing is known, nothing is said
   $("device-state").className = `state s${level}${!level && isSilent ? " stale" : ""}`;
 }
 
@@ -60,7 +60,7 @@ export function updateDevice(latest, now) {
   const body = $("values").tBodies[0];
   if ([...body.rows].map((row) => row.dataset.metric).join("\n") !== latest.map((each) => each.metric).join("\n")) {
     fill(body, ...latest.map((each) => el("tr", { "data-metric": each.metric }, el("td", {}, el("button", { onclick: () => choose(each.metric), title: "Show in the chart" }, each.metric)), el("td", { class: "n" }), el("td", { class: "n" }))));
-    choose(state.metric ?? latest[0].metric);
+    choose(state.metric ?? inAlarm(latest) ?? latest[0].metric);
   }
   latest.forEach((each, at) => {
     const [, value, old] = body.rows[at].cells, unit = state.units[each.metric];
@@ -74,6 +74,12 @@ export function updateDevice(latest, now) {
     const at = mine.event_at / 1e6;
     if (!state.points.length || at > state.points[state.points.length - 1][0]) { state.points.push([at, mine.value]); show(); }
   }
+}
+
+// What somebody comes for first: the metric that is in the worst alarm.
+function inAlarm(latest) {
+  const worst = [...state.alarms].sort((a, b) => b.level - a.level).find((alarm) => latest.some((each) => each.metric === alarm.metric));
+  return worst?.metric;
 }
 
 function show() {

@@ -22,7 +22,7 @@ function connect() {
   socket.onclose = () => { show("not connected, trying again", true); setTimeout(connect, pause); pause = Math.min(pause * 2, 15000); };
 }
 
-function show(text, bad = false) { $("link").textContent = text; $("link").className = bad ? "bad" : ""; }
+function show(text, bad = false) { $("link").textContent = text; $("link").className = bad ? "bad" : ""; document.body.classList.toggle("lost", bad); }
 
 function take(news) {
   newest = Date.now();

@@ -23,10 +23,10 @@ export function updatePipeline(pipeline, counts, predictions) {
     tile("messages / s", number(Math.round(counts.messages_per_second ?? 0))),
     tile("acknowledged within", ack.p99 ? `${number(ack.p99 * 1000)} ms` : ack.p99 === null ? "over 1 s" : "–", ack.p99 === null || ack.p99 > 0.05 ? "warn" : "", "99 of 100 commits of the last minutes: from reading a message to its fsync and answer"),
     tile("live step", `${number(Number((counts.step_milliseconds ?? 0).toPrecision(2)))} ms`, "", "decode, judge, windows, rules and store of one batch"),
-    tile("lander", pipeline.lander), tile("segments to land", number(pipeline.pending_segments ?? 0), pipeline.pending_segments > 10 ? "warn" : "ok"),
+    tile("lander", !pipeline.lander || pipeline.lander === "unknown" ? "–" : pipeline.lander), tile("segments to land", number(pipeline.pending_segments ?? 0), pipeline.pending_segments > 10 ? "warn" : "ok"),
     tile("landed", number(ledger.landed ?? 0)), tile("quarantined", `${number(Number((((ledger.quarantined ?? 0) / total) * 100).toPrecision(2)))} %`, ledger.quarantined > 0.05 * total ? "warn" : ""),
     tile("duplicates", number(ledger.duplicate ?? 0)), tile("waiting in the WAL", bytes(pipeline.wal_bytes ?? 0)),
-    tile("bad readings", number(counts.bad ?? 0)), tile("too late for windows", number(counts.too_late ?? 0)), tile("predictions", number(pipeline.predictions ?? 0)));
+    tile("bad readings", number(counts.bad ?? 0)), tile("too late for windows", number(counts.too_late ?? 0)), tile("forecasts published", number(pipeline.predictions ?? 0)));
   const now = Date.now() / 1000;
   const link = (layer) => (dagster ? el("a", { href: `${dagster}/assets/${encodeURIComponent(layer)}`, rel: "noopener" }, "asset in Dagster") : "");
   rows("layers", Object.entries(pipeline.newest ?? {}).map(([layer, at]) => [layer, el("td", { class: "n" }, age(now - at)), el("td", {}, link(layer))]), "Nothing has landed yet.");
@@ -39,5 +39,5 @@ export function updatePipeline(pipeline, counts, predictions) {
 
 export async function checks() {
   const found = await api("/readyz").catch(() => ({ checks: {} }));
-  rows("checks", Object.entries(found.checks ?? {}).map(([name, check]) => [name, el("td", { class: check.ok ? "s0" : "bad" }, check.ok ? "yes" : "no"), check.detail]));
+  rows("checks", Object.entries(found.checks ?? {}).map(([name, check]) => [name, el("td", { class: { ok: "s0", waiting: "dim" }[check.state] ?? "bad" }, check.state), check.detail]));
 }

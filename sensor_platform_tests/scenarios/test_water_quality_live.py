@@ -134,10 +134,11 @@ def test_latest_values_metrics_by_plant_and_health_are_there(plants: Plants) -> 
         return {row["metric"]: row["value"] for row in rows}
 
     wait_until(lambda: FIVE.items() <= latest().items(), "the latest values", 20)
+    refused = 'sensor_platform_live_received_messages_total{group="(none)",source="collector.http"} 2.0'
+    wait_until(lambda: refused in plants.live.text("/metrics"), "what was refused just now", 20)
     metrics = plants.live.text("/metrics")
     assert 'sensor_platform_group_readings_total{group="south",status="usable"} 5.0' in metrics
     assert 'sensor_platform_live_received_messages_total{group="south",source="collector.http"} 5.0' in metrics
-    assert 'sensor_platform_live_received_messages_total{group="(none)",source="collector.http"} 2.0' in metrics
     assert 'sensor_platform_group_readings_total{group="d",status="bad"} 1.0' in metrics
     assert 'sensor_platform_alarms{level="critical",metric="COD",rule="COD high"} 1.0' in metrics
     health = plants.live.get("/healthz")

@@ -104,9 +104,11 @@ def lay_out(device: npt.NDArray[np.int32], step: Ints, reach: int) -> Layout:
     """Places for rows sorted by device and step, each stretch led by `reach` empty elements and followed by one."""
     if not len(step):
         return Layout(np.empty(0, np.int64), 0, np.empty(0, np.int32), np.empty(0, np.int64))
-    apart = np.diff(step, prepend=step[0])
-    begins = np.diff(device, prepend=device[0] - 1) != 0
-    begins |= apart > reach
+    apart = np.zeros(len(step), dtype=np.int64)
+    np.subtract(step[1:], step[:-1], out=apart[1:])
+    begins = apart > reach
+    begins[1:] |= device[1:] != device[:-1]
+    begins[0] = True
     position = np.cumsum(np.where(begins, reach + 1, apart)) - 1
     position -= position[0] - reach
     length = int(position[-1]) + 1
@@ -160,6 +162,6 @@ def coded(frame: "pl.DataFrame", grid: Grid) -> tuple[tuple[str, ...], npt.NDArr
     step = micros // grid.step_us
     if (step * grid.step_us != micros).any():
         raise ValueError(f"window_start is not a whole {'hour' if grid.step_us == 3_600_000_000 else 'step'}")
-    if len(step) and ((np.diff(step) == 0) & (np.diff(device) == 0)).any():
+    if ((step[1:] == step[:-1]) & (device[1:] == device[:-1])).any():
         raise ValueError("two rows share device, metric and hour")
     return devices, device, step.astype(np.int64, copy=False)

@@ -53,8 +53,8 @@ def chaos(
     """
     from sensor_platform.collect.devices.faults import Faults
     from sensor_platform.collect.devices.simulate import Simulation
+    from sensor_platform.demo.chaos import Trial, new_folder, run_trial
     from sensor_platform.demo.stack import stopped_by_signals
-    from sensor_platform.demo.trial import Trial, new_folder, run_trial
 
     trial = Trial(
         devices=Simulation(devices, rate, messages / rate, seed),

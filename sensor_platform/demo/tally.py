@@ -106,7 +106,8 @@ class Tally:
 def take_tally(home: Home, sent: Sent, killed: Mapping[str, int]) -> Tally:
     """Compare what was sent with landing files, table and ledger of a home where nothing runs any more."""
     landed, rows = _landed(home), _rows(home)
-    hours = audit(home).hours
+    found = audit(home)
+    hours = found.hours
     return Tally(
         devices=tuple(_device(name, sent, landed[name], rows.get(name, (0, 0))) for name in sorted(sent.numbers)),
         killed=dict(killed),
@@ -117,7 +118,7 @@ def take_tally(home: Home, sent: Sent, killed: Mapping[str, int]) -> Tally:
             sum(hour.quarantined for hour in hours),
             sum(hour.duplicate for hour in hours),
         ),
-        difference=audit(home).difference,
+        difference=found.difference,
     )
 
 

@@ -1,6 +1,5 @@
 """`sensor-platform evaluate FILE`: the platform's untouched defaults on a file that it has never seen."""
 
-import json
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -54,6 +53,8 @@ def evaluate(
         sensor-platform evaluate rig.csv --time datetime --series run --target pressure,flow --test-from 2020-03-01 \\
             --labels anomaly --json
     """
+    import msgspec
+
     from sensor_platform.errors import WrongUse
     from sensor_platform.predict.evaluate.reading import Question, read
 
@@ -65,7 +66,8 @@ def evaluate(
     result = _judged(table, has_forecast=horizon is not None, as_json=as_json)
     result["seconds"] = round(time.monotonic() - began, 1)
     if as_json:
-        click.echo(json.dumps({"file": file.name, **result}))
+        # msgspec writes what JSON has no number for, as a threshold that nothing can exceed, as null.
+        click.echo(msgspec.json.encode({"file": file.name, **result}).decode())
     else:
         click.echo(f"\n{result['seconds']} s")
 

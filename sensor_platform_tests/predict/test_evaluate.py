@@ -112,6 +112,20 @@ def test_injected_faults_are_found_at_a_stated_false_alarm_rate(tmp_path: Path) 
     assert result["false_alarm_rate"] < 0.15
 
 
+def test_a_file_that_no_threshold_can_be_made_of_says_so_in_json_that_any_reader_takes(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"t": times(8 * 3), "s": list("abc") * 8, "y": np.arange(24.0), "label": [0, 1] * 12})
+    asked = ("--series", "s", "--target", "y", "--labels", "label", "--test-from", "2024-01-01T12")
+    done = run(tmp_path, frame, *asked)
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(constant)
+
+    found = json.loads(done.stdout, parse_constant=refuse)["anomalies"]
+    assert {point["threshold"] for score in found["scores"] for point in score["points"]} == {None}
+    words = CliRunner().invoke(evaluate, [str(tmp_path / "given.parquet"), "--time", "t", *asked])
+    assert "no threshold could be made" in words.stdout
+
+
 def test_judging_counts_alarms_events_and_delays() -> None:
     labels = np.array([0, 1, 1, 1, 0, 0, 1, 1, 0], dtype=bool)
     flagged = np.array([1, 0, 1, 1, 0, 0, 0, 0, 0], dtype=bool)

@@ -1,5 +1,6 @@
 """The honest tables of an evaluation, for a person."""
 
+import math
 from collections.abc import Iterable, Sequence
 
 from sensor_platform.predict.candidates.baselines import CANDIDATES
@@ -51,6 +52,8 @@ def anomaly_lines(report: AnomalyReport) -> Iterable[str]:
     if report.sensors > 1:
         alone = ", ".join(f"{name} {_share(value)}" for name, value in report.by_sensor.items())
         yield f"  AUC of each sensor alone: {alone}"
+    if all(point.threshold == math.inf for each in report.scores for point in each.points):
+        yield "  too few ordinary rows lie before the test: no threshold could be made, none is flagged"
     yield "  thresholds are made from the part before the test; delay is the median in steps"
 
 

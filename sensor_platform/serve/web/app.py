@@ -79,7 +79,7 @@ class Site:
                 "units": dict(self._parts.loop.engine.catalog.units),
                 "kinds": {rule.name: str(rule.__struct_config__.tag) for rule in self._parts.output.alerts.rules},
                 "runbooks": {rule.name: rule.runbook for rule in self._parts.output.alerts.rules if rule.runbook},
-                "trend_seconds": config.engine.windows[0].hop * SPARKS // 1_000_000 if config.engine.windows else 0,
+                "trend_windows": SPARKS,
                 "silent_seconds": duration(config.silent_after) / 1e6,
                 "most_series": config.engine.most_series,
             }

@@ -11,8 +11,8 @@ export function startFleet(watch, settings) {
   state.watch = watch;
   state.units = settings.units ?? {};
   state.silent = settings.silent_seconds ?? 300;
-  if (settings.trend_seconds) $("trend-head").textContent = `trend, ${age(settings.trend_seconds)}`;
-  $("trend-head").title = "of the first value";
+  if (settings.windows?.length) $("trend-head").textContent = `trend, ${settings.trend_windows} × ${settings.windows[0]}`;
+  $("trend-head").title = "Means of the first value in its newest windows; windows without a value are left out";
   fill($("standings"), ...STANDINGS.map(([name, kind]) => el("button", { class: `tile ${kind}`, id: `only-${name}`, "aria-pressed": "false", title: `Show only these: ${name}`, onclick: () => only(name) }, name, el("b", {}, "–"))),
     el("div", { class: "tile" }, "messages / s", el("b", { id: "rate" }, "–")), el("div", { class: "tile", id: "behind-tile" }, "behind", el("b", { id: "behind" }, "–")));
   $("list").addEventListener("scroll", () => requestAnimationFrame(place), { passive: true });

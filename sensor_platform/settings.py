@@ -41,9 +41,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         WrongUse: a variable or a site file is wrong.
     """
     env = os.environ if environ is None else environ
-    folder = Path(env["SENSOR_PLATFORM_SITE"]).resolve() if env.get("SENSOR_PLATFORM_SITE") else None
+    home = Home(Path(env.get("SENSOR_PLATFORM_HOME") or "data").resolve())
+    folder = _site_folder(env.get("SENSOR_PLATFORM_SITE"), home)
     return Settings(
-        home=Home(Path(env.get("SENSOR_PLATFORM_HOME") or "data").resolve()),
+        home=home,
         site=load_site(folder),
         site_folder=folder,
         broker=_broker(env),
@@ -51,6 +52,12 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         uplink=_broker(env, "UPLINK") if env.get("SENSOR_PLATFORM_UPLINK_URL") else None,
         live_token=env.get("SENSOR_PLATFORM_LIVE_TOKEN", ""),
     )
+
+
+def _site_folder(named: str | None, home: Home) -> Path | None:
+    """The folder that was named; else the home's own `site`, for a home is never to be read by another site's rules."""
+    own = home.root / "site"
+    return Path(named).resolve() if named else own if (own / "site.yaml").is_file() else None
 
 
 def live_setup(settings: Settings, live: LiveConfig) -> "LiveSetup":

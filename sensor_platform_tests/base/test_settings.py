@@ -84,6 +84,17 @@ def test_a_missing_site_folder_or_file_is_refused(tmp_path: Path) -> None:
         load_site(tmp_path)
 
 
+def test_a_home_with_a_site_of_its_own_is_read_by_it_unless_another_is_named(tmp_path: Path) -> None:
+    home, other = tmp_path / "home", tmp_path / "other"
+    for folder, name in ((home / "site", "own"), (other, "other")):
+        folder.mkdir(parents=True)
+        (folder / "site.yaml").write_text(f"name: {name}\n")
+    environ = {"SENSOR_PLATFORM_HOME": str(home)}
+    assert load_settings(environ).site.name == "own"
+    assert load_settings(environ).site_folder == home / "site"
+    assert load_settings(environ | {"SENSOR_PLATFORM_SITE": str(other)}).site.name == "other"
+
+
 def test_an_empty_site_file_takes_every_default(tmp_path: Path) -> None:
     assert load_site(_site(tmp_path, "")) == load_site(None)
 

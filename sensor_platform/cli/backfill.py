@@ -76,7 +76,7 @@ def run(
     found, tables = _plan(start, end, select, days_per_run, oldest_first)
     prepare(home)
     asked = ask(home, found.runs, tables, found.seconds)
-    click.echo(f"backfill {asked.id}: {len(asked.ranges)} runs, about {found.seconds:.0f} s")
+    click.echo(f"backfill {asked.id}: {_runs(len(asked.ranges))}, about {found.seconds:.0f} s")
     if not no_wait:
         _watch(ctx, asked)
 
@@ -97,13 +97,16 @@ def status(name: str | None) -> None:
 def cancel(name: str | None) -> None:
     """End a backfill (the newest without ID): its run is cancelled, no more are asked for."""
     from sensor_platform.orchestration.asking.backfills import cancel as end_it
-    from sensor_platform.orchestration.asking.backfills import find
+    from sensor_platform.orchestration.asking.backfills import find, look
     from sensor_platform.settings import load_settings
 
-    home = load_settings().home
-    found = find(home, name)
-    ended = end_it(home, found)
-    click.echo(f"backfill {found.id} is cancelled, {len(ended)} runs were ended; `backfill resume` goes on with it")
+    settings = load_settings()
+    found = find(settings.home, name)
+    if look(settings.home, found, settings.site.runs.retries).state == "done":
+        click.echo(f"backfill {found.id} is done already, there is nothing to cancel")
+        return
+    ended = _runs(len(end_it(settings.home, found)))
+    click.echo(f"backfill {found.id} is cancelled, {ended} ended; `sensor-platform backfill resume` goes on with it")
 
 
 @backfill.command()
@@ -159,8 +162,12 @@ def _watch(ctx: click.Context, asked: "Backfill") -> None:
         ctx.exit(ExitCode.CHECK_FAILED)
 
 
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
+
+
 def _line(found: "Progress") -> str:
-    line = f"backfill {found.backfill.id}: {found.state}, {found.done} of {len(found.backfill.ranges)} runs done"
+    line = f"backfill {found.backfill.id}: {found.state}, {found.done} of {_runs(len(found.backfill.ranges))} done"
     if found.waiting is not None:
         line += f", {found.waiting.days[0]}..{found.waiting.days[1]} in flight"
     elif found.state == "waiting":

@@ -99,14 +99,19 @@ def test_the_commands_plan_cancel_and_resume(platform: Platform, monkeypatch: py
     shown = run("plan", "--from", str(DAYS[0]))
     assert "3 days, 3 hours, 3 readings" in shown
     assert f"run {DAYS[0]}..{DAYS[2]}" in shown
-    assert "1 runs" in run("run", "--no-wait")
-    assert "waiting, 0 of 1 runs done" in run("status")
+    assert "1 run, about" in run("run", "--no-wait")
+    assert "waiting, 0 of 1 run done" in run("status")
     assert len(tick(platform)) == 1
     assert "is cancelled" in run("cancel")
     assert tick(platform) == []
     assert "cancelled" in run("status")
     assert "goes on" in run("resume", "--no-wait")
-    assert len(tick(platform)) == 1
+    (request,) = tick(platform)
+    with DagsterInstance.from_config(str(platform.home.dagster)) as instance:
+        done = DagsterRun(job_name=DAYS_JOB, run_id="r1", status=DagsterRunStatus.SUCCESS, tags=dict(request.tags))
+        instance.add_run(done)
+    assert "nothing to cancel" in run("cancel")
+    assert "done, 1 of 1 run done" in run("status")
 
 
 def test_a_run_in_flight_is_cancelled_with_it(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,12 +125,13 @@ def find(home: Home, name: str | None) -> Backfill:
     Raises:
         WrongUse: there is none.
     """
-    for backfill in backfills(home):
+    known = backfills(home)
+    for backfill in known:
         if name is None or backfill.id == name:
             return backfill
-    if name is None:
+    if not known:
         raise WrongUse("there is no backfill", "`sensor-platform backfill run --from DAY --to DAY` begins one")
-    raise WrongUse(f"there is no backfill {name}", "`sensor-platform backfill status` lists them")
+    raise WrongUse(f"there is no backfill {name}", f"the newest are {', '.join(each.id for each in known[:5])}")
 
 
 def tries_of(instance: DagsterInstance, backfill: Backfill) -> list[Try]:

@@ -1,5 +1,6 @@
 """Facts as tables in Dagster's UI."""
 
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any
@@ -10,13 +11,33 @@ Facts = dict[str, MetadataValue[Any] | int | float | str]
 """Metadata of a materialisation or of a check."""
 
 _TYPES = {bool: "bool", int: "int", float: "float"}
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+_WIDE = 48
+"""Characters of a line of a sentence: the page breaks at every space it can, down to one word in a line."""
 
 
 def as_table(rows: Iterable[object]) -> TableMetadataValue:
-    """Dataclasses or mappings, all of one shape, as a metadata table; what is no number becomes text."""
+    """Dataclasses or mappings, all of one shape, as a metadata table for the eye.
+
+    What is no number becomes text, numbers have four digits, and columns of sentences come last.
+    """
     records = [_record(row) for row in rows]
-    columns = [TableColumn(name, _TYPES.get(type(value), "string")) for name, value in (records or [{}])[0].items()]
-    return MetadataValue.table([TableRecord(record) for record in records], schema=TableSchema(columns))
+    names = sorted((records or [{}])[0], key=lambda name: any(_is_sentence(record[name]) for record in records))
+    columns = [TableColumn(name, _TYPES.get(type(records[0][name]), "string")) for name in names]
+    shown = [TableRecord({name: _shown(record[name]) for name in names}) for record in records]
+    return MetadataValue.table(shown, schema=TableSchema(columns))
+
+
+def _is_sentence(value: object) -> bool:
+    return isinstance(value, str) and len(value) > _WIDE and " " in value
+
+
+def _shown(value: str | float) -> str | float:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, str) and _is_sentence(value):
+        return " ".join(line.replace(" ", _NO_BREAK) for line in textwrap.wrap(value, _WIDE, break_long_words=False))
+    return value
 
 
 def _record(row: object) -> dict[str, Any]:

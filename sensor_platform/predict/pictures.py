@@ -65,9 +65,10 @@ def _coverage(axes: "Axes", record: Record) -> None:
     older, newer = record.where(record.target <= middle), record.where(record.step > middle)
     names, shares = [], []
     for rule in adjust(older, horizons):
-        part = newer.where(Bucket(rule.first, rule.last).holds(newer.horizon))
+        bucket = Bucket(rule.first, rule.last)
+        part = newer.where(bucket.holds(newer.horizon))
         if len(part):
-            names.append(f"{rule.first}-{rule.last}")
+            names.append(str(bucket))
             shares.append(float((part.misses <= rule.widening).mean()))
     axes.bar(names, shares, color="tab:blue", alpha=0.6)
     axes.axhline(0.9, color="black", linewidth=1)

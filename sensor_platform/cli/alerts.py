@@ -111,7 +111,7 @@ def send_test(channel: str) -> None:
     failed = []
     try:
         for name, problem in send_tests(
-            config, channel, settings.site.name, parts.variables, parts.link, parts.kafka_producer
+            config, channel, settings.site.name, parts.variables, parts.link, parts.carriers.kafka_producer
         ):
             click.echo(f"{name}: {problem or 'sent'}")
             failed += [name] if problem else []

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -12,16 +11,13 @@ from prometheus_client import CollectorRegistry
 
 from sensor_platform.alert import store
 from sensor_platform.alert.answers import answer
-from sensor_platform.alert.channels import CommandSender, Sender, sender_of
-from sensor_platform.alert.compose import COMMANDS
 from sensor_platform.alert.history.journal import note_rules
-from sensor_platform.alert.outbox import Dispatcher, always
-from sensor_platform.errors import WrongUse
+from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.home import Home
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope
-from sensor_platform.serve.config import LiveConfig, Republish
+from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.engine.checkpoints import Checkpoints
 from sensor_platform.serve.engine.closed import decode_closed
 from sensor_platform.serve.engine.loop import Loop
@@ -32,11 +28,10 @@ from sensor_platform.serve.monitor.metrics import LiveCollector, Stages, groups_
 from sensor_platform.serve.monitor.pipeline import Watcher
 from sensor_platform.serve.requests.ingest import IngestWriter
 from sensor_platform.serve.requests.predictor import Predictor
+from sensor_platform.serve.sending.carriers import Carriers
 from sensor_platform.serve.sending.failed_runs import FailedRuns
 from sensor_platform.serve.sending.mqtt import DeviceStates, Link
-from sensor_platform.serve.sending.output import LiveOutput, stream_channel
-from sensor_platform.serve.sending.senders import KafkaStream, MqttStream, PredictionSender
-from sensor_platform.serve.sending.trigger import trigger_channel
+from sensor_platform.serve.sending.output import LiveOutput
 from sensor_platform.stream.rules import Count, Threshold, limits_in
 
 log = logging.getLogger(__name__)
@@ -70,8 +65,8 @@ class Parts:
     scores: Scores = field(init=False)
     failed_runs: FailedRuns = field(init=False)
     checkpoints: Checkpoints = field(init=False)
+    carriers: Carriers = field(init=False)
     dispatchers: list[Dispatcher] = field(default_factory=list)
-    predictions: "deque[dict[str, Any]]" = field(default_factory=lambda: deque(maxlen=200))
     clients: Callable[[], int] = lambda: 0
     failure: BaseException | None = None
     """What ended the engine's thread, if anything did."""
@@ -79,6 +74,17 @@ class Parts:
 
     def __post_init__(self) -> None:
         self.checkpoints = Checkpoints(self.loop.path)
+        self.carriers = Carriers(
+            self.loop.path,
+            self.config,
+            self.output.alerts,
+            self.link,
+            self.uplink,
+            self.variables,
+            self.clock,
+            self.predictor.predict,
+            self.store_message,
+        )
         self.viewer.recall = self.newest_closed
         self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self._newest_of)
         self.failed_runs = FailedRuns(
@@ -94,7 +100,7 @@ class Parts:
         self.ingest.start()
         store.connect(self.loop.path).close()
         note_rules(self.home, self.output.alerts, self.clock())
-        self.dispatchers = [self._dispatcher(name, sender) for name, sender in self._senders().items()]
+        self.dispatchers = self.carriers.dispatchers()
         if self.uplink is not None:
             self.uplink.start()
         if self.states.topic or any(not each.name.startswith("(predict") for each in self.dispatchers):
@@ -202,36 +208,10 @@ class Parts:
         answer(self.home, alert_id, kind, by, self.clock())
         self.loop.wake()
 
-    def predict(self, name: str, inputs: dict[str, Any]) -> dict[str, Any]:
-        """Ask a model."""
-        return self.predictor.predict(name, inputs)
-
     def store_message(self, topic: str, payload: bytes) -> None:
         """A message of our own, through the same segments as all others; returns once it is on disk."""
         moment = _EPOCH + timedelta(microseconds=self.clock())
         self.ingest.put([Envelope(topic, payload, moment, "", 0, session="live")], len(payload)).result(30.0)
-
-    def kafka_producer(self) -> Any:  # noqa: ANN401 - confluent_kafka has no types
-        """A producer that loses nothing it was given.
-
-        Raises:
-            WrongUse: the extra is not installed, or no server is named.
-        """
-        try:
-            from confluent_kafka import Producer  # type: ignore[import-not-found,unused-ignore]
-        except ImportError as error:
-            raise WrongUse("Kafka needs confluent-kafka", "pip install 'sensor-platform[kafka]'") from error
-        if not self.config.kafka_servers:
-            raise WrongUse("site.yaml: live.kafka_servers is empty", "name the bootstrap servers")
-        return Producer(
-            {
-                "bootstrap.servers": self.config.kafka_servers,
-                "enable.idempotence": True,
-                "acks": "all",
-                "compression.type": "lz4",
-                "message.timeout.ms": 8_000,
-            }
-        )
 
     def _inject(self, rows: list[Injected]) -> None:
         self.loop.injected.extend(rows)
@@ -252,59 +232,3 @@ class Parts:
         except BaseException as error:
             log.exception("the engine has ended")
             self.failure = error
-
-    def _senders(self) -> dict[str, Sender]:
-        """By channel name."""
-        senders: dict[str, Sender] = {
-            name: sender_of(name, channel, self.variables, self.link.publish, self.kafka_producer)
-            for name, channel in self.output.alerts.channels.items()
-        }
-        if any(rule.command for rule in self.output.alerts.rules):
-            senders[COMMANDS] = CommandSender(self.link.publish)
-        for number, stream in enumerate(self.config.republish):
-            senders[stream_channel(number, stream)] = (
-                KafkaStream(self.kafka_producer) if stream.kafka else MqttStream(self._link_of(stream), stream.retain)
-            )
-        for trigger in self.config.triggers:
-            senders[trigger_channel(trigger)] = PredictionSender(
-                self.predict, self.store_message, self._forward_prediction, self.predictions
-            )
-        return senders
-
-    def _link_of(self, stream: Republish) -> Link:
-        if stream.to == "site":
-            return self.link
-        if self.uplink is None:
-            raise WrongUse(
-                "site.yaml: live.republish has a stream to the uplink, and none is known",
-                "set SENSOR_PLATFORM_UPLINK_URL, for instance mqtts://user:password@centre.example.org",
-            )
-        return self.uplink
-
-    def _forward_prediction(self, row: dict[str, Any]) -> None:
-        """To the streams that want predictions, through the outbox."""
-        import msgspec
-
-        from sensor_platform.serve.sending.output import Published
-
-        wanted = [(n, s) for n, s in enumerate(self.config.republish) if s.what == "predictions"]
-        if not wanted:
-            return
-        connection = store.connect(self.loop.path)
-        try:
-            for number, stream in wanted:
-                topic = (stream.mqtt or stream.kafka).replace("{device}", row["group"])
-                body = msgspec.msgpack.encode([Published(topic, row["group"], msgspec.json.encode(row))])
-                key = f"{row['id']}-{row['group']}"
-                store.put_out(connection, [store.Outgoing(key, stream_channel(number, stream), body, self.clock())])
-        finally:
-            connection.close()
-
-    def _dispatcher(self, name: str, sender: Sender) -> Dispatcher:
-        channel = self.output.alerts.channels.get(name)
-        if channel is None:
-            is_up = sender.is_up if isinstance(sender, MqttStream) else always
-            return Dispatcher(
-                name, self.loop.path, sender, self.clock, per_minute=1_000_000, attempts=1_000_000, is_up=is_up
-            )
-        return Dispatcher(name, self.loop.path, sender, self.clock, channel.per_minute, channel.attempts)

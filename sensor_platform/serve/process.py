@@ -27,6 +27,7 @@ from sensor_platform.reading.times import micros
 from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.engine.catalog import catalog_of
 from sensor_platform.serve.engine.loop import Loop
+from sensor_platform.serve.engine.step import Done, Step
 from sensor_platform.serve.engine.view import Viewer
 from sensor_platform.serve.engine.warm import warm_up
 from sensor_platform.serve.monitor.metrics import Stages
@@ -88,33 +89,9 @@ def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts
         start=micros(datetime.combine(setup.start, clock_time(), UTC)),
         max_future=setup.landing.max_future_seconds * 1_000_000,
     )
-    engine = Engine(
-        live.engine,
-        catalog_of(setup.catalog),
-        setup.alerts.rules,
-        setup.alerts.maintenance,
-        slot_minutes=setup.slot_minutes,
-    )
-    secret = links.secret_of(setup.home.live)
     parts: Parts
-    output = LiveOutput(
-        lambda: parts.loop.engine,
-        setup.alerts,
-        live,
-        setup.site,
-        lambda alert_id: links.link_of(secret, live.public_url, alert_id, clock() // 1_000_000),
-    )
-    loop = Loop(
-        home=setup.home,
-        path=setup.home.live_file,
-        engine=engine,
-        decoder=Decoder(setup.contracts, limits),
-        output=output,
-        clock=clock,
-        after=lambda step, done: parts.after_step(step, done),  # noqa: PLW0108 - parts is made below
-        snapshot_seconds=live.snapshot_seconds,
-        keep_hours=live.keep_hours,
-    )
+    # parts is made below
+    loop, output = _loop(setup, limits, clock, lambda step, done: parts.after_step(step, done))  # noqa: PLW0108
     states = DeviceStates(live.state_topic)
     registry = CollectorRegistry()
     client_id = f"{setup.collect.collector}-live-{os.getpid()}"
@@ -138,6 +115,39 @@ def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts
         stages=Stages(registry),
     )
     return parts
+
+
+def _loop(
+    setup: LiveSetup, limits: Limits, clock: Callable[[], int], after: Callable[[Step, Done], None]
+) -> tuple[Loop, LiveOutput]:
+    """The engine's thread, not started, and what makes the messages for its outbox."""
+    live = setup.live
+    engine = Engine(
+        live.engine,
+        catalog_of(setup.catalog),
+        setup.alerts.rules,
+        setup.alerts.maintenance,
+        slot_minutes=setup.slot_minutes,
+    )
+    secret = links.secret_of(setup.home.live)
+
+    def link_of(alert_id: str) -> str:
+        return links.link_of(secret, live.public_url, alert_id, clock() // 1_000_000)
+
+    # a reset makes another engine
+    output = LiveOutput(lambda: loop.engine, setup.alerts, live, setup.site, link_of)
+    loop = Loop(
+        home=setup.home,
+        path=setup.home.live_file,
+        engine=engine,
+        decoder=Decoder(setup.contracts, limits),
+        output=output,
+        clock=clock,
+        after=after,
+        snapshot_seconds=live.snapshot_seconds,
+        keep_hours=live.keep_hours,
+    )
+    return loop, output
 
 
 def run(setup: LiveSetup, announce: Callable[[str], None]) -> None:

@@ -120,16 +120,18 @@ def engine_of(rules: Sequence[Rule] = RULES, keep: str = "1h") -> Engine:
     return Engine(EngineConfig(keep=keep), Catalog(limits=LIMITS, units=UNITS), rules)
 
 
-def loop_of(home: Home, clock: Any, after: Any = lambda *_: None, keep: str = "1h") -> Loop:
+def loop_of(
+    home: Home, clock: Any, after: Any = lambda *_: None, keep: str = "1h", rules: tuple[Rule, ...] = RULES
+) -> Loop:
     """A live loop without a page."""
     loop: Loop
-    alerts = AlertConfig(rules=RULES)
+    alerts = AlertConfig(rules=rules)
     output = LiveOutput(lambda: loop.engine, alerts, LiveConfig(), "test", lambda _: "")
     limits = Limits(0, 3600 * SECOND)
     loop = Loop(
         home=home,
         path=home.live_file,
-        engine=engine_of(keep=keep),
+        engine=engine_of(rules, keep),
         decoder=Decoder([DEFAULT_CONTRACT], limits),
         output=output,
         clock=clock,

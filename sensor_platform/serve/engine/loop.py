@@ -92,7 +92,7 @@ class Loop:
     status: LoopStatus = field(default_factory=LoopStatus)
     tails: dict[str, Tail] = field(default_factory=dict)
     injected: "deque[Injected]" = field(default_factory=deque)
-    """Others may append; the next step takes them in."""
+    """Others may append; the next step takes them in, and they go once it is stored."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
     _seq: int = 0
@@ -148,7 +148,7 @@ class Loop:
         self._look_around()
         batches, is_more = self._read()
         commands = store.asked(self._connection) if self._has_commands() else []
-        rows = [self.injected.popleft() for _ in range(len(self.injected))]
+        rows = tuple(self.injected)
         newest = max((batch.received_at[-1] for _, some in batches for batch in some if len(batch)), default=0)
         # while there is more to take, time is what has been taken: a backlog must not look like silence
         now = max(self.engine.now, newest if is_more else max(self.clock(), newest))
@@ -159,7 +159,7 @@ class Loop:
         places = tuple((name, tail.place) for name, tail in self.tails.items())
         obeyed = tuple(each for _, each in commands)
         is_tick = now - self.engine.ticked >= _TICK
-        step = Step(now=now, sources=places, commands=obeyed, injected=tuple(rows), is_tick=is_tick)
+        step = Step(now=now, sources=places, commands=obeyed, injected=rows, is_tick=is_tick)
         if has_news:
             self._news_at = time.monotonic()
         begin = time.perf_counter()
@@ -177,6 +177,8 @@ class Loop:
             self._connection.execute("insert into steps values (?, ?)", (self._seq, msgspec.msgpack.encode(step)))
             self._keep(step, self._seq, done)
             self._connection.executemany("delete from inbox where id = ?", [(number,) for number in obeyed])
+        for _ in step.injected:  # stored: only now are they ours
+            self.injected.popleft()
         self._stepped += 1
         pause = max(self.snapshot_seconds, 20 * self._snapshot_cost)
         is_idle = self._news_at < self._snapshot_at and self._stepped < _MOST_IDLE_STEPS

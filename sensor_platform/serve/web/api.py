@@ -183,7 +183,7 @@ class Api:
             inputs = msgspec.json.decode(await request.body(), type=dict[str, Any])
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise WrongUse(f"the body is no JSON object: {error}", "send an object of inputs") from error
-        return Json(await asyncio.to_thread(self._parts.predict, name, inputs))
+        return Json(await asyncio.to_thread(self._parts.predictor.predict, name, inputs))
 
 
 def _asked(query: Mapping[str, str]) -> Asked:

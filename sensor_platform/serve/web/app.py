@@ -140,7 +140,7 @@ def make_app(parts: Parts, token: str, secret: bytes) -> ASGIApp:
         most=parts.config.most_clients,
         most_per_address=parts.config.most_clients_per_address,
         pipeline=lambda: msgspec.to_builtins(parts.watcher.now),
-        predictions=lambda: list(parts.predictions)[-20:],
+        predictions=lambda: list(parts.carriers.predictions)[-20:],
     )
     parts.viewer.is_new = hub.publish
     parts.clients = lambda: len(hub.clients)

@@ -1,0 +1,48 @@
+"""A disk that does not take a step: the engine goes back to what is stored, and nothing of the step is lost."""
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sensor_platform.alert import store
+from sensor_platform.home import Home
+from sensor_platform.serve.engine import loop as loop_module
+from sensor_platform.stream.rules import SCORE_OF, Anomaly
+from sensor_platform_tests.landing.homes import T0
+from sensor_platform_tests.live.streams import SECOND, emitted_events, loop_of
+
+
+def test_scores_of_a_step_that_could_not_be_stored_are_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = Home(tmp_path)
+    home.live_file.parent.mkdir(parents=True)
+    monkeypatch.setattr(loop_module, "_RETRY_SECONDS", 0.01)
+    ticks = iter(range(10**9))
+    seen: list[int] = []
+
+    def after(_step: Any, done: Any) -> None:
+        seen.extend(event.kind == "fired" for event in done.events)
+        if sum(seen) or next(ticks) > 300:
+            loop.stop()
+
+    loop = loop_of(
+        home, lambda: T0 + next(ticks) * SECOND, after, rules=(Anomaly(name="odd", metric="temp", above=1.0),)
+    )
+    refused: list[object] = []
+    note_events = store.note_events
+
+    def full(*given: Any) -> None:
+        if len(refused) < 2 and given[2]:
+            refused.append(given)
+            raise sqlite3.OperationalError("database or disk is full")
+        note_events(*given)
+
+    monkeypatch.setattr(store, "note_events", full)
+    loop.injected.append(("dev1", f"{SCORE_OF}temp", T0, T0, 4.0))
+    loop.run()
+    assert len(refused) == 2
+    assert [kind for _, _, kind, _ in emitted_events(home)] == ["fired"]
+    assert not loop.injected

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.stream.columns import BAD, UNCERTAIN, Readings
+from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import WindowSpec
 from sensor_platform.stream.durations import duration
 from sensor_platform.stream.growing import Growing
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
+from sensor_platform.stream.window_stats import STATS, merge, stats_of
 
 _LATEST = np.iinfo(np.int64).max
 _NONE = np.empty(0, np.int64)
@@ -33,23 +34,6 @@ class Closed:
 
     def __len__(self) -> int:
         return len(self.columns["series"])
-
-
-_STATS: dict[str, tuple[str, Any]] = {
-    "n": ("i8", 0),
-    "sum": ("f8", 0.0),
-    "m2": ("f8", 0.0),
-    "min": ("f8", np.inf),
-    "max": ("f8", -np.inf),
-    "first": ("f8", np.nan),
-    "last": ("f8", np.nan),
-    "first_at": ("i8", _LATEST),
-    "last_at": ("i8", NEVER),
-    "last_received_at": ("i8", NEVER),
-    "bad_n": ("i8", 0),
-    "uncertain_n": ("i8", 0),
-    "late_n": ("i8", 0),
-}
 
 
 @dataclass(slots=True)
@@ -72,7 +56,7 @@ class Windows:
     """Newest start of a window that was given up for want of room: nothing before it is begun again."""
     rows: Growing = field(
         default_factory=lambda: Growing(
-            {"series": ("i8", -1), "start": ("i8", 0), "revision": ("i8", -1), "is_changed": ("?", False), **_STATS}
+            {"series": ("i8", -1), "start": ("i8", 0), "revision": ("i8", -1), "is_changed": ("?", False), **STATS}
         )
     )
     _rows: dict[int, int] = field(default_factory=dict)
@@ -174,9 +158,9 @@ class Windows:
         keys = self._keys(readings.series, start)
         is_first = np.concatenate([[True], keys[1:] != keys[:-1]])
         begins = np.flatnonzero(is_first)
-        stats = _stats(readings, begins, np.cumsum(is_first) - 1, self.slot)
+        stats = stats_of(readings, begins, np.cumsum(is_first) - 1, self.slot)
         rows = self._find(keys[begins], readings.series[begins], start[begins])
-        _merge(self.rows, rows, stats)
+        merge(self.rows, rows, stats)
         self.rows["is_changed"][rows] = True
         self._due_at = min(self._due_at, int(start[begins].min()) + self.spec.size + duration(self.spec.grace))
 
@@ -225,73 +209,3 @@ class Windows:
                 del self._rows[key]
             self.rows.reset(rows)
             self._free += rows.tolist()
-
-
-def _stats(readings: Readings, begins: Ints, group: Ints, slot: int) -> dict[str, npt.NDArray[Any]]:
-    """What each group of consecutive readings adds to its window."""
-    verdict, value = readings.verdict, readings.value
-    is_bad = verdict == BAD
-    stats: dict[str, npt.NDArray[Any]] = {
-        "last_received_at": np.maximum.reduceat(readings.received_at, begins),
-        "bad_n": np.add.reduceat(is_bad, begins, dtype=np.int64),
-        "uncertain_n": np.add.reduceat(verdict == UNCERTAIN, begins, dtype=np.int64),
-        "late_n": np.add.reduceat(readings.received_at - readings.event_at > slot, begins, dtype=np.int64),
-    }
-    at = readings.event_at
-    if is_bad.any():
-        count = len(begins)
-        value, at, group = value[~is_bad], at[~is_bad], group[~is_bad]
-        used, begins = np.unique(group, return_index=True)
-        inner = _numbers(value, at, begins, np.searchsorted(used, group)) if len(used) else {}
-        for name, (dtype, fill) in _STATS.items():
-            if name not in stats:
-                stats[name] = np.full(count, fill, dtype)
-                if len(used):
-                    stats[name][used] = inner[name]
-        return stats
-    return stats | _numbers(value, at, begins, group)
-
-
-def _numbers(value: "npt.NDArray[np.float64]", at: Ints, begins: Ints, group: Ints) -> dict[str, npt.NDArray[Any]]:
-    ends = np.concatenate([begins[1:], [len(value)]])
-    n = ends - begins
-    with np.errstate(over="ignore", invalid="ignore"):
-        total = np.add.reduceat(value, begins)
-        m2 = np.add.reduceat((value - (total / n)[group]) ** 2, begins)
-    return {
-        "n": n,
-        "sum": total,
-        "m2": m2,
-        "min": np.minimum.reduceat(value, begins),
-        "max": np.maximum.reduceat(value, begins),
-        "first": value[begins],
-        "last": value[ends - 1],
-        "first_at": at[begins],
-        "last_at": at[ends - 1],
-    }
-
-
-def _merge(rows: Growing, at: Ints, add: dict[str, npt.NDArray[Any]]) -> None:
-    """Add statistics to windows, each of which occurs once. Squared deviations add up exactly (Chan et al. 1979)."""
-    have = {name: rows[name][at] for name in _STATS}
-    n, more = have["n"], add["n"]
-    both = np.maximum(n + more, 1)
-    with np.errstate(over="ignore", invalid="ignore"):
-        gap = np.where((n > 0) & (more > 0), add["sum"] / np.maximum(more, 1) - have["sum"] / np.maximum(n, 1), 0.0)
-        rows["m2"][at] = have["m2"] + add["m2"] + gap * gap * n * more / both
-        rows["sum"][at] = have["sum"] + add["sum"]
-    for name in ("n", "bad_n", "uncertain_n", "late_n"):
-        rows[name][at] = have[name] + add[name]
-    rows["min"][at] = np.minimum(have["min"], add["min"])
-    rows["max"][at] = np.maximum(have["max"], add["max"])
-    rows["last_received_at"][at] = np.maximum(have["last_received_at"], add["last_received_at"])
-    # several at one instant are in order of value, as in the tables
-    is_first = (add["first_at"] < have["first_at"]) | (
-        (add["first_at"] == have["first_at"]) & (more > 0) & (add["first"] < have["first"])
-    )
-    is_last = (add["last_at"] > have["last_at"]) | (
-        (add["last_at"] == have["last_at"]) & (more > 0) & (add["last"] > have["last"])
-    )
-    for name, is_better in (("first", is_first), ("last", is_last)):
-        rows[name][at] = np.where(is_better, add[name], have[name])
-        rows[f"{name}_at"][at] = np.where(is_better, add[f"{name}_at"], have[f"{name}_at"])

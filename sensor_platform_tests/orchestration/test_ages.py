@@ -27,7 +27,7 @@ def age(minutes: float | None, layer: str = "landing") -> Age:
         (5.1, Verdict.LATE),
         (15.0, Verdict.LATE),
         (15.1, Verdict.STALE),
-        (None, Verdict.LATE),
+        (None, Verdict.EMPTY),
         (-1.0, Verdict.FRESH),
     ],
 )
@@ -38,7 +38,7 @@ def test_limits_are_inclusive(minutes: float | None, verdict: Verdict) -> None:
 def test_an_empty_home_is_late_in_every_layer(platform: Platform) -> None:
     found = ages(platform.home, platform.settings.site, NOW)
     assert {one.layer for one in found} == set(DEFAULT_FRESHNESS)
-    assert {one.verdict for one in found} == {Verdict.LATE}
+    assert {one.verdict for one in found} == {Verdict.EMPTY}
     assert not platform.home.ledger_file.exists(), "looking creates nothing"
 
 

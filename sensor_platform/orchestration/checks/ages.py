@@ -21,6 +21,7 @@ _REPEAT = timedelta(minutes=10)
 class Verdict(StrEnum):
     """Of one layer."""
 
+    EMPTY = "empty"
     FRESH = "fresh"
     LATE = "late"
     STALE = "stale"
@@ -39,9 +40,9 @@ class Age:
 
     @property
     def verdict(self) -> Verdict:
-        """Both limits are still within: later than them it is late, or stale. An empty layer is late."""
+        """Both limits are still within: later than them it is late, or stale."""
         if self.minutes is None:
-            return Verdict.LATE
+            return Verdict.EMPTY
         if self.minutes > self.fail_minutes:
             return Verdict.STALE
         return Verdict.LATE if self.minutes > self.warn_minutes else Verdict.FRESH

@@ -31,6 +31,7 @@ from sensor_platform.settings import Settings
 
 DATA_IS_FRESH = "data_is_fresh"
 _SEVERITY = {
+    Verdict.EMPTY: AssetCheckSeverity.WARN,
     Verdict.FRESH: AssetCheckSeverity.WARN,
     Verdict.LATE: AssetCheckSeverity.WARN,
     Verdict.STALE: AssetCheckSeverity.ERROR,

@@ -1,6 +1,5 @@
 """Keep the table `predictions` up to `features`: each hour is forecast by the model that was in charge of it."""
 
-import bisect
 import time
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -17,11 +16,13 @@ from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.history import read_source
 from sensor_platform.predict.light import import_lightgbm_alone
 from sensor_platform.predict.models import registry
-from sensor_platform.predict.models.registry import Model, OtherInputs, Reign, Unusable
-from sensor_platform.predict.reports import Row, ScoreReport, utc
+from sensor_platform.predict.models.registry import OtherInputs, Reign, Unusable
+from sensor_platform.predict.reports import ScoreReport
+from sensor_platform.predict.score_tally import Tally
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.micros import to_micros
-from sensor_platform.warehouse.tables import Due, Warehouse, ensure_predictions, writer
+from sensor_platform.warehouse.tables import Due, Warehouse, writer
+from sensor_platform.warehouse.work.said import ensure_predictions
 from sensor_platform.warehouse.work.spans import Days
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 MODEL = "predictions"
 SUPERSEDED = "predictions_superseded"
 _HOUR = timedelta(hours=1)
-_LONGEST_PIECE = timedelta(days=30)
+_ROWS = 2_000_000
+"""Forecasts that are made at once, about: memory grows neither with the range nor with the fleet."""
 Reigns = dict[str, tuple[Reign, ...]]
 
 
@@ -60,15 +62,25 @@ def score(
     with writer(home, site, "score") as warehouse:
         due = _due(warehouse, site, reigns, days, position)
         _drop_other_columns(warehouse)
-        before = warehouse.read_windows(due)
-        rows, models = _predictions(home, warehouse, due, reigns, before, now)
-        rest = warehouse.due(SUPERSEDED, days, position)
-        gone = scorer.superseded(rows, before, now)
-        revisions.keep(warehouse, _joined(due, rest), SUPERSEDED, scorer.KEYS, gone, "issued_at")
-        # A model that came later changes hours without new evidence, which is what publish goes by.
-        warehouse.publish_again(MODEL, scorer.changed_hours(rows, before))
-        warehouse.replace_windows(due, rows)
-    return _report(due, rows, models, time.monotonic() - started)
+        every = _joined(due, warehouse.due(SUPERSEDED, days, position))
+        values = _ROWS // max(1, len(site.forecast.horizons))
+        tally = Tally()
+        for piece in every.pieces(warehouse.hours_of(every, site.forecast.metrics, values)):
+            own = Due(MODEL, {start: due.windows[start] for start in piece.windows if start in due.windows})
+            _score_piece(home, warehouse, own, piece, reigns, now, tally)
+    return tally.report(len(due.windows), time.monotonic() - started)
+
+
+def _score_piece(
+    home: Home, warehouse: Warehouse, due: Due, every: Due, reigns: Reigns, now: datetime, tally: Tally
+) -> None:
+    before = warehouse.read_windows(due)
+    rows = _predictions(home, warehouse, due, reigns, before, now, tally)
+    gone = scorer.superseded(rows, before, now)
+    revisions.keep(warehouse, every, SUPERSEDED, scorer.KEYS, gone, "issued_at")
+    # A model that came later changes hours without new evidence, which is what publish goes by.
+    warehouse.publish_again(MODEL, scorer.changed_hours(rows, before))
+    warehouse.replace_windows(due, rows)
 
 
 def _due(warehouse: Warehouse, site: PredictSite, reigns: Reigns, days: Days | None, position: int | None) -> Due:
@@ -99,23 +111,29 @@ def _waited_for_first_model(warehouse: Warehouse, site: PredictSite, reigns: Rei
 
 
 def _predictions(
-    home: Home, warehouse: Warehouse, due: Due, reigns: Reigns, before: "pl.DataFrame", now: datetime
-) -> "tuple[pl.DataFrame, tuple[Row, ...]]":
-    """Rows of all due hours, and per metric and model what came of it."""
+    home: Home,
+    warehouse: Warehouse,
+    due: Due,
+    reigns: Reigns,
+    before: "pl.DataFrame",
+    now: datetime,
+    tally: Tally,
+) -> "pl.DataFrame":
+    """Rows of all due hours."""
     import polars as pl
 
-    parts, models = [scorer.empty()], []
+    parts = [scorer.empty()]
     for metric, found in reigns.items():
         if not found:
-            models.append(_model_row(metric, None, scorer.empty(), "no model yet: it waits for training"))
+            tally.add(metric, None, scorer.empty(), "no model yet: it waits for training")
             continue
         hours = _due_hours(due, found[0])
         for reign, theirs in _by_reign(found, hours):
             made, note = _one_reign(home, warehouse, metric, reign, theirs, before, now, is_champion=reign == found[-1])
             parts.append(made)
-            models.append(_model_row(metric, registry.model_id(metric, reign.version), made, note))
-    rows = _with_positions(pl.concat([scorer.empty(), *parts]).sort(scorer.KEYS), due)
-    return scorer.revised(rows, before), tuple(models)
+            tally.add(metric, registry.model_id(metric, reign.version), made, note)
+    rows = _with_positions(pl.concat(parts).sort(scorer.KEYS), due)
+    return scorer.revised(rows, before)
 
 
 def _with_positions(rows: "pl.DataFrame", due: Due) -> "pl.DataFrame":
@@ -153,33 +171,17 @@ def _one_reign(
             raise
         wanted = pl.Series([_plain(hour) for hour in hours], dtype=pl.Datetime("us"))
         return scorer.of_hours(before, metric, wanted), f"kept as they were: {error.message}"
-    parts = [
-        _piece(warehouse, metric, piece, model, reign, now)
-        for piece in _pieces(hours)  # so that memory does not grow with the range
-    ]
-    return pl.concat([scorer.empty(), *parts]), "forecast where the target lies after trained_to"
-
-
-def _piece(
-    warehouse: Warehouse, metric: str, hours: Sequence[datetime], model: Model, reign: Reign, now: datetime
-) -> "pl.DataFrame":
     first, last = hours[0] - HOURLY.reach * _HOUR, hours[-1]
     source = read_source(warehouse, metric, model.card.others, first, last)
-    return scorer.predictions(source, _elements(source, hours), metric, model, reign.rules or model.card.rules, now)
+    rules = reign.rules or model.card.rules
+    made = scorer.predictions(source, _elements(source, hours), metric, model, rules, now)
+    return made, "forecast where the target lies after trained_to"
 
 
 def _elements(source: Source, hours: Sequence[datetime]) -> Ints:
     wanted = np.array([to_micros(hour) // HOURLY.step_us for hour in hours], dtype=np.int64)
     rows = source.panel.rows
     return rows[np.isin(source.panel.step[rows], wanted)]
-
-
-def _pieces(hours: Sequence[datetime]) -> Iterator[Sequence[datetime]]:
-    start = 0
-    while start < len(hours):
-        stop = bisect.bisect_left(hours, hours[start] + _LONGEST_PIECE)
-        yield hours[start:stop]
-        start = stop
 
 
 def _due_hours(due: Due, first: Reign) -> list[datetime]:
@@ -217,26 +219,6 @@ def _drop_other_columns(warehouse: Warehouse) -> None:
 def _joined(due: Due, rest: Due) -> Due:
     """The windows of both; those of `due` as it has them."""
     return Due(due.model, {**rest.windows, **due.windows})
-
-
-def _model_row(metric: str, model_id: str | None, rows: "pl.DataFrame", note: str) -> Row:
-    devices = rows["device_id"].n_unique()
-    return {"metric": metric, "model_id": model_id, "rows": rows.height, "devices": devices, "note": note}
-
-
-def _report(due: Due, rows: "pl.DataFrame", models: tuple[Row, ...], seconds: float) -> ScoreReport:
-    import polars as pl
-
-    served = rows.group_by("metric", "horizon_hours", "served").agg(pl.len().alias("rows"))
-    newest: datetime | None = rows["issued_at"].max()  # type: ignore[assignment]  # Polars types it as any literal
-    return ScoreReport(
-        windows=len(due.windows),
-        rows=rows.height,
-        newest_issued_at=utc(newest),
-        by_model=models,
-        by_served=tuple(served.sort("metric", "horizon_hours", "served").to_dicts()),
-        seconds=seconds,
-    )
 
 
 def _plain(moment: datetime) -> datetime:

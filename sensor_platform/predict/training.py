@@ -11,7 +11,7 @@ from sensor_platform.home import Home
 from sensor_platform.predict import pictures
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import Layout, Source
-from sensor_platform.predict.history import read_source
+from sensor_platform.predict.history import read_to_learn
 from sensor_platform.predict.judge.learn import Learned, learn
 from sensor_platform.predict.models import made, promotion, registry
 from sensor_platform.predict.models.card import Card
@@ -75,7 +75,7 @@ def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> Source
     oldest = now - timedelta(days=site.forecast.train_days)
     others = [name for name in site.forecast.looked_at if name != metric]
     with writer(home, site, "read features for training") as warehouse:
-        return read_source(warehouse, metric, others, oldest, now - _HOUR, share=True)
+        return read_to_learn(warehouse, metric, others, oldest, now - _HOUR)
 
 
 def _learn(site: PredictSite, source: Source) -> Learned | str:

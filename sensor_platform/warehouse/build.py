@@ -23,11 +23,11 @@ from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, MINUTE, VIEWS, Model, dbt_models, looking_back, models
 from sensor_platform.warehouse.published import finality, restore
 from sensor_platform.warehouse.report import BuildReport, ModelReport
-from sensor_platform.warehouse.tables import ensure_predictions
 from sensor_platform.warehouse.work import costs, evidence, state, trimmed
 from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.work.chunks import chunks
 from sensor_platform.warehouse.work.costs import Cost
+from sensor_platform.warehouse.work.said import ensure_predictions
 from sensor_platform.warehouse.work.spans import Days, day_span
 from sensor_platform.warehouse.work.spans import name as span_name
 from sensor_platform.warehouse.work.thaw import thaw

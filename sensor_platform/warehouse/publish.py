@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from sensor_platform.durable import write_file
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.warehouse import tables
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome
@@ -22,6 +21,7 @@ from sensor_platform.warehouse.published import labels_table, ledger_tables, pie
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.work import state
 from sensor_platform.warehouse.work.cascade import Built
+from sensor_platform.warehouse.work.said import ensure_predictions
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -98,7 +98,7 @@ def _opened(home: Home, site: WarehouseSite) -> Iterator["DuckDBPyConnection"]:
 def _has_all_tables(connection: "DuckDBPyConnection", home: Home) -> bool:
     """Whether every published table exists; those of dbt and of the catalog are made, typed and empty, by a build."""
     state.ensure_tables(connection)
-    tables.ensure_predictions(connection, home)
+    ensure_predictions(connection, home)
     return outcome.has_tables(connection, [*dbt_models(), *CATALOG_TABLES])
 
 

@@ -3,6 +3,7 @@
 The same promises as dbt's models have: work is derived, a window is replaced whole, state and rows are one transaction.
 """
 
+import bisect
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from sensor_platform.landing.ledger.frozen import NOTHING, frozen
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock
-from sensor_platform.warehouse.lineage import MINUTE, SAID, Model, models, published
+from sensor_platform.warehouse.lineage import MINUTE, Model, models, published
 from sensor_platform.warehouse.micros import from_micros, to_micros
 from sensor_platform.warehouse.work import state
 from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
@@ -27,65 +28,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-_PREDICTIONS = """
-create table if not exists predictions (
-    device_id varchar, metric varchar, issued_at timestamp, horizon_hours integer, target_at timestamp, served varchar,
-    value double, lower double, upper double, "interval" double, persistence double, seasonal_naive double,
-    weekly_naive double, linear double, average double, lightgbm double, raw_lower double, raw_upper double,
-    width double, model_id varchar, trained_to timestamp, inputs_position bigint, revision integer, created_at timestamp
-)
-"""
-
-_SUPERVISED = """
-create table if not exists supervised_scores (
-    task varchar, device_id varchar, window_start timestamp, kind varchar, value double, class varchar,
-    probabilities varchar, lower double, upper double, threshold double, is_alarm boolean, reason varchar,
-    missing_inputs integer, model_id varchar, trained_to timestamp, inputs_position bigint, revision integer,
-    created_at timestamp
-)
-"""
-
-_SUPERSEDED = "create table if not exists {0}_superseded as select *, null::timestamp as superseded_at from {1} limit 0"
-
-
-_ANOMALIES = """
-create table if not exists anomalies (
-    device_id varchar, metric varchar, window_start timestamp, value double, expected double, deviation double,
-    band double, residual double, score double, threshold double, served varchar, is_anomaly boolean,
-    direction varchar, reason varchar
-)
-"""
-
-
-def ensure_predictions(connection: "DuckDBPyConnection", home: Home | None = None) -> None:
-    """Create the tables of what models say, so that analysts have them before there is a model.
-
-    Args:
-        connection: of the warehouse.
-        home: data folder whose published pieces a new file takes them from; None to begin empty.
-    """
-    if home is not None:
-        for table in SAID:
-            _take_back(connection, home, table)
-    for statement in (
-        _PREDICTIONS,
-        "alter table predictions add column if not exists inputs_position bigint",  # of a table of an older shape
-        _ANOMALIES,
-        _SUPERVISED,
-        _SUPERSEDED.format("predictions", "predictions"),
-        _SUPERSEDED.format("supervised", "supervised_scores"),
-    ):
-        connection.execute(statement)
-
-
-def _take_back(connection: "DuckDBPyConnection", home: Home, table: str) -> None:
-    """What was published of a table that this file does not have: scored again it keeps its revisions and times."""
-    pieces = [str(path) for path in sorted((home.published / table).glob("day=*/*.parquet"))]
-    if pieces and not _exists(connection, table):
-        connection.execute(
-            f"create table {table} as select * from read_parquet(?, union_by_name = true, hive_partitioning = false)",  # noqa: S608 - our own names
-            [pieces],
-        )
+_HOUR = 60 * MINUTE
+_DAY = 24
+"""Hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +46,22 @@ class Due:
         """Starts of the windows, aware UTC, oldest first."""
         return tuple(from_micros(start).replace(tzinfo=UTC) for start in sorted(self.windows))
 
+    def pieces(self, hours: int) -> Iterator["Due"]:
+        """The windows in stretches of at most so many hours, oldest first; one without windows where none is due.
+
+        To work in bounded memory, and to make a table even while nothing is due.
+        """
+        if not self.windows:
+            yield self
+        starts = sorted(self.windows)
+        low = 0
+        while low < len(starts):
+            high = bisect.bisect_left(starts, starts[low] + hours * _HOUR)
+            yield Due(self.model, {at: self.windows[at] for at in starts[low:high]})
+            low = high
+
     def between(self, first: datetime, last: datetime) -> "Due":
-        """Those of the windows that start in [first, last): to work in pieces of bounded memory."""
+        """Those of the windows that start in [first, last)."""
         low, high = to_micros(first), to_micros(last)
         return Due(self.model, {start: built for start, built in self.windows.items() if low <= start < high})
 
@@ -154,6 +113,18 @@ class Warehouse:
             params=[_plain(first), _plain(last), *[None if metrics is None else list(metrics)] * 2],
         ).pl()
         return hours
+
+    def hours_of(self, due: Due, metrics: Sequence[str], rows: int) -> int:
+        """Hours that hold about `rows` hourly values of these metrics, going by the fullest one due; at least a day."""
+        is_short = not due.windows or max(due.windows) - min(due.windows) < _DAY * _HOUR
+        if is_short or not _exists(self.connection, "readings_1h"):
+            return _DAY
+        ((fullest,),) = self.connection.execute(
+            "select max(n) from (select count(*) as n from readings_1h"
+            " where window_start between ? and ? and list_contains(?::varchar[], metric) group by window_start)",
+            [from_micros(min(due.windows)), from_micros(max(due.windows)), list(metrics)],
+        ).fetchall()
+        return max(_DAY, rows // max(1, fullest or 0))
 
     def read_windows(self, due: Due) -> "pl.DataFrame":
         """Rows of the model in the windows of `due`, times as plain UTC; without columns if it was never made."""

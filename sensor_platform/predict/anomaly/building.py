@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 MODEL = "anomalies"
 _HOUR = timedelta(hours=1)
+_STRONGEST = 20
+"""Rows in the report."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -35,15 +37,18 @@ def build_anomalies(
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
     """
+    import polars as pl
+
     started = time.monotonic()
-    parts = [anomaly_rows.empty()]
+    counts, flagged = [_counted(anomaly_rows.empty())], anomaly_rows.empty()
     with writer(home, site, MODEL) as warehouse:
         due = warehouse.due(MODEL, days, position)
         for week, piece in _weeks(due):
             rows = _rows(warehouse, site, week, piece)
             warehouse.replace_windows(piece, rows)
-            parts.append(rows)
-    return _report(due, parts, time.monotonic() - started)
+            counts.append(_counted(rows))
+            flagged = pl.concat([flagged, rows.filter("is_anomaly")]).sort("score", descending=True).head(_STRONGEST)
+    return _report(due, pl.concat(counts), flagged, time.monotonic() - started)
 
 
 def _weeks(due: Due) -> Iterator[tuple[int, Due]]:
@@ -69,24 +74,33 @@ def _rows(warehouse: Warehouse, site: PredictSite, week: int, due: Due) -> "pl.D
     return made.filter(pl.col("window_start").is_in(wanted.implode()))
 
 
-def _report(due: Due, parts: "list[pl.DataFrame]", seconds: float) -> AnomalyBuild:
+def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
+    """What the report needs of a week besides its strongest rows."""
     import polars as pl
 
-    rows = pl.concat(parts)
-    counts = rows.group_by("metric").agg(
+    return rows.group_by("metric", "device_id").agg(
         pl.len().alias("rows"),
         pl.col("is_anomaly").sum().alias("flagged"),
-        pl.col("device_id").n_unique().alias("devices"),
-        pl.col("threshold").last().alias("newest_threshold"),
+        pl.col("window_start").max(),
+        pl.col("threshold").last(),
     )
-    newest: datetime | None = rows["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
-    flagged = rows.filter("is_anomaly").sort("score", descending=True).head(20)
+
+
+def _report(due: Due, counts: "pl.DataFrame", flagged: "pl.DataFrame", seconds: float) -> AnomalyBuild:
+    import polars as pl
+
+    by_metric = counts.group_by("metric").agg(
+        pl.col("rows", "flagged").sum(),
+        pl.col("device_id").n_unique().alias("devices"),
+        pl.col("threshold").sort_by("window_start").last().alias("newest_threshold"),
+    )
+    newest: datetime | None = counts["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
     return AnomalyBuild(
         windows=len(due.windows),
-        rows=rows.height,
-        flagged=int(rows["is_anomaly"].sum()),
+        rows=int(counts["rows"].sum()),
+        flagged=int(counts["flagged"].sum()),
         newest_hour=utc(newest),
-        by_metric=tuple(counts.sort("metric").to_dicts()),
+        by_metric=tuple(by_metric.sort("metric").to_dicts()),
         strongest=tuple(flagged.select("device_id", "metric", "window_start", "score", "reason").to_dicts()),
         seconds=seconds,
     )

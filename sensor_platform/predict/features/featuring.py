@@ -1,7 +1,7 @@
 """Keep the table `features` up to readings_1h: the dirty hours, each with the 168 hours before it."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 MODEL = "features"
 _HOUR = timedelta(hours=1)
-_LONGEST_PIECE = timedelta(days=60)
-"""A longer range is built in pieces, so that memory does not grow with it."""
+_ROWS = 1_500_000
+"""Feature rows of one metric that are made at once, about: memory grows neither with the range nor with the fleet."""
 
 
 def build_features(
@@ -42,10 +42,10 @@ def build_features(
         _drop_other_columns(warehouse)
         new = _new_metrics(warehouse, metrics)
         due = warehouse.due(MODEL) if new else warehouse.due(MODEL, days, position)
-        for piece in _pieces(due):
+        for piece in due.pieces(warehouse.hours_of(due, metrics, _ROWS * max(1, len(metrics)))):
             rows = _rows(warehouse, piece, metrics)
             warehouse.replace_windows(piece, rows)
-            parts.append(rows)
+            parts.append(_counted(rows))
     return _report(due, parts, new, time.monotonic() - started)
 
 
@@ -79,44 +79,38 @@ def _new_metrics(warehouse: Warehouse, metrics: Sequence[str]) -> tuple[str, ...
     return tuple(sorted(name for (name,) in found))
 
 
-def _pieces(due: Due) -> Iterator[Due]:
-    """At least one, so that the table exists even while nothing is due."""
-    if not due.windows:
-        yield due
-        return
-    first, last = due.starts[0], due.starts[-1]
-    while first <= last:
-        piece = due.between(first, first + _LONGEST_PIECE)
-        if piece.windows:
-            yield piece
-        first += _LONGEST_PIECE
-
-
 def _rows(warehouse: Warehouse, due: Due, metrics: Sequence[str]) -> "pl.DataFrame":
     import polars as pl
 
     if not due.windows or not metrics:
         return features.empty()
     first, last = due.starts[0], due.starts[-1]
-    hours = warehouse.read_hours(first - features.WIDEST_LAG_HOURS * _HOUR, last + _HOUR, metrics)
     wanted = pl.Series([start.replace(tzinfo=None) for start in due.starts], dtype=pl.Datetime("us"))
-    parts = [
-        features.rows(features.build(part), str(metric)).filter(pl.col("window_start").is_in(wanted.implode()))
-        for (metric,), part in hours.group_by("metric", maintain_order=True)
-    ]
-    return pl.concat([features.empty(), *parts])
+    parts = [features.empty()]
+    for metric in sorted(metrics):  # one after the other: as much memory as one metric takes
+        hours = warehouse.read_hours(first - features.WIDEST_LAG_HOURS * _HOUR, last + _HOUR, [metric])
+        made = features.rows(features.build(hours), metric)
+        parts.append(made.filter(pl.col("window_start").is_in(wanted.implode())))
+    return pl.concat(parts)
+
+
+def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
+    """What the report needs of a piece: rows and newest hour of each metric and device."""
+    import polars as pl
+
+    return rows.group_by("metric", "device_id").agg(pl.len().alias("rows"), pl.col("window_start").max())
 
 
 def _report(due: Due, parts: "list[pl.DataFrame]", new: tuple[str, ...], seconds: float) -> FeaturesReport:
     import polars as pl
 
-    rows = pl.concat([each.select("device_id", "metric", "window_start") for each in parts])
-    counts = rows.group_by("metric").agg(pl.len().alias("rows"), pl.col("device_id").n_unique().alias("devices"))
+    rows = pl.concat(parts)
+    counts = rows.group_by("metric").agg(pl.col("rows").sum(), pl.col("device_id").n_unique().alias("devices"))
     by_metric: list[Row] = counts.sort("metric").to_dicts()
     newest: datetime | None = rows["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
     return FeaturesReport(
         windows=len(due.windows),
-        rows=rows.height,
+        rows=int(rows["rows"].sum()),
         newest_hour=utc(newest),
         by_metric=tuple(by_metric),
         new_metrics=new,

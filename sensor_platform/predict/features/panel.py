@@ -56,10 +56,15 @@ class Panel:
 
     @cached_property
     def network(self) -> tuple[int, Floats]:
-        """First step, and the mean over the devices at each step from there; NaN where no device has a value."""
+        """First step, and the mean over all devices at each step from there; NaN where no device has a value."""
         if not len(self.rows):
             return 0, np.empty(0)
-        return network_of(self.step[self.rows], self.value[self.rows])
+        step = self.step[self.rows]
+        first = int(step.min())
+        mean = np.full(int(step.max()) - first + 1, np.nan)
+        # as the rows have it: the panel may hold a part of the devices only
+        mean[step - first] = self.columns["network_mean"][self.rows]
+        return first, mean
 
     def network_at(self, steps: Ints) -> Floats:
         """Network mean at these steps since the epoch."""

@@ -19,7 +19,8 @@ from sensor_platform.predict.supervised.late import late_labels
 from sensor_platform.predict.supervised.lives import HOUR_US, Life, events, lives
 from sensor_platform.predict.supervised.reading import TaskModel
 from sensor_platform.warehouse.micros import from_micros, to_micros
-from sensor_platform.warehouse.tables import Due, Warehouse, ensure_predictions, writer
+from sensor_platform.warehouse.tables import Due, Warehouse, writer
+from sensor_platform.warehouse.work.said import ensure_predictions
 from sensor_platform.warehouse.work.spans import ALL_TIME, Days, day_span
 
 if TYPE_CHECKING:

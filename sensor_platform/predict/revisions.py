@@ -46,7 +46,7 @@ def changed_windows(rows: "pl.DataFrame", before: "pl.DataFrame", window: str) -
     changed = {
         at
         for one, other in ((rows, old), (old, rows))
-        for at in one.join(other, on=rows.columns, how="anti", nulls_equal=True)[window]
+        for at in one.join(other, on=rows.columns, how="anti", nulls_equal=True)[window].unique()
     }
     return {at.replace(tzinfo=UTC) for at in changed}
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 MODEL = "predictions"
 SUPERSEDED = "predictions_superseded"
 _HOUR = timedelta(hours=1)
-_ROWS = 2_000_000
+_ROWS = 1_000_000
 """Forecasts that are made at once, about: memory grows neither with the range nor with the fleet."""
 Reigns = dict[str, tuple[Reign, ...]]
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MODEL = "features"
 _HOUR = timedelta(hours=1)
-_ROWS = 1_500_000
+_ROWS = 1_000_000
 """Feature rows of one metric that are made at once, about: memory grows neither with the range nor with the fleet."""
 
 

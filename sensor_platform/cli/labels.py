@@ -1,6 +1,7 @@
 """`sensor-platform labels`: what people say about what happened, for training and for backtests."""
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,17 @@ if TYPE_CHECKING:
     from sensor_platform.landing.labels import Label
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SHOWN = ("start_at", "end_at", "device_id", "metric", "label", "source", "note", "label_id")
 
 
 @click.group(
     epilog="\b\nExample:\n  sensor-platform labels add pump-7 failure --start 2026-03-01T10:30\n"
-    "  sensor-platform labels import failures.csv --device machine --start failed_at --as failure"
+    "  sensor-platform labels import failures.csv --device machine --start failed_at --as failure\n"
+    "  sensor-platform labels list --device pump-7 --as-of 2026-03-01\n"
+    "  sensor-platform labels remove said:3f2a"
 )
 def labels() -> None:
-    """Add, import and list labels; confirm or reject alerts."""
+    """Add, import, list and remove labels; confirm or reject alerts."""
 
 
 @labels.command()
@@ -68,17 +72,34 @@ def import_labels(
 
 @labels.command("list")
 @click.option("--device", default="", help="Only of this device.")
+@click.option("--as-of", metavar="T", help="What counted then: 2026-03-01T12:00 (UTC), or 12h ago (default: now).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
-def list_labels(device: str, *, as_json: bool) -> None:
+def list_labels(device: str, as_of: str | None, *, as_json: bool) -> None:
     """Every label by its start."""
-    from sensor_platform.landing.labels import read_labels
+    from sensor_platform.cli.rows import write
+    from sensor_platform.landing.labels import as_of as in_force
+    from sensor_platform.landing.labels import read_history
 
-    for each in read_labels(_home()):
-        if device and each.device_id != device:
-            continue
-        row = _row(each)
-        line = json.dumps(row) if as_json else "  ".join(str(row[name]) for name in ("start_at", "end_at", "label"))
-        click.echo(line if as_json else f"{line}  {each.device_id} {each.metric} ({each.source}) {each.note}".rstrip())
+    found = in_force(read_history(_home()), _micros(as_of) if as_of else _now())
+    rows = [_row(each) for each in found if not device or each.device_id == device]
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+    else:
+        write(_SHOWN, [[row[name] for name in _SHOWN] for row in rows], "table", sys.stdout)
+
+
+@labels.command()
+@click.argument("label_id")
+def remove(label_id: str) -> None:
+    """Take a label back, by its id or the start of it. It stays in the history, see `list --as-of`.
+
+    What was scored and learnt with it follows: scores at once or after the next training, which is asked for.
+    """
+    from sensor_platform.landing.labels import take_back
+
+    gone = take_back(_home(), label_id, _now())
+    click.echo(f"{gone.label_id}: {gone.label} of {gone.device_id} at {_text(gone.start_at)} counts no more")
 
 
 @labels.command()

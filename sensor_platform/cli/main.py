@@ -20,7 +20,7 @@ COMMANDS = {
     "quarantine": ("quarantine", "List, show, requeue or drop what was refused."),
     "live": ("live", "Serve page, alarms, API and metrics, following the collector."),
     "alerts": ("alerts", "List, answer, try out and test alerts."),
-    "labels": ("labels", "Add, import and list labels; confirm or reject alerts."),
+    "labels": ("labels", "Add, import, list and remove labels; confirm or reject alerts."),
     "query": ("query", "Ask the published tables in SQL."),
     "publish": ("publish", "Publish what changed, or write one file to take away."),
     "dbt": ("dbt", "Run dbt on the warehouse under the writer lock."),

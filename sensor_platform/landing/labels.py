@@ -1,20 +1,31 @@
-"""What people said about what happened: labels of device, metric and time span, for training and for backtests."""
+"""What people said about what happened: labels of device, metric and time span, for training and for backtests.
+
+Nothing that was said is lost: what is said differently, or taken back, moves to the table `superseded`.
+"""
 
 import contextlib
 import hashlib
 import sqlite3
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 
-from sensor_platform.errors import WrongUse
+from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
 
-_TABLE = """
-create table if not exists labels (
-    label_id text primary key, device_id text, metric text, start_at integer, end_at integer, label text,
-    source text, note text, created_at integer
-) without rowid
-"""
+_TABLES = (
+    """
+    create table if not exists labels (
+        label_id text primary key, device_id text, metric text, start_at integer, end_at integer, label text,
+        source text, note text, created_at integer
+    ) without rowid
+    """,
+    """
+    create table if not exists superseded (
+        label_id text, device_id text, metric text, start_at integer, end_at integer, label text,
+        source text, note text, created_at integer, superseded_at integer
+    )
+    """,
+)
 _COLUMNS = "label_id, device_id, metric, start_at, end_at, label, source, note, created_at"
 
 
@@ -37,6 +48,14 @@ class Label:
     created_at: int
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A label and until when it was in force: `superseded_at` is None while it is."""
+
+    label: Label
+    superseded_at: int | None
+
+
 @contextlib.contextmanager
 def open_labels(home: Home) -> Iterator[sqlite3.Connection]:
     """A connection in autocommit; the file is created where there is none."""
@@ -45,16 +64,61 @@ def open_labels(home: Home) -> Iterator[sqlite3.Connection]:
     try:
         connection.execute("pragma journal_mode = wal")
         connection.execute("pragma synchronous = full")
-        connection.execute(_TABLE)
+        for table in _TABLES:
+            connection.execute(table)
         yield connection
     finally:
         connection.close()
 
 
 def add_label(home: Home, label: Label) -> None:
-    """Store a label durably, instead of one with the same id."""
-    with open_labels(home) as connection:
-        connection.execute(f"insert or replace into labels ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?)", astuple(label))  # noqa: S608 - our own names
+    """Store a label durably, instead of one with the same id, which is kept as history. The same again is no change."""
+    with open_labels(home) as connection, _one_transaction(connection):
+        row = connection.execute(f"select {_COLUMNS} from labels where label_id = ?", (label.label_id,)).fetchone()  # noqa: S608 - our own names
+        if row and replace(Label(*row), created_at=label.created_at) == label:
+            return
+        _supersede(connection, label.label_id, label.created_at)
+        connection.execute(f"insert into labels ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?)", astuple(label))  # noqa: S608 - our own names
+
+
+def take_back(home: Home, label_id: str, now: int) -> Label:
+    """Remove a label from what counts; it stays in the history. Returns it.
+
+    Args:
+        home: data folder.
+        label_id: its id, or the start of it where only one begins so.
+        now: microseconds since the epoch.
+
+    Raises:
+        Missing: no label, or several, begin with that.
+    """
+    with open_labels(home) as connection, _one_transaction(connection):
+        rows = connection.execute(
+            f"select {_COLUMNS} from labels where substr(label_id, 1, ?) = ? order by label_id != ? limit 2",  # noqa: S608
+            (len(label_id), label_id, label_id),
+        ).fetchall()
+        found = [Label(*row) for row in rows if label_id]
+        if len(found) != 1 and not (found and found[0].label_id == label_id):
+            many = "several labels begin with" if found else "there is no label"
+            raise Missing(f"{many} {label_id[:60]!r}", "`sensor-platform labels list` shows their ids")
+        _supersede(connection, found[0].label_id, now)
+    return found[0]
+
+
+def _supersede(connection: sqlite3.Connection, label_id: str, now: int) -> None:
+    connection.execute(f"insert into superseded select {_COLUMNS}, ? from labels where label_id = ?", (now, label_id))  # noqa: S608
+    connection.execute("delete from labels where label_id = ?", (label_id,))
+
+
+@contextlib.contextmanager
+def _one_transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    connection.execute("begin immediate")
+    try:
+        yield
+    except BaseException:
+        connection.execute("rollback")
+        raise
+    connection.execute("commit")
 
 
 def stated(
@@ -85,16 +149,13 @@ def stated(
 
 def add_labels(home: Home, labels: Sequence[Label]) -> int:
     """Store labels that are not there yet, all or none, durably; returns how many were new."""
-    with open_labels(home) as connection:
+    with open_labels(home) as connection, _one_transaction(connection):
         before = connection.total_changes
-        connection.execute("begin immediate")
         connection.executemany(
             f"insert or ignore into labels ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?)",  # noqa: S608 - our own names
             [astuple(label) for label in labels],
         )
-        added = connection.total_changes - before
-        connection.execute("commit")
-    return added
+        return connection.total_changes - before
 
 
 def read_labels(home: Home, source: str = "%") -> list[Label]:
@@ -104,3 +165,30 @@ def read_labels(home: Home, source: str = "%") -> list[Label]:
     with open_labels(home) as connection:
         rows = connection.execute(f"select {_COLUMNS} from labels where source like ? order by start_at", (source,))  # noqa: S608
         return [Label(*row) for row in rows]
+
+
+def read_history(home: Home) -> list[Said]:
+    """Every label that was ever said, by start and then by when it was said: also those that count no more."""
+    if not home.labels_file.exists():
+        return []
+    with open_labels(home) as connection:
+        rows = connection.execute(
+            f"select {_COLUMNS}, null from labels union all select {_COLUMNS}, superseded_at from superseded"  # noqa: S608
+            " order by start_at, created_at, label_id"
+        ).fetchall()
+    return [Said(Label(*row[:-1]), row[-1]) for row in rows]
+
+
+def as_of(history: Sequence[Said], at: int) -> list[Label]:
+    """The labels that were in force at a time (microseconds since the epoch)."""
+    return [
+        each.label
+        for each in history
+        if each.label.created_at <= at and (each.superseded_at is None or each.superseded_at > at)
+    ]
+
+
+def changes(history: Sequence[Said]) -> list[Label]:
+    """Every saying and every taking back, as labels whose `created_at` is when it happened."""
+    gone = [replace(each.label, created_at=each.superseded_at) for each in history if each.superseded_at is not None]
+    return [*(each.label for each in history), *gone]

@@ -19,6 +19,7 @@ from sensor_platform.warehouse.lineage import CATALOG_TABLES, MINUTE, Model, dbt
 from sensor_platform.warehouse.lineage import published as published_name
 from sensor_platform.warehouse.published import labels_table, ledger_tables, pieces, quarantine, views
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
+from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 from sensor_platform.warehouse.work import state
 from sensor_platform.warehouse.work.cascade import Built
 from sensor_platform.warehouse.work.said import ensure_predictions
@@ -62,7 +63,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
         linked = quarantine.publish_files(home)
         ledger_tables.publish_ledger_tables(home, connection)
         changed = _write_views(home, connection, _published(site))
-        labels_table.publish_table(home)
+        labels_table.publish_tables(home)
         for model in _published(site):
             done = _publish_table(home, site, connection, model)
             if done.pieces:
@@ -104,17 +105,15 @@ def _has_all_tables(connection: "DuckDBPyConnection", home: Home) -> bool:
 
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
     """Columns files and views for the tables as they are now; True if the views changed."""
-    described: dict[str, views.Columns] = {
-        quarantine.TABLE: quarantine.COLUMNS,
-        labels_table.TABLE: labels_table.COLUMNS,
-    }
+    elsewhere = {**labels_table.TABLES, **ALERT_TABLES, **TASK_TABLES}
+    described: dict[str, views.Columns] = {quarantine.TABLE: quarantine.COLUMNS}
     described |= {name: table.columns for name, table in ledger_tables.TABLES.items()}
     for model in published:
         table = model.parents[0]
         described[table] = [(name, kind) for name, kind, *_ in connection.execute(f"describe {table}").fetchall()]
-    described |= {table: list(columns) for table, columns in ALERT_TABLES.items()}
+    described |= {table: list(columns) for table, columns in elsewhere.items()}
     whole = {model.parents[0] for model in published if model.grain == "whole"}
-    whole |= {labels_table.TABLE, *ALERT_TABLES}
+    whole |= set(elsewhere)
     for table, columns in described.items():
         is_whole = table in whole
         if not views.has_columns(connection, home.published, table, columns, whole=is_whole):

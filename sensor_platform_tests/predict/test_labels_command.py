@@ -1,4 +1,6 @@
 import json
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import polars as pl
@@ -9,7 +11,7 @@ from sensor_platform.alert import store
 from sensor_platform.cli.labels import labels
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import read_labels
+from sensor_platform.landing.labels import Label, add_label, as_of, read_history, read_labels
 
 ALERT = {"alert_id": "a1b2c3", "rule": "hot", "device_id": "pump 1", "metric": "temp", "fired_at": 5, "resolved_at": 9}
 
@@ -89,3 +91,47 @@ def test_a_confirmed_alert_is_a_label_and_rejecting_it_replaces_that(home: Home)
     run("reject", "a1b2", "--note", "sensor was being cleaned")
     (label,) = read_labels(home)
     assert (label.label, label.note) == ("rejected", "sensor was being cleaned")
+
+
+def test_a_label_that_is_taken_back_counts_no_more_and_what_counted_then_can_be_asked(home: Home) -> None:
+    gone = run("add", "pump 1", "failure", "--start", "2026-03-01T10:30").strip()
+    kept = run("add", "pump 2", "failure", "--start", "2026-03-01T10:30").strip()
+    before = datetime.now(UTC).isoformat()
+    assert "failure of pump 1 at 2026-03-01T10:30:00Z counts no more" in run("remove", gone[:14])
+    assert [each.label_id for each in read_labels(home)] == [kept]
+    then = [json.loads(line)["label_id"] for line in run("list", "--json", "--as-of", before).splitlines()]
+    assert sorted(then) == sorted([gone, kept])
+    run("add", "pump 1", "failure", "--start", "2026-03-01T10:30")
+    assert len(read_labels(home)) == 2
+    assert len(read_history(home)) == 3
+
+
+def test_an_answer_that_is_changed_leaves_the_one_before_in_the_history(home: Home) -> None:
+    first = Label("alert:1", "a", "t", 5, 9, "confirmed", "alert:hot", "", 10)
+    add_label(home, first)
+    add_label(home, replace(first, created_at=20))
+    assert read_labels(home) == [first]
+    add_label(home, replace(first, label="rejected", created_at=30))
+    said = [(each.label.label, each.superseded_at) for each in read_history(home)]
+    assert said == [("confirmed", 30), ("rejected", None)]
+    assert [each.label for each in as_of(read_history(home), 29)] == ["confirmed"]
+    assert [each.label for each in as_of(read_history(home), 30)] == ["rejected"]
+
+
+@pytest.mark.parametrize(("name", "said"), [("", "no label"), ("other", "no label"), ("said:", "several labels")])
+def test_only_one_label_is_removed_and_an_unknown_one_is_refused(home: Home, name: str, said: str) -> None:
+    for device in ("a", "b"):
+        run("add", device, "failure", "--start", "2026-03-01")
+    with pytest.raises(PlatformError, match=said) as caught:
+        run("remove", name)
+    assert "labels list" in caught.value.hint
+    assert len(read_labels(home)) == 2
+
+
+def test_the_list_is_a_table_with_the_ids_that_remove_takes(home: Home) -> None:
+    name = run("add", "pump 1", "failure", "--start", "2026-03-01", "--note", "seal").strip()
+    head, _, row, count = run("list").splitlines()
+    assert head.split() == ["start_at", "end_at", "device_id", "metric", "label", "source", "note", "label_id"]
+    assert row.startswith("2026-03-01T00:00:00Z")
+    assert row.endswith(name)
+    assert count == "(1 row)"

@@ -21,6 +21,7 @@ from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.published import pieces
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.snapshot import snapshot
+from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 from sensor_platform.warehouse.published.views import relink
 from sensor_platform.warehouse.tables import writer
 from sensor_platform.warehouse.work import state
@@ -28,9 +29,9 @@ from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, Site
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
 SAID = {"predictions", "predictions_superseded", "supervised_scores", "supervised_superseded", "anomalies"}
-KEPT = {"quarantine", "labels", "drift", "late_frozen", *ALERT_TABLES}
+KEPT = {"quarantine", "labels", "label_history", "drift", "late_frozen", *ALERT_TABLES, *TASK_TABLES}
 PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, *KEPT}
-JOINED = {"prediction_accuracy", "prediction_history", "supervised_history", "anomaly_events"}
+JOINED = {"prediction_accuracy", "prediction_history", "supervised_history", "supervised_accuracy", "anomaly_events"}
 VIEWS = PUBLISHED | JOINED | {"cadence", "readings_1m_filled", "readings_1h_filled"}
 DERIVED = {"expected_n", "completeness", "not_good_share", "is_final", "day"}
 DERIVED |= {"site", "area", "type", "cadence_s", "lag_s", "completeness_today", "state"}

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised import reading
 from sensor_platform.predict.supervised.inputs import Rows
 from sensor_platform.predict.supervised.lives import HOUR_US
 from sensor_platform.predict.supervised.reading import Said, TaskModel
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
     import polars as pl
 
 KEYS = ("task", "device_id", "window_start")
@@ -76,7 +77,7 @@ def scored(model: TaskModel, rows: Rows, positions: dict[int, int], created_at: 
         {
             "task": [card.task] * size,
             "device_id": rows.device.tolist(),
-            "window_start": (rows.hour * HOUR_US).astype("datetime64[us]"),
+            "window_start": times(rows.hour),
             "kind": [card.kind] * size,
             "value": said.value,
             "class": [card.classes[each] for each in said.decided] if card.kind == "classes" else [None] * size,
@@ -96,6 +97,11 @@ def scored(model: TaskModel, rows: Rows, positions: dict[int, int], created_at: 
         schema=schema(),
     )
     return frame.with_columns(pl.col("lower", "upper").fill_nan(None)).sort(KEYS)
+
+
+def times(hour: Ints) -> "npt.NDArray[np.datetime64]":
+    """Starts of hours, plain UTC."""
+    return (hour * HOUR_US).astype("datetime64[us]")
 
 
 def _probabilities(model: TaskModel, said: Said) -> list[str | None]:

@@ -4,8 +4,9 @@ An input is a column of a metric's feature row of that hour, so it is as causal 
 from the end of a life's first day on, `age_hours` from its beginning.
 """
 
+import contextlib
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -76,13 +77,43 @@ def device_spans(warehouse: Warehouse, metrics: Sequence[str]) -> dict[str, tupl
     return {device: (first // HOUR_US, last // HOUR_US) for device, first, last in found}
 
 
+def no_rows(config: TaskConfig) -> Rows:
+    """None at all."""
+    none = np.empty(0)
+    return Rows(none.astype(object), none.astype(int), np.empty((0, len(config.sources))), none, none)
+
+
 def examples(
     warehouse: Warehouse, config: TaskConfig, found: Sequence[Span], lives: Sequence[Life], limit: int
 ) -> Rows:
     """Hours of the spans with their answers; where they are more than `limit`, the common ones are thinned evenly."""
     common = sum(span.last - span.first + 1 for span in found if not span.is_rare)
-    thin = max(1, -(-common // limit))
-    spans = _table(
+    with _spans(warehouse, found, max(1, -(-common // limit))):
+        keys = (
+            "select distinct f.device_id, f.window_start, s.answer, cast(s.thin as double) as weight from features f"
+            " join task_spans s on f.device_id = s.device_id and f.window_start between s.first_at and s.last_at"
+            " where list_contains(?, f.metric) and hash(f.device_id, epoch_us(f.window_start)) % s.thin = 0"
+        )
+        return _read(warehouse, config, keys, [list(config.looked_at)], lives)
+
+
+def scored(
+    warehouse: Warehouse, config: TaskConfig, found: Sequence[Span], lives: Sequence[Life], model_id: str, limit: int
+) -> Rows:
+    """Hours of the spans that a model has scored, with their answers; the newest `limit` of them."""
+    with _spans(warehouse, found, 1):
+        keys = (
+            "select distinct f.device_id, f.window_start, s.answer, 1.0 as weight from supervised_scores f"
+            " join task_spans s on f.device_id = s.device_id and f.window_start between s.first_at and s.last_at"
+            " where f.task = ? and f.model_id = ? order by f.window_start desc, f.device_id, s.answer limit ?"
+        )
+        return _read(warehouse, config, keys, [config.name, model_id, limit], lives)
+
+
+@contextlib.contextmanager
+def _spans(warehouse: Warehouse, found: Sequence[Span], thin: int) -> Iterator[None]:
+    """The spans as the table `task_spans`."""
+    table = _table(
         {
             "device_id": [span.device for span in found],
             "first_at": [_moment(span.first) for span in found],
@@ -91,14 +122,9 @@ def examples(
             "thin": [1 if span.is_rare else thin for span in found],
         }
     )
-    warehouse.connection.register("task_spans", spans)
+    warehouse.connection.register("task_spans", table)
     try:
-        keys = (
-            "select distinct f.device_id, f.window_start, s.answer, cast(s.thin as double) as weight from features f"
-            " join task_spans s on f.device_id = s.device_id and f.window_start between s.first_at and s.last_at"
-            " where list_contains(?, f.metric) and hash(f.device_id, epoch_us(f.window_start)) % s.thin = 0"
-        )
-        return _read(warehouse, config, keys, [list(config.looked_at)], lives)
+        yield
     finally:
         warehouse.connection.unregister("task_spans")
 

@@ -1,4 +1,4 @@
-"""Labels that came after the hours that they change had been scored: which hours are to be scored again."""
+"""Labels that came or went after the hours that they change had been scored: which hours are to be scored again."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainings: int) -> list[Label]:
-    """Labels that count for a task and came since the newest, or an earlier, of its trainings.
+    """Labels that count for a task and came or went since the newest, or an earlier, of its trainings.
 
     A failure begins a new life: ages change from it on, and hours during it are not scored. So a task without lives has
     no such label, nor has one without a model that scored anything.
@@ -23,7 +23,7 @@ def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainin
     Args:
         home: data folder.
         config: the task.
-        labels: all labels.
+        labels: all changes of labels, `created_at` being when it happened.
         trainings: how many trainings back; 1 for the newest.
     """
     if not config.has_lives or not registry.reigns(home, config.name):

@@ -1,18 +1,18 @@
 """Keep the table `supervised_scores` up to `features`: each hour is scored by the model that was in charge of it."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, read_labels
+from sensor_platform.landing.labels import Label, Said, changes, read_history
 from sensor_platform.predict import revisions
 from sensor_platform.predict.models import store
 from sensor_platform.predict.models.store import Reign
 from sensor_platform.predict.reports import Row, TaskScoreReport, utc
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.predict.supervised import frames, registry
+from sensor_platform.predict.supervised import answers, frames, registry
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
 from sensor_platform.predict.supervised.late import late_labels
@@ -54,27 +54,37 @@ def score_tasks(
         CheckFailed: a champion's files are not what was promoted.
     """
     started = time.monotonic()
+    history = read_history(home)
+    labels = [each.label for each in history if each.superseded_at is None]
     with writer(home, site, "score tasks") as warehouse:
         ensure_predictions(warehouse.connection, home)
-        due = _due(warehouse, home, site, days, position)
-        known = [_Task(home, warehouse, config) for config in site.supervised] if due.windows else []
+        due = _due(warehouse, home, site, history, days, position)
+        known = [_Task(home, warehouse, config, labels) for config in site.supervised] if due.windows else []
         parts = [frames.empty()]
         for piece in _pieces(due):
-            rows = _rows(warehouse, known, piece, now)
             before = warehouse.read_windows(piece)
-            rows = revisions.revised(rows, before, frames.KEYS)
+            rows = revisions.revised(_rows(warehouse, known, piece, before, now), before, frames.KEYS)
             gone = revisions.superseded(rows, before, frames.KEYS, now)
             revisions.keep(warehouse, piece, SUPERSEDED, frames.KEYS, gone, "window_start")
             warehouse.publish_again(TABLE, revisions.changed_windows(rows, before, "window_start"))
             warehouse.replace_windows(piece, rows)
             parts.append(rows)
+        if known:
+            answers.publish(home, [answers.known(warehouse, each.config, labels, now) for each in known])
     return _report(due, parts, known, time.monotonic() - started)
 
 
-def _due(warehouse: Warehouse, home: Home, site: PredictSite, days: Days | None, position: int | None) -> Due:
-    """Dirty hours, those that waited for the first model of a task, and those that late labels change.
+def _due(
+    warehouse: Warehouse,
+    home: Home,
+    site: PredictSite,
+    history: Sequence[Said],
+    days: Days | None,
+    position: int | None,
+) -> Due:
+    """Dirty hours, those that waited for the first model of a task, and those that changes of labels change.
 
-    Of the latter, what came since the last training but one: the run after a training scores what its labels change.
+    Of the latter, what happened since the last training but one: the run after a training scores what it changed.
     """
     due = warehouse.due(TABLE, days, position)
     first = [(config, registry.reigns(home, config.name)[:1]) for config in site.supervised]
@@ -82,11 +92,11 @@ def _due(warehouse: Warehouse, home: Home, site: PredictSite, days: Days | None,
     if position is None or not any(found for _, found in first) or "features" not in tables:
         return due
     waited: set[int] = set()
-    labels = read_labels(home)
+    changed = changes(history)
     for config, found in first:
         for reign in found:
             waited |= _waited(warehouse, config, reign, days)
-        for label in late_labels(home, config, labels, 2):
+        for label in late_labels(home, config, changed, 2):
             waited |= _relabelled(warehouse, config, label, days)
     if not waited:
         return due
@@ -112,12 +122,12 @@ def _waited(warehouse: Warehouse, config: TaskConfig, reign: Reign, days: Days |
 
 
 def _relabelled(warehouse: Warehouse, config: TaskConfig, label: Label, days: Days | None) -> set[int]:
-    """Hours of the label's device from its begin on, of these days."""
+    """Hours of the label's device from its begin on, of these days: also of a failure that is taken back."""
     first, last = day_span(days) if days else ALL_TIME
     hours = warehouse.connection.execute(
-        "select distinct epoch_us(window_start) from supervised_scores"
-        " where task = ? and device_id = ? and window_start >= ? and window_start <= ?",
-        [config.name, label.device_id, from_micros(max(label.start_at - HOUR_US, first)), from_micros(last)],
+        "select distinct epoch_us(window_start) from features"
+        " where list_contains(?, metric) and device_id = ? and window_start >= ? and window_start <= ?",
+        [list(config.looked_at), label.device_id, from_micros(max(label.start_at - HOUR_US, first)), from_micros(last)],
     ).fetchall()
     return {start for (start,) in hours}
 
@@ -125,26 +135,37 @@ def _relabelled(warehouse: Warehouse, config: TaskConfig, label: Label, days: Da
 class _Task:
     """A task with its lives and the models that were in charge, loaded once each."""
 
-    def __init__(self, home: Home, warehouse: Warehouse, config: TaskConfig) -> None:
+    def __init__(self, home: Home, warehouse: Warehouse, config: TaskConfig, labels: Sequence[Label]) -> None:
         self.home, self.config = home, config
         self.reigns = registry.reigns(home, config.name)
         self.note = "" if self.reigns else "no model yet: it waits for training or for `models add`"
         self.lives: tuple[Life, ...] = ()
-        self._models: dict[str, TaskModel] = {}
+        self._models: dict[str, TaskModel | None] = {}
         if config.has_lives and self.reigns:
-            found = events(read_labels(home), config)
-            self.lives = lives(device_spans(warehouse, config.looked_at), found)
+            self.lives = lives(device_spans(warehouse, config.looked_at), events(labels, config))
 
     def model(self, reign: Reign) -> TaskModel | None:
-        """The verified model of a reign; None where it was made for other inputs than are asked for now."""
+        """The verified model of a reign; None where it is of no use any more, so that what it said is kept.
+
+        Raises:
+            CheckFailed: the champion is not what was promoted.
+        """
         if reign.version not in self._models:
+            self._models[reign.version] = self._load(reign)
+        return self._models[reign.version]
+
+    def _load(self, reign: Reign) -> TaskModel | None:
+        try:
             model = registry.load(self.home, self.config.name, reign.version, reign.card_sha256)
-            self._models[reign.version] = model
-        model = self._models[reign.version]
-        if model.card.inputs_sha256 != sha256(self.config.sources):
-            self.note = "the champion was made for other inputs than site.yaml names"
+        except store.Unusable as error:
+            if reign.version == self.reigns[-1].version:
+                raise
+            self.note = f"hours of an earlier model are kept as they were: {error.message}"
             return None
-        return model
+        if model.card.inputs_sha256 == sha256(self.config.sources):
+            return model
+        self.note = "a model was made for other inputs than site.yaml names: its hours are kept as they were"
+        return None
 
 
 def _pieces(due: Due) -> Iterator[Due]:
@@ -160,7 +181,7 @@ def _pieces(due: Due) -> Iterator[Due]:
         first += _LONGEST_PIECE
 
 
-def _rows(warehouse: Warehouse, known: list[_Task], due: Due, now: datetime) -> "pl.DataFrame":
+def _rows(warehouse: Warehouse, known: list[_Task], due: Due, before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
     import polars as pl
 
     positions = {start: built.position for start, built in due.windows.items()}
@@ -170,8 +191,22 @@ def _rows(warehouse: Warehouse, known: list[_Task], due: Due, now: datetime) -> 
             continue
         rows = due_rows(warehouse, task.config, due, task.lives)
         rows = rows.where(_alive(task, rows)) if task.config.has_lives else rows
-        parts += [frames.scored(model, some, positions, now) for model, some in _by_model(task, rows)]
+        for reign, some in _by_reign(task, rows):
+            model = task.model(reign)
+            fresh = some if model is None else some.where(_is_fresh(model, some))
+            parts.append(_kept(before, task, some) if model is None else frames.scored(model, fresh, positions, now))
     return pl.concat(parts).sort(frames.KEYS)
+
+
+def _kept(before: "pl.DataFrame", task: _Task, rows: Rows) -> "pl.DataFrame":
+    """What was said of these rows, by whatever model."""
+    import polars as pl
+
+    if not before.width:
+        return frames.empty()
+    keys = pl.DataFrame({"device_id": rows.device.tolist(), "window_start": frames.times(rows.hour)})
+    own = before.filter(pl.col("task") == task.config.name).select(frames.COLUMNS)
+    return own.join(keys, on=["device_id", "window_start"], how="semi")
 
 
 def _alive(task: _Task, rows: Rows) -> "npt.NDArray[np.bool_]":
@@ -179,25 +214,22 @@ def _alive(task: _Task, rows: Rows) -> "npt.NDArray[np.bool_]":
     return born(rows.device, rows.hour, task.lives) >= 0
 
 
-def _by_model(task: _Task, rows: Rows) -> Iterator[tuple[TaskModel, Rows]]:
-    """Rows by the model that was in charge of their hour, without those that it has learnt from."""
+def _by_reign(task: _Task, rows: Rows) -> Iterator[tuple[Reign, Rows]]:
+    """Rows by who was in charge of their hour."""
     import numpy as np
 
-    if not len(rows):
-        return
     hours = np.unique(rows.hour)
-    charge = np.array([task.reigns.index(_in_charge(task.reigns, int(hour))) for hour in hours])
+    charge = np.array([task.reigns.index(_in_charge(task.reigns, int(hour))) for hour in hours], dtype=np.int64)
     own = charge[np.searchsorted(hours, rows.hour)]
     for number in np.unique(own):
-        model = task.model(task.reigns[number])
-        if model is None:
-            continue
-        seen = model.card.trained_to
-        fresh = own == number
-        if seen is not None:
-            fresh &= rows.hour * HOUR_US > to_micros(seen)
-        if fresh.any():
-            yield model, rows.where(fresh)
+        yield task.reigns[number], rows.where(own == number)
+
+
+def _is_fresh(model: TaskModel, rows: Rows) -> "npt.NDArray[np.bool_]":
+    """Not what the model has learnt from."""
+    seen = model.card.trained_to
+    fresh: npt.NDArray[np.bool_] = rows.hour * HOUR_US > (to_micros(seen) if seen else -1)
+    return fresh
 
 
 def _in_charge(found: tuple[Reign, ...], hour: int) -> Reign:

@@ -1,25 +1,25 @@
 """Train every task that has labels, keep what was learnt in the registry, and promote what deserves it."""
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, read_labels
+from sensor_platform.landing.labels import Label, Said, changes, read_history
 from sensor_platform.predict.models import card as forecast_cards
 from sensor_platform.predict.models import files, store
 from sensor_platform.predict.models import registry as forecasters
 from sensor_platform.predict.models.promotion import Decision
 from sensor_platform.predict.reports import Row, TaskTraining, TaskTrainReport, TrainingNeed
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.predict.supervised import fitting, gate, registry
+from sensor_platform.predict.supervised import answers, fitting, gate, registry
 from sensor_platform.predict.supervised.card import MODEL, TaskCard
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.inputs import Rows, device_spans, examples, sha256
+from sensor_platform.predict.supervised.inputs import Rows, examples, no_rows, sha256
 from sensor_platform.predict.supervised.late import late_labels
 from sensor_platform.predict.supervised.learn import Learned, learn
-from sensor_platform.predict.supervised.lives import events, lives
-from sensor_platform.predict.supervised.targets import class_names, spans
+from sensor_platform.predict.supervised.lives import events
 from sensor_platform.warehouse.tables import writer
 
 MOST_ROWS = 200_000
@@ -41,13 +41,14 @@ def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport
         CheckFailed: a champion pointer is damaged, or folds share a device.
     """
     started = time.monotonic()
-    labels = read_labels(home)
+    history = read_history(home)
+    labels, changed = [each.label for each in history if each.superseded_at is None], changes(history)
     done: list[TaskTraining] = []
     estimates: list[Row] = []
     first: list[datetime] = []
     for config in site.supervised:
         began = time.monotonic()
-        first += [_EPOCH + timedelta(microseconds=each.start_at) for each in late_labels(home, config, labels, 1)]
+        first += [_EPOCH + timedelta(microseconds=each.start_at) for each in late_labels(home, config, changed, 1)]
         if not config.is_trained:
             done.append(TaskTraining(task=config.name, trained=False, promoted=False, why="is_trained is false"))
             continue
@@ -67,21 +68,10 @@ def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport
 def _examples(
     home: Home, site: PredictSite, config: TaskConfig, labels: list[Label], now: datetime
 ) -> tuple[Rows, tuple[str, ...]]:
-    found = events(labels, config)
-    newest = (now - _EPOCH) // _HOUR - 1
-    known_to = newest - config.label_delay_hours
     with writer(home, site, "read examples for training") as warehouse:
-        tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
-        devices = device_spans(warehouse, config.looked_at) if "features" in tables else {}
-        known_lives = lives(devices, found) if config.has_lives else ()
-        classes = class_names(config, found) if config.kind == "classes" else ()
-        wanted = spans(config, found, known_lives, newest - config.train_days * 24, known_to)
-        if not wanted or not devices:
-            import numpy as np
-
-            none = np.empty(0)
-            return Rows(none.astype(object), none.astype(int), np.empty((0, len(config.sources))), none, none), classes
-        return examples(warehouse, config, wanted, known_lives, MOST_ROWS), classes
+        found = answers.known(warehouse, config, labels, now)
+        rows = examples(warehouse, config, found.spans, found.lives, MOST_ROWS) if found.spans else no_rows(config)
+    return rows, found.classes
 
 
 def _keep(
@@ -109,16 +99,30 @@ def _note(home: Home, config: TaskConfig, now: datetime, reason: str) -> None:
 
 
 def needs_task_training(home: Home, site: PredictSite) -> tuple[TrainingNeed, ...]:
-    """Tasks without a model that have got labels since they were last tried. Opens no warehouse."""
-    open_tasks = [config for config in site.supervised if config.is_trained and not registry.reigns(home, config.name)]
-    labels = read_labels(home) if open_tasks else []
-    found = []
-    for config in open_tasks:
-        waiting = forecasters.waiting(home, registry.alias(config.name))
-        since = (waiting.asked_at - _EPOCH) // timedelta(microseconds=1) if waiting else -1
-        if any(_counts(label, config) and label.created_at > since for label in labels):
-            found.append(TrainingNeed(config.name, "labels have come, and there is no model yet", None))
-    return tuple(found)
+    """Tasks that should be trained at once, and why. Reads a few small files; opens no warehouse."""
+    wanted = [config for config in site.supervised if config.is_trained]
+    history = read_history(home) if wanted else []
+    return tuple(need for config in wanted if (need := _need(home, config, history)))
+
+
+def _need(home: Home, config: TaskConfig, history: Sequence[Said]) -> TrainingNeed | None:
+    """Labels that came before there is a model, those that were learnt from and taken back, what the watch asks for."""
+    try:
+        has_model = registry.champion_card(home, config.name) is not None
+    except CheckFailed as error:
+        return TrainingNeed(config.name, error.message, None)
+    waiting, asked = (note(home, registry.alias(config.name)) for note in (forecasters.waiting, forecasters.asked))
+    made = [store.created_at(name) for name in registry.versions(home, config.name)]
+    tried = max([*made, *([waiting.asked_at] if waiting else [])], default=_EPOCH)
+    since = (tried - _EPOCH) // timedelta(microseconds=1)
+    own = [each for each in history if _counts(each.label, config)]
+    if not has_model:
+        has_come = any(each.superseded_at is None and each.label.created_at > since for each in own)
+        return TrainingNeed(config.name, "labels have come, and there is no model yet", None) if has_come else None
+    gone = [each for each in own if each.label.created_at <= since < (each.superseded_at or 0)]
+    if gone:
+        return TrainingNeed(config.name, f"labels that may have been learnt from were taken back: {len(gone)}", tried)
+    return TrainingNeed(config.name, asked.reason, None) if asked is not None and asked.asked_at > tried else None
 
 
 def _counts(label: Label, config: TaskConfig) -> bool:

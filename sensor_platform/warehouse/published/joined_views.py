@@ -78,6 +78,29 @@ from numbered
 group by device_id, metric, event"""
 
 
+_SUPERVISED_ACCURACY = """\
+create view "supervised_accuracy" as
+with known as (
+    select
+        s.*,
+        a.answer,
+        least(epoch(a.ends_at - s.window_start) / 3600, a.most_hours) as actual_hours,
+        cast(cast(s.probabilities as json) as map(varchar, double))[a.answer] as chance,
+        case when s.kind = 'classes' then s.class = a.answer else s.is_alarm = (a.answer = 'yes') end as is_right,
+        a.cost_of_mistake
+    from supervised_scores as s
+    inner join supervised_answers as a
+        on a.task = s.task and a.device_id = s.device_id and s.window_start between a.first_at and a.last_at
+)
+select
+    * exclude (probabilities, reason, missing_inputs, cost_of_mistake),
+    coalesce(value - actual_hours, 1 - chance) as error,
+    -ln(greatest(chance, 1e-6)) as log_loss,
+    actual_hours between lower and upper as is_inside,
+    case when is_right then 0 else cost_of_mistake end as cost
+from known"""
+
+
 def _history(table: str, superseded: str, name: str) -> str:
     return f"""\
 create view "{name}" as
@@ -95,6 +118,7 @@ where created_at <= moment and (superseded_at is null or superseded_at > moment)
 
 _PREDICTIONS = ("predictions", "predictions_superseded")
 _SUPERVISED = ("supervised_scores", "supervised_superseded")
+_ANSWERED = ("supervised_scores", "supervised_answers")
 
 JOINED = (
     JoinedView("prediction_accuracy", ("predictions", "readings_1h"), _PREDICTION_ACCURACY),
@@ -103,10 +127,14 @@ JOINED = (
     JoinedView("prediction_history_as_of", _PREDICTIONS, _as_of("prediction_history")),
     JoinedView("supervised_history", _SUPERVISED, _history(*_SUPERVISED, "supervised_history")),
     JoinedView("supervised_history_as_of", _SUPERVISED, _as_of("supervised_history")),
+    JoinedView("supervised_accuracy", _ANSWERED, _SUPERVISED_ACCURACY),
+    JoinedView("label_history_as_of", ("label_history",), _as_of("label_history")),
 )
 """`prediction_accuracy`: one row per prediction whose target hour has a value, which moves until that hour is over.
 `prediction_history`: one row per revision of a prediction, `superseded_at` null for the one in force; the macro
 `prediction_history_as_of(T)` says what was in force at T; likewise for the scores of supervised tasks.
+`supervised_accuracy`: one row per score whose answer is known from the labels of now. `label_history_as_of(T)`: the
+labels that counted at T.
 `anomaly_events`: one row per run of flagged hours of a device and metric that lie at most 3 hours apart."""
 
 

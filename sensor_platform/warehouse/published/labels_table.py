@@ -1,12 +1,15 @@
-"""The labels as a published table: a copy of what people said, made again when that changes."""
+"""The labels as published tables: a copy of what people say and of what they said, made again when that changes."""
 
 import os
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
 
 from sensor_platform.durable import replacing
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import read_labels
-from sensor_platform.warehouse.published.views import WHOLE_FILE
+from sensor_platform.landing.labels import Said, read_history
+from sensor_platform.warehouse.micros import from_micros
+from sensor_platform.warehouse.published.views import WHOLE_FILE, Columns
 
 TABLE = "labels"
 COLUMNS = (
@@ -22,27 +25,37 @@ COLUMNS = (
 )
 """With their DuckDB types; times are plain UTC."""
 
+TABLES: Mapping[str, Columns] = {TABLE: COLUMNS, "label_history": (*COLUMNS, ("superseded_at", "TIMESTAMP"))}
+"""What counts, and with it what was said once and counts no more."""
 
-def publish_table(home: Home) -> bool:
-    """Write the table if a label has come or changed since; whether it was written.
 
-    Its file carries the time of the change that it shows, so that a label that comes meanwhile is seen next time.
+def publish_tables(home: Home) -> bool:
+    """Write the tables if a label has come, changed or gone since; whether they were written.
+
+    Their files carry the time of the change that they show, so that a label that comes meanwhile is seen next time.
     """
-    path = home.published / TABLE / WHOLE_FILE
+    paths = {name: home.published / name / WHOLE_FILE for name in TABLES}
     changed = _changed_at(home)
-    if changed is None or (path.exists() and path.stat().st_mtime_ns == changed):
+    if changed is None or all(path.exists() and path.stat().st_mtime_ns == changed for path in paths.values()):
         return False
+    history = read_history(home)
+    _write(paths["label_history"], TABLES["label_history"], history, changed)
+    _write(paths[TABLE], COLUMNS, [each for each in history if each.superseded_at is None], changed)
+    return True
+
+
+def _write(path: Path, columns: Columns, said: Sequence[Said], changed: int) -> None:
     import polars as pl
 
-    schema = {name: pl.Datetime("us") if kind == "TIMESTAMP" else pl.String() for name, kind in COLUMNS}
-    rows = {name: [getattr(label, name) for label in read_labels(home)] for name, _ in COLUMNS}
-    for name, kind in COLUMNS:
-        if kind == "TIMESTAMP":
-            rows[name] = [_plain(at) for at in rows[name]]
+    schema = {name: pl.Datetime("us") if kind == "TIMESTAMP" else pl.String() for name, kind in columns}
+    rows = [{name: _plain(getattr(_owner(each, name), name)) for name in schema} for each in said]
     with replacing(path) as temporary:
         pl.DataFrame(rows, schema=schema).write_parquet(temporary)
         os.utime(temporary, ns=(changed, changed))
-    return True
+
+
+def _owner(said: Said, name: str) -> object:
+    return said if name == "superseded_at" else said.label
 
 
 def _changed_at(home: Home) -> int | None:
@@ -52,5 +65,5 @@ def _changed_at(home: Home) -> int | None:
     return max(times, default=None)
 
 
-def _plain(micros: int) -> datetime:
-    return datetime.fromtimestamp(micros // 1_000_000, UTC).replace(tzinfo=None, microsecond=micros % 1_000_000)
+def _plain(value: str | int | None) -> str | datetime | None:
+    return from_micros(value) if isinstance(value, int) else value

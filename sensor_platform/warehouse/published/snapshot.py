@@ -13,6 +13,7 @@ from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
 from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
+from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal, quoted
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[st
             if (files / COLUMNS_FILE).exists():
                 source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"
                 rows[table] = _copy_table(connection, table, source)
-        for table in (labels_table.TABLE, *ALERT_TABLES):
+        for table in (*labels_table.TABLES, *ALERT_TABLES, *TASK_TABLES):
             if (whole := home.published / table / WHOLE_FILE).exists():
                 rows[table] = _copy_table(connection, table, f"read_parquet({literal(str(whole))})")
         _add_views(connection, rows)

@@ -1,0 +1,24 @@
+"""Columns of published tables about supervised tasks. The room `predict` fills them, without the warehouse."""
+
+from collections.abc import Mapping
+
+from sensor_platform.warehouse.published.views import Columns
+
+_TIME, _TEXT = "TIMESTAMP", "VARCHAR"
+
+ANSWERS = "supervised_answers"
+
+TASK_TABLES: Mapping[str, Columns] = {
+    ANSWERS: (
+        ("task", _TEXT),
+        ("device_id", _TEXT),
+        ("first_at", _TIME),
+        ("last_at", _TIME),
+        ("answer", _TEXT),
+        ("ends_at", _TIME),
+        ("most_hours", "DOUBLE"),
+        ("cost_of_mistake", "DOUBLE"),
+    ),
+}
+"""Hours of a device, both ends included, whose answer is known by now: `yes` or `no` for an alarm, or the class;
+`ends_at` is the hour in which the life of the device ended, where that is asked, `most_hours` the most that counts."""

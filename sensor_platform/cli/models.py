@@ -111,10 +111,11 @@ def promote(metric: str, version: str) -> None:
 def rollback(metric: str) -> None:
     """Put the version that was in charge before the champion back."""
     from sensor_platform.errors import WrongUse
+    from sensor_platform.predict.models import store
 
     home = _home()
     reigns = _reigns(home, metric)
-    before = next((each for each in reversed(reigns) if each.version != reigns[-1].version), None)
+    before = store.before(reigns)
     if before is None:
         raise WrongUse(f"{metric} has no earlier champion", "sensor-platform models list shows what there is")
     reign = _promote(home, metric, before.version, f"rolled back by hand from {reigns[-1].version}", before)

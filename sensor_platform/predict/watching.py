@@ -1,13 +1,14 @@
 """The live record decides: adjust what is served, roll a worse model back, ask for a new one on drift."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import numpy as np
 
 from sensor_platform.home import Home
 from sensor_platform.predict.candidates.baselines import BASELINES
+from sensor_platform.predict.drift import breaches, distribution
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import examples
 from sensor_platform.predict.features.panel import Floats
@@ -15,7 +16,7 @@ from sensor_platform.predict.history import read_source
 from sensor_platform.predict.judge.adjust import BucketRule, adjust, apply
 from sensor_platform.predict.judge.record import Bucket, Record
 from sensor_platform.predict.live import read_live
-from sensor_platform.predict.models import registry
+from sensor_platform.predict.models import registry, store
 from sensor_platform.predict.models.promotion import served_errors
 from sensor_platform.predict.models.registry import Model, Reign
 from sensor_platform.predict.reports import Row
@@ -27,11 +28,6 @@ LEAST_HOURS = 24
 LEAST_FORECASTS = 200
 WORSE = 0.05
 """A champion this share worse than the one before it, on the same live rows, is rolled back."""
-COVERAGE = (0.80, 0.98)
-MOST_NAIVE_RATIO = 1.02
-MOST_PSI = 0.25
-"""Population stability index of the newest week against what the model was trained on; the usual bound."""
-MOST_NULLS = 0.5
 _MOST_COMPARED = 20_000
 _HOUR = timedelta(hours=1)
 
@@ -42,17 +38,17 @@ class Health:
 
     metric: str
     model_id: str
-    forecasts: int
+    forecasts: int = 0
     """That came true, of the champion's own."""
-    error: float | None
-    ratio_to_naive: float | None
+    error: float | None = None
+    ratio_to_naive: float | None = None
     """Error of what is served divided by the best baseline's."""
-    coverage: float | None
-    psi: float | None
-    null_rate: float | None
+    coverage: float | None = None
+    psi: float | None = None
+    null_rate: float | None = None
     """Share of the newest week's hours, of the devices of the training, without a value."""
-    breaches: tuple[str, ...]
-    action: str
+    breaches: tuple[str, ...] = ()
+    action: str = "none"
     """`none`, `adjusted`, `rolled back` or `asked for training`, with the reason."""
 
 
@@ -61,7 +57,7 @@ def watch(home: Home, site: PredictSite, now: datetime) -> tuple[Health, ...]:
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
-        CheckFailed: a champion's files are not what was promoted.
+        CheckFailed: a champion pointer is damaged.
     """
     with writer(home, site, "watch forecasts") as warehouse:
         return tuple(_watched(home, site, warehouse, now))
@@ -72,12 +68,25 @@ def _watched(home: Home, site: PredictSite, warehouse: Warehouse, now: datetime)
         reigns = registry.reigns(home, metric)
         if not reigns:
             continue
-        model = registry.load(home, metric, reigns[-1].version, reigns[-1].card_sha256)
+        try:
+            model = registry.load(home, metric, reigns[-1].version, reigns[-1].card_sha256)
+        except registry.Unusable as error:
+            yield _unusable(home, metric, reigns, error.message, now)
+            continue
         since = now - site.forecast.record_hours * _HOUR
         own = read_live(warehouse, metric, max(since, model.card.trained_to), now - _HOUR, model.model_id)
         health = _health(warehouse, metric, model, reigns[-1], own, now)
         rolled_back = _roll_back(home, warehouse, metric, reigns, model, own, now)
         yield _acted(home, site, health, model, own, rolled_back, now)
+
+
+def _unusable(home: Home, metric: str, reigns: Sequence[Reign], why: str, now: datetime) -> Health:
+    """A champion that is not what was promoted: the newest sound version before it takes over."""
+    before = store.sound_before(reigns, lambda each: registry.load(home, metric, each.version, each.card_sha256))
+    if before is not None:
+        registry.promote(home, metric, before.version, now, f"rolled back: {why}", before.rules)
+    found = Health(metric=metric, model_id=registry.model_id(metric, reigns[-1].version), breaches=(why,))
+    return replace(found, action=f"rolled back: {why}" if before else "none: there is no sound version before it")
 
 
 def _acted(
@@ -90,20 +99,13 @@ def _acted(
     now: datetime,
 ) -> Health:
     if rolled_back is not None:
-        return _with(health, f"rolled back: {rolled_back}")
+        return replace(health, action=f"rolled back: {rolled_back}")
     if health.breaches:
         reason = f"drift: {'; '.join(health.breaches)}"
-        asked = registry.asked(home, health.metric)
-        if asked is None or asked.asked_at < model.card.created_at:
-            registry.ask_training(home, health.metric, now, reason)
+        registry.ask_training_once(home, health.metric, model.card.created_at, now, reason)
         adjusted = _adjust(home, site, health.metric, model, own, now)
-        return _with(health, f"asked for training{'; ' + adjusted if adjusted else ''}")
-    return _with(health, _adjust(home, site, health.metric, model, own, now) or "none")
-
-
-def _with(health: Health, action: str) -> Health:
-    values = {name: getattr(health, name) for name in Health.__slots__}
-    return Health(**(values | {"action": action}))
+        return replace(health, action=f"asked for training{'; ' + adjusted if adjusted else ''}")
+    return replace(health, action=_adjust(home, site, health.metric, model, own, now) or "none")
 
 
 def _health(warehouse: Warehouse, metric: str, model: Model, reign: Reign, own: Record | None, now: datetime) -> Health:
@@ -114,7 +116,7 @@ def _health(warehouse: Warehouse, metric: str, model: Model, reign: Reign, own: 
         naive = min(float(each.mean()) for name, each in own.errors().items() if name in BASELINES)
         ratio = error / naive if naive > 0 else 1.0
         coverage = float(_inside(own, rules).mean())
-    psi, nulls = _distribution(warehouse, metric, model, now)
+    psi, nulls = distribution(warehouse, metric, model.card.trained_to, model.card.devices, now)
     figures = {"ratio": ratio, "coverage": coverage, "psi": psi, "nulls": nulls}
     return Health(
         metric=metric,
@@ -126,22 +128,7 @@ def _health(warehouse: Warehouse, metric: str, model: Model, reign: Reign, own: 
         psi=psi,
         null_rate=nulls,
         breaches=breaches(**figures),
-        action="none",
     )
-
-
-def breaches(ratio: float | None, coverage: float | None, psi: float | None, nulls: float | None) -> tuple[str, ...]:
-    """What is out of bounds, in words; an unknown figure breaks nothing."""
-    found = []
-    if ratio is not None and ratio > MOST_NAIVE_RATIO:
-        found.append(f"error {ratio:.2f} times the best baseline's, more than {MOST_NAIVE_RATIO}")
-    if coverage is not None and not COVERAGE[0] <= coverage <= COVERAGE[1]:
-        found.append(f"intervals cover {coverage:.1%}, outside {COVERAGE[0]:.0%}-{COVERAGE[1]:.0%}")
-    if psi is not None and psi > MOST_PSI:
-        found.append(f"values have moved: PSI {psi:.2f}, more than {MOST_PSI}")
-    if nulls is not None and nulls > MOST_NULLS:
-        found.append(f"{nulls:.0%} of the hours have no value")
-    return tuple(found)
 
 
 def _is_enough(record: Record) -> bool:
@@ -153,47 +140,6 @@ def _inside(record: Record, rules: Sequence[BucketRule]) -> Floats:
     for rule in rules:
         widening[Bucket(rule.first, rule.last).holds(record.horizon)] = rule.widening
     return (record.misses <= widening).astype(np.float64)
-
-
-_VALUES = """
-select device_id, mean from readings_1h
-where metric = ? and window_start > ? and window_start <= ? and isfinite(mean) order by device_id, window_start
-"""
-
-
-def _distribution(warehouse: Warehouse, metric: str, model: Model, now: datetime) -> tuple[float | None, float | None]:
-    """PSI of the hourly changes of the newest week against the four weeks before the model's end, and the null rate.
-
-    Of changes rather than levels: a season moves the level of every outdoor metric, and is no drift of the sensor.
-    """
-    card = model.card
-
-    def read(first: datetime, last: datetime) -> tuple[Floats, int]:
-        rows = warehouse.connection.execute(
-            _VALUES, [metric, first.replace(tzinfo=None), last.replace(tzinfo=None)]
-        ).fetchnumpy()
-        changes = np.diff(np.asarray(rows["mean"], dtype=np.float64))
-        return changes[np.asarray(rows["device_id"][1:] == rows["device_id"][:-1], dtype=bool)], len(rows["mean"])
-
-    week = timedelta(days=7)
-    if now - card.trained_to < week:
-        return None, None
-    before, _ = read(card.trained_to - 4 * week, card.trained_to)
-    newest, count = read(now - week - _HOUR, now - _HOUR)
-    return psi(before, newest), 1 - count / max(card.devices * 168, 1)
-
-
-def psi(expected: Floats, actual: Floats, bins: int = 10) -> float | None:
-    """Population stability index over deciles of `expected`; None with fewer than 100 values on a side."""
-    if min(len(expected), len(actual)) < 100:
-        return None
-    edges = np.unique(np.quantile(expected, np.linspace(0, 1, bins + 1)[1:-1]))
-    shares = []
-    for values in (expected, actual):
-        counts = np.bincount(np.searchsorted(edges, values, side="right"), minlength=len(edges) + 1)
-        shares.append((counts + 0.5) / (len(values) + 0.5 * (len(edges) + 1)))
-    first, second = shares
-    return float(((second - first) * np.log(second / first)).sum())
 
 
 def _adjust(home: Home, site: PredictSite, metric: str, model: Model, own: Record | None, now: datetime) -> str | None:
@@ -235,7 +181,7 @@ def _roll_back(
     now: datetime,
 ) -> str | None:
     """Back to the version before, if on the hours that came true since it would have been clearly better."""
-    before = next((each for each in reversed(reigns) if each.version != model.card.version), None)
+    before = store.before(reigns)
     if before is None or own is None or not _is_enough(own):
         return None
     try:
@@ -243,7 +189,7 @@ def _roll_back(
     except registry.Unusable:
         return None
     horizons = [horizon for horizon in model.card.horizons if horizon in older.card.horizons]
-    since = max(_in_charge_since(reigns), model.card.trained_to, older.card.trained_to)
+    since = max(store.in_charge_since(reigns), model.card.trained_to, older.card.trained_to)
     first = since - HOURLY.reach * _HOUR
     source = read_source(warehouse, metric, older.card.others, first, now - _HOUR)
     newest = read_source(warehouse, metric, model.card.others, first, now - _HOUR)
@@ -260,16 +206,6 @@ def _roll_back(
     why = f"error {errors[1]:.4g} since {since:%Y-%m-%d %H:%M}Z where {before.version} would have had {errors[0]:.4g}"
     registry.promote(home, metric, before.version, now, f"rolled back: {why}", before.rules)
     return why
-
-
-def _in_charge_since(reigns: Sequence[Reign]) -> datetime:
-    """When the newest version took over, whatever was adjusted since."""
-    since = reigns[-1].promoted_at
-    for reign in reversed(reigns):
-        if reign.version != reigns[-1].version:
-            break
-        since = reign.promoted_at
-    return since
 
 
 def row(health: Health) -> Row:

@@ -59,7 +59,8 @@ def test_a_range_of_any_asset_is_one_run() -> None:
 def test_what_writes_the_warehouse_carries_the_pool() -> None:
     pools = {node.key.to_user_string(): node.pools for node in OURS if not node.is_virtual}
     assert {name for name, found in pools.items() if found == {WRITER_POOL}} == (TABLES - {"landing"}) | {
-        "forecast_health"
+        "forecast_health",
+        "supervised_health",
     }
 
 

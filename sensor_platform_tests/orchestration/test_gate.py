@@ -1,22 +1,32 @@
 """A refused challenger turns the blocking check of the model asset red, and the champion goes on serving."""
 
+import hashlib
+import json
 from datetime import UTC, datetime, timedelta
 
+import lightgbm
 import msgspec
 import numpy as np
 import polars as pl
 import pytest
-from dagster import AssetKey, ExecuteInProcessResult, materialize
+from dagster import AssetKey, ExecuteInProcessResult, TableMetadataValue, materialize
 
 from sensor_platform.landing.labels import add_label, stated
 from sensor_platform.orchestration.assets.forecast import GATE, forecast_model, predictions
-from sensor_platform.orchestration.assets.supervised import TASK_GATE, supervised_model
+from sensor_platform.orchestration.assets.supervised import (
+    TASK_GATE,
+    TASK_HEALTHY,
+    supervised_health,
+    supervised_model,
+)
 from sensor_platform.predict import pipeline
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.judge.learn import Learned, learn
 from sensor_platform.predict.models import registry
+from sensor_platform.predict.supervised import dropin
 from sensor_platform.predict.supervised import registry as task_registry
 from sensor_platform.predict.supervised.config import TaskConfig
+from sensor_platform.predict.supervised.scoring import score_tasks
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform
 
@@ -144,3 +154,44 @@ def test_a_task_whose_challenger_knows_nothing_of_other_devices_is_refused(featu
     assert check.blocking
     assert task_registry.reigns(featured.home, "wet") == ()
     assert len(task_registry.versions(featured.home, "wet")) == 1
+
+
+def drop_in(platform: Platform, at: datetime, *, upside_down: bool) -> None:
+    """A model that says by the value whether it is wet, or the opposite."""
+    values = np.linspace(10, 30, 200)
+    data = lightgbm.Dataset(values[:, None], label=(values > 20) != upside_down, feature_name=["t"])
+    booster = lightgbm.train({"objective": "binary", "verbosity": -1, "num_threads": 1}, data, 20)
+    model, card = platform.home.root / "wet.txt", platform.home.root / "wet.json"
+    booster.save_model(str(model))
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    card.write_text(
+        json.dumps({"task": "wet", "kind": "classes", "sha256": digest, "features": ["t"], "classes": ["dry", "wet"]})
+    )
+    dropin.add(platform.home, model, card, {task.name: task for task in platform.settings.site.supervised}, at)
+
+
+def test_a_worse_live_record_of_a_task_is_rolled_back_and_shown(featured: Platform) -> None:
+    task = TaskConfig(name="wet", kind="classes", labels=("dry", "wet"), inputs={"t": "t"})
+    site = msgspec.structs.replace(featured.settings.site, supervised=(task,))
+    featured.settings = msgspec.structs.replace(featured.settings, site=site)
+    end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for day in range(18):
+        for half, text in ((1, "wet"), (13, "dry")):
+            first = int((end - timedelta(hours=HOURS - day * 24 - half)).timestamp()) * 1_000_000
+            for device in ("a", "b"):
+                said = stated(device, text, first, first + 10 * 3_600_000_000, source="test", now=first)
+                add_label(featured.home, said)
+    drop_in(featured, end - timedelta(days=19), upside_down=False)
+    drop_in(featured, end - timedelta(days=18), upside_down=True)
+    score_tasks(featured.home, site, now=datetime.now(UTC))
+    result = materialize([supervised_health], instance=featured.instance, resources={"settings": featured.settings})
+    (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == TASK_HEALTHY]
+    assert not check.passed
+    assert not check.blocking
+    (made,) = result.get_asset_materialization_events()
+    shown = made.materialization.metadata["tasks"]
+    assert isinstance(shown, TableMetadataValue)
+    (row,) = shown.records
+    assert str(row.data["action"]).startswith("rolled back: its decisions cost")
+    reigns = task_registry.reigns(featured.home, "wet")
+    assert [each.version == reigns[0].version for each in reigns] == [True, False, True]

@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline, watching
+from sensor_platform.predict import drift, pipeline, watching
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.models import registry
@@ -111,6 +111,20 @@ def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -
     assert not again.action.startswith("rolled back")
 
 
+def test_a_champion_whose_file_was_changed_is_rolled_back(home: Home) -> None:
+    good = registry.reigns(home, "temp")[-1].version
+    changed = home.models / registry.folder_name("temp") / poison(home) / "median.txt"
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    (health,) = watching.watch(home, SITE, NOW)
+    assert "SHA-256" in health.action
+    assert registry.reigns(home, "temp")[-1].version == good
+    sound = home.models / registry.folder_name("temp") / good / "median.txt"
+    sound.write_bytes(sound.read_bytes() + b"\n")
+    (health,) = watching.watch(home, SITE, NOW)
+    assert health.action == "none: there is no sound version before it"
+    assert "SHA-256" in health.breaches[0]
+
+
 def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: Home) -> None:
     pipeline.score(home, SITE, now=NOW)
     (health,) = watching.watch(home, SITE, NOW)
@@ -163,12 +177,12 @@ def test_a_metric_without_a_champion_has_no_health(tmp_path: Path) -> None:
 
 def test_the_stability_index_is_near_zero_for_the_same_law_and_large_for_another() -> None:
     rng = np.random.default_rng(1)
-    same = watching.psi(rng.normal(0, 1, 2000), rng.normal(0, 1, 2000))
-    other = watching.psi(rng.normal(0, 1, 2000), rng.normal(1, 1, 2000))
+    same = drift.psi(rng.normal(0, 1, 2000), rng.normal(0, 1, 2000))
+    other = drift.psi(rng.normal(0, 1, 2000), rng.normal(1, 1, 2000))
     assert same is not None
     assert other is not None
-    assert same < 0.05 < watching.MOST_PSI < other
-    assert watching.psi(np.zeros(10), np.zeros(500)) is None
+    assert same < 0.05 < drift.MOST_PSI < other
+    assert drift.psi(np.zeros(10), np.zeros(500)) is None
 
 
 @pytest.mark.parametrize(
@@ -185,4 +199,4 @@ def test_the_stability_index_is_near_zero_for_the_same_law_and_large_for_another
 )
 def test_every_bound_is_a_breach_of_its_own(figures: tuple[float | None, ...], broken: int) -> None:
     ratio, coverage, psi, nulls = figures
-    assert len(watching.breaches(ratio, coverage, psi, nulls)) == broken
+    assert len(drift.breaches(ratio, coverage, psi, nulls)) == broken

@@ -15,11 +15,13 @@ WATCHING_JOB = "watching"
 _MODEL = AssetKey("forecast_model")
 _HEALTH = AssetKey("forecast_health")
 _TASKS = AssetKey("supervised_model")
+_TASK_HEALTH = AssetKey("supervised_health")
+_OF_NO_DAY = AssetSelection.assets(_MODEL, _HEALTH, _TASKS, _TASK_HEALTH)
 
 days_job = define_asset_job(
     DAYS_JOB,
     # the proof looks at everything, not at some days: it has a schedule of its own
-    selection=AssetSelection.all() - AssetSelection.assets(_MODEL, _HEALTH, _TASKS) - AssetSelection.checks(proof),
+    selection=AssetSelection.all() - _OF_NO_DAY - AssetSelection.checks(proof),
     description="Everything of some days, from the landing files to what analysts read.",
 )
 training_job = define_asset_job(
@@ -36,6 +38,6 @@ scoring_job = define_asset_job(
 )
 watching_job = define_asset_job(
     WATCHING_JOB,
-    selection=AssetSelection.assets(_HEALTH),
-    description="Adjust, roll back or ask for training, by what came of the forecasts.",
+    selection=AssetSelection.assets(_HEALTH, _TASK_HEALTH),
+    description="Adjust, roll back or ask for training, by what came of forecasts and of scores.",
 )

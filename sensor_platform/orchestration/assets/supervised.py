@@ -1,10 +1,12 @@
 """What labels teach, as assets: a model per task without partitions, and its scores by day."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckResult,
+    AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     MaterializeResult,
@@ -20,6 +22,7 @@ from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.settings import Settings
 
 TASK_GATE = "every_task_is_served_by_what_passed_its_gate"
+TASK_HEALTHY = "tasks_are_as_good_as_promised"
 
 
 @asset(
@@ -91,3 +94,37 @@ def supervised_scores(
     if report.newest_hour is not None:
         metadata["newest_event_at"] = MetadataValue.timestamp(report.newest_hour)
     yield MaterializeResult(metadata=metadata)
+
+
+@asset(
+    deps=["supervised_scores"],
+    backfill_policy=ONE_RUN,  # has no partitions, as the model
+    group_name="forecast",
+    kinds={"python", "duckdb"},
+    owners=OWNERS,
+    pool=WRITER_POOL,
+    check_specs=[
+        AssetCheckSpec(
+            TASK_HEALTHY,
+            asset="supervised_health",
+            description="By the labels that came since, every champion is better than no model, and its inputs are"
+            " those that it knows; none had to be rolled back.",
+        )
+    ],
+)
+def supervised_health(
+    context: AssetExecutionContext, settings: ResourceParam[Settings]
+) -> Iterator[MaterializeResult[None]]:
+    """What came of the scores: rolls a worse model back, asks for training on drift."""
+    from sensor_platform.predict.supervised.watching import watch_tasks
+
+    with tried_again(context, settings.site.runs):
+        found = watch_tasks(settings.home, settings.site, datetime.now(UTC))
+    rows = as_table({**asdict(each), "breaches": "; ".join(each.breaches)} for each in found)
+    check = AssetCheckResult(
+        check_name=TASK_HEALTHY,
+        passed=not any(each.breaches or each.action.startswith("rolled back") for each in found),
+        severity=AssetCheckSeverity.WARN,
+        metadata={"tasks": rows},
+    )
+    yield MaterializeResult(metadata={"tasks": rows}, check_results=[check])

@@ -179,6 +179,13 @@ def ask_training(home: Home, metric: str, now: datetime, reason: str) -> None:
     durable.write_file(home.models / folder_name(metric) / _ASKED, msgspec.json.encode(note) + b"\n")
 
 
+def ask_training_once(home: Home, metric: str, since: datetime, now: datetime, reason: str) -> None:
+    """The same, unless it was asked for since then: what the champion of `since` lacks is known."""
+    earlier = asked(home, metric)
+    if earlier is None or earlier.asked_at < since:
+        ask_training(home, metric, now, reason)
+
+
 def asked(home: Home, metric: str) -> Waited | None:
     """The newest such request, or None; an unreadable one counts as none."""
     return _note(home, metric, _ASKED)

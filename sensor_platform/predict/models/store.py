@@ -8,9 +8,10 @@ Folder names come from a slug and a hash of the name, never from the name itself
 import contextlib
 import fcntl
 import hashlib
+import itertools
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -69,6 +70,27 @@ def in_charge(found: tuple[Reign, ...], issued_at: datetime) -> Reign:
     """Whose forecast an hour gets: the newest reign begun by then, or the first one for the hours before it."""
     begun = [each for each in found if each.serves_from <= issued_at]
     return begun[-1] if begun else found[0]
+
+
+def in_charge_since(found: Sequence[Reign]) -> datetime:
+    """Since when the newest version serves, whatever was adjusted since."""
+    own = itertools.takewhile(lambda each: each.version == found[-1].version, reversed(found))
+    return list(own)[-1].serves_from
+
+
+def before(found: Sequence[Reign]) -> Reign | None:
+    """The newest reign of another version than the one in charge: what a rollback puts back."""
+    return next((each for each in reversed(found) if each.version != found[-1].version), None)
+
+
+def sound_before(found: Sequence[Reign], load: Callable[[Reign], object]) -> Reign | None:
+    """The newest reign of another version that `load` takes, for a champion that is Unusable; None where none is."""
+    for each in reversed(found):
+        if each.version != found[-1].version:
+            with contextlib.suppress(Unusable):
+                load(each)
+                return each
+    return None
 
 
 def created_at(version: str) -> datetime:

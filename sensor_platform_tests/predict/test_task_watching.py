@@ -1,0 +1,193 @@
+"""The live record of supervised tasks: what is clearly worse is rolled back, what was merely unlucky is not."""
+
+import shutil
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import msgspec
+import numpy as np
+import polars as pl
+import pytest
+
+from sensor_platform.home import Home
+from sensor_platform.landing.labels import add_label
+from sensor_platform.predict.models import store
+from sensor_platform.predict.supervised import losses, registry
+from sensor_platform.predict.supervised.calibration import Calibration
+from sensor_platform.predict.supervised.card import MODEL
+from sensor_platform.predict.supervised.losses import is_clearly_more
+from sensor_platform.predict.supervised.scoring import score_tasks
+from sensor_platform.predict.supervised.training import needs_task_training, train_tasks
+from sensor_platform.predict.supervised.watching import TaskHealth, watch_tasks
+from sensor_platform.warehouse.published.joined_views import statements
+from sensor_platform_tests.predict.machines import HOURS, NOW, SITE, START, fill, machines, scores
+
+TRAINED = 28 * 24
+PROMOTED = START + timedelta(hours=TRAINED + 12)
+
+
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two tasks learnt from 28 days, and 22 days with all their labels that came after."""
+    root = tmp_path_factory.mktemp("learnt")
+    home = Home(root)
+    rows, labels = machines()
+    for each in labels:
+        add_label(home, each)
+    fill(home, rows)
+    report = train_tasks(home, SITE, START + timedelta(hours=TRAINED))
+    assert all(each.promoted for each in report.tasks)
+    return root
+
+
+@pytest.fixture
+def home(learnt: Path, tmp_path: Path) -> Home:
+    return Home(Path(shutil.copytree(learnt, tmp_path / "home")))
+
+
+def successor(home: Home, task: str, at: datetime = PROMOTED, **changes: object) -> tuple[str, str]:
+    """Another version, promoted by hand, with these changes of its card; the version before and it."""
+    good = registry.load_champion(home, task)
+    assert good is not None
+    contents = {MODEL: good.booster.model_to_string().encode()}
+    name = store.version_name(at, {**contents, "changes": repr(changes).encode()})
+    registry.save(home, msgspec.structs.replace(good.card, version=name, created_at=at, **changes), contents)
+    registry.promote(home, task, name, at, "by hand")
+    return good.card.version, name
+
+
+def watched(home: Home, task: str = "pump", now: datetime = NOW) -> TaskHealth:
+    (found,) = [each for each in watch_tasks(home, SITE, now) if each.task == task]
+    return found
+
+
+def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -> None:
+    upside_down = (Calibration(slope=-1.0, offset=0.0),)
+    good, poisoned = successor(home, "pump", calibrations=upside_down)
+    score_tasks(home, SITE, now=NOW)
+    health = watched(home)
+    assert health.action.startswith("rolled back: its decisions cost")
+    reigns = registry.reigns(home, "pump")
+    assert [each.version for each in reigns] == [good, poisoned, good]
+    assert reigns[-1].serves_from == NOW
+    assert reigns[-1].why.startswith("rolled back: ")
+    assert good in reigns[-1].why
+    assert watched(home, now=NOW + timedelta(hours=1)).action != health.action
+    assert len(registry.reigns(home, "pump")) == 3
+
+
+def test_a_threshold_that_is_poisoned_costs_and_is_rolled_back(home: Home) -> None:
+    good, _ = successor(home, "pump", threshold=0.0)
+    score_tasks(home, SITE, now=NOW)
+    assert watched(home).action.startswith("rolled back: its decisions cost")
+    assert registry.reigns(home, "pump")[-1].version == good
+
+
+def test_a_remaining_life_that_is_far_off_is_rolled_back(home: Home) -> None:
+    good, _ = successor(home, "life", most_hours=20)
+    score_tasks(home, SITE, now=NOW)
+    assert watched(home, "life").action.startswith("rolled back: ")
+    assert registry.reigns(home, "life")[-1].version == good
+
+
+def test_a_champion_that_was_merely_unlucky_stays(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After a day on which all machines were upset it misses failures that the older one sees: a quarter more cost."""
+    good = registry.champion_card(home, "pump")
+    assert good is not None
+    assert good.threshold is not None
+    _, younger = successor(home, "pump", threshold=good.threshold * 2)
+    rows, _ = machines()
+    day = rows.filter(pl.col("hour").is_between(TRAINED + 240, TRAINED + 263))
+    fill(home, day.with_columns(mean=pl.col("mean") + 1.5), position=2)
+    score_tasks(home, SITE, now=NOW)
+    assert not watched(home).action.startswith("rolled back")
+    assert registry.reigns(home, "pump")[-1].version == younger
+    monkeypatch.setattr(losses, "STANDARD_ERRORS", 0.0)  # by the mean alone it would go
+    assert watched(home).action.startswith("rolled back")
+
+
+def test_a_sound_champion_stays_and_its_figures_are_those_of_the_published_view(home: Home) -> None:
+    score_tasks(home, SITE, now=NOW)
+    health, life = watched(home), watched(home, "life")
+    assert (health.breaches, health.action) == ((), "none")
+    assert health.loss is not None
+    assert health.loss_without is not None
+    assert health.loss < 0.6 * health.loss_without
+    names = ("supervised_scores", "supervised_answers")
+    tables = {names[0]: scores(home), names[1]: pl.read_parquet(home.published / names[1] / "all.parquet")}
+    with duckdb.connect() as connection:
+        for name, rows in tables.items():
+            connection.register(name, rows.to_arrow())
+        for statement in statements(tables):
+            connection.execute(statement.replace("create view", "create temp view"))
+        found = connection.execute(
+            "select task, count(*), avg(error * error), avg(abs(error)), avg(cost), avg(is_inside::int)"
+            " from supervised_accuracy group by task order by task desc"
+        ).fetchall()
+    (_, count, brier, _, cost, _), (_, lives, _, off, life_cost, inside) = found
+    assert (count, lives) == (health.answered, life.answered)
+    assert (brier, cost) == pytest.approx((health.loss, health.cost_per_hour))
+    assert (off, life_cost, inside) == pytest.approx((life.loss, life.cost_per_hour, life.coverage))
+
+
+def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Home) -> None:
+    rows, _ = machines()
+    noise = np.random.default_rng(1).normal(0, 9, rows.height)
+    wild = rows.with_columns(mean=pl.col("mean") + noise).filter(pl.col("hour") >= HOURS - 200)
+    fill(home, wild, position=2)
+    score_tasks(home, SITE, now=NOW)
+    health = watched(home)
+    assert any("PSI" in each for each in health.breaches)
+    assert health.action == "asked for training"
+    assert {need.metric for need in needs_task_training(home, SITE)} == {"pump", "life"}
+    train_tasks(home, SITE, NOW + timedelta(minutes=1))
+    assert needs_task_training(home, SITE) == ()
+
+
+def test_a_champion_whose_file_was_changed_is_rolled_back_and_its_hours_are_kept(home: Home) -> None:
+    good, changed = successor(home, "pump", threshold=0.4)
+    score_tasks(home, SITE, now=NOW)
+    before = scores(home)
+    path = registry.folder(home, "pump") / changed / MODEL
+    path.write_bytes(path.read_bytes().replace(b"leaf_value=", b"leaf_value=1", 1))
+    health, life = watched(home), watched(home, "life")
+    assert "SHA-256" in health.action
+    assert life.breaches == ()
+    assert registry.reigns(home, "pump")[-1].version == good
+    report = score_tasks(home, SITE, now=NOW + timedelta(hours=1))
+    assert "kept as they were" in str(report.by_task[0]["note"])
+    assert scores(home).equals(before)
+
+
+def test_a_task_without_a_champion_has_no_health(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    assert watch_tasks(home, SITE, NOW) == ()
+    assert watch_tasks(home, replace(SITE, supervised=()), NOW) == ()
+
+
+def test_one_bad_day_is_one_observation() -> None:
+    rng = np.random.default_rng(2)
+    days = np.repeat(np.arange(20), 24)
+    theirs = rng.uniform(0, 0.2, 480)
+    bad_day = theirs + np.where(days == 7, 5.0, 0.0)
+    every_day = theirs + 0.1
+    assert bad_day.mean() > 2 * theirs.mean()
+    assert not is_clearly_more(bad_day, theirs, [days])
+    assert is_clearly_more(every_day, theirs, [days])
+    assert not is_clearly_more(theirs * 1.04, theirs, [days])
+    assert not is_clearly_more(every_day[:168], theirs[:168], [days[:168]])  # a week is too little
+    assert not is_clearly_more(every_day, theirs, [days, np.zeros(480, int)])  # all of one life
+
+
+def test_equally_good_models_are_hardly_ever_rolled_back() -> None:
+    """Looked at daily for sixty days: the losses of a day belong together, and days are unequal."""
+    rng = np.random.default_rng(4)
+    days = np.repeat(np.arange(60), 4)
+    rolled_back = 0
+    for _ in range(400):
+        mine, theirs = (1 + rng.normal(0, 0.2, (60, 1)) + rng.normal(0, 0.1, (60, 4)) for _ in range(2))
+        looks = (slice(0, n * 4) for n in range(8, 61))
+        rolled_back += any(is_clearly_more(mine.ravel()[some], theirs.ravel()[some], [days[some]]) for some in looks)
+    assert rolled_back <= 0.02 * 400

@@ -1,5 +1,6 @@
 """`sensor-platform models`: what the registry holds, and which version is in charge."""
 
+import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
+    from sensor_platform.cli.model_names import Named
     from sensor_platform.home import Home
     from sensor_platform.predict.models.card import Card
     from sensor_platform.predict.models.store import Reign
@@ -27,39 +29,67 @@ def models() -> None:
 
 @models.command("list")
 def list_models() -> None:
-    """Every version of every metric, oldest first; the champion is marked with a star."""
-    from sensor_platform.predict.models import registry
+    """Every version of every model, oldest first, and who was in charge why; a star marks the champion.
 
-    home = _home()
-    for metric in registry.metrics(home):
-        reigns = registry.reigns(home, metric)
-        champion = reigns[-1].version if reigns else None
-        click.echo(metric)
-        for version in registry.versions(home, metric):
-            mark = "*" if version == champion else " "
-            card = registry.card_of(home, metric, version)
-            click.echo(f" {mark} {version}  {card.examples:,} examples to {card.trained_to:%Y-%m-%d %H:%M}Z")
-        for reign in reigns:
-            _echo_reign(reign)
-    _list_tasks(home)
+    A version that is not what was written is marked with `!`; the exit code is then 1.
+    """
+    from sensor_platform.cli.model_names import named, nameless
+    from sensor_platform.errors import CheckFailed
 
-
-def _list_tasks(home: "Home") -> None:
-    from sensor_platform.predict.supervised import registry
-
-    for task in registry.tasks(home):
-        reigns = registry.reigns(home, task)
-        click.echo(f"task:{task}")
-        for version in registry.versions(home, task):
-            mark = "*" if reigns and version == reigns[-1].version else " "
-            card = registry.card_of(home, task, version)
-            click.echo(f" {mark} {version}  {card.kind}, {card.rows:,} hours of {card.devices} devices ({card.origin})")
-        for reign in reigns:
-            _echo_reign(reign)
+    home, damaged = _home(), 0
+    for each in named(home):
+        damaged += _list_one(home, each)
+    for folder in nameless(home):
+        click.echo(f"{folder}\n ! no version of it has a readable card")
+        damaged += 1
+    if not any(home.models.glob("*/")):
+        click.echo("no models yet: training begins once there is enough history, or labels", err=True)
+    if damaged:
+        raise CheckFailed(
+            f"{damaged} of the above cannot be trusted",
+            "restore it from a backup; a champion can be replaced by `sensor-platform models rollback NAME`",
+        )
 
 
-def _echo_reign(reign: "Reign") -> None:
-    click.echo(f"     {reign.promoted_at:%Y-%m-%d %H:%M}Z {reign.version}: {reign.why}")
+def _list_one(home: "Home", each: "Named") -> int:
+    """Print a model; returns what of it is damaged."""
+    from sensor_platform.errors import CheckFailed
+
+    click.echo(each.shown)
+    try:
+        reigns = each.registry.reigns(home, each.key)
+    except CheckFailed as error:
+        click.echo(f" ! {error.message}")
+        return 1 + sum(_list_version(home, each, version, ()) for version in each.registry.versions(home, each.key))
+    damaged = sum(_list_version(home, each, version, reigns) for version in each.registry.versions(home, each.key))
+    for reign in reigns:
+        click.echo(f"     {reign.promoted_at:%Y-%m-%d %H:%M}Z {reign.version}: {reign.why}")
+    return damaged
+
+
+def _list_version(home: "Home", each: "Named", version: str, reigns: "tuple[Reign, ...]") -> int:
+    """Print a version, whose files are checked if it is the champion; returns 1 if it is damaged."""
+    from sensor_platform.errors import CheckFailed
+
+    is_champion = bool(reigns) and version == reigns[-1].version
+    mark = "*" if is_champion else " "
+    try:
+        if is_champion:
+            each.registry.load(home, each.key, version, reigns[-1].card_sha256)
+        said = _said(each.registry.card_of(home, each.key, version))
+    except CheckFailed as error:
+        click.echo(f"{mark}! {version}  {error.message}")
+        return 1
+    click.echo(f" {mark} {version}  {said}")
+    return 0
+
+
+def _said(card: "Card | TaskCard") -> str:
+    from sensor_platform.predict.supervised.card import TaskCard
+
+    if isinstance(card, TaskCard):
+        return f"{card.kind}, {card.rows:,} hours of {card.devices} devices ({card.origin})"
+    return f"{card.examples:,} examples to {card.trained_to:%Y-%m-%d %H:%M}Z"
 
 
 @models.command()
@@ -87,54 +117,93 @@ def add(file: Path, card: Path) -> None:
 
 
 @models.command()
-@click.argument("metric")
+@click.argument("name")
 @click.argument("version", required=False)
-def show(metric: str, version: str | None) -> None:
-    """The card of a version (default: the champion) as JSON."""
+def show(name: str, version: str | None) -> None:
+    """The card of a version (default: the champion) as JSON, with when it was in charge and why no longer."""
     import msgspec
 
-    card = _card(_home(), metric, version)
-    click.echo(msgspec.json.format(msgspec.json.encode(card), indent=2).decode())
+    from sensor_platform.cli.model_names import find, version_of
+    from sensor_platform.errors import Missing
+
+    home = _home()
+    each = find(home, name)
+    reigns = each.registry.reigns(home, each.key)
+    if version is None and not reigns:
+        raise Missing(f"{name} has no champion", "`sensor-platform models list` shows its versions")
+    chosen = reigns[-1].version if version is None else version_of(home, each, version)
+    digest = next((reign.card_sha256 for reign in reversed(reigns) if reign.version == chosen), None)
+    card = msgspec.to_builtins(each.registry.card_of(home, each.key, chosen, digest), str_keys=True)
+    click.echo(json.dumps({**card, "in_charge": _in_charge(reigns, chosen)}, indent=2, ensure_ascii=False))
+
+
+def _in_charge(reigns: "tuple[Reign, ...]", version: str) -> list[dict[str, str | None]]:
+    return [
+        {
+            "from": reign.serves_from.isoformat(),
+            "why": reign.why,
+            "until": after.promoted_at.isoformat() if after else None,
+            "why_until": after.why if after else None,
+        }
+        for reign, after in itertools.zip_longest(reigns, reigns[1:])
+        if reign.version == version
+    ]
 
 
 @models.command()
-@click.argument("metric")
+@click.argument("name")
 @click.argument("version")
-def promote(metric: str, version: str) -> None:
-    """Put a version in charge of what is issued from now on."""
-    reign = _promote(_home(), metric, version, "promoted by hand")
-    click.echo(f"{metric}: {reign.version} serves from {reign.serves_from:%Y-%m-%d %H:%M}Z")
+def promote(name: str, version: str) -> None:
+    """Put a version, named by the start of it, in charge of what is issued from now on."""
+    from sensor_platform.cli.model_names import find, version_of
+
+    home = _home()
+    each = find(home, name)
+    reign = each.registry.promote(
+        home, each.key, version_of(home, each, version), datetime.now(UTC), "promoted by hand"
+    )
+    _echo_promoted(name, reign)
 
 
 @models.command()
-@click.argument("metric")
-def rollback(metric: str) -> None:
+@click.argument("name")
+def rollback(name: str) -> None:
     """Put the version that was in charge before the champion back."""
-    from sensor_platform.errors import WrongUse
+    from sensor_platform.cli.model_names import find
+    from sensor_platform.errors import Missing
+    from sensor_platform.predict.models import registry as forecasters
     from sensor_platform.predict.models import store
 
     home = _home()
-    reigns = _reigns(home, metric)
+    each = find(home, name)
+    reigns = each.registry.reigns(home, each.key)
     before = store.before(reigns)
     if before is None:
-        raise WrongUse(f"{metric} has no earlier champion", "sensor-platform models list shows what there is")
-    reign = _promote(home, metric, before.version, f"rolled back by hand from {reigns[-1].version}", before)
-    click.echo(f"{metric}: {reign.version} serves from {reign.serves_from:%Y-%m-%d %H:%M}Z")
+        raise Missing(f"{name} has no earlier champion", "`sensor-platform models list` shows what there is")
+    why, now = f"rolled back by hand from {reigns[-1].version}", datetime.now(UTC)
+    if before.rules:
+        _echo_promoted(name, forecasters.promote(home, each.key, before.version, now, why, before.rules))
+    else:
+        _echo_promoted(name, each.registry.promote(home, each.key, before.version, now, why))
 
 
 @models.command()
-@click.argument("metric")
+@click.argument("name")
 @click.argument("first")
 @click.argument("second")
-def diff(metric: str, first: str, second: str) -> None:
+def diff(name: str, first: str, second: str) -> None:
     """What the cards of two versions say differently, as JSON lines: key, first, second."""
     import msgspec
 
+    from sensor_platform.cli.model_names import find, version_of
+
     home = _home()
-    one, other = (msgspec.to_builtins(_card(home, metric, version), str_keys=True) for version in (first, second))
+    each = find(home, name)
+    cards = [each.registry.card_of(home, each.key, version_of(home, each, version)) for version in (first, second)]
+    one, other = (msgspec.to_builtins(card, str_keys=True) for card in cards)
     for key in one:
         if one[key] != other[key]:
-            click.echo(json.dumps({"key": key, "first": one[key], "second": other[key]}))
+            click.echo(json.dumps({"key": key, "first": one[key], "second": other[key]}, ensure_ascii=False))
 
 
 def _home() -> "Home":
@@ -143,43 +212,5 @@ def _home() -> "Home":
     return load_settings().home
 
 
-def _task(home: "Home", name: str) -> str | None:
-    """The task that a name means; None where it means a metric."""
-    from sensor_platform.predict.models import registry as forecasters
-    from sensor_platform.predict.supervised import registry
-
-    if name.startswith("task:"):
-        return name.removeprefix("task:")
-    return name if name in registry.tasks(home) and name not in forecasters.metrics(home) else None
-
-
-def _reigns(home: "Home", name: str) -> "tuple[Reign, ...]":
-    from sensor_platform.predict.models import registry as forecasters
-    from sensor_platform.predict.supervised import registry
-
-    task = _task(home, name)
-    return forecasters.reigns(home, name) if task is None else registry.reigns(home, task)
-
-
-def _promote(home: "Home", name: str, version: str, why: str, as_before: "Reign | None" = None) -> "Reign":
-    from sensor_platform.predict.models import registry as forecasters
-    from sensor_platform.predict.supervised import registry
-
-    task, now = _task(home, name), datetime.now(UTC)
-    if task is not None:
-        return registry.promote(home, task, version, now, why)
-    return forecasters.promote(home, name, version, now, why, as_before.rules if as_before else ())
-
-
-def _card(home: "Home", name: str, version: str | None) -> "Card | TaskCard":
-    from sensor_platform.errors import WrongUse
-    from sensor_platform.predict.models import registry as forecasters
-    from sensor_platform.predict.supervised import registry
-
-    task = _task(home, name)
-    if version is not None:
-        return forecasters.card_of(home, name, version) if task is None else registry.card_of(home, task, version)
-    card = forecasters.champion_card(home, name) if task is None else registry.champion_card(home, task)
-    if card is None:
-        raise WrongUse(f"{name} has no champion", "sensor-platform models list shows what there is")
-    return card
+def _echo_promoted(name: str, reign: "Reign") -> None:
+    click.echo(f"{name}: {reign.version} serves from {reign.serves_from:%Y-%m-%d %H:%M}Z")

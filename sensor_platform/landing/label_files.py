@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,5 +106,5 @@ def _moments(frame: "pl.DataFrame", name: str, option: str) -> list[int | None]:
     if column.dtype == pl.Date:
         return column.cast(pl.Datetime("us")).dt.epoch("us").to_list()
     if column.dtype.is_numeric():
-        return [None if each is None else round(float(each) * 1e6) for each in column]
+        return [round(each * 1e6) if isfinite(each) else None for each in column.cast(pl.Float64).fill_null(nan)]
     raise WrongUse(f"{option}: {name!r} holds {column.dtype}, no times", "write times as ISO 8601 or epoch seconds")

@@ -26,6 +26,8 @@ _TABLES = (
     )
     """,
 )
+_LATEST = 7_258_118_399_999_999
+"""The end of 2199: a time beyond it was written in another unit, and no table could hold it."""
 _COLUMNS = "label_id, device_id, metric, start_at, end_at, label, source, note, created_at"
 
 
@@ -135,11 +137,16 @@ def stated(
     """A label whose id is made of what it says: the same again is the same label.
 
     Raises:
-        WrongUse: device or text is empty, or it ends before it starts.
+        WrongUse: device or text is empty, it ends before it starts, or in no year of sensors.
     """
     end = start_at if end_at is None else end_at
     if not device or not label:
         raise WrongUse("a label needs a device and a text", "name both")
+    if not 0 <= start_at <= _LATEST or not 0 <= end <= _LATEST:
+        raise WrongUse(
+            f"a label of {device} has a time outside the years 1970 to 2199",
+            "write times as ISO 8601, or as seconds since the epoch",
+        )
     if end < start_at:
         raise WrongUse(f"a label of {device} ends before it starts", "check start and end")
     text = "\x1f".join((device, metric, label, str(start_at), str(end)))

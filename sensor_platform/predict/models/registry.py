@@ -146,13 +146,13 @@ def load_record(home: Home, metric: str, version: str) -> Record | None:
     return files.read_record(store.verified(path, card.files[files.RECORD]))
 
 
-def card_of(home: Home, metric: str, version: str) -> Card:
+def card_of(home: Home, metric: str, version: str, card_sha256: str | None = None) -> Card:
     """The card of any version, checked to be that version's, without its models.
 
     Raises:
         Unusable: there is none, or it is damaged.
     """
-    return _card(home, metric, version, None)
+    return _card(home, metric, version, card_sha256)
 
 
 def metrics(home: Home) -> tuple[str, ...]:

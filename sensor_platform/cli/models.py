@@ -88,7 +88,8 @@ def _said(card: "Card | TaskCard") -> str:
     from sensor_platform.predict.supervised.card import TaskCard
 
     if isinstance(card, TaskCard):
-        return f"{card.kind}, {card.rows:,} hours of {card.devices} devices ({card.origin})"
+        learnt = f", {card.rows:,} hours of {card.devices} devices" if card.rows else ""
+        return f"{card.kind}{learnt} ({card.origin})"
     return f"{card.examples:,} examples to {card.trained_to:%Y-%m-%d %H:%M}Z"
 
 

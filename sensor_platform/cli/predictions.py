@@ -27,14 +27,33 @@ def predictions(
     """
     from sensor_platform.cli.moments import moment_of
     from sensor_platform.cli.rows import write
+    from sensor_platform.errors import Missing, WrongUse
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.published.query import ask
 
-    now = datetime.now(UTC)
+    if task and metric:
+        raise WrongUse("--metric and --task ask for different tables", "name one of them")
+    now, settings = datetime.now(UTC), load_settings()
     at = (moment_of(as_of, now) if as_of else now).astimezone(UTC).replace(tzinfo=None)
     sql, names = (_SCORES, [task, device]) if task else (_FORECASTS, [metric, device])
-    answer = ask(load_settings().home, sql, [at, *(each for name in names for each in (name, name)), limit])
-    write(answer.columns, answer.rows, form, sys.stdout)
+    answer = ask(settings.home, sql, [at, *(each for name in names for each in (name, name)), limit])
+    known = [each.name for each in settings.site.supervised] if task else settings.site.forecast.metrics
+    if not answer.rows and names[0] and names[0] not in known:
+        raise Missing(
+            f"nothing was ever said of {names[0]!r}, and site.yaml does not ask for it",
+            f"it asks for {', '.join(known) or 'nothing'}",
+        )
+    write(
+        answer.columns,
+        [list(map(_short, row)) for row in answer.rows] if form == "table" else answer.rows,
+        form,
+        sys.stdout,
+    )
+
+
+def _short(value: object) -> object:
+    """Six digits tell a person more than sixteen; CSV and JSON have them all."""
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 _FORECASTS = """

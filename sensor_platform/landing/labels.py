@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass, replace
 
-from sensor_platform.errors import Missing, WrongUse
+from sensor_platform.errors import CheckFailed, Missing, Unreachable, WrongUse
 from sensor_platform.home import Home
 
 _TABLES = (
@@ -60,17 +60,25 @@ class Said:
 
 @contextlib.contextmanager
 def open_labels(home: Home) -> Iterator[sqlite3.Connection]:
-    """A connection in autocommit; the file is created where there is none."""
-    home.labels_file.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(home.labels_file, isolation_level=None, timeout=10.0)
+    """A connection in autocommit; the file is created where there is none.
+
+    Raises:
+        Unreachable: it cannot be written now.
+        CheckFailed: it is no database any more.
+    """
+    file = home.labels_file
     try:
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
-        for table in _TABLES:
-            connection.execute(table)
-        yield connection
-    finally:
-        connection.close()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with contextlib.closing(sqlite3.connect(file, isolation_level=None, timeout=10.0)) as connection:
+            connection.execute("pragma journal_mode = wal")
+            connection.execute("pragma synchronous = full")
+            for table in _TABLES:
+                connection.execute(table)
+            yield connection
+    except (sqlite3.OperationalError, OSError) as error:
+        raise Unreachable(f"{file} cannot be used: {error}", "check the folder's rights and disk space") from error
+    except sqlite3.DatabaseError as error:
+        raise CheckFailed(f"{file} cannot be trusted: {error}", "restore it from a backup") from error
 
 
 def add_label(home: Home, label: Label) -> None:

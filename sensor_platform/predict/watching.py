@@ -57,7 +57,6 @@ def watch(home: Home, site: PredictSite, now: datetime) -> tuple[Health, ...]:
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
-        CheckFailed: a champion pointer is damaged.
     """
     with writer(home, site, "watch forecasts") as warehouse:
         return tuple(_watched(home, site, warehouse, now))
@@ -65,7 +64,11 @@ def watch(home: Home, site: PredictSite, now: datetime) -> tuple[Health, ...]:
 
 def _watched(home: Home, site: PredictSite, warehouse: Warehouse, now: datetime) -> Iterator[Health]:
     for metric in site.forecast.metrics:
-        reigns = registry.reigns(home, metric)
+        try:
+            reigns = registry.reigns(home, metric)
+        except registry.Unusable as error:
+            yield Health(metric=metric, model_id="", breaches=(error.message,))
+            continue
         if not reigns:
             continue
         try:

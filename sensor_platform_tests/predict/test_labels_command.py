@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from sensor_platform.alert import store
 from sensor_platform.cli.labels import labels
-from sensor_platform.errors import PlatformError
+from sensor_platform.errors import CheckFailed, PlatformError, Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.labels import Label, add_label, as_of, read_history, read_labels
 
@@ -135,3 +135,35 @@ def test_the_list_is_a_table_with_the_ids_that_remove_takes(home: Home) -> None:
     assert row.startswith("2026-03-01T00:00:00Z")
     assert row.endswith(name)
     assert count == "(1 row)"
+
+
+@pytest.mark.parametrize("start", ["2300-01-01", "0001-01-01", "999999999w", "soon"])
+def test_a_time_that_no_table_could_hold_is_refused(home: Home, start: str) -> None:
+    with pytest.raises(WrongUse) as caught:
+        run("add", "a", "failure", "--start", start)
+    assert caught.value.hint
+    assert read_labels(home) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [("1772361000000", "1970 to 2199"), ("nan", "no times"), ("1e300", "1970")]
+)
+def test_a_number_that_is_no_second_is_refused(home: Home, tmp_path: Path, number: str, said: str) -> None:
+    file = tmp_path / "labels.csv"
+    file.write_text(f"device,time,label\na,{number},x\nb,1.5,y\n")
+    with pytest.raises(WrongUse, match=said):
+        run("import", str(file))
+
+
+@pytest.mark.parametrize(("content", "error"), [(b"no database", CheckFailed), (None, Unreachable)])
+def test_labels_that_cannot_be_used_are_said_in_one_line(
+    home: Home, content: bytes | None, error: type[PlatformError]
+) -> None:
+    if content is None:
+        home.labels_file.parent.write_text("a file where the folder should be")
+    else:
+        home.labels_file.parent.mkdir()
+        home.labels_file.write_bytes(content * 100)
+    with pytest.raises(error) as caught:
+        run("add", "a", "failure", "--start", "2026-03-01")
+    assert caught.value.hint

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from sensor_platform.cli.models import models
-from sensor_platform.errors import PlatformError
+from sensor_platform.errors import CheckFailed, ExitCode, Missing, Unreachable
 from sensor_platform.home import Home
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.judge.learn import Learned
@@ -63,8 +65,89 @@ def test_show_is_the_card_and_diff_names_what_differs(versions: tuple[str, str])
     assert "inputs" not in keys
 
 
-@pytest.mark.parametrize("words", [("show", "other"), ("rollback", "other"), ("promote", "m", "../..")])
-def test_what_is_not_there_is_refused_with_a_hint(versions: tuple[str, str], words: tuple[str, ...]) -> None:
-    with pytest.raises(PlatformError) as caught:
+@pytest.mark.parametrize(
+    ("words", "said", "hint"),
+    [
+        (("show", "other"), "there is no model 'other'", "there is m"),
+        (("rollback", "other"), "there is no model 'other'", "there is m"),
+        (("promote", "m", "../.."), "m has no version '../..'", "the newest are 20260601"),
+        (("promote", "m", "2026"), "m has several versions that begin with '2026'", "20260602"),
+        (("promote", "m", ""), "m has no version ''", "the newest are"),
+        (("diff", "m", "20260601", "2027"), "m has no version '2027'", "the newest are"),
+    ],
+)
+def test_what_is_not_there_is_wrong_use_with_a_hint(
+    versions: tuple[str, str], words: tuple[str, ...], said: str, hint: str
+) -> None:
+    with pytest.raises(Missing) as caught:
         CliRunner().invoke(models, list(words), catch_exceptions=False)
-    assert caught.value.hint
+    assert said in caught.value.message
+    assert hint in caught.value.hint
+    assert caught.value.exit_code == ExitCode.WRONG_USE
+
+
+def test_a_version_is_named_by_its_start_and_show_tells_when_it_was_in_charge(versions: tuple[str, str]) -> None:
+    run("rollback", "m")
+    shown = json.loads(run("show", "m", "20260602"))
+    assert shown["version"] == versions[1]
+    (reign,) = shown["in_charge"]
+    assert reign["why"] == "seed 8"
+    assert reign["why_until"] == f"rolled back by hand from {versions[1]}"
+    assert [each["until"] is None for each in json.loads(run("show", "m"))["in_charge"]] == [False, True]
+
+
+@pytest.mark.parametrize("file", ["median.txt", "card.json", "champion.json"])
+def test_the_list_goes_on_over_what_is_damaged_marks_it_and_fails(
+    versions: tuple[str, str], tmp_path: Path, file: str
+) -> None:
+    folder = tmp_path / "models" / registry.folder_name("m")
+    path = folder / file if file == "champion.json" else folder / versions[1] / file
+    path.write_bytes(path.read_bytes()[:-3])
+    done = CliRunner().invoke(models, ["list"])
+    assert isinstance(done.exception, CheckFailed)
+    assert "1 of the above" in done.exception.message
+    assert done.stdout.count("! ") == 1
+    assert versions[0] in done.stdout
+    assert versions[1] in done.stdout
+    if file != "champion.json":
+        run("rollback", "m")
+        assert f" * {versions[0]}" in CliRunner().invoke(models, ["list"]).stdout
+
+
+def test_a_model_whose_only_card_is_unreadable_is_listed_all_the_same(
+    versions: tuple[str, str], tmp_path: Path
+) -> None:
+    for version in versions:
+        (tmp_path / "models" / registry.folder_name("m") / version / "card.json").write_text("{")
+    done = CliRunner().invoke(models, ["list"])
+    assert isinstance(done.exception, CheckFailed)
+    assert registry.folder_name("m") in done.stdout
+
+
+def test_without_models_the_list_says_what_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(tmp_path))
+    done = CliRunner().invoke(models, ["list"], catch_exceptions=False)
+    assert (done.stdout, done.exit_code) == ("", 0)
+    assert "no models yet" in done.stderr
+
+
+def test_a_registry_that_cannot_be_written_is_said_in_one_line(versions: tuple[str, str], tmp_path: Path) -> None:
+    folder = tmp_path / "models" / registry.folder_name("m")
+    (folder / ".lock").unlink()
+    (folder / ".lock").mkdir()
+    with pytest.raises(Unreachable, match=r"cannot write .*champion\.json"):
+        CliRunner().invoke(models, ["rollback", "m"], catch_exceptions=False)
+
+
+def test_promotions_at_the_same_time_are_all_kept(versions: tuple[str, str], tmp_path: Path) -> None:
+    """Each in a process of its own, as people and Dagster are; whoever reads meanwhile sees a whole pointer."""
+    code = (
+        "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
+        "from sensor_platform.home import Home; from sensor_platform.predict.models import registry\n"
+        "for n in range(5): registry.promote(Home(Path(sys.argv[1])), 'm', sys.argv[2], datetime.now(UTC), f'{n}')"
+    )
+    both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), version]) for version in versions]
+    while any(process.poll() is None for process in both):
+        assert len(registry.reigns(Home(tmp_path), "m")) >= 2
+    assert [process.returncode for process in both] == [0, 0]
+    assert len(registry.reigns(Home(tmp_path), "m")) == 12

@@ -14,6 +14,7 @@ from sensor_platform.predict import score
 from sensor_platform.predict.anomaly import rows as anomaly_rows
 from sensor_platform.predict.supervised import frames
 from sensor_platform.warehouse.published import labels_table, views
+from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 
 DOC = Path(__file__).parents[2] / "docs/predictions.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
@@ -47,12 +48,19 @@ TABLES = {
     "anomalies": columns(anomaly_rows.empty().schema),
     "supervised_scores": columns(frames.empty().schema),
     "supervised_superseded": [*columns(frames.empty().schema), ("superseded_at", "TIMESTAMP")],
-    "labels": [(name, kind.upper()) for name, kind in labels_table.COLUMNS],
+    **labels_table.TABLES,
+    **TASK_TABLES,
 }
 GIVEN: Mapping[str, Mapping[str, object]] = {
     "predictions": {"target_at": YESTERDAY},
     "readings_1h": {"window_start": YESTERDAY},
-    "supervised_scores": {"task": "pump", "window_start": YESTERDAY},
+    "supervised_scores": {
+        "task": "pump",
+        "window_start": YESTERDAY,
+        "kind": "failure",
+        "probabilities": '{"no": 0.25, "yes": 0.75}',
+    },
+    "supervised_answers": {"task": "pump", "first_at": YESTERDAY, "last_at": YESTERDAY, "answer": "yes"},
     "labels": {"label": "failure", "start_at": YESTERDAY + timedelta(hours=5)},
 }
 
@@ -83,5 +91,7 @@ def test_a_query_of_the_document_finds_its_row(published: Path, query: str) -> N
         names = [name for name, *_ in found.description or ()]
         rows = found.fetchall()
     assert len(rows) == 1
+    if "log_loss" in names:
+        assert rows[0][names.index("log_loss")] == pytest.approx(0.2877, abs=1e-4)
     if "first_alarm" in names:
         assert rows[0][names.index("first_alarm")] == YESTERDAY

@@ -139,6 +139,19 @@ def test_scores_and_their_accuracy_follow_and_what_was_known_then_can_be_asked(t
     assert row["n"] == len(listed)
 
 
+def test_what_was_never_asked_for_is_refused_and_a_table_has_no_sixteen_digits(told: Told) -> None:
+    score_tasks(told.home, ONLY, position=2, now=datetime.now(UTC))
+    told.publish()
+    row = run(told.home, "predictions", "--task", "pump", "--limit", "1").splitlines()[2]
+    assert len(row.split()[4]) <= len("0.000123456")
+    environment = {**os.environ, "SENSOR_PLATFORM_HOME": str(told.home.root)}
+    words = [*COMMAND, "predictions", "--task", "pumb"]
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: nothing was ever said of 'pumb'")
+    assert "hint: " in done.stderr
+
+
 def test_a_label_that_was_learnt_from_asks_for_a_training_without_it(told: Told) -> None:
     (before,) = registry.versions(told.home, "pump")
     rows = registry.card_of(told.home, "pump", before).rows

@@ -95,7 +95,10 @@ def test_a_new_champion_is_used_at_once_and_a_changed_file_never(home: Home, fil
     first = dropin.add(home, *files, {}, NOW)
     predictor = Predictor(home)
     assert predictor.predict("reuse", {})["model"].endswith(first.version)
-    second = dropin.add(home, *files, {}, datetime(2026, 6, 2, tzinfo=UTC))
+    assert dropin.add(home, *files, {}, datetime(2026, 6, 2, tzinfo=UTC)).version == first.version
+    assert len(registry.versions(home, "reuse")) == 1
+    second = dropin.add(home, files[0], write_card(files[0].parent, files[0], origin="new"), {}, NOW)
+    assert second.version != first.version  # in the same second, of the same file
     assert predictor.predict("reuse", {})["model"].endswith(second.version)
     path = registry.folder(home, "reuse") / second.version / "model.txt"
     path.write_bytes(path.read_bytes() + b"\n")

@@ -19,7 +19,7 @@ from sensor_platform.predict.supervised.calibration import Calibration
 from sensor_platform.predict.supervised.card import MODEL
 from sensor_platform.predict.supervised.losses import is_clearly_more
 from sensor_platform.predict.supervised.scoring import score_tasks
-from sensor_platform.predict.supervised.training import needs_task_training, train_tasks
+from sensor_platform.predict.supervised.training import needs_task_training, train_tasks, unusable_champions
 from sensor_platform.predict.supervised.watching import TaskHealth, watch_tasks
 from sensor_platform.warehouse.published.joined_views import statements
 from sensor_platform_tests.predict.machines import HOURS, NOW, SITE, START, fill, machines, scores
@@ -159,6 +159,18 @@ def test_a_champion_whose_file_was_changed_is_rolled_back_and_its_hours_are_kept
     report = score_tasks(home, SITE, now=NOW + timedelta(hours=1))
     assert "kept as they were" in str(report.by_task[0]["note"])
     assert scores(home).equals(before)
+
+
+def test_a_damaged_pointer_keeps_no_other_task_from_being_trained_and_is_said(home: Home) -> None:
+    (registry.folder(home, "pump") / "champion.json").write_text("{")
+    pump, life = train_tasks(home, SITE, NOW).tasks
+    assert "champion.json cannot be trusted" in pump.why
+    assert life.trained
+    assert [row["task"] for row in unusable_champions(home, SITE)] == ["pump"]
+    (need,) = needs_task_training(home, SITE)
+    assert "champion.json cannot be trusted" in need.why
+    assert "champion.json cannot be trusted" in watched(home).breaches[0]
+    assert watched(home, "life").breaches == ()
 
 
 def test_a_task_without_a_champion_has_no_health(tmp_path: Path) -> None:

@@ -123,6 +123,9 @@ def test_a_champion_whose_file_was_changed_is_rolled_back(home: Home) -> None:
     (health,) = watching.watch(home, SITE, NOW)
     assert health.action == "none: there is no sound version before it"
     assert "SHA-256" in health.breaches[0]
+    (home.models / registry.folder_name("temp") / "champion.json").write_text("{")
+    (health,) = watching.watch(home, SITE, NOW)
+    assert "champion.json cannot be trusted" in health.breaches[0]
 
 
 def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: Home) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform import durable
-from sensor_platform.errors import CheckFailed
+from sensor_platform.errors import CheckFailed, Unreachable
 from sensor_platform.home import Home
 from sensor_platform.predict.judge.adjust import BucketRule
 
@@ -99,14 +99,29 @@ def created_at(version: str) -> datetime:
 
 
 def write_version(home: Home, folder: Path, version: str, contents: Mapping[str, bytes], card: bytes) -> Path:
-    """Write a version durably, card last; writing the same version again changes nothing."""
+    """Write a version durably, card last; writing the same version again changes nothing.
+
+    Raises:
+        Unreachable: the folder cannot be written.
+    """
     place = folder / checked(version)
-    for name, data in contents.items():
-        durable.write_file(place / name, data)
-    durable.write_file(place / CARD, card)
-    for parent in (folder, home.models, home.root):
-        durable.fsync_folder(parent)
+    with _writing(place):
+        for name, data in contents.items():
+            durable.write_file(place / name, data)
+        durable.write_file(place / CARD, card)
+        for parent in (folder, home.models, home.root):
+            durable.fsync_folder(parent)
     return place
+
+
+@contextlib.contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise Unreachable(
+            f"cannot write {place}: {error.strerror}", "check the folder's rights and disk space"
+        ) from error
 
 
 def complete_versions(folder: Path) -> tuple[str, ...]:
@@ -147,9 +162,10 @@ def crown(
 
     Raises:
         Unusable: the pointer to the earlier ones is damaged.
+        Unreachable: the folder cannot be written.
     """
     digest = durable.sha256(folder / version / CARD)
-    with _alone(folder):
+    with _writing(folder / CHAMPION), _alone(folder):
         earlier = read_reigns(folder)
         since = now if earlier else first_serves_from
         reign = Reign(version=version, card_sha256=digest, serves_from=since, promoted_at=now, why=why, rules=rules)
@@ -201,7 +217,8 @@ def verified(path: Path, digest: str | None) -> bytes:
 
 def damaged(path: Path, reason: str) -> Unusable:
     """The error for a file that is not what was written."""
-    return Unusable(
-        f"model file {path} cannot be trusted: {reason}",
-        "restore it from a backup, or delete champion.json beside it and train again",
-    )
+    if path.name == CHAMPION:
+        remedy = "or delete it and put a version in charge by `sensor-platform models promote`"
+    else:
+        remedy = "or put another version in charge by `sensor-platform models rollback` or `promote`"
+    return Unusable(f"model file {path} cannot be trusted: {reason}", f"restore it from a backup, {remedy}")

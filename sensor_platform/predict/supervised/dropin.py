@@ -1,5 +1,6 @@
 """A LightGBM model from elsewhere with a card, checked before it is used: hash, inputs, classes."""
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
@@ -42,7 +43,7 @@ class GivenCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
 
 
 def add(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], now: datetime) -> TaskCard:
-    """Check a model against its card and the site, keep it in the registry and put it in charge.
+    """Check a model against its card and the site, keep it in the registry and put it in charge; once, however often.
 
     Args:
         home: data folder.
@@ -66,7 +67,7 @@ def add(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], no
     contents = {MODEL: data}
     made = TaskCard(
         task=given.task,
-        version=store.version_name(now, contents),
+        version=store.version_name(now, contents | {"card": msgspec.json.encode(given)}),
         kind=given.kind,
         created_at=now,
         origin=given.origin,
@@ -80,9 +81,26 @@ def add(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], no
         most_hours=tasks[given.task].most_hours if given.task in tasks and given.kind == "remaining_life" else 0,
         trained_to=given.trained_to,
     )
+    champion = _champion(home, given.task)
+    if champion is not None and _is_same(champion, made, digest):
+        return champion
     registry.save(home, made, contents)
     registry.promote(home, given.task, made.version, now, f"added by hand, {given.origin}; never judged here")
     return made
+
+
+def _champion(home: Home, task: str) -> TaskCard | None:
+    """None also for one that is of no use: another one may be what it needs."""
+    with contextlib.suppress(store.Unusable):
+        champion = registry.load_champion(home, task)
+        return champion.card if champion else None
+    return None
+
+
+def _is_same(champion: TaskCard, made: TaskCard, digest: str) -> bool:
+    """Whether the two differ in nothing but when they were added."""
+    same = {"version": made.version, "created_at": made.created_at, "files": {MODEL: digest}}
+    return msgspec.structs.replace(champion, **same) == msgspec.structs.replace(made, files={MODEL: digest})
 
 
 def _card(path: Path) -> GivenCard:

@@ -6,6 +6,7 @@ from the end of a life's first day on, `age_hours` from its beginning.
 
 import contextlib
 import hashlib
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -193,8 +194,8 @@ def born(device: Texts, hour: Ints, lives: Sequence[Life]) -> Floats:
     for life in lives:
         by_device.setdefault(life.device, []).append(life)
     result = np.full(len(hour), np.nan)
-    edges = np.flatnonzero(np.append(True, device[1:] != device[:-1])) if len(device) else np.empty(0, np.int64)
-    for start, stop in zip(edges, [*edges[1:], len(device)], strict=True):
+    edges = [*np.flatnonzero(device[1:] != device[:-1]) + 1, len(device)] if len(device) else []
+    for start, stop in itertools.pairwise([0, *edges]):
         known = by_device.get(device[start], [])
         if not known:
             continue

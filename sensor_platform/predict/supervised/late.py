@@ -28,5 +28,8 @@ def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainin
     """
     if not config.has_lives or not registry.reigns(home, config.name):
         return []
-    since = (store.created_at(registry.versions(home, config.name)[-trainings:][0]) - _EPOCH) // _MICROSECOND
+    made = registry.versions(home, config.name)
+    if not made:
+        return []
+    since = (store.created_at(made[-trainings:][0]) - _EPOCH) // _MICROSECOND
     return [label for label in labels if label.created_at > since and events([label], config)]

@@ -1,7 +1,8 @@
 """Train every task that has labels, keep what was learnt in the registry, and promote what deserves it."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from sensor_platform.errors import CheckFailed
@@ -42,27 +43,50 @@ def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport
     """
     started = time.monotonic()
     history = read_history(home)
-    labels, changed = [each.label for each in history if each.superseded_at is None], changes(history)
-    done: list[TaskTraining] = []
-    estimates: list[Row] = []
-    first: list[datetime] = []
-    for config in site.supervised:
-        began = time.monotonic()
-        first += [_EPOCH + timedelta(microseconds=each.start_at) for each in late_labels(home, config, changed, 1)]
-        if not config.is_trained:
-            done.append(TaskTraining(task=config.name, trained=False, promoted=False, why="is_trained is false"))
-            continue
-        rows, classes = _examples(home, site, config, labels, now)
-        learned = learn(rows, config, classes)
-        if isinstance(learned, str):
-            _note(home, config, now, learned)
-            done.append(TaskTraining(task=config.name, trained=False, promoted=False, why=f"waits: {learned}"))
-            continue
-        card, decision, is_first = _keep(home, config, rows, learned, now)
-        first += [card.trained_to] if is_first and card.trained_to else []
-        estimates.append({"task": config.name, **card.estimate})
-        done.append(_trained(card, decision, rows, time.monotonic() - began))
-    return TaskTrainReport(tuple(done), tuple(estimates), _score_days(site, first, now), time.monotonic() - started)
+    made = [_trained_or_why(home, site, config, history, now) for config in site.supervised]
+    return TaskTrainReport(
+        tasks=tuple(each.report for each in made),
+        estimates=tuple({"task": each.report.task, **each.estimate} for each in made if each.estimate is not None),
+        score_days=_score_days(site, [at for each in made for at in each.score_from], now),
+        seconds=time.monotonic() - started,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What became of one task, and from when on hours are to be scored because of it."""
+
+    report: TaskTraining
+    estimate: Mapping[str, float | None] | None = None
+    score_from: tuple[datetime, ...] = ()
+
+
+def _trained_or_why(home: Home, site: PredictSite, config: TaskConfig, history: list[Said], now: datetime) -> _Made:
+    """A damaged pointer of one task keeps no other from being trained: the gate's check fails for it."""
+    try:
+        return _train(home, site, config, history, now)
+    except store.Unusable as error:
+        return _Made(_waits(config, error.message))
+
+
+def _train(home: Home, site: PredictSite, config: TaskConfig, history: list[Said], now: datetime) -> _Made:
+    began = time.monotonic()
+    late = late_labels(home, config, changes(history), 1)
+    score_from = tuple(_EPOCH + timedelta(microseconds=each.start_at) for each in late)
+    if not config.is_trained:
+        return _Made(_waits(config, "is_trained is false"), score_from=score_from)
+    rows, classes = _examples(home, site, config, [each.label for each in history if each.superseded_at is None], now)
+    learned = learn(rows, config, classes)
+    if isinstance(learned, str):
+        _note(home, config, now, learned)
+        return _Made(_waits(config, f"waits: {learned}"), score_from=score_from)
+    card, decision, is_first = _keep(home, config, rows, learned, now)
+    score_from += (card.trained_to,) if is_first and card.trained_to else ()
+    return _Made(_trained(card, decision, rows, time.monotonic() - began), card.estimate, score_from)
+
+
+def _waits(config: TaskConfig, why: str) -> TaskTraining:
+    return TaskTraining(task=config.name, trained=False, promoted=False, why=why)
 
 
 def _examples(

@@ -72,7 +72,6 @@ def watch_tasks(home: Home, site: PredictSite, now: datetime) -> tuple[TaskHealt
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
-        CheckFailed: a champion pointer is damaged.
     """
     if not site.supervised:
         return ()
@@ -86,7 +85,11 @@ def watch_tasks(home: Home, site: PredictSite, now: datetime) -> tuple[TaskHealt
 
 def _watched(home: Home, warehouse: Warehouse, every: Sequence[Known], now: datetime) -> Iterator[TaskHealth]:
     for known in every:
-        reigns = registry.reigns(home, known.config.name)
+        try:
+            reigns = registry.reigns(home, known.config.name)
+        except store.Unusable as error:
+            yield TaskHealth(known.config.name, "", breaches=(error.message,))
+            continue
         if not reigns:
             continue
         try:

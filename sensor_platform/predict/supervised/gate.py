@@ -10,7 +10,8 @@ from sensor_platform.predict.supervised import reading
 from sensor_platform.predict.supervised.card import TaskCard
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import sha256
-from sensor_platform.predict.supervised.learn import Learned, loss_of, target_of
+from sensor_platform.predict.supervised.learn import Learned
+from sensor_platform.predict.supervised.losses import loss_of, target_of
 from sensor_platform.predict.supervised.reading import TaskModel
 
 LEAST_GAIN = 0.01

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from sensor_platform.predict.features.panel import Floats, Ints
-from sensor_platform.predict.supervised import deciding, fitting
-from sensor_platform.predict.supervised.calibration import Calibration, calibrate
+from sensor_platform.predict.supervised import fitting
+from sensor_platform.predict.supervised.calibration import Calibration
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.deciding import Figures
 from sensor_platform.predict.supervised.folds import Folds, folds
+from sensor_platform.predict.supervised.held import Held, keep, raw_loss
 from sensor_platform.predict.supervised.inputs import Rows
+from sensor_platform.predict.supervised.losses import target_of
 
 if TYPE_CHECKING:
     import lightgbm as lgb
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 LEAST_ROWS = 100
 LEAST_OF_A_KIND = 10
 LEAST_LIVES = 3
-LEVEL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,6 @@ class Learned:
     """The rows that some fold judged,"""
     loss: Floats
     """and what each lost there: log loss, or hours off."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """What models said of rows that they had not learnt from."""
-
-    rows: Rows
-    target: Floats
-    raw: Floats
-    fold: Ints
 
 
 def too_little(rows: Rows, config: TaskConfig, classes: Sequence[str]) -> str | None:
@@ -89,12 +79,12 @@ def learn(rows: Rows, config: TaskConfig, classes: tuple[str, ...]) -> Learned |
         return "one device with too short a history to judge on what came later"
     held = {number: _held(rows, target, config, classes, made, each) for number, each in enumerate(fitting.RECIPES)}
     losses = {
-        number: float(np.average(_raw_loss(each, config), weights=each.rows.weight)) for number, each in held.items()
+        number: float(np.average(raw_loss(each, config), weights=each.rows.weight)) for number, each in held.items()
     }
     best = min(losses, key=lambda number: losses[number])
     recipe = fitting.RECIPES[best]
     booster = _fit(rows, target, config, classes, recipe, slice(None))
-    kept = _life(held[best], config) if config.kind == "remaining_life" else _chances(held[best], config, classes)
+    kept = keep(held[best], config, classes)
     return Learned(
         booster=booster,
         classes=classes,
@@ -109,34 +99,6 @@ def learn(rows: Rows, config: TaskConfig, classes: tuple[str, ...]) -> Learned |
         judged=held[best].rows,
         loss=kept.loss,
     )
-
-
-def target_of(rows: Rows, config: TaskConfig) -> Floats:
-    """What the model is to say: the answer, or for remaining life the hours that are left."""
-    if config.kind != "remaining_life":
-        return rows.answer
-    left: Floats = np.minimum(rows.answer - rows.hour, float(config.most_hours))
-    return left
-
-
-def loss_of(chances_or_hours: Floats, target: Floats, config: TaskConfig) -> Floats:
-    """What each row loses: log loss of what happened, or hours off."""
-    if config.kind == "remaining_life":
-        return np.abs(chances_or_hours - target)
-    own = chances_or_hours[np.arange(len(target)), target.astype(np.int64)]
-    lost: Floats = -np.log(np.clip(own, 1e-6, 1.0))
-    return lost
-
-
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    estimate: Figures
-    loss: Floats
-    calibrations: tuple[Calibration, ...] = ()
-    threshold: float | None = None
-    thirds: tuple[float, ...] = ()
-    lower_by: tuple[float, ...] = ()
-    upper_by: tuple[float, ...] = ()
 
 
 def _name(value: float, classes: Sequence[str]) -> str:
@@ -159,7 +121,7 @@ def _fit(
 
 def _held(
     rows: Rows, target: Floats, config: TaskConfig, classes: Sequence[str], made: Folds, recipe: dict[str, int]
-) -> _Held:
+) -> Held:
     parts = []
     for number, fold in enumerate(made.folds):
         booster = _fit(rows, target, config, classes, recipe, fold.learnt)
@@ -169,91 +131,4 @@ def _held(
     mask = np.zeros(len(rows), dtype=bool)
     mask[at] = True
     raw, fold_of = (np.concatenate([part[place] for part in parts])[order] for place in (1, 2))
-    return _Held(rows.where(mask), target[mask], raw, fold_of)
-
-
-def _raw_loss(held: _Held, config: TaskConfig) -> Floats:
-    said = np.stack([1 - held.raw, held.raw], axis=1) if config.kind == "failure" else held.raw
-    return loss_of(said, held.target, config)
-
-
-def _chances(held: _Held, config: TaskConfig, classes: tuple[str, ...]) -> _Kept:
-    """Calibrated by the other folds, decided by the other folds: what a device that nobody has seen would get."""
-    raw = held.raw[:, None] if held.raw.ndim == 1 else held.raw
-    wanted = [1.0] if config.kind == "failure" else [float(number) for number in range(len(classes))]
-    happened = [(held.target == each).astype(np.float64) for each in wanted]
-    weight = held.rows.weight
-    crossed = np.empty_like(raw)
-    for fold in np.unique(held.fold):
-        own, others = held.fold == fold, _others(held.fold, fold)
-        for place, yes in enumerate(happened):
-            crossed[own, place] = calibrate(raw[others, place], yes[others], weight[others]).apply(raw[own, place])
-    calibrations = tuple(calibrate(raw[:, place], yes, weight) for place, yes in enumerate(happened))
-    if config.kind == "failure":
-        return _failure(held, config, crossed[:, 0], happened[0], calibrations)
-    crossed /= np.maximum(crossed.sum(axis=1, keepdims=True), 1e-12)
-    decided = deciding.cheapest_class(crossed, classes, config.class_costs)
-    estimate = deciding.class_figures(crossed, held.target.astype(np.int64), weight, decided)
-    return _Kept(estimate, loss_of(crossed, held.target, config), calibrations)
-
-
-def _failure(
-    held: _Held, config: TaskConfig, chance: Floats, yes: Floats, calibrations: tuple[Calibration, ...]
-) -> _Kept:
-    weight = held.rows.weight
-    flagged = _crossed_flags(held, chance, yes, config)
-    estimate = deciding.chance_figures(chance, yes, weight)
-    estimate |= deciding.alarm_figures(chance, flagged, yes, weight, config.costs)
-    estimate |= deciding.event_figures(held.rows, flagged, yes)
-    lost = loss_of(np.stack([1 - chance, chance], axis=1), yes, config)
-    said = calibrations[0].apply(held.raw)
-    return _Kept(estimate, lost, calibrations, deciding.threshold(said, yes, weight, config.costs))
-
-
-def _life(held: _Held, config: TaskConfig) -> _Kept:
-    said = np.clip(held.raw, 0.0, float(config.most_hours))
-    weight = held.rows.weight
-    inside = np.zeros(len(said), dtype=bool)
-    for fold in np.unique(held.fold):
-        own, others = held.fold == fold, _others(held.fold, fold)
-        thirds, low, high = _interval(said[others], held.target[others])
-        third = np.searchsorted(np.array(thirds), said[own])
-        off = held.target[own] - said[own]
-        inside[own] = (off >= -np.array(low)[third]) & (off <= np.array(high)[third])
-    thirds, low, high = _interval(said, held.target)
-    soon = (held.target <= config.horizon_hours).astype(np.float64)
-    flagged = _crossed_flags(held, -said, soon, config)
-    estimate = deciding.life_figures(said, held.target, weight) | {"coverage": float(inside.mean())}
-    estimate |= deciding.alarm_figures(-said, flagged, soon, weight, config.costs)
-    estimate |= deciding.event_figures(held.rows, flagged, soon)
-    limit = -deciding.threshold(-said, soon, weight, config.costs)
-    return _Kept(estimate, np.abs(said - held.target), (), limit, thirds, low, high)
-
-
-def _interval(said: Floats, hours: Floats) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    """Where the thirds of what was said end, and per third how far below and above it the hours lay."""
-    thirds = tuple(map(float, np.quantile(said, [1 / 3, 2 / 3])))
-    number = np.searchsorted(np.array(thirds), said)
-    low, high = [], []
-    for third in range(3):
-        off = (hours - said)[number == third]
-        off = off if len(off) >= 20 else hours - said
-        low.append(max(float(-np.quantile(off, (1 - LEVEL) / 2)), 0.0))
-        high.append(max(float(np.quantile(off, (1 + LEVEL) / 2)), 0.0))
-    return thirds, tuple(low), tuple(high)
-
-
-def _crossed_flags(held: _Held, chance: Floats, yes: Floats, config: TaskConfig) -> npt.NDArray[np.bool_]:
-    """Alarms of each fold by the threshold that was cheapest in the others."""
-    flagged = np.zeros(len(chance), dtype=bool)
-    for fold in np.unique(held.fold):
-        own, others = held.fold == fold, _others(held.fold, fold)
-        limit = deciding.threshold(chance[others], yes[others], held.rows.weight[others], config.costs)
-        flagged[own] = chance[own] >= limit
-    return flagged
-
-
-def _others(fold: Ints, own: int) -> npt.NDArray[np.bool_]:
-    """Rows of the other folds; all where there is but one."""
-    others: npt.NDArray[np.bool_] = fold != own
-    return others if others.any() else ~others
+    return Held(rows.where(mask), target[mask], raw, fold_of)

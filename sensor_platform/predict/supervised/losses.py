@@ -8,6 +8,7 @@ import numpy as np
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised.card import TaskCard
 from sensor_platform.predict.supervised.config import TaskConfig
+from sensor_platform.predict.supervised.inputs import Rows
 from sensor_platform.predict.supervised.reading import Said
 
 WORSE = 0.05
@@ -15,6 +16,23 @@ WORSE = 0.05
 STANDARD_ERRORS = 4.0
 LEAST_GROUPS = 8
 """Fewer days, lives or labels show nothing, whatever they say."""
+
+
+def target_of(rows: Rows, config: TaskConfig) -> Floats:
+    """What the model is to say: the answer, or for remaining life the hours that are left."""
+    if config.kind != "remaining_life":
+        return rows.answer
+    left: Floats = np.minimum(rows.answer - rows.hour, float(config.most_hours))
+    return left
+
+
+def loss_of(chances_or_hours: Floats, target: Floats, config: TaskConfig) -> Floats:
+    """What each row loses: log loss of what happened, or hours off."""
+    if config.kind == "remaining_life":
+        return np.abs(chances_or_hours - target)
+    own = chances_or_hours[np.arange(len(target)), target.astype(np.int64)]
+    lost: Floats = -np.log(np.clip(own, 1e-6, 1.0))
+    return lost
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, Said, changes, read_history
+from sensor_platform.landing.labels import Label, read_history
 from sensor_platform.predict import revisions
 from sensor_platform.predict.models import store
 from sensor_platform.predict.models.store import Reign
@@ -14,21 +14,20 @@ from sensor_platform.predict.reports import Row, TaskScoreReport, utc
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import answers, frames, registry
 from sensor_platform.predict.supervised.config import TaskConfig
+from sensor_platform.predict.supervised.due import SCORES, due_hours
 from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
-from sensor_platform.predict.supervised.late import late_labels
 from sensor_platform.predict.supervised.lives import HOUR_US, Life, events, lives
 from sensor_platform.predict.supervised.reading import TaskModel
-from sensor_platform.warehouse.micros import from_micros, to_micros
+from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
 from sensor_platform.warehouse.work.said import ensure_predictions
-from sensor_platform.warehouse.work.spans import ALL_TIME, Days, day_span
+from sensor_platform.warehouse.work.spans import Days
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
     import polars as pl
 
-TABLE = "supervised_scores"
 SUPERSEDED = "supervised_superseded"
 _LONGEST_PIECE = timedelta(days=30)
 
@@ -58,7 +57,7 @@ def score_tasks(
     labels = [each.label for each in history if each.superseded_at is None]
     with writer(home, site, "score tasks") as warehouse:
         ensure_predictions(warehouse.connection, home)
-        due = _due(warehouse, home, site, history, days, position)
+        due = due_hours(warehouse, home, site, history, days, position)
         known = [_Task(home, warehouse, config, labels) for config in site.supervised] if due.windows else []
         parts = [frames.empty()]
         for piece in _pieces(due):
@@ -66,70 +65,12 @@ def score_tasks(
             rows = revisions.revised(_rows(warehouse, known, piece, before, now), before, frames.KEYS)
             gone = revisions.superseded(rows, before, frames.KEYS, now)
             revisions.keep(warehouse, piece, SUPERSEDED, frames.KEYS, gone, "window_start")
-            warehouse.publish_again(TABLE, revisions.changed_windows(rows, before, "window_start"))
+            warehouse.publish_again(SCORES, revisions.changed_windows(rows, before, "window_start"))
             warehouse.replace_windows(piece, rows)
             parts.append(rows)
         if known:
             answers.publish(home, [answers.known(warehouse, each.config, labels, now) for each in known])
     return _report(due, parts, known, time.monotonic() - started)
-
-
-def _due(
-    warehouse: Warehouse,
-    home: Home,
-    site: PredictSite,
-    history: Sequence[Said],
-    days: Days | None,
-    position: int | None,
-) -> Due:
-    """Dirty hours, those that waited for the first model of a task, and those that changes of labels change.
-
-    Of the latter, what happened since the last training but one: the run after a training scores what it changed.
-    """
-    due = warehouse.due(TABLE, days, position)
-    first = [(config, registry.reigns(home, config.name)[:1]) for config in site.supervised]
-    tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
-    if position is None or not any(found for _, found in first) or "features" not in tables:
-        return due
-    waited: set[int] = set()
-    changed = changes(history)
-    for config, found in first:
-        for reign in found:
-            waited |= _waited(warehouse, config, reign, days)
-        for label in late_labels(home, config, changed, 2):
-            waited |= _relabelled(warehouse, config, label, days)
-    if not waited:
-        return due
-    every = warehouse.due(TABLE, days).windows
-    return Due(TABLE, {**due.windows, **{start: every[start] for start in waited if start in every}})
-
-
-def _waited(warehouse: Warehouse, config: TaskConfig, reign: Reign, days: Days | None) -> set[int]:
-    """Of these days only: a model from elsewhere serves from the beginning of time."""
-    first, last = day_span(days) if days else ALL_TIME
-    hours = warehouse.connection.execute(
-        "select distinct epoch_us(window_start) from features"
-        " where list_contains(?, metric) and window_start > ? and window_start <= ?"
-        " except select epoch_us(window_start) from supervised_scores where task = ?",
-        [
-            list(config.looked_at),
-            from_micros(max(to_micros(reign.serves_from), first - 1)),
-            from_micros(min(to_micros(reign.promoted_at), last)),
-            config.name,
-        ],
-    ).fetchall()
-    return {start for (start,) in hours}
-
-
-def _relabelled(warehouse: Warehouse, config: TaskConfig, label: Label, days: Days | None) -> set[int]:
-    """Hours of the label's device from its begin on, of these days: also of a failure that is taken back."""
-    first, last = day_span(days) if days else ALL_TIME
-    hours = warehouse.connection.execute(
-        "select distinct epoch_us(window_start) from features"
-        " where list_contains(?, metric) and device_id = ? and window_start >= ? and window_start <= ?",
-        [list(config.looked_at), label.device_id, from_micros(max(label.start_at - HOUR_US, first)), from_micros(last)],
-    ).fetchall()
-    return {start for (start,) in hours}
 
 
 class _Task:

@@ -21,8 +21,14 @@ from sensor_platform.predict.supervised import answers, reading, registry
 from sensor_platform.predict.supervised.answers import Known
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows, scored, sha256
-from sensor_platform.predict.supervised.learn import target_of
-from sensor_platform.predict.supervised.losses import LEAST_GROUPS, Lost, is_clearly_more, lost, without_a_model
+from sensor_platform.predict.supervised.losses import (
+    LEAST_GROUPS,
+    Lost,
+    is_clearly_more,
+    lost,
+    target_of,
+    without_a_model,
+)
 from sensor_platform.predict.supervised.reading import Said, TaskModel
 from sensor_platform.warehouse.tables import Warehouse, writer
 from sensor_platform.warehouse.work.said import ensure_predictions

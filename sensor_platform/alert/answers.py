@@ -7,9 +7,11 @@ from typing import Any
 from sensor_platform.alert import store
 from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, add_label
+from sensor_platform.landing.labels import Label, add_label, take_back
 
 ANSWERS = ("acknowledge", "confirm", "reject")
+_ALERT = "alert:"
+"""Begins the id of a label that answers an alert."""
 _LABELS = {"confirm": "confirmed", "reject": "rejected"}
 
 
@@ -42,7 +44,7 @@ def answer(
         add_label(
             home,
             Label(
-                label_id=f"alert:{row['alert_id']}",
+                label_id=f"{_ALERT}{row['alert_id']}",
                 device_id=row["device_id"],
                 metric=row["metric"],
                 start_at=row["fired_at"],
@@ -54,6 +56,16 @@ def answer(
             ),
         )
         connection.execute("update alerts set verdict = ? where alert_id = ?", (_LABELS[kind], row["alert_id"]))
+
+
+def withdraw(home: Home, label_id: str, now: int) -> Label:
+    """Take a label back, see `labels.take_back`; an alert that it answered is without an answer again."""
+    gone = take_back(home, label_id, now)
+    alert = gone.label_id.removeprefix(_ALERT)
+    if alert != gone.label_id and home.live_file.exists():
+        with closing(store.connect(home.live_file)) as connection:
+            connection.execute("update alerts set verdict = '' where alert_id = ?", (alert,))
+    return gone
 
 
 def find(connection: sqlite3.Connection, alert_id: str) -> dict[str, Any]:

@@ -96,9 +96,9 @@ def remove(label_id: str) -> None:
 
     What was scored and learnt with it follows: scores at once or after the next training, which is asked for.
     """
-    from sensor_platform.landing.labels import take_back
+    from sensor_platform.alert.answers import withdraw
 
-    gone = take_back(_home(), label_id, _now())
+    gone = withdraw(_home(), label_id, _now())
     click.echo(f"{gone.label_id}: {gone.label} of {gone.device_id} at {_text(gone.start_at)} counts no more")
 
 

@@ -1,4 +1,5 @@
 import json
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -91,6 +92,15 @@ def test_a_confirmed_alert_is_a_label_and_rejecting_it_replaces_that(home: Home)
     run("reject", "a1b2", "--note", "sensor was being cleaned")
     (label,) = read_labels(home)
     assert (label.label, label.note) == ("rejected", "sensor was being cleaned")
+    assert verdicts(home) == ["rejected"]
+    run("remove", "alert:a1b2")
+    assert read_labels(home) == []
+    assert verdicts(home) == [""]
+
+
+def verdicts(home: Home) -> list[str]:
+    with closing(store.connect(home.live_file)) as connection:
+        return [verdict for (verdict,) in connection.execute("select verdict from alerts")]
 
 
 def test_a_label_that_is_taken_back_counts_no_more_and_what_counted_then_can_be_asked(home: Home) -> None:

@@ -161,6 +161,19 @@ def test_a_champion_whose_file_was_changed_is_rolled_back_and_its_hours_are_kept
     assert scores(home).equals(before)
 
 
+def test_scoring_itself_replaces_a_champion_that_was_changed_and_goes_on(home: Home) -> None:
+    good, changed = successor(home, "pump", at=NOW - timedelta(hours=100), threshold=0.4)
+    path = registry.folder(home, "pump") / changed / MODEL
+    path.write_bytes(path.read_bytes() + b"\n")
+    score_tasks(home, SITE, now=NOW - timedelta(hours=50))
+    reigns = registry.reigns(home, "pump")
+    assert [each.version for each in reigns] == [good, changed, good]
+    assert "SHA-256" in reigns[-1].why
+    rows = scores(home).filter(pl.col("task") == "pump")
+    assert rows["model_id"].unique().to_list() == [registry.model_id("pump", good)]
+    assert rows["window_start"].max() == (NOW - timedelta(hours=1)).replace(tzinfo=None)
+
+
 def test_a_damaged_pointer_keeps_no_other_task_from_being_trained_and_is_said(home: Home) -> None:
     (registry.folder(home, "pump") / "champion.json").write_text("{")
     pump, life = train_tasks(home, SITE, NOW).tasks

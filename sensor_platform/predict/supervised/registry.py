@@ -50,6 +50,20 @@ def promote(home: Home, task: str, version: str, now: datetime, why: str) -> Rei
     return store.crown(folder(home, task), version, card.trained_to or _ALWAYS, now, why)
 
 
+def fall_back(home: Home, task: str, found: tuple[Reign, ...], why: str, now: datetime) -> Reign | None:
+    """Put the newest sound version before a champion in charge that is Unusable; None where there is none.
+
+    Args:
+        home: data folder.
+        task: its name.
+        found: its reigns.
+        why: what is wrong with the champion.
+        now: aware UTC.
+    """
+    before = store.sound_before(found, lambda each: load(home, task, each.version, each.card_sha256))
+    return promote(home, task, before.version, now, f"rolled back: {why}") if before else None
+
+
 def reigns(home: Home, task: str) -> tuple[Reign, ...]:
     """Every promotion, oldest first; the last one is the champion. Raises Unusable for a damaged pointer."""
     return store.read_reigns(folder(home, task))

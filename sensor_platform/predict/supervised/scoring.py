@@ -50,7 +50,7 @@ def score_tasks(
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
-        CheckFailed: a champion's files are not what was promoted.
+        CheckFailed: a champion's files are not what was promoted, and no version before it is sound.
     """
     started = time.monotonic()
     history = read_history(home)
@@ -58,7 +58,7 @@ def score_tasks(
     with writer(home, site, "score tasks") as warehouse:
         ensure_predictions(warehouse.connection, home)
         due = due_hours(warehouse, home, site, history, days, position)
-        known = [_Task(home, warehouse, config, labels) for config in site.supervised] if due.windows else []
+        known = [_Task(home, warehouse, config, labels, now) for config in site.supervised] if due.windows else []
         parts = [frames.empty()]
         for piece in _pieces(due):
             before = warehouse.read_windows(piece)
@@ -73,12 +73,26 @@ def score_tasks(
     return _report(due, parts, known, time.monotonic() - started)
 
 
+def _sound_reigns(home: Home, task: str, now: datetime) -> tuple[Reign, ...]:
+    """Reigns of a task; a champion that is not what was promoted is replaced at once, so that scoring goes on."""
+    found = registry.reigns(home, task)
+    try:
+        if found:
+            registry.load(home, task, found[-1].version, found[-1].card_sha256)
+    except store.Unusable as error:
+        after = registry.fall_back(home, task, found, error.message, now)
+        return (*found, after) if after else found
+    return found
+
+
 class _Task:
     """A task with its lives and the models that were in charge, loaded once each."""
 
-    def __init__(self, home: Home, warehouse: Warehouse, config: TaskConfig, labels: Sequence[Label]) -> None:
+    def __init__(
+        self, home: Home, warehouse: Warehouse, config: TaskConfig, labels: Sequence[Label], now: datetime
+    ) -> None:
         self.home, self.config = home, config
-        self.reigns = registry.reigns(home, config.name)
+        self.reigns = _sound_reigns(home, config.name, now)
         self.note = "" if self.reigns else "no model yet: it waits for training or for `models add`"
         self.lives: tuple[Life, ...] = ()
         self._models: dict[str, TaskModel | None] = {}

@@ -107,11 +107,9 @@ def _watched(home: Home, warehouse: Warehouse, every: Sequence[Known], now: date
         yield _acted(home, warehouse, known, model, reigns, record, now)
 
 
-def _unusable(home: Home, task: str, reigns: Sequence[Reign], why: str, now: datetime) -> TaskHealth:
+def _unusable(home: Home, task: str, reigns: tuple[Reign, ...], why: str, now: datetime) -> TaskHealth:
     """A champion that is not what was promoted: the newest sound version before it takes over."""
-    before = store.sound_before(reigns, lambda each: registry.load(home, task, each.version, each.card_sha256))
-    if before is not None:
-        registry.promote(home, task, before.version, now, f"rolled back: {why}")
+    before = registry.fall_back(home, task, reigns, why, now)
     found = TaskHealth(task, registry.model_id(task, reigns[-1].version), breaches=(why,))
     return replace(found, action=f"rolled back: {why}" if before else "none: there is no sound version before it")
 

@@ -192,7 +192,7 @@ def _roll_back(
     except registry.Unusable:
         return None
     horizons = [horizon for horizon in model.card.horizons if horizon in older.card.horizons]
-    since = max(store.in_charge_since(reigns), model.card.trained_to, older.card.trained_to)
+    since = max(store.terms(reigns)[0].serves_from, model.card.trained_to, older.card.trained_to)
     first = since - HOURLY.reach * _HOUR
     source = read_source(warehouse, metric, older.card.others, first, now - _HOUR)
     newest = read_source(warehouse, metric, model.card.others, first, now - _HOUR)

@@ -68,7 +68,7 @@ def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -
     good, poisoned = successor(home, "pump", calibrations=upside_down)
     score_tasks(home, SITE, now=NOW)
     health = watched(home)
-    assert health.action.startswith("rolled back: its decisions cost")
+    assert health.action.startswith("rolled back: decisions cost")
     reigns = registry.reigns(home, "pump")
     assert [each.version for each in reigns] == [good, poisoned, good]
     assert reigns[-1].serves_from == NOW
@@ -81,7 +81,7 @@ def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -
 def test_a_threshold_that_is_poisoned_costs_and_is_rolled_back(home: Home) -> None:
     good, _ = successor(home, "pump", threshold=0.0)
     score_tasks(home, SITE, now=NOW)
-    assert watched(home).action.startswith("rolled back: its decisions cost")
+    assert watched(home).action.startswith("rolled back: decisions cost")
     assert registry.reigns(home, "pump")[-1].version == good
 
 
@@ -90,6 +90,27 @@ def test_a_remaining_life_that_is_far_off_is_rolled_back(home: Home) -> None:
     score_tasks(home, SITE, now=NOW)
     assert watched(home, "life").action.startswith("rolled back: ")
     assert registry.reigns(home, "life")[-1].version == good
+
+
+def test_models_that_change_daily_are_judged_by_all_that_was_served_since(home: Home) -> None:
+    """None is in charge for eight days; each new one is as poisoned as the one before."""
+    at = [PROMOTED + timedelta(days=2 * number) for number in range(10)]
+    good, _ = successor(home, "pump", at[0], threshold=0.0)
+    for number, each in enumerate(at[1:]):
+        successor(home, "pump", each, seed=number)
+    score_tasks(home, SITE, now=NOW)
+    assert watched(home).action.startswith("rolled back: decisions cost")
+    assert registry.reigns(home, "pump")[-1].version == good
+
+
+def test_a_sound_champion_is_not_rolled_back_for_what_was_served_before_it(home: Home) -> None:
+    card = registry.champion_card(home, "pump")
+    assert card is not None
+    successor(home, "pump", threshold=0.0)
+    _, sound = successor(home, "pump", NOW - timedelta(days=4), threshold=card.threshold)
+    score_tasks(home, SITE, now=NOW)
+    assert not watched(home).action.startswith("rolled back")
+    assert registry.reigns(home, "pump")[-1].version == sound
 
 
 def test_a_champion_that_was_merely_unlucky_stays(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

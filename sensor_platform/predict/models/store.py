@@ -72,10 +72,9 @@ def in_charge(found: tuple[Reign, ...], issued_at: datetime) -> Reign:
     return begun[-1] if begun else found[0]
 
 
-def in_charge_since(found: Sequence[Reign]) -> datetime:
-    """Since when the newest version serves, whatever was adjusted since."""
-    own = itertools.takewhile(lambda each: each.version == found[-1].version, reversed(found))
-    return list(own)[-1].serves_from
+def terms(found: Sequence[Reign]) -> tuple[Reign, ...]:
+    """Reigns that began with another version than the one before, newest first: adjustments begin no term."""
+    return tuple(next(group) for _, group in itertools.groupby(found, key=lambda each: each.version))[::-1]
 
 
 def before(found: Sequence[Reign]) -> Reign | None:

@@ -192,6 +192,6 @@ def test_a_worse_live_record_of_a_task_is_rolled_back_and_shown(featured: Platfo
     shown = made.materialization.metadata["tasks"]
     assert isinstance(shown, TableMetadataValue)
     (row,) = shown.records
-    assert str(row.data["action"]).startswith("rolled back: decisions cost")
+    assert str(row.data["action"]).replace("\N{NO-BREAK SPACE}", " ").startswith("rolled back: decisions cost")
     reigns = task_registry.reigns(featured.home, "wet")
     assert [each.version == reigns[0].version for each in reigns] == [True, False, True]

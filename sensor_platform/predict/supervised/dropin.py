@@ -99,8 +99,8 @@ def _champion(home: Home, task: str) -> TaskCard | None:
 
 def _is_same(champion: TaskCard, made: TaskCard, digest: str) -> bool:
     """Whether the two differ in nothing but when they were added."""
-    same = {"version": made.version, "created_at": made.created_at, "files": {MODEL: digest}}
-    return msgspec.structs.replace(champion, **same) == msgspec.structs.replace(made, files={MODEL: digest})
+    then = {"version": champion.version, "created_at": champion.created_at}
+    return champion == msgspec.structs.replace(made, **then, files={MODEL: digest})
 
 
 def _card(path: Path) -> GivenCard:

@@ -13,7 +13,8 @@ from sensor_platform.predict.supervised.reading import Said
 
 WORSE = 0.05
 """A share by which something is worse, before it is asked whether that is chance."""
-STANDARD_ERRORS = 4.0
+CHANCE = 1e-4
+"""Of two equally good models one shows itself as clearly worse with this probability, in one look (Student's t)."""
 LEAST_GROUPS = 8
 """Fewer days, lives or labels show nothing, whatever they say."""
 
@@ -83,7 +84,7 @@ def without_a_model(target: Floats, card: TaskCard, config: TaskConfig) -> Lost:
 
 
 def is_clearly_more(mine: Floats, theirs: Floats, groups: Sequence[Ints]) -> bool:
-    """Whether `mine` are larger than `theirs` by 5 % and by four standard errors, however rows are grouped.
+    """Whether `mine` are larger than `theirs` by 5 %, and beyond chance, however rows are grouped.
 
     Rows of a group belong together (a day, a life, a label) and count as one observation: a bad day is one day.
 
@@ -95,14 +96,17 @@ def is_clearly_more(mine: Floats, theirs: Floats, groups: Sequence[Ints]) -> boo
     more = mine - theirs
     if not len(more) or more.mean() <= max(WORSE * theirs.mean(), 0.0):
         return False
-    return all(more.mean() > STANDARD_ERRORS * _standard_error(more, each) for each in groups)
+    return all(more.mean() > _by_chance(more, each) for each in groups)
 
 
-def _standard_error(values: Floats, group: Ints) -> float:
-    """Of the mean of values that are alike within a group; infinite with too few groups."""
+def _by_chance(values: Floats, group: Ints) -> float:
+    """What the mean of values that are alike within a group may be by chance; infinite with too few groups."""
+    from scipy.special import stdtrit
+
     number = np.unique(group, return_inverse=True)[1]
     count = int(number.max()) + 1
     if count < LEAST_GROUPS:
         return np.inf
     off = np.bincount(number, values - values.mean())
-    return float(np.sqrt(count / (count - 1) * (off**2).sum()) / len(values))
+    error = np.sqrt(count / (count - 1) * (off**2).sum()) / len(values)
+    return float(stdtrit(count - 1, 1 - CHANCE) * error)

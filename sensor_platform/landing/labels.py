@@ -184,14 +184,23 @@ def read_labels(home: Home, source: str = "%") -> list[Label]:
 
 def read_history(home: Home) -> list[Said]:
     """Every label that was ever said, by start and then by when it was said: also those that count no more."""
+    return _said(
+        home,
+        f"select {_COLUMNS}, null from labels union all select {_COLUMNS}, superseded_at from superseded"  # noqa: S608
+        " order by start_at, created_at, label_id",
+    )
+
+
+def read_superseded(home: Home) -> list[Said]:
+    """Those of it that count no more: mostly few."""
+    return _said(home, f"select {_COLUMNS}, superseded_at from superseded order by superseded_at")  # noqa: S608
+
+
+def _said(home: Home, sql: str) -> list[Said]:
     if not home.labels_file.exists():
         return []
     with open_labels(home) as connection:
-        rows = connection.execute(
-            f"select {_COLUMNS}, null from labels union all select {_COLUMNS}, superseded_at from superseded"  # noqa: S608
-            " order by start_at, created_at, label_id"
-        ).fetchall()
-    return [Said(Label(*row[:-1]), row[-1]) for row in rows]
+        return [Said(Label(*row[:-1]), row[-1]) for row in connection.execute(sql).fetchall()]
 
 
 def as_of(history: Sequence[Said], at: int) -> list[Label]:

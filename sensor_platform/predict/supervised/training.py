@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, Said, changes, read_history
+from sensor_platform.landing.labels import Label, Said, changes, read_history, read_labels, read_superseded
 from sensor_platform.predict.models import card as forecast_cards
 from sensor_platform.predict.models import files, store
 from sensor_platform.predict.models import registry as forecasters
@@ -125,11 +125,11 @@ def _note(home: Home, config: TaskConfig, now: datetime, reason: str) -> None:
 def needs_task_training(home: Home, site: PredictSite) -> tuple[TrainingNeed, ...]:
     """Tasks that should be trained at once, and why. Reads a few small files; opens no warehouse."""
     wanted = [config for config in site.supervised if config.is_trained]
-    history = read_history(home) if wanted else []
-    return tuple(need for config in wanted if (need := _need(home, config, history)))
+    gone = read_superseded(home) if wanted else []
+    return tuple(need for config in wanted if (need := _need(home, config, gone)))
 
 
-def _need(home: Home, config: TaskConfig, history: Sequence[Said]) -> TrainingNeed | None:
+def _need(home: Home, config: TaskConfig, gone: Sequence[Said]) -> TrainingNeed | None:
     """Labels that came before there is a model, those that were learnt from and taken back, what the watch asks for."""
     try:
         has_model = registry.champion_card(home, config.name) is not None
@@ -139,13 +139,13 @@ def _need(home: Home, config: TaskConfig, history: Sequence[Said]) -> TrainingNe
     made = [store.created_at(name) for name in registry.versions(home, config.name)]
     tried = max([*made, *([waiting.asked_at] if waiting else [])], default=_EPOCH)
     since = (tried - _EPOCH) // timedelta(microseconds=1)
-    own = [each for each in history if _counts(each.label, config)]
     if not has_model:
-        has_come = any(each.superseded_at is None and each.label.created_at > since for each in own)
+        has_come = any(label.created_at > since and _counts(label, config) for label in read_labels(home))
         return TrainingNeed(config.name, "labels have come, and there is no model yet", None) if has_come else None
-    gone = [each for each in own if each.label.created_at <= since < (each.superseded_at or 0)]
-    if gone:
-        return TrainingNeed(config.name, f"labels that may have been learnt from were taken back: {len(gone)}", tried)
+    learnt = [each for each in gone if each.label.created_at <= since < (each.superseded_at or 0)]
+    count = sum(_counts(each.label, config) for each in learnt)
+    if count:
+        return TrainingNeed(config.name, f"labels that may have been learnt from were taken back: {count}", tried)
     return TrainingNeed(config.name, asked.reason, None) if asked is not None and asked.asked_at > tried else None
 
 

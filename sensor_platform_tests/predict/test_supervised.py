@@ -14,7 +14,7 @@ from polars.testing import assert_frame_equal
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.labels import add_label
-from sensor_platform.predict.supervised import folds, registry
+from sensor_platform.predict.supervised import folds, registry, scoring
 from sensor_platform.predict.supervised.config import Costs, TaskConfig
 from sensor_platform.predict.supervised.folds import Fold
 from sensor_platform.predict.supervised.scoring import score_tasks
@@ -96,10 +96,15 @@ def test_remaining_life_beats_the_median_and_its_interval_covers(trained: Home) 
     assert ((rows["lower"] <= rows["value"]) & (rows["value"] <= rows["upper"])).all()
 
 
-def test_scoring_again_changes_nothing_and_a_late_row_makes_a_revision(trained: Home, tmp_path: Path) -> None:
+def test_scoring_again_changes_nothing_and_a_late_row_makes_a_revision(
+    trained: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before = scores(trained)
     assert score_tasks(trained, SITE, position=1, now=NOW + timedelta(hours=1)).windows == 0
-    score_tasks(trained, SITE, now=NOW + timedelta(hours=1))
+    whole = score_tasks(trained, SITE, now=NOW + timedelta(hours=1))
+    assert_frame_equal(scores(trained), before, check_exact=True)
+    monkeypatch.setattr(scoring, "_ROWS", 1)  # day by day
+    assert replace(score_tasks(trained, SITE, now=NOW + timedelta(hours=1)), seconds=whole.seconds) == whole
     assert_frame_equal(scores(trained), before, check_exact=True)
     late = pl.DataFrame({"device_id": ["pump 0"], "hour": [HOURS - 30], "mean": [30.0]})
     fill(trained, late, position=2)

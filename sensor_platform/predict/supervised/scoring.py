@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     import polars as pl
 
 SUPERSEDED = "supervised_superseded"
-_LONGEST_PIECE = timedelta(days=30)
+_ROWS = 1_000_000
+"""Hourly values that are looked at at once, about: memory grows neither with the range nor with the fleet."""
+_ALARMS = 20
+"""Newest alarms in the report."""
 
 
 def score_tasks(
@@ -52,25 +55,29 @@ def score_tasks(
         Unreachable: the writer lock or the warehouse file could not be had in time.
         CheckFailed: a champion's files are not what was promoted, and no version before it is sound.
     """
+    import polars as pl
+
     started = time.monotonic()
     history = read_history(home)
+    looked_at = [metric for config in site.supervised for metric in config.looked_at]
     labels = [each.label for each in history if each.superseded_at is None]
     with writer(home, site, "score tasks") as warehouse:
         ensure_predictions(warehouse.connection, home)
         due = due_hours(warehouse, home, site, history, days, position)
         known = [_Task(home, warehouse, config, labels, now) for config in site.supervised] if due.windows else []
-        parts = [frames.empty()]
-        for piece in _pieces(due):
+        counts, alarms = [_counted(frames.empty())], frames.empty()
+        for piece in due.pieces(warehouse.hours_of(due, looked_at, _ROWS)):
             before = warehouse.read_windows(piece)
             rows = revisions.revised(_rows(warehouse, known, piece, before, now), before, frames.KEYS)
             gone = revisions.superseded(rows, before, frames.KEYS, now)
             revisions.keep(warehouse, piece, SUPERSEDED, frames.KEYS, gone, "window_start")
             warehouse.publish_again(SCORES, revisions.changed_windows(rows, before, "window_start"))
             warehouse.replace_windows(piece, rows)
-            parts.append(rows)
+            counts.append(_counted(rows))
+            alarms = pl.concat([alarms, rows.filter("is_alarm")]).sort("window_start", descending=True).head(_ALARMS)
         if known:
             answers.publish(home, [answers.known(warehouse, each.config, labels, now) for each in known])
-    return _report(due, parts, known, time.monotonic() - started)
+    return _report(due, pl.concat(counts), alarms, known, time.monotonic() - started)
 
 
 def _sound_reigns(home: Home, task: str, now: datetime) -> tuple[Reign, ...]:
@@ -121,19 +128,6 @@ class _Task:
             return model
         self.note = "a model was made for other inputs than site.yaml names: its hours are kept as they were"
         return None
-
-
-def _pieces(due: Due) -> Iterator[Due]:
-    """At least one, so that the table exists even while nothing is due."""
-    if not due.windows:
-        yield due
-        return
-    first, last = due.starts[0], due.starts[-1]
-    while first <= last:
-        piece = due.between(first, first + _LONGEST_PIECE)
-        if piece.windows:
-            yield piece
-        first += _LONGEST_PIECE
 
 
 def _rows(warehouse: Warehouse, known: list[_Task], due: Due, before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
@@ -191,27 +185,35 @@ def _in_charge(found: tuple[Reign, ...], hour: int) -> Reign:
     return store.in_charge(found, datetime.fromtimestamp(hour * 3600, UTC))
 
 
-def _report(due: Due, parts: "list[pl.DataFrame]", known: list[_Task], seconds: float) -> TaskScoreReport:
+def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
+    """What the report needs of a piece besides its newest alarms."""
     import polars as pl
 
-    rows = pl.concat(parts)
+    sums = (pl.len().alias("rows"), pl.col("is_alarm").sum().alias("alarms"), pl.col("window_start").max())
+    return rows.group_by("task", "device_id").agg(sums)
+
+
+def _report(
+    due: Due, counts: "pl.DataFrame", alarms: "pl.DataFrame", known: list[_Task], seconds: float
+) -> TaskScoreReport:
+    import polars as pl
+
     by_task: list[Row] = []
     for task in known:
-        own = rows.filter(pl.col("task") == task.config.name)
+        own = counts.filter(pl.col("task") == task.config.name)
         by_task.append(
             {
                 "task": task.config.name,
-                "rows": own.height,
+                "rows": int(own["rows"].sum()),
                 "devices": own["device_id"].n_unique(),
-                "alarms": int(own["is_alarm"].sum()),
+                "alarms": int(own["alarms"].sum()),
                 "note": task.note,
             }
         )
-    newest: datetime | None = rows["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
-    alarms = rows.filter("is_alarm").sort("window_start", descending=True).head(20)
+    newest: datetime | None = counts["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
     return TaskScoreReport(
         windows=len(due.windows),
-        rows=rows.height,
+        rows=int(counts["rows"].sum()),
         newest_hour=utc(newest),
         by_task=tuple(by_task),
         alarms=tuple(alarms.select("task", "device_id", "window_start", "value", "reason").to_dicts()),

@@ -54,11 +54,11 @@ def score(
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
-        CheckFailed: a champion's files are not what was promoted.
+        CheckFailed: a champion's files are not what was promoted, and no version before it is sound.
     """
     started = time.monotonic()
     import_lightgbm_alone()
-    reigns = {metric: registry.reigns(home, metric) for metric in site.forecast.metrics}
+    reigns = {metric: _sound_reigns(home, metric, now) for metric in site.forecast.metrics}
     with writer(home, site, "score") as warehouse:
         due = _due(warehouse, site, reigns, days, position)
         _drop_other_columns(warehouse)
@@ -69,6 +69,20 @@ def score(
             own = Due(MODEL, {start: due.windows[start] for start in piece.windows if start in due.windows})
             _score_piece(home, warehouse, own, piece, reigns, now, tally)
     return tally.report(len(due.windows), time.monotonic() - started)
+
+
+def _sound_reigns(home: Home, metric: str, now: datetime) -> tuple[Reign, ...]:
+    """Reigns of a metric; a champion that is not what was promoted is replaced at once, so that scoring goes on."""
+    found = registry.reigns(home, metric)
+    try:
+        if found:
+            registry.load(home, metric, found[-1].version, found[-1].card_sha256)
+    except OtherInputs:
+        return found
+    except Unusable as error:
+        after = registry.fall_back(home, metric, found, error.message, now)
+        return (*found, after) if after else found
+    return found
 
 
 def _score_piece(

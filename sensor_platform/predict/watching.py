@@ -85,9 +85,7 @@ def _watched(home: Home, site: PredictSite, warehouse: Warehouse, now: datetime)
 
 def _unusable(home: Home, metric: str, reigns: Sequence[Reign], why: str, now: datetime) -> Health:
     """A champion that is not what was promoted: the newest sound version before it takes over."""
-    before = store.sound_before(reigns, lambda each: registry.load(home, metric, each.version, each.card_sha256))
-    if before is not None:
-        registry.promote(home, metric, before.version, now, f"rolled back: {why}", before.rules)
+    before = registry.fall_back(home, metric, reigns, why, now)
     found = Health(metric=metric, model_id=registry.model_id(metric, reigns[-1].version), breaches=(why,))
     return replace(found, action=f"rolled back: {why}" if before else "none: there is no sound version before it")
 

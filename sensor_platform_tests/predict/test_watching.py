@@ -128,6 +128,16 @@ def test_a_champion_whose_file_was_changed_is_rolled_back(home: Home) -> None:
     assert "champion.json cannot be trusted" in health.breaches[0]
 
 
+def test_scoring_goes_on_with_the_sound_version_before_a_changed_file(home: Home) -> None:
+    good = registry.reigns(home, "temp")[-1].version
+    changed = home.models / registry.folder_name("temp") / poison(home) / "median.txt"
+    changed.write_bytes(changed.read_bytes() + b"\n")
+    pipeline.score(home, SITE, now=NOW)
+    newest = registry.reigns(home, "temp")[-1]
+    assert newest.version == good
+    assert "SHA-256" in newest.why
+
+
 def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: Home) -> None:
     pipeline.score(home, SITE, now=NOW)
     (health,) = watching.watch(home, SITE, NOW)

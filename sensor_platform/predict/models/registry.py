@@ -1,7 +1,7 @@
 """Registry of the forecasters: a folder of versions per metric, in the form that `store` describes."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -81,6 +81,20 @@ def promote(
     """
     card = load(home, metric, version).card
     return store.crown(home.models / folder_name(metric), version, card.trained_to, now, why, rules)
+
+
+def fall_back(home: Home, metric: str, found: Sequence[Reign], why: str, now: datetime) -> Reign | None:
+    """Put the newest sound version before a champion in charge that is Unusable; None where there is none.
+
+    Args:
+        home: data folder.
+        metric: its name.
+        found: its reigns.
+        why: what is wrong with the champion.
+        now: aware UTC.
+    """
+    before = store.sound_before(found, lambda each: load(home, metric, each.version, each.card_sha256))
+    return promote(home, metric, before.version, now, f"rolled back: {why}", before.rules) if before else None
 
 
 def reigns(home: Home, metric: str) -> tuple[Reign, ...]:

@@ -109,6 +109,6 @@ def _anomalies(table: "Table", *, as_json: bool) -> dict[str, Any]:
 
     report = anomalies(table, AnomalyConfig(), lambda text: click.echo(text, err=True))
     if not as_json:
-        for line in anomaly_lines(report):
+        for line in anomaly_lines(report, table.frame["device_id"].n_unique()):
             click.echo(line)
     return {**asdict(report), "result": asdict(report.result)}

@@ -73,17 +73,81 @@ def test_a_bench_of_separate_runs_is_judged_at_the_false_alarms_that_were_asked_
 def test_runs_without_anything_before_the_test_are_known_by_their_first_rows(
     tmp_path: Path, bench: pl.DataFrame
 ) -> None:
+    """No label says so, but these sensors follow one load: what they say of each other is served, and found better."""
     found = judged(tmp_path, bench, "2024-01-01", "--series", "run")
     assert found["result"]["false_alarm_rate"] <= 0.15
-    assert found["scores"][0]["auc"] > 0.75
-    assert "as configured" in found["why"]
+    assert found["result"]["f1"] > 0.78
+    assert found["served"] == "residual"
+    assert "say of each other" in found["why"]
+    area = {each["score"]: each["auc"] for each in found["scores"]}
+    assert area["residual"] > area["band"] + 0.1
 
 
-def test_the_same_bench_without_a_column_of_series_is_one_long_series(tmp_path: Path, bench: pl.DataFrame) -> None:
+def test_without_a_column_of_series_each_run_is_known_anew_after_the_pause(tmp_path: Path, bench: pl.DataFrame) -> None:
+    apart = judged(tmp_path, bench, "2024-01-07", "--series", "run")
     found = judged(tmp_path, bench.drop("run"), "2024-01-07")
-    assert found["warm_up_rows"] == 0
+    assert found["series"] == 16
+    assert found["result"] == apart["result"]
+    assert found["warm_up_rows"] == apart["warm_up_rows"]
+
+
+UNITS = {
+    "shaking1": (0.03, 0.0006),
+    "shaking2": (0.04, 0.0006),
+    "current": (1.2, 0.05),
+    "pressure": (0.1, 0.1),
+    "fluid": (70, 0.15),
+    "ambient": (25, 0.1),
+    "voltage": (228, 3),
+    "flow": (31, 0.6),
+}
+
+
+def wander(rng: np.random.Generator, rows: int, span: int) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    fading = np.exp(-np.arange(6 * span) / span)
+    return np.convolve(rng.normal(0, 1 / np.sqrt((fading**2).sum()), rows + 6 * span - 1), fading, "valid")
+
+
+def hard_experiment(seed: int, rows: int = 1_050) -> pl.DataFrame:
+    """A loop that warms up: two temperatures drift far, a load wanders, flow comes in whole numbers.
+
+    Faults of one to two spreads show 20 seconds after their label; voltage and some values are missing at times.
+    """
+    rng = np.random.default_rng(seed)
+    off = rng.standard_t(5, (rows, 8)) / 1.3
+    off += 0.4 * wander(rng, rows, 100)[:, None] * [0.5, 0.5, 1.2, 0.5, 0, 0, 0, 1]
+    warm = 1 - np.exp(-np.arange(rows) / 700)
+    for place in (4, 5):
+        off[:, place] = 0.3 * off[:, place] + rng.normal(0, 2.5) * warm + 0.3 * wander(rng, rows, 300)
+    start = int(rng.integers(440, 540))
+    wrong = slice(start, start + 370)
+    shown = np.clip((np.arange(370) - 20) / 30, 0, 1)
+    for place, size in ({7: -1.6, 3: 1.2}, {0: 2.2, 1: 1.0}, {3: -1.8, 7: -1.0}, {2: -1.2})[seed % 4].items():
+        off[wrong, place] += size * shown
+    if seed % 4 == 3:
+        off[wrong, :2] *= 1 + 0.9 * shown[:, None]
+    base, unit = np.array(list(UNITS.values())).T
+    values = base * (1 + rng.normal(0, 0.01, 8)) + off * unit
+    values[:, 7] = np.round(values[:, 7])
+    values[600:615, 2] = np.nan
+    if seed % 5 == 0:
+        values[:, 6] = np.nan
+    label = np.zeros(rows)
+    label[wrong] = 1
+    times = [START + timedelta(days=seed, seconds=at) for at in range(rows)]
+    frame = pl.DataFrame({"t": times, "run": f"{seed:03}", "label": label})
+    return frame.with_columns(pl.Series(name, values[:, place]).fill_nan(None) for place, name in enumerate(UNITS))
+
+
+def test_sensors_that_drift_do_not_drown_those_that_tell(tmp_path: Path) -> None:
+    """Without measuring each sensor by its own reach the AUC is 0.80, and F1 0.65."""
+    hard = pl.concat(hard_experiment(seed) for seed in range(100, 116))
+    found = judged(tmp_path, hard, "2024-04-16", "--series", "run")
+    area = {each["score"]: each["auc"] for each in found["scores"]}
+    assert area[found["served"]] > 0.86
+    assert area[found["served"]] >= area["band"]
+    assert found["result"]["f1"] >= 0.78
     assert found["result"]["false_alarm_rate"] <= 0.15
-    assert max(each["auc"] for each in found["scores"]) > 0.85
 
 
 def water(days: int = 20) -> tuple[pl.DataFrame, np.ndarray[tuple[int], np.dtype[np.float64]]]:

@@ -5,6 +5,7 @@ against the other sensors. Both look at the smoothed level (shifts, drifts), at 
 stuck value) and at single values that are far out (spikes). Strictly causal: trailing windows only.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +31,12 @@ _SHORTER = 8
 _LEAST_SHORT = 5
 """from so many rows on."""
 
-KINDS = ("level", "spread", "spike")
+_NEWEST = 4
+"""The newest part of the smoothing window, which says whether its level still holds,"""
+_SLACK = 1.5
+"""with so much room for its own noise."""
+
+KINDS = ("level", "brief", "spread", "spike")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +44,44 @@ class Deviations:
     """Arrays of shape (rows, sensors), signed, in robust spreads; NaN where nothing was measured."""
 
     level: Floats
+    brief: Floats
+    """How far the newest few rows moved from those before them, where the raster is fine."""
     spread: Floats
     spike: Floats
     expected: Floats
-    """What the reference takes for ordinary, in the sensor's unit."""
+    """What the reference takes for ordinary, in the sensor's unit,"""
+    unit: Floats
+    """and what one spread of the level is in it."""
+
+    def rows(self, own: slice | npt.NDArray[np.bool_]) -> "Deviations":
+        """Those of some rows."""
+        return Deviations(*(getattr(self, name)[own] for name in self.__slots__))
 
     @property
     def size(self) -> Floats:
-        """The largest of the three, without sign, at most CAP."""
-        sizes = np.stack([np.abs(self.level), np.abs(self.spread), np.maximum(np.abs(self.spike) - _FAR, 0) * _SPIKE])
-        largest: Floats = np.minimum(np.nan_to_num(sizes, nan=0.0).max(axis=0), CAP)
-        return largest
+        """The largest of the four, without sign, at most CAP."""
+        largest: Floats = np.zeros_like(self.spike)
+        for part in (self.level, self.brief, self.spread, spike_size(self.spike)):
+            np.fmax(largest, np.abs(part), out=largest)
+        return np.minimum(largest, CAP, out=largest)
 
     def row_score(self) -> Floats:
-        """Mean over the sensors that were measured; 0 where none was."""
+        """Root of the mean square over the sensors that were measured; 0 where none was."""
         known = np.isfinite(self.expected) & np.isfinite(self.spike)
-        mean: Floats = np.where(known, self.size, 0.0).sum(axis=1) / np.maximum(known.sum(axis=1), 1)
-        return mean
+        squares = np.where(known, self.size**2, 0.0).sum(axis=1)
+        score: Floats = np.sqrt(squares / np.maximum(known.sum(axis=1), 1))
+        return score
+
+
+def joined(parts: Sequence[Deviations]) -> Deviations:
+    """All rows of some parts; at least one part."""
+    return Deviations(*(np.concatenate([getattr(each, name) for each in parts]) for name in Deviations.__slots__))
+
+
+def spike_size(spike: Floats) -> Floats:
+    """What a single value counts for."""
+    size: Floats = np.maximum(np.abs(spike) - _FAR, 0) * _SPIKE
+    return size
 
 
 def window_of(grid: Grid, reference: int) -> int:
@@ -74,46 +101,75 @@ def band(values: Floats, phase: npt.NDArray[np.int64], reference: int, window: i
         grid: the raster.
     """
     centre, spread = _ordinary(values[:reference], phase[:reference], phase, grid)
-    return _deviations((values - centre) / spread, reference, window, centre)
+    return _deviations((values - centre) / spread, reference, window, centre, spread)
 
 
 def residual(values: Floats, phase: npt.NDArray[np.int64], reference: int, window: int, grid: Grid) -> Deviations:
     """Against what the other sensors say at that time; for a single sensor, what its newest values say."""
     centre, spread = _ordinary(values[:reference], phase[:reference], phase, grid)
     off = np.clip((values - centre) / spread, -3 * CAP, 3 * CAP)
-    filled = np.nan_to_num(off)
-    said = np.empty_like(off)
-    for sensor in range(off.shape[1]):
-        seen = np.delete(filled, sensor, axis=1) if off.shape[1] > 1 else _earlier(filled[:, 0])
-        rows = np.flatnonzero(np.isfinite(off[:reference, sensor]))
-        learnt, target = seen[rows], filled[rows, sensor]
-        gram = learnt.T @ learnt + _PENALTY * max(len(rows), 1) * np.eye(seen.shape[1])
-        said[:, sensor] = (seen * np.linalg.solve(gram, learnt.T @ target)).sum(axis=1)
+    said = _by_others(np.clip(np.nan_to_num(off), -CAP, CAP), reference, window)
     left = off - said
     middle, wide = _robust(left[:reference])
-    return _deviations((left - middle) / wide, reference, window, centre + (said + middle) * spread)
+    return _deviations((left - middle) / wide, reference, window, centre + (said + middle) * spread, wide * spread)
+
+
+def _by_others(off: Floats, reference: int, window: int) -> Floats:
+    """What the other sensors say of each.
+
+    Symmetric (ZCA) whitening: of all ways to make sensors uncorrelated the one that leaves each nearest to itself, so
+    that a fault of one shows least in the others. It is learnt from smoothed values, in which the noise of each has
+    gone and what moves them together (a load, the weather) is left; shrunk (Ledoit and Wolf), for few such values are
+    independent. With a single sensor its newest values speak.
+    """
+    from sklearn.covariance import ledoit_wolf
+
+    if off.shape[1] == 1:
+        seen = _earlier(off[:, 0])
+        learnt, target = seen[:reference], off[:reference, 0]
+        gram = learnt.T @ learnt + _PENALTY * reference * np.eye(seen.shape[1])
+        return np.asarray((seen * np.linalg.solve(gram, learnt.T @ target)).sum(axis=1, keepdims=True))
+    levels = [moments(off[:reference, sensor], [window])[window].level() for sensor in range(off.shape[1])]
+    smooth = np.stack(levels, axis=1)[min(window, reference // 3) :: window]
+    together, _ = ledoit_wolf(smooth)
+    together += 1e-9 * np.eye(len(together))
+    sizes, axes = np.linalg.eigh(together)
+    whitening = (axes / np.sqrt(sizes)) @ axes.T
+    own = np.diag(whitening)
+    said: Floats = -off @ ((whitening - np.diag(own)) / own[:, None]).T
+    return said
 
 
 def _earlier(series: Floats) -> Floats:
     return np.stack([np.concatenate([np.zeros(k), series[:-k]])[: len(series)] for k in (1, 2, 3)], axis=1)
 
 
-def _deviations(off: Floats, reference: int, window: int, expected: Floats) -> Deviations:
-    level, spread = np.empty_like(off), np.empty_like(off)
+def _deviations(off: Floats, reference: int, window: int, expected: Floats, unit: Floats) -> Deviations:
+    level, spread, units, brief = *(np.empty_like(off) for _ in range(3)), np.full_like(off, np.nan)
     clipped = np.clip(off, -CAP, CAP)
-    wider, short = max(window, 10), window // _SHORTER
+    wider, short, newest = max(window, 10), window // _SHORTER, window // _NEWEST
     for sensor in range(off.shape[1]):
-        windows = {window, wider, short} if short >= _LEAST_SHORT else {window, wider}
+        windows = {window, wider, *(each for each in (short, newest) if each >= _LEAST_SHORT)}
         rolled = moments(clipped[:, sensor], sorted(windows))
-        level[:, sensor] = _standard(rolled[window].level(), reference, window)
+        smooth = rolled[window].level()
+        level[:, sensor] = _standard(smooth, reference, window)
+        units[:, sensor] = unit[:, sensor] * _robust(smooth[min(window, reference // 2) : reference, None])[1][0]
+        if newest in rolled:
+            level[:, sensor] = _released(level[:, sensor], _standard(rolled[newest].level(), reference, newest))
         if short in rolled:
-            brief = _standard(_moved(rolled[short].level(), rolled[window].level(), short), reference, window + short)
-            level[:, sensor] = np.where(np.abs(brief) > np.abs(level[:, sensor]), brief, level[:, sensor])
+            moved = _moved(rolled[short].level(), rolled[window].level(), short)
+            brief[:, sensor] = _standard(moved, reference, window + short)
         unrest = np.where(rolled[wider].count >= wider // 2, rolled[wider].std(), np.nan)
         spread[:, sensor] = _standard(np.log(unrest + 1e-3), reference, wider)
     missing = ~np.isfinite(off)
-    level[missing], spread[missing] = np.nan, np.nan
-    return Deviations(level, spread, off, expected)
+    level[missing], brief[missing], spread[missing] = np.nan, np.nan, np.nan
+    return Deviations(level, brief, spread, off, expected, units)
+
+
+def _released(level: Floats, newest: Floats) -> Floats:
+    """The level, no farther out than its newest rows allow: what has ended is not alarmed until the window is over."""
+    released: Floats = np.copysign(np.fmin(np.abs(level), 1 + _SLACK * np.abs(newest)), level)
+    return released
 
 
 def _moved(brief: Floats, long: Floats, lag: int) -> Floats:

@@ -3,15 +3,16 @@
 All metrics of a device are looked at together; each keeps its own two scores, reason and threshold.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.anomaly.deviation import Deviations
-from sensor_platform.predict.anomaly.scoring import BLOCK_DAYS, REFERENCE_DAYS, SCORES, Series, blocks, threshold
+from sensor_platform.predict.anomaly.deviation import KINDS, Deviations, joined, spike_size
+from sensor_platform.predict.anomaly.known import Known
+from sensor_platform.predict.anomaly.scoring import BLOCK_DAYS, REFERENCE_DAYS, SCORES, Series, blocks
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.panel import Floats, Ints
 
@@ -55,8 +56,9 @@ def week_rows(hours: "pl.DataFrame", week: int, config: AnomalyConfig) -> "pl.Da
     parts = [empty()]
     for metric in sorted({each.metric for each in scored}):
         own = [each for each in scored if each.metric == metric]
-        limits = {name: threshold([each.past[name] for each in own], config.false_alarm_rate) for name in SCORES}
-        parts += [_rows(each, limits, config) for each in own]
+        known = {name: Known([each.past[name] for each in own], sensors=1) for name in SCORES}
+        limit = known[config.score].limit(config.false_alarm_rate)
+        parts += [_rows(each, known, limit, config) for each in own]
     return pl.concat(parts).sort(KEYS)
 
 
@@ -70,8 +72,8 @@ class _Scored:
     value: Floats
     deviations: Mapping[str, Deviations]
     """By score; one column each."""
-    past: Mapping[str, Floats]
-    """Scores of the reference's second half against its first: what is ordinary outside of what was fit."""
+    past: Mapping[str, Deviations]
+    """Of the reference's second half against its first: what is ordinary outside of what was fit."""
 
 
 def _devices(hours: "pl.DataFrame") -> Iterator["pl.DataFrame"]:
@@ -103,45 +105,38 @@ def _device(frame: "pl.DataFrame", week: int) -> Iterator[_Scored]:
             step=step[first:],
             value=values[first:, place],
             deviations=deviations,
-            past={name: _sizes(past[name], place) for name in SCORES},
+            past={name: _known(_column(past[name], place)) for name in SCORES},
         )
 
 
-def _outside(series: Series, score: str) -> Deviations | None:
+def _outside(series: Series, score: str) -> Deviations:
     """The second half of the reference against the first."""
-    half = len(series.step) // 2
-    found = list(blocks(series, half, HOURLY, score))
-    if not found:
-        return None
-    parts = [[getattr(block.deviations, name) for block in found] for name in Deviations.__slots__]
-    return Deviations(*(np.concatenate(part) for part in parts))
+    found = [block.deviations for block in blocks(series, len(series.step) // 2, HOURLY, score)]
+    nothing = np.empty((0, series.values.shape[1]))
+    return joined([*found, Deviations(*[nothing] * len(Deviations.__slots__))])
 
 
 def _column(found: Deviations, place: int) -> Deviations:
-    own = slice(place, place + 1)
-    return Deviations(found.level[:, own], found.spread[:, own], found.spike[:, own], found.expected[:, own])
+    return Deviations(*(getattr(found, name)[:, place : place + 1] for name in Deviations.__slots__))
 
 
-def _sizes(found: Deviations | None, place: int) -> Floats:
-    if found is None:
-        return np.empty(0)
-    own = _column(found, place)
-    return np.asarray(own.size[:, 0][np.isfinite(own.spike[:, 0])])
+def _known(found: Deviations) -> Deviations:
+    return found.rows(np.isfinite(found.spike[:, 0]))
 
 
-def _rows(scored: _Scored, limits: Mapping[str, float], config: AnomalyConfig) -> "pl.DataFrame":
+def _rows(scored: _Scored, known: Mapping[str, Known], limit: float, config: AnomalyConfig) -> "pl.DataFrame":
     import polars as pl
 
-    known = np.isfinite(scored.value)
-    sizes = {name: each.size[:, 0][known] for name, each in scored.deviations.items()}
-    served, limit = scored.deviations[config.score], limits[config.score]
-    score, value = sizes[config.score], scored.value[known]
-    expected = served.expected[:, 0][known]
-    kinds = [_kind(*each) for each in zip(*(_signed(served, known)), strict=True)]
+    has_value = np.isfinite(scored.value)
+    found = {name: known[name].reach.applied(each.rows(has_value)) for name, each in scored.deviations.items()}
+    sizes = {name: each.size[:, 0] for name, each in found.items()}
+    served, score, value = found[config.score], sizes[config.score], scored.value[has_value]
+    expected = served.expected[:, 0]
+    kinds = _kinds(served)
     flagged = score > limit
     return pl.DataFrame(
         {
-            "window_start": pl.Series(scored.step[known] * HOURLY.step_us, dtype=pl.Int64).cast(pl.Datetime("us")),
+            "window_start": pl.Series(scored.step[has_value] * HOURLY.step_us, dtype=pl.Int64).cast(pl.Datetime("us")),
             "value": value,
             "expected": expected,
             "deviation": [far for _, far in kinds],
@@ -166,18 +161,17 @@ def _rows(scored: _Scored, limits: Mapping[str, float], config: AnomalyConfig) -
     )
 
 
-def _signed(found: Deviations, known: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Sequence[Floats]:
-    return [np.nan_to_num(each[:, 0][known]) for each in (found.level, found.spread, found.spike)]
-
-
-def _kind(level: float, spread: float, spike: float) -> tuple[str, float]:
-    """Which of the three stands out most, as a direction, and how far in ordinary spreads."""
-    sizes = {"level": abs(level), "spread": abs(spread), "spike": max(abs(spike) - 4.0, 0.0) * 0.7}
-    most = max(sizes, key=lambda name: sizes[name])
-    if most == "spread":
-        return ("restless" if spread > 0 else "stuck"), float(spread)
-    far = level if most == "level" else spike
-    return ("above" if far > 0 else "below"), float(far)
+def _kinds(found: Deviations) -> list[tuple[str, float]]:
+    """Of each row, which part stands out most, as a direction, and how far in ordinary spreads."""
+    signed = [np.nan_to_num(getattr(found, kind)[:, 0]) for kind in KINDS]
+    sizes = [spike_size(each) if kind == "spike" else np.abs(each) for kind, each in zip(KINDS, signed, strict=True)]
+    most = np.argmax(sizes, axis=0)
+    far = np.take_along_axis(np.stack(signed), most[None, :], axis=0)[0]
+    words = {True: ("restless", "stuck"), False: ("above", "below")}
+    return [
+        (words[KINDS[part] == "spread"][0 if size > 0 else 1], float(size))
+        for part, size in zip(most.tolist(), far.tolist(), strict=True)
+    ]
 
 
 def _reason(metric: str, direction: str, far: float, value: float, expected: float) -> str:

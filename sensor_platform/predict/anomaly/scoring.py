@@ -16,6 +16,7 @@ REFERENCE_DAYS = 28
 BLOCK_DAYS = 7
 """The reference is renewed this often: ordinary is what the newest weeks were, for a season passes."""
 _ORIGINS = (0.4, 0.6, 0.8)
+_HALF = (0.5,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,32 +73,27 @@ def _one(series: Series, start: int, stop: int, grid: Grid, score: str) -> Block
     rows = np.concatenate([past, context])
     found = SCORES[score](series.values[rows], series.step[rows] % max(grid.season, 1), len(past), window, grid)
     own = slice(len(rows) - (stop - start), None)
-    parts = (found.level[own], found.spread[own], found.spike[own], found.expected[own])
-    return Block(start, stop, Deviations(*parts))
+    return Block(start, stop, found.rows(own))
 
 
 def outside(series: Series, grid: Grid, score: str) -> list[Deviations]:
     """Deviations of ordinary rows, each scored against rows before it only, as later rows will be."""
     rows = len(series.step)
-    found = []
     if grid.season > 1 and rows > (REFERENCE_DAYS + BLOCK_DAYS) * grid.season:
         first = int(np.searchsorted(series.step, series.step[-1] - 2 * REFERENCE_DAYS * grid.season))
-        found = list(blocks(series, max(first, rows // 4), grid, score))
-    else:
-        starts = [int(rows * share) for share in _ORIGINS]
-        # Without seasons a reference is never renewed: its rows lie ever farther back, as they will for later ones.
-        stops = [*starts[1:], rows] if grid.season > 1 else [rows] * len(starts)
-        for start, stop in zip(starts, stops, strict=True):
-            block = _one(series, start, stop, grid, score)
-            found += [block] if block is not None and stop > start else []
-    return [ordinary(series, block) for block in found]
+        return [ordinary(series, block) for block in blocks(series, max(first, rows // 4), grid, score)]
+    # Without seasons a reference is never renewed: it is tried on as many rows again as it holds, for what wanders goes
+    # as far in proportion later.
+    starts = [int(rows * share) for share in (_ORIGINS if grid.season > 1 else _HALF)]
+    stops = [*starts[1:], rows]
+    tried = [_one(series, start, stop, grid, score) for start, stop in zip(starts, stops, strict=True) if stop > start]
+    return [ordinary(series, block) for block in tried if block is not None]
 
 
 def ordinary(series: Series, block: Block) -> Deviations:
     """Of the rows of a block that are no labelled anomaly."""
     keep = series.is_ordinary[block.first : block.last]
-    each = block.deviations
-    return Deviations(each.level[keep], each.spread[keep], each.spike[keep], each.expected[keep])
+    return block.deviations.rows(keep)
 
 
 def threshold(scores: Sequence[Floats], rate: float) -> float:

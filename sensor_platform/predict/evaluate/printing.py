@@ -30,10 +30,12 @@ def forecast_lines(report: TargetReport) -> Iterable[str]:
     yield "  horizons more than 1 % worse than the best baseline: " + (", ".join(worse) or "none")
 
 
-def anomaly_lines(report: AnomalyReport) -> Iterable[str]:
-    """Lines about the anomaly scores."""
+def anomaly_lines(report: AnomalyReport, series: int) -> Iterable[str]:
+    """Lines about the anomaly scores of a file with so many series."""
     yield ""
     yield f"anomalies: {report.anomalous:,} of {report.rows:,} judged rows are labelled, {report.sensors} sensors"
+    if report.series > series:
+        yield f"  values jump across pauses: {report.series:,} stretches were known each by itself"
     if report.warm_up_rows:
         yield f"  {report.warm_up_rows:,} first rows of series without a past served to know them and are not judged"
     if report.empty_rows:

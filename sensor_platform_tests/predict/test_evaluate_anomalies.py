@@ -169,8 +169,8 @@ def water(days: int = 20) -> tuple[pl.DataFrame, np.ndarray[tuple[int], np.dtype
 def test_events_far_shorter_than_the_smoothing_are_found_where_seasons_shift(tmp_path: Path) -> None:
     frame, _ = water()
     found = judged(tmp_path, frame, "2024-01-13")
-    assert found["scores"][0]["auc"] > 0.9
-    assert found["result"]["events_found"] == found["result"]["events"]
+    assert min(each["auc"] for each in found["scores"]) > 0.97
+    assert found["result"]["events_found"] >= found["result"]["events"] - 1
     assert found["result"]["false_alarm_rate"] <= 0.15
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sensor_platform.predict.anomaly.deviation import Deviations
 from sensor_platform.predict.anomaly.reach import Reach, reach
 from sensor_platform.predict.anomaly.scoring import threshold
+from sensor_platform.predict.features.grid import Grid
 from sensor_platform.predict.features.panel import Floats
 
 _FOLDS = 8
@@ -20,11 +21,12 @@ class Known:
 
     parts: Sequence[Deviations]
     sensors: int
+    grid: Grid
 
     @cached_property
     def reach(self) -> Reach:
         """How far each sensor went."""
-        return reach(self.parts, self.sensors)
+        return reach(self.parts, self.sensors, self.grid)
 
     @cached_property
     def scores(self) -> Sequence[Floats]:
@@ -35,7 +37,7 @@ class Known:
             parts = [parts[0].rows(slice(half)), parts[0].rows(slice(half, None))]
         folds = min(len(parts), _FOLDS)
         others = [
-            reach([each for place, each in enumerate(parts) if place % folds != fold], self.sensors)
+            reach([each for place, each in enumerate(parts) if place % folds != fold], self.sensors, self.grid)
             for fold in range(folds)
         ]
         return [others[place % folds].applied(each).row_score() for place, each in enumerate(parts)]

@@ -3,6 +3,9 @@
 Sensors that drift or wander leave their band without anything being wrong, others hardly move in it. So each sensor's
 deviations are measured by how far its ordinary rows went outside of what was fit: what then stands out, stands out
 against the sensor's own past, and sensors weigh alike.
+
+Where there is a daily rhythm, spreads are taken as they are: the reference holds four weeks and is renewed every week,
+so that what it shows is what the next week will be like, and a reach only blurs it (ADR 7).
 """
 
 from collections.abc import Sequence
@@ -11,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensor_platform.predict.anomaly.deviation import KINDS, Deviations
+from sensor_platform.predict.features.grid import Grid
 from sensor_platform.predict.features.panel import Floats
 
 _SHARE = 0.95
@@ -42,8 +46,10 @@ class Reach:
         )
 
 
-def reach(past: Sequence[Deviations], sensors: int) -> Reach:
+def reach(past: Sequence[Deviations], sensors: int, grid: Grid) -> Reach:
     """From ordinary rows outside of what each was fit to; see `scoring.outside`."""
+    if grid.season > 1:
+        return Reach(*(np.ones(sensors) for _ in KINDS))
     return Reach(*(_wider([getattr(each, kind) for each in past], sensors) for kind in KINDS))
 
 

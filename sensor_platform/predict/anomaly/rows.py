@@ -56,7 +56,7 @@ def week_rows(hours: "pl.DataFrame", week: int, config: AnomalyConfig) -> "pl.Da
     parts = [empty()]
     for metric in sorted({each.metric for each in scored}):
         own = [each for each in scored if each.metric == metric]
-        known = {name: Known([each.past[name] for each in own], sensors=1) for name in SCORES}
+        known = {name: Known([each.past[name] for each in own], sensors=1, grid=HOURLY) for name in SCORES}
         limit = known[config.score].limit(config.false_alarm_rate)
         parts += [_rows(each, known, limit, config) for each in own]
     return pl.concat(parts).sort(KEYS)

@@ -8,9 +8,9 @@ from sensor_platform.predict.anomaly.judging import Judgement, auc, best_f1, jud
 from sensor_platform.predict.anomaly.known import Known
 from sensor_platform.predict.anomaly.scoring import SCORES
 from sensor_platform.predict.evaluate.cases import cases_of, is_empty_wrong
+from sensor_platform.predict.evaluate.deciding import HIGH_RATES, MOST_FALSE_ALARMS, RATES, by_labels, without_labels
 from sensor_platform.predict.evaluate.past import Past
 from sensor_platform.predict.evaluate.reading import Table
-from sensor_platform.predict.evaluate.serving import HIGH_RATES, MOST_FALSE_ALARMS, RATES, by_labels, without_labels
 from sensor_platform.predict.evaluate.tested import Tested, tested
 
 Say = Callable[[str], None]

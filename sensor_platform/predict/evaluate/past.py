@@ -35,7 +35,7 @@ class Past:
                 ends += [int(case.series.step[case.first - 1]) + 1 if case.is_cold else table.test_from] * len(own)
         order = np.argsort(ends, kind="stable")
         self._ends, self._found = np.asarray(ends, np.int64)[order], [found[place] for place in order]
-        self._sensors = len(table.targets)
+        self._sensors, self._grid = len(table.targets), table.grid
         self._seen: dict[int, Known] = {}
 
     def at(self, step: int) -> Known:
@@ -44,7 +44,7 @@ class Past:
         if count > 1:
             count = int(_GROWN ** np.floor(np.log(count + 0.5) / np.log(_GROWN)))
         if count not in self._seen:
-            self._seen[count] = Known(self._found[:count], self._sensors)
+            self._seen[count] = Known(self._found[:count], self._sensors, self._grid)
         return self._seen[count]
 
 

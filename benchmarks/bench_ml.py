@@ -25,8 +25,9 @@ import msgspec
 import polars as pl
 
 from sensor_platform.predict.config import ForecastConfig
-from sensor_platform.predict.evaluate.forecasting import Row, TargetReport, best_baseline, forecast, panels_of
+from sensor_platform.predict.evaluate.forecasting import TargetReport, forecast, panels_of
 from sensor_platform.predict.evaluate.reading import Question, read
+from sensor_platform.predict.evaluate.rows import Row, best_baseline
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.judge.learn import learn
 

@@ -83,7 +83,7 @@ def _beside(axes: "Axes", source: Source, record: Record, learned: Learned) -> N
     newest = record.target > record.target.max() - _DAYS * source.panel.grid.season
     device = source.panel.device[learned.judged.index]
     at = newest & (record.horizon == rule.first)
-    served = record.by_candidate.get(rule.served, record.by_candidate["persistence"])
+    served = rule.value(record.by_candidate, np.ones(len(record), dtype=np.bool_))
     for number, name in enumerate(np.unique(device[at])[:_DEVICES]):
         own = np.flatnonzero(at & (device == name))
         own = own[np.argsort(record.target[own], kind="stable")]
@@ -93,7 +93,7 @@ def _beside(axes: "Axes", source: Source, record: Record, learned: Learned) -> N
         axes.plot(time, served[own], ".", color=colour, markersize=4)
         room = rule.widening * record.width[own]
         axes.fill_between(time, record.lower[own] - room, record.upper[own] + room, color=colour, alpha=0.12)
-    axes.set_title(f"{rule.first} h ahead ({rule.served}, dots) beside what came (line)")
+    axes.set_title(f"{rule.first} h ahead ({rule.said()}, dots) beside what came (line)")
     axes.tick_params(axis="x", labelrotation=30, labelsize=7)
     if axes.get_legend_handles_labels()[1]:
         axes.legend(fontsize=7)

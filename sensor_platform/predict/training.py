@@ -137,7 +137,8 @@ def _trained(card: Card, decision: Decision, seconds: float) -> MetricTraining:
 
 def _table(card: Card) -> Iterator[Row]:
     for rule in card.rules:
-        row = msgspec.structs.asdict(rule)
+        row = msgspec.structs.asdict(rule) | {"served": rule.said()}
+        del row["weights"]
         errors = row.pop("mae")
         yield {"metric": card.metric, **row, **{f"mae_{name}": error for name, error in errors.items()}}
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from sensor_platform.home import Home
-from sensor_platform.predict.candidates.baselines import BASELINES
+from sensor_platform.predict.candidates.baselines import BASELINES, CANDIDATES
 from sensor_platform.predict.drift import breaches, distribution
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import examples
@@ -29,6 +29,8 @@ LEAST_FORECASTS = 200
 WORSE = 0.05
 """A champion this share worse than the one before it, on the same live rows, is rolled back."""
 _MOST_COMPARED = 20_000
+_MOVED = 0.1
+"""Weights that moved by less are left as they are: every adjustment is a line of the model's history."""
 _HOUR = timedelta(hours=1)
 
 
@@ -152,7 +154,7 @@ def _adjust(home: Home, site: PredictSite, metric: str, model: Model, own: Recor
     moved = [rule for rule, old in zip(rules, in_force, strict=True) if _differs(rule, old)]
     if not moved:
         return None
-    said = ", ".join(f"{rule.first}-{rule.last} h serves {rule.served}, widening {rule.widening:.3f}" for rule in moved)
+    said = ", ".join(f"{rule.first}-{rule.last} h serves {rule.said()}, widening {rule.widening:.3f}" for rule in moved)
     why = f"adjusted to {len(own)} live forecasts: {said}"
     registry.promote(home, metric, model.card.version, now, why, rules)
     return why
@@ -169,7 +171,9 @@ def _merged(live: Sequence[BucketRule], in_force: Sequence[BucketRule]) -> tuple
 
 
 def _differs(rule: BucketRule, old: BucketRule) -> bool:
-    return rule.served != old.served or abs(rule.widening - old.widening) > 0.02
+    new, before = rule.shares(CANDIDATES), old.shares(CANDIDATES)
+    moved = max(abs(new.get(name, 0.0) - before.get(name, 0.0)) for name in CANDIDATES)
+    return moved > _MOVED or abs(rule.widening - old.widening) > 0.02
 
 
 def _roll_back(

@@ -14,6 +14,8 @@ WEEKLY_NAIVE = "weekly_naive"
 LINEAR = "linear"
 AVERAGE = "average"
 LIGHTGBM = "lightgbm"
+MIX = "mix"
+"""Not a candidate: what is served where several of them are, each with a weight."""
 BASELINES = (PERSISTENCE, SEASONAL_NAIVE, WEEKLY_NAIVE)
 CANDIDATES = (*BASELINES, LINEAR, AVERAGE, LIGHTGBM)
 """In order of simplicity: a later one is served only where the backtest shows that it is better."""

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 
 from sensor_platform.predict.candidates.baselines import CANDIDATES
 from sensor_platform.predict.evaluate.anomalies import AnomalyReport, Point
-from sensor_platform.predict.evaluate.forecasting import Row, TargetReport, best_baseline
+from sensor_platform.predict.evaluate.forecasting import TargetReport
+from sensor_platform.predict.evaluate.rows import Row, best_baseline
 
 _SHORT = {"persistence": "last", "seasonal_naive": "seasonal", "weekly_naive": "weekly"}
 

@@ -122,8 +122,8 @@ class Examples:
         """Step that the forecast is about."""
         return self.step + self.horizon
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> "Examples":
-        """The examples for which `mask` holds."""
+    def where(self, mask: npt.NDArray[np.bool_] | Ints) -> "Examples":
+        """The examples for which `mask` holds, or those at these places."""
         return Examples(*(getattr(self, name)[mask] for name in self.__slots__))
 
 

@@ -1,75 +1,129 @@
-"""Which candidate is served, from what each got wrong; and from when on the record still says something.
+"""What is served, from what each candidate got wrong; and from when on the record still says something.
 
-The mean over the whole record is the best guide while things stay as they are. Where the newest part shows beyond doubt
-that what it chose has become worse than another candidate, only that part is listened to.
+Served is a mix of the candidates with weights learnt from the record, or a baseline where the mix is not clearly
+better. The whole record is the best guide while things stay as they are. Where its newest part shows beyond doubt that
+what it chose has become worse than another candidate, only that part is listened to.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from sensor_platform.predict.candidates.baselines import BASELINES, CANDIDATES, PERSISTENCE
+from sensor_platform.predict.candidates.baselines import BASELINES, CANDIDATES, MIX, PERSISTENCE
 from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.judge import mixing
 from sensor_platform.predict.judge.record import Record
 
 MARGIN = 0.01
-"""A model is served only where its error is at least this share below the best baseline's: a tie is not evidence."""
+"""A mix is served only where its error is at least this share below the best baseline's: a tie is not evidence."""
 SMALL_MARGIN = 0.002
-"""The same between two models."""
-_BLOCKS = 60
-"""Into so many blocks, each at least as long as the farthest horizon, the time of a record is cut."""
-_NEWEST = (1, 2, 3, 5, 8, 13, 21)
+"""The same between two baselines."""
+_BLOCKS = 240
+"""Into at most so many blocks the time of a record is cut,"""
+_SHORTEST = 6
+"""each of at least so many steps,"""
+_OF_HORIZON = 4
+"""and at least this part of the farthest horizon: errors of overlapping forecasts are alike."""
+_NEWEST = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
 """Newest blocks that are compared with all before them."""
 _LEAST_OLDER = 5
 _DOUBT = 4.0
 """Standard errors, by what such stretches of the older blocks vary, from which on a change is beyond doubt."""
 
 
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A candidate's name, or MIX with the weights of several; the reason in words; errors on the whole record."""
+
+    served: str
+    why: str
+    weights: Mapping[str, float] = field(default_factory=dict)
+    mae: Mapping[str, float] = field(default_factory=dict)
+    """Mean absolute error of every candidate, and of what the whole record's weights would have made of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """A record by time, oldest first."""
+
+    names: tuple[str, ...]
+    said: Floats
+    """Shape (rows, candidates)."""
+    actual: Floats
+    edges: tuple[int, ...]
+
+    def newest(self, count: int) -> "_Blocks":
+        """Only the newest blocks."""
+        start = self.edges[-1 - count]
+        edges = tuple(edge - start for edge in self.edges[-1 - count :])
+        return _Blocks(self.names, self.said[start:], self.actual[start:], edges)
+
+
 def choose(errors: Mapping[str, float]) -> tuple[str, str]:
-    """What is served, and the reason in words, from each candidate's mean absolute error on the same rows."""
-    if not errors:
-        return PERSISTENCE, "no actual to judge by"
+    """What is served, and the reason in words, from the baselines' and the mix's mean errors on the same rows."""
     best = PERSISTENCE
-    for name in (name for name in CANDIDATES if name in errors):
-        margin = MARGIN if best in BASELINES and name not in BASELINES else SMALL_MARGIN
-        if errors[name] < errors[best] * (1 - margin):
+    for name in (name for name in (*BASELINES, MIX) if name in errors):
+        if errors[name] < errors[best] * (1 - (MARGIN if name == MIX else SMALL_MARGIN)):
             best = name
-    others = ", ".join(f"{name} {errors[name]:.4g}" for name in CANDIDATES if name in errors and name != best)
-    return best, f"error {errors[best]:.4g} against {others}; a model must beat the baselines by {MARGIN:.0%}"
+    others = ", ".join(f"{name} {errors[name]:.4g}" for name in (*CANDIDATES, MIX) if name in errors and name != best)
+    return best, f"error {errors[best]:.4g} against {others}; a mix must beat the baselines by {MARGIN:.0%}"
 
 
-def chosen(record: Record) -> tuple[str, str]:
-    """The same from a record of one bucket, newer evidence before older where the two contradict each other."""
-    errors = record.errors()
-    served, why = choose({name: float(each.mean()) for name, each in errors.items() if len(each)})
+def chosen(record: Record) -> Choice:
+    """The choice from a record of one bucket, newer evidence before older where the two contradict each other."""
     if not len(record):
-        return served, why
-    totals, counts = _by_block(record, errors)
-    newest = _since_change(totals, counts, list(errors).index(served))
+        return Choice(PERSISTENCE, "no actual to judge by")
+    blocks = _blocks(record)
+    choice, totals, counts = _of(blocks)
+    served = (*blocks.names, MIX).index(choice.served)
+    newest = _since_change(totals[::-1], counts[::-1], served)
     if newest is None:
-        return served, why
-    recent = totals[:newest].sum(axis=0) / counts[:newest].sum()
-    now, why = choose(dict(zip(errors, (float(each) for each in recent), strict=True)))
-    if now == served:
-        return served, why
-    return (
-        now,
-        f"{served} has become worse of late, so only the newest {int(counts[:newest].sum())} forecasts count: {why}",
+        return _plain(choice)
+    recent = blocks.newest(newest)
+    now, *_ = _of(recent)
+    if now.served == choice.served and now.weights == choice.weights:
+        return _plain(choice)
+    why = (
+        f"what the whole record favours has become worse of late: only the newest {len(recent.actual)} forecasts count"
     )
+    return _plain(Choice(now.served, f"{why}; {now.why}", now.weights, choice.mae))
 
 
-def _by_block(record: Record, errors: Mapping[str, Floats]) -> tuple[Floats, Floats]:
-    """Sums of errors, shape (blocks, candidates), and rows of each block; newest first, without empty ones."""
-    age = int(record.target.max()) - record.target
-    length = max(int(record.horizon.max()), -(-(int(age.max()) + 1) // _BLOCKS))
-    block = age // length
-    counts = np.bincount(block).astype(np.float64)
-    totals: Floats = np.stack([np.bincount(block, each).astype(np.float64) for each in errors.values()], axis=1)
-    return totals[counts > 0], counts[counts > 0]
+def _of(blocks: _Blocks) -> tuple[Choice, Floats, Floats]:
+    """The choice from all of these blocks; summed errors, shape (blocks, candidates and the mix), and rows of each."""
+    weights = mixing.learnt(blocks.said, blocks.actual, blocks.edges)
+    said = np.column_stack([blocks.said, blocks.said @ weights])
+    totals: Floats = np.add.reduceat(np.abs(said - blocks.actual[:, None]), blocks.edges[:-1], axis=0)
+    counts = np.diff(blocks.edges).astype(np.float64)
+    errors = dict(zip((*blocks.names, MIX), (float(each) for each in totals.sum(axis=0) / counts.sum()), strict=True))
+    served, why = choose(errors)
+    shares = {name: float(each) for name, each in zip(blocks.names, weights, strict=True) if each > 0}
+    return Choice(served, why, shares if served == MIX else {}, errors), totals, counts
+
+
+def _plain(choice: Choice) -> Choice:
+    """A mix of one is that one."""
+    if len(choice.weights) != 1:
+        return choice
+    (name,) = choice.weights
+    return Choice(name, choice.why, {}, choice.mae)
+
+
+def _blocks(record: Record) -> _Blocks:
+    """The record cut into blocks of one length, counted back from its newest target; without empty ones."""
+    order = np.argsort(record.target, kind="stable")
+    target = record.target[order]
+    age = target[-1] - target
+    length = max(_SHORTEST, int(record.horizon.max()) // _OF_HORIZON, -(-(int(age[0]) + 1) // _BLOCKS))
+    changes = np.flatnonzero(np.diff(age // length)) + 1
+    said = np.stack([each[order] for each in record.by_candidate.values()], axis=1)
+    edges = (0, *changes.tolist(), len(order))
+    return _Blocks(tuple(record.by_candidate), said, record.actual[order], edges)
 
 
 def _since_change(totals: Floats, counts: Floats, served: int) -> int | None:
-    """How many of the newest blocks show most clearly that `served` is worse than another; None if none does."""
+    """How many of the newest blocks (they come first) show most clearly that `served` is worse than another, if any."""
     means = totals / counts[:, None]
     loss = means[:, [served]] - means
     best, clearest = None, _DOUBT

@@ -71,8 +71,8 @@ class Record:
         outside = np.maximum(self.lower - self.actual, self.actual - self.upper)
         return outside / np.maximum(self.width, 1e-300)
 
-    def where(self, mask: npt.NDArray[np.bool_]) -> "Record":
-        """The entries for which `mask` holds."""
+    def where(self, mask: npt.NDArray[np.bool_] | Ints) -> "Record":
+        """The entries for which `mask` holds, or those at these places."""
         return Record(
             self.step[mask],
             self.horizon[mask],

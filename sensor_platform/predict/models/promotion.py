@@ -132,11 +132,10 @@ def _against(record: Record, judged: Examples, rules: Sequence[BucketRule], cham
 
 def served_errors(record: Record, rules: Sequence[BucketRule]) -> Floats:
     """Absolute error of what the rules serve, for every entry."""
-    errors = record.errors()
     served = np.full(len(record), np.nan)
     for rule in rules:
         inside = Bucket(rule.first, rule.last).holds(record.horizon)
-        served[inside] = errors[rule.served if rule.served in errors else BASELINES[0]][inside]
+        served[inside] = np.abs(rule.value(record.by_candidate, inside) - record.actual[inside])
     return served
 
 

@@ -15,8 +15,9 @@ from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.judge import mixing
 from sensor_platform.predict.judge.record import Record
 
-MARGIN = 0.01
-"""A mix is served only where its error is at least this share below the best baseline's: a tie is not evidence."""
+MARGIN = 0.015
+"""A mix or a model is served only where it errs at least this share less than the best baseline, a model alone only
+where it errs so much less than the mix: both fit what they are judged by."""
 SMALL_MARGIN = 0.002
 """The same between two baselines."""
 _BLOCKS = 240
@@ -28,8 +29,10 @@ _OF_HORIZON = 4
 _NEWEST = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
 """Newest blocks that are compared with all before them."""
 _LEAST_OLDER = 5
-_DOUBT = 4.0
-"""Standard errors, by what such stretches of the older blocks vary, from which on a change is beyond doubt."""
+_CHANGED = 0.05
+"""What was chosen is left only where it has become worse than another by more than this share,"""
+_DOUBT = 3.5
+"""and by so many standard errors: by what such stretches of the older blocks vary, as beyond doubt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +64,16 @@ class _Blocks:
 
 
 def choose(errors: Mapping[str, float]) -> tuple[str, str]:
-    """What is served, and the reason in words, from the baselines' and the mix's mean errors on the same rows."""
+    """What is served, and the reason in words, from the mean errors of the candidates and the mix on the same rows."""
     best = PERSISTENCE
     for name in (name for name in (*BASELINES, MIX) if name in errors):
         if errors[name] < errors[best] * (1 - (MARGIN if name == MIX else SMALL_MARGIN)):
             best = name
+    alone = min((name for name in CANDIDATES if name in errors), key=lambda name: errors[name], default=best)
+    if best != alone and errors[alone] < errors[best] * (1 - MARGIN):
+        best = alone  # the mix has not learnt its weights, or a storm has just upset them
     others = ", ".join(f"{name} {errors[name]:.4g}" for name in (*CANDIDATES, MIX) if name in errors and name != best)
-    return best, f"error {errors[best]:.4g} against {others}; a mix must beat the baselines by {MARGIN:.0%}"
+    return best, f"error {errors[best]:.4g} against {others}; a mix must beat the baselines by {MARGIN:.1%}"
 
 
 def chosen(record: Record) -> Choice:
@@ -125,15 +131,18 @@ def _blocks(record: Record) -> _Blocks:
 def _since_change(totals: Floats, counts: Floats, served: int) -> int | None:
     """How many of the newest blocks (they come first) show most clearly that `served` is worse than another, if any."""
     means = totals / counts[:, None]
-    loss = means[:, [served]] - means
+    # In units of each block's own errors: a storm is not a change.
+    unit = means.mean(axis=1, keepdims=True)
+    loss = (means[:, [served]] - means) / np.where(unit > 0, unit, 1.0)
     best, clearest = None, _DOUBT
     for newest in _NEWEST:
         if len(counts) - newest < max(_LEAST_OLDER, newest + 2):
             break
         recent = totals[:newest].sum(axis=0) / counts[:newest].sum()
         doubt = _doubt(loss, newest)
-        is_worse = (recent[served] > recent * (1 + MARGIN)) & (doubt > 0)
-        clear = float(np.where(is_worse, (recent[served] - recent) / np.where(doubt > 0, doubt, 1.0), 0.0).max())
+        is_worse = (recent[served] > recent * (1 + _CHANGED)) & (doubt > 0)
+        by_doubts = loss[:newest].mean(axis=0) / np.where(doubt > 0, doubt, 1.0)
+        clear = float(np.where(is_worse, by_doubts, 0.0).max())
         if clear > clearest:
             best, clearest = newest, clear
     return best

@@ -20,8 +20,6 @@ PARTS = 20
 def learnt(said: Floats, actual: Floats, edges: Sequence[int]) -> Floats:
     """Weights of the columns of `said`, none negative, that sum to 1.
 
-    A block's errors count in units of its own mean error, so that one stormy week does not decide for calm ones.
-
     Args:
         said: shape (rows, forecasts), oldest first.
         actual: what came.
@@ -29,11 +27,10 @@ def learnt(said: Floats, actual: Floats, edges: Sequence[int]) -> Floats:
     """
     count = said.shape[1]
     weights, regret, spread = np.full(count, 1 / count), np.zeros(count), np.zeros(count)
-    units = np.abs(said - actual[:, None]).mean(axis=1)
+    unit = float(np.abs(said - actual[:, None]).mean())
+    if not unit > 0:
+        return np.asarray(np.eye(count)[0])
     for first, last in itertools.pairwise(edges):
-        unit = units[first:last].mean()
-        if not unit > 0:
-            continue
         some = said[first:last]
         mixed = some @ weights
         side = np.sign(mixed - actual[first:last])

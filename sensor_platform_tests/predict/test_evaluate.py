@@ -41,6 +41,7 @@ def test_a_daily_wave_with_noise_is_served_at_its_noise_floor_with_honest_interv
     whole = found["forecast"][0]["rows"][-1]  # type: ignore[index]
     assert whole["mae_served"] < 1.1 * np.sqrt(2 / np.pi)
     assert 0.86 < whole["coverage"] < 0.94
+    assert sum(whole["served"].values()) == pytest.approx(1)
     assert whole["mae_served"] <= 1.01 * min(whole["mae"][name] for name in ("persistence", "seasonal_naive"))
 
 

@@ -127,3 +127,6 @@ def test_a_served_baseline_is_judged_as_it_is_served(challenger: Learned) -> Non
     expected = np.abs(challenger.record.by_candidate["seasonal_naive"] - challenger.record.actual)
     np.testing.assert_array_equal(errors, expected)
     assert isinstance(served[0], BucketRule)
+    mixed = tuple(msgspec.structs.replace(r, served="mix", weights={"linear": 0.5, "lightgbm": 0.5}) for r in served)
+    average = np.abs(challenger.record.by_candidate["average"] - challenger.record.actual)
+    np.testing.assert_allclose(promotion.served_errors(challenger.record, mixed), average, atol=1e-9)

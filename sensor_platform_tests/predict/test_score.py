@@ -87,6 +87,16 @@ def test_what_was_chosen_is_served_inside_its_interval_and_lightgbm_is_always_be
     assert_frame_equal(rows.select("lightgbm"), predicted(source, model).select("lightgbm"))
 
 
+def test_a_mix_can_be_made_again_from_the_row_that_says_its_weights(source: Source, model: Model) -> None:
+    weights = {"seasonal_naive": 0.25, "linear": 0.75}
+    rules = tuple(msgspec.structs.replace(rule, served="mix", weights=weights) for rule in model.card.rules)
+    rows = score.predictions(source, source.panel.rows, "m", model, rules, NOW)
+    assert rows["served"].unique().to_list() == ["0.75 linear + 0.25 seasonal_naive"]
+    again = 0.75 * rows["linear"] + 0.25 * rows["seasonal_naive"]
+    assert (rows["value"] - again).abs().max() < 1e-12
+    assert rows.select(pl.col("value").is_between("lower", "upper").all()).item()
+
+
 def test_intervals_cover_the_hours_that_came_after(hours: pl.DataFrame, source: Source, model: Model) -> None:
     actual = hours.select("device_id", pl.col("window_start").alias("target_at"), pl.col("mean").alias("actual"))
     rows = predicted(source, model).join(actual, on=["device_id", "target_at"])

@@ -12,6 +12,7 @@ from sensor_platform.home import Home
 from sensor_platform.predict import drift, pipeline, watching
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.judge.adjust import BucketRule
 from sensor_platform.predict.models import registry
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
@@ -182,6 +183,27 @@ def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Hom
     pipeline.build_features(home, SITE)
     pipeline.train(home, SITE, NOW + timedelta(minutes=1))
     assert pipeline.needs_training(home, SITE) == ()
+
+
+def test_weights_that_hardly_moved_are_no_adjustment() -> None:
+    def rule(served: str, widening: float = 0.1, **weights: float) -> BucketRule:
+        return BucketRule(
+            first=1,
+            last=1,
+            served=served,
+            why="",
+            widening=widening,
+            widening_rests_on="",
+            rows=1,
+            mae={},
+            weights=weights,
+        )
+
+    old = rule("mix", linear=0.6, lightgbm=0.4)
+    assert not watching._differs(rule("mix", linear=0.65, lightgbm=0.35), old)
+    assert watching._differs(rule("mix", linear=0.8, lightgbm=0.2), old)
+    assert watching._differs(rule("linear"), old)
+    assert watching._differs(rule("mix", 0.2, linear=0.6, lightgbm=0.4), old)
 
 
 def test_a_metric_without_a_champion_has_no_health(tmp_path: Path) -> None:

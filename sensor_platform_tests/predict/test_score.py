@@ -93,7 +93,7 @@ def test_a_mix_can_be_made_again_from_the_row_that_says_its_weights(source: Sour
     rows = score.predictions(source, source.panel.rows, "m", model, rules, NOW)
     assert rows["served"].unique().to_list() == ["0.75 linear + 0.25 seasonal_naive"]
     again = 0.75 * rows["linear"] + 0.25 * rows["seasonal_naive"]
-    assert (rows["value"] - again).abs().max() < 1e-12
+    np.testing.assert_allclose(rows["value"].to_numpy(), again.to_numpy(), atol=1e-12)
     assert rows.select(pl.col("value").is_between("lower", "upper").all()).item()
 
 

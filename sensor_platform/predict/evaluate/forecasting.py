@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.evaluate.reading import Table
-from sensor_platform.predict.evaluate.rows import Row, rows_of
 from sensor_platform.predict.evaluate.replay import serve
+from sensor_platform.predict.evaluate.rows import Row, judged_rows
 from sensor_platform.predict.features import table as features
 from sensor_platform.predict.features.grid import DAY_US, HOUR_US
 from sensor_platform.predict.features.matrix import Source, examples
@@ -99,7 +99,7 @@ def _judged(
     say(f"{name}: judging {len(test):,} forecasts")
     said = learned.forecaster.forecast(test)
     served = serve(learned, test, said, table.horizons, table.rhythm.step_us, config)
-    by_bucket, by_horizon = rows_of(test, said, served)
+    by_bucket, by_horizon = judged_rows(test, said, served)
     return TargetReport(
         target=name,
         status="forecast",

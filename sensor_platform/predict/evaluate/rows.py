@@ -26,7 +26,7 @@ class Row:
     width: float
 
 
-def rows_of(test: Examples, said: Forecasts, served: Served) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+def judged_rows(test: Examples, said: Forecasts, served: Served) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
     """One row per bucket and `all`, the mean over the horizons; and one per horizon."""
     horizons = tuple(int(each) for each in np.unique(test.horizon))
     by_horizon = tuple(_row(str(h), test.horizon == h, test, said, served) for h in horizons)

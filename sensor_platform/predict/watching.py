@@ -14,13 +14,14 @@ from sensor_platform.predict.features.matrix import examples
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.history import read_source
 from sensor_platform.predict.judge.adjust import BucketRule, adjust, apply
-from sensor_platform.predict.judge.record import Bucket, Record
+from sensor_platform.predict.judge.record import Bucket, Record, joined
 from sensor_platform.predict.live import read_live
 from sensor_platform.predict.models import registry, store
 from sensor_platform.predict.models.promotion import served_errors
 from sensor_platform.predict.models.registry import Model, Reign
 from sensor_platform.predict.reports import Row
 from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.tables import Warehouse, writer
 
 LEAST_HOURS = 24
@@ -146,23 +147,35 @@ def _inside(record: Record, rules: Sequence[BucketRule]) -> Floats:
 
 
 def _adjust(home: Home, site: PredictSite, metric: str, model: Model, own: Record | None, now: datetime) -> str | None:
-    """Serve by the live record where it says something else than what is in force; what was done, in words."""
+    """Serve by backtest and live record where they say something else than is in force; what was done, in words."""
     if own is None or not _is_enough(own):
         return None
     in_force = registry.reigns(home, metric)[-1].rules or model.card.rules
-    rules = _merged(adjust(own, site.forecast.horizons), in_force)
+    since = now - site.forecast.record_hours * _HOUR
+    rules = _merged(adjust(_evidence(home, metric, model, own, since), site.forecast.horizons), in_force)
     moved = [rule for rule, old in zip(rules, in_force, strict=True) if _differs(rule, old)]
     if not moved:
         return None
     said = ", ".join(f"{rule.first}-{rule.last} h serves {rule.said()}, widening {rule.widening:.3f}" for rule in moved)
-    why = f"adjusted to {len(own)} live forecasts: {said}"
+    why = f"adjusted to the backtest and {len(own)} live forecasts: {said}"
     registry.promote(home, metric, model.card.version, now, why, rules)
     return why
 
 
-def _merged(live: Sequence[BucketRule], in_force: Sequence[BucketRule]) -> tuple[BucketRule, ...]:
-    """The live rule where its bucket has enough forecasts, else the one in force."""
-    by_bucket = {(rule.first, rule.last): rule for rule in live}
+def _evidence(home: Home, metric: str, model: Model, own: Record, since: datetime) -> Record:
+    """The live record behind that of the backtest, which alone knows more than a day: `evaluate` joins them as well."""
+    try:
+        backtest = registry.load_record(home, metric, model.card.version)
+    except registry.Unusable:
+        return own
+    if backtest is None:
+        return own
+    return joined([backtest.where(backtest.target * HOURLY.step_us > to_micros(since)), own])
+
+
+def _merged(found: Sequence[BucketRule], in_force: Sequence[BucketRule]) -> tuple[BucketRule, ...]:
+    """The new rule where its bucket has enough forecasts, else the one in force."""
+    by_bucket = {(rule.first, rule.last): rule for rule in found}
     merged = []
     for old in in_force:
         new = by_bucket.get((old.first, old.last))

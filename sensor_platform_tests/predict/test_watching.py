@@ -13,6 +13,7 @@ from sensor_platform.predict import drift, pipeline, watching
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.judge.adjust import BucketRule
+from sensor_platform.predict.judge.record import Record
 from sensor_platform.predict.models import registry
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
@@ -148,6 +149,29 @@ def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: H
     assert health.ratio_to_naive < 1
     assert {each.version for each in registry.reigns(home, "temp")} == {registry.reigns(home, "temp")[0].version}
     assert watching.watch(home, SITE, NOW)[0].action == "none"
+
+
+def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline.score(home, SITE, now=NOW)
+    champion = registry.load_champion(home, "temp")
+    assert champion is not None
+    rules, seen = champion.card.rules, []
+
+    def noted(record: Record, _: object) -> tuple[BucketRule, ...]:
+        seen.append(record)
+        return rules
+
+    monkeypatch.setattr(watching, "adjust", noted)
+    watching.watch(home, SITE, NOW)
+    learnt_to = int(champion.card.trained_to.timestamp()) // 3600
+    assert (seen[0].target <= learnt_to).sum() > 500
+    assert (seen[0].target > learnt_to).sum() > 1000
+    record = home.models / registry.folder_name("temp") / champion.card.version / "backtest.parquet"
+    record.write_bytes(b"")
+    watching.watch(home, SITE, NOW)
+    assert seen[1].target.min() > learnt_to, "without a backtest what came since is left"
 
 
 def test_an_adjustment_changes_no_forecast_that_was_issued_before_it(home: Home) -> None:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -92,12 +93,18 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(Home(tmp_path), SiteOfTest())
 
 
-@pytest.fixture
-def trained(stage: Stage, make_hourly: Make) -> Stage:
+@pytest.fixture(scope="module")
+def once_trained(tmp_path_factory: pytest.TempPathFactory, make_hourly: Make) -> Path:
+    stage = Stage(Home(tmp_path_factory.mktemp("trained")), SiteOfTest())
     stage.write(history(make_hourly), 1)
     pipeline.build_features(stage.home, stage.site)
     assert pipeline.train(stage.home, stage.site, NOW).promoted == 1
-    return stage
+    return stage.home.root
+
+
+@pytest.fixture
+def trained(once_trained: Path, tmp_path: Path) -> Stage:
+    return Stage(Home(shutil.copytree(once_trained, tmp_path / "home")), SiteOfTest())
 
 
 def test_from_hours_to_predictions(stage: Stage, make_hourly: Make) -> None:

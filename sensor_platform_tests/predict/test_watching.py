@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -65,10 +66,10 @@ def series(seed: int) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return 15 + 5 * np.sin(2 * np.pi * np.arange(HOURS) / 24) + rng.normal(0, 0.5, HOURS)
 
 
-@pytest.fixture
-def home(tmp_path: Path, make_hourly: Make) -> Home:
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, make_hourly: Make) -> Home:
     """A champion made of 30 days, and 10 days that came after."""
-    found = Home(tmp_path)
+    found = Home(tmp_path_factory.mktemp("built"))
     rows = make_hourly({"a": series(1), "b": series(2), "c": series(3)}, "temp").with_columns(
         pl.col("n").cast(pl.Int64)
     )
@@ -79,6 +80,12 @@ def home(tmp_path: Path, make_hourly: Make) -> Home:
     write(found, rows.filter(pl.col("window_start") >= cut))
     pipeline.build_features(found, SITE)
     return found
+
+
+@pytest.fixture
+def home(built: Home, tmp_path: Path) -> Home:
+    """The same, for one test to change."""
+    return Home(shutil.copytree(built.root, tmp_path / "home"))
 
 
 def poison(home: Home) -> str:

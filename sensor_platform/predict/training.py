@@ -4,8 +4,6 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 
-import msgspec
-
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.predict import pictures
@@ -137,10 +135,9 @@ def _trained(card: Card, decision: Decision, seconds: float) -> MetricTraining:
 
 def _table(card: Card) -> Iterator[Row]:
     for rule in card.rules:
-        row = msgspec.structs.asdict(rule) | {"served": rule.said()}
-        del row["weights"]
-        errors = row.pop("mae")
-        yield {"metric": card.metric, **row, **{f"mae_{name}": error for name, error in errors.items()}}
+        errors = {f"mae_{name}": error for name, error in rule.mae.items()}
+        rest = {name: getattr(rule, name) for name in ("rows", "widening", "widening_rests_on", "why")}
+        yield {"metric": card.metric, "first": rule.first, "last": rule.last, "served": rule.said(), **errors, **rest}
 
 
 def _score_days(site: PredictSite, first: list[Card], now: datetime) -> tuple[date, date] | None:

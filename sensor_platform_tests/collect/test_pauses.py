@@ -8,7 +8,7 @@ from sensor_platform.collect.pauses import Backoff, CommitWindow
 
 @pytest.mark.parametrize(
     ("cost", "length"),
-    [(0.0001, 0.002), (0.001, 0.004), (0.0015, 0.006), (0.004, 0.006), (0.009, 0.002), (0.05, 0.002)],
+    [(0.0001, 0.002), (0.001, 0.0025), (0.002, 0.005), (0.004, 0.006), (0.009, 0.002), (0.05, 0.002)],
 )
 def test_the_window_follows_what_a_commit_costs(cost: float, length: float) -> None:
     window = CommitWindow(0.010)

@@ -38,6 +38,8 @@ class BucketRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     """Mean absolute error on the record: of every candidate, and of MIX as its weights are."""
     weights: dict[str, float] = {}
     """Of MIX, by candidate; they sum to 1."""
+    newest: int = 0
+    """Newest forecasts of the record that alone decided; 0 for all of them."""
 
     def said(self, known: Container[str] = CANDIDATES) -> str:
         """What is served, in words: `linear`, or `0.60 linear + 0.40 lightgbm`, the largest first."""
@@ -108,6 +110,7 @@ def _rule(bucket: Bucket, part: Record, choice: Choice, widening: conformal.Wide
         rows=len(part),
         mae=dict(choice.mae),
         weights=dict(choice.weights),
+        newest=choice.newest,
     )
 
 

@@ -6,7 +6,7 @@ what it chose has become worse than another candidate, only that part is listene
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -29,6 +29,8 @@ _OF_HORIZON = 4
 _NEWEST = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
 """Newest blocks that are compared with all before them."""
 _LEAST_OLDER = 5
+_LEAST_NEWEST = 24
+"""Forecasts that the newest part holds: of a single series, a few hours show nothing, however plainly."""
 _CHANGED = 0.05
 """What was chosen is left only where it has become worse than another by more than this share,"""
 _DOUBT = 3.5
@@ -44,6 +46,8 @@ class Choice:
     weights: Mapping[str, float] = field(default_factory=dict)
     mae: Mapping[str, float] = field(default_factory=dict)
     """Mean absolute error of every candidate, and of what the whole record's weights would have made of them."""
+    newest: int = 0
+    """Newest forecasts that alone counted; 0 for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ def chosen(record: Record) -> Choice:
     why = (
         f"what the whole record favours has become worse of late: only the newest {len(recent.actual)} forecasts count"
     )
-    return _plain(Choice(now.served, f"{why}; {now.why}", now.weights, choice.mae))
+    return _plain(Choice(now.served, f"{why}; {now.why}", now.weights, choice.mae, len(recent.actual)))
 
 
 def _of(blocks: _Blocks) -> tuple[Choice, Floats, Floats]:
@@ -113,7 +117,7 @@ def _plain(choice: Choice) -> Choice:
     if len(choice.weights) != 1:
         return choice
     (name,) = choice.weights
-    return Choice(name, choice.why, {}, choice.mae)
+    return replace(choice, served=name, weights={})
 
 
 def _blocks(record: Record) -> _Blocks:
@@ -138,6 +142,8 @@ def _since_change(totals: Floats, counts: Floats, served: int) -> int | None:
     for newest in _NEWEST:
         if len(counts) - newest < max(_LEAST_OLDER, newest + 2):
             break
+        if counts[:newest].sum() < _LEAST_NEWEST:
+            continue
         recent = totals[:newest].sum(axis=0) / counts[:newest].sum()
         doubt = _doubt(loss, newest)
         is_worse = (recent[served] > recent * (1 + _CHANGED)) & (doubt > 0)

@@ -80,10 +80,11 @@ def _unsound(learned: Learned, contents: Mapping[str, bytes]) -> str | None:
         return "it was made for other features than are computed now"
     if learned.record is None:
         return None
-    own, best = _served_error(learned.record, learned.rules), _best_baseline(learned.record)
+    relied_on = _relied_on(learned.record, learned.rules)
+    own, best = _served_error(relied_on, learned.rules), _best_baseline(relied_on)
     if own > best * (1 + TOLERANCE):
         return f"error {own:.4g} in the backtest, worse than the best baseline's {best:.4g}"
-    worse = _worse_bucket(learned.record, learned.rules)
+    worse = _worse_bucket(relied_on, learned.rules)
     if worse:
         return worse
     least, most = COVERAGE
@@ -94,6 +95,16 @@ def _unsound(learned: Learned, contents: Mapping[str, bytes]) -> str | None:
     if seconds > MOST_SECONDS:
         return f"{seconds:.1f} s for a thousand forecasts, more than {MOST_SECONDS} s"
     return None
+
+
+def _relied_on(record: Record, rules: Sequence[BucketRule]) -> Record:
+    """What the rules rest on: of a bucket whose law has changed the newest forecasts alone, as the choice itself."""
+    wanted = np.ones(len(record), dtype=bool)
+    for rule in (rule for rule in rules if rule.newest):
+        own = np.flatnonzero(Bucket(rule.first, rule.last).holds(record.horizon))
+        by_time = own[np.argsort(record.target[own], kind="stable")]
+        wanted[by_time[: -rule.newest]] = False
+    return record.where(wanted)
 
 
 def _worse_bucket(record: Record, rules: Sequence[BucketRule]) -> str | None:

@@ -148,3 +148,15 @@ def test_farther_than_anything_judged_the_best_baseline_of_nearer_horizons_is_se
     near, *_, far = adjust(model, (4, 5, 6, 100))
     assert near.shares(CANDIDATES)["linear"] >= 0.9
     assert far.served == "seasonal_naive"
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_few_hours_of_a_single_series_are_no_change_of_law(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    hours = 15 * 24
+    persistence, linear = rng.normal(0, 1, (hours, 1)), rng.normal(0, 1.6, (hours, 1))
+    persistence[-6:], linear[-6:] = 9.0, 0.1
+    step, none = np.arange(hours), np.zeros(hours)
+    said = {"persistence": persistence.ravel(), "linear": linear.ravel()}
+    found = chosen(Record(step, np.full(hours, 6, np.int32), none, said, none, none, none + 1))
+    assert found.newest == 0

@@ -130,3 +130,16 @@ def test_a_served_baseline_is_judged_as_it_is_served(challenger: Learned) -> Non
     mixed = tuple(msgspec.structs.replace(r, served="mix", weights={"linear": 0.5, "lightgbm": 0.5}) for r in served)
     average = np.abs(challenger.record.by_candidate["average"] - challenger.record.actual)
     np.testing.assert_allclose(promotion.served_errors(challenger.record, mixed), average, atol=1e-9)
+
+
+def test_a_rule_that_rests_on_the_newest_forecasts_is_judged_by_these(challenger: Learned) -> None:
+    """As a whole the record speaks against what it serves: that is why only its newest part counted."""
+    record = challenger.record
+    assert record is not None
+    older = record.target < np.quantile(record.target, 0.8)
+    said = {name: each if name in BASELINES else each + 50.0 * older for name, each in record.by_candidate.items()}
+    broken = replace(challenger, record=replace(record, by_candidate=said))
+    assert not decide(broken, None).promoted
+    newest = int((record.horizon == 6).sum() * 0.15)
+    rules = tuple(msgspec.structs.replace(rule, newest=newest) for rule in broken.rules)
+    assert decide(replace(broken, rules=rules), None).promoted

@@ -5,7 +5,7 @@ STAMP := .venv/.ready
 # Twice the cores: many tests wait for brokers and processes.
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
-.PHONY: help venv demo test lint bench bench-ml docs lock soak clean
+.PHONY: help venv demo test lint bench bench-ml docs lock soak field-slow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -40,6 +40,9 @@ bench-ml: venv ## Forecasts on a year kept back, and features of 1,000 series (M
 
 soak: venv ## The long tests that are not in the default suite
 	$(BIN)/pytest -m soak -n 0
+
+field-slow: venv ## The tests of faults found in the field that take more than a few seconds
+	$(BIN)/pytest sensor_platform_tests/field -m field_slow -n 0
 
 docs: venv ## dbt's documentation site, one page: dbt_project/target/static_index.html
 	$(BIN)/sensor-platform dbt docs generate --static

@@ -1,0 +1,142 @@
+"""Messages through landing, and what became of each: the only module of this area that knows the product's insides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+from sensor_platform.landing.open_lander import open_lander
+from sensor_platform.reading.times import micros
+from sensor_platform.site import load_site
+from sensor_platform_tests.landing.homes import Message, seal_segment
+
+NOW = datetime(2024, 12, 31, 12, tzinfo=UTC)
+"""When the first message arrives; each later one arrives a second after the one before."""
+CASES = Path(__file__).parent / "cases"
+Messages = Sequence[tuple[str, bytes]]
+"""Topic and payload."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One landed reading."""
+
+    device: str
+    metric: str
+    at: datetime
+    value: float | None
+    text: str | None
+    unit: str | None
+    quality: str | None
+    tags: dict[str, str]
+    message_id: str | None
+    is_device_time: bool
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One row of the quarantine."""
+
+    message: int
+    """Number of the message, from 0."""
+    scope: str
+    rule: str
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True)
+class Landed:
+    """What became of some messages."""
+
+    home: Path
+    site: Path
+    rows: list[Row]
+    refused: list[Refusal]
+
+    @property
+    def devices(self) -> set[str]:
+        return {row.device for row in self.rows}
+
+    def of(self, metric: str) -> list[Row]:
+        """Readings of one metric in order of time."""
+        return sorted((row for row in self.rows if row.metric == metric), key=lambda row: row.at)
+
+    def values(self, metric: str) -> list[float | None]:
+        return [row.value for row in self.of(metric)]
+
+
+def case_messages(name: str, *files: str) -> list[tuple[str, bytes]]:
+    """Topics and payloads of a case, in order; with `files`, only of these inputs."""
+    lines = [line.split(" ", 1) for line in (CASES / name / "topics.txt").read_text().splitlines()]
+    found = [(topic, (CASES / name / file).read_bytes()) for file, topic in lines if not files or file in files]
+    assert found, f"no such input in {name}"
+    return found
+
+
+def case_contracts(name: str) -> tuple[str, ...]:
+    """The contracts of a case as YAML, in order of their file names; none means the default contract."""
+    files = sorted((CASES / name).glob("contracts/*.yaml")) or sorted((CASES / name).glob("contract.yaml"))
+    return tuple(file.read_text() for file in files)
+
+
+def land(folder: Path, messages: Messages, contracts: Sequence[str] = ()) -> Landed:
+    """Land messages in a home of their own under these contracts.
+
+    Raises:
+        WrongUse: a contract is refused when it is read.
+    """
+    number = sum(1 for _ in folder.glob("site*"))
+    home, site = Home(folder / f"home{number}"), folder / f"site{number}"
+    (site / "contracts").mkdir(parents=True)
+    (site / "site.yaml").write_text("")
+    for place, contract in enumerate(contracts):
+        (site / "contracts" / f"{place:02d}.yaml").write_text(contract)
+    read = load_site(site)
+    made = [Message(payload, topic) for topic, payload in messages]
+    seal_segment(home, 1, made, received_at=micros(NOW), step=1_000_000, batch=1)
+    later = micros(NOW) + 3_600_000_000
+    with open_lander(home, read.contracts, read.landing, read.start, read.slot_minutes, lambda: later) as lander:
+        list(lander.land_sealed())
+    return Landed(home.root, site, _rows(home), _refused(home))
+
+
+def land_where_accepted(folder: Path, messages: Messages, *choices: Sequence[str]) -> list[Landed]:
+    """Land messages under each choice of contracts that the product takes, for a claim that any of them may fulfil."""
+    found = []
+    for contracts in choices:
+        try:
+            found.append(land(folder, messages, contracts))
+        except WrongUse:
+            continue
+    return found
+
+
+def _rows(home: Home) -> list[Row]:
+    columns = "device_id, metric, event_at, value, text, unit, quality, tags, message_id, is_device_time"
+    return [
+        Row(device, metric, at.replace(tzinfo=UTC), *values, dict(tags or {}), message_id, is_device_time)
+        for device, metric, at, *values, tags, message_id, is_device_time in _read(home.landing, columns)
+    ]
+
+
+def _refused(home: Home) -> list[Refusal]:
+    return sorted(
+        (Refusal(*row) for row in _read(home.root / "quarantine", "position, scope, rule, reason, hint")),
+        key=lambda refusal: refusal.message,
+    )
+
+
+def _read(folder: Path, columns: str) -> list[Any]:
+    files = sorted(map(str, folder.glob("*/*.parquet")))
+    if not files:
+        return []
+    with duckdb.connect() as connection:
+        return connection.execute(
+            f"select {columns} from read_parquet(?, hive_partitioning = false)", [files]
+        ).fetchall()

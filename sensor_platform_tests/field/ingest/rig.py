@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pytest
+from click.testing import CliRunner
 
+from sensor_platform.cli.main import cli
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.reading.times import micros
 from sensor_platform.site import load_site
+from sensor_platform.warehouse.build import build
 from sensor_platform_tests.landing.homes import Message, seal_segment
 
 NOW = datetime(2024, 12, 31, 12, tzinfo=UTC)
@@ -91,13 +95,17 @@ def land(folder: Path, messages: Messages, contracts: Sequence[str] = ()) -> Lan
     Raises:
         WrongUse: a contract is refused when it is read.
     """
-    number = sum(1 for _ in folder.glob("site*"))
-    home, site = Home(folder / f"home{number}"), folder / f"site{number}"
+    site = folder / f"site{sum(1 for _ in folder.glob('site*'))}"
     (site / "contracts").mkdir(parents=True)
     (site / "site.yaml").write_text("")
     for place, contract in enumerate(contracts):
         (site / "contracts" / f"{place:02d}.yaml").write_text(contract)
-    read = load_site(site)
+    return land_under(site, messages)
+
+
+def land_under(site: Path, messages: Messages) -> Landed:
+    """Land messages in a home of their own, beside this site folder."""
+    read, home = load_site(site), Home(site.with_name(f"{site.name}-home"))
     made = [Message(payload, topic) for topic, payload in messages]
     seal_segment(home, 1, made, received_at=micros(NOW), step=1_000_000, batch=1)
     later = micros(NOW) + 3_600_000_000
@@ -115,6 +123,35 @@ def land_where_accepted(folder: Path, messages: Messages, *choices: Sequence[str
         except WrongUse:
             continue
     return found
+
+
+def imported_site(folder: Path, telegraf: str) -> tuple[Path, str]:
+    """The site folder that `import` makes of a Telegraf configuration, and what the command prints."""
+    file, site = folder / "telegraf.conf", folder / "site-of-telegraf"
+    file.write_text(telegraf)
+    done = CliRunner().invoke(cli, ["import", str(file), "--to", str(site)], catch_exceptions=False)
+    if done.exit_code:
+        pytest.fail(f"import does not take the configuration: {done.output}")
+    return site, done.output.replace(str(folder), "")
+
+
+def run_on(landed: Landed, *arguments: str) -> tuple[int, str]:
+    """Exit code and all output of a command on the home and site of landed messages."""
+    environ = {"SENSOR_PLATFORM_HOME": str(landed.home), "SENSOR_PLATFORM_SITE": str(landed.site)}
+    done = CliRunner().invoke(cli, list(arguments), env=environ, catch_exceptions=False)
+    return done.exit_code, done.output
+
+
+def build_tables(landed: Landed) -> None:
+    """Build the warehouse from what was landed."""
+    if not build(Home(landed.home), load_site(landed.site)).is_ok:
+        pytest.fail("the tables could not be built")
+
+
+def ask_tables(landed: Landed, sql: str) -> list[Any]:
+    """Rows of the built warehouse."""
+    with duckdb.connect(str(Home(landed.home).warehouse_file), read_only=True) as warehouse:
+        return warehouse.execute(sql).fetchall()
 
 
 def _rows(home: Home) -> list[Row]:

@@ -1,5 +1,6 @@
 """Messages through landing, and what became of each: the only module of this area that knows the product's insides."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -125,6 +126,20 @@ def land_where_accepted(folder: Path, messages: Messages, *choices: Sequence[str
     return found
 
 
+def land_unless_refused(folder: Path, messages: Messages, contracts: Sequence[str], keys: str) -> Landed | None:
+    """What is landed; None where the contracts are refused, which is right if the refusal names one of the keys.
+
+    Args:
+        keys: pattern of the keys.
+    """
+    try:
+        return land(folder, messages, contracts)
+    except WrongUse as refusal:
+        if not re.search(rf"\b({keys})\b", str(refusal)):
+            raise AssertionError(f"the refusal names no key of {keys}: {refusal}") from refusal
+        return None
+
+
 def imported_site(folder: Path, telegraf: str) -> tuple[Path, str]:
     """The site folder that `import` makes of a Telegraf configuration, and what the command prints."""
     file, site = folder / "telegraf.conf", folder / "site-of-telegraf"
@@ -157,8 +172,8 @@ def ask_tables(landed: Landed, sql: str) -> list[Any]:
 def _rows(home: Home) -> list[Row]:
     columns = "device_id, metric, event_at, value, text, unit, quality, tags, message_id, is_device_time"
     return [
-        Row(device, metric, at.replace(tzinfo=UTC), *values, dict(tags or {}), message_id, is_device_time)
-        for device, metric, at, *values, tags, message_id, is_device_time in _read(home.landing, columns)
+        Row(device, metric, at.replace(tzinfo=UTC), value, text, unit, quality, dict(tags or {}), message_id, is_known)
+        for device, metric, at, value, text, unit, quality, tags, message_id, is_known in _read(home.landing, columns)
     ]
 
 

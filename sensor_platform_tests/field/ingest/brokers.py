@@ -1,0 +1,80 @@
+"""Brokers with settings of their own, and collectors that may never get ready."""
+
+import getpass
+import select
+import socket
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sensor_platform_tests.running import RunningCollector, wait_until
+
+
+@dataclass(frozen=True)
+class LoggingBroker:
+    """A mosquitto that logs every connection."""
+
+    port: int
+    log: Path
+
+    @property
+    def url(self) -> str:
+        return f"mqtt://127.0.0.1:{self.port}"
+
+    def count(self, words: str) -> int:
+        """Lines of its log that have these words."""
+        return sum(words in line for line in self.log.read_text().splitlines())
+
+
+@contextmanager
+def mosquitto_with(folder: Path, *lines: str) -> Iterator[LoggingBroker]:
+    """Run a mosquitto with these lines besides an anonymous listener."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    config, log = folder / "own.conf", folder / "mosquitto.log"
+    head = [f"listener {port} 127.0.0.1", "allow_anonymous true", f"user {getpass.getuser()}", "log_type all"]
+    config.write_text("\n".join([*head, *lines, ""]))
+    with log.open("wb") as out:
+        process = subprocess.Popen(["mosquitto", "-c", str(config)], stdout=out, stderr=subprocess.STDOUT)
+    try:
+        wait_until(lambda: _is_open(port), f"mosquitto: {log.read_text()}")
+        yield LoggingBroker(port, log)
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _is_open(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def spawned(collector: RunningCollector) -> Iterator[RunningCollector]:
+    """A collector that is started but not waited for; gone afterwards."""
+    collector.spawn()
+    try:
+        yield collector
+    finally:
+        if collector.process is not None and collector.process.poll() is None:
+            collector.kill()
+
+
+def fate(collector: RunningCollector, is_hopeless: Callable[[], bool]) -> str:
+    """What becomes of a spawned collector: `ready`, `exit` and its code, or `neither` once the case is hopeless."""
+    process = collector.process
+    assert process is not None
+    assert process.stdout is not None
+    found: list[str] = []
+
+    def is_decided() -> bool:
+        if select.select([process.stdout], [], [], 0)[0] and process.stdout is not None:
+            found.append("ready" if process.stdout.readline() == "ready\n" else f"exit {process.wait(30)}")
+        elif is_hopeless():
+            found.append("neither")
+        return bool(found)
+
+    wait_until(is_decided, "the collector", 60)
+    return found[0]

@@ -4,12 +4,24 @@ import getpass
 import select
 import socket
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensor_platform_tests.running import RunningCollector, wait_until
+import pytest
+
+from sensor_platform_tests.running import RunningCollector
+
+
+def wait_for(done: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
+    """Poll until `done`; what never comes fails a test that is expected to fail for another reason, too."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            pytest.fail(f"waited {seconds} s for {what}")
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True)
@@ -39,8 +51,10 @@ def mosquitto_with(folder: Path, *lines: str) -> Iterator[LoggingBroker]:
     with log.open("wb") as out:
         process = subprocess.Popen(["mosquitto", "-c", str(config)], stdout=out, stderr=subprocess.STDOUT)
     try:
-        wait_until(lambda: _is_open(port), f"mosquitto: {log.read_text()}")
-        yield LoggingBroker(port, log)
+        wait_for(lambda: _is_open(port), "mosquitto")
+        broker = LoggingBroker(port, log)
+        wait_for(lambda: broker.count("New connection from") == 1, "the log of our own look")
+        yield broker
     finally:
         process.terminate()
         process.wait()
@@ -64,17 +78,17 @@ def spawned(collector: RunningCollector) -> Iterator[RunningCollector]:
 
 def fate(collector: RunningCollector, is_hopeless: Callable[[], bool]) -> str:
     """What becomes of a spawned collector: `ready`, `exit` and its code, or `neither` once the case is hopeless."""
-    process = collector.process
-    assert process is not None
-    assert process.stdout is not None
-    found: list[str] = []
+    process, found = collector.process, list[str]()
+    if process is None or process.stdout is None:
+        pytest.fail("the collector is not started")
+    said = process.stdout
 
     def is_decided() -> bool:
-        if select.select([process.stdout], [], [], 0)[0] and process.stdout is not None:
-            found.append("ready" if process.stdout.readline() == "ready\n" else f"exit {process.wait(30)}")
+        if select.select([said], [], [], 0)[0]:
+            found.append("ready" if said.readline() == "ready\n" else f"exit {process.wait(30)}")
         elif is_hopeless():
             found.append("neither")
         return bool(found)
 
-    wait_until(is_decided, "the collector", 60)
+    wait_for(is_decided, "the collector")
     return found[0]

@@ -80,7 +80,8 @@ def case_messages(name: str, *files: str) -> list[tuple[str, bytes]]:
     """Topics and payloads of a case, in order; with `files`, only of these inputs."""
     lines = [line.split(" ", 1) for line in (CASES / name / "topics.txt").read_text().splitlines()]
     found = [(topic, (CASES / name / file).read_bytes()) for file, topic in lines if not files or file in files]
-    assert found, f"no such input in {name}"
+    if not found:
+        pytest.fail(f"no such input in {name}")
     return found
 
 

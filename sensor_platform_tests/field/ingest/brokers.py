@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import paho.mqtt.client as mqtt
 import pytest
+from paho.mqtt.enums import CallbackAPIVersion
 
 from sensor_platform_tests.running import RunningCollector
 
@@ -58,6 +60,20 @@ def mosquitto_with(folder: Path, *lines: str) -> Iterator[LoggingBroker]:
     finally:
         process.terminate()
         process.wait()
+
+
+@contextmanager
+def twin(broker: LoggingBroker, name: str) -> Iterator[None]:
+    """Another client with this id, that connects again whenever it is thrown out."""
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
+    client.reconnect_delay_set(1, 1)
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    try:
+        yield
+    finally:
+        client.disconnect()
+        client.loop_stop()
 
 
 def _is_open(port: int) -> bool:

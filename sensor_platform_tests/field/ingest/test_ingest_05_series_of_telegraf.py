@@ -5,14 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import (
-    Landed,
-    case_contracts,
-    case_messages,
-    imported_site,
-    land_under,
-    land_where_accepted,
-)
+from sensor_platform_tests.field.ingest.landed import Landed, case_contracts, case_messages
+from sensor_platform_tests.field.ingest.rig import imported_site, land_under, land_where_accepted
 
 MESSAGES = case_messages("ingest-05")
 AS_TODAY = case_contracts("ingest-05")

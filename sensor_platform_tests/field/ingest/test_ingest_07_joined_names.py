@@ -5,13 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import (
-    case_contracts,
-    case_messages,
-    imported_site,
-    land_under,
-    land_where_accepted,
-)
+from sensor_platform_tests.field.ingest.landed import case_contracts, case_messages
+from sensor_platform_tests.field.ingest.rig import imported_site, land_under, land_where_accepted
 
 PRESSES = case_messages("ingest-07", "input-1.json", "input-2.json")
 THERMOMETERS = case_messages("ingest-07", "input-3.json", "input-4.json")

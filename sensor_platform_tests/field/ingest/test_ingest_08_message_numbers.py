@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import Landed, Messages, case_messages, land, run_on
+from sensor_platform_tests.field.ingest.landed import Landed, Messages, case_messages
+from sensor_platform_tests.field.ingest.rig import land, run_on
 
 MESH = case_messages("ingest-08", "input-1.json", "input-2.json", "input-3.json")
 CLOUD_EVENTS = [

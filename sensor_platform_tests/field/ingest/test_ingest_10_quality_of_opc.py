@@ -5,15 +5,8 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform_tests.field.ingest.rig import (
-    Landed,
-    ask_tables,
-    build_tables,
-    case_contracts,
-    case_messages,
-    land,
-    land_where_accepted,
-)
+from sensor_platform_tests.field.ingest.landed import Landed, case_contracts, case_messages
+from sensor_platform_tests.field.ingest.rig import ask_tables, build_tables, land, land_where_accepted
 
 AS_TODAY = case_contracts("ingest-10")
 # Key names are completed by the change that adds them.

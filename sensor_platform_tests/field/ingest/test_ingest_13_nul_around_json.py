@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import case_messages, land
+from sensor_platform_tests.field.ingest.landed import case_messages
+from sensor_platform_tests.field.ingest.rig import land
 
 TRAILING, LEADING = (payload for _, payload in case_messages("ingest-13"))
 

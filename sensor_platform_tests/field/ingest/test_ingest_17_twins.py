@@ -2,15 +2,11 @@
 
 import re
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import paho.mqtt.client as mqtt
 import pytest
-from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform_tests.field.ingest.brokers import LoggingBroker, mosquitto_with, spawned, wait_for
+from sensor_platform_tests.field.ingest.brokers import mosquitto_with, spawned, twin, wait_for
 from sensor_platform_tests.publish.conftest import CONNECT, Got, scripted
 from sensor_platform_tests.running import RunningCollector
 
@@ -72,20 +68,6 @@ def test_ingest_17_a_session_that_is_taken_over_is_explained(tmp_path: Path, ids
         name = client_id(broker.of_kind(CONNECT)[0])
     log = collector.log.read_text()
     assert ids[0] != ids[2] or is_explained(log, name), log
-
-
-@contextmanager
-def twin(broker: LoggingBroker, name: str) -> Iterator[None]:
-    """Another client with this id, that connects again whenever it is thrown out."""
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id=name, clean_session=False)
-    client.reconnect_delay_set(1, 1)
-    client.connect("127.0.0.1", broker.port)
-    client.loop_start()
-    try:
-        yield
-    finally:
-        client.disconnect()
-        client.loop_stop()
 
 
 @pytest.fixture(scope="module")

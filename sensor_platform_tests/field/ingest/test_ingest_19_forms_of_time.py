@@ -5,13 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import (
-    case_contracts,
-    case_messages,
-    land,
-    land_unless_refused,
-    land_where_accepted,
-)
+from sensor_platform_tests.field.ingest.landed import case_contracts, case_messages
+from sensor_platform_tests.field.ingest.rig import land, land_unless_refused, land_where_accepted
 
 AT = datetime(2024, 12, 31, 11, 30, tzinfo=UTC)
 MIDNIGHT_IN_BERLIN = datetime(2024, 12, 30, 23, tzinfo=UTC)

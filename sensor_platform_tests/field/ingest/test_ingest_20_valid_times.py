@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import case_messages, land
+from sensor_platform_tests.field.ingest.landed import case_messages
+from sensor_platform_tests.field.ingest.rig import land
 
 LEAP = datetime(2017, 1, 1, tzinfo=UTC)
 

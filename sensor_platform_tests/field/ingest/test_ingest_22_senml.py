@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import Landed, Row, case_contracts, case_messages, land_where_accepted
+from sensor_platform_tests.field.ingest.landed import Landed, Row, case_contracts, case_messages
+from sensor_platform_tests.field.ingest.rig import land_where_accepted
 
 MESSAGES = case_messages("ingest-22")
 AS_TODAY = case_contracts("ingest-22")

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import case_contracts, case_messages, land_where_accepted
+from sensor_platform_tests.field.ingest.landed import case_contracts, case_messages
+from sensor_platform_tests.field.ingest.rig import land_where_accepted
 
 AS_TODAY = case_contracts("ingest-23")
 LINES = ("name: logger\ntopic: sensors/#\nencoding: ndjson\n",)  # the name is completed by the change that adds it

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import Row, case_contracts, case_messages, land, land_unless_refused
+from sensor_platform_tests.field.ingest.landed import Row, case_contracts, case_messages
+from sensor_platform_tests.field.ingest.rig import land, land_unless_refused
 
 AT = datetime(2024, 12, 31, 11, 0, 0, 123456, tzinfo=UTC)
 (CONTRACT,) = case_contracts("ingest-26")

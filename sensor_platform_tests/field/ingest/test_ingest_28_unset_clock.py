@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.ingest.rig import NOW, case_contracts, case_messages, land, land_where_accepted
+from sensor_platform_tests.field.ingest.landed import NOW, case_contracts, case_messages
+from sensor_platform_tests.field.ingest.rig import land, land_where_accepted
 
 MESSAGES = case_messages("ingest-28")
 AS_TODAY = case_contracts("ingest-28")

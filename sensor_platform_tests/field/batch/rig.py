@@ -2,7 +2,10 @@
 
 import csv
 import json
-from collections.abc import Mapping, Sequence
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -43,13 +46,13 @@ class Place:
         return self.root / "site"
 
     def run(self, *arguments: str | Path, home: Path | None = None) -> Said:
-        """Call one command as `sensor-platform` does; an exception that is not a refusal is the test's own failure."""
+        """Call one command as `sensor-platform` does; an exception that is not a refusal fails the test itself."""
         environ = {"SENSOR_PLATFORM_HOME": str(home or self.home), "SENSOR_PLATFORM_SITE": str(self.site)}
         done = CliRunner().invoke(cli, [str(argument) for argument in arguments], env=environ)
         if isinstance(done.exception, PlatformError):
             return Said(int(done.exception.exit_code), done.stdout, f"{done.output}error: {done.exception}")
         if done.exception is not None and not isinstance(done.exception, SystemExit):
-            raise done.exception
+            pytest.fail(f"{arguments} raised\n{''.join(traceback.format_exception(done.exception))}")
         return Said(done.exit_code, done.stdout, done.output)
 
     def must(self, *arguments: str | Path, home: Path | None = None) -> Said:
@@ -95,6 +98,24 @@ def write_csv(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object
         for row in rows:
             writer.writerow([cell.isoformat() if isinstance(cell, datetime) else cell for cell in row])
     return path
+
+
+@contextmanager
+def setting_up() -> Iterator[None]:
+    """Helpers that assert are part of the set-up here: what they find must not count as the fault of a test."""
+    try:
+        yield
+    except AssertionError as error:
+        pytest.fail(f"set-up: {error}")
+
+
+def eventually(done: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
+    """Wait for something; that it never comes is not an AssertionError, which an expected failure would hide."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            pytest.fail(f"waited {seconds} s for {what}")
+        time.sleep(0.05)
 
 
 def documentation(name: str) -> str:

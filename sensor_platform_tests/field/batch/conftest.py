@@ -20,9 +20,9 @@ rules:
      flap: {most: 3, within: 1h}}
   - {name: silent, kind: no_data, devices: "store-*", after: 30m}
 maintenance:
-  - {devices: "store-2", start: "2026-03-02T06:00", end: "2026-03-02T07:00", every: 1d}
+  - {devices: "store-2", start: "2025-03-03T06:00", end: "2025-03-03T07:00", every: 1d}
 """
-MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
+MONDAY = datetime(2025, 3, 3, tzinfo=UTC)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -56,7 +56,7 @@ def _meters(folder: Path) -> Path:
 
 def _valve(folder: Path) -> Path:
     """Sends on change: open for 350 s of a day."""
-    nine = datetime(2026, 3, 10, 9, tzinfo=UTC)
+    nine = datetime(2025, 3, 10, 9, tzinfo=UTC)
     changes = [(0, 100), (5, 0), (10, 100), (15, 0), (20, 100), (360, 0)]
     rows: list[tuple[object, ...]] = [("valve-1", nine + timedelta(seconds=second), value) for second, value in changes]
     midnight = nine.replace(hour=0)
@@ -70,7 +70,7 @@ def _stores(folder: Path) -> Path:
     for number in range(5 * 144):
         at = MONDAY + timedelta(minutes=10 * number)
         value = 9.0 if at.hour == 6 and at.minute < 40 else 4.0
-        is_silent = at.day == 4 and 10 <= at.hour < 15
+        is_silent = at.day == 5 and 10 <= at.hour < 15
         rows += [(device, at, value) for device in ("store-1", "store-2") if device == "store-2" or not is_silent]
     return write_csv(folder / "stores.csv", ("device_id", "ts", "temperature"), rows)
 
@@ -88,5 +88,5 @@ def _land_a_cold_room(place: Place) -> None:
     instants = ((27, 1), (31, 0), (31, 2))
     for number, (day, hour) in enumerate(instants):
         for part, value in enumerate((9.0, 4.0)):
-            at = datetime(2026, 3, day, hour, 30 + 10 * part, tzinfo=UTC)
+            at = datetime(2025, 3, day, hour, 30 + 10 * part, tzinfo=UTC)
             place.arrive(2 * number + part + 1, "cold-1", at, at, value)

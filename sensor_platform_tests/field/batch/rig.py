@@ -67,6 +67,15 @@ class Place:
         found: list[dict[str, Any]] = json.loads(self.must("query", "--format", "json", sql, home=home).out)
         return found
 
+    def tables_with(self, *columns: str) -> list[str]:
+        """Published tables that have all these columns."""
+        names = ", ".join(f"'{column}'" for column in columns)
+        found = self.rows(
+            f"select table_name from information_schema.columns where column_name in ({names})"
+            f" group by table_name having count(*) = {len(columns)} order by table_name"
+        )
+        return [row["table_name"] for row in found]
+
     def build(self) -> None:
         """Make every table of readings and publish it."""
         self.must("dbt", "run", "--quiet")

@@ -30,12 +30,13 @@ def _is_consumption(values: Sequence[float], used: float, most: float) -> bool:
 
 
 def _columns_of(place: Place, device: str) -> Iterator[tuple[str, list[float]]]:
-    """Every numeric column of every published table, of the rows of one device."""
-    for table in (row["name"] for row in place.rows("show tables")):
-        described = place.rows(f'describe "{table}"')
-        if not {"device_id", "metric"} <= {row["column_name"] for row in described}:
-            continue
-        numeric = [row["column_name"] for row in described if row["column_type"] in {"DOUBLE", "FLOAT"}]
+    """Every column of numbers of every published table, of the rows of one device."""
+    tables = place.tables_with("device_id", "metric", "window_start")
+    if "readings_1d" not in tables:
+        pytest.fail(f"set-up: readings_1d is not among the published tables {tables}")
+    for table in tables:
         rows = place.rows(f"select * from \"{table}\" where device_id = '{device}'")
-        for name in numeric:
-            yield f"{table}.{name}", [row[name] for row in rows if row[name] is not None]
+        for name in rows[0] if rows else ():
+            values = [row[name] for row in rows if row[name] is not None]
+            if values and all(isinstance(value, int | float) for value in values):
+                yield f"{table}.{name}", values

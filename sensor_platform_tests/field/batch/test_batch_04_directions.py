@@ -16,7 +16,7 @@ CIRCLE = (350, 355, 0, 5, 10)
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 4")
 def test_batch_04_the_mean_of_directions_around_north_is_north(tmp_path: Path) -> None:
     place = make_place(tmp_path, {"site.yaml": SITE, "catalog/metrics.csv": CATALOG_THAT_WOULD_EXPRESS_IT})
-    noon = datetime(2026, 3, 28, 12, tzinfo=UTC)
+    noon = datetime(2025, 3, 28, 12, tzinfo=UTC)
     rows = [("mast-1", noon + timedelta(minutes=minute), CIRCLE[minute % 5]) for minute in range(60)]
     place.must("import", write_csv(tmp_path / "wind.csv", ("device_id", "ts", "wind_direction"), rows))
     said = place.run("dbt", "run", "--quiet")

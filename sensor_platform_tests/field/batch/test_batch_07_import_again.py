@@ -9,13 +9,13 @@ from sensor_platform_tests.field.batch.rig import Place, Said, make_place, write
 
 WITHDRAW = ("import", "--withdraw")
 """Takes an import of the files named after it back. The words are completed by the change that adds them."""
-FIRST = datetime(2026, 3, 9, 23, tzinfo=UTC)
+FIRST = datetime(2025, 3, 9, 23, tzinfo=UTC)
 """Midnight of 10 March in Berlin."""
 
 
 @pytest.fixture
 def boiler(tmp_path: Path) -> Path:
-    midnight = datetime(2026, 3, 10)  # noqa: DTZ001 - the file names no zone
+    midnight = datetime(2025, 3, 10)  # noqa: DTZ001 - the file names no zone
     rows = [("boiler-1", midnight + timedelta(hours=hour), 60 + hour) for hour in range(24)]
     return write_csv(tmp_path / "boiler.csv", ("device_id", "ts", "temperature"), rows)
 

@@ -12,7 +12,7 @@ from sensor_platform_tests.field.batch.rig import Place, make_place, write_csv
 
 ZONE_OF_THE_SITE = ("--timezone", "Europe/Berlin")
 """The name of the option is completed by the change that adds it."""
-CHANGE = datetime(2026, 10, 26, tzinfo=UTC)
+CHANGE = datetime(2025, 10, 27, tzinfo=UTC)
 """The day after the clocks change in Berlin."""
 
 

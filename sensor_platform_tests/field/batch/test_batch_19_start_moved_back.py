@@ -29,13 +29,13 @@ def history(folder: Path, first: date) -> Path:
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 19")
 def test_batch_19_history_before_the_start_is_refused_with_the_key_to_change(tmp_path: Path) -> None:
-    place = make_place(tmp_path, {"site.yaml": "name: history\nstart: 2026-01-01\n"})
-    said = place.run("import", history(tmp_path, date(2025, 12, 20)))
+    place = make_place(tmp_path, {"site.yaml": "name: history\nstart: 2025-01-01\n"})
+    said = place.run("import", history(tmp_path, date(2024, 12, 20)))
     if said.code == 0:
         pytest.fail(f"set-up: rows before the start were imported: {said.text}")
     hint = said.text.partition("hint: ")[2]
     assert "start" in hint.replace("restart", ""), f"the hint leads astray: {hint}"
-    assert "2025-12-20" in hint, f"the hint does not name the day: {hint}"
+    assert "2024-12-20" in hint, f"the hint does not name the day: {hint}"
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ that is not an AssertionError, so that a broken set-up is not taken for the faul
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ import pytest
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing import upkeep as upkeeping
-from sensor_platform.landing.audit import Audit, audit
+from sensor_platform.landing.audit import audit
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.ledger import landing_files_between, newest_touch, read_ledger
+from sensor_platform.landing.ledger import landing_files_between, newest_touch, read_ledger, reopen_slots
+from sensor_platform.landing.ledger.rebuild import rebuild_ledger
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.lock import changes_lock
 from sensor_platform.landing.open_lander import limits_of, open_lander
@@ -31,20 +32,35 @@ from sensor_platform.landing.proof import reland as relanding
 from sensor_platform.landing.proof.verify import Verified, verify
 from sensor_platform.landing.quarantine import settle as settling
 from sensor_platform.landing.quarantine.choose import Choice
+from sensor_platform.orchestration.asking.asks import Lane, Outcome, Rules, SeenRun, decide
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.site import Site, load_site
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
+from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import dbt_models
+from sensor_platform.warehouse.proof import rebuild as rebuilding
 from sensor_platform.warehouse.proof import retention
 from sensor_platform.warehouse.proof.retention import Retention
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.report import BuildReport
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, seal_segment
 
-__all__ = ["HOUR", "T0", "Audit", "Contract", "Home", "Message", "PlatformError", "Site", "Source", "audit", "verify"]
+__all__ = [
+    "HOUR",
+    "T0",
+    "Contract",
+    "Home",
+    "Message",
+    "PlatformError",
+    "Site",
+    "Source",
+    "audit",
+    "publish",
+    "rebuild_ledger",
+]
 
 MINUTE, DAY = 60_000_000, 86_400_000_000
 START = date(2010, 1, 1)
@@ -219,3 +235,43 @@ def delete_landing(home: Home, before: date, now: int) -> None:
         planned = trim.plan(ledger, now // DAY - start // DAY, now)
         need(bool(planned.files), "there are files to delete")
         trim.apply(home, ledger, planned, now)
+
+
+def rebuild(home: Home, site: Site) -> rebuilding.Rebuilt:
+    """A warehouse made anew, as by the command of that name."""
+    return rebuilding.rebuild(home, site, lambda _: None)
+
+
+def change_warehouse(home: Home, site: Site, *statements: str) -> None:
+    """Statements on the warehouse file, as another version of the product would have run them."""
+    with open_warehouse(home, site.warehouse) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def position(home: Home) -> int:
+    """The newest position of the ledger."""
+    with read_ledger(home) as ledger:
+        return newest_touch(ledger) if ledger else 0
+
+
+def reopen(home: Home, slot: int) -> None:
+    """Touch a slot without new readings."""
+    with open_ledger(home) as ledger:
+        reopen_slots(ledger, [slot], {})
+
+
+def done_runs_of(home: Home, now: datetime, count: int) -> list[SeenRun]:
+    """Successful runs of today, each of a later position than the one before, the newest of the newest."""
+    newest = position(home)
+    pause = timedelta(seconds=20)
+    return [
+        SeenRun(f"run{n}", Lane.TODAY, now.date(), now.date(), newest - n, Outcome.DONE, now - n * pause - pause)
+        for n in range(count)
+    ]
+
+
+def asked_for(days: Sequence[DirtyDay], runs: Sequence[SeenRun], now: datetime, site: Site) -> Sequence[object]:
+    """The runs that the ledger sensor would request."""
+    rules = Rules(retry_after=timedelta(seconds=site.runs.retry_after_seconds), breath=timedelta(seconds=10))
+    return decide(days, runs, now, rules)

@@ -33,7 +33,7 @@ from sensor_platform.landing.proof.verify import Verified, verify
 from sensor_platform.landing.quarantine import settle as settling
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.orchestration.asking.asks import Lane, Outcome, Rules, SeenRun, decide
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source, TimeSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.site import Site, load_site
 from sensor_platform.warehouse.build import build
@@ -57,6 +57,7 @@ __all__ = [
     "PlatformError",
     "Site",
     "Source",
+    "TimeSource",
     "audit",
     "publish",
     "rebuild_ledger",

@@ -15,7 +15,7 @@ def with_segments(home: Home, count: int) -> None:
     """So many segments of one message each, five seconds apart, as committed; the newest is of a while ago."""
     names = (f"old-1772000000000-{seq:08d}" for seq in range(count))
     rows = (
-        (name, seq + 1, T0 - (count - seq) * 5_000_000, "0123456789abcdef", 500, 500, 0, 0, 1500, 0, T0)
+        (name, seq + 1000, T0 - (count - seq) * 5_000_000, "0123456789abcdef", 500, 500, 0, 0, 1500, 0, T0)
         for seq, name in enumerate(names)
     )
     with closing(sqlite3.connect(home.ledger_file)) as connection:

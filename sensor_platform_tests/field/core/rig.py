@@ -33,8 +33,10 @@ from sensor_platform.landing.proof.verify import Verified, verify
 from sensor_platform.landing.quarantine import settle as settling
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.orchestration.asking.asks import Lane, Outcome, Rules, SeenRun, decide
+from sensor_platform.orchestration.checks.proof import mend_files
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source, TimeSource
 from sensor_platform.reading.decode import Decoder
+from sensor_platform.settings import load_settings
 from sensor_platform.site import Site, load_site
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
@@ -276,3 +278,20 @@ def asked_for(days: Sequence[DirtyDay], runs: Sequence[SeenRun], now: datetime, 
     """The runs that the ledger sensor would request."""
     rules = Rules(retry_after=timedelta(seconds=site.runs.retry_after_seconds), breath=timedelta(seconds=10))
     return decide(days, runs, now, rules)
+
+
+def know_file(home: Home, file: str, size: int, digest: str) -> None:
+    """A file of the raw archive that the ledger knows."""
+    with open_ledger(home) as ledger:
+        row = (file, Path(file).stem, "raw", 0, size, digest, None, None, None)
+        ledger.execute("insert into files values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def mend_all_files() -> None:
+    """The daily verification, of the home that the environment names."""
+    mend_files(load_settings(), is_full=True)
+
+
+def write_lock(home: Home) -> contextlib.AbstractContextManager[None]:
+    """What every writer of the warehouse takes; refused where it is held."""
+    return writer_lock(home, "test", wait_seconds=0)

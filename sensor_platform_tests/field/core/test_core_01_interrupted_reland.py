@@ -1,0 +1,59 @@
+"""A `reland` that was killed before the ledger's commit, then the hourly upkeep: no reading may be lost."""
+
+import pytest
+
+from sensor_platform_tests.field.core.rig import (
+    DAY,
+    HOUR,
+    RELAND_COMMITS,
+    T0,
+    Home,
+    killed_at,
+    land,
+    need,
+    readings,
+    reland,
+    seal,
+    send,
+    upkeep,
+)
+
+MIDNIGHT = T0 - T0 % DAY + DAY
+EXPIRED = MIDNIGHT + 7 * DAY + 2 * HOUR
+"""When the raw archive of the first of the two days has gone."""
+
+
+def count(home: Home) -> int:
+    return sum(device != "later" for device in readings(home)["device_id"])
+
+
+@pytest.fixture
+def half_archived(home: Home) -> Home:
+    """One compacted hour of two segments; only the second is still in the raw archive."""
+    values = range(100)
+    seal(home, 1, [{"device_id": "old", "ts": MIDNIGHT / 1e6 - 60 * v, "v": v} for v in values], MIDNIGHT - 1000)
+    seal(home, 2, [{"device_id": "new", "ts": MIDNIGHT / 1e6 + v, "v": v} for v in values], MIDNIGHT + 1000)
+    land(home, MIDNIGHT + 5_000_000)
+    upkeep(home, MIDNIGHT + 2 * HOUR)
+    send(home, 3, [{"device_id": "later", "v": 1}], EXPIRED)
+    upkeep(home, EXPIRED)
+    archived = [path.name for path in sorted(home.raw.glob("*/*.zst"))]
+    need([name[-5 - 4 : -4] for name in archived] == ["00002", "00003"], f"the first archive has gone, not {archived}")
+    need(count(home) == 200, "200 readings are visible")
+    return home
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 1")
+def test_core_01_upkeep_after_a_killed_reland_keeps_every_reading(
+    half_archived: Home,
+) -> None:
+    home = half_archived
+    with killed_at(RELAND_COMMITS):
+        reland(home, EXPIRED)
+    assert count(home) == 200
+    upkeep(home, EXPIRED + HOUR)
+    assert count(home) == 200
+    reland(home, EXPIRED + HOUR)
+    send(home, 4, [{"device_id": "later", "v": 1}], EXPIRED + 3 * HOUR)
+    upkeep(home, EXPIRED + 3 * HOUR)
+    assert count(home) == 200, "the readings that only the compacted file held are gone"

@@ -1,0 +1,10 @@
+"""Libraries whose first import warns (of Python modules that are going away) are imported here, where that is quiet."""
+
+import warnings
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    import apprise
+
+    apprise.Apprise.instantiate("json://localhost")
+    apprise.Apprise.instantiate("mailto://localhost?from=a@example.org&to=b@example.org")

@@ -17,6 +17,10 @@ from sensor_platform_tests.field.live.rig import need, site_files
 COMMAND = (sys.executable, "-c", "from sensor_platform.cli.main import main; main()")
 
 
+class LiveRefused(Exception):
+    """The live process ended instead of serving."""
+
+
 @dataclass(frozen=True)
 class RunningLive:
     """A live process that serves."""
@@ -66,7 +70,19 @@ def running_live(
     environ: Mapping[str, str] | None = None,
     **live: Any,
 ) -> Iterator[RunningLive]:
-    """Start it, wait for its address, and stop it afterwards. `prefix` comes before the command, `live` into site.yaml."""
+    """Start it, wait for its address, and stop it afterwards.
+
+    Args:
+        folder: gets site, home and log.
+        rules: what rules.yaml holds.
+        token: empty for none.
+        prefix: comes before the command.
+        environ: more variables.
+        live: section of site.yaml.
+
+    Raises:
+        LiveRefused: it ended instead of serving.
+    """
     config: dict[str, Any] = {"engine": {"settle": "0s"}, "requests_per_second": 10_000} | live
     own = (
         site_files(folder, rules or {}, {"live": config}) | {"SENSOR_PLATFORM_LIVE_TOKEN": token} | dict(environ or {})
@@ -84,7 +100,8 @@ def running_live(
     assert process.stdout is not None
     try:
         url = process.stdout.readline().strip()
-        need(url.startswith("http://127.0.0.1:"), f"live does not start: {url!r} {log.read_text()[-2000:]}")
+        if not url.startswith("http://127.0.0.1:"):
+            raise LiveRefused(log.read_text(errors="replace")[-2000:])
         yield RunningLive(url, folder / "home", process, log, token)
     finally:
         process.terminate()

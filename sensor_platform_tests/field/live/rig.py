@@ -9,20 +9,22 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import pytest
 
 from sensor_platform.alert import store
 from sensor_platform.alert.channels import Unsent
-from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.segments import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform.serve.process import make_parts
 from sensor_platform.settings import Settings, live_setup, load_settings
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
+
+if TYPE_CHECKING:
+    from sensor_platform.alert.outbox import Dispatcher
 
 SECOND = 1_000_000
 _COLLECTOR = "col"
@@ -60,7 +62,7 @@ def site_files(
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
     """What every command reads first; a site that is refused raises WrongUse."""
-    return load_settings(environ | {"SENSOR_PLATFORM_UPLINK_URL": "mqtt://127.0.0.1:1"})
+    return load_settings({**environ, "SENSOR_PLATFORM_UPLINK_URL": "mqtt://127.0.0.1:1"})
 
 
 def refusal_of(folder: Path, *rules: Mapping[str, Any], **more: Any) -> str:
@@ -89,7 +91,7 @@ class LinkInHand:
     def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
         self.publish_all([(topic, payload)], retain=retain)
 
-    def publish_all(self, messages: Sequence[tuple[str, bytes]], *, retain: bool = False) -> None:
+    def publish_all(self, messages: Sequence[tuple[str, bytes]], *, retain: bool = False) -> None:  # noqa: ARG002
         if self.breaks_while_sending:
             self.is_connected = False
         if not self.is_connected:
@@ -132,9 +134,13 @@ class LiveSite:
         contract: Mapping[str, Any] | None = None,
         at: float = 0,
         run: int = 1,
+        replaced: Mapping[str, Any] | None = None,
         **live: Any,
     ) -> None:
-        """`rules` is what rules.yaml holds, `contract` one of contracts/*.yaml, `live` the section of site.yaml."""
+        """`rules` is what rules.yaml holds, `contract` one of contracts/*.yaml, `live` the section of site.yaml.
+
+        `run` counts the starts of one home, and `replaced` are parts of what sends that a test plays itself.
+        """
         self.link = LinkInHand()
         self.seconds = at
         config: dict[str, Any] = {"engine": {"settle": "0s"}, "page_per_second": 50} | live
@@ -146,6 +152,7 @@ class LiveSite:
             self.parts.carriers,
             link=self.link,  # type: ignore[arg-type]
             uplink=self.link,  # type: ignore[arg-type]
+            **(replaced or {}),
         )
         self.loop: Any = self.parts.loop
         self.loop._connection = store.connect(self.home.live_file)

@@ -106,7 +106,8 @@ class LinkInHand:
 class Arrivals:
     """Writes messages to a home as a collector does: segments with a committed mark."""
 
-    def __init__(self, home: Home, number: int = 1) -> None:
+    def __init__(self, folder: Path, number: int = 1) -> None:
+        home = Home(folder)
         home.wal.mkdir(parents=True, exist_ok=True)
         name = f"{_COLLECTOR}-1772366400000-{number:08d}"
         self._mark = CommittedMark(home.wal, _COLLECTOR)
@@ -159,7 +160,7 @@ class LiveSite:
         self._outbox = store.connect(self.home.live_file)
         self.loop._restore()
         self.dispatchers: list[Dispatcher] = self.carriers.dispatchers()
-        self.arrivals = Arrivals(self.home, run)
+        self.arrivals = Arrivals(self.home.root, run)
 
     def stop(self) -> None:
         """As the process ends when it is told to."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.live.processes import RunningLive, running_live
+from sensor_platform_tests.field.live.processes import TOKEN, RunningLive, running_live
 from sensor_platform_tests.field.live.rig import need
 
 MESSAGES = 100_000
@@ -23,7 +23,7 @@ def _peak(live: RunningLive) -> int:
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 11")
 def test_live_11_a_request_of_very_many_messages_is_refused_or_bounded(tmp_path: Path) -> None:
-    with running_live(tmp_path, token="secret") as live:
+    with running_live(tmp_path, token=TOKEN) as live:
         ndjson = {"content-type": "application/x-ndjson"}
         need(live.ask("/ingest?topic=sensors/x", b"1\n" * 100, ndjson)[0] == 202, "a small request is taken")
         before = _peak(live)

@@ -19,6 +19,7 @@ from sensor_platform_tests.running import RunningBroker, running_collector
 
 pytestmark = [
     pytest.mark.mosquitto,
+    pytest.mark.field_slow,
     pytest.mark.skipif(shutil.which("mosquitto") is None, reason="needs mosquitto"),
 ]
 RULES = {"rules": [{"name": "silent", "kind": "no_data", "after": "1s"}]}

@@ -12,10 +12,16 @@ import duckdb
 import polars as pl
 
 from sensor_platform.predict import pipeline, watching
+from sensor_platform.predict.features import table as features
+from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.judge.learn import Learned, learn
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.tables import writer
-from sensor_platform_tests.field.live.rig import need, settings_of, site_files
+from sensor_platform_tests.field.live.base import need, site_files
+from sensor_platform_tests.field.live.rig import settings_of
+from sensor_platform_tests.predict.conftest import hourly
 from sensor_platform_tests.predict.machines import fill
+from sensor_platform_tests.predict.test_pipeline import wave
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEVICES = ("m0", "m1")
@@ -83,3 +89,12 @@ def moment(hour: float) -> datetime:
 def plain(hour: float) -> str:
     """As the tables have it."""
     return moment(hour).replace(tzinfo=None).isoformat(" ")
+
+
+def learned_from_waves(horizons: tuple[int, ...]) -> tuple[Source, Learned]:
+    """Two devices with a daily wave, and what is learnt from them."""
+    source = Source(features.build(hourly({"a": wave(1), "b": wave(2)})))
+    found = learn(source, horizons, 10 * 24, seed=7)
+    if found is None:
+        raise ValueError("there is not enough to learn from")
+    return source, found

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sensor_platform_tests.field.live.rig import need, site_files
+from sensor_platform_tests.field.live.base import need, site_files
 
 TOKEN = "a-token-that-is-long-enough-0123456789"
 COMMAND = (sys.executable, "-c", "from sensor_platform.cli.main import main; main()")

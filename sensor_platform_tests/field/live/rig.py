@@ -5,14 +5,10 @@ Everything between is the product: segments, the engine's loop, the live store, 
 
 import dataclasses
 import json
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import msgspec
-import pytest
 
 from sensor_platform.alert import store
 from sensor_platform.alert.channels import Unsent
@@ -20,44 +16,18 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.segments import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform.serve.process import make_parts
+from sensor_platform.serve.requests.ingest import Busy
 from sensor_platform.settings import Settings, live_setup, load_settings
+from sensor_platform_tests.field.live.base import site_files
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 
 if TYPE_CHECKING:
     from sensor_platform.alert.outbox import Dispatcher
 
 SECOND = 1_000_000
+TOO_BUSY: Exception = Busy()
+"""What storing a message raises while too much waits to be written."""
 _COLLECTOR = "col"
-
-
-def eventually(condition: Callable[[], object], seconds: float) -> bool:
-    """Whether a condition becomes true in time; looks at it again and again."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.02)
-    return True
-
-
-def need(condition: object, what: str) -> None:
-    """Fail the test, other than by an assertion, where its set-up does not hold."""
-    if not condition:
-        pytest.fail(f"the set-up of this test does not hold: {what}")
-
-
-def site_files(
-    folder: Path, rules: Mapping[str, Any], site: Mapping[str, Any], contract: Mapping[str, Any] | None = None
-) -> dict[str, str]:
-    """Write a site folder; returns the environment of commands for it and its home."""
-    place = folder / "site"
-    place.mkdir(exist_ok=True)
-    (place / "site.yaml").write_bytes(msgspec.yaml.encode(site))
-    (place / "rules.yaml").write_bytes(msgspec.yaml.encode(rules))
-    if contract:
-        (place / "contracts").mkdir(exist_ok=True)
-        (place / "contracts" / "one.yaml").write_bytes(msgspec.yaml.encode(contract))
-    return {"SENSOR_PLATFORM_HOME": str(folder / "home"), "SENSOR_PLATFORM_SITE": str(place)}
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from sensor_platform_tests.field.live.base import eventually, need
 from sensor_platform_tests.field.live.processes import TOKEN, RunningLive, running_live
-from sensor_platform_tests.field.live.rig import Arrivals, eventually, need
+from sensor_platform_tests.field.live.rig import Arrivals
 from sensor_platform_tests.landing.homes import Message
 from sensor_platform_tests.live.receivers import hook
 
@@ -53,7 +54,7 @@ def test_live_02_an_alarm_is_told_while_idle_connections_take_all_files(tmp_path
         with _idle(live, FILES + 100):
             time.sleep(0.5)
             _arrive(arrivals, "second")
-            told = eventually(lambda: len(receiver.bodies) == 2, 4)
+            told = eventually(lambda: len(receiver.bodies) == 2, 5)
         arrivals.close()
         live.process.kill()  # how it stops after that is another matter
         assert told, "no alarm and no notification for as long as idle connections stay"

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.forecasts import DEVICES, LEARNT, ForecastHome, plain
-from sensor_platform_tests.field.live.rig import need
 
 MINUTE = 1 / 60
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from sensor_platform_tests.field.live.base import eventually, need
 from sensor_platform_tests.field.live.processes import RunningLive, running_live
-from sensor_platform_tests.field.live.rig import eventually, need
 from sensor_platform_tests.live.receivers import Hook, hook
 
 ACT = {"x-requested-with": "sensor-platform"}
@@ -57,7 +57,7 @@ def test_live_06_the_alarm_of_a_rule_that_was_removed_is_resolved_and_told(tmp_p
         with running_live(tmp_path, _rules(receiver.url, _hot())) as live:
             _acknowledge_first(live, receiver)
         with running_live(tmp_path, _rules(receiver.url, _hot(name="other"))) as live:
-            ended = eventually(lambda: {each["state"] for each in _alerts(live)} == {"resolved"}, 2.5)
+            ended = eventually(lambda: {each["state"] for each in _alerts(live)} == {"resolved"}, 4)
             assert ended, "the alert of a rule that is gone stays for ever"
             told = eventually(lambda: [each["kind"] for each in receiver.bodies][-1] == "resolved", 5)
             assert told, "nobody hears that it is over"

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import LiveSite, live_site, need
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import LiveSite, live_site
 
 HOT: dict[str, Any] = {"name": "hot", "kind": "threshold", "metric": "t", "above": 10, "severity": "critical"}
 STOP = {"rules": [{**HOT, "command": {"topic": "stop/{device}", "payload": "1"}}]}

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import live_site, need
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import live_site
 
 RULES: dict[str, Any] = {
     "rules": [{"name": "hot", "kind": "threshold", "metric": "t", "above": {"warning": 50, "critical": 80}}],

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import LiveSite, live_site, need
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import LiveSite, live_site
 from sensor_platform_tests.field.live.webhooks import Webhook, mentions, webhook
 
 

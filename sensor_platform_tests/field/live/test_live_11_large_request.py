@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.processes import TOKEN, RunningLive, running_live
-from sensor_platform_tests.field.live.rig import need
 
 MESSAGES = 100_000
 MOST_BYTES = 60 << 20

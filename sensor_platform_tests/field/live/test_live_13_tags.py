@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import live_site, need
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import live_site
 
 CONTRACT = {"name": "a", "topic": "sensors/#", "tags": {"plant": {"field": ["plant"]}}}
 RULES: dict[str, Any] = {

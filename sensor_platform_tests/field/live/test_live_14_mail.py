@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import live_site, need
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import live_site
 from sensor_platform_tests.live.receivers import Mail, mail
 
 NAME = '<img src="http://evil.example/x.png"><a href="http://evil.example">Reset your password</a>'

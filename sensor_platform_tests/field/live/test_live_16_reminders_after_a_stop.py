@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import live_site, need
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import live_site
 from sensor_platform_tests.live.receivers import hook
 
 DAY = 86_400

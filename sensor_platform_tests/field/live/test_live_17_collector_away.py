@@ -13,8 +13,8 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
+from sensor_platform_tests.field.live.base import eventually, need, setting_up
 from sensor_platform_tests.field.live.processes import RunningLive, running_live
-from sensor_platform_tests.field.live.rig import eventually, need
 from sensor_platform_tests.running import RunningBroker, running_collector
 
 pytestmark = [
@@ -58,9 +58,11 @@ def _arrived_at(live: RunningLive) -> int:
 def test_live_17_a_restart_of_the_collector_is_not_the_silence_of_a_device(tmp_path: Path) -> None:
     broker = RunningBroker(tmp_path / "broker")
     (tmp_path / "broker").mkdir()
-    broker.start()
+    with setting_up():
+        broker.start()
     try:
         with (
+            setting_up(),
             running_live(tmp_path, RULES, environ={"SENSOR_PLATFORM_BROKER_URL": broker.url}) as live,
             running_collector(live.home, broker.url) as collector,
             _pump(broker.port),

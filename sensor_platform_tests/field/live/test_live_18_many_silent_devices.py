@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import live_site, need
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import live_site
 
 RULES = {"rules": [{"name": "silent", "kind": "no_data", "after": "10s"}]}
 

@@ -11,8 +11,8 @@ from urllib.parse import urlencode
 
 import pytest
 
+from sensor_platform_tests.field.live.base import eventually, need
 from sensor_platform_tests.field.live.processes import LiveRefused, RunningLive, running_live
-from sensor_platform_tests.field.live.rig import eventually, need
 
 RULES: dict[str, Any] = {"rules": [{"name": "hot", "kind": "threshold", "metric": "t", "above": 10}]}
 URL = "http://127.0.0.1"

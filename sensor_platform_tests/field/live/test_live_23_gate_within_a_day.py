@@ -2,12 +2,8 @@
 
 import pytest
 
-from sensor_platform.predict.features import table as features
-from sensor_platform.predict.features.matrix import Source
-from sensor_platform.predict.judge.learn import learn
-from sensor_platform_tests.field.live.rig import need
-from sensor_platform_tests.predict.conftest import hourly
-from sensor_platform_tests.predict.test_pipeline import wave
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.forecasts import learned_from_waves
 from sensor_platform_tests.predict.test_promotion import decide, incumbent, spoilt
 
 HORIZONS = (1, 6)
@@ -15,10 +11,7 @@ HORIZONS = (1, 6)
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 23")
 def test_live_23_a_worse_model_is_not_promoted_on_the_hours_that_the_champion_knows() -> None:
-    source = Source(features.build(hourly({"a": wave(1), "b": wave(2)})))
-    learned = learn(source, HORIZONS, 10 * 24, seed=7)
-    need(learned is not None, "there is enough to learn from")
-    assert learned is not None
+    source, learned = learned_from_waves(HORIZONS)
     worse = spoilt(learned, 0.15, HORIZONS)
     need(decide(worse, None).promoted, "as a first model it would do")
     need(not decide(worse, incumbent(learned, source, 10 * 24)).promoted, "against hours of its own it is refused")

@@ -2,8 +2,8 @@
 
 import pytest
 
+from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.forecasts import LEARNT, ForecastHome
-from sensor_platform_tests.field.live.rig import need
 
 WEEKS = 10 * 24
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.collect.brokers.local import free_port
-from sensor_platform_tests.field.live.rig import eventually, need
+from sensor_platform_tests.field.live.base import eventually, need
 
 REPOSITORY = Path(__file__).parents[3]
 UNITS = REPOSITORY / "deploy" / "systemd"

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import live_site, need
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import live_site
 
 RULES = {"rules": [{"name": "hot", "kind": "threshold", "metric": "t", "above": 10}]}
 YEAR = 366 * 86_400

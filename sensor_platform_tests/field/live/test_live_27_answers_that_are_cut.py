@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from sensor_platform_tests.field.live.base import eventually, need
 from sensor_platform_tests.field.live.processes import RunningLive, running_live
-from sensor_platform_tests.field.live.rig import eventually, need
 
 SHOWS_CUT = "is_cut"
 """Field of an answer that is not complete, as /api/history has it."""

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.processes import TOKEN, RunningLive, running_live
-from sensor_platform_tests.field.live.rig import need
 
 
 def _code(

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from sensor_platform_tests.field.live.rig import need, refusal_of
+from sensor_platform_tests.field.live.base import need
+from sensor_platform_tests.field.live.rig import refusal_of
 
 HOT: dict[str, Any] = {"name": "hot", "kind": "threshold", "metric": "t", "above": 5}
 USELESS: dict[str, dict[str, Any]] = {

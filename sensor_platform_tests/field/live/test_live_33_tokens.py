@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.processes import TOKEN, LiveRefused, running_live
-from sensor_platform_tests.field.live.rig import need
 
 GUESSES = 150
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sensor_platform.home import Home
+from sensor_platform_tests.field.live.base import need, site_files
 from sensor_platform_tests.field.live.processes import command
-from sensor_platform_tests.field.live.rig import need, site_files
+from sensor_platform_tests.field.live.rig import settings_of
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 34")
@@ -29,7 +29,7 @@ def test_live_34_doubled_quotes_in_a_header_are_one_quote(tmp_path: Path) -> Non
 def published(tmp_path: Path) -> dict[str, str]:
     """A home with one published table."""
     environ = site_files(tmp_path, {}, {})
-    file = Home(tmp_path / "home").analytics_file
+    file = settings_of(environ).home.analytics_file
     file.parent.mkdir(parents=True)
     with duckdb.connect(str(file)) as connection:
         connection.execute("create table one as select 41 + 1 as n")

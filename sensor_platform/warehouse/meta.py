@@ -36,12 +36,12 @@ class ModelMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     """A window also depends on its parents' windows up to this many hours before its start,"""
     reach_slots: _NotNegative = 0
     """and this many slots."""
-    tier_seconds: _Positive | None = None
-    """Seconds that a row spans, for a tier: a table with the columns of the macro `tier_columns`."""
     newest_column: str | None = None
     """Event time of a row's newest reading. Default: `last_at` of a tier, otherwise the window column."""
     late_column: str | None = None
     """Late readings of a row: a count or a boolean. Default: `late_n` of a tier, otherwise none are counted."""
+    tier_seconds: _Positive | None = None
+    """Seconds that a row spans, for a tier: a table with the columns of the macro `tier_columns`."""
     is_published: bool = True
     """Whether the table is published as Parquet and in analytics.duckdb."""
     has_growing_columns: bool = False

@@ -41,8 +41,8 @@ from trend
 where {{ in_work('window_start') }}
 """
 TREND_YML = """
-- name: device_trend
-  description: "Readings of the hour and the two before it. Grain: one row per device, metric and window_start."
+  - name: device_trend
+    description: "Readings of the hour and the two before it. Grain: one row per device, metric and window_start."
 """
 
 

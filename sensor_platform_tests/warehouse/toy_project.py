@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ def documented(language: str) -> str:
     """The example of the section "Add a dbt model", word for word."""
     section = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Add a dbt model")[1].split("\n## ")[0]
     (block,) = re.findall(rf"^   ```{language}\n(.*?)^   ```", section, re.DOTALL | re.MULTILINE)
-    return textwrap.dedent("\n".join(line.removeprefix("   ") for line in block.splitlines()) + "\n")
+    return "\n".join(line.removeprefix("   ") for line in block.splitlines()) + "\n"
 
 
 @dataclass(frozen=True)
@@ -42,8 +41,7 @@ class Clone:
         path = self.root / MARTS / "marts.yml"
         text = path.read_text(encoding="utf-8")
         assert text.count("\nmodels:\n") == 1
-        entry = textwrap.indent(textwrap.dedent(yml), "  ")
-        path.write_text(text.replace("\nmodels:\n", f"\nmodels:\n{entry}\n"), encoding="utf-8")
+        path.write_text(text.replace("\nmodels:\n", f"\nmodels:\n{yml}\n"), encoding="utf-8")
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
         """`sensor-platform ARGUMENTS` of this copy."""

@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 
 from sensor_platform.errors import ExitCode
+from sensor_platform.home import Home
+from sensor_platform.warehouse.build import build
+from sensor_platform_tests.warehouse.landings import Landing, SiteStub
+from sensor_platform_tests.warehouse.toy_facts import land_three_days
 from sensor_platform_tests.warehouse.toy_project import MARTS, ROOT, Clone, documented
 
 TREND = """
@@ -60,7 +64,7 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 
 @pytest.fixture(scope="module")
 def facts(clone: Clone) -> Any:
-    return clone.run("sensor_platform_tests.warehouse.toy_facts", str(clone.root / "home"))
+    return clone.run("sensor_platform_tests.warehouse.toy_facts", "main", str(clone.root / "home"))
 
 
 def test_two_source_files_and_a_generated_one_are_all_that_changes(clone: Clone) -> None:
@@ -103,6 +107,19 @@ def test_a_late_reading_rebuilds_exactly_the_windows_that_depend_on_it(facts: An
         "device_trend": [2, 2, 1, "2026-01-03 04:00:00+00:00"],
     }
     assert facts["left"] == [], "a window with a reach records how far its parents had come"
+
+
+def test_the_past_of_a_new_model_is_asked_for_and_nothing_else_is_built(clone: Clone, tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    land_three_days(Landing(home))
+    assert build(home, SiteStub()).is_ok, "by the project without the two models"
+    found = clone.run("sensor_platform_tests.warehouse.toy_facts", "past", str(tmp_path))
+    toys = ["device_days", "device_trend"]
+    assert found == {
+        "asked": {"2026-01-02": toys, "2026-01-03": toys, "2026-01-04": toys},
+        "windows": {"device_days": 3, "device_trend": 6},
+        "left": [],
+    }
 
 
 def test_analysts_read_it(facts: Any) -> None:

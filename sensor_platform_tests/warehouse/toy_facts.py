@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
-from dagster import AssetKey
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
@@ -17,19 +16,37 @@ from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.report import BuildReport
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
+TOYS = ("device_days", "device_trend")
 START = datetime(2026, 1, 2)  # noqa: DTZ001 - plain UTC, as in files
+HOURS = [START + timedelta(hours=hour) for hour in (1, 2, 26, 27, 28, 50)]
 LATE = START + timedelta(days=1, hours=3, minutes=30)
 """A reading of the second of three days arrives late."""
+
+
+def land_three_days(landing: Landing) -> None:
+    """One reading in each of the hours."""
+    landing.land([reading("d", "m", at, float(n)) for n, at in enumerate(HOURS)])
+
+
+def past(home: Home) -> dict[str, Any]:
+    """What is asked for in a data folder that was built before the models were added, and what a build makes of it."""
+    site = SiteStub()
+    asked = dirty_days(home, site, dbt_models())
+    report = build(home, site, position=max(day.position for day in asked))
+    return {
+        "asked": {str(day.day): day.models for day in asked},
+        "windows": {name: model.windows for name, model in report.models.items() if model.windows},
+        "left": [str(day.day) for day in dirty_days(home, site, dbt_models())],
+    }
 
 
 def main(home: Home) -> dict[str, Any]:
     """Build three days, then a late reading, and publish."""
     site, landing = SiteStub(), Landing(home)
-    hours = [START + timedelta(hours=hour) for hour in (1, 2, 26, 27, 28, 50)]
-    landing.land([reading("d", "m", at, float(n)) for n, at in enumerate(hours)])
+    land_three_days(landing)
     first = build(home, site)
     publish(home, site)
-    position = landing.land([reading("d", "m", LATE, 9.0, received_at=hours[-1])])
+    position = landing.land([reading("d", "m", LATE, 9.0, received_at=HOURS[-1])])
     asked = dirty_days(home, site, dbt_models())
     second = build(home, site, position=position)
     publish(home, site)
@@ -41,9 +58,6 @@ def main(home: Home) -> dict[str, Any]:
         "rows": _published(home),
         "assets": _assets(),
     }
-
-
-TOYS = ("device_days", "device_trend")
 
 
 def _facts(report: BuildReport) -> dict[str, Any]:
@@ -67,6 +81,8 @@ def _published(home: Home) -> dict[str, list[list[str]]]:
 
 
 def _assets() -> dict[str, Any]:
+    from dagster import AssetKey
+
     from sensor_platform.definitions import defs
     from sensor_platform.orchestration.partitions import DAYS
 
@@ -84,4 +100,4 @@ def _assets() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(main(Home(Path(sys.argv[1])))))
+    print(json.dumps({"main": main, "past": past}[sys.argv[1]](Home(Path(sys.argv[2])))))

@@ -16,7 +16,7 @@ $(STAMP): requirements.lock setup.cfg
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	$(BIN)/sensor-platform dbt parse --quiet
+	$(BIN)/sensor-platform dbt parse --quiet --target-path target # without the path it would write lineage.json, not check it
 	@touch $(STAMP)
 
 demo: venv ## Run the whole platform on real data; Ctrl-C stops it (DEMO_ARGS=--exit ends by itself)

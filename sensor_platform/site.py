@@ -18,26 +18,17 @@ from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.sending.contract import PREDICTIONS_CONTRACT
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.lineage import dbt_tables
+from sensor_platform.warehouse.meta import Freshness
 from sensor_platform.warehouse.proof.config import RetentionConfig
 from sensor_platform.warehouse.proof.config import check as check_retention
 
 _T = TypeVar("_T")
 
 
-class Freshness(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """How old a layer may get before it turns amber (warn) and red (fail), in minutes."""
-
-    warn_minutes: int
-    fail_minutes: int
-
-
 DEFAULT_FRESHNESS = {
     "landing": Freshness(warn_minutes=5, fail_minutes=15),
-    "readings_clean": Freshness(warn_minutes=15, fail_minutes=30),
-    "readings_10s": Freshness(warn_minutes=15, fail_minutes=30),
-    "readings_1m": Freshness(warn_minutes=15, fail_minutes=30),
-    "readings_1h": Freshness(warn_minutes=120, fail_minutes=180),
-    "readings_1d": Freshness(warn_minutes=26 * 60, fail_minutes=30 * 60),
+    **{name: table.freshness for name, table in dbt_tables().items() if table.freshness},
     "predictions": Freshness(warn_minutes=120, fail_minutes=180),
     "published": Freshness(warn_minutes=15, fail_minutes=30),
 }

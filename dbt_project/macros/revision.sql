@@ -11,8 +11,8 @@
   ]) }}
 {%- endmacro %}
 
-{# Pre-hook, in the transaction of the rows. `seconds` is the length of the tier's windows. #}
-{% macro remember_final_rows(seconds) -%}
+{# Pre-hook of a tier, in the transaction of the rows. #}
+{% macro remember_final_rows() -%}
   {%- set final = final_before() if has_work() else none -%}
   {%- set existing = adapter.get_relation(this.database, this.schema, this.identifier) if execute else none -%}
   create or replace temporary table final_rows as
@@ -24,7 +24,7 @@
     coalesce(revision, 0) as revision,
     {{ fingerprint(content_columns()) }} as content
   from {{ this }}
-  where window_start <= {{ final }} - {{ seconds_interval(seconds) }} and {{ in_work(config.require('window_column')) }}
+  where window_start <= {{ final }} - {{ seconds_interval(config.get('meta')['tier_seconds']) }} and {{ in_work(own_window_column()) }}
   {%- else %}
   select '' as device_id, '' as metric, cast(null as timestamp) as window_start, 0 as revision, {{ fingerprint(["''"]) }} as content
   where false
@@ -52,7 +52,7 @@
     tier.device_id = final_rows.device_id
     and tier.metric = final_rows.metric
     and tier.window_start = final_rows.window_start
-    and {{ in_work('tier.' ~ config.require('window_column')) }}
+    and {{ in_work('tier.' ~ own_window_column()) }}
     and (final_rows.revision > 0 or final_rows.content <> {{ fingerprint(qualified('tier', content_columns())) }})
   {%- endif -%}
 {%- endmacro %}

@@ -235,7 +235,7 @@ from described
   {%- if newest is none -%}
     {{ return('dense') }}
   {%- endif -%}
-  {%- set column = config.require('window_column') -%}
+  {%- set column = own_window_column() -%}
   {%- set in_newest = column ~ ' >= ' ~ timestamp_literal(newest) ~ ' and ' ~ column ~ ' < ' ~ timestamp_literal(newest) ~ ' + '
     ~ grain_length(config.get('meta')['grain']) -%}
   {%- set newest_counts = rows_and_windows(relation, instant, seconds, in_newest ~ ' and ' ~ condition) -%}

@@ -37,17 +37,18 @@
   {{ return(run_query("select min(window_start), max(window_start) from work where model = '" ~ name ~ "'")[0]) }}
 {%- endmacro %}
 
-{# Condition: `instant` lies in a window of the grain that this invocation rebuilds. #}
-{% macro in_work_windows(instant, grain, model_name=none) -%}
+{# Condition: `instant` lies in a window that this invocation rebuilds. `grain` is the model's own where it is left out. #}
+{% macro in_work_windows(instant, grain=none, model_name=none) -%}
   {%- set name = model_name or this.identifier -%}
   {%- if has_work() -%}
+    {%- set grain = grain or config.get('meta')['grain'] -%}
     {%- set bounds = work_bounds(name) -%}
     {%- if bounds[0] is none -%}
     false
     {%- else -%}
     {{ instant }} >= {{ timestamp_literal(bounds[0]) }}
         and {{ instant }} < {{ timestamp_literal(bounds[1]) }} + {{ grain_length(grain) }}
-        and {{ window_floor(instant, minutes={'hour': 60, 'day': 1440}[grain]) }}
+        and {{ window_floor(instant, minutes={'slot': var('slot_minutes'), 'hour': 60, 'day': 1440}[grain]) }}
             in (select work.window_start from work where work.model = '{{ name }}')
     {%- endif -%}
   {%- else -%}
@@ -55,10 +56,39 @@
   {%- endif -%}
 {%- endmacro %}
 
+{#
+  Condition: `instant` lies in the windows that this invocation rebuilds or within the model's reach before them. It may hold for
+  more than that: restrict the result with `in_work` too.
+#}
+{% macro in_reach_of_work(instant) -%}
+  {%- if has_work() -%}
+    {%- set meta = config.get('meta') -%}
+    {%- set bounds = work_bounds(this.identifier) -%}
+    {%- if bounds[0] is none -%}
+    false
+    {%- else -%}
+    {{ instant }} >= {{ timestamp_literal(bounds[0]) }} - {{ seconds_interval(reach_seconds(meta)) }}
+        and {{ instant }} < {{ timestamp_literal(bounds[1]) }} + {{ grain_length(meta['grain']) }}
+    {%- endif -%}
+  {%- else -%}
+    true
+  {%- endif -%}
+{%- endmacro %}
+
+{# How far before its window a model reads, as its meta declares. #}
+{% macro reach_seconds(meta) -%}
+  {{ return(meta.get('reach_hours', 0) * 3600 + meta.get('reach_slots', 0) * var('slot_minutes') * 60) }}
+{%- endmacro %}
+
+{# Column that holds the start of a row's window, as the model's meta declares. #}
+{% macro own_window_column() -%}
+  {{ return(config.get('meta').get('window_column', 'window_start')) }}
+{%- endmacro %}
+
 {# One delete and one insert: the windows of the work list are emptied and filled again, so that one that has become empty is empty. #}
 {% macro get_incremental_replace_window_sql(arg_dict) -%}
   {%- set target = arg_dict['target_relation'] -%}
-  delete from {{ target }} where {{ in_work(config.require('window_column')) }};
+  delete from {{ target }} where {{ in_work(own_window_column()) }};
   {{ insert_by_name(target, arg_dict['temp_relation']) }}
 {%- endmacro %}
 
@@ -101,8 +131,9 @@
   {%- endif -%}
 {%- endmacro %}
 
-{# For each window of the work list: the newest position of the parents' windows within it, and their generation if they agree. #}
+{# For each window of the work list: the newest position of the parents' windows within it and its reach, and their generation if they agree. #}
 {% macro state_of_parents(name, meta) -%}
+  {%- set reach = ' - ' ~ seconds_interval(reach_seconds(meta)) if reach_seconds(meta) else '' %}
   select
     work.model,
     work.window_start,
@@ -112,7 +143,7 @@
   left join state as parent
     on parent.model in ('{{ meta['parents'] | join("', '") }}')
     {%- if meta['grain'] != 'whole' %}
-    and parent.window_start >= work.window_start
+    and parent.window_start >= work.window_start{{ reach }}
     and parent.window_start < work.window_start + {{ grain_length(meta['grain']) }}
     {%- endif %}
   where work.model = '{{ name }}'

@@ -20,7 +20,7 @@ from sensor_platform.warehouse.dbt.source_view import coalesce, make_source_view
 from sensor_platform.warehouse.file import healing
 from sensor_platform.warehouse.file.connection import WarehouseSetAside, is_new, open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock
-from sensor_platform.warehouse.lineage import DAY, MINUTE, VIEWS, Model, dbt_models, looking_back, models
+from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, Model, dbt_models, dbt_tables, looking_back, models
 from sensor_platform.warehouse.published import finality, restore
 from sensor_platform.warehouse.report import BuildReport, ModelReport
 from sensor_platform.warehouse.work import costs, evidence, state, trimmed
@@ -109,7 +109,7 @@ def build(
 
 def _record_cost(home: Home, report: BuildReport) -> None:
     """For the estimates of backfills."""
-    clean = report.models.get("readings_clean")
+    clean = report.models.get(READINGS)
     windows = sum(model.windows for model in report.models.values())
     if windows:
         rows = clean.rows if clean else 0
@@ -155,7 +155,7 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
             state.write_work(
                 connection, prepared.invocation, prepared.work, finality.final_before(connection, site.warehouse)
             )
-            selected = [view for name in names for view in (*VIEWS.get(name, ()), name)]
+            selected = [node for name in names for node in (*dbt_tables()[name].views, name)]
             nodes = dbt_runner.run(
                 ["build", "--select", *selected, *_BUILD_OPTIONS],
                 dbt_runner.profile_folder(home, site.warehouse),
@@ -177,7 +177,7 @@ def _restore(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") 
     prepared = prepare(home, site, connection, Scope(0, 0, with_whole=False), everything, everything=False)
     state.write_work(connection, prepared.invocation, prepared.work)
     if home.published.exists() and any(home.published.glob("*/day=*/*.parquet")):
-        selected = [view for name in dbt_models() for view in (*VIEWS.get(name, ()), name)]
+        selected = [node for name, table in dbt_tables().items() for node in (*table.views, name)]
         folder = dbt_runner.profile_folder(home, site.warehouse)
         arguments = ["run", "--select", *selected]
         dbt_runner.run(arguments, folder, slot_minutes=site.slot_minutes, invocation=prepared.invocation)
@@ -202,7 +202,7 @@ def prepare(
     finality.take_over_revisions(home, connection)
     lookback = adopt(home, site, connection)
     chosen = [looking_back(model, lookback) for model in chosen]
-    reach = looking_back(models()["readings_clean"], lookback).reach(slot)
+    reach = looking_back(models()[READINGS], lookback).reach(slot)
     span = _reach_of(scope, chosen, slot)
     with read_ledger(home) as ledger:
         made = generation(ledger) if ledger else ""
@@ -213,7 +213,7 @@ def prepare(
             chosen, slots, known, generation=made, slot=slot, scope=scope, everything=everything, frozen=gone
         )
         work = thaw(work, chosen, slots, known, trimmed.read(connection), slot, made, gone).work
-        wanted = {at for window in work.get("readings_clean", ()) for at in range(window - reach, window + slot, slot)}
+        wanted = {at for window in work.get(READINGS, ()) for at in range(window - reach, window + slot, slot)}
         files = landing_files(ledger, home, wanted) if ledger else []
         position = newest_touch(ledger) if ledger else 0
     make_source_view(connection, files, coalesce(sorted(wanted), slot))

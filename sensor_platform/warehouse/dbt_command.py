@@ -1,6 +1,8 @@
 """dbt as a person calls it: under the writer lock, with a work list of everything, and the state copied afterwards."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.errors import ExitCode, WrongUse
@@ -12,7 +14,7 @@ from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import runner as dbt_runner
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock
-from sensor_platform.warehouse.lineage import dbt_models, models
+from sensor_platform.warehouse.lineage import LINEAGE_FILE, dbt_models, models
 from sensor_platform.warehouse.published import finality
 from sensor_platform.warehouse.work import evidence, state, trimmed
 from sensor_platform.warehouse.work.cascade import Scope
@@ -23,18 +25,42 @@ if TYPE_CHECKING:
 _NEED_NO_WAREHOUSE = frozenset({"parse", "ls", "list", "deps", "clean", "docs", "init"})
 
 
+@dataclass(frozen=True, slots=True)
+class ProjectCommand:
+    """A dbt command on the project alone."""
+
+    exit_code: int
+    written: Path | None = None
+    """`lineage.json`, if it was changed."""
+
+
+def needs_no_warehouse(arguments: Sequence[str]) -> bool:
+    """Whether a dbt command works on the project alone, without a data folder and without settings."""
+    command = _command(arguments)
+    return command is None or command in _NEED_NO_WAREHOUSE
+
+
+def run_project_command(arguments: Sequence[str]) -> ProjectCommand:
+    """Run one dbt command that needs no warehouse; `parse` writes `lineage.json` too.
+
+    Raises:
+        WrongUse: the meta of a model is incomplete or wrong.
+    """
+    if _command(arguments) != "parse":
+        return ProjectCommand(_exit_code(dbt_runner.run_on_project(arguments)))
+    succeeded, changed = dbt_runner.parse_project(arguments)
+    return ProjectCommand(_exit_code(succeeded), LINEAGE_FILE if changed else None)
+
+
 def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> int:
-    """Run one dbt command; returns its exit code.
+    """Run one dbt command on the warehouse; returns its exit code.
 
     Commands that touch tables see every window that ever had data as work: `build` builds and `test` tests everything.
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
     """
-    command = next((word for word in arguments if not word.startswith("-")), None)
-    if command is None or command in _NEED_NO_WAREHOUSE:
-        return _exit_code(dbt_runner.run_on_project(arguments))
-    with writer_lock(home, f"dbt {command}", wait_seconds=site.warehouse.lock_wait_seconds):
+    with writer_lock(home, f"dbt {_command(arguments)}", wait_seconds=site.warehouse.lock_wait_seconds):
         with open_warehouse(home, site.warehouse) as connection:
             if {"--full-refresh", "-f"} & set(arguments):
                 _refuse_if_anything_is_gone(home, connection)
@@ -72,6 +98,10 @@ def _everything(home: Home) -> Scope:
     with read_ledger(home) as ledger:
         extent = evidence.extent(ledger) if ledger else None
     return Scope(*bounds(None, extent))
+
+
+def _command(arguments: Sequence[str]) -> str | None:
+    return next((word for word in arguments if not word.startswith("-")), None)
 
 
 def _exit_code(succeeded: bool) -> int:  # noqa: FBT001 - dbt's own word

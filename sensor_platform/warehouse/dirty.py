@@ -26,7 +26,7 @@ from sensor_platform.landing.ledger.frozen import frozen
 from sensor_platform.warehouse.catalog.adoption import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.catalog.files import digest
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.lineage import DAY, MINUTE, WHOLE, Model, models
+from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, WHOLE, Model, models
 from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.work.evidence import extent, rows_by_slot, state_copy
 from sensor_platform.warehouse.work.spans import day_of
@@ -143,7 +143,7 @@ def _by_day(
             positions[day] = max(positions.get(day, 0), built.position)
             windows[day] = windows.get(day, 0) + 1
             names.setdefault(day, {})[model.name] = None
-            if model.name == "readings_clean":
+            if model.name == READINGS:
                 readings[day] = readings.get(day, 0) + rows.get(window, 0)
     return {
         day: DirtyDay(day, positions[day], readings.get(day, 0), tuple(names[day]), windows[day]) for day in positions

@@ -117,7 +117,7 @@ def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequen
     for table, columns in described.items():
         is_whole = table in whole
         if not views.has_columns(connection, home.published, table, columns, whole=is_whole):
-            if table not in views.EVOLVING or not (home.published / table).exists():
+            if not views.has_growing_columns(table) or not (home.published / table).exists():
                 state.forget(connection, published_name(table))
             views.write_columns(connection, home.published, table, columns, whole=is_whole)
     return views.write_views(home.published, described)

@@ -1,46 +1,58 @@
+"""`lineage.json` and the dbt project that it is generated from."""
+
 import json
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.dbt import runner as dbt_runner
-from sensor_platform.warehouse.lineage import SLOTS, dbt_models, models
+from sensor_platform.warehouse.dbt.declared import declared, lineage_text
+from sensor_platform.warehouse.lineage import LINEAGE_FILE, READINGS, SLOTS, models
+from sensor_platform.warehouse.meta import RetentionSetting
+from sensor_platform.warehouse.proof.config import RetentionConfig
 
 
 @pytest.fixture(scope="module")
-def manifest(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def parsed(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A fresh parse, which writes nothing to the checkout."""
     home = Home(tmp_path_factory.mktemp("lineage"))
     folder = dbt_runner.profile_folder(home, WarehouseConfig())
-    parsed: dict[str, Any] = dbt_runner._manifest(folder, 10).to_dict(omit_none=False)
-    return parsed
+    outcome = dbt_runner._dbt(["parse", *dbt_runner._places(folder, 10), *dbt_runner._SILENT])
+    assert outcome.success, outcome.exception
+    return outcome.result
 
 
-def marts(manifest: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    nodes = manifest["nodes"].values()
-    return {node["name"]: node for node in nodes if node["resource_type"] == "model" and "marts" in node["fqn"]}
+@pytest.fixture(scope="module")
+def manifest(parsed: Any) -> dict[str, Any]:
+    found: dict[str, Any] = parsed.to_dict(omit_none=False)
+    return found
 
 
-def test_dbt_and_python_agree_on_models_grain_parents_and_windows(manifest: dict[str, Any]) -> None:
-    declared = marts(manifest)
-    assert set(declared) == set(dbt_models())
-    for name, node in declared.items():
-        model, meta = models()[name], node["config"]["meta"]
-        assert meta["grain"] == model.grain
-        assert tuple(meta["parents"]) == tuple(parent for parent in model.parents if parent != SLOTS)
-        if model.grain != "whole":
-            assert node["config"]["window_column"] == model.window_column
+def test_lineage_json_is_what_the_models_declare(parsed: Any) -> None:
+    assert LINEAGE_FILE.read_text() == lineage_text(declared(parsed)).decode(), (
+        f"{LINEAGE_FILE.name} is out of date: run `sensor-platform dbt parse` and commit the file"
+    )
 
 
-def test_the_parents_in_the_lineage_are_those_in_the_sql(manifest: dict[str, Any]) -> None:
-    for name, node in marts(manifest).items():
-        read = {unique.rsplit(".", 1)[-1] for unique in node["depends_on"]["nodes"]}
-        tables = {parent for parent in read if parent in models()}
-        assert tables == {parent for parent in models()[name].parents if parent != SLOTS}
+def test_only_the_readings_are_made_of_slots() -> None:
+    assert [name for name, model in models().items() if SLOTS in model.parents] == [READINGS]
+
+
+def test_parents_come_before_children() -> None:
+    seen = {SLOTS}
+    for name, model in models().items():
+        assert seen >= {*model.parents}, name
+        seen.add(name)
+
+
+def test_every_retention_setting_of_a_table_can_be_declared() -> None:
+    settings = {name for name in RetentionConfig.__struct_fields__ if name != "landing_days"}
+    assert settings == set(get_args(RetentionSetting))
 
 
 def test_every_model_and_test_is_described_and_every_model_states_its_grain(manifest: dict[str, Any]) -> None:
@@ -54,13 +66,16 @@ def test_every_model_and_test_is_described_and_every_model_states_its_grain(mani
 
 
 def test_the_project_parses_without_a_data_folder(tmp_path: Path) -> None:
-    command = [str(Path(sys.executable).parent / "sensor-platform"), "dbt", "parse", "--quiet"]
+    before = LINEAGE_FILE.stat().st_mtime_ns
+    program = str(Path(sys.executable).parent / "sensor-platform")
+    command = [program, "dbt", "parse", "--quiet", "--target-path", str(tmp_path / "target")]
     done = subprocess.run(
         command, env={"SENSOR_PLATFORM_HOME": str(tmp_path / "none"), "PATH": ""}, capture_output=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert not (tmp_path / "none").exists()
-    written = json.loads((dbt_runner.PROJECT / "target" / "manifest.json").read_text())
+    written = json.loads((tmp_path / "target" / "manifest.json").read_text())
     assert written["sources"]["source.sensor_platform.landing.readings"]["config"]["meta"]["dagster"]["asset_key"] == [
         "landing"
     ]
+    assert LINEAGE_FILE.stat().st_mtime_ns == before

@@ -11,8 +11,8 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.lineage import tiers
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.published.derived import TIERS
 from sensor_platform.warehouse.published.snapshot import snapshot
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
 
@@ -75,9 +75,9 @@ def test_building_again_raises_nothing(home: Home, landing: Landing, site: SiteS
     landing.land(minutely(noon, 30))
     assert build(home, site).is_ok
     assert build(home, site, position=landing.land([late(noon, noon + timedelta(hours=30))])).is_ok
-    before = {table: ask(home.warehouse_file, f"select * from {table} order by all") for table in TIERS}
+    before = {table: ask(home.warehouse_file, f"select * from {table} order by all") for table in tiers()}
     assert build(home, site).is_ok
-    assert {table: ask(home.warehouse_file, f"select * from {table} order by all") for table in TIERS} == before
+    assert {table: ask(home.warehouse_file, f"select * from {table} order by all") for table in tiers()} == before
     assert revisions(home)[noon] == 1
 
 
@@ -102,11 +102,11 @@ def test_a_new_warehouse_takes_over_the_revisions_that_were_published(
         row = late(noon + timedelta(minutes=number), noon + timedelta(hours=30, seconds=number))
         assert build(home, site, position=landing.land([row])).is_ok
     publish(home, site)
-    before = {table: ask(home.warehouse_file, f"select * from {table} order by all") for table in TIERS}
+    before = {table: ask(home.warehouse_file, f"select * from {table} order by all") for table in tiers()}
     contents = fingerprints(home)
     shutil.rmtree(home.warehouse)
     assert build(home, site).is_ok
-    assert {table: ask(home.warehouse_file, f"select * from {table} order by all") for table in TIERS} == before
+    assert {table: ask(home.warehouse_file, f"select * from {table} order by all") for table in tiers()} == before
     assert revisions(home)[noon] == 3
     shutil.rmtree(home.warehouse)
     shutil.rmtree(home.published)
@@ -187,7 +187,7 @@ def test_a_snapshot_has_the_columns_of_the_views(
     assert build(home, site).is_ok
     publish(home, site)
     snapshot(home, site, tmp_path / "taken.duckdb")
-    for table in (*TIERS, "device_status"):
+    for table in (*tiers(), "device_status"):
         columns = [name for name, *_ in ask(home.analytics_file, f"describe {table}") if name != "day"]
         assert [name for name, *_ in ask(tmp_path / "taken.duckdb", f"describe {table}")] == columns
     assert ask(tmp_path / "taken.duckdb", "select count(*) from readings_1h where is_final") == [(1,)]

@@ -1,7 +1,12 @@
 {{
   config(
     materialized='table',
-    meta={'grain': 'whole', 'parents': ['readings_1d']}
+    meta={
+      'grain': 'whole',
+      'parents': ['readings_1d'],
+      'newest_column': 'last_at',
+      'late_column': 'late_n',
+    }
   )
 }}
 

@@ -1,9 +1,16 @@
 {{
   config(
-    window_column='slot_start',
-    pre_hook="{{ remember_final_rows(seconds=10) }}",
+    pre_hook="{{ remember_final_rows() }}",
     post_hook="{{ raise_revisions() }}",
-    meta={'grain': 'slot', 'parents': ['readings_clean']}
+    meta={
+      'grain': 'slot',
+      'parents': ['readings_clean'],
+      'window_column': 'slot_start',
+      'tier_seconds': 10,
+      'freshness': {'warn_minutes': 15, 'fail_minutes': 30},
+      'retention': 'readings_10s_days',
+      'proved_by': 'readings_1h',
+    }
   )
 }}
 {%- set counters = counters() %}

@@ -1,9 +1,13 @@
 {{
   config(
-    window_column='window_start',
-    pre_hook="{{ remember_final_rows(seconds=86400) }}",
+    pre_hook="{{ remember_final_rows() }}",
     post_hook="{{ raise_revisions() }}",
-    meta={'grain': 'day', 'parents': ['readings_1h']}
+    meta={
+      'grain': 'day',
+      'parents': ['readings_1h'],
+      'tier_seconds': 86400,
+      'freshness': {'warn_minutes': 1560, 'fail_minutes': 1800},
+    }
   )
 }}
 
@@ -11,6 +15,6 @@
   coarser_tier(
     ref('readings_1h'),
     minutes=1440,
-    condition=in_work_windows('window_start', 'day')
+    condition=in_work_windows('window_start')
   )
 }}

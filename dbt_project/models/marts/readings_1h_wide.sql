@@ -1,9 +1,14 @@
 {{
   config(
-    window_column='window_start',
     on_schema_change='ignore',
     pre_hook="{{ add_wide_columns() }}",
-    meta={'grain': 'hour', 'parents': ['readings_1h']}
+    meta={
+      'grain': 'hour',
+      'parents': ['readings_1h'],
+      'has_growing_columns': true,
+      'retention': 'readings_1h_days',
+      'proved_by': 'readings_1h',
+    }
   )
 }}
 

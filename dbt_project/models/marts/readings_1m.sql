@@ -1,9 +1,16 @@
 {{
   config(
-    window_column='slot_start',
-    pre_hook="{{ remember_final_rows(seconds=60) }}",
+    pre_hook="{{ remember_final_rows() }}",
     post_hook="{{ raise_revisions() }}",
-    meta={'grain': 'slot', 'parents': ['readings_10s']}
+    meta={
+      'grain': 'slot',
+      'parents': ['readings_10s'],
+      'window_column': 'slot_start',
+      'tier_seconds': 60,
+      'freshness': {'warn_minutes': 15, 'fail_minutes': 30},
+      'retention': 'readings_1m_days',
+      'proved_by': 'readings_1h',
+    }
   )
 }}
 

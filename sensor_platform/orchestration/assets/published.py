@@ -9,13 +9,13 @@ from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL
 from sensor_platform.orchestration.tables import as_table
 from sensor_platform.settings import Settings
-from sensor_platform.warehouse.lineage import NOT_PUBLISHED, WRITTEN_WITH, models
+from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.publish import publish
 
 _TABLES = [
     model.name
     for model in models().values()
-    if model.builder in {"dbt", "python"} and model.name not in {*NOT_PUBLISHED, *WRITTEN_WITH}
+    if model.builder in {"dbt", "python"} and model.is_published and model.written_with is None
 ]
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.stream.durations import duration
+from sensor_platform.warehouse.lineage import dbt_tables
 
 _TABLES = (("1d", "readings_1d"), ("1h", "readings_1h"), ("1m", "readings_1m"), ("10s", "readings_10s"))
 RAW = "raw"
@@ -99,14 +100,8 @@ def has_table(home: Home, name: str) -> bool:
 def newest_of(home: Home) -> dict[str, float]:
     """Newest data time of each published layer, seconds since the epoch."""
     found: dict[str, float] = {}
-    layers = {
-        "readings_clean": "event_at",
-        "readings_10s": "window_start",
-        "readings_1m": "window_start",
-        "readings_1h": "window_start",
-        "readings_1d": "window_start",
-        "predictions": "issued_at",
-    }
+    layers = {name: table.time_column for name, table in dbt_tables().items() if table.freshness}
+    layers["predictions"] = "issued_at"
     for table, column in layers.items():
         newest = _newest_day(home.published / table)
         if newest is None:

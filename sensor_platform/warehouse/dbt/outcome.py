@@ -4,22 +4,14 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sensor_platform.errors import WrongUse
 from sensor_platform.warehouse.dbt.runner import NodeResult
-from sensor_platform.warehouse.lineage import models
+from sensor_platform.warehouse.lineage import dbt_tables
 from sensor_platform.warehouse.report import ModelReport, TestReport
 from sensor_platform.warehouse.work.cascade import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_LATE = {"readings_clean": "count(case when is_late then 1 end)", "readings_1h_wide": "0"}
-"""How many readings came late, where it is not sum(late_n)."""
-
-_NEWEST = {"readings_clean": "max(event_at)", "readings_1h_wide": "max(window_start)"}
-"""The newest event time, where it is not max(last_at)."""
-
-_REVISED = {"readings_clean": "0", "readings_1h_wide": "0", "device_status": "0"}
-"""How many rows changed after they were final, where it is not those with a revision."""
 
 _WORST_FIRST = ("error", "fail", "skipped", "warn", "pass", "success")
 
@@ -55,12 +47,28 @@ def model_reports(
 
 
 def _facts(connection: "DuckDBPyConnection", name: str) -> tuple[int, int, int, datetime | None]:
-    model = models()[name]
-    late, newest = _LATE.get(name, "sum(late_n)"), _NEWEST.get(name, "max(last_at)")
-    revised = _REVISED.get(name, "count(case when revision > 0 then 1 end)")
-    query = f"select count(*), coalesce({late}, 0), {revised}, {newest} from {name}"  # noqa: S608 - names of our own tables
-    where = f" where {model.window_column} in (select window_start from work where model = ?)"  # noqa: S608
-    row = connection.execute(*((query,) if model.grain == "whole" else (query + where, [name]))).fetchone()
+    """Rows, late readings, revised rows and newest event time.
+
+    Raises:
+        WrongUse: the table lacks a column that its meta names, or the column is of another type.
+    """
+    import duckdb
+
+    table = dbt_tables()[name]
+    late, newest = table.late, table.newest
+    late_n = f"coalesce(sum(cast({late} as bigint)), 0)" if late else "0"
+    newest_at = f"cast(max({newest}) as timestamp)" if newest else "null"
+    revised_n = "count(case when revision > 0 then 1 end)" if table.tier_seconds else "0"
+    query = f"select count(*), {late_n}, {revised_n}, {newest_at} from {name}"  # noqa: S608 - names of our own tables
+    where = f" where {table.window_column} in (select window_start from work where model = ?)"  # noqa: S608
+    try:
+        row = connection.execute(*((query,) if table.grain == "whole" else (query + where, [name]))).fetchone()
+    except (duckdb.BinderException, duckdb.ConversionException) as error:
+        reason = str(error).splitlines()[0]
+        raise WrongUse(
+            f"table {name} does not have the columns that the meta of its dbt model promises: {reason}",
+            "compare window_column, newest_column, late_column and tier_seconds with the columns that its SQL selects",
+        ) from error
     assert row is not None
     return int(row[0]), int(row[1]), int(row[2]), row[3].replace(tzinfo=UTC) if row[3] else None
 

@@ -17,6 +17,7 @@ from sensor_platform.durable import write_file
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.dbt.declared import check_lineage, write_lineage
 from sensor_platform.warehouse.dbt.manifest import parsed_project
 from sensor_platform.warehouse.file.connection import duckdb_config
 
@@ -94,9 +95,36 @@ def run_on_project(arguments: Sequence[str]) -> bool:
 
     True if it succeeded.
     """
+    return bool(_on_project(arguments).success)
+
+
+def parse_project(arguments: Sequence[str]) -> tuple[bool, bool]:
+    """Run `dbt parse` and write `lineage.json`, unless told to write elsewhere: then the file is only checked.
+
+    Returns:
+        Whether it succeeded, and whether the file was changed.
+
+    Raises:
+        WrongUse: the meta of a model is incomplete or wrong.
+        CheckFailed: told to write elsewhere, and `lineage.json` does not match the project.
+    """
+    outcome = _on_project(arguments)
+    if not outcome.success or outcome.result is None:
+        return False, False
+    if _has_target(arguments):
+        check_lineage(outcome.result)
+        return True, False
+    return True, write_lineage(outcome.result)
+
+
+def _on_project(arguments: Sequence[str]) -> Any:  # noqa: ANN401
     places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
-    target = () if "--target-path" in arguments else ("--target-path", str(PROJECT / "target"))
-    return bool(_dbt([*arguments, *places, *target, "--log-path", str(PROJECT / "logs")]).success)
+    target = () if _has_target(arguments) else ("--target-path", str(PROJECT / "target"))
+    return _dbt([*arguments, *places, *target, "--log-path", str(PROJECT / "logs")])
+
+
+def _has_target(arguments: Sequence[str]) -> bool:
+    return any(word.partition("=")[0] == "--target-path" for word in arguments)
 
 
 def _invoke(arguments: list[str], folder: Path, slot_minutes: int, invocation: str) -> Any:  # noqa: ANN401 - dbt has no types
@@ -146,6 +174,7 @@ def _manifest(folder: Path, slot_minutes: int) -> Any:  # noqa: ANN401
         outcome = _dbt(["parse", *_places(folder, slot_minutes), *_SILENT])
         if outcome.exception is not None or outcome.result is None:
             raise CheckFailed(f"dbt cannot read its project: {outcome.exception}", "run `sensor-platform dbt parse`")
+        check_lineage(outcome.result)
         return outcome.result
 
     return parsed_project(PROJECT, f"slot_minutes: {slot_minutes}", parse)

@@ -3,6 +3,9 @@
 import msgspec
 
 from sensor_platform.errors import WrongUse
+from sensor_platform.warehouse.lineage import dbt_tables
+
+_FOR_EVER = 1 << 30
 
 
 class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -17,8 +20,8 @@ class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
 
     def days_of(self, table: str) -> int:
         """Days that a table is kept; 0 is for ever."""
-        name = {"readings_1h_wide": "readings_1h"}.get(table, table)
-        return int(getattr(self, f"{name}_days", 0))
+        known = dbt_tables().get(table)
+        return int(getattr(self, known.retention)) if known and known.retention else 0
 
 
 def check(config: RetentionConfig) -> None:
@@ -30,10 +33,10 @@ def check(config: RetentionConfig) -> None:
     for name in msgspec.structs.asdict(config):
         if getattr(config, name) < 0:
             raise WrongUse(f"site.yaml: retention.{name} is negative", "give days, or 0 for ever")
-    hours = config.readings_1h_days or 1 << 30
-    for name in ("readings_clean", "readings_10s", "readings_1m"):
-        if (config.days_of(name) or 1 << 30) > hours:
+    for name, table in dbt_tables().items():
+        proof = table.proved_by
+        if proof and (config.days_of(name) or _FOR_EVER) > (config.days_of(proof) or _FOR_EVER):
             raise WrongUse(
-                f"site.yaml: retention.{name}_days is longer than readings_1h_days",
-                "hours are what a finer tier is checked against before it goes; keep them at least as long",
+                f"site.yaml: retention.{table.retention} is longer than {dbt_tables()[proof].retention}",
+                f"{proof} is what a finer table is checked against before it goes; keep it at least as long",
             )

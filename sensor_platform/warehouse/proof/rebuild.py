@@ -14,7 +14,7 @@ from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.healing import forget_copy
 from sensor_platform.warehouse.file.lock import writer_lock
-from sensor_platform.warehouse.lineage import DAY, NOT_PUBLISHED, models
+from sensor_platform.warehouse.lineage import DAY, models
 from sensor_platform.warehouse.work import evidence
 from sensor_platform.warehouse.work.spans import Days, day_of
 
@@ -101,9 +101,7 @@ def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Frozen]:
     """Rows that the first, empty build has taken from the published tables."""
     with read_ledger(home) as ledger:
         gone = frozen(ledger) if ledger else NOTHING
-    names = [
-        m.name for m in models().values() if m.builder not in {"publish", "catalog"} and m.name not in NOT_PUBLISHED
-    ]
+    names = [m.name for m in models().values() if m.builder not in {"publish", "catalog"} and m.is_published]
     with (
         writer_lock(home, "rebuild", wait_seconds=site.warehouse.lock_wait_seconds),
         open_warehouse(home, site.warehouse) as connection,

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
-from sensor_platform.warehouse.lineage import DAY, Grain, Model, models, published
+from sensor_platform.warehouse.lineage import DAY, READINGS, Model, dbt_tables, models, published, tiers
+from sensor_platform.warehouse.meta import Grain
 from sensor_platform.warehouse.micros import from_micros
 from sensor_platform.warehouse.proof.config import RetentionConfig
 from sensor_platform.warehouse.published import pieces
@@ -22,34 +23,20 @@ from sensor_platform.warehouse.work.spans import day_of
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-TIERS = {
-    "readings_clean": "readings_1h",
-    "readings_10s": "readings_1h",
-    "readings_1m": "readings_1h",
-    "readings_1h_wide": "readings_1h",
-    "readings_1h": "readings_1d",
-}
-"""Tables that are trimmed, and the coarser one that must hold what they held."""
+_FINE_READINGS = """
+    select device_id, metric, date_trunc('{grain}', event_at) as w, count(case when verdict <> 'bad' then 1 end) as n,
+        min(case when verdict <> 'bad' then value end) as least,
+        max(case when verdict <> 'bad' then value end) as most
+    from {table} where value is not null and {window} >= ? and {window} < ? group by all"""
+_FINE_TIER = """
+    select device_id, metric, date_trunc('{grain}', window_start) as w, sum(n) as n, min(min) as least, max(max) as most
+    from {table} where {window} >= ? and {window} < ? group by all"""
+"""What a table holds, by device, metric and window of the coarser one; parameters: start and end of the day."""
 
-_FINE = {
-    "readings_clean": """
-        select device_id, metric, date_trunc('hour', event_at) as w, count(case when verdict <> 'bad' then 1 end) as n,
-            min(case when verdict <> 'bad' then value end) as least,
-            max(case when verdict <> 'bad' then value end) as most
-        from readings_clean where value is not null and slot_start >= ? and slot_start < ? group by all""",
-    "readings_10s": """
-        select device_id, metric, date_trunc('hour', window_start) as w, sum(n) as n, min(min) as least,
-            max(max) as most
-        from readings_10s where slot_start >= ? and slot_start < ? group by all""",
-    "readings_1m": """
-        select device_id, metric, date_trunc('hour', window_start) as w, sum(n) as n, min(min) as least,
-            max(max) as most
-        from readings_1m where slot_start >= ? and slot_start < ? group by all""",
-    "readings_1h": """
-        select device_id, metric, date_trunc('day', window_start) as w, sum(n) as n, min(min) as least, max(max) as most
-        from readings_1h where window_start >= ? and window_start < ? group by all""",
-}
-"""What a tier holds, by device, metric and window of the coarser one; parameters: start and end of the day."""
+
+def trimmed_tables() -> dict[str, str]:
+    """Tables that are trimmed, and the coarser one that must hold what they held."""
+    return {name: table.proved_by for name, table in dbt_tables().items() if table.proved_by}
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +81,7 @@ def due(
         floor: below it nothing arrives into the tables any more.
     """
     there = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
-    for table in TIERS:
+    for table in trimmed_tables():
         days = config.days_of(table)
         if not days or table not in there:
             continue
@@ -136,7 +123,7 @@ def sorted_out(
     """Those that may go, and those that may not yet, with the reason."""
     may: list[TierDay] = []
     kept: list[Kept] = []
-    for table in TIERS:
+    for table in trimmed_tables():
         those = [each for each in days if each.table == table]
         differing = _differing_days(connection, table, those, gone)
         for each in those:
@@ -157,16 +144,20 @@ def sorted_out(
 
 
 def _coarser(table: str, start: int, gone: Mapping[str, Collection[int]]) -> str:
-    """The table that proves a day: the next, or the daily rows where that day of the next is gone too."""
-    return "readings_1d" if start in gone.get(TIERS[table], ()) else TIERS[table]
+    """The table that proves a day: the next coarser one that still has that day."""
+    known = trimmed_tables()
+    found = known[table]
+    while found in known and start in gone.get(found, ()):
+        found = known[found]
+    return found
 
 
 def _differing_days(
     connection: "DuckDBPyConnection", table: str, days: Sequence[TierDay], gone: Mapping[str, Collection[int]]
 ) -> dict[int, int]:
     """Start of day to the windows of the coarser table that differ from what the finer one says, where any do."""
-    if table not in _FINE:
-        return {}
+    if table != READINGS and table not in tiers():
+        return {}  # nothing to count: that the coarser table is published has to do
     found: dict[int, int] = {}
     asked: dict[str, list[int]] = {}
     for each in days:
@@ -181,23 +172,21 @@ def _differing_days(
 
 def _differing(connection: "DuckDBPyConnection", table: str, coarser: str, starts: Sequence[int]) -> dict[int, int]:
     """By count, least and most of each device, metric and window."""
-    grain = "day" if coarser == "readings_1d" else "hour"
+    known = models()
+    text = _FINE_READINGS if table == READINGS else _FINE_TIER
+    fine = text.format(table=table, window=known[table].window_column, grain=known[coarser].grain)
     span = [from_micros(min(starts)), from_micros(max(starts) + DAY)]
     rows = connection.execute(
         f"""
-        with fine as ({_FINE[table]}),
-        regrouped as (
-            select device_id, metric, date_trunc('{grain}', w) as w, sum(n) as n, min(least) as least, max(most) as most
-            from fine group by all
-        ),
+        with fine as ({fine}),
         coarse as (
             select device_id, metric, window_start as w, n, min as least, max as most from {coarser}
             where window_start >= ? and window_start < ?
         )
         select epoch_us(date_trunc('day', w)) as day, count(*)
-        from regrouped full join coarse using (device_id, metric, w)
-        where regrouped.n is distinct from coarse.n or regrouped.least is distinct from coarse.least
-            or regrouped.most is distinct from coarse.most
+        from fine full join coarse using (device_id, metric, w)
+        where fine.n is distinct from coarse.n or fine.least is distinct from coarse.least
+            or fine.most is distinct from coarse.most
         group by day
         """,  # noqa: S608 - our own names
         [*span, *span],
@@ -224,7 +213,7 @@ def delete(
 ) -> None:
     """Delete days of tables and their published pieces. Killed in between, the next retention finishes it."""
     known = models(large_piece)
-    for table in TIERS:
+    for table in trimmed_tables():
         those = [each for each in days if each.table == table]
         if not those:
             continue

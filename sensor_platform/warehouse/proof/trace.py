@@ -17,11 +17,8 @@ from sensor_platform.landing.segments import envelope_of, open_segment, read_bat
 from sensor_platform.landing.segments.read import Batch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.lineage import DAY, HOUR, MINUTE, Model, models
+from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, Model, models, tiers
 from sensor_platform.warehouse.micros import from_micros, to_micros
-
-TABLES = {"readings_10s": 10_000_000, "readings_1m": MINUTE, "readings_1h": HOUR, "readings_1d": DAY}
-"""Length of a row's window in the tables whose state is kept in larger ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +109,10 @@ def trace(
 def window_of(table: str, at: datetime, slot: int) -> tuple[int, int]:
     """[start, end) in microseconds of the readings that a row is made of."""
     moment = to_micros(at)
-    if table == "readings_clean":
+    if table == READINGS:
         return moment, moment + 1
-    size = TABLES.get(table) or _size(_model(table), slot)
+    seconds = tiers().get(table)
+    size = seconds * 1_000_000 if seconds else _size(_model(table), slot)
     return moment - moment % size, moment - moment % size + size
 
 

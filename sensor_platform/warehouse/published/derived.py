@@ -6,8 +6,7 @@ serves the views of `analytics.duckdb` and the tables of a snapshot, where the t
 
 from collections.abc import Callable, Collection
 
-TIERS = {"readings_10s": 10, "readings_1m": 60, "readings_1h": 3600, "readings_1d": 86_400}
-"""Tables of windows, with their length in seconds."""
+from sensor_platform.warehouse.lineage import tiers
 
 NEEDED = frozenset({"readings_1d", "device_status", "catalog_site", "catalog_devices"})
 """Tables that the derived columns read."""
@@ -23,7 +22,7 @@ NOW = "make_timestamp(epoch_us(now()))"
 
 def is_derived(table: str, tables: Collection[str]) -> bool:
     """Whether a view of `table` has derived columns beside these tables."""
-    return (table in TIERS or table == "device_status") and set(tables) >= NEEDED
+    return (table in tiers() or table == "device_status") and set(tables) >= NEEDED
 
 
 def cadence(source: Source) -> str:
@@ -41,7 +40,7 @@ left join {source("catalog_devices")} as c on c.device_id = d.device_id"""  # no
 
 def tier(table: str, columns: str, source: Source) -> str:
     """A tier with what was expected, how complete it is, and whether it is final. `columns` are its own, prefix `t`."""
-    seconds = TIERS[table]
+    seconds = tiers()[table]
     return f"""\
 select
     {columns},
@@ -110,7 +109,7 @@ def filled(table: str, source: Source, limit: str, where: str = "") -> str:
         limit: column of catalog_site with the limit, in windows of the tier.
         where: condition on the rows of `t` that take part.
     """
-    seconds = TIERS[table]
+    seconds = tiers()[table]
     return f"""\
 with known as (
     select
@@ -165,10 +164,11 @@ def views(tables: Collection[str], source: Source) -> list[str]:
     for name, table, limit in FILLED:
         if table in tables:
             found.append(f"create view {name} as\n{filled(table, source, limit)}")
+            seconds = tiers()[table]
             within = (
                 "\n        and t.day between cast(first_at as date) - 1 and cast(last_at as date) + 1"
-                f"\n        and t.window_start >= first_at - to_seconds(cast(s.{limit} + 1 as bigint) * {TIERS[table]})"
-                f"\n        and t.window_start < last_at + to_seconds(cast(s.{limit} + 1 as bigint) * {TIERS[table]})"
+                f"\n        and t.window_start >= first_at - to_seconds(cast(s.{limit} + 1 as bigint) * {seconds})"
+                f"\n        and t.window_start < last_at + to_seconds(cast(s.{limit} + 1 as bigint) * {seconds})"
             )
             text = filled(table, source, limit, within)
             found.append(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.published.derived import TIERS
+from sensor_platform.warehouse.lineage import tiers
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, read_columns
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def take_over_revisions(home: Home, connection: "DuckDBPyConnection") -> int:
     if connection.execute("select 1 from state where model = 'readings_10s' limit 1").fetchall():
         return 0
     connection.execute("delete from revision_seed")
-    for table in TIERS:
+    for table in tiers():
         columns = home.published / table / COLUMNS_FILE
         if not columns.exists():
             continue

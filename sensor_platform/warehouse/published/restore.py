@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.frozen import Frozen
 from sensor_platform.warehouse.file.connection import NEW
-from sensor_platform.warehouse.lineage import DAY, NOT_PUBLISHED, SAID, Model, models
+from sensor_platform.warehouse.lineage import DAY, Model, models
 from sensor_platform.warehouse.micros import from_micros
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, quoted
 
@@ -27,7 +27,7 @@ def restore(home: Home, connection: "DuckDBPyConnection", frozen: Frozen) -> dic
     connection.begin()
     try:
         for model in models().values():
-            if model.builder == "publish" or model.name in {*NOT_PUBLISHED, *SAID} or model.grain == "whole":
+            if model.builder == "publish" or not model.is_published or model.is_said or model.grain == "whole":
                 continue
             if _exists(connection, model.name):
                 count = _fill(home, connection, model, frozen)

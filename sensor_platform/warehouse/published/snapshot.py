@@ -10,7 +10,7 @@ from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock
-from sensor_platform.warehouse.lineage import NOT_PUBLISHED, models
+from sensor_platform.warehouse.lineage import models, tiers
 from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
@@ -71,7 +71,7 @@ def _rows_of(connection: "DuckDBPyConnection", table: str, tables: list[str]) ->
     if not derived.is_derived(table, tables):
         return table
     own = ", ".join(f"t.{quoted(name)}" for name, *_ in connection.execute(f"describe {table}").fetchall())
-    if table in derived.TIERS:
+    if table in tiers():
         return f"(select * exclude (day) from ({derived.tier(table, own, _source)}))"  # noqa: S608 - our own names
     return f"({derived.device_status(own, _source)})"
 
@@ -90,7 +90,7 @@ def _add_views(connection: "DuckDBPyConnection", tables: Collection[str]) -> Non
 
 
 def _source(table: str) -> str:
-    has_windows = table in derived.TIERS
+    has_windows = table in tiers()
     return f"(select *, cast(window_start as date) as day from {table})" if has_windows else table  # noqa: S608
 
 
@@ -98,7 +98,7 @@ def _tables(connection: "DuckDBPyConnection") -> list[str]:
     """The published tables that exist."""
     known = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
     published = [model.parents[0] for model in models().values() if model.builder == "publish"]
-    return [table for table in published if table in known and table not in NOT_PUBLISHED]
+    return [table for table in published if table in known]
 
 
 def _copy_table(connection: "DuckDBPyConnection", table: str, source: str) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.durable import replacing, write_file
 from sensor_platform.errors import WrongUse
+from sensor_platform.warehouse.lineage import dbt_tables, tiers
 from sensor_platform.warehouse.published import derived, joined_views
 
 if TYPE_CHECKING:
@@ -23,9 +24,6 @@ WHOLE_FILE = "all.parquet"
 TEXT = "analytics.sql"
 DATABASE = "analytics.duckdb"
 
-EVOLVING = frozenset({"readings_1h_wide"})
-"""Tables that gain columns with the data: older pieces lack them, and read as null."""
-
 _COLUMN = '"{}"'
 
 
@@ -37,6 +35,12 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """A string literal, for the places where SQL takes no parameter (views, COPY)."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def has_growing_columns(table: str) -> bool:
+    """Whether a table gains columns with the data: older pieces lack them, and read as null."""
+    known = dbt_tables().get(table)
+    return known is not None and known.has_growing_columns
 
 
 def has_columns(connection: "DuckDBPyConnection", folder: Path, table: str, columns: Columns, *, whole: bool) -> bool:
@@ -112,7 +116,7 @@ def _statements(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
         text = _select(folder, table, columns)
         if derived.is_derived(table, tables):
             own = ",\n    ".join(f"t.{quoted(name)}" for name, _ in columns)
-            is_tier = table in derived.TIERS
+            is_tier = table in tiers()
             text = derived.tier(table, own, source) if is_tier else derived.device_status(own, source)
         made.append(f"create view {quoted(table)} as\n{text}")
     return [*made, *derived.views(tables, source), *joined_views.statements(tables)]
@@ -126,7 +130,7 @@ def _select(folder: Path, table: str, columns: Columns) -> str:
         source = f"read_parquet({literal(str(folder / table / WHOLE_FILE))})"
         return f"select\n    {names}\nfrom {source}"
     options = ["hive_partitioning = true", "hive_types = {'day': date}"]
-    if table in EVOLVING:
+    if has_growing_columns(table):
         options.append("union_by_name = true")
     source = f"read_parquet({literal(str(folder / table / '*' / '*.parquet'))}, {', '.join(options)})"
     return f"select\n    {names},\n    day\nfrom {source}"

@@ -9,8 +9,8 @@ import msgspec
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.alert.template import render
+from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.alarm import Event
-from sensor_platform.stream.durations import duration
 from sensor_platform.stream.rules import LEVELS, Level, Rule
 
 COMMANDS = "(commands)"

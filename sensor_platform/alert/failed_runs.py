@@ -12,8 +12,8 @@ import msgspec
 from sensor_platform.alert.compose import Notice, channels_of
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
-from sensor_platform.durable import write_file
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 
 _KEPT = 1000
 

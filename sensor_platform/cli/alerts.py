@@ -144,9 +144,9 @@ def backtest(last: str, rules: Path | None, show_events: bool, form: str) -> Non
     from sensor_platform.alert.backtest import EVENT_COLUMNS, SUMMARY_COLUMNS, newest_received, run_backtest
     from sensor_platform.cli.rows import write
     from sensor_platform.errors import WrongUse
+    from sensor_platform.kernel.durations import duration
     from sensor_platform.settings import load_settings
     from sensor_platform.site import read_rules
-    from sensor_platform.stream.durations import duration
 
     settings = load_settings()
     config = read_rules(rules) if rules else settings.site.alerts

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from msgspec import structs
 
-from sensor_platform.durable import fsync_folder, sha256
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder, sha256
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from sensor_platform.landing.ledger.write import commit_segment

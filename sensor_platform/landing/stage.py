@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from sensor_platform.durable import write_file
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.landing.drift import MAX_DRIFT, drift_of_types, drift_said
 from sensor_platform.landing.fates import Fates
 from sensor_platform.landing.files.columns import Readings

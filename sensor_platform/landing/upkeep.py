@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
-from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.files.compact import compact
 from sensor_platform.landing.intake import HOUR
 from sensor_platform.landing.ledger.schema import open_ledger, transaction

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.predict.features import table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Panel
-from sensor_platform.warehouse.micros import from_micros, to_micros
 from sensor_platform.warehouse.tables import Warehouse
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.predict.candidates.baselines import CANDIDATES
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.judge.record import Record
-from sensor_platform.warehouse.micros import from_micros, to_micros
 from sensor_platform.warehouse.tables import Warehouse
 
 MOST_ROWS = 200_000

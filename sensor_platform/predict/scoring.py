@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days
+from sensor_platform.kernel.micros import to_micros
 from sensor_platform.predict import revisions
 from sensor_platform.predict import score as scorer
 from sensor_platform.predict.features.grid import HOURLY
@@ -20,10 +22,8 @@ from sensor_platform.predict.models.registry import OtherInputs, Reign, Unusable
 from sensor_platform.predict.reports import ScoreReport
 from sensor_platform.predict.score_tally import Tally
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
 from sensor_platform.warehouse.work.said import ensure_predictions
-from sensor_platform.warehouse.work.spans import Days
 
 if TYPE_CHECKING:
     import polars as pl

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.micros import to_micros
 from sensor_platform.predict.candidates.baselines import BASELINES, CANDIDATES
 from sensor_platform.predict.drift import breaches, distribution
 from sensor_platform.predict.features.grid import HOURLY
@@ -21,7 +22,6 @@ from sensor_platform.predict.models.promotion import served_errors
 from sensor_platform.predict.models.registry import Model, Reign
 from sensor_platform.predict.reports import Row
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.tables import Warehouse, writer
 
 LEAST_HOURS = 24

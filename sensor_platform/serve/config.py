@@ -4,9 +4,9 @@ from typing import Literal
 
 import msgspec
 
+from sensor_platform.kernel.durations import duration
 from sensor_platform.reading.names import topic_error
 from sensor_platform.stream.config import EngineConfig
-from sensor_platform.stream.durations import duration
 
 
 class Republish(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -19,6 +19,7 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.durations import duration
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract
@@ -40,7 +41,6 @@ from sensor_platform.serve.sending.output import LiveOutput
 from sensor_platform.serve.web import links
 from sensor_platform.serve.web.app import make_app
 from sensor_platform.serve.web.security import is_loopback
-from sensor_platform.stream.durations import duration
 from sensor_platform.stream.engine import Engine
 
 log = logging.getLogger(__name__)

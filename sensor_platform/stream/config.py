@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sensor_platform.stream.durations import duration, said
+from sensor_platform.kernel.durations import duration, said
 
 
 class WindowSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -10,13 +10,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from sensor_platform.kernel.durations import SECOND, duration
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.alarms import Alarms
 from sensor_platform.stream.columns import BAD, EMPTY, Readings, readings_of
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.dedupe import Dedupe
-from sensor_platform.stream.durations import SECOND, duration
 from sensor_platform.stream.judge import Catalog, Judge
 from sensor_platform.stream.rules import Maintenance, Rule
 from sensor_platform.stream.runs import begins, highest_before

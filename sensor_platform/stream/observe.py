@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.columns import Floats, Readings
-from sensor_platform.stream.durations import duration
 from sensor_platform.stream.expression import Expression, parse
 from sensor_platform.stream.growing import Growing
 from sensor_platform.stream.rules import (

@@ -4,7 +4,7 @@ from typing import Literal
 
 import msgspec
 
-from sensor_platform.stream.durations import duration
+from sensor_platform.kernel.durations import duration
 
 Level = Literal["warning", "critical"]
 LEVELS: tuple[Level, Level] = ("warning", "critical")

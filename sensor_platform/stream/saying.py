@@ -4,9 +4,9 @@ import fnmatch
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from sensor_platform.kernel.durations import duration, said
 from sensor_platform.reading.times import micros
 from sensor_platform.stream.alarm import Event
-from sensor_platform.stream.durations import duration, said
 from sensor_platform.stream.rules import Maintenance, Rule
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sensor_platform.stream.durations import duration
+from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.growing import Growing
 from sensor_platform.stream.rules import NoData
 from sensor_platform.stream.runs import Bools, begins, group_of

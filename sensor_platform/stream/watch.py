@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.alarm import FOREVER, Alarm, Event, Observation, Timing
 from sensor_platform.stream.columns import Bools, Readings
-from sensor_platform.stream.durations import duration
 from sensor_platform.stream.growing import Growing
 from sensor_platform.stream.observe import Before, ConditionRule, CountRule, Kind, Seen, kind_of
 from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Condition, Forecast, NoData, Rule

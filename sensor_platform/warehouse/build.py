@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days, day_span
+from sensor_platform.kernel.days import name as span_name
 from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
 from sensor_platform.landing.ledger.frozen import NOTHING, frozen
 from sensor_platform.warehouse.catalog import adopt
@@ -28,8 +30,6 @@ from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.work.chunks import chunks
 from sensor_platform.warehouse.work.costs import Cost
 from sensor_platform.warehouse.work.said import ensure_predictions
-from sensor_platform.warehouse.work.spans import Days, day_span
-from sensor_platform.warehouse.work.spans import name as span_name
 from sensor_platform.warehouse.work.thaw import thaw
 
 if TYPE_CHECKING:

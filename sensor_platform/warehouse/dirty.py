@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import day_of
 from sensor_platform.landing.ledger import (
     StateRow,
     copy_state,
@@ -29,7 +30,6 @@ from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, WHOLE, Model, models
 from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
 from sensor_platform.warehouse.work.evidence import extent, rows_by_slot, state_copy
-from sensor_platform.warehouse.work.spans import day_of
 
 
 @dataclass(frozen=True, slots=True)

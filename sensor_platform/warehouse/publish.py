@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import TYPE_CHECKING
 
-from sensor_platform.durable import write_file
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import ALL_TIME, Days, day_span
+from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.landing.ledger import generation, read_ledger
 from sensor_platform.landing.ledger.frozen import NOTHING, frozen
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import MINUTE, Model, models, published
-from sensor_platform.warehouse.micros import from_micros, to_micros
 from sensor_platform.warehouse.work import state
 from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
-from sensor_platform.warehouse.work.spans import ALL_TIME, Days, day_span
 
 if TYPE_CHECKING:
     import polars as pl

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform import durable
+from sensor_platform.kernel import durable
 
 
 def test_a_replaced_file_has_the_new_content_and_leaves_nothing_beside(tmp_path: Path) -> None:

@@ -44,14 +44,14 @@ PROTECTIONS = (
     ),
     protection(
         "a write that comes back short is continued",
-        "sensor_platform/durable.py",
+        "sensor_platform/kernel/durable.py",
         "        view = view[written:]",
         "        view = view[len(view):]",
         "base/test_durable.py::test_short_writes_lose_no_byte",
     ),
     protection(
         "a file is on disk before its name is",
-        "sensor_platform/durable.py",
+        "sensor_platform/kernel/durable.py",
         "            flush(fd)\n        finally:\n            os.close(fd)\n        os.replace",
         "            pass\n        finally:\n            os.close(fd)\n        os.replace",
         "landing/test_durable_order.py::test_everything_is_on_disk_before_the_commit_and_the_wal_goes_after_it",

@@ -9,14 +9,14 @@ from typing import Any
 import duckdb
 import pytest
 
-from sensor_platform.durable import sha256
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import sha256
+from sensor_platform.kernel.micros import from_micros
 from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, models
-from sensor_platform.warehouse.micros import from_micros
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.published import pieces
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES

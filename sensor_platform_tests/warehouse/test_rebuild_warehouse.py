@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.micros import to_micros
 from sensor_platform.landing.ledger import open_ledger, transaction
 from sensor_platform.landing.ledger.frozen import raise_floor
 from sensor_platform.landing.ledger.schema import new_generation
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
-from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.proof.rebuild import KEPT, Progress, rebuild
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading

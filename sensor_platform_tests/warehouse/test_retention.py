@@ -10,6 +10,7 @@ import pytest
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.micros import to_micros
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.frozen import late_frozen_rows
 from sensor_platform.warehouse.build import build
@@ -17,7 +18,6 @@ from sensor_platform.warehouse.dbt_command import run_command
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.lineage import DAY, dbt_models
-from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.proof import retention, tiers
 from sensor_platform.warehouse.proof.config import RetentionConfig, check
 from sensor_platform.warehouse.proof.shrink import shrink
@@ -50,7 +50,7 @@ class Daily(Landing):
     """Lands into the folder of the day of arrival, as the lander does."""
 
     def arrive(self, day: int, rows: list[dict[str, object]]) -> None:
-        from sensor_platform.durable import sha256
+        from sensor_platform.kernel.durable import sha256
         from sensor_platform.landing.ledger import commit_segment, open_ledger
         from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, write_manifest
         from sensor_platform_tests.warehouse.landings import write_landing

@@ -11,8 +11,8 @@ import msgspec
 
 from sensor_platform.alert.history import store
 from sensor_platform.alert.history.journal import Epoch, in_force
-from sensor_platform.durable import replacing
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.labels import read_labels
 from sensor_platform.reading.times import moment
 from sensor_platform.stream.alarm import Event

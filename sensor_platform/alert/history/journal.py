@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.alert.config import AlertConfig
-from sensor_platform.durable import write_file
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.stream.rules import Maintenance, Rule
 
 

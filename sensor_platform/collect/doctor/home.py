@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sensor_platform.collect.doctor import Finding, fail, ok, skipped, warn
-from sensor_platform.durable import flush
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import flush
 
 _GIB = 1 << 30
 _LEAST_FREE_BYTES = 1 * _GIB

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.durable import write_file
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.landing.segments import newest_first, parse_name, read_envelopes, where_it_is
 from sensor_platform.landing.segments.frames import DamagedSegment
 

@@ -7,8 +7,8 @@ import msgspec
 
 from sensor_platform.collect.mqtt.packets import scan
 from sensor_platform.collect.mqtt.recent import Recent
-from sensor_platform.durable import write_file
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.landing.segments import Kind, newest_first, read_frames, read_header, where_it_is
 from sensor_platform.landing.segments.frames import BatchFacts, DamagedSegment, decode_mqtt
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import polars as pl
 
-from sensor_platform.durable import fsync_folder, write_file
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.files.parquet import write_landing
 from sensor_platform.landing.intake import HOUR

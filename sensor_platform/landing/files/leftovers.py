@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
 from sensor_platform.landing.segments import parse_name

@@ -7,8 +7,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sensor_platform.durable import replacing, sha256
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import replacing, sha256
 from sensor_platform.landing.ledger.manifest import FileEntry, FileKind
 
 _GROUP_ROWS = 65_536

@@ -4,8 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.segments import parse_name
 from sensor_platform.reading.times import moment
 

@@ -10,8 +10,8 @@ from typing import Self
 import polars as pl
 import pyarrow.parquet as pq
 
-from sensor_platform.durable import replacing
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.files.parquet import file_entry
 from sensor_platform.landing.history.sources import EXTRA
 from sensor_platform.landing.history.write import naive

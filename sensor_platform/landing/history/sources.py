@@ -6,8 +6,8 @@ from pathlib import Path
 
 import polars as pl
 
-from sensor_platform.durable import sha256
 from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.durable import sha256
 
 BATCH_ROWS = 500_000
 EXTRA = "\0extra"

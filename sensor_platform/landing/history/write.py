@@ -13,8 +13,8 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from sensor_platform.durable import replacing, sha256
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import replacing, sha256
 from sensor_platform.landing.files.parquet import LANDING_ENCODINGS, group_sizes
 from sensor_platform.landing.history.codes import Codes
 from sensor_platform.landing.history.tidied import Dictionaries

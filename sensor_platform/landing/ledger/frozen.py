@@ -8,8 +8,8 @@ import json
 import sqlite3
 from dataclasses import dataclass, field
 
-from sensor_platform.durable import write_file
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 
 FLOOR = "landing_floor"
 _FLOORS = "landing_floors"

@@ -5,9 +5,9 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from sensor_platform.durable import write_file
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 
 _T = TypeVar("_T")
 

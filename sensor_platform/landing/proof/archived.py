@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from sensor_platform.durable import fsync_folder
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.files.compact import write_merged
 from sensor_platform.landing.ledger.manifest import (
     FileEntry,

@@ -13,8 +13,8 @@ from typing import Literal
 
 import msgspec
 
-from sensor_platform.durable import sha256
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import sha256
 from sensor_platform.landing.files.paths import aside, set_aside
 from sensor_platform.landing.ledger.manifest import FileEntry
 from sensor_platform.landing.ledger.schema import transaction

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.durable import fsync_folder, write_file
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import zstandard
 
-from sensor_platform.durable import replacing
+from sensor_platform.kernel.durable import replacing
 
 _LEVEL = 1  # on sensor messages as small as level 3, at 40 % of its time
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from sensor_platform.durable import write_file
 from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.durable import write_file
 
 _COLLECTOR = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAME = re.compile(r"(?P<collector>.+)-(?P<boot>\d{13})-(?P<seq>\d{8})")

@@ -9,7 +9,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from sensor_platform.durable import flush, fsync_folder, write_all
+from sensor_platform.kernel.durable import flush, fsync_folder, write_all
 from sensor_platform.landing.segments.frames import Header, Piece, encode_header
 
 

@@ -22,9 +22,9 @@ from dagster import (
     sensor,
 )
 
-from sensor_platform.durable import write_file
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.orchestration.asking.asks import Lane, Outcome
 from sensor_platform.orchestration.asking.evidence import outcome_of
 from sensor_platform.orchestration.asking.jobs import DAYS_JOB, days_job

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from sensor_platform.durable import sha256
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import day_span
+from sensor_platform.kernel.durable import sha256
 from sensor_platform.landing.ledger import generation, read_ledger
-from sensor_platform.warehouse.work.spans import day_span
 
 _SHOWN = 20
 _IMPORTED = "^import-[^-]*$"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from dagster import DagsterInstance, RunRecord
 
-from sensor_platform.durable import write_file
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.orchestration.partitions import LANE_TAG, PARTITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 
 SHIPPED = Path(__file__).resolve().parents[3] / "dagster.yaml"

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days
 from sensor_platform.predict.anomaly import rows as anomaly_rows
 from sensor_platform.predict.anomaly.rows import REFERENCE, WEEK
 from sensor_platform.predict.reports import AnomalyBuild, utc
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
-from sensor_platform.warehouse.work.spans import Days
 
 if TYPE_CHECKING:
     import polars as pl

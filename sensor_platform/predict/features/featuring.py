@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days
 from sensor_platform.predict.features import table as features
 from sensor_platform.predict.reports import FeaturesReport, Row, utc
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
-from sensor_platform.warehouse.work.spans import Days
 
 if TYPE_CHECKING:
     import polars as pl

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform import durable
 from sensor_platform.home import Home
+from sensor_platform.kernel import durable
 from sensor_platform.predict.candidates.forecaster import Forecaster
 from sensor_platform.predict.features.matrix import Layout
 from sensor_platform.predict.judge.adjust import BucketRule

@@ -17,9 +17,9 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform import durable
 from sensor_platform.errors import CheckFailed, Unreachable
 from sensor_platform.home import Home
+from sensor_platform.kernel import durable
 from sensor_platform.predict.judge.adjust import BucketRule
 
 CARD = "card.json"

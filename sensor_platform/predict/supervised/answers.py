@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sensor_platform.durable import replacing
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import replacing
+from sensor_platform.kernel.micros import from_micros
 from sensor_platform.landing.labels import Label
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import device_spans
 from sensor_platform.predict.supervised.lives import HOUR_US, Event, Life, events, lives
 from sensor_platform.predict.supervised.targets import Span, class_names, spans
-from sensor_platform.warehouse.micros import from_micros
 from sensor_platform.warehouse.published.task_tables import ANSWERS, TASK_TABLES
 from sensor_platform.warehouse.published.views import WHOLE_FILE
 from sensor_platform.warehouse.tables import Warehouse

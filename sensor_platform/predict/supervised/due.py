@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import ALL_TIME, Days, day_span
+from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.landing.labels import Label, Said, changes
 from sensor_platform.predict.models.store import Reign
 from sensor_platform.predict.site_view import PredictSite
@@ -10,9 +12,7 @@ from sensor_platform.predict.supervised import registry
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.late import late_labels
 from sensor_platform.predict.supervised.lives import HOUR_US
-from sensor_platform.warehouse.micros import from_micros, to_micros
 from sensor_platform.warehouse.tables import Due, Warehouse
-from sensor_platform.warehouse.work.spans import ALL_TIME, Days, day_span
 
 SCORES = "supervised_scores"
 

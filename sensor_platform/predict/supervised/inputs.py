@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.kernel.micros import from_micros
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised.config import AGE, COLUMNS, TaskConfig, split
 from sensor_platform.predict.supervised.lives import HOUR_US, Life
 from sensor_platform.predict.supervised.targets import Span
-from sensor_platform.warehouse.micros import from_micros
 from sensor_platform.warehouse.tables import Due, Warehouse
 
 if TYPE_CHECKING:

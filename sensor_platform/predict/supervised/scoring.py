@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days
+from sensor_platform.kernel.micros import to_micros
 from sensor_platform.landing.labels import Label, read_history
 from sensor_platform.predict import revisions
 from sensor_platform.predict.models import store
@@ -18,10 +20,8 @@ from sensor_platform.predict.supervised.due import SCORES, due_hours
 from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
 from sensor_platform.predict.supervised.lives import HOUR_US, Life, events, lives
 from sensor_platform.predict.supervised.reading import TaskModel
-from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
 from sensor_platform.warehouse.work.said import ensure_predictions
-from sensor_platform.warehouse.work.spans import Days
 
 if TYPE_CHECKING:
     import numpy as np

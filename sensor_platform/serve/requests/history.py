@@ -7,7 +7,7 @@ from typing import Any
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.stream.durations import duration
+from sensor_platform.kernel.durations import duration
 from sensor_platform.warehouse.lineage import dbt_tables
 
 _TABLES = (("1d", "readings_1d"), ("1h", "readings_1h"), ("1m", "readings_1m"), ("10s", "readings_10s"))

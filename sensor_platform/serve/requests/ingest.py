@@ -13,9 +13,9 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
-from sensor_platform.durable import fsync_folder
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.segments import (
     CommittedMark,
     Header,

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from starlette.websockets import WebSocket
 
 from sensor_platform.errors import PlatformError
+from sensor_platform.kernel.durations import duration
 from sensor_platform.serve.engine.view import SPARKS
 from sensor_platform.serve.monitor.health import Health
 from sensor_platform.serve.parts import Parts
@@ -24,7 +25,6 @@ from sensor_platform.serve.web import links, security
 from sensor_platform.serve.web.api import Api, Json, told
 from sensor_platform.serve.web.openapi import description
 from sensor_platform.serve.web.socket import Hub
-from sensor_platform.stream.durations import duration
 
 STATIC = Path(__file__).parent / "static"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">

@@ -8,6 +8,8 @@ then the warehouse takes the new rows. Killed in between, the next build finds t
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import ALL_TIME
+from sensor_platform.kernel.micros import to_micros
 from sensor_platform.landing.ledger import (
     generation,
     newest_touch,
@@ -23,9 +25,7 @@ from sensor_platform.warehouse.catalog.model import Catalog, SiteFacts
 from sensor_platform.warehouse.catalog.tables import read_tables, recorded_generation, write_tables
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import HOUR
-from sensor_platform.warehouse.micros import to_micros
 from sensor_platform.warehouse.work.cascade import Built
-from sensor_platform.warehouse.work.spans import ALL_TIME
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.durable import write_file
 from sensor_platform.errors import CheckFailed
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.warehouse.dbt.declared_rules import RULES, Declared, refuse
 from sensor_platform.warehouse.lineage import LINEAGE_FILE, SLOTS, dbt_tables
 from sensor_platform.warehouse.meta import DbtTable, ModelMeta

@@ -10,7 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from sensor_platform.durable import write_file
+from sensor_platform.kernel.durable import write_file
 
 _PARTS = ("models", "macros", "tests")
 _PACKAGES = ("dbt-core", "dbt-duckdb")

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from sensor_platform.durable import write_file
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_file
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.dbt.declared import check_lineage, write_lineage
 from sensor_platform.warehouse.dbt.manifest import parsed_project

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from sensor_platform.kernel.micros import from_micros
 from sensor_platform.landing.ledger import LandingFile
-from sensor_platform.warehouse.micros import from_micros
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

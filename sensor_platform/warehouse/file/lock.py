@@ -14,9 +14,9 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.durable import write_all
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import write_all
 
 _POLL_SECONDS = 0.05
 

@@ -6,12 +6,12 @@ from datetime import date
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days, day_of, day_span
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.frozen import NOTHING, frozen
 from sensor_platform.warehouse.lineage import DAY, HOUR, models
 from sensor_platform.warehouse.work import evidence
 from sensor_platform.warehouse.work.costs import estimate, history
-from sensor_platform.warehouse.work.spans import Days, day_of, day_span
 
 RUN_READINGS = 100_000_000
 """Readings of one run at most, so that the newest days are there before the oldest are begun."""

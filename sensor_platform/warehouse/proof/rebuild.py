@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
-from sensor_platform.durable import fsync_folder
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days, day_of
+from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.frozen import NOTHING, Frozen, frozen
 from sensor_platform.warehouse.build import build
@@ -16,7 +17,6 @@ from sensor_platform.warehouse.file.healing import forget_copy
 from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, models
 from sensor_platform.warehouse.work import evidence
-from sensor_platform.warehouse.work.spans import Days, day_of
 
 KEPT = "warehouse.duckdb.before-rebuild"
 """The file as it was, until the new one is whole."""

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import ALL_TIME, day_of
 from sensor_platform.landing.ledger import open_ledger, read_ledger
 from sensor_platform.landing.ledger.frozen import landing_floor
 from sensor_platform.landing.proof import trim
@@ -24,7 +25,6 @@ from sensor_platform.warehouse.proof import tiers
 from sensor_platform.warehouse.proof.config import RetentionConfig
 from sensor_platform.warehouse.proof.tiers import Kept, TierDay
 from sensor_platform.warehouse.work import evidence, state, trimmed
-from sensor_platform.warehouse.work.spans import ALL_TIME, day_of
 
 if TYPE_CHECKING:
     import sqlite3

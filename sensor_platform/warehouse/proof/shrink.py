@@ -6,9 +6,9 @@ The engine gives no space back to the disk. The copy is verified and takes the f
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from sensor_platform.durable import replacing
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import replacing
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock

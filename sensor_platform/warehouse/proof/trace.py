@@ -11,6 +11,7 @@ from typing import Any
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.landing.ledger import LandingFile, landing_files, read_ledger, slots_between
 from sensor_platform.landing.proof.archived import raw_file
 from sensor_platform.landing.segments import envelope_of, open_segment, read_batches
@@ -18,7 +19,6 @@ from sensor_platform.landing.segments.read import Batch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, Model, models, tiers
-from sensor_platform.warehouse.micros import from_micros, to_micros
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from sensor_platform.durable import replacing
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import replacing
+from sensor_platform.kernel.micros import from_micros
 from sensor_platform.landing.labels import Said, read_history
-from sensor_platform.warehouse.micros import from_micros
 from sensor_platform.warehouse.published.views import WHOLE_FILE, Columns
 
 TABLE = "labels"

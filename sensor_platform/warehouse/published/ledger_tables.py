@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensor_platform.durable import fsync_folder, replacing
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder, replacing
+from sensor_platform.kernel.micros import from_micros
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.warehouse.micros import from_micros
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

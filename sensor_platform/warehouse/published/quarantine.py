@@ -4,8 +4,8 @@ import os
 import shutil
 from pathlib import Path
 
-from sensor_platform.durable import replacing
 from sensor_platform.home import Home
+from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.ledger import quarantine_files, read_ledger
 
 TABLE = "quarantine"

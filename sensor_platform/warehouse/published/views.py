@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensor_platform.durable import replacing, write_file
 from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.durable import replacing, write_file
 from sensor_platform.warehouse.lineage import dbt_tables, tiers
 from sensor_platform.warehouse.published import derived, joined_views
 

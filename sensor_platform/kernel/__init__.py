@@ -1,0 +1,1 @@
+"""What every room uses: durable files, spans of days, lengths of time."""

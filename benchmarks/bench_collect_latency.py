@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from collect_runs import collector, median  # type: ignore[import-not-found]
 
 from sensor_platform.collect.brokers.local import local_broker
-from sensor_platform.landing.segments import read_batches, read_committed
+from sensor_platform.wal import read_batches, read_committed
 
 _POLL_SECONDS = 0.0005
 _PUBLISH = """

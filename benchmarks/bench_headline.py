@@ -32,13 +32,13 @@ from sensor_platform.home import Home
 from sensor_platform.landing.files.columns import Readings
 from sensor_platform.landing.files.parquet import write_landing
 from sensor_platform.landing.intake import Piece
-from sensor_platform.landing.segments import BatchFacts, Header, SegmentWriter, encode_mqtt, read_batches
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog
+from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt, read_batches
 
 
 def main() -> None:

@@ -41,10 +41,10 @@ from sensor_platform.landing.files.columns import Readings  # noqa: E402
 from sensor_platform.landing.files.parquet import write_landing  # noqa: E402
 from sensor_platform.landing.intake import Piece  # noqa: E402
 from sensor_platform.landing.open_lander import open_lander  # noqa: E402
-from sensor_platform.landing.segments import BatchFacts, Header, SegmentWriter, encode_mqtt  # noqa: E402
 from sensor_platform.reading.batch import Limits, MessageBatch  # noqa: E402
 from sensor_platform.reading.contract import DEFAULT_CONTRACT  # noqa: E402
 from sensor_platform.reading.decode import Decoder  # noqa: E402
+from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt  # noqa: E402
 
 _NOW = 1_772_366_400_000_000
 _DEVICES = 500

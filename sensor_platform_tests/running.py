@@ -16,8 +16,8 @@ from sensor_platform.collect.brokers.local import LocalBroker, free_port, local_
 from sensor_platform.collect.config import Broker
 from sensor_platform.collect.status import CollectorStatus, read_status
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import read_envelopes
 from sensor_platform.reading.model import Envelope
+from sensor_platform.wal import read_envelopes
 
 COMMAND = (sys.executable, "-c", "from sensor_platform.cli.main import main; main()")
 

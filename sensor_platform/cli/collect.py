@@ -15,8 +15,8 @@ from sensor_platform.collect.lander import Lander
 from sensor_platform.collect.lock import collector_lock
 from sensor_platform.collect.mqtt.selftest import why_no_bulk_lane
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import check_collector
 from sensor_platform.settings import Settings, load_settings
+from sensor_platform.wal import check_collector
 
 log = logging.getLogger("sensor_platform.collect")
 _LAND = (sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "land", "--follow")

@@ -14,7 +14,6 @@ from itertools import count
 from sensor_platform.collect.commits import Commits
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.collect.intake import Intake
-from sensor_platform.collect.journal import Journal
 from sensor_platform.collect.lander import Lander
 from sensor_platform.collect.mqtt.client import client_id_of
 from sensor_platform.collect.mqtt.filters import check_subscriptions
@@ -27,8 +26,9 @@ from sensor_platform.collect.report import publish_status
 from sensor_platform.collect.status import CollectorStatus, State
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.outbox import take_messages
-from sensor_platform.landing.segments import CommittedMark, Header, recover, segment_names
+from sensor_platform.wal import CommittedMark, Header, recover, segment_names
+from sensor_platform.wal.device_messages import take_messages
+from sensor_platform.wal.writer import Journal
 
 log = logging.getLogger(__name__)
 _TICK_SECONDS = 0.25

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 
 from sensor_platform.collect.intake import Intake
-from sensor_platform.collect.journal import Journal
 from sensor_platform.collect.pauses import Backoff, CommitWindow
 from sensor_platform.collect.status import CollectorStatus
+from sensor_platform.wal.writer import Journal
 
 log = logging.getLogger(__name__)
 _MAX_PENDING_BYTES = 4 << 20

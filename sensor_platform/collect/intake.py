@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from sensor_platform.collect.journal import Journal
 from sensor_platform.collect.mqtt.packets import Run, encode_replies
 from sensor_platform.collect.mqtt.recent import Recent
 from sensor_platform.collect.status import Counters
-from sensor_platform.landing.segments import BatchFacts, encode_mqtt
 from sensor_platform.reading.model import EnvelopeFlag
+from sensor_platform.wal import BatchFacts, encode_mqtt
+from sensor_platform.wal.writer import Journal
 
 
 class Intake:

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensor_platform.landing.segments import Batch, Damage, Kind, open_segment, read_batches, read_frames
-from sensor_platform.landing.segments.frames import decode_mqtt, decode_records, read_frame
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import EnvelopeFlag
+from sensor_platform.wal import Batch, Damage, Kind, open_segment, read_batches, read_frames
+from sensor_platform.wal.frames import decode_mqtt, decode_records, read_frame
 
 HOUR = 3_600_000_000
 """Microseconds."""

@@ -17,10 +17,10 @@ from sensor_platform.kernel.durable import fsync_folder, sha256
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from sensor_platform.landing.ledger.write import commit_segment
-from sensor_platform.landing.outbox import Outbox
-from sensor_platform.landing.segments import DamagedSegment
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.decode import Decoder
+from sensor_platform.wal import DamagedSegment
+from sensor_platform.wal.device_messages import Outbox
 
 
 @dataclass(slots=True)

@@ -16,8 +16,8 @@ from sensor_platform.landing.files.paths import aside, segment_paths
 from sensor_platform.landing.intake import Intake
 from sensor_platform.landing.ledger.manifest import DamagedRange, DriftEntry, FileEntry, Manifest
 from sensor_platform.landing.refusals import Refusals
-from sensor_platform.landing.segments.archive import archive_segment
 from sensor_platform.reading.decode import Decoder
+from sensor_platform.wal.archive import archive_segment
 
 _PIECE_MESSAGES = 100_000
 """Messages decoded at once: enough for columns to pay, few enough to bound memory."""

@@ -12,16 +12,8 @@ from typing import Any
 
 import pytest
 
-from sensor_platform.collect.journal import Journal
-from sensor_platform.landing.segments import (
-    BatchFacts,
-    CommittedMark,
-    Header,
-    encode_mqtt,
-    read_batches,
-    recover,
-    segment_names,
-)
+from sensor_platform.wal import BatchFacts, CommittedMark, Header, encode_mqtt, read_batches, recover, segment_names
+from sensor_platform.wal.writer import Journal
 
 Publish = Callable[..., bytes]
 STEPS = ("write", "short", "torn", "fsync", "replace", "open", "pwrite", "everything")

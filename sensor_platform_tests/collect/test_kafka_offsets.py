@@ -8,8 +8,8 @@ import pytest
 from sensor_platform.collect.config import KafkaSource
 from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, Known, Offsets, known_offsets
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import Header, SegmentWriter, encode_records
 from sensor_platform.reading.model import Envelope
+from sensor_platform.wal import Header, SegmentWriter, encode_records
 
 PLACE = ("t", 0)
 

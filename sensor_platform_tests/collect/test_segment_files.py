@@ -10,7 +10,8 @@ import zstandard
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.landing.segments import (
+from sensor_platform.reading.model import Envelope, EnvelopeFlag
+from sensor_platform.wal import (
     BatchFacts,
     Damage,
     DamagedSegment,
@@ -23,8 +24,7 @@ from sensor_platform.landing.segments import (
     read_header,
     recover,
 )
-from sensor_platform.landing.segments.frames import HEAD_BYTES, Kind, encode_frame
-from sensor_platform.reading.model import Envelope, EnvelopeFlag
+from sensor_platform.wal.frames import HEAD_BYTES, Kind, encode_frame
 
 Publish = Callable[..., bytes]
 SEGMENT = "c-1700000000000-00000001"

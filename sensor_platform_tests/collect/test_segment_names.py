@@ -6,14 +6,7 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.landing.segments import (
-    Committed,
-    CommittedMark,
-    committed_path,
-    parse_name,
-    read_committed,
-    segment_names,
-)
+from sensor_platform.wal import Committed, CommittedMark, committed_path, parse_name, read_committed, segment_names
 
 
 def test_names_sort_in_order_of_creation_across_restarts(tmp_path: Path) -> None:

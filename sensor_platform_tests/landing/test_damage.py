@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sensor_platform.home import Home
 from sensor_platform.landing.audit import audit
-from sensor_platform.landing.segments import read_batches, read_frames
+from sensor_platform.wal import read_batches, read_frames
 from sensor_platform_tests.landing.homes import Message, land_all, seal_segment, tables
 
 MESSAGES = [Message(b'{"id":"d","t":%d,"seq":%d}' % (i, i)) for i in range(40)]
@@ -82,7 +82,7 @@ def test_a_segment_of_a_newer_format_waits_and_does_not_hold_up_others(home: Hom
 
 
 def rewrite_format(path: Path) -> None:
-    from sensor_platform.landing.segments import Header, SegmentWriter
+    from sensor_platform.wal import Header, SegmentWriter
 
     path.unlink()
     writer = SegmentWriter(path.parent, Header(format=99, segment=path.stem, created_at=0))

@@ -15,8 +15,8 @@ from sensor_platform.collect.lock import collector_lock
 from sensor_platform.home import Home
 from sensor_platform.landing.audit import audit
 from sensor_platform.landing.lock import lander_lock
-from sensor_platform.landing.segments import BatchFacts, Header, SegmentWriter, encode_mqtt
 from sensor_platform.landing.status import read_status
+from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.landing.homes import T0, Message, mixed_messages, publish_packet, seal_segment, tables
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -12,7 +12,6 @@ from typing import Any
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
@@ -26,6 +25,7 @@ from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.rules import Condition, Count, Flap, NoData, Rate, Rule, Stuck, Threshold
+from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 
 SECOND = 1_000_000

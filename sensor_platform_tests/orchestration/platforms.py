@@ -12,10 +12,10 @@ from sensor_platform.collect.devices.publisher_wire import publish_packet
 from sensor_platform.definitions import defs
 from sensor_platform.home import Home
 from sensor_platform.landing.open_lander import open_lander
-from sensor_platform.landing.segments import BatchFacts, Header, SegmentWriter, encode_mqtt
 from sensor_platform.orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG
 from sensor_platform.reading.times import micros
 from sensor_platform.settings import Settings
+from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
 
 TODAY = datetime.now(UTC).date()
 

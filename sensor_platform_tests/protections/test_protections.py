@@ -36,7 +36,7 @@ def protection(name: str, file: str, text: str, instead: str, test: str) -> Prot
 PROTECTIONS = (
     protection(
         "a message is answered only after its fsync",
-        "sensor_platform/landing/segments/write.py",
+        "sensor_platform/wal/segment_writer.py",
         "        flush(self._fd)\n        self.committed = self.size",
         "        self.committed = self.size",
         "collect/test_failing_disk.py::test_whatever_step_fails_for_a_while_every_message_is_stored_once"
@@ -74,14 +74,14 @@ PROTECTIONS = (
     ),
     protection(
         "a torn tail is cut at the last whole frame",
-        "sensor_platform/landing/segments/recover.py",
+        "sensor_platform/wal/recovery.py",
         "seal_file(path, kept)",
         "seal_file(path, size)",
         "collect/test_segment_files.py::test_a_tail_torn_at_any_byte_is_cut_at_the_last_whole_frame",
     ),
     protection(
         "a frame is believed by its checksum",
-        "sensor_platform/landing/segments/frames.py",
+        "sensor_platform/wal/frames.py",
         "if len(body) < length or zlib.crc32(body, zlib.crc32(head[: _HEAD.size])) != crc:",
         "if len(body) < length:",
         "collect/test_segment_files.py::test_a_flipped_bit_is_never_read_as_data",

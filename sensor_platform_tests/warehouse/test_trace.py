@@ -10,9 +10,9 @@ from click.testing import CliRunner
 from sensor_platform.cli.main import cli
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import open_segment
-from sensor_platform.landing.segments.frames import HEAD_BYTES, Kind, read_frame
 from sensor_platform.landing.upkeep import keep_up
+from sensor_platform.wal import open_segment
+from sensor_platform.wal.frames import HEAD_BYTES, Kind, read_frame
 from sensor_platform.warehouse.proof.trace import Trace, trace
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
 from sensor_platform_tests.warehouse.landings import SiteStub

@@ -14,7 +14,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sensor_platform.collect.config import CollectConfig
-from sensor_platform.collect.journal import Journal
 from sensor_platform.collect.kafka.consumer import make_consumer
 from sensor_platform.collect.kafka.offsets import known_offsets
 from sensor_platform.collect.kafka.records import envelope_of
@@ -23,7 +22,8 @@ from sensor_platform.collect.report import publish_status
 from sensor_platform.collect.status import CollectorStatus
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import CommittedMark, Header, encode_records, recover, segment_names
+from sensor_platform.wal import CommittedMark, Header, encode_records, recover, segment_names
+from sensor_platform.wal.writer import Journal
 
 log = logging.getLogger(__name__)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -13,8 +13,8 @@ import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.landing.segments import newest_first, parse_name, read_envelopes, where_it_is
-from sensor_platform.landing.segments.frames import DamagedSegment
+from sensor_platform.wal import newest_first, parse_name, read_envelopes, where_it_is
+from sensor_platform.wal.frames import DamagedSegment
 
 log = logging.getLogger(__name__)
 TIMESTAMP_HEADER = "kafka.timestamp"

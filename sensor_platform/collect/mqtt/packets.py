@@ -8,7 +8,7 @@ import sys
 from array import array
 from dataclasses import dataclass, field
 
-from sensor_platform.landing.segments.mqtt import read_varint
+from sensor_platform.wal.packet_columns import read_varint
 
 # Replies as the four bytes of the packet, read as one big-endian number: type, length 2, packet id
 _PUBACK = 0x40020000

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 
 from sensor_platform.collect.mqtt.packets import Run, Special
-from sensor_platform.landing.segments.mqtt import read_varint
 from sensor_platform.reading.model import EnvelopeFlag
+from sensor_platform.wal.packet_columns import read_varint
 
 _MAX_RAW_BYTES = 16 << 20  # chunks beyond this are remembered as digests, so that big messages cannot fill the memory
 

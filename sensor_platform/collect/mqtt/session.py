@@ -9,8 +9,8 @@ from sensor_platform.collect.mqtt.packets import scan
 from sensor_platform.collect.mqtt.recent import Recent
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.landing.segments import Kind, newest_first, read_frames, read_header, where_it_is
-from sensor_platform.landing.segments.frames import BatchFacts, DamagedSegment, decode_mqtt
+from sensor_platform.wal import Kind, newest_first, read_frames, read_header, where_it_is
+from sensor_platform.wal.frames import BatchFacts, DamagedSegment, decode_mqtt
 
 _MAX_SEGMENTS = 512  # looked back at most at start; what lies further back is flagged suspect, never dropped
 

@@ -13,7 +13,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
-from sensor_platform.landing.segments import parse_name
+from sensor_platform.wal import parse_name
 
 _CLOCK_SECONDS = 5.0
 """How much a file system's times may differ from ours."""

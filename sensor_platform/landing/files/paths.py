@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.landing.segments import parse_name
 from sensor_platform.reading.times import moment
+from sensor_platform.wal import parse_name
 
 
 @dataclass(frozen=True, slots=True)

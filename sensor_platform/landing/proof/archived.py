@@ -23,8 +23,8 @@ from sensor_platform.landing.ledger.manifest import (
     read_compaction,
     read_manifest,
 )
-from sensor_platform.landing.segments import DamagedSegment
 from sensor_platform.landing.stage import stage_segment
+from sensor_platform.wal import DamagedSegment
 
 if TYPE_CHECKING:
     from sensor_platform.reading.decode import Decoder

@@ -35,9 +35,9 @@ from sensor_platform.landing.proof.archived import (
 )
 from sensor_platform.landing.proof.damage import DamagedFile, take_back
 from sensor_platform.landing.proof.intent import Again, Lost, carry_out, settle
-from sensor_platform.landing.segments import DamagedSegment
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.contract import Contract, contract_version
+from sensor_platform.wal import DamagedSegment
 
 
 def contracts_of(contracts: Sequence[Contract], config: LandingConfig, start: date, slot_minutes: int) -> Contracts:

@@ -18,14 +18,14 @@ import msgspec
 from sensor_platform.alert import store
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.home import Home
-from sensor_platform.landing.segments.read import Batch
-from sensor_platform.landing.segments.tail import Gap, Place, Tail
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.memory import NodeState
 from sensor_platform.serve.engine.closed import encode_closed
 from sensor_platform.serve.engine.step import Done, Injected, Step, do, read_again
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.engine import Engine
+from sensor_platform.wal.segment_reader import Batch
+from sensor_platform.wal.tail import Gap, Place, Tail
 
 log = logging.getLogger(__name__)
 

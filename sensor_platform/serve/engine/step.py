@@ -7,14 +7,14 @@ import msgspec
 
 from sensor_platform.alert.store import Command
 from sensor_platform.landing.intake import Piece, join
-from sensor_platform.landing.segments.read import Batch
-from sensor_platform.landing.segments.tail import Gap, Place, Tail
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.engine import Engine, Outcome
 from sensor_platform.stream.windows import Closed
+from sensor_platform.wal.segment_reader import Batch
+from sensor_platform.wal.tail import Gap, Place, Tail
 
 Injected = tuple[str, str, int, int, float]
 """device, metric, event_at, received_at, value"""

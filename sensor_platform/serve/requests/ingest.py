@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.landing.segments import (
+from sensor_platform.reading.model import Envelope
+from sensor_platform.wal import (
     CommittedMark,
     Header,
     SegmentWriter,
@@ -25,7 +26,6 @@ from sensor_platform.landing.segments import (
     recover_file,
     segment_names,
 )
-from sensor_platform.reading.model import Envelope
 
 log = logging.getLogger(__name__)
 _SEAL_SECONDS = 2.0

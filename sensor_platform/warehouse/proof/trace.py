@@ -14,9 +14,9 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.landing.ledger import LandingFile, landing_files, read_ledger, slots_between
 from sensor_platform.landing.proof.archived import raw_file
-from sensor_platform.landing.segments import envelope_of, open_segment, read_batches
-from sensor_platform.landing.segments.read import Batch
 from sensor_platform.reading.model import Envelope
+from sensor_platform.wal import envelope_of, open_segment, read_batches
+from sensor_platform.wal.segment_reader import Batch
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, Model, models, tiers
 
@@ -188,8 +188,8 @@ def _of_batch(home: Home, path: Path, batch: Batch, positions: set[int], start: 
 
 def _first_frame(path: Path) -> int:
     """Where the first frame after the header starts."""
-    from sensor_platform.landing.segments import Kind
-    from sensor_platform.landing.segments.frames import HEAD_BYTES, read_frame
+    from sensor_platform.wal import Kind
+    from sensor_platform.wal.frames import HEAD_BYTES, read_frame
 
     with open_segment(path) as file:
         first = read_frame(file)

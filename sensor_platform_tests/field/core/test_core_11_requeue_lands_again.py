@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from sensor_platform.landing.segments import BatchFacts, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.field.core.rig import (
     HOUR,
     T0,

@@ -5,15 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.landing.segments import (
-    BatchFacts,
-    CommittedMark,
-    Header,
-    SegmentWriter,
-    encode_mqtt,
-    read_committed,
-    recover,
-)
+from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt, read_committed, recover
 from sensor_platform_tests.field.core.rig import HOUR, T0, Home, Message, land, need
 from sensor_platform_tests.landing.homes import publish_packet
 

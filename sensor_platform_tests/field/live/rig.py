@@ -14,10 +14,10 @@ from sensor_platform.alert import store
 from sensor_platform.alert.channels import Unsent
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform.serve.process import make_parts
 from sensor_platform.serve.requests.ingest import Busy
 from sensor_platform.settings import Settings, live_setup, load_settings
+from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.field.live.base import site_files
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 

@@ -25,20 +25,13 @@ are no whole frame but are followed by one are damage; readers raise `DamagedSeg
 Readers: `read_batches` (lists per field, about 0.6 microseconds per message) and `read_envelopes` (one by one).
 """
 
-from sensor_platform.landing.segments.committed import Committed, CommittedMark, committed_path, read_committed
-from sensor_platform.landing.segments.frames import (
-    FORMAT,
-    BatchFacts,
-    DamagedSegment,
-    Header,
-    Kind,
-    encode_mqtt,
-    encode_records,
-)
-from sensor_platform.landing.segments.mqtt import Extra
-from sensor_platform.landing.segments.name import SegmentName, check_collector, parse_name, segment_names
-from sensor_platform.landing.segments.past import newest_first, where_it_is
-from sensor_platform.landing.segments.read import (
+from sensor_platform.wal.checkpoint import Committed, CommittedMark, committed_path, read_committed
+from sensor_platform.wal.frames import FORMAT, BatchFacts, DamagedSegment, Header, Kind, encode_mqtt, encode_records
+from sensor_platform.wal.packet_columns import Extra
+from sensor_platform.wal.past_segments import newest_first, where_it_is
+from sensor_platform.wal.recovery import Recovered, recover, recover_file
+from sensor_platform.wal.segment_name import SegmentName, check_collector, parse_name, segment_names
+from sensor_platform.wal.segment_reader import (
     Batch,
     Damage,
     Frame,
@@ -49,8 +42,7 @@ from sensor_platform.landing.segments.read import (
     read_frames,
     read_header,
 )
-from sensor_platform.landing.segments.recover import Recovered, recover, recover_file
-from sensor_platform.landing.segments.write import SegmentWriter, cut_file, discard_file, seal_file
+from sensor_platform.wal.segment_writer import SegmentWriter, cut_file, discard_file, seal_file
 
 __all__ = [
     "FORMAT",

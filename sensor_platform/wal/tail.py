@@ -13,11 +13,11 @@ from typing import BinaryIO, cast
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.schema import read_ledger
-from sensor_platform.landing.segments.committed import Committed, read_committed
-from sensor_platform.landing.segments.frames import HEAD_BYTES, Kind, find_frame, read_frame
-from sensor_platform.landing.segments.name import parse_name
-from sensor_platform.landing.segments.read import Batch, Frame, batch_of
-from sensor_platform.landing.segments.zstd import ZstdStream
+from sensor_platform.wal.checkpoint import Committed, read_committed
+from sensor_platform.wal.frames import HEAD_BYTES, Kind, find_frame, read_frame
+from sensor_platform.wal.segment_name import parse_name
+from sensor_platform.wal.segment_reader import Batch, Frame, batch_of
+from sensor_platform.wal.zstd_stream import ZstdStream
 
 _MAX_TOPICS = 100_000
 

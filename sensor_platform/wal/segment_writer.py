@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sensor_platform.kernel.durable import flush, fsync_folder, write_all
-from sensor_platform.landing.segments.frames import Header, Piece, encode_header
+from sensor_platform.wal.frames import Header, Piece, encode_header
 
 
 class SegmentWriter:

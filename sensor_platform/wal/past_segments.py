@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.landing.segments.name import SegmentName, parse_name
+from sensor_platform.wal.segment_name import SegmentName, parse_name
 
 
 def newest_first(home: Home, collector: str) -> Iterator[Path]:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from sensor_platform.landing.segments.frames import Kind
-from sensor_platform.landing.segments.read import Damage, read_frames
-from sensor_platform.landing.segments.write import discard_file, seal_file
+from sensor_platform.wal.frames import Kind
+from sensor_platform.wal.segment_reader import Damage, read_frames
+from sensor_platform.wal.segment_writer import discard_file, seal_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,8 @@ from typing import BinaryIO, cast
 
 import msgspec
 
-from sensor_platform.landing.segments.frames import (
+from sensor_platform.reading.model import Envelope, EnvelopeFlag
+from sensor_platform.wal.frames import (
     FORMAT,
     HEAD_BYTES,
     BatchFacts,
@@ -22,9 +23,8 @@ from sensor_platform.landing.segments.frames import (
     find_frame,
     read_frame,
 )
-from sensor_platform.landing.segments.mqtt import Columns, Extra, read_columns
-from sensor_platform.landing.segments.zstd import ZstdStream
-from sensor_platform.reading.model import Envelope, EnvelopeFlag
+from sensor_platform.wal.packet_columns import Columns, Extra, read_columns
+from sensor_platform.wal.zstd_stream import ZstdStream
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.home import Home
-from sensor_platform.landing.segments import parse_name
+from sensor_platform.wal import parse_name
 
 _AGAIN = 60_000_000
 """Microseconds before the same node is asked again."""

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sensor_platform.landing.segments import CommittedMark, Header, SegmentWriter, cut_file, discard_file, seal_file
+from sensor_platform.wal import CommittedMark, Header, SegmentWriter, cut_file, discard_file, seal_file
 
 
 class Journal:

@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 import zstandard
 
-from sensor_platform.landing.segments.frames import DamagedSegment
+from sensor_platform.wal.frames import DamagedSegment
 
 _PIECE = 1 << 18
 

@@ -62,7 +62,7 @@ def _import_history(files: tuple[Path, ...], most_refused: float, as_json: bool,
     import msgspec
 
     from sensor_platform.errors import Unreachable
-    from sensor_platform.landing.history.import_files import ImportPlan, import_files
+    from sensor_platform.imports.import_files import ImportPlan, import_files
     from sensor_platform.landing.open_lander import limits_of, now_micros
     from sensor_platform.settings import load_settings
 

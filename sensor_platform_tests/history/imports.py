@@ -10,8 +10,8 @@ import polars as pl
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.landing.history import runs
-from sensor_platform.landing.history.import_files import Imported, ImportPlan, import_files
+from sensor_platform.imports import external_sort
+from sensor_platform.imports.import_files import Imported, ImportPlan, import_files
 from sensor_platform.landing.ledger.read import landing_files_between
 from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.reading.batch import Limits
@@ -25,8 +25,8 @@ DEFAULT = Contract(name="history", topic="#")
 
 def make_small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Runs and pieces of a few readings, so that few rows spill and make several files."""
-    monkeypatch.setattr(runs, "RUN_ROWS", 50)
-    monkeypatch.setattr(runs, "PIECE_ROWS", 20)
+    monkeypatch.setattr(external_sort, "RUN_ROWS", 50)
+    monkeypatch.setattr(external_sort, "PIECE_ROWS", 20)
 
 
 def imported(home: Home, *paths: Path, contract: Contract = DEFAULT, most_refused: float = 1.0) -> Imported:

@@ -50,7 +50,7 @@ def test_rows_in_any_order_are_spilled_and_land_once_in_order_of_slots(
     home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_small(monkeypatch)
-    monkeypatch.setattr("sensor_platform.landing.history.sources.BATCH_ROWS", 30)
+    monkeypatch.setattr("sensor_platform.imports.sources.BATCH_ROWS", 30)
     rows = rows_of(400)
     report = imported(home, write_csv(tmp_path / "a.csv", LONG, rows))
     assert (report.rows, report.readings, report.refused) == (400, 400, 0)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.home import Home
-from sensor_platform.landing.history.times import times_of
+from sensor_platform.imports.time_columns import times_of
 from sensor_platform.reading.contract import Contract, Source, TimeSource
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading

@@ -20,8 +20,8 @@ from typing import Any
 import sensor_platform.landing.service
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
+from sensor_platform.imports.import_files import ImportPlan, import_files
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.history.import_files import ImportPlan, import_files
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.proof.reland import contracts_of, reland
 from sensor_platform.landing.quarantine.choose import Choice

@@ -116,7 +116,7 @@ PROTECTIONS = (
     ),
     protection(
         "the same bytes are imported once",
-        "sensor_platform/landing/history/import_files.py",
+        "sensor_platform/imports/import_files.py",
         'ledger.execute("select 1 from imports where source = ?", (key,)).fetchone()]',
         'ledger.execute("select 1 from imports where source = ?", (key + "x",)).fetchone()]',
         "history/test_import.py::test_the_same_bytes_are_imported_once_under_any_name",

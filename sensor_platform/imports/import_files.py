@@ -15,14 +15,14 @@ import polars as pl
 
 from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.imports.external_sort import Runs
+from sensor_platform.imports.landing_writer import LandingWriter
+from sensor_platform.imports.refused_rows import RefusedRows
+from sensor_platform.imports.row_outcomes import Dictionaries, Tidied
+from sensor_platform.imports.rows import Tidier, plan_of
+from sensor_platform.imports.sources import Source, batches, open_source
 from sensor_platform.landing.files.columns import UNKNOWN_DEVICE
 from sensor_platform.landing.files.leftovers import clear_changes
-from sensor_platform.landing.history.refused import RefusedRows
-from sensor_platform.landing.history.rows import Tidier, plan_of
-from sensor_platform.landing.history.runs import Runs
-from sensor_platform.landing.history.sources import Source, batches, open_source
-from sensor_platform.landing.history.tidied import Dictionaries, Tidied
-from sensor_platform.landing.history.write import LandingWriter
 from sensor_platform.landing.intake import HOUR
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest, SourceEntry, write_manifest
 from sensor_platform.landing.ledger.schema import open_ledger

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.landing.history.batch import BatchReadings
-from sensor_platform.landing.history.cells import Cells, cells_of, find_text
-from sensor_platform.landing.history.sources import EXTRA
-from sensor_platform.landing.history.tidied import Dictionaries, RowRefusals, Tidied
-from sensor_platform.landing.history.times import times_of
+from sensor_platform.imports.cells import Cells, cells_of, find_text
+from sensor_platform.imports.row_batch import BatchReadings
+from sensor_platform.imports.row_outcomes import Dictionaries, RowRefusals, Tidied
+from sensor_platform.imports.sources import EXTRA
+from sensor_platform.imports.time_columns import times_of
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.names import MAX_NAME, fold

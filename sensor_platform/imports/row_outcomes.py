@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from sensor_platform.landing.history.codes import Codes
+from sensor_platform.imports.codes import Codes
 
 
 @dataclass(slots=True)

@@ -2,8 +2,8 @@
 
 import polars as pl
 
-from sensor_platform.landing.history.cells import Cells, find_text
-from sensor_platform.landing.history.tidied import REFUSED, Dictionaries, RowRefusals, Tidied, refused_frame
+from sensor_platform.imports.cells import Cells, find_text
+from sensor_platform.imports.row_outcomes import REFUSED, Dictionaries, RowRefusals, Tidied, refused_frame
 from sensor_platform.reading.plan import Plan
 
 

@@ -11,10 +11,10 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from sensor_platform.home import Home
+from sensor_platform.imports.landing_writer import naive
+from sensor_platform.imports.sources import EXTRA
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.files.parquet import file_entry
-from sensor_platform.landing.history.sources import EXTRA
-from sensor_platform.landing.history.write import naive
 from sensor_platform.landing.ledger.manifest import FileEntry
 from sensor_platform.landing.refusals import QUARANTINE_SCHEMA
 from sensor_platform.reading.rules import HINTS

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sensor_platform.home import Home
+from sensor_platform.imports.codes import Codes
+from sensor_platform.imports.row_outcomes import Dictionaries
 from sensor_platform.kernel.durable import replacing, sha256
 from sensor_platform.landing.files.parquet import LANDING_ENCODINGS, group_sizes
-from sensor_platform.landing.history.codes import Codes
-from sensor_platform.landing.history.tidied import Dictionaries
 from sensor_platform.landing.ledger.manifest import FileEntry
 
 _TEXT = pa.string()

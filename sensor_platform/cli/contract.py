@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from sensor_platform.landing.trial.compare import Comparison, Terms
+    from sensor_platform.contracts.compare import Comparison, Terms
     from sensor_platform.settings import Settings
     from sensor_platform.site import Site
 
@@ -34,7 +34,7 @@ def try_contract(file: Path, last: str, as_json: bool) -> None:
     import msgspec
 
     from sensor_platform.cli.moments import duration
-    from sensor_platform.landing.trial.compare import compare
+    from sensor_platform.contracts.compare import compare
     from sensor_platform.reading.times import micros
     from sensor_platform.settings import load_settings
 
@@ -56,9 +56,9 @@ def try_contract(file: Path, last: str, as_json: bool) -> None:
 @click.option("--seconds", type=float, default=None, help="Listen to the broker for so long instead.")
 def infer(topic: str, name: str | None, last: str, seconds: float | None) -> None:
     """Propose a contract from traffic, as YAML on standard output; what to check is said on standard error."""
+    from sensor_platform.contracts.contract_file import to_yaml
+    from sensor_platform.contracts.infer import infer as propose
     from sensor_platform.errors import CheckFailed, WrongUse
-    from sensor_platform.landing.trial.infer import infer as propose
-    from sensor_platform.reading.contract_file import to_yaml
     from sensor_platform.reading.names import filter_error
     from sensor_platform.settings import load_settings
 
@@ -104,7 +104,7 @@ def _messages(settings: "Settings", topic: str, last: str, seconds: float | None
 
         return listen(settings.broker, topic, seconds, _MOST)
     from sensor_platform.cli.moments import duration
-    from sensor_platform.landing.trial.traffic import traffic
+    from sensor_platform.contracts.traffic import traffic
     from sensor_platform.reading.times import micros
 
     found: list[tuple[str, bytes]] = []
@@ -117,7 +117,7 @@ def _messages(settings: "Settings", topic: str, last: str, seconds: float | None
 
 
 def _changed(settings: "Settings", file: Path) -> "Terms":
-    from sensor_platform.landing.trial.compare import with_contract
+    from sensor_platform.contracts.compare import with_contract
     from sensor_platform.site import load_site, read_contract
 
     if file.is_dir() or file.name == "site.yaml":
@@ -126,8 +126,8 @@ def _changed(settings: "Settings", file: Path) -> "Terms":
 
 
 def _terms(site: "Site", contracts: Any = None) -> "Terms":  # noqa: ANN401 - a tuple of contracts
+    from sensor_platform.contracts.compare import Terms
     from sensor_platform.landing.open_lander import limits_of
-    from sensor_platform.landing.trial.compare import Terms
 
     return Terms(contracts or site.contracts, limits_of(site.landing, site.start))
 

@@ -18,8 +18,8 @@ def import_telegraf(files: tuple[Path, ...], folder: Path | None, *, as_json: bo
     """
     import yaml
 
-    from sensor_platform.reading.contract_file import to_yaml
-    from sensor_platform.reading.telegraf.site import read_telegraf
+    from sensor_platform.contracts.contract_file import to_yaml
+    from sensor_platform.contracts.telegraf.read_config import read_telegraf
     from sensor_platform.site import load_site
 
     if len(files) != 1 or folder is None:

@@ -9,9 +9,9 @@ import yaml
 from click.testing import CliRunner
 
 from sensor_platform.cli.main import cli
+from sensor_platform.contracts.compare import Terms, compare, with_contract
+from sensor_platform.contracts.infer import infer
 from sensor_platform.home import Home
-from sensor_platform.landing.trial.compare import Terms, compare, with_contract
-from sensor_platform.landing.trial.infer import infer
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, Source, TimeSource
 from sensor_platform.reading.model import EnvelopeFlag

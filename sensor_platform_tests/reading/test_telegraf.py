@@ -7,13 +7,13 @@ import pytest
 from click.testing import CliRunner
 
 from sensor_platform.cli.main import cli
+from sensor_platform.contracts.telegraf.converted_site import TelegrafSite
+from sensor_platform.contracts.telegraf.read_config import read_telegraf
 from sensor_platform.errors import WrongUse
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, Source
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
-from sensor_platform.reading.telegraf.model import TelegrafSite
-from sensor_platform.reading.telegraf.site import read_telegraf
 from sensor_platform.site import load_site
 from sensor_platform_tests.reading.conftest import LIMITS, NOW
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from sensor_platform.contracts.comparison_side import Example, Side
+from sensor_platform.contracts.traffic import traffic
 from sensor_platform.home import Home
-from sensor_platform.landing.trial.side import Example, Side
-from sensor_platform.landing.trial.traffic import traffic
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_for
 from sensor_platform.reading.decode import Decoder

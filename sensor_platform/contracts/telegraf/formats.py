@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sensor_platform.reading.telegraf.model import DEVICE_TAGS, MEASUREMENT, Notes, time_of
+from sensor_platform.contracts.telegraf.converted_site import DEVICE_TAGS, MEASUREMENT, Notes, time_of
 
 Table = Mapping[str, Any]
 Changes = dict[str, Any]

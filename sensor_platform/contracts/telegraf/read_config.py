@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from sensor_platform.contracts.telegraf.converted_site import Notes, TelegrafSite, Unmapped, known_device
+from sensor_platform.contracts.telegraf.formats import format_changes
+from sensor_platform.contracts.telegraf.topics import topic_changes
 from sensor_platform.errors import WrongUse
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.names import topic_matches
-from sensor_platform.reading.telegraf.formats import format_changes
-from sensor_platform.reading.telegraf.model import Notes, TelegrafSite, Unmapped, known_device
-from sensor_platform.reading.telegraf.topics import topic_changes
 
 _SCHEMES = {"tcp": "mqtt", "mqtt": "mqtt", "ssl": "mqtts", "tls": "mqtts", "mqtts": "mqtts"}
 _NEEDLESS = {

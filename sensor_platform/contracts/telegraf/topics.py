@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sensor_platform.reading.telegraf.model import MEASUREMENT, Notes, known_device
+from sensor_platform.contracts.telegraf.converted_site import MEASUREMENT, Notes, known_device
 
 Changes = dict[str, Any]
 

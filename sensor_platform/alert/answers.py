@@ -7,7 +7,7 @@ from typing import Any
 from sensor_platform.alert import store
 from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, add_label, take_back
+from sensor_platform.labels.label_store import Label, add_label, take_back
 
 ANSWERS = ("acknowledge", "confirm", "reject")
 _ALERT = "alert:"

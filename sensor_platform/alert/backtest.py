@@ -13,7 +13,7 @@ from sensor_platform.alert.history.scores import read_scores
 from sensor_platform.alert.replay import ORDER, READING_COLUMNS, Replay, about_scores, replay_scores
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, read_labels
+from sensor_platform.labels.label_store import Label, read_labels
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.alarms import Alarms
 from sensor_platform.stream.columns import BAD, Readings

@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from sensor_platform.home import Home
-    from sensor_platform.landing.labels import Label
+    from sensor_platform.labels.label_store import Label
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = ("start_at", "end_at", "device_id", "metric", "label", "source", "note", "label_id")
@@ -35,7 +35,7 @@ def labels() -> None:
 @click.option("--note", default="", help="For people.")
 def add(device: str, label: str, start: str, end: str | None, metric: str, note: str) -> None:
     """Say what happened to a device. The same again changes nothing."""
-    from sensor_platform.landing.labels import add_label, stated
+    from sensor_platform.labels.label_store import add_label, stated
 
     said = stated(
         device,
@@ -62,8 +62,8 @@ def import_labels(
     file: Path, device: str | None, start: str | None, end: str | None, label_column: str | None, text: str | None
 ) -> None:
     """Import failure times, events or classes from CSV or Parquet; all rows or none. Twice is as good as once."""
-    from sensor_platform.landing.label_files import LabelColumns, read_file
-    from sensor_platform.landing.labels import add_labels
+    from sensor_platform.labels.label_files import LabelColumns, read_file
+    from sensor_platform.labels.label_store import add_labels
 
     found = read_file(file, LabelColumns(device, start, end, label_column, text), _now())
     added = add_labels(_home(), found)
@@ -77,8 +77,8 @@ def import_labels(
 def list_labels(device: str, as_of: str | None, *, as_json: bool) -> None:
     """Every label by its start."""
     from sensor_platform.cli.rows import write
-    from sensor_platform.landing.labels import as_of as in_force
-    from sensor_platform.landing.labels import read_history
+    from sensor_platform.labels.label_store import as_of as in_force
+    from sensor_platform.labels.label_store import read_history
 
     found = in_force(read_history(_home()), _micros(as_of) if as_of else _now())
     rows = [_row(each) for each in found if not device or each.device_id == device]

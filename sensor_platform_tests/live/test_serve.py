@@ -16,8 +16,8 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.labels.label_store import read_labels
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.labels import read_labels
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.serve.config import LiveConfig
 from sensor_platform.serve.parts import Parts

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from dagster import AssetKey, ExecuteInProcessResult, TableMetadataValue, materialize
 
-from sensor_platform.landing.labels import add_label, stated
+from sensor_platform.labels.label_store import add_label, stated
 from sensor_platform.orchestration.assets.forecast import GATE, forecast_model, predictions
 from sensor_platform.orchestration.assets.supervised import (
     TASK_GATE,

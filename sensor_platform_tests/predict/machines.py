@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label
+from sensor_platform.labels.label_store import Label
 from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.config import ForecastConfig

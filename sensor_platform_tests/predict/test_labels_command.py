@@ -12,7 +12,7 @@ from sensor_platform.alert import store
 from sensor_platform.cli.labels import labels
 from sensor_platform.errors import CheckFailed, PlatformError, Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, add_label, as_of, read_history, read_labels
+from sensor_platform.labels.label_store import Label, add_label, as_of, read_history, read_labels
 
 ALERT = {"alert_id": "a1b2c3", "rule": "hot", "device_id": "pump 1", "metric": "temp", "fired_at": 5, "resolved_at": 9}
 

@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import add_label
+from sensor_platform.labels.label_store import add_label
 from sensor_platform.predict.supervised import folds, registry, scoring
 from sensor_platform.predict.supervised.config import Costs, TaskConfig
 from sensor_platform.predict.supervised.folds import Fold

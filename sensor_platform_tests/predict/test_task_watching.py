@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import add_label
+from sensor_platform.labels.label_store import add_label
 from sensor_platform.predict.models import store
 from sensor_platform.predict.supervised import losses, registry
 from sensor_platform.predict.supervised.calibration import Calibration

@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import add_label, stated, take_back
+from sensor_platform.labels.label_store import add_label, stated, take_back
 from sensor_platform.warehouse.published import labels_table
 
 HOUR = 3_600_000_000

@@ -13,7 +13,7 @@ from sensor_platform.alert.history import store
 from sensor_platform.alert.history.journal import Epoch, in_force
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import replacing
-from sensor_platform.landing.labels import read_labels
+from sensor_platform.labels.label_store import read_labels
 from sensor_platform.reading.times import moment
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.rules import LEVELS

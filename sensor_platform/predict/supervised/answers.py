@@ -8,7 +8,7 @@ from typing import Any
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.kernel.micros import from_micros
-from sensor_platform.landing.labels import Label
+from sensor_platform.labels.label_store import Label
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import device_spans
 from sensor_platform.predict.supervised.lives import HOUR_US, Event, Life, events, lives

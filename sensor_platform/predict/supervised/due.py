@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sensor_platform.home import Home
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
 from sensor_platform.kernel.micros import from_micros, to_micros
-from sensor_platform.landing.labels import Label, Said, changes
+from sensor_platform.labels.label_store import Label, Said, changes
 from sensor_platform.predict.models.store import Reign
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import registry

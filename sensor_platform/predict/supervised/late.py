@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label
+from sensor_platform.labels.label_store import Label
 from sensor_platform.predict.models import store
 from sensor_platform.predict.supervised import registry
 from sensor_platform.predict.supervised.config import TaskConfig

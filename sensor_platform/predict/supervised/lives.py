@@ -6,7 +6,7 @@ Pure; hours are whole hours since the epoch. What a life knows of itself comes f
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sensor_platform.landing.labels import Label
+from sensor_platform.labels.label_store import Label
 from sensor_platform.predict.supervised.config import TaskConfig
 
 HOUR_US = 3_600_000_000

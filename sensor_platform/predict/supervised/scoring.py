@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.kernel.days import Days
 from sensor_platform.kernel.micros import to_micros
-from sensor_platform.landing.labels import Label, read_history
+from sensor_platform.labels.label_store import Label, read_history
 from sensor_platform.predict import revisions
 from sensor_platform.predict.models import store
 from sensor_platform.predict.models.store import Reign

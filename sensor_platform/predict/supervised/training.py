@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import Label, Said, changes, read_history, read_labels, read_superseded
+from sensor_platform.labels.label_store import Label, Said, changes, read_history, read_labels, read_superseded
 from sensor_platform.predict.models import card as forecast_cards
 from sensor_platform.predict.models import files, store
 from sensor_platform.predict.models import registry as forecasters

@@ -10,7 +10,7 @@ from datetime import datetime
 import numpy as np
 
 from sensor_platform.home import Home
-from sensor_platform.landing.labels import read_labels
+from sensor_platform.labels.label_store import read_labels
 from sensor_platform.predict import drift
 from sensor_platform.predict.models import registry as forecasters
 from sensor_platform.predict.models import store

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.landing.labels import Label, stated
+from sensor_platform.labels.label_store import Label, stated
 
 if TYPE_CHECKING:
     import polars as pl

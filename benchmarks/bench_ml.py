@@ -24,12 +24,12 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from sensor_platform.predict.config import ForecastConfig
 from sensor_platform.predict.evaluate.forecasting import TargetReport, forecast, panels_of
-from sensor_platform.predict.evaluate.reading import Question, read
-from sensor_platform.predict.evaluate.rows import Row, best_baseline
+from sensor_platform.predict.evaluate.read_series import Question, read
+from sensor_platform.predict.evaluate.result_rows import Row, best_baseline
 from sensor_platform.predict.features.matrix import Source
-from sensor_platform.predict.judge.learn import learn
+from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.selection.learn import learn
 
 _FULL = "beijing_air_to_2016-02.parquet"
 _EXCERPT = Path(__file__).parent.parent / "examples" / "demo" / "data" / "beijing_air.parquet"

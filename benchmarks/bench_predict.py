@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from sensor_platform.predict.features import table as features
+from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source, at
-from sensor_platform.predict.judge.adjust import apply
-from sensor_platform.predict.judge.learn import learn
+from sensor_platform.predict.forecast.selection.adjust import apply
+from sensor_platform.predict.forecast.selection.learn import learn
 
 _THEIRS = """
 import json, sys, time

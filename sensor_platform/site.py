@@ -12,7 +12,7 @@ from sensor_platform.collect.config import CollectConfig
 from sensor_platform.errors import WrongUse
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.serve.config import LiveConfig

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from sensor_platform.predict.evaluate.reading import Table
+    from sensor_platform.predict.evaluate.read_series import Table
 
 
 @click.command()
@@ -56,7 +56,7 @@ def evaluate(
     import msgspec
 
     from sensor_platform.errors import WrongUse
-    from sensor_platform.predict.evaluate.reading import Question, read
+    from sensor_platform.predict.evaluate.read_series import Question, read
 
     if horizon is None and labels is None:
         raise WrongUse("neither --horizon nor --labels is given", "say how many steps ahead, or which column labels")
@@ -73,10 +73,10 @@ def evaluate(
 
 
 def _judged(table: "Table", *, has_forecast: bool, as_json: bool) -> dict[str, Any]:
-    from sensor_platform.predict.config import ForecastConfig
     from sensor_platform.predict.evaluate.forecasting import forecast
     from sensor_platform.predict.evaluate.printing import forecast_lines
-    from sensor_platform.predict.evaluate.reading import cadence
+    from sensor_platform.predict.evaluate.read_series import cadence
+    from sensor_platform.predict.forecast.config import ForecastConfig
 
     facts: dict[str, Any] = {
         "series": table.frame["device_id"].n_unique(),

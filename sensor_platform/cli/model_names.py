@@ -7,10 +7,9 @@ from typing import Any, Protocol
 
 from sensor_platform.errors import Missing
 from sensor_platform.home import Home
-from sensor_platform.predict.models import registry as forecasters
-from sensor_platform.predict.models import store
-from sensor_platform.predict.models.store import Reign
-from sensor_platform.predict.supervised import registry as tasks
+from sensor_platform.predict.registry import forecasters, version_store
+from sensor_platform.predict.registry import task_models as tasks
+from sensor_platform.predict.registry.version_store import Reign
 
 _TASK = "task:"
 
@@ -53,9 +52,9 @@ def named(home: Home) -> Iterator[Named]:
 
 def nameless(home: Home) -> list[str]:
     """Folders with versions of which none has a readable card: what the model is called is not known."""
-    known = {store.folder_name(each.key) for each in named(home) if each.registry is forecasters}
+    known = {version_store.folder_name(each.key) for each in named(home) if each.registry is forecasters}
     known |= {tasks.folder(home, name).name for name in tasks.tasks(home)}
-    return sorted({path.parents[1].name for path in home.models.glob(f"*/*/{store.CARD}")} - known)
+    return sorted({path.parents[1].name for path in home.models.glob(f"*/*/{version_store.CARD}")} - known)
 
 
 def find(home: Home, name: str) -> Named:

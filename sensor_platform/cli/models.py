@@ -11,9 +11,9 @@ import click
 if TYPE_CHECKING:
     from sensor_platform.cli.model_names import Named
     from sensor_platform.home import Home
-    from sensor_platform.predict.models.card import Card
-    from sensor_platform.predict.models.store import Reign
-    from sensor_platform.predict.supervised.card import TaskCard
+    from sensor_platform.predict.forecast.model_card import Card
+    from sensor_platform.predict.registry.version_store import Reign
+    from sensor_platform.predict.supervised.task_card import TaskCard
 
 
 @click.group(
@@ -85,7 +85,7 @@ def _list_version(home: "Home", each: "Named", version: str, reigns: "tuple[Reig
 
 
 def _said(card: "Card | TaskCard") -> str:
-    from sensor_platform.predict.supervised.card import TaskCard
+    from sensor_platform.predict.supervised.task_card import TaskCard
 
     if isinstance(card, TaskCard):
         learnt = f", {card.rows:,} hours of {card.devices} devices" if card.rows else ""
@@ -105,12 +105,12 @@ def add(file: Path, card: Path) -> None:
     Example:
         sensor-platform models add reuse.txt --card reuse.json
     """
-    from sensor_platform.predict.supervised import dropin
+    from sensor_platform.predict.supervised import external
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
     tasks = {task.name: task for task in settings.site.supervised}
-    made = dropin.add(settings.home, file, card, tasks, datetime.now(UTC))
+    made = external.add(settings.home, file, card, tasks, datetime.now(UTC))
     use = (
         "scores the table and answers the API" if made.task in tasks else "answers the API (no such task in site.yaml)"
     )
@@ -172,13 +172,12 @@ def rollback(name: str) -> None:
     """Put the version that was in charge before the champion back."""
     from sensor_platform.cli.model_names import find
     from sensor_platform.errors import Missing
-    from sensor_platform.predict.models import registry as forecasters
-    from sensor_platform.predict.models import store
+    from sensor_platform.predict.registry import forecasters, version_store
 
     home = _home()
     each = find(home, name)
     reigns = each.registry.reigns(home, each.key)
-    before = store.before(reigns)
+    before = version_store.before(reigns)
     if before is None:
         raise Missing(f"{name} has no earlier champion", "`sensor-platform models list` shows what there is")
     why, now = f"rolled back by hand from {reigns[-1].version}", datetime.now(UTC)

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseSite
 

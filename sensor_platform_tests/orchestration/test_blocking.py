@@ -142,7 +142,7 @@ with DagsterInstance.ephemeral() as instance:
 @pytest.mark.parametrize(
     ("module", "function"),
     [
-        pytest.param("sensor_platform.predict.features.featuring", "build_features", marks=pytest.mark.soak),
+        pytest.param("sensor_platform.predict.features.build_features", "build_features", marks=pytest.mark.soak),
         ("sensor_platform.orchestration.assets.published", "publish"),
     ],
     ids=["before_features", "before_publish"],

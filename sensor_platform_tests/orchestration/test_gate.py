@@ -20,13 +20,13 @@ from sensor_platform.orchestration.assets.supervised import (
     supervised_model,
 )
 from sensor_platform.predict import pipeline
-from sensor_platform.predict.config import ForecastConfig
-from sensor_platform.predict.judge.learn import Learned, learn
-from sensor_platform.predict.models import registry
-from sensor_platform.predict.supervised import dropin
-from sensor_platform.predict.supervised import registry as task_registry
+from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform.predict.registry import forecasters
+from sensor_platform.predict.registry import task_models as task_registry
+from sensor_platform.predict.supervised import external
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.scoring import score_tasks
+from sensor_platform.predict.supervised.score_tasks import score_tasks
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform
 
@@ -99,13 +99,13 @@ def spoilt(monkeypatch: pytest.MonkeyPatch) -> None:
         assert found is not None
         return Learned(**{name: getattr(found, name) for name in Learned.__slots__} | {"coverage": 0.2})
 
-    monkeypatch.setattr("sensor_platform.predict.training.learn", worse)
+    monkeypatch.setattr("sensor_platform.predict.forecast.train.learn", worse)
 
 
 def test_a_refused_challenger_fails_the_blocking_check_and_the_champion_still_serves(
     trained: Platform, spoilt: None
 ) -> None:
-    champion = registry.reigns(trained.home, "t")[-1].version
+    champion = forecasters.reigns(trained.home, "t")[-1].version
     result = run(trained, only_model=False)
     assert not result.success
     (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == GATE]
@@ -114,8 +114,8 @@ def test_a_refused_challenger_fails_the_blocking_check_and_the_champion_still_se
     made = {event.asset_key for event in result.get_asset_materialization_events()}
     assert AssetKey("forecast_model") in made
     assert AssetKey("predictions") not in made
-    assert registry.reigns(trained.home, "t")[-1].version == champion
-    assert len(registry.versions(trained.home, "t")) == 2
+    assert forecasters.reigns(trained.home, "t")[-1].version == champion
+    assert len(forecasters.versions(trained.home, "t")) == 2
     report = pipeline.score(trained.home, trained.settings.site, now=datetime.now(UTC))
     assert report.rows > 0
     assert all(str(row["model_id"]).endswith(champion) for row in report.by_model)
@@ -124,7 +124,7 @@ def test_a_refused_challenger_fails_the_blocking_check_and_the_champion_still_se
 def test_a_sound_challenger_passes_the_check(trained: Platform) -> None:
     result = run(trained, only_model=True)
     assert result.success
-    assert len(registry.reigns(trained.home, "t")) == 2
+    assert len(forecasters.reigns(trained.home, "t")) == 2
     (made,) = result.get_asset_materialization_events()
     shown = made.materialization.metadata["backtest of t"].value
     assert str(shown).startswith("![backtest](data:image/png;base64,iVBOR")
@@ -167,7 +167,7 @@ def drop_in(platform: Platform, at: datetime, *, upside_down: bool) -> None:
     card.write_text(
         json.dumps({"task": "wet", "kind": "classes", "sha256": digest, "features": ["t"], "classes": ["dry", "wet"]})
     )
-    dropin.add(platform.home, model, card, {task.name: task for task in platform.settings.site.supervised}, at)
+    external.add(platform.home, model, card, {task.name: task for task in platform.settings.site.supervised}, at)
 
 
 def test_a_worse_live_record_of_a_task_is_rolled_back_and_shown(featured: Platform) -> None:

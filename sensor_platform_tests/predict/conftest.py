@@ -8,9 +8,9 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from sensor_platform.predict.features import table as features
+from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source
-from sensor_platform.predict.judge.learn import Learned, learn
+from sensor_platform.predict.forecast.selection.learn import Learned, learn
 
 Values = Sequence[float] | npt.NDArray[np.float64]
 Make = Callable[..., pl.DataFrame]

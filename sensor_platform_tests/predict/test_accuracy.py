@@ -6,7 +6,7 @@ import duckdb
 import polars as pl
 import pytest
 
-from sensor_platform.predict import score
+from sensor_platform.predict.forecast import predict
 from sensor_platform.warehouse.published import joined_views, views
 
 AT = datetime(2026, 1, 2)  # noqa: DTZ001 - plain UTC, as in the tables
@@ -18,11 +18,11 @@ _TYPES = {
     pl.Int32: "integer",
     pl.Int64: "bigint",
 }
-PREDICTIONS = {name: _TYPES[type(kind)] for name, kind in score.schema().items()}
+PREDICTIONS = {name: _TYPES[type(kind)] for name, kind in predict.schema().items()}
 
 
 def prediction(hour: int, **changes: object) -> Mapping[str, object]:
-    row: dict[str, object] = dict.fromkeys(score.COLUMNS, AT) | {
+    row: dict[str, object] = dict.fromkeys(predict.COLUMNS, AT) | {
         "device_id": "a", "metric": "m", "horizon_hours": 1, "target_at": AT.replace(hour=hour),
         **dict.fromkeys(("average", "linear", "persistence", "seasonal_naive", "weekly_naive"), 10.0),
         "raw_lower": 8.0, "raw_upper": 12.0, "width": 4.0, "revision": 0, "inputs_position": 1,
@@ -63,7 +63,7 @@ def test_a_prediction_is_scored_once_its_actual_has_arrived(published: Path) -> 
 def test_accuracy_has_every_column_of_a_prediction_and_what_came(published: Path) -> None:
     with duckdb.connect(str(published / "analytics.duckdb"), read_only=True) as connection:
         names = {name for name, *_ in connection.execute("describe prediction_accuracy").fetchall()}
-    assert names == {*score.COLUMNS, "actual", "error", "error_lightgbm", "is_inside", "day"}
+    assert names == {*predict.COLUMNS, "actual", "error", "error_lightgbm", "is_inside", "day"}
 
 
 def test_a_copied_folder_keeps_the_view_after_relinking(published: Path, tmp_path: Path) -> None:

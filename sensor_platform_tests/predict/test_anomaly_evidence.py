@@ -10,18 +10,18 @@ import polars as pl
 import pytest
 
 from sensor_platform.predict.anomaly import deviation
+from sensor_platform.predict.anomaly.block_scores import SCORES
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.anomaly.deviation import Deviations
-from sensor_platform.predict.anomaly.known import Known
+from sensor_platform.predict.anomaly.ordinary import Known
 from sensor_platform.predict.anomaly.reach import reach
-from sensor_platform.predict.anomaly.scoring import SCORES
 from sensor_platform.predict.evaluate import tested as scored
 from sensor_platform.predict.evaluate.cases import cases_of
-from sensor_platform.predict.evaluate.deciding import HIGH_RATES, RATES, without_labels
-from sensor_platform.predict.evaluate.past import Past
+from sensor_platform.predict.evaluate.known_rows import Past
 from sensor_platform.predict.evaluate.prevalence import rates_so_far
-from sensor_platform.predict.evaluate.reading import Table
+from sensor_platform.predict.evaluate.read_series import Table
 from sensor_platform.predict.evaluate.sessions import stretches
+from sensor_platform.predict.evaluate.threshold_choice import HIGH_RATES, RATES, without_labels
 from sensor_platform.predict.features.grid import HOURLY, Grid
 
 SECONDS = Grid(1_000_000, 1, 1)

@@ -11,9 +11,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline, scoring
-from sensor_platform.predict.features import featuring
-from sensor_platform.predict.history import read_source, read_to_learn
+from sensor_platform.predict import pipeline
+from sensor_platform.predict.features import build_features
+from sensor_platform.predict.features.read_panels import read_source, read_to_learn
+from sensor_platform.predict.forecast import score_job
 from sensor_platform.warehouse.tables import Due, writer
 from sensor_platform.warehouse.work.cascade import Built
 from sensor_platform_tests.predict.test_pipeline import HISTORY, NOW, START, Make, SiteOfTest, Stage, history, wave
@@ -35,10 +36,10 @@ def test_a_range_in_pieces_gives_the_rows_and_the_report_of_the_range_at_once(
     whole = [pipeline.build_features(stage.home, stage.site), pipeline.score(stage.home, stage.site, now=later)]
     tables = {name: stage.table(name) for name in ("features", "predictions")}
 
-    monkeypatch.setattr(featuring, "_ROWS", 1)
-    monkeypatch.setattr(scoring, "_ROWS", 1)
+    monkeypatch.setattr(build_features, "_ROWS", 1)
+    monkeypatch.setattr(score_job, "_ROWS", 1)
     replaced: list[int] = []
-    monkeypatch.setattr(scoring, "_score_piece", _noted(scoring._score_piece, replaced))
+    monkeypatch.setattr(score_job, "_score_piece", _noted(score_job._score_piece, replaced))
     with writer(stage.home, stage.site, "test") as warehouse:
         warehouse.connection.execute("delete from predictions")
     pieces = [pipeline.build_features(stage.home, stage.site), pipeline.score(stage.home, stage.site, now=later)]

@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.predict.candidates.baselines import CANDIDATES
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.judge.adjust import adjust
-from sensor_platform.predict.judge.choice import Choice, chosen
-from sensor_platform.predict.judge.mixing import learnt, rounded
-from sensor_platform.predict.judge.record import Record
+from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.selection.adjust import adjust
+from sensor_platform.predict.forecast.selection.choice import Choice, chosen
+from sensor_platform.predict.forecast.selection.ensemble import learnt, rounded
+from sensor_platform.predict.forecast.selection.forecast_record import Record
 
 DAYS, SERIES = 40, 5
 

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.predict.candidates.forecaster import LEVEL
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.judge import conformal
+from sensor_platform.predict.forecast.candidates.forecaster import LEVEL
+from sensor_platform.predict.forecast.selection import conformal
 
 
 def misses(half_width: float, actual: Floats) -> Floats:

@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from sensor_platform.cli.evaluate import evaluate
 from sensor_platform.errors import WrongUse
-from sensor_platform.predict.anomaly.judging import best_f1, judge
+from sensor_platform.predict.anomaly.score_quality import best_f1, judge
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive on purpose, as files come
 

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.predict.evaluate.files import rows_of
-from sensor_platform.predict.evaluate.labels import marked
-from sensor_platform.predict.evaluate.reading import Question, Table, read
+from sensor_platform.predict.evaluate.input_files import rows_of
+from sensor_platform.predict.evaluate.label_column import marked
+from sensor_platform.predict.evaluate.read_series import Question, Table, read
 
 ROWS = 24 * 12
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive on purpose, as files come

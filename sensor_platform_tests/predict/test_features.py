@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from polars.testing import assert_frame_equal
 
-from sensor_platform.predict.features import table as features
+from sensor_platform.predict.features import feature_table as features
+from sensor_platform.predict.features.feature_table import NUMBERS, WIDEST_LAG_HOURS
 from sensor_platform.predict.features.grid import HOURLY, grid_for
 from sensor_platform.predict.features.rolling import moments
-from sensor_platform.predict.features.table import NUMBERS, WIDEST_LAG_HOURS
 
 Make = Callable[..., pl.DataFrame]
 Build = Callable[[pl.DataFrame], pl.DataFrame]

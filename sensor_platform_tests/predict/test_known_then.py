@@ -17,7 +17,7 @@ from sensor_platform.cli.predictions import predictions
 from sensor_platform.home import Home
 from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.published.joined_views import statements

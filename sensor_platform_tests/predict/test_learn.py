@@ -6,17 +6,17 @@ import numpy.typing as npt
 import polars as pl
 import pytest
 
-from sensor_platform.predict.candidates import boosted, forecaster
-from sensor_platform.predict.candidates.baselines import CANDIDATES
+from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features import matrix
-from sensor_platform.predict.features import table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.judge import backtest, learn
-from sensor_platform.predict.judge.adjust import adjust, apply
-from sensor_platform.predict.judge.choice import MARGIN, choose
-from sensor_platform.predict.judge.learn import Learned
-from sensor_platform.predict.models import files
+from sensor_platform.predict.forecast import model_files
+from sensor_platform.predict.forecast.candidates import boosted, forecaster
+from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.selection import backtest, learn
+from sensor_platform.predict.forecast.selection.adjust import adjust, apply
+from sensor_platform.predict.forecast.selection.choice import MARGIN, choose
+from sensor_platform.predict.forecast.selection.learn import Learned
 
 Make = Callable[..., pl.DataFrame]
 Values = npt.NDArray[np.float64]
@@ -112,10 +112,10 @@ def test_the_same_seed_gives_the_same_model_byte_for_byte_however_many_fits_run_
     other = learn.learn(seasonal_noise, HORIZONS, 14 * 24, 8)
     assert again is not None
     assert other is not None
-    made = files.written(of_season.forecaster, of_season.record)
-    assert files.written(again.forecaster, again.record) == made
+    made = model_files.written(of_season.forecaster, of_season.record)
+    assert model_files.written(again.forecaster, again.record) == made
     assert again.rules == of_season.rules
-    assert files.written(other.forecaster, other.record) != made
+    assert model_files.written(other.forecaster, other.record) != made
 
 
 def test_nothing_learnt_lies_behind_an_origin_and_nothing_judged_was_issued_before_it(

@@ -5,7 +5,7 @@ import sys
 
 ALONE = """
 import sys
-from sensor_platform.predict.light import import_lightgbm_alone
+from sensor_platform.predict.lightgbm_import import import_lightgbm_alone
 import_lightgbm_alone()
 import lightgbm, numpy as np
 assert "sklearn" not in sys.modules

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.predict.candidates.baselines import baselines
+from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features import matrix
-from sensor_platform.predict.features import table as features
 from sensor_platform.predict.features.grid import Grid, grid_for
 from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.forecast.candidates.baselines import baselines
 
 Make = Callable[..., pl.DataFrame]
 

@@ -12,8 +12,9 @@ from sensor_platform.cli.models import models
 from sensor_platform.errors import CheckFailed, ExitCode, Missing, Unreachable
 from sensor_platform.home import Home
 from sensor_platform.predict.features.matrix import Source
-from sensor_platform.predict.judge.learn import Learned
-from sensor_platform.predict.models import made, registry
+from sensor_platform.predict.forecast import new_version
+from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.registry import forecasters
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -27,10 +28,10 @@ def versions(
     monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(tmp_path))
     names = []
     for at, seed in ((NOW, 7), (LATER, 8)):
-        card, contents = made.version("m", seasonal_noise, of_season, (1, 6, 24), seed, at)
-        card = msgspec.structs.replace(card, version=registry.version_name(at, contents))
-        registry.save(Home(tmp_path), card, contents)
-        registry.promote(Home(tmp_path), "m", card.version, at, f"seed {seed}")
+        card, contents = new_version.version("m", seasonal_noise, of_season, (1, 6, 24), seed, at)
+        card = msgspec.structs.replace(card, version=forecasters.version_name(at, contents))
+        forecasters.save(Home(tmp_path), card, contents)
+        forecasters.promote(Home(tmp_path), "m", card.version, at, f"seed {seed}")
         names.append(card.version)
     return names[0], names[1]
 
@@ -51,9 +52,9 @@ def test_list_marks_the_champion_and_tells_every_reason(versions: tuple[str, str
 
 def test_rollback_puts_the_version_before_back_and_promote_undoes_it(versions: tuple[str, str], tmp_path: Path) -> None:
     assert versions[0] in run("rollback", "m")
-    assert [each.version for each in registry.reigns(Home(tmp_path), "m")] == [*versions, versions[0]]
+    assert [each.version for each in forecasters.reigns(Home(tmp_path), "m")] == [*versions, versions[0]]
     assert versions[1] in run("promote", "m", versions[1])
-    assert registry.reigns(Home(tmp_path), "m")[-1].why == "promoted by hand"
+    assert forecasters.reigns(Home(tmp_path), "m")[-1].why == "promoted by hand"
 
 
 def test_show_is_the_card_and_diff_names_what_differs(versions: tuple[str, str]) -> None:
@@ -100,7 +101,7 @@ def test_a_version_is_named_by_its_start_and_show_tells_when_it_was_in_charge(ve
 def test_the_list_goes_on_over_what_is_damaged_marks_it_and_fails(
     versions: tuple[str, str], tmp_path: Path, file: str
 ) -> None:
-    folder = tmp_path / "models" / registry.folder_name("m")
+    folder = tmp_path / "models" / forecasters.folder_name("m")
     path = folder / file if file == "champion.json" else folder / versions[1] / file
     path.write_bytes(path.read_bytes()[:-3])
     done = CliRunner().invoke(models, ["list"])
@@ -118,10 +119,10 @@ def test_a_model_whose_only_card_is_unreadable_is_listed_all_the_same(
     versions: tuple[str, str], tmp_path: Path
 ) -> None:
     for version in versions:
-        (tmp_path / "models" / registry.folder_name("m") / version / "card.json").write_text("{")
+        (tmp_path / "models" / forecasters.folder_name("m") / version / "card.json").write_text("{")
     done = CliRunner().invoke(models, ["list"])
     assert isinstance(done.exception, CheckFailed)
-    assert registry.folder_name("m") in done.stdout
+    assert forecasters.folder_name("m") in done.stdout
 
 
 def test_without_models_the_list_says_what_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,7 +133,7 @@ def test_without_models_the_list_says_what_is_waited_for(tmp_path: Path, monkeyp
 
 
 def test_a_registry_that_cannot_be_written_is_said_in_one_line(versions: tuple[str, str], tmp_path: Path) -> None:
-    folder = tmp_path / "models" / registry.folder_name("m")
+    folder = tmp_path / "models" / forecasters.folder_name("m")
     (folder / ".lock").unlink()
     (folder / ".lock").mkdir()
     with pytest.raises(Unreachable, match=r"cannot write .*champion\.json"):
@@ -143,11 +144,11 @@ def test_promotions_at_the_same_time_are_all_kept(versions: tuple[str, str], tmp
     """Each in a process of its own, as people and Dagster are; whoever reads meanwhile sees a whole pointer."""
     code = (
         "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from sensor_platform.home import Home; from sensor_platform.predict.models import registry\n"
-        "for n in range(5): registry.promote(Home(Path(sys.argv[1])), 'm', sys.argv[2], datetime.now(UTC), f'{n}')"
+        "from sensor_platform.home import Home; from sensor_platform.predict.registry import registry\n"
+        "for n in range(5): forecasters.promote(Home(Path(sys.argv[1])), 'm', sys.argv[2], datetime.now(UTC), f'{n}')"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), version]) for version in versions]
     while any(process.poll() is None for process in both):
-        assert len(registry.reigns(Home(tmp_path), "m")) >= 2
+        assert len(forecasters.reigns(Home(tmp_path), "m")) >= 2
     assert [process.returncode for process in both] == [0, 0]
-    assert len(registry.reigns(Home(tmp_path), "m")) == 12
+    assert len(forecasters.reigns(Home(tmp_path), "m")) == 12

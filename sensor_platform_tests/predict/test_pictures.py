@@ -2,15 +2,15 @@ from dataclasses import replace
 
 import numpy as np
 
-from sensor_platform.predict import pictures
 from sensor_platform.predict.features.matrix import Source
-from sensor_platform.predict.judge.learn import Learned
+from sensor_platform.predict.forecast import plots
+from sensor_platform.predict.forecast.selection.learn import Learned
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def test_a_training_is_one_small_picture(seasonal_noise: Source, of_season: Learned) -> None:
-    drawn = pictures.picture("a $metric$ of <x> \\frac \N{THERMOMETER}\n", seasonal_noise, of_season)
+    drawn = plots.picture("a $metric$ of <x> \\frac \N{THERMOMETER}\n", seasonal_noise, of_season)
     assert drawn is not None
     assert drawn.startswith(PNG)
     assert len(drawn) < 150_000
@@ -19,16 +19,16 @@ def test_a_training_is_one_small_picture(seasonal_noise: Source, of_season: Lear
 def test_what_the_picture_shows_follows_the_record(seasonal_noise: Source, of_season: Learned) -> None:
     assert of_season.record is not None
     shifted = replace(of_season.record, actual=of_season.record.actual + 5)
-    other = pictures.picture("m", seasonal_noise, replace(of_season, record=shifted))
-    assert other != pictures.picture("m", seasonal_noise, of_season)
+    other = plots.picture("m", seasonal_noise, replace(of_season, record=shifted))
+    assert other != plots.picture("m", seasonal_noise, of_season)
 
 
 def test_without_a_backtest_there_is_no_picture(seasonal_noise: Source, of_season: Learned) -> None:
-    assert pictures.picture("m", seasonal_noise, replace(of_season, record=None, judged=None)) is None
+    assert plots.picture("m", seasonal_noise, replace(of_season, record=None, judged=None)) is None
 
 
 def test_contributions_name_the_inputs_by_size(of_season: Learned) -> None:
-    shares = pictures.contributions(of_season)
+    shares = plots.contributions(of_season)
     sizes = np.array(list(shares.values()))
     assert (np.diff(sizes) <= 0).all()
     assert set(shares) == set(of_season.forecaster.layout.names)
@@ -37,5 +37,5 @@ def test_contributions_name_the_inputs_by_size(of_season: Learned) -> None:
 
 def test_a_forecaster_without_trees_is_drawn_without_contributions(seasonal_noise: Source, of_season: Learned) -> None:
     bare = replace(of_season, forecaster=replace(of_season.forecaster, trees=None))
-    assert pictures.contributions(bare) == {}
-    assert pictures.picture("m", seasonal_noise, bare) is not None
+    assert plots.contributions(bare) == {}
+    assert plots.picture("m", seasonal_noise, bare) is not None

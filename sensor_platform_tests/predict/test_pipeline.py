@@ -11,11 +11,12 @@ from polars.testing import assert_frame_equal
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline, score
+from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.config import ForecastConfig
-from sensor_platform.predict.features import table as features
-from sensor_platform.predict.models import registry
+from sensor_platform.predict.features import feature_table as features
+from sensor_platform.predict.forecast import predict
+from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.registry import forecasters
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
@@ -125,7 +126,7 @@ def test_from_hours_to_predictions(stage: Stage, make_hourly: Make) -> None:
     assert scored.rows == 2 * (1 + 24)
     assert scored.newest_issued_at == built.newest_hour
     rows = stage.table("predictions")
-    assert dict(rows.schema) == score.schema()
+    assert dict(rows.schema) == predict.schema()
     assert (rows["target_at"] > rows["trained_to"]).all()
 
 
@@ -244,7 +245,7 @@ def test_a_younger_model_serves_new_hours_and_leaves_old_forecasts_alone(trained
     new = trained.table("predictions")
     at = pl.col("issued_at") < tomorrow.replace(tzinfo=None)
     assert_frame_equal(
-        new.join(old, on=score.KEYS, how="semi").sort(score.KEYS), old.sort(score.KEYS), check_exact=True
+        new.join(old, on=predict.KEYS, how="semi").sort(predict.KEYS), old.sort(predict.KEYS), check_exact=True
     )
     assert new.filter(at)["model_id"].n_unique() == 1
     assert new.filter(~at)["model_id"].unique().to_list() == [report.metrics[0].model_id]
@@ -294,7 +295,7 @@ def test_without_metrics_the_tables_exist_and_are_empty(
     assert pipeline.train(stage.home, stage.site, NOW).promoted == 0
     assert pipeline.score(stage.home, stage.site, now=NOW).rows == 0
     assert stage.table("features").schema == features.empty().schema
-    assert stage.table("predictions").schema == score.empty().schema
+    assert stage.table("predictions").schema == predict.empty().schema
 
 
 def test_an_empty_warehouse_is_no_error(stage: Stage) -> None:
@@ -315,8 +316,8 @@ def test_hostile_device_and_metric_names_are_only_data(stage: Stage, make_hourly
 
 
 def tamper(stage: Stage, old: bytes, new: bytes) -> None:
-    (version,) = registry.versions(stage.home, "temp")
-    path = stage.home.models / registry.folder_name("temp") / version / "median.txt"
+    (version,) = forecasters.versions(stage.home, "temp")
+    path = stage.home.models / forecasters.folder_name("temp") / version / "median.txt"
     path.write_bytes(path.read_bytes().replace(old, new, 1))
 
 

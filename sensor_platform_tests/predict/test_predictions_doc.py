@@ -10,9 +10,9 @@ import duckdb
 import polars as pl
 import pytest
 
-from sensor_platform.predict import score
-from sensor_platform.predict.anomaly import rows as anomaly_rows
-from sensor_platform.predict.supervised import frames
+from sensor_platform.predict.anomaly import anomaly_rows
+from sensor_platform.predict.forecast import predict
+from sensor_platform.predict.supervised import score_rows
 from sensor_platform.warehouse.published import labels_table, views
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 
@@ -42,12 +42,12 @@ def columns(schema: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 TABLES = {
-    "predictions": columns(score.schema()),
-    "predictions_superseded": [*columns(score.schema()), ("superseded_at", "TIMESTAMP")],
+    "predictions": columns(predict.schema()),
+    "predictions_superseded": [*columns(predict.schema()), ("superseded_at", "TIMESTAMP")],
     "readings_1h": [("device_id", "VARCHAR"), ("metric", "VARCHAR"), ("window_start", "TIMESTAMP"), ("mean", "DOUBLE")],
     "anomalies": columns(anomaly_rows.empty().schema),
-    "supervised_scores": columns(frames.empty().schema),
-    "supervised_superseded": [*columns(frames.empty().schema), ("superseded_at", "TIMESTAMP")],
+    "supervised_scores": columns(score_rows.empty().schema),
+    "supervised_superseded": [*columns(score_rows.empty().schema), ("superseded_at", "TIMESTAMP")],
     **labels_table.TABLES,
     **TASK_TABLES,
 }

@@ -4,13 +4,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from sensor_platform.predict.candidates.baselines import BASELINES
-from sensor_platform.predict.candidates.forecaster import Forecaster, Forecasts
 from sensor_platform.predict.features.matrix import Examples, Source
-from sensor_platform.predict.judge.adjust import BucketRule
-from sensor_platform.predict.judge.learn import Learned
-from sensor_platform.predict.models import made, promotion
-from sensor_platform.predict.models.promotion import Decision, Incumbent
+from sensor_platform.predict.forecast import new_version, promotion
+from sensor_platform.predict.forecast.candidates.baselines import BASELINES
+from sensor_platform.predict.forecast.candidates.forecaster import Forecaster, Forecasts
+from sensor_platform.predict.forecast.promotion import Decision, Incumbent
+from sensor_platform.predict.forecast.selection.adjust import BucketRule
+from sensor_platform.predict.forecast.selection.learn import Learned
 
 BLOCK = 14 * 24
 HORIZONS = (1, 6, 24)
@@ -52,7 +52,7 @@ def challenger(of_season: Learned) -> Learned:
 def incumbent(challenger: Learned, source: Source, hours_ago: int, by: float = 0.0) -> Incumbent:
     from datetime import UTC, datetime
 
-    card, _ = made.version("m", source, challenger, HORIZONS, 7, datetime(2026, 6, 1, tzinfo=UTC))
+    card, _ = new_version.version("m", source, challenger, HORIZONS, 7, datetime(2026, 6, 1, tzinfo=UTC))
     newest = int(source.panel.step.max())
     return Incumbent(card, off(challenger.forecaster, by), challenger.rules, newest - hours_ago)
 

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.predict.features.matrix import Source, examples
-from sensor_platform.predict.judge.learn import Learned
-from sensor_platform.predict.models import made, registry
-from sensor_platform.predict.models.card import Card
-from sensor_platform.predict.models.registry import OtherInputs, Unusable
+from sensor_platform.predict.forecast import new_version
+from sensor_platform.predict.forecast.model_card import Card
+from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.registry import forecasters
+from sensor_platform.predict.registry.forecasters import OtherInputs, Unusable
 
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 HOSTILE = (
@@ -43,7 +44,7 @@ class Made:
 
 @pytest.fixture(scope="module")
 def season(seasonal_noise: Source, of_season: Learned) -> Made:
-    return Made(*made.version("m", seasonal_noise, of_season, (1, 6, 24), 7, NOW))
+    return Made(*new_version.version("m", seasonal_noise, of_season, (1, 6, 24), 7, NOW))
 
 
 @pytest.fixture
@@ -53,21 +54,21 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def version(home: Home, season: Made) -> str:
-    registry.save(home, season.card, season.contents)
-    registry.promote(home, "m", season.card.version, NOW, "first")
+    forecasters.save(home, season.card, season.contents)
+    forecasters.promote(home, "m", season.card.version, NOW, "first")
     return season.card.version
 
 
 def folder(home: Home, version: str) -> Path:
-    return home.models / registry.folder_name("m") / version
+    return home.models / forecasters.folder_name("m") / version
 
 
 def test_a_promoted_model_predicts_the_same_bits_after_loading(
     home: Home, version: str, season: Made, of_season: Learned, seasonal_noise: Source
 ) -> None:
-    model = registry.load_champion(home, "m")
+    model = forecasters.load_champion(home, "m")
     assert model is not None
-    assert model.model_id == f"{registry.folder_name('m')}/{version}"
+    assert model.model_id == f"{forecasters.folder_name('m')}/{version}"
     assert msgspec.structs.replace(model.card, files={}) == season.card
     rows = examples(seasonal_noise, (1, 6, 24), limit=3000)
     loaded, direct = model.forecaster.forecast(rows), of_season.forecaster.forecast(rows)
@@ -78,7 +79,7 @@ def test_a_promoted_model_predicts_the_same_bits_after_loading(
 
 
 def test_the_backtest_of_a_version_is_kept_with_it(home: Home, version: str, of_season: Learned) -> None:
-    record = registry.load_record(home, "m", version)
+    record = forecasters.load_record(home, "m", version)
     assert record is not None
     assert of_season.record is not None
     np.testing.assert_array_equal(record.actual, of_season.record.actual)
@@ -86,7 +87,7 @@ def test_the_backtest_of_a_version_is_kept_with_it(home: Home, version: str, of_
     path = folder(home, version) / "backtest.parquet"
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(Unusable, match="backtest"):
-        registry.load_record(home, "m", version)
+        forecasters.load_record(home, "m", version)
 
 
 def test_the_registry_holds_nothing_that_runs_code(home: Home, version: str) -> None:
@@ -107,77 +108,77 @@ def test_a_changed_file_is_refused_with_a_hint(home: Home, version: str, file: s
     else:
         path.write_bytes(data if damage == "one byte" else data[:-1])
     with pytest.raises(CheckFailed) as caught:
-        registry.load_champion(home, "m")
+        forecasters.load_champion(home, "m")
     assert file in caught.value.message
     assert "models " in caught.value.hint
 
 
 def test_a_model_of_another_metric_or_other_features_is_refused(home: Home, season: Made) -> None:
-    registry.save(home, season.card, season.contents)
-    moved = home.models / registry.folder_name("other")
-    (home.models / registry.folder_name("m")).rename(moved)
+    forecasters.save(home, season.card, season.contents)
+    moved = home.models / forecasters.folder_name("other")
+    (home.models / forecasters.folder_name("m")).rename(moved)
     with pytest.raises(Unusable, match="another model"):
-        registry.load(home, "other", season.card.version)
+        forecasters.load(home, "other", season.card.version)
     aged = msgspec.structs.replace(season.card, inputs_sha256="0" * 64)
-    registry.save(home, aged, season.contents)
+    forecasters.save(home, aged, season.contents)
     with pytest.raises(OtherInputs, match="other features"):
-        registry.load(home, "m", season.card.version)
+        forecasters.load(home, "m", season.card.version)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"reigns": []}', b"\xff", b'{"version": "../../x"}'])
 def test_a_damaged_pointer_is_refused_with_a_hint(home: Home, version: str, content: bytes) -> None:
-    (home.models / registry.folder_name("m") / "champion.json").write_bytes(content)
+    (home.models / forecasters.folder_name("m") / "champion.json").write_bytes(content)
     with pytest.raises(Unusable, match=r"champion\.json"):
-        registry.reigns(home, "m")
+        forecasters.reigns(home, "m")
 
 
 def test_a_pointer_cannot_name_a_path(home: Home, version: str) -> None:
-    path = home.models / registry.folder_name("m") / "champion.json"
+    path = home.models / forecasters.folder_name("m") / "champion.json"
     path.write_text(path.read_text().replace(version, "../../../etc"))
     with pytest.raises(Unusable, match="names no version"):
-        registry.load_champion(home, "m")
+        forecasters.load_champion(home, "m")
     with pytest.raises(Unusable, match="no version"):
-        registry.load(home, "m", "../..")
+        forecasters.load(home, "m", "../..")
 
 
 def test_no_champion_is_none_not_an_error(home: Home) -> None:
-    assert registry.load_champion(home, "m") is None
-    assert registry.champion_card(home, "m") is None
-    assert registry.versions(home, "m") == ()
+    assert forecasters.load_champion(home, "m") is None
+    assert forecasters.champion_card(home, "m") is None
+    assert forecasters.versions(home, "m") == ()
 
 
 def test_an_unfinished_version_is_not_listed_and_cannot_be_promoted(home: Home, version: str) -> None:
     later = "20270101T000000Z-" + "0" * 12
     (folder(home, later)).mkdir()
     (folder(home, later) / "lower.txt").write_text("tree")
-    assert registry.versions(home, "m") == (version,)
+    assert forecasters.versions(home, "m") == (version,)
     with pytest.raises(Unusable):
-        registry.promote(home, "m", later, NOW, "")
-    assert registry.reigns(home, "m")[-1].version == version
+        forecasters.promote(home, "m", later, NOW, "")
+    assert forecasters.reigns(home, "m")[-1].version == version
 
 
 @pytest.mark.parametrize("metric", HOSTILE)
 def test_a_hostile_metric_name_stays_inside_the_registry(home: Home, metric: str) -> None:
-    name = registry.folder_name(metric)
+    name = forecasters.folder_name(metric)
     assert set(name) <= set(string.ascii_lowercase + string.digits + "-")
     assert 12 < len(name) < 60
-    registry.note_waiting(home, metric, NOW, "too short")
+    forecasters.note_waiting(home, metric, NOW, "too short")
     assert [path.name for path in home.models.iterdir()] == [name]
-    waited = registry.waiting(home, metric)
+    waited = forecasters.waiting(home, metric)
     assert waited is not None
     assert waited.reason == "too short"
 
 
 @given(st.text(), st.text())
 def test_two_metrics_never_share_a_folder(first: str, second: str) -> None:
-    assert (registry.folder_name(first) == registry.folder_name(second)) == (first == second)
+    assert (forecasters.folder_name(first) == forecasters.folder_name(second)) == (first == second)
 
 
 def test_a_hostile_metric_can_be_saved_and_loaded(home: Home, season: Made) -> None:
     metric = "../../TEMP '\" 🌡"
-    registry.save(home, msgspec.structs.replace(season.card, metric=metric), season.contents)
-    registry.promote(home, metric, season.card.version, NOW, "first")
-    model = registry.load_champion(home, metric)
+    forecasters.save(home, msgspec.structs.replace(season.card, metric=metric), season.contents)
+    forecasters.promote(home, metric, season.card.version, NOW, "first")
+    model = forecasters.load_champion(home, metric)
     assert model is not None
     assert model.card.metric == metric
     assert all(path.is_relative_to(home.models) for path in home.root.rglob("*") if path.is_file())
@@ -186,9 +187,9 @@ def test_a_hostile_metric_can_be_saved_and_loaded(home: Home, season: Made) -> N
 def test_a_younger_champion_never_takes_over_hours_issued_before_it(home: Home, version: str, season: Made) -> None:
     later = NOW + timedelta(days=1)
     second = f"{later:%Y%m%dT%H%M%SZ}-{'a' * 12}"
-    registry.save(home, msgspec.structs.replace(season.card, version=second), season.contents)
-    registry.promote(home, "m", second, later, "newer")
-    reigns = registry.reigns(home, "m")
+    forecasters.save(home, msgspec.structs.replace(season.card, version=second), season.contents)
+    forecasters.promote(home, "m", second, later, "newer")
+    reigns = forecasters.reigns(home, "m")
     assert [each.version for each in reigns] == [version, second]
     assert reigns[0].serves_from == season.card.trained_to
     for issued_at, expected in (
@@ -198,8 +199,8 @@ def test_a_younger_champion_never_takes_over_hours_issued_before_it(home: Home, 
         (later, second),
         (later + timedelta(days=400), second),
     ):
-        assert registry.in_charge(reigns, issued_at).version == expected
-    card = registry.champion_card(home, "m")
+        assert forecasters.in_charge(reigns, issued_at).version == expected
+    card = forecasters.champion_card(home, "m")
     assert card is not None
     assert card.version == second
 

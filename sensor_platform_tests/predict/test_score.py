@@ -7,14 +7,13 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from sensor_platform.predict import score
-from sensor_platform.predict.candidates.baselines import CANDIDATES
-from sensor_platform.predict.features import table as features
+from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Ints
-from sensor_platform.predict.judge.learn import learn
-from sensor_platform.predict.models import made
-from sensor_platform.predict.models.registry import Model
+from sensor_platform.predict.forecast import new_version, predict
+from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.selection.learn import learn
+from sensor_platform.predict.registry.forecasters import Model
 
 Make = Callable[..., pl.DataFrame]
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -42,7 +41,7 @@ def model(hours: pl.DataFrame) -> Model:
     past = Source(features.build(hours.group_by("device_id", maintain_order=True).head(TRAINED)))
     found = learn(past, (1, 6, 24), 240, 7)
     assert found is not None
-    card, _ = made.version("m", past, found, (1, 6, 24), 7, NOW)
+    card, _ = new_version.version("m", past, found, (1, 6, 24), 7, NOW)
     return Model("m/1", card, found.forecaster)
 
 
@@ -51,7 +50,7 @@ def predicted(source: Source, model: Model, served: str | None = None, index: In
     if served is not None:
         rules = tuple(msgspec.structs.replace(rule, served=served) for rule in rules)
     chosen = source.panel.rows if index is None else index
-    return score.predictions(source, chosen, "m", model, rules, NOW)
+    return predict.predictions(source, chosen, "m", model, rules, NOW)
 
 
 def test_no_row_is_about_an_hour_that_the_model_was_trained_on(source: Source, model: Model) -> None:
@@ -66,14 +65,14 @@ def test_no_row_is_about_an_hour_that_the_model_was_trained_on(source: Source, m
 
 def test_a_row_is_complete(source: Source, model: Model) -> None:
     rows = predicted(source, model)
-    assert dict(rows.schema) == score.schema()
+    assert dict(rows.schema) == predict.schema()
     # which ledger position its inputs came from is known to who reads them
     assert rows.drop("inputs_position").null_count().sum_horizontal().item() == 0
     ahead = rows.select((pl.col("target_at") - pl.col("issued_at")).dt.total_hours())
     assert ahead.to_series().to_list() == rows["horizon_hours"].to_list()
     assert rows["model_id"].unique().to_list() == ["m/1"]
     assert rows["created_at"].unique().to_list() == [NOW.replace(tzinfo=None)]
-    assert rows.select(pl.struct(score.KEYS).is_duplicated().any()).item() is False
+    assert rows.select(pl.struct(predict.KEYS).is_duplicated().any()).item() is False
 
 
 @pytest.mark.parametrize("served", CANDIDATES)
@@ -90,7 +89,7 @@ def test_what_was_chosen_is_served_inside_its_interval_and_lightgbm_is_always_be
 def test_a_mix_can_be_made_again_from_the_row_that_says_its_weights(source: Source, model: Model) -> None:
     weights = {"seasonal_naive": 0.25, "linear": 0.75}
     rules = tuple(msgspec.structs.replace(rule, served="mix", weights=weights) for rule in model.card.rules)
-    rows = score.predictions(source, source.panel.rows, "m", model, rules, NOW)
+    rows = predict.predictions(source, source.panel.rows, "m", model, rules, NOW)
     assert rows["served"].unique().to_list() == ["0.75 linear + 0.25 seasonal_naive"]
     again = 0.75 * rows["linear"] + 0.25 * rows["seasonal_naive"]
     np.testing.assert_allclose(rows["value"].to_numpy(), again.to_numpy(), atol=1e-12)
@@ -115,11 +114,11 @@ def test_a_device_never_seen_in_training_gets_a_forecast_from_its_second_hour(ma
 def test_rows_do_not_depend_on_each_other(source: Source, model: Model, hours: pl.DataFrame) -> None:
     whole = predicted(source, model)
     some = predicted(source, model, index=source.panel.rows[::3])
-    assert_frame_equal(some, whole.join(some, on=score.KEYS, how="semi"), check_exact=True)
+    assert_frame_equal(some, whole.join(some, on=predict.KEYS, how="semi"), check_exact=True)
 
 
 def test_no_features_give_no_predictions(source: Source, model: Model) -> None:
-    assert_frame_equal(predicted(source, model, index=source.panel.rows[:0]), score.empty())
+    assert_frame_equal(predicted(source, model, index=source.panel.rows[:0]), predict.empty())
 
 
 def changed(rows: pl.DataFrame, devices: Sequence[str]) -> pl.DataFrame:
@@ -131,20 +130,20 @@ def changed(rows: pl.DataFrame, devices: Sequence[str]) -> pl.DataFrame:
 
 def test_a_changed_forecast_is_a_new_revision_and_an_unchanged_one_is_no_news(source: Source, model: Model) -> None:
     first = predicted(source, model)
-    second = score.revised(changed(first, ["a"]), first)
+    second = predict.revised(changed(first, ["a"]), first)
     assert second.filter(pl.col("device_id") == "a")["revision"].unique().to_list() == [1]
     unchanged = pl.col("device_id") != "a"
     assert_frame_equal(second.filter(unchanged), first.filter(unchanged))
-    third = score.revised(changed(second, ["a"]), second)
+    third = predict.revised(changed(second, ["a"]), second)
     assert third.filter(pl.col("device_id") == "a")["revision"].unique().to_list() == [2]
-    assert_frame_equal(score.revised(first, pl.DataFrame()), first)
+    assert_frame_equal(predict.revised(first, pl.DataFrame()), first)
 
 
 def test_what_is_superseded_is_kept_with_the_time_of_it(source: Source, model: Model) -> None:
     first = predicted(source, model)
-    second = score.revised(changed(first, ["a"]), first)
-    gone = score.superseded(second, first, NOW + timedelta(hours=2))
+    second = predict.revised(changed(first, ["a"]), first)
+    gone = predict.superseded(second, first, NOW + timedelta(hours=2))
     assert_frame_equal(gone.drop("superseded_at"), first.filter(pl.col("device_id") == "a"))
     assert gone["superseded_at"].unique().to_list() == [(NOW + timedelta(hours=2)).replace(tzinfo=None)]
-    assert score.superseded(first, first, NOW).is_empty()
-    assert score.superseded(first, pl.DataFrame(), NOW).is_empty()
+    assert predict.superseded(first, first, NOW).is_empty()
+    assert predict.superseded(first, pl.DataFrame(), NOW).is_empty()

@@ -14,11 +14,13 @@ from polars.testing import assert_frame_equal
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import add_label
-from sensor_platform.predict.supervised import folds, registry, scoring
+from sensor_platform.predict.registry import task_models
+from sensor_platform.predict.supervised import folds
+from sensor_platform.predict.supervised import score_tasks as scoring
 from sensor_platform.predict.supervised.config import Costs, TaskConfig
 from sensor_platform.predict.supervised.folds import Fold
-from sensor_platform.predict.supervised.scoring import score_tasks
-from sensor_platform.predict.supervised.training import needs_task_training, train_tasks
+from sensor_platform.predict.supervised.score_tasks import score_tasks
+from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks
 from sensor_platform_tests.predict.machines import (
     FAILS,
     HOURS,
@@ -51,7 +53,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Home:
 
 
 def test_a_failure_with_a_known_law_is_found_on_machines_held_out(trained: Home) -> None:
-    card = registry.champion_card(trained, "pump")
+    card = task_models.champion_card(trained, "pump")
     assert card is not None
     said = {name: value or 0.0 for name, value in card.estimate.items()}
     assert said["auc"] > 0.97
@@ -71,7 +73,7 @@ def test_the_estimate_is_what_comes_of_it(trained: Home) -> None:
     last_known = (hour < micros(HOURS - 24) // 3_600_000_000).to_numpy()
     yes, flagged = yes[last_known], flagged[last_known]
     f1 = 2 * (yes & flagged).sum() / (yes.sum() + flagged.sum())
-    card = registry.champion_card(trained, "pump")
+    card = task_models.champion_card(trained, "pump")
     assert card is not None
     assert f1 == pytest.approx(card.estimate["f1"], abs=0.15)
 
@@ -87,7 +89,7 @@ def test_an_hour_that_was_learnt_from_is_not_scored_and_alarms_have_reasons(trai
 
 
 def test_remaining_life_beats_the_median_and_its_interval_covers(trained: Home) -> None:
-    card = registry.champion_card(trained, "life")
+    card = task_models.champion_card(trained, "life")
     assert card is not None
     said = {name: value or 0.0 for name, value in card.estimate.items()}
     assert said["mae"] < 0.75 * said["base_mae"]
@@ -125,7 +127,7 @@ def test_scoring_again_changes_nothing_and_a_late_row_makes_a_revision(
 def test_the_same_seed_gives_the_same_model(trained: Home) -> None:
     report = train_tasks(trained, replace(SITE, supervised=(FAILS,)), THEN + timedelta(seconds=1))
     assert report.tasks[0].trained
-    first, second = (registry.card_of(trained, "pump", each) for each in registry.versions(trained, "pump"))
+    first, second = (task_models.card_of(trained, "pump", each) for each in task_models.versions(trained, "pump"))
     assert first.files == second.files
     assert (first.threshold, first.calibrations) == (second.threshold, second.calibrations)
 
@@ -148,7 +150,7 @@ def test_what_only_the_identity_of_a_machine_tells_is_not_learnt(tmp_path: Path)
     assert done.trained
     assert not done.promoted
     assert "on devices held out, no better than" in done.why
-    assert registry.champion_card(home, "wet") is None
+    assert task_models.champion_card(home, "wet") is None
     assert needs_task_training(home, site) == ()  # it was tried with these labels
     add_label(home, replace(label("d0", 300, "wet"), created_at=micros(241)))
     assert [need.metric for need in needs_task_training(home, site)] == ["wet"]
@@ -162,11 +164,11 @@ def test_folds_that_share_a_device_are_refused() -> None:
 
 
 def test_costs_move_the_threshold(trained: Home, tmp_path: Path) -> None:
-    card = registry.champion_card(trained, "pump")
+    card = task_models.champion_card(trained, "pump")
     assert card is not None
     dear = msgspec.structs.replace(FAILS, costs=Costs(missed=0.2, false_alarm=10.0))
     train_tasks(trained, replace(SITE, supervised=(dear,)), THEN + timedelta(seconds=2))
-    newest = registry.card_of(trained, "pump", registry.versions(trained, "pump")[-1])
+    newest = task_models.card_of(trained, "pump", task_models.versions(trained, "pump")[-1])
     assert card.threshold is not None
     assert newest.threshold is not None
     assert newest.threshold > card.threshold
@@ -174,14 +176,14 @@ def test_costs_move_the_threshold(trained: Home, tmp_path: Path) -> None:
 
 
 def test_a_model_file_that_was_changed_is_not_used(trained: Home) -> None:
-    champion = registry.load_champion(trained, "life")
+    champion = task_models.load_champion(trained, "life")
     assert champion is not None
-    path = registry.folder(trained, "life") / champion.card.version / "model.txt"
+    path = task_models.folder(trained, "life") / champion.card.version / "model.txt"
     sound = path.read_bytes()
     path.write_bytes(sound.replace(b"leaf_value=", b"leaf_value=1", 1))
     try:
         with pytest.raises(CheckFailed, match="SHA-256"):
-            registry.load_champion(trained, "life")
+            task_models.load_champion(trained, "life")
     finally:
         path.write_bytes(sound)
     assert isinstance(champion.booster, lightgbm.Booster)
@@ -207,7 +209,7 @@ def test_classes_with_a_known_law_are_told_apart_and_dear_ones_are_said_sooner(t
             add_label(home, label(name, block * 12, names[int(at > 4) + int(at > 6)], hours=11))
     report = train_tasks(home, site, START + timedelta(hours=480))
     assert [each.promoted for each in report.tasks] == [True, True]
-    card = registry.champion_card(home, "water")
+    card = task_models.champion_card(home, "water")
     assert card is not None
     assert card.classes == names
     assert (card.estimate["accuracy"] or 0) > 0.8
@@ -243,7 +245,7 @@ def test_what_cannot_be_learnt_from_waits_and_says_why(tmp_path: Path) -> None:
     fill(home, rows.filter(pl.col("device_id").is_in(["pump 1", "pump 2"])), site=site)
     add_label(home, label("pump 1", 300))
     assert "no device with a failure can be held out" in train_tasks(home, site, NOW).tasks[0].why
-    assert registry.tasks(home) == ()
+    assert task_models.tasks(home) == ()
 
 
 def test_a_label_that_comes_late_has_its_days_scored_again_by_the_next_training(tmp_path: Path) -> None:

@@ -17,9 +17,9 @@ import polars as pl
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.predict.supervised import registry
-from sensor_platform.predict.supervised.scoring import score_tasks
-from sensor_platform.predict.supervised.training import needs_task_training, train_tasks
+from sensor_platform.predict.registry import task_models
+from sensor_platform.predict.supervised.score_tasks import score_tasks
+from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks
 from sensor_platform.warehouse.published import labels_table
 from sensor_platform.warehouse.published.joined_views import statements
 from sensor_platform_tests.predict.machines import FAILS, HOURS, LEARNT, SITE, fill, machines, scores
@@ -153,8 +153,8 @@ def test_what_was_never_asked_for_is_refused_and_a_table_has_no_sixteen_digits(t
 
 
 def test_a_label_that_was_learnt_from_asks_for_a_training_without_it(told: Told) -> None:
-    (before,) = registry.versions(told.home, "pump")
-    rows = registry.card_of(told.home, "pump", before).rows
+    (before,) = task_models.versions(told.home, "pump")
+    rows = task_models.card_of(told.home, "pump", before).rows
     oldest = json.loads(run(told.home, "labels", "list", "--json").splitlines()[0])
     run(told.home, "labels", "remove", oldest["label_id"])
     (need,) = needs_task_training(told.home, ONLY)
@@ -163,7 +163,7 @@ def test_a_label_that_was_learnt_from_asks_for_a_training_without_it(told: Told)
     report = train_tasks(told.home, ONLY, datetime.now(UTC))
     assert report.score_days is not None
     assert report.score_days[0] == datetime.fromisoformat(oldest["start_at"]).date()
-    newest = registry.card_of(told.home, "pump", registry.versions(told.home, "pump")[-1])
+    newest = task_models.card_of(told.home, "pump", task_models.versions(told.home, "pump")[-1])
     assert newest.version != before
     assert newest.rows != rows
     assert needs_task_training(told.home, ONLY) == ()

@@ -14,7 +14,8 @@ from click.testing import CliRunner
 from sensor_platform.cli.models import models
 from sensor_platform.errors import CheckFailed, PlatformError, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.predict.supervised import dropin, frames, reading, registry
+from sensor_platform.predict.registry import task_models
+from sensor_platform.predict.supervised import external, score_rows, task_model
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows
 from sensor_platform.serve.requests.predictor import Predictor
@@ -63,14 +64,14 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_the_api_says_what_the_table_says(home: Home, files: tuple[Path, Path]) -> None:
-    dropin.add(home, *files, {"reuse": TASK}, NOW)
-    model = registry.load_champion(home, "reuse")
+    external.add(home, *files, {"reuse": TASK}, NOW)
+    model = task_models.load_champion(home, "reuse")
     assert model is not None
     rng = np.random.default_rng(2)
     inputs = rng.normal(size=(20, 3)) * [50, 100, 2] + [150, 300, 7]
     none = np.full(20, np.nan)
     rows = Rows(np.array([f"d{n:02}" for n in range(20)], dtype=object), np.arange(20), inputs, none, np.ones(20))
-    table = frames.scored(model, rows, {}, NOW)
+    table = score_rows.scored(model, rows, {}, NOW)
     predictor = Predictor(home)
     for row, given in zip(table.iter_rows(named=True), inputs, strict=True):
         said = predictor.predict("reuse", dict(zip(FEATURES, map(float, given), strict=True)))
@@ -81,7 +82,7 @@ def test_the_api_says_what_the_table_says(home: Home, files: tuple[Path, Path]) 
 
 
 def test_a_default_stands_in_for_what_is_missing_and_a_real_0_stays_0(home: Home, files: tuple[Path, Path]) -> None:
-    dropin.add(home, *files, {"reuse": TASK}, NOW)
+    external.add(home, *files, {"reuse": TASK}, NOW)
     predictor = Predictor(home)
     missing = predictor.predict("reuse", {"influent_pH": 7.0, "flow_rate": 150.0})
     given = predictor.predict("reuse", {"influent_pH": 7.0, "flow_rate": 150.0, "influent_COD": 350.0})
@@ -92,15 +93,15 @@ def test_a_default_stands_in_for_what_is_missing_and_a_real_0_stays_0(home: Home
 
 
 def test_a_new_champion_is_used_at_once_and_a_changed_file_never(home: Home, files: tuple[Path, Path]) -> None:
-    first = dropin.add(home, *files, {}, NOW)
+    first = external.add(home, *files, {}, NOW)
     predictor = Predictor(home)
     assert predictor.predict("reuse", {})["model"].endswith(first.version)
-    assert dropin.add(home, *files, {}, datetime(2026, 6, 2, tzinfo=UTC)).version == first.version
-    assert len(registry.versions(home, "reuse")) == 1
-    second = dropin.add(home, files[0], write_card(files[0].parent, files[0], origin="new"), {}, NOW)
+    assert external.add(home, *files, {}, datetime(2026, 6, 2, tzinfo=UTC)).version == first.version
+    assert len(task_models.versions(home, "reuse")) == 1
+    second = external.add(home, files[0], write_card(files[0].parent, files[0], origin="new"), {}, NOW)
     assert second.version != first.version  # in the same second, of the same file
     assert predictor.predict("reuse", {})["model"].endswith(second.version)
-    path = registry.folder(home, "reuse") / second.version / "model.txt"
+    path = task_models.folder(home, "reuse") / second.version / "model.txt"
     path.write_bytes(path.read_bytes() + b"\n")
     with pytest.raises(CheckFailed, match="SHA-256"):
         Predictor(home).predict("reuse", {})
@@ -125,9 +126,9 @@ def test_a_model_that_is_not_what_its_card_says_is_refused(
 ) -> None:
     card = write_card(files[0].parent, files[0], **changes)
     with pytest.raises(WrongUse, match=said) as caught:
-        dropin.add(home, files[0], card, {"reuse": TASK}, NOW)
+        external.add(home, files[0], card, {"reuse": TASK}, NOW)
     assert caught.value.hint
-    assert registry.tasks(home) == ()
+    assert task_models.tasks(home) == ()
 
 
 def test_a_model_with_other_inputs_than_the_site_has_is_refused(home: Home, files: tuple[Path, Path]) -> None:
@@ -135,7 +136,7 @@ def test_a_model_with_other_inputs_than_the_site_has_is_refused(home: Home, file
     with pytest.raises(
         WrongUse, match="the model needs flow_rate, influent_COD, influent_pH, task reuse has pH"
     ) as caught:
-        dropin.add(home, *files, {"reuse": other}, NOW)
+        external.add(home, *files, {"reuse": other}, NOW)
     assert "under `inputs` of task reuse" in caught.value.hint
 
 
@@ -152,7 +153,7 @@ def test_the_command_adds_lists_and_rolls_back(
 
     assert "answers the API (no such task in site.yaml)" in run("add", str(files[0]), "--card", str(files[1]))
     home = Home(tmp_path / "home")
-    (version,) = registry.versions(home, "reuse")
+    (version,) = task_models.versions(home, "reuse")
     assert f"task:reuse\n * {version}  classes" in run("list")
     assert json.loads(run("show", "reuse"))["sources"] == {name: name for name in FEATURES}
     run("promote", "task:reuse", version)
@@ -162,9 +163,9 @@ def test_the_command_adds_lists_and_rolls_back(
 
 def test_calibration_as_numbers_reads_back_bit_for_bit(home: Home, files: tuple[Path, Path]) -> None:
     card = write_card(files[0].parent, files[0], calibrations=[{"x": [0.1, 0.5, 0.9], "y": [0.03, 1 / 3, 0.97]}])
-    dropin.add(home, files[0], card, {}, NOW)
-    model = registry.load_champion(home, "reuse")
+    external.add(home, files[0], card, {}, NOW)
+    model = task_models.load_champion(home, "reuse")
     assert model is not None
     raw = np.linspace(0, 1, 7)
     expected = np.interp(raw, [0.1, 0.5, 0.9], [0.03, 1 / 3, 0.97])
-    assert (reading.chances_of(model.card, raw)[:, 1] == expected).all()
+    assert (task_model.chances_of(model.card, raw)[:, 1] == expected).all()

@@ -13,14 +13,14 @@ import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import add_label
-from sensor_platform.predict.models import store
-from sensor_platform.predict.supervised import losses, registry
+from sensor_platform.predict.registry import task_models, version_store
+from sensor_platform.predict.supervised import losses
 from sensor_platform.predict.supervised.calibration import Calibration
-from sensor_platform.predict.supervised.card import MODEL
 from sensor_platform.predict.supervised.losses import is_clearly_more
-from sensor_platform.predict.supervised.scoring import score_tasks
-from sensor_platform.predict.supervised.training import needs_task_training, train_tasks, unusable_champions
-from sensor_platform.predict.supervised.watching import TaskHealth, watch_tasks
+from sensor_platform.predict.supervised.monitor_tasks import TaskHealth, watch_tasks
+from sensor_platform.predict.supervised.score_tasks import score_tasks
+from sensor_platform.predict.supervised.task_card import MODEL
+from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks, unusable_champions
 from sensor_platform.warehouse.published.joined_views import statements
 from sensor_platform_tests.predict.machines import HOURS, NOW, SITE, START, fill, machines, scores
 
@@ -49,12 +49,12 @@ def home(learnt: Path, tmp_path: Path) -> Home:
 
 def successor(home: Home, task: str, at: datetime = PROMOTED, **changes: object) -> tuple[str, str]:
     """Another version, promoted by hand, with these changes of its card; the version before and it."""
-    good = registry.load_champion(home, task)
+    good = task_models.load_champion(home, task)
     assert good is not None
     contents = {MODEL: good.booster.model_to_string().encode()}
-    name = store.version_name(at, {**contents, "changes": repr(changes).encode()})
-    registry.save(home, msgspec.structs.replace(good.card, version=name, created_at=at, **changes), contents)
-    registry.promote(home, task, name, at, "by hand")
+    name = version_store.version_name(at, {**contents, "changes": repr(changes).encode()})
+    task_models.save(home, msgspec.structs.replace(good.card, version=name, created_at=at, **changes), contents)
+    task_models.promote(home, task, name, at, "by hand")
     return good.card.version, name
 
 
@@ -69,27 +69,27 @@ def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -
     score_tasks(home, SITE, now=NOW)
     health = watched(home)
     assert health.action.startswith("rolled back: decisions cost")
-    reigns = registry.reigns(home, "pump")
+    reigns = task_models.reigns(home, "pump")
     assert [each.version for each in reigns] == [good, poisoned, good]
     assert reigns[-1].serves_from == NOW
     assert reigns[-1].why.startswith("rolled back: ")
     assert good in reigns[-1].why
     assert watched(home, now=NOW + timedelta(hours=1)).action != health.action
-    assert len(registry.reigns(home, "pump")) == 3
+    assert len(task_models.reigns(home, "pump")) == 3
 
 
 def test_a_threshold_that_is_poisoned_costs_and_is_rolled_back(home: Home) -> None:
     good, _ = successor(home, "pump", threshold=0.0)
     score_tasks(home, SITE, now=NOW)
     assert watched(home).action.startswith("rolled back: decisions cost")
-    assert registry.reigns(home, "pump")[-1].version == good
+    assert task_models.reigns(home, "pump")[-1].version == good
 
 
 def test_a_remaining_life_that_is_far_off_is_rolled_back(home: Home) -> None:
     good, _ = successor(home, "life", most_hours=20)
     score_tasks(home, SITE, now=NOW)
     assert watched(home, "life").action.startswith("rolled back: ")
-    assert registry.reigns(home, "life")[-1].version == good
+    assert task_models.reigns(home, "life")[-1].version == good
 
 
 def test_models_that_change_daily_are_judged_by_all_that_was_served_since(home: Home) -> None:
@@ -100,22 +100,22 @@ def test_models_that_change_daily_are_judged_by_all_that_was_served_since(home: 
         successor(home, "pump", each, seed=number)
     score_tasks(home, SITE, now=NOW)
     assert watched(home).action.startswith("rolled back: decisions cost")
-    assert registry.reigns(home, "pump")[-1].version == good
+    assert task_models.reigns(home, "pump")[-1].version == good
 
 
 def test_a_sound_champion_is_not_rolled_back_for_what_was_served_before_it(home: Home) -> None:
-    card = registry.champion_card(home, "pump")
+    card = task_models.champion_card(home, "pump")
     assert card is not None
     successor(home, "pump", threshold=0.0)
     _, sound = successor(home, "pump", NOW - timedelta(days=4), threshold=card.threshold)
     score_tasks(home, SITE, now=NOW)
     assert not watched(home).action.startswith("rolled back")
-    assert registry.reigns(home, "pump")[-1].version == sound
+    assert task_models.reigns(home, "pump")[-1].version == sound
 
 
 def test_a_champion_that_was_merely_unlucky_stays(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """After a day on which all machines were upset it misses failures that the older one sees: a quarter more cost."""
-    good = registry.champion_card(home, "pump")
+    good = task_models.champion_card(home, "pump")
     assert good is not None
     assert good.threshold is not None
     _, younger = successor(home, "pump", threshold=good.threshold * 2)
@@ -124,7 +124,7 @@ def test_a_champion_that_was_merely_unlucky_stays(home: Home, monkeypatch: pytes
     fill(home, day.with_columns(mean=pl.col("mean") + 1.5), position=2)
     score_tasks(home, SITE, now=NOW)
     assert not watched(home).action.startswith("rolled back")
-    assert registry.reigns(home, "pump")[-1].version == younger
+    assert task_models.reigns(home, "pump")[-1].version == younger
     monkeypatch.setattr(losses, "CHANCE", 0.5)  # by the mean alone it would go
     assert watched(home).action.startswith("rolled back")
 
@@ -171,12 +171,12 @@ def test_a_champion_whose_file_was_changed_is_rolled_back_and_its_hours_are_kept
     good, changed = successor(home, "pump", threshold=0.4)
     score_tasks(home, SITE, now=NOW)
     before = scores(home)
-    path = registry.folder(home, "pump") / changed / MODEL
+    path = task_models.folder(home, "pump") / changed / MODEL
     path.write_bytes(path.read_bytes().replace(b"leaf_value=", b"leaf_value=1", 1))
     health, life = watched(home), watched(home, "life")
     assert "SHA-256" in health.action
     assert life.breaches == ()
-    assert registry.reigns(home, "pump")[-1].version == good
+    assert task_models.reigns(home, "pump")[-1].version == good
     report = score_tasks(home, SITE, now=NOW + timedelta(hours=1))
     assert "kept as they were" in str(report.by_task[0]["note"])
     assert scores(home).equals(before)
@@ -184,19 +184,19 @@ def test_a_champion_whose_file_was_changed_is_rolled_back_and_its_hours_are_kept
 
 def test_scoring_itself_replaces_a_champion_that_was_changed_and_goes_on(home: Home) -> None:
     good, changed = successor(home, "pump", at=NOW - timedelta(hours=100), threshold=0.4)
-    path = registry.folder(home, "pump") / changed / MODEL
+    path = task_models.folder(home, "pump") / changed / MODEL
     path.write_bytes(path.read_bytes() + b"\n")
     score_tasks(home, SITE, now=NOW - timedelta(hours=50))
-    reigns = registry.reigns(home, "pump")
+    reigns = task_models.reigns(home, "pump")
     assert [each.version for each in reigns] == [good, changed, good]
     assert "SHA-256" in reigns[-1].why
     rows = scores(home).filter(pl.col("task") == "pump")
-    assert rows["model_id"].unique().to_list() == [registry.model_id("pump", good)]
+    assert rows["model_id"].unique().to_list() == [task_models.model_id("pump", good)]
     assert rows["window_start"].max() == (NOW - timedelta(hours=1)).replace(tzinfo=None)
 
 
 def test_a_damaged_pointer_keeps_no_other_task_from_being_trained_and_is_said(home: Home) -> None:
-    (registry.folder(home, "pump") / "champion.json").write_text("{")
+    (task_models.folder(home, "pump") / "champion.json").write_text("{")
     pump, life = train_tasks(home, SITE, NOW).tasks
     assert "champion.json cannot be trusted" in pump.why
     assert life.trained

@@ -10,12 +10,14 @@ import polars as pl
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.predict import drift, pipeline, watching
+from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.config import ForecastConfig
-from sensor_platform.predict.judge.adjust import BucketRule
-from sensor_platform.predict.judge.record import Record
-from sensor_platform.predict.models import registry
+from sensor_platform.predict.forecast import monitor
+from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.selection.adjust import BucketRule
+from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.monitoring import drift
+from sensor_platform.predict.registry import forecasters
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
@@ -90,7 +92,7 @@ def home(built: Home, tmp_path: Path) -> Home:
 
 def poison(home: Home) -> str:
     """A version whose forecasts are far off, promoted by hand a while ago."""
-    good = registry.load_champion(home, "temp")
+    good = forecasters.load_champion(home, "temp")
     assert good is not None
     folder = home.models / good.model_id
     spoilt = {name: (folder / name).read_bytes() for name in good.card.files}
@@ -100,69 +102,69 @@ def poison(home: Home) -> str:
     spoilt["linear.json"] = msgspec.json.encode(lines)
     rules = tuple(msgspec.structs.replace(rule, served="linear") for rule in good.card.rules)
     later = PROMOTED + timedelta(hours=12)
-    version = registry.version_name(later, spoilt)
-    registry.save(home, msgspec.structs.replace(good.card, version=version, created_at=later, rules=rules), spoilt)
-    registry.promote(home, "temp", version, later, "by hand")
+    version = forecasters.version_name(later, spoilt)
+    forecasters.save(home, msgspec.structs.replace(good.card, version=version, created_at=later, rules=rules), spoilt)
+    forecasters.promote(home, "temp", version, later, "by hand")
     return version
 
 
 def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -> None:
-    good = registry.reigns(home, "temp")[-1].version
+    good = forecasters.reigns(home, "temp")[-1].version
     poisoned = poison(home)
     pipeline.score(home, SITE, now=NOW)
-    (health,) = watching.watch(home, SITE, NOW)
+    (health,) = monitor.watch(home, SITE, NOW)
     assert health.action.startswith("rolled back: error")
-    reigns = registry.reigns(home, "temp")
+    reigns = forecasters.reigns(home, "temp")
     assert [each.version for each in reigns] == [good, poisoned, good]
     assert reigns[-1].serves_from == NOW
     assert "rolled back" in reigns[-1].why
-    (again,) = watching.watch(home, SITE, NOW + timedelta(hours=1))
+    (again,) = monitor.watch(home, SITE, NOW + timedelta(hours=1))
     assert not again.action.startswith("rolled back")
 
 
 def test_a_champion_whose_file_was_changed_is_rolled_back(home: Home) -> None:
-    good = registry.reigns(home, "temp")[-1].version
-    changed = home.models / registry.folder_name("temp") / poison(home) / "median.txt"
+    good = forecasters.reigns(home, "temp")[-1].version
+    changed = home.models / forecasters.folder_name("temp") / poison(home) / "median.txt"
     changed.write_bytes(changed.read_bytes() + b"\n")
-    (health,) = watching.watch(home, SITE, NOW)
+    (health,) = monitor.watch(home, SITE, NOW)
     assert "SHA-256" in health.action
-    assert registry.reigns(home, "temp")[-1].version == good
-    sound = home.models / registry.folder_name("temp") / good / "median.txt"
+    assert forecasters.reigns(home, "temp")[-1].version == good
+    sound = home.models / forecasters.folder_name("temp") / good / "median.txt"
     sound.write_bytes(sound.read_bytes() + b"\n")
-    (health,) = watching.watch(home, SITE, NOW)
+    (health,) = monitor.watch(home, SITE, NOW)
     assert health.action == "none: there is no sound version before it"
     assert "SHA-256" in health.breaches[0]
-    (home.models / registry.folder_name("temp") / "champion.json").write_text("{")
-    (health,) = watching.watch(home, SITE, NOW)
+    (home.models / forecasters.folder_name("temp") / "champion.json").write_text("{")
+    (health,) = monitor.watch(home, SITE, NOW)
     assert "champion.json cannot be trusted" in health.breaches[0]
 
 
 def test_scoring_goes_on_with_the_sound_version_before_a_changed_file(home: Home) -> None:
-    good = registry.reigns(home, "temp")[-1].version
-    changed = home.models / registry.folder_name("temp") / poison(home) / "median.txt"
+    good = forecasters.reigns(home, "temp")[-1].version
+    changed = home.models / forecasters.folder_name("temp") / poison(home) / "median.txt"
     changed.write_bytes(changed.read_bytes() + b"\n")
     pipeline.score(home, SITE, now=NOW)
-    newest = registry.reigns(home, "temp")[-1]
+    newest = forecasters.reigns(home, "temp")[-1]
     assert newest.version == good
     assert "SHA-256" in newest.why
 
 
 def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: Home) -> None:
     pipeline.score(home, SITE, now=NOW)
-    (health,) = watching.watch(home, SITE, NOW)
+    (health,) = monitor.watch(home, SITE, NOW)
     assert health.breaches == ()
     assert health.forecasts > 1000
     assert health.ratio_to_naive is not None
     assert health.ratio_to_naive < 1
-    assert {each.version for each in registry.reigns(home, "temp")} == {registry.reigns(home, "temp")[0].version}
-    assert watching.watch(home, SITE, NOW)[0].action == "none"
+    assert {each.version for each in forecasters.reigns(home, "temp")} == {forecasters.reigns(home, "temp")[0].version}
+    assert monitor.watch(home, SITE, NOW)[0].action == "none"
 
 
 def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pipeline.score(home, SITE, now=NOW)
-    champion = registry.load_champion(home, "temp")
+    champion = forecasters.load_champion(home, "temp")
     assert champion is not None
     rules, seen = champion.card.rules, []
 
@@ -170,23 +172,23 @@ def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
         seen.append(record)
         return rules
 
-    monkeypatch.setattr(watching, "adjust", noted)
-    watching.watch(home, SITE, NOW)
+    monkeypatch.setattr(monitor, "adjust", noted)
+    monitor.watch(home, SITE, NOW)
     learnt_to = int(champion.card.trained_to.timestamp()) // 3600
     assert (seen[0].target <= learnt_to).sum() > 500
     assert (seen[0].target > learnt_to).sum() > 1000
-    record = home.models / registry.folder_name("temp") / champion.card.version / "backtest.parquet"
+    record = home.models / forecasters.folder_name("temp") / champion.card.version / "backtest.parquet"
     record.write_bytes(b"")
-    watching.watch(home, SITE, NOW)
+    monitor.watch(home, SITE, NOW)
     assert seen[1].target.min() > learnt_to, "without a backtest what came since is left"
 
 
 def test_an_adjustment_changes_no_forecast_that_was_issued_before_it(home: Home) -> None:
     pipeline.score(home, SITE, now=NOW)
-    champion = registry.load_champion(home, "temp")
+    champion = forecasters.load_champion(home, "temp")
     assert champion is not None
     rules = tuple(msgspec.structs.replace(rule, served="persistence", widening=9.0) for rule in champion.card.rules)
-    registry.promote(home, "temp", champion.card.version, NOW - timedelta(hours=10), "by hand", rules)
+    forecasters.promote(home, "temp", champion.card.version, NOW - timedelta(hours=10), "by hand", rules)
     pipeline.score(home, SITE, now=NOW)
     with writer(home, SITE, "test") as warehouse:
         found = warehouse.connection.execute(
@@ -206,7 +208,7 @@ def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Hom
         warehouse.connection.execute(
             "update readings_1h set mean = mean + 30 * random() where window_start >= ?", [cut]
         )
-    (health,) = watching.watch(home, SITE, NOW)
+    (health,) = monitor.watch(home, SITE, NOW)
     assert any("PSI" in each for each in health.breaches)
     assert "asked for training" in health.action
     (need,) = pipeline.needs_training(home, SITE)
@@ -231,14 +233,14 @@ def test_weights_that_hardly_moved_are_no_adjustment() -> None:
         )
 
     old = rule("mix", linear=0.6, lightgbm=0.4)
-    assert not watching._differs(rule("mix", linear=0.65, lightgbm=0.35), old)
-    assert watching._differs(rule("mix", linear=0.8, lightgbm=0.2), old)
-    assert watching._differs(rule("linear"), old)
-    assert watching._differs(rule("mix", 0.2, linear=0.6, lightgbm=0.4), old)
+    assert not monitor._differs(rule("mix", linear=0.65, lightgbm=0.35), old)
+    assert monitor._differs(rule("mix", linear=0.8, lightgbm=0.2), old)
+    assert monitor._differs(rule("linear"), old)
+    assert monitor._differs(rule("mix", 0.2, linear=0.6, lightgbm=0.4), old)
 
 
 def test_a_metric_without_a_champion_has_no_health(tmp_path: Path) -> None:
-    assert watching.watch(Home(tmp_path), SITE, NOW) == ()
+    assert monitor.watch(Home(tmp_path), SITE, NOW) == ()
 
 
 def test_the_stability_index_is_near_zero_for_the_same_law_and_large_for_another() -> None:

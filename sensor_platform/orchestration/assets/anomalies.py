@@ -21,7 +21,7 @@ from sensor_platform.settings import Settings
 )
 def anomalies(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """How far each hour is from ordinary: a robust band and a residual per device and metric, with the reason."""
-    from sensor_platform.predict.anomaly.building import build_anomalies
+    from sensor_platform.predict.anomaly.build_anomalies import build_anomalies
 
     work = work_of(context)
     with tried_again(context, settings.site.runs):

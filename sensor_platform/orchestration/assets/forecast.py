@@ -40,7 +40,7 @@ SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 )
 def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """What the forecaster sees: one row per device, metric and hour, made of that hour and the 168 before it."""
-    from sensor_platform.predict.features.featuring import build_features
+    from sensor_platform.predict.features.build_features import build_features
 
     work = work_of(context)
     with tried_again(context, settings.site.runs):
@@ -82,7 +82,7 @@ def forecast_model(
     settings: ResourceParam[Settings],
 ) -> Iterator[MaterializeResult[None]]:
     """The champion of each forecast metric: LightGBM as text with its card, promoted where it wins the backtest."""
-    from sensor_platform.predict.training import needs_training, train
+    from sensor_platform.predict.forecast.train import needs_training, train
 
     with tried_again(context, settings.site.runs):
         report = train(settings.home, settings.site, datetime.now(UTC))
@@ -98,12 +98,12 @@ def forecast_model(
 
 def _gate(settings: Settings, report: TrainReport) -> AssetCheckResult:
     from sensor_platform.errors import CheckFailed
-    from sensor_platform.predict.models import registry
+    from sensor_platform.predict.registry import forecasters
 
     unusable: list[dict[str, str]] = []
     for metric in settings.site.forecast.metrics:
         try:
-            registry.load_champion(settings.home, metric)
+            forecasters.load_champion(settings.home, metric)
         except CheckFailed as error:
             unusable.append({"metric": metric, "why": error.message})
     refused = [each for each in report.metrics if each.trained and not each.promoted]
@@ -133,7 +133,7 @@ def forecast_health(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None]]:
     """What came of the forecasts: adjusts what is served, rolls a worse model back, asks for training on drift."""
-    from sensor_platform.predict.watching import row, watch
+    from sensor_platform.predict.forecast.monitor import row, watch
 
     with tried_again(context, settings.site.runs):
         found = watch(settings.home, settings.site, datetime.now(UTC))
@@ -174,7 +174,7 @@ def _training_facts(report: TrainReport) -> Facts:
 )
 def predictions(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """Forecasts with 5/50/95 % quantiles: one row per device, metric, hour of issue and horizon, by day of issue."""
-    from sensor_platform.predict.scoring import score
+    from sensor_platform.predict.forecast.score_job import score
 
     work = work_of(context)
     with tried_again(context, settings.site.runs):

@@ -44,7 +44,7 @@ def supervised_model(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None]]:
     """The champion of each task of `supervised`: learnt from labels, judged on devices held out, calibrated."""
-    from sensor_platform.predict.supervised.training import train_tasks, unusable_champions
+    from sensor_platform.predict.supervised.train_tasks import train_tasks, unusable_champions
 
     with tried_again(context, settings.site.runs):
         report = train_tasks(settings.home, settings.site, datetime.now(UTC))
@@ -78,7 +78,7 @@ def supervised_scores(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None]]:
     """What the tasks' models say: one row per task, device and hour, with chance, decision and reason."""
-    from sensor_platform.predict.supervised.scoring import score_tasks
+    from sensor_platform.predict.supervised.score_tasks import score_tasks
 
     work = work_of(context)
     with tried_again(context, settings.site.runs):
@@ -116,7 +116,7 @@ def supervised_health(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None]]:
     """What came of the scores: rolls a worse model back, asks for training on drift."""
-    from sensor_platform.predict.supervised.watching import watch_tasks
+    from sensor_platform.predict.supervised.monitor_tasks import watch_tasks
 
     with tried_again(context, settings.site.runs):
         found = watch_tasks(settings.home, settings.site, datetime.now(UTC))

@@ -3,15 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from sensor_platform.predict.anomaly.block_scores import SCORES
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.anomaly.judging import Judgement, auc, best_f1, judge
-from sensor_platform.predict.anomaly.known import Known
-from sensor_platform.predict.anomaly.scoring import SCORES
+from sensor_platform.predict.anomaly.ordinary import Known
+from sensor_platform.predict.anomaly.score_quality import Judgement, auc, best_f1, judge
 from sensor_platform.predict.evaluate.cases import cases_of, is_empty_wrong
-from sensor_platform.predict.evaluate.deciding import HIGH_RATES, MOST_FALSE_ALARMS, RATES, by_labels, without_labels
-from sensor_platform.predict.evaluate.past import Past
-from sensor_platform.predict.evaluate.reading import Table
+from sensor_platform.predict.evaluate.known_rows import Past
+from sensor_platform.predict.evaluate.read_series import Table
 from sensor_platform.predict.evaluate.tested import Tested, tested
+from sensor_platform.predict.evaluate.threshold_choice import (
+    HIGH_RATES,
+    MOST_FALSE_ALARMS,
+    RATES,
+    by_labels,
+    without_labels,
+)
 
 Say = Callable[[str], None]
 

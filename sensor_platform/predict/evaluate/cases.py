@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensor_platform.predict.anomaly.block_scores import Series
 from sensor_platform.predict.anomaly.deviation import LEAST_REFERENCE
-from sensor_platform.predict.anomaly.judging import Flags
-from sensor_platform.predict.anomaly.scoring import Series
-from sensor_platform.predict.evaluate.reading import Table
+from sensor_platform.predict.anomaly.score_quality import Flags
+from sensor_platform.predict.evaluate.read_series import Table
 from sensor_platform.predict.evaluate.sessions import stretches
 from sensor_platform.predict.features.panel import Floats
 

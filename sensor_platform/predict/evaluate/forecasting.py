@@ -6,15 +6,15 @@ Everything before the test's start is learnt from once.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from sensor_platform.predict.config import ForecastConfig
-from sensor_platform.predict.evaluate.reading import Table
-from sensor_platform.predict.evaluate.replay import serve
-from sensor_platform.predict.evaluate.rows import Row, judged_rows
-from sensor_platform.predict.features import table as features
+from sensor_platform.predict.evaluate.read_series import Table
+from sensor_platform.predict.evaluate.result_rows import Row, judged_rows
+from sensor_platform.predict.evaluate.serve_piecewise import serve
+from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.grid import DAY_US, HOUR_US
 from sensor_platform.predict.features.matrix import Source, examples
 from sensor_platform.predict.features.panel import Panel
-from sensor_platform.predict.judge.learn import Learned, learn
+from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.selection.learn import Learned, learn
 
 TEST_EXAMPLES = 480_000
 """Pairs of hour and horizon that are judged at most, drawn at random."""

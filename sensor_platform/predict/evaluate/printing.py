@@ -3,10 +3,10 @@
 import math
 from collections.abc import Iterable, Sequence
 
-from sensor_platform.predict.candidates.baselines import CANDIDATES
 from sensor_platform.predict.evaluate.anomalies import AnomalyReport, Point
 from sensor_platform.predict.evaluate.forecasting import TargetReport
-from sensor_platform.predict.evaluate.rows import Row, best_baseline
+from sensor_platform.predict.evaluate.result_rows import Row, best_baseline
+from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
 
 _SHORT = {"persistence": "last", "seasonal_naive": "seasonal", "weekly_naive": "weekly"}
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensor_platform.predict.anomaly.block_scores import blocks
 from sensor_platform.predict.anomaly.deviation import CAP
-from sensor_platform.predict.anomaly.judging import Flags
-from sensor_platform.predict.anomaly.known import Known
-from sensor_platform.predict.anomaly.scoring import blocks
+from sensor_platform.predict.anomaly.ordinary import Known
+from sensor_platform.predict.anomaly.score_quality import Flags
 from sensor_platform.predict.evaluate.cases import Case, is_empty_wrong
-from sensor_platform.predict.evaluate.past import Past
-from sensor_platform.predict.evaluate.reading import Table
+from sensor_platform.predict.evaluate.known_rows import Past
+from sensor_platform.predict.evaluate.read_series import Table
 from sensor_platform.predict.features.panel import Floats, Ints
 
 

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sensor_platform.predict.models.promotion import MOST_BYTES, MOST_SECONDS, TOLERANCE, Decision
-from sensor_platform.predict.supervised import reading
-from sensor_platform.predict.supervised.card import TaskCard
+from sensor_platform.predict.forecast.promotion import MOST_BYTES, MOST_SECONDS, TOLERANCE, Decision
+from sensor_platform.predict.supervised import task_model
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import sha256
-from sensor_platform.predict.supervised.learn import Learned
+from sensor_platform.predict.supervised.learn_task import Learned
 from sensor_platform.predict.supervised.losses import loss_of, target_of
-from sensor_platform.predict.supervised.reading import TaskModel
+from sensor_platform.predict.supervised.task_card import TaskCard
+from sensor_platform.predict.supervised.task_model import TaskModel
 
 LEAST_GAIN = 0.01
 """Share by which a model must be better than saying the base rate (the median) always."""
@@ -79,7 +79,7 @@ def _against(learned: Learned, config: TaskConfig, champion: TaskModel) -> Decis
         count = int(fresh.sum())
         return Decision(promoted=True, why=f"same recipe on newer data; only {count} hours are new to the champion")
     unseen = rows.where(fresh)
-    said = reading.read(champion, unseen.inputs)
+    said = task_model.read(champion, unseen.inputs)
     what = said.value if config.kind == "remaining_life" else said.chances
     theirs = float(np.average(loss_of(what, target_of(unseen, config), config), weights=unseen.weight))
     ours = float(np.average(learned.loss[fresh], weights=unseen.weight))
@@ -89,5 +89,5 @@ def _against(learned: Learned, config: TaskConfig, champion: TaskModel) -> Decis
 
 def _seconds(learned: Learned, card: TaskCard) -> float:
     began = time.process_time()
-    reading.read(TaskModel("", card, learned.booster), learned.judged.inputs[:1000])
+    task_model.read(TaskModel("", card, learned.booster), learned.judged.inputs[:1000])
     return time.process_time() - began

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from sensor_platform.kernel.micros import from_micros
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised.config import AGE, COLUMNS, TaskConfig, split
-from sensor_platform.predict.supervised.lives import HOUR_US, Life
+from sensor_platform.predict.supervised.cycles import HOUR_US, Life
 from sensor_platform.predict.supervised.targets import Span
 from sensor_platform.warehouse.tables import Due, Warehouse
 

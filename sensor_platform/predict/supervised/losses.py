@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensor_platform.predict.features.panel import Floats, Ints
-from sensor_platform.predict.supervised.card import TaskCard
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows
-from sensor_platform.predict.supervised.reading import Said
+from sensor_platform.predict.supervised.task_card import TaskCard
+from sensor_platform.predict.supervised.task_model import Said
 
 WORSE = 0.05
 """A share by which something is worse, before it is asked whether that is chance."""

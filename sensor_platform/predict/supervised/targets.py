@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.lives import Event, Life
+from sensor_platform.predict.supervised.cycles import Event, Life
 
 
 @dataclass(frozen=True, slots=True)

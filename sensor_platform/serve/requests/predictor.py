@@ -18,10 +18,11 @@ import numpy as np
 
 from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.predict.models.store import CHAMPION
-from sensor_platform.predict.supervised import reading, registry
+from sensor_platform.predict.registry import task_models
+from sensor_platform.predict.registry.version_store import CHAMPION
+from sensor_platform.predict.supervised import task_model
 from sensor_platform.predict.supervised.inputs import matrix
-from sensor_platform.predict.supervised.reading import TaskModel
+from sensor_platform.predict.supervised.task_model import TaskModel
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -69,7 +70,7 @@ class Predictor:
     def names(self) -> list[str]:
         """Models that can be asked."""
         files = {path.stem for path in self._folder.glob("*.txt") if _NAME.fullmatch(path.stem)}
-        return sorted(files | {task for task in registry.tasks(self.home) if registry.reigns(self.home, task)})
+        return sorted(files | {task for task in task_models.tasks(self.home) if task_models.reigns(self.home, task)})
 
     @property
     def _folder(self) -> Path:
@@ -78,13 +79,13 @@ class Predictor:
     def _champion(self, name: str) -> TaskModel | None:
         """The verified champion, loaded again when the pointer changes."""
         try:
-            stat = (registry.folder(self.home, name) / CHAMPION).stat()
+            stat = (task_models.folder(self.home, name) / CHAMPION).stat()
         except FileNotFoundError:
             return None
         stamp = (stat.st_mtime_ns, stat.st_ino)
         found = self._champions.get(name)
         if found is None or found[0] != stamp:
-            model = registry.load_champion(self.home, name)
+            model = task_models.load_champion(self.home, name)
             if model is None:
                 return None
             found = self._champions[name] = (stamp, model)
@@ -109,7 +110,7 @@ class Predictor:
 def _said(model: TaskModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
     card = model.card
     values = {key: np.array([_number(key, inputs.get(key))]) for key in card.sources}
-    said = reading.read(model, matrix(values, card.sources, card.defaults))
+    said = task_model.read(model, matrix(values, card.sources, card.defaults))
     result: dict[str, Any] = {
         "model": model.model_id,
         "missing": [key for key in card.sources if inputs.get(key) is None],

@@ -12,7 +12,7 @@ import polars as pl
 from sensor_platform.home import Home
 from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.config import ForecastConfig
+from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.reports import TrainReport
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.predict.machines import SITE, SiteOfTest, fill

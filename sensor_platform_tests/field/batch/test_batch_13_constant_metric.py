@@ -27,7 +27,7 @@ def test_batch_13_a_constant_is_forecast_as_itself(tmp_path: Path, value: float)
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 13")
 def test_batch_13_a_refused_version_is_listed_with_its_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     place = make_place(tmp_path, {"site.yaml": "name: refused\nstart: 2025-01-01\n"})
-    monkeypatch.setattr("sensor_platform.predict.models.promotion.MOST_BYTES", 1)
+    monkeypatch.setattr("sensor_platform.predict.forecast.promotion.MOST_BYTES", 1)
     home = Home(place.home)
     hours = 10 * 24
     site = write_hours(home, "temperature", {"room-1": daily_wave(hours, 1), "room-2": daily_wave(hours, 2)})

@@ -11,10 +11,11 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from sensor_platform.predict import pipeline, watching
-from sensor_platform.predict.features import table as features
+from sensor_platform.predict import pipeline
+from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source
-from sensor_platform.predict.judge.learn import Learned, learn
+from sensor_platform.predict.forecast import monitor
+from sensor_platform.predict.forecast.selection.learn import Learned, learn
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.field.live.base import need, site_files
@@ -67,7 +68,7 @@ class ForecastHome:
 
     def watch(self, at: float) -> Any:
         """What the watch sees of the metric's forecasts."""
-        (health,) = watching.watch(self.home, self.site, moment(at))
+        (health,) = monitor.watch(self.home, self.site, moment(at))
         return health
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

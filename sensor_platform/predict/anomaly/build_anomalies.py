@@ -1,0 +1,106 @@
+"""Keep the table `anomalies` up to readings_1h: the dirty hours, each against the weeks before it."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days
+from sensor_platform.predict.anomaly import anomaly_rows
+from sensor_platform.predict.anomaly.anomaly_rows import REFERENCE, WEEK
+from sensor_platform.predict.reports import AnomalyBuild, utc
+from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.warehouse.tables import Due, Warehouse, writer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+MODEL = "anomalies"
+_HOUR = timedelta(hours=1)
+_STRONGEST = 20
+"""Rows in the report."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def build_anomalies(
+    home: Home, site: PredictSite, days: Days | None = None, position: int | None = None
+) -> AnomalyBuild:
+    """Bring `anomalies` up to `readings_1h`, week by week, so that memory does not grow with the range.
+
+    Args:
+        home: data folder.
+        site: `anomaly.metrics`, or where it is empty `forecast.metrics`, says what is scored.
+        days: hours that start in these days, both included; None for all.
+        position: the evidence that asked for it: only dirty hours. None: every hour of the days that ever had data.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+    """
+    import polars as pl
+
+    started = time.monotonic()
+    counts, flagged = [_counted(anomaly_rows.empty())], anomaly_rows.empty()
+    with writer(home, site, MODEL) as warehouse:
+        due = warehouse.due(MODEL, days, position)
+        for week, piece in _weeks(due):
+            rows = _rows(warehouse, site, week, piece)
+            warehouse.replace_windows(piece, rows)
+            counts.append(_counted(rows))
+            flagged = pl.concat([flagged, rows.filter("is_anomaly")]).sort("score", descending=True).head(_STRONGEST)
+    return _report(due, pl.concat(counts), flagged, time.monotonic() - started)
+
+
+def _weeks(due: Due) -> Iterator[tuple[int, Due]]:
+    """Due hours by week; at least one piece, so that the table exists even while nothing is due."""
+    if not due.windows:
+        yield 0, due
+        return
+    for week in sorted({(start - _EPOCH) // _HOUR // WEEK for start in due.starts}):
+        first = _EPOCH + week * WEEK * _HOUR
+        yield week, due.between(first, first + WEEK * _HOUR)
+
+
+def _rows(warehouse: Warehouse, site: PredictSite, week: int, due: Due) -> "pl.DataFrame":
+    import polars as pl
+
+    metrics = site.anomaly.metrics or site.forecast.metrics
+    if not due.windows or not metrics:
+        return anomaly_rows.empty()
+    first = _EPOCH + week * WEEK * _HOUR
+    hours = warehouse.read_hours(first - REFERENCE * _HOUR, due.starts[-1] + _HOUR, metrics)
+    wanted = pl.Series([start.replace(tzinfo=None) for start in due.starts], dtype=pl.Datetime("us"))
+    made = anomaly_rows.week_rows(hours, week, site.anomaly)
+    return made.filter(pl.col("window_start").is_in(wanted.implode()))
+
+
+def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
+    """What the report needs of a week besides its strongest rows."""
+    import polars as pl
+
+    return rows.group_by("metric", "device_id").agg(
+        pl.len().alias("rows"),
+        pl.col("is_anomaly").sum().alias("flagged"),
+        pl.col("window_start").max(),
+        pl.col("threshold").last(),
+    )
+
+
+def _report(due: Due, counts: "pl.DataFrame", flagged: "pl.DataFrame", seconds: float) -> AnomalyBuild:
+    import polars as pl
+
+    by_metric = counts.group_by("metric").agg(
+        pl.col("rows", "flagged").sum(),
+        pl.col("device_id").n_unique().alias("devices"),
+        pl.col("threshold").sort_by("window_start").last().alias("newest_threshold"),
+    )
+    newest: datetime | None = counts["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
+    return AnomalyBuild(
+        windows=len(due.windows),
+        rows=int(counts["rows"].sum()),
+        flagged=int(counts["flagged"].sum()),
+        newest_hour=utc(newest),
+        by_metric=tuple(by_metric.sort("metric").to_dicts()),
+        strongest=tuple(flagged.select("device_id", "metric", "window_start", "score", "reason").to_dicts()),
+        seconds=seconds,
+    )

@@ -1,0 +1,72 @@
+"""Feature rows of the warehouse as the panels that models see."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from sensor_platform.kernel.micros import from_micros, to_micros
+from sensor_platform.predict.features import feature_table as features
+from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.panel import Panel
+from sensor_platform.warehouse.tables import Warehouse
+
+if TYPE_CHECKING:
+    import polars as pl
+
+LEARNT_FROM = 4_000_000
+"""Hourly values, of a metric and the others together, that are read to learn from: memory does not grow with the fleet.
+A backtest draws far fewer examples from them; the mean of the network is that of all devices all the same."""
+
+
+def read_source(warehouse: Warehouse, metric: str, others: Sequence[str], first: datetime, last: datetime) -> Source:
+    """Panels of a metric and of the others, from feature rows with `first <= window_start <= last`.
+
+    Args:
+        warehouse: open.
+        metric: the one to forecast.
+        others: further metrics.
+        first: aware UTC.
+        last: aware UTC.
+    """
+    if not _has_features(warehouse):
+        return Source(features.load(features.empty()), {name: features.load(features.empty()) for name in others})
+    panels = {name: _panel(warehouse, name, first, last, None) for name in (metric, *others)}
+    return Source(panels[metric], {name: panels[name] for name in others})
+
+
+def read_to_learn(
+    warehouse: Warehouse, metric: str, others: Sequence[str], first: datetime, last: datetime, most: int = LEARNT_FROM
+) -> Source:
+    """The same, of so many devices as `most` values allow, and with the others that share a device with the metric."""
+    if not _has_features(warehouse):
+        return Source(features.load(features.empty()), {})
+    devices = _devices(warehouse, metric, first, last, most // (1 + len(others)))
+    panels = {name: _panel(warehouse, name, first, last, devices) for name in (metric, *others)}
+    own = set(panels[metric].devices)
+    return Source(panels[metric], {name: panels[name] for name in others if own & set(panels[name].devices)})
+
+
+def _has_features(warehouse: Warehouse) -> bool:
+    found = warehouse.connection.execute("select 1 from duckdb_tables() where table_name = 'features'").fetchall()
+    return bool(found)
+
+
+def _devices(warehouse: Warehouse, metric: str, first: datetime, last: datetime, most: int) -> list[str] | None:
+    """Devices with about `most` values, at least one, drawn by a hash of their names; None where all are few enough."""
+    found = warehouse.connection.execute(
+        "select device_id, sum(count(*)) over (order by md5(device_id)) from features"
+        " where metric = ? and window_start >= ? and window_start <= ? group by device_id order by 2",
+        [metric, from_micros(to_micros(first)), from_micros(to_micros(last))],
+    ).fetchall()
+    if not found or found[-1][1] <= most:
+        return None
+    return [device for device, values in found if values <= most] or [found[0][0]]
+
+
+def _panel(warehouse: Warehouse, metric: str, first: datetime, last: datetime, devices: Sequence[str] | None) -> Panel:
+    rows: pl.DataFrame = warehouse.connection.sql(
+        "select * from features where metric = ? and window_start >= ? and window_start <= ?"
+        " and (? is null or device_id in (select unnest(?::varchar[])))",
+        params=[metric, from_micros(to_micros(first)), from_micros(to_micros(last)), *[devices] * 2],
+    ).pl()
+    return features.load(rows.select(features.COLUMNS))

@@ -1,0 +1,1 @@
+"""Forecasts: candidate models, selection, training, scoring and monitoring."""

@@ -1,0 +1,72 @@
+"""The live record: what was forecast, and what came. Promotion, adjustment, rollback and drift are decided by it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.kernel.micros import from_micros, to_micros
+from sensor_platform.predict.features.grid import HOURLY
+from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.warehouse.tables import Warehouse
+
+MOST_ROWS = 200_000
+"""Newest forecasts that are looked at: memory is bounded whatever the number of devices."""
+
+_LIVE = """
+select p.issued_at, p.horizon_hours, a.mean, p.raw_lower, p.raw_upper, p.width,
+       p.persistence, p.seasonal_naive, p.weekly_naive, p.linear, p.average, p.lightgbm
+from predictions p
+join readings_1h a on a.device_id = p.device_id and a.metric = p.metric and a.window_start = p.target_at
+where p.metric = ? and p.target_at > ? and p.target_at < ? and isfinite(a.mean) and p.raw_lower is not null
+  and (? is null or p.model_id = ?)
+order by p.target_at desc, p.device_id, p.horizon_hours
+limit ?
+"""
+
+
+def read_live(
+    warehouse: Warehouse, metric: str, first: datetime, last: datetime, model_id: str | None = None
+) -> Record | None:
+    """Forecasts of `metric` with first < target < last whose hour came; None without any.
+
+    Args:
+        warehouse: open.
+        metric: forecast metric.
+        first: aware UTC.
+        last: aware UTC; an hour that is not over by then has no actual.
+        model_id: only forecasts of this model; None for all.
+    """
+    tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
+    if not {"predictions", "readings_1h"} <= tables:
+        return None
+    found = warehouse.connection.execute(
+        _LIVE,
+        [metric, from_micros(to_micros(first)), from_micros(to_micros(last)), model_id, model_id, MOST_ROWS],
+    ).fetchnumpy()
+    columns = {name: _floats(values) for name, values in found.items() if name != "issued_at"}
+    if not len(columns["mean"]):
+        return None
+    step = found["issued_at"].astype("datetime64[us]").astype(np.int64) // HOURLY.step_us
+    return Record(
+        step=step,
+        horizon=columns["horizon_hours"].astype(np.int32),
+        actual=columns["mean"],
+        by_candidate=_complete(columns, CANDIDATES),
+        lower=columns["raw_lower"],
+        upper=columns["raw_upper"],
+        width=columns["width"],
+    )
+
+
+def _complete(columns: dict[str, Floats], names: Sequence[str]) -> dict[str, Floats]:
+    """Candidates that every forecast of the record has."""
+    return {name: columns[name] for name in names if not np.isnan(columns[name]).any()}
+
+
+def _floats(values: npt.NDArray[Any]) -> Floats:
+    return np.asarray(np.ma.filled(values.astype(np.float64), np.nan), dtype=np.float64)

@@ -1,0 +1,71 @@
+"""The card of a model: what it is, what it was trained on, how it was judged, and what is served of it."""
+
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+
+import msgspec
+
+from sensor_platform.predict.forecast.candidates.boosted import Anchor
+from sensor_platform.predict.forecast.selection.adjust import BucketRule
+
+LIBRARIES = ("lightgbm", "numpy", "polars")
+
+
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """`card.json`. Times are aware UTC."""
+
+    metric: str
+    version: str
+    created_at: datetime
+    trained_from: datetime
+    trained_to: datetime
+    """Newest hour that training, calibration or choice has seen: a forecast of it or of an earlier hour is none."""
+    backtest_from: datetime
+    origins: tuple[datetime, ...]
+    """Where the folds of the backtest began."""
+    examples: int
+    devices: int
+    horizons: tuple[int, ...]
+    rules: tuple[BucketRule, ...]
+    """What is served per horizon bucket and why, with every candidate's error in the backtest."""
+    coverage: float | None
+    """Of the backtest's newer half, with the widening of its older half: an honest preview of live coverage."""
+    interval: float
+    others: tuple[str, ...]
+    """Further metrics of the same device among the inputs."""
+    inputs: tuple[str, ...]
+    inputs_sha256: str
+    target: str
+    anchor: Anchor
+    is_scaled: bool
+    recipes: dict[str, float]
+    """Error of each recipe that was tried."""
+    units: dict[int, float]
+    spreads: dict[int, tuple[float, float]]
+    least: float | None
+    parameters: dict[str, Any]
+    seed: int
+    libraries: dict[str, str]
+    git_revision: str | None
+    files: dict[str, str]
+    """SHA-256 of each file of the version."""
+
+
+def library_versions() -> dict[str, str]:
+    """Versions that a card records."""
+    return {name: version(name) for name in LIBRARIES}
+
+
+def encode(card: Card) -> bytes:
+    """Indented JSON, for people and diffs."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+
+
+def decode(data: bytes) -> Card:
+    """The card in `data`.
+
+    Raises:
+        msgspec.ValidationError, msgspec.DecodeError: it is none.
+    """
+    return msgspec.json.decode(data, type=Card)

@@ -1,0 +1,67 @@
+"""What was learnt, as a version for the registry: its card and its files."""
+
+from datetime import UTC, datetime, timedelta
+
+from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.forecast import model_card as cards
+from sensor_platform.predict.forecast import model_files
+from sensor_platform.predict.forecast.candidates import boosted
+from sensor_platform.predict.forecast.candidates.forecaster import LEVEL
+from sensor_platform.predict.forecast.model_card import Card
+from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.registry import forecasters
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def version(
+    metric: str, source: Source, learned: Learned, horizons: tuple[int, ...], seed: int, now: datetime
+) -> tuple[Card, dict[str, bytes]]:
+    """Card and files of a newly learnt forecaster.
+
+    Args:
+        metric: its name.
+        source: what it learnt from.
+        learned: the forecaster and how it was judged.
+        horizons: steps ahead.
+        seed: of the training.
+        now: aware UTC; becomes created_at and part of the version's name.
+    """
+    forecaster = learned.forecaster
+    contents = model_files.written(forecaster, learned.record)
+    steps = source.panel.step[source.panel.rows]
+    hour = timedelta(microseconds=source.panel.grid.step_us)
+    first, last = (_EPOCH + int(step) * hour for step in (steps.min(), steps.max()))
+    origins = tuple(_EPOCH + step * hour for step in learned.origins)
+    layout = forecaster.layout
+    card = Card(
+        metric=metric,
+        version=forecasters.version_name(now, contents),
+        created_at=now,
+        trained_from=first,
+        trained_to=last,
+        backtest_from=origins[0] if origins else last,
+        origins=origins,
+        examples=learned.examples,
+        devices=len(source.panel.devices),
+        horizons=horizons,
+        rules=learned.rules,
+        coverage=learned.coverage,
+        interval=LEVEL,
+        others=layout.others,
+        inputs=layout.names,
+        inputs_sha256=layout.sha256,
+        target=str(forecaster.recipe),
+        anchor=forecaster.recipe.anchor,
+        is_scaled=forecaster.recipe.is_scaled,
+        recipes=learned.recipe_errors,
+        units=dict(forecaster.units),
+        spreads=dict(forecaster.spreads),
+        least=forecaster.least,
+        parameters=boosted.parameters(learned.examples, seed) | boosted.PER_QUANTILE,
+        seed=seed,
+        libraries=cards.library_versions(),
+        git_revision=model_files.git_revision(),
+        files={},
+    )
+    return card, contents

@@ -1,0 +1,170 @@
+"""Feature rows and a champion in, prediction rows out. Pure: created_at and everything else comes in as a parameter."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sensor_platform.predict import revisions
+from sensor_platform.predict.features.matrix import Source, at
+from sensor_platform.predict.features.panel import Ints
+from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.selection.adjust import BucketRule, apply
+from sensor_platform.predict.registry.forecasters import Model
+
+if TYPE_CHECKING:
+    import polars as pl
+
+KEYS = ("device_id", "metric", "issued_at", "horizon_hours")
+_FORECASTS = ("value", "lower", "upper", "interval", *CANDIDATES, "raw_lower", "raw_upper", "width")
+COLUMNS = (
+    *KEYS,
+    "target_at",
+    "served",
+    *_FORECASTS,
+    "model_id",
+    "trained_to",
+    "inputs_position",
+    "revision",
+    "created_at",
+)
+
+
+def schema() -> "dict[str, pl.DataType]":
+    """Types of a prediction row; times are naive UTC microseconds."""
+    import polars as pl
+
+    text, number, time = pl.String(), pl.Float64(), pl.Datetime("us")
+    kinds: dict[str, pl.DataType] = dict.fromkeys(("device_id", "metric", "served", "model_id"), text)
+    kinds |= dict.fromkeys(_FORECASTS, number)
+    kinds |= dict.fromkeys(("issued_at", "target_at", "trained_to", "created_at"), time)
+    kinds |= dict.fromkeys(("horizon_hours", "revision"), pl.Int32())
+    kinds["inputs_position"] = pl.Int64()
+    return {name: kinds[name] for name in COLUMNS}
+
+
+def empty() -> "pl.DataFrame":
+    """No predictions."""
+    import polars as pl
+
+    return pl.DataFrame(schema=schema())
+
+
+def predictions(
+    source: Source, index: Ints, metric: str, model: Model, rules: Sequence[BucketRule], created_at: datetime
+) -> "pl.DataFrame":
+    """Prediction rows of one metric, sorted by KEYS, all of revision 0.
+
+    A row exists only where its target lies after everything that the model was trained on: a fit is not a forecast.
+
+    Args:
+        source: panels of the metric and of the model's other metrics.
+        index: elements of the metric's panel to forecast from.
+        metric: its name.
+        model: verified.
+        rules: what is served per bucket, and how far its interval is widened.
+        created_at: aware UTC.
+
+    Returns:
+        COLUMNS. Every candidate has a column, null where the model has none; `value` is the one that is `served`;
+        lower..upper is the calibrated interval, stretched to hold `value`; raw_lower..raw_upper is it before.
+    """
+    import polars as pl
+
+    hour = source.panel.grid.step_us
+    trained_to = int(model.card.trained_to.timestamp() * 1_000_000) // hour
+    parts = [
+        _one_horizon(source, index[source.panel.step[index] + horizon > trained_to], horizon, model, rules)
+        for horizon in model.card.horizons
+    ]
+    return (
+        pl.concat(
+            [
+                empty().drop(
+                    "metric", "interval", "model_id", "trained_to", "inputs_position", "revision", "created_at"
+                ),
+                *parts,
+            ]
+        )
+        .with_columns(
+            pl.lit(metric).alias("metric"),
+            pl.lit(model.card.interval).alias("interval"),
+            pl.lit(model.model_id).alias("model_id"),
+            pl.lit(_naive(model.card.trained_to), pl.Datetime("us")).alias("trained_to"),
+            pl.lit(None, pl.Int64).alias("inputs_position"),
+            pl.lit(0, pl.Int32).alias("revision"),
+            pl.lit(_naive(created_at), pl.Datetime("us")).alias("created_at"),
+        )
+        .select(COLUMNS)
+        .sort(KEYS)
+    )
+
+
+def of_hours(rows: "pl.DataFrame", metric: str, hours: "pl.Series") -> "pl.DataFrame":
+    """Prediction rows of one metric that were issued at one of these hours; `rows` may be a table never made."""
+    import polars as pl
+
+    if not rows.width:
+        return empty()
+    return rows.filter(pl.col("metric") == metric, pl.col("issued_at").is_in(hours.implode())).select(COLUMNS)
+
+
+def revised(rows: "pl.DataFrame", before: "pl.DataFrame") -> "pl.DataFrame":
+    """`rows` as the next revision of what they replace; where they say the same, what they replace.
+
+    Args:
+        rows: prediction rows.
+        before: prediction rows that they replace; without columns if there was no table.
+    """
+    return revisions.revised(rows, before, KEYS)
+
+
+def changed_hours(rows: "pl.DataFrame", before: "pl.DataFrame") -> set[datetime]:
+    """Hours of issue, aware UTC, of which `rows` says something else than `before`."""
+    return revisions.changed_windows(rows, before, "issued_at")
+
+
+def superseded(rows: "pl.DataFrame", before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
+    """Rows of `before` that are no longer there, with the time at which that became known."""
+    return revisions.superseded(rows, before, KEYS, now)
+
+
+def _one_horizon(
+    source: Source, index: Ints, horizon: int, model: Model, rules: Sequence[BucketRule]
+) -> "pl.DataFrame":
+    import polars as pl
+
+    panel = source.panel
+    rows = at(source, index, horizon)
+    said = model.forecaster.forecast(rows)
+    served = apply(rules, rows, said)
+    devices = pl.Series("device_id", panel.devices, dtype=pl.String)
+    nothing = np.full(len(rows), np.nan)
+    frame = pl.DataFrame(
+        {
+            "device_id": devices.gather(panel.device[index]) if len(index) else devices.head(0),
+            "issued_at": _times(panel.step[index] * panel.grid.step_us),
+            "horizon_hours": pl.Series(rows.horizon, dtype=pl.Int32),
+            "target_at": _times(rows.target * panel.grid.step_us),
+            "served": pl.Series(served.candidate, dtype=pl.String),
+            "value": served.value,
+            "lower": served.lower,
+            "upper": served.upper,
+            **{name: said.by_candidate.get(name, nothing) for name in CANDIDATES},
+            "raw_lower": said.lower,
+            "raw_upper": said.upper,
+            "width": said.width,
+        }
+    )
+    return frame.with_columns(pl.col(name).fill_nan(None) for name in CANDIDATES)
+
+
+def _times(micros: Ints) -> "pl.Series":
+    import polars as pl
+
+    return pl.Series(micros, dtype=pl.Int64).cast(pl.Datetime("us"))
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(tzinfo=None)

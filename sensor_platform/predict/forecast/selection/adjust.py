@@ -1,0 +1,157 @@
+"""From a record to what is served: per horizon bucket a candidate or a mix, and the widening of the interval.
+
+The platform adjusts after each training from the backtest and the live record; `evaluate` does so up to four times a
+day of its test, from the backtest and from what had come true by then. Nothing here looks at what is not known yet.
+"""
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from sensor_platform.predict.features.matrix import Examples
+from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.forecast.candidates.baselines import (
+    AVERAGE,
+    BASELINES,
+    CANDIDATES,
+    LIGHTGBM,
+    MIX,
+    PERSISTENCE,
+)
+from sensor_platform.predict.forecast.candidates.forecaster import Forecasts
+from sensor_platform.predict.forecast.selection import conformal
+from sensor_platform.predict.forecast.selection.choice import Choice, choose, chosen
+from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record, buckets
+
+_OLDER = 2 / 3
+Mask = npt.NDArray[np.bool_]
+
+
+class BucketRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What is done in one bucket. Errors in the metric's unit."""
+
+    first: int
+    last: int
+    served: str
+    """A candidate, or MIX: the weighted mean of several."""
+    why: str
+    widening: float
+    widening_rests_on: str
+    rows: int
+    mae: dict[str, float]
+    """Mean absolute error on the record: of every candidate, and of MIX as its weights are."""
+    weights: dict[str, float] = {}
+    """Of MIX, by candidate; they sum to 1."""
+    newest: int = 0
+    """Newest forecasts of the record that alone decided; 0 for all of them."""
+
+    def said(self, known: Container[str] = CANDIDATES) -> str:
+        """What is served, in words: `linear`, or `0.60 linear + 0.40 lightgbm`, the largest first."""
+        shares = sorted(self.shares(known).items(), key=lambda each: -each[1])
+        return shares[0][0] if len(shares) == 1 else " + ".join(f"{weight:.2f} {name}" for name, weight in shares)
+
+    def shares(self, known: Container[str]) -> dict[str, float]:
+        """Weight of each candidate in what is served; for one that is not known the next simpler one."""
+        weights = self.weights if self.served == MIX else {self.served: 1.0}
+        found: dict[str, float] = {}
+        for name, weight in weights.items():
+            there = name if name in known else simpler(name, known)
+            found[there] = found.get(there, 0.0) + weight
+        return found
+
+    def value(self, by_candidate: Mapping[str, Floats], mask: Mask) -> Floats:
+        """What is served where `mask` holds."""
+        shares = self.shares(by_candidate)
+        return np.asarray(sum(by_candidate[name][mask] * weight for name, weight in shares.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Per example: the forecast, its calibrated interval, and which candidate or mix it is, in words."""
+
+    value: Floats
+    lower: Floats
+    upper: Floats
+    candidate: list[str]
+
+
+def adjust(record: Record, horizons: Sequence[int]) -> tuple[BucketRule, ...]:
+    """The rule of every bucket of `horizons`, from the record alone."""
+    parts = {bucket: record.where(bucket.holds(record.horizon)) for bucket in buckets(horizons)}
+    widenings = conformal.calibrate({bucket: part.misses for bucket, part in parts.items()})
+    if len(record):
+        # Where errors have grown of late, the newest third says so; the whole would promise too much.
+        since = np.quantile(record.target, _OLDER)
+        newest = {bucket: part.misses[part.target > since] for bucket, part in parts.items()}
+        widenings = {bucket: conformal.wider(widenings[bucket], newest[bucket]) for bucket in parts}
+    choices = _choices(parts)
+    return tuple(_rule(bucket, part, choices[bucket], widenings[bucket]) for bucket, part in parts.items())
+
+
+def _choices(parts: Mapping[Bucket, Record]) -> dict[Bucket, Choice]:
+    """What is served and why; where nothing was judged so far ahead, the best baseline of the bucket before."""
+    found, before = {}, None
+    for bucket, part in parts.items():
+        if len(part) or before is None:
+            found[bucket] = chosen(part)
+        else:
+            plain = replace(before, by_candidate={name: before.by_candidate[name] for name in BASELINES})
+            errors = {name: float(each.mean()) for name, each in plain.errors().items()}
+            served, _ = choose(errors)
+            found[bucket] = Choice(served, "no actual to judge by; the best baseline of nearer horizons")
+        before = part if len(part) else before
+    return found
+
+
+def _rule(bucket: Bucket, part: Record, choice: Choice, widening: conformal.Widening) -> BucketRule:
+    return BucketRule(
+        first=bucket.first,
+        last=bucket.last,
+        served=choice.served,
+        why=choice.why,
+        widening=widening.widths,
+        widening_rests_on=widening.rests_on,
+        rows=len(part),
+        mae=dict(choice.mae),
+        weights=dict(choice.weights),
+        newest=choice.newest,
+    )
+
+
+def apply(rules: Sequence[BucketRule], rows: Examples, forecasts: Forecasts) -> Served:
+    """What is served for these examples; a rule whose candidate is missing serves the next simpler one."""
+    value, candidate = np.empty(len(rows)), np.empty(len(rows), dtype=object)
+    widening = np.zeros(len(rows))
+    for rule in rules:
+        inside = Bucket(rule.first, rule.last).holds(rows.horizon)
+        value[inside] = rule.value(forecasts.by_candidate, inside)
+        candidate[inside] = rule.said(forecasts.by_candidate)
+        widening[inside] = rule.widening
+    lower, upper = conformal.widened(forecasts.lower, forecasts.upper, forecasts.width, widening, value)
+    if forecasts.least is not None:  # the widening must not say what the metric never was
+        lower = np.maximum(lower, forecasts.least)
+    return Served(value, lower, upper, list(candidate))
+
+
+def preview(record: Record, horizons: Sequence[int]) -> float | None:
+    """Coverage of the newer half of the record with the rules of its older half; None where a half is empty."""
+    middle = int(np.median(record.step)) if len(record) else 0
+    older, newer = record.where(record.target <= middle), record.where(record.step > middle)
+    if not len(older) or not len(newer):
+        return None
+    rules = adjust(older, horizons)
+    widening = np.zeros(len(newer))
+    for rule in rules:
+        widening[Bucket(rule.first, rule.last).holds(newer.horizon)] = rule.widening
+    return float((newer.misses <= widening).mean())
+
+
+def simpler(name: str, known: Container[str]) -> str:
+    """The most capable candidate that is there, if `name` is not."""
+    if name in {LIGHTGBM, AVERAGE} and AVERAGE not in known and LIGHTGBM in known:
+        return LIGHTGBM
+    earlier = CANDIDATES[: CANDIDATES.index(name)]
+    return next((each for each in reversed(earlier) if each in known), PERSISTENCE)

@@ -1,0 +1,77 @@
+"""Rolling-origin backtest: several times learnt from what was known, each time judged on what came next.
+
+A training target always lies before the origin and a judged forecast is issued at or after it, so at least the horizon
+lies between the last hour learnt from and the first hour judged.
+"""
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sensor_platform.predict.features.matrix import Examples, Source, examples
+from sensor_platform.predict.features.matrix import joined as joined_examples
+from sensor_platform.predict.features.panel import Ints
+from sensor_platform.predict.forecast.candidates.forecaster import Recipe, best_recipe, fit
+from sensor_platform.predict.forecast.selection.forecast_record import Record, joined, recorded
+
+ORIGINS = 4
+RECIPE_EXAMPLES = 12_000
+FOLD_EXAMPLES = 32_000
+JUDGED_EXAMPLES = 24_000
+"""Drawn per origin: time and memory are bounded whatever the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """What was tried and what came of it."""
+
+    origins: tuple[int, ...]
+    """Steps; each fold's judged forecasts are issued from its origin to the next."""
+    record: Record
+    judged: Examples
+    """The examples of the record, in its order: for a champion to be compared on."""
+    recipe: Recipe
+    recipe_errors: dict[str, float]
+    has_trees: bool
+    """Whether every fold had enough examples for LightGBM."""
+
+
+def origins(newest: int, block: int) -> tuple[int, ...]:
+    """Steps at which the folds of the newest `block` steps begin."""
+    first = newest - block + 1
+    return tuple(sorted({first + block * fold // ORIGINS for fold in range(ORIGINS)}))
+
+
+def backtest(source: Source, horizons: Sequence[int], block: int, seed: int, parallel_fits: int) -> Backtest | None:
+    """Judge every candidate on the newest `block` steps; None where nothing can be learnt or judged."""
+    panel = source.panel
+    rows = panel.rows
+    steps = panel.step[rows]
+    starts = origins(int(steps.max()), block)
+    edges = (*starts, int(steps.max()) + 1)
+    recipe, errors = _recipe(source, horizons, rows, starts[0], seed)
+    parts, rows_of, trees = [], [], []
+    for first, last in itertools.pairwise(edges):
+        learnt = examples(source, horizons, rows[steps < first], FOLD_EXAMPLES, seed, known_to=first)
+        judged = examples(source, horizons, rows[(steps >= first) & (steps < last)], JUDGED_EXAMPLES, seed)
+        if not set(horizons) <= set(np.unique(learnt.horizon).tolist()) or not len(judged):
+            continue
+        assert learnt.target.max() < judged.step.min()
+        forecaster = fit(learnt, source.layout, recipe, seed, parallel_fits)
+        parts.append(recorded(judged, forecaster.forecast(judged)))
+        rows_of.append(judged)
+        trees.append(forecaster.trees is not None)
+    if not parts:
+        return None
+    return Backtest(starts, joined(parts), joined_examples(rows_of), recipe, errors, all(trees))
+
+
+def _recipe(
+    source: Source, horizons: Sequence[int], rows: Ints, origin: int, seed: int
+) -> tuple[Recipe, dict[str, float]]:
+    steps = source.panel.step[rows]
+    learnt = examples(source, horizons, rows[steps < origin], RECIPE_EXAMPLES, seed, known_to=origin)
+    judged: Examples = examples(source, horizons, rows[steps >= origin], RECIPE_EXAMPLES, seed)
+    return best_recipe(learnt, judged, source.layout, seed)

@@ -1,0 +1,76 @@
+"""From the panels of one metric to a judged forecaster: the whole recipe, pure and reproducible."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sensor_platform.predict.features.matrix import Examples, Source, examples
+from sensor_platform.predict.forecast.candidates.forecaster import Forecaster, Recipe, fit
+from sensor_platform.predict.forecast.selection.adjust import BucketRule, adjust, preview
+from sensor_platform.predict.forecast.selection.backtest import backtest
+from sensor_platform.predict.forecast.selection.forecast_record import Record
+
+FINAL_EXAMPLES = 120_000
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A forecaster ready to serve."""
+
+    forecaster: Forecaster
+    rules: tuple[BucketRule, ...]
+    record: Record | None
+    """The backtest's forecasts and actuals; None where the history was too short for one."""
+    judged: Examples | None
+    """The examples of that record, in its order."""
+    coverage: float | None
+    """Of the record's newer half, with the widening of its older half."""
+    origins: tuple[int, ...]
+    recipe_errors: dict[str, float]
+    examples: int
+
+
+def block_steps(history: int, asked: int) -> int:
+    """Length of the block that the backtest judges: as asked, but never more than a quarter of the history."""
+    return min(asked, history // 4)
+
+
+def learn(source: Source, horizons: Sequence[int], block: int, seed: int, parallel_fits: int = 2) -> Learned | None:
+    """Backtest, choose, calibrate, then train again on everything; None without a single pair of hours to learn from.
+
+    Args:
+        source: panels up to the newest hour that may be learnt from.
+        horizons: steps ahead.
+        block: newest steps that the backtest may judge.
+        seed: of every draw and fit.
+        parallel_fits: LightGBM models trained side by side.
+    """
+    rows = source.panel.rows
+    if not len(rows):
+        return None
+    everything = examples(source, horizons, limit=FINAL_EXAMPLES, seed=seed)
+    if not len(everything):
+        return None
+    steps = source.panel.step[rows]
+    history = int(steps.max() - steps.min()) + 1
+    judged = backtest(source, horizons, block_steps(history, block), seed, parallel_fits)
+    final = fit(everything, source.layout, judged.recipe if judged else Recipe(), seed, parallel_fits)
+    if judged is None or not judged.has_trees:
+        # Never judged, so never served, and no interval rests on it.
+        final = replace(final, trees=None)
+    return Learned(
+        forecaster=final,
+        rules=adjust(judged.record if judged else _nothing(), horizons),
+        record=judged.record if judged else None,
+        judged=judged.judged if judged else None,
+        coverage=preview(judged.record, horizons) if judged else None,
+        origins=judged.origins if judged else (),
+        recipe_errors=judged.recipe_errors if judged else {},
+        examples=len(everything),
+    )
+
+
+def _nothing() -> Record:
+    none = np.empty(0)
+    return Record(none.astype(np.int64), none.astype(np.int32), none, {}, none, none, none)

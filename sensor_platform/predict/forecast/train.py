@@ -1,0 +1,176 @@
+"""Train every configured metric, keep what was learnt in the registry, and promote what deserves it."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.predict.features.grid import HOURLY
+from sensor_platform.predict.features.matrix import Layout, Source
+from sensor_platform.predict.features.read_panels import read_to_learn
+from sensor_platform.predict.forecast import new_version, plots, promotion
+from sensor_platform.predict.forecast.model_card import Card
+from sensor_platform.predict.forecast.promotion import Decision, Incumbent
+from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform.predict.registry import forecasters
+from sensor_platform.predict.registry.forecasters import Reign
+from sensor_platform.predict.reports import MetricTraining, Row, TrainingNeed, TrainReport
+from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.warehouse.tables import writer
+
+_HOUR = timedelta(hours=1)
+
+
+def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
+    """Train, judge and where deserved promote a model per configured metric, one after the other.
+
+    Args:
+        home: data folder.
+        site: `forecast` says which metrics, horizons, how much history, and the seed.
+        now: aware UTC. Hours that are not over by then are not learnt from.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+        CheckFailed: a champion pointer is damaged.
+    """
+    started = time.monotonic()
+    done: list[MetricTraining] = []
+    backtest: list[Row] = []
+    first: list[Card] = []
+    drawn: dict[str, bytes] = {}
+    for metric in site.forecast.metrics:
+        began = time.monotonic()
+        source = _source(home, site, metric, now)
+        learned = _learn(site, source)
+        if isinstance(learned, str):
+            forecasters.note_waiting(home, metric, now, learned)
+            done.append(MetricTraining(metric=metric, trained=False, promoted=False, why=learned))
+            continue
+        card, decision, reign = _keep(home, site, metric, source, learned, now)
+        done.append(_trained(card, decision, time.monotonic() - began))
+        backtest.extend(_table(card))
+        drawn |= _drawn(metric, source, learned) if len(drawn) < plots.MOST_METRICS else {}
+        if reign is not None and reign.serves_from < reign.promoted_at:
+            first.append(card)
+    return TrainReport(
+        metrics=tuple(done),
+        backtest=tuple(backtest),
+        score_days=_score_days(site, first, now),
+        seconds=time.monotonic() - started,
+        pictures=drawn,
+    )
+
+
+def _drawn(metric: str, source: Source, learned: Learned) -> dict[str, bytes]:
+    """The picture of a metric, where there is a backtest to draw."""
+    drawn = plots.picture(metric, source, learned)
+    return {} if drawn is None else {metric: drawn}
+
+
+def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> Source:
+    """Feature rows of complete hours of the newest `train_days`."""
+    oldest = now - timedelta(days=site.forecast.train_days)
+    others = [name for name in site.forecast.looked_at if name != metric]
+    with writer(home, site, "read features for training") as warehouse:
+        return read_to_learn(warehouse, metric, others, oldest, now - _HOUR)
+
+
+def _learn(site: PredictSite, source: Source) -> Learned | str:
+    """What was learnt, or why a metric waits."""
+    config, rows = site.forecast, source.panel.rows
+    if not len(rows):
+        return "no hourly value of it yet"
+    steps = source.panel.step[rows]
+    history = int(steps.max() - steps.min()) + 1
+    if history < config.min_history_hours:
+        return f"{history} of the {config.min_history_hours} hours of history that min_history_hours asks for"
+    learned = learn(source, config.horizons, config.backtest_hours, config.seed, config.parallel_fits)
+    if learned is None:
+        return "no pair of hours to learn from (gaps leave none)"
+    missing = sorted(set(config.horizons) - set(learned.forecaster.units))
+    if missing:
+        return f"no pair of hours {missing[0]} apart"
+    return learned
+
+
+def _keep(
+    home: Home, site: PredictSite, metric: str, source: Source, learned: Learned, now: datetime
+) -> tuple[Card, Decision, Reign | None]:
+    config = site.forecast
+    card, contents = new_version.version(metric, source, learned, config.horizons, config.seed, now)
+    forecasters.save(home, card, contents)
+    try:
+        decision = promotion.decide(learned, contents, _incumbent(home, metric))
+    except forecasters.Unusable as error:
+        decision = Decision(promoted=True, why=f"the champion cannot be used: {error.message}")
+    if not decision.promoted:
+        if not forecasters.reigns(home, metric):  # or the sensor would ask for a training without end
+            forecasters.note_waiting(home, metric, now, f"refused: {decision.why}")
+        return card, decision, None
+    return card, decision, forecasters.promote(home, metric, card.version, now, decision.why)
+
+
+def _incumbent(home: Home, metric: str) -> Incumbent | None:
+    champion = forecasters.load_champion(home, metric)
+    if champion is None:
+        return None
+    rules = forecasters.reigns(home, metric)[-1].rules or champion.card.rules
+    trained_to = int(champion.card.trained_to.timestamp() * 1_000_000) // HOURLY.step_us
+    return Incumbent(champion.card, champion.forecaster, rules, trained_to)
+
+
+def _trained(card: Card, decision: Decision, seconds: float) -> MetricTraining:
+    return MetricTraining(
+        metric=card.metric,
+        trained=True,
+        promoted=decision.promoted,
+        why=decision.why,
+        model_id=forecasters.model_id(card.metric, card.version),
+        trained_to=card.trained_to,
+        examples=card.examples,
+        seconds=seconds,
+    )
+
+
+def _table(card: Card) -> Iterator[Row]:
+    for rule in card.rules:
+        errors = {f"mae_{name}": error for name, error in rule.mae.items()}
+        rest = {name: getattr(rule, name) for name in ("rows", "widening", "widening_rests_on", "why")}
+        yield {"metric": card.metric, "first": rule.first, "last": rule.last, "served": rule.said(), **errors, **rest}
+
+
+def _score_days(site: PredictSite, first: list[Card], now: datetime) -> tuple[date, date] | None:
+    """From the oldest hour that a first model may forecast from, to today."""
+    if not first:
+        return None
+    oldest = min(card.trained_to for card in first) - (max(site.forecast.horizons) - 1) * _HOUR
+    return max(oldest.date(), site.start), now.astimezone(UTC).date()
+
+
+def needs_training(home: Home, site: PredictSite) -> tuple[TrainingNeed, ...]:
+    """Configured metrics without a usable champion, and why. Reads a few small files; opens no database."""
+    return tuple(need for metric in site.forecast.metrics if (need := _need(home, site, metric)))
+
+
+def _need(home: Home, site: PredictSite, metric: str) -> TrainingNeed | None:
+    try:
+        card = forecasters.champion_card(home, metric)
+    except CheckFailed as error:
+        return TrainingNeed(metric, error.message, None)
+    if card is None:
+        waiting = forecasters.waiting(home, metric)
+        why = waiting.reason if waiting else "no model yet"
+        return TrainingNeed(metric, why, waiting.asked_at if waiting else None)
+    if card.inputs_sha256 != Layout(others=card.others).sha256:
+        return TrainingNeed(metric, "the champion was made for other features", None)
+    missing = set(site.forecast.horizons) - set(card.horizons)
+    if missing:
+        return TrainingNeed(metric, f"the champion does not forecast {min(missing)} h ahead", None)
+    asked = forecasters.asked(home, metric)
+    if asked is not None and asked.asked_at > card.created_at:
+        made_since = [
+            name for name in forecasters.versions(home, metric) if forecasters.created_at(name) > asked.asked_at
+        ]
+        return None if made_since else TrainingNeed(metric, asked.reason, None)
+    return None

@@ -1,0 +1,1 @@
+"""Monitoring of models in service: drift of inputs and errors, and what follows from it."""

@@ -1,0 +1,34 @@
+"""Labels that came or went after the hours that they change had been scored: which hours are to be scored again."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from sensor_platform.home import Home
+from sensor_platform.labels.label_store import Label
+from sensor_platform.predict.registry import task_models, version_store
+from sensor_platform.predict.supervised.config import TaskConfig
+from sensor_platform.predict.supervised.cycles import events
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainings: int) -> list[Label]:
+    """Labels that count for a task and came or went since the newest, or an earlier, of its trainings.
+
+    A failure begins a new life: ages change from it on, and hours during it are not scored. So a task without lives has
+    no such label, nor has one without a model that scored anything.
+
+    Args:
+        home: data folder.
+        config: the task.
+        labels: all changes of labels, `created_at` being when it happened.
+        trainings: how many trainings back; 1 for the newest.
+    """
+    if not config.has_lives or not task_models.reigns(home, config.name):
+        return []
+    made = task_models.versions(home, config.name)
+    if not made:
+        return []
+    since = (version_store.created_at(made[-trainings:][0]) - _EPOCH) // _MICROSECOND
+    return [label for label in labels if label.created_at > since and events([label], config)]

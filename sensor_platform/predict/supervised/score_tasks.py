@@ -1,0 +1,223 @@
+"""Keep the table `supervised_scores` up to `features`: each hour is scored by the model that was in charge of it."""
+
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from sensor_platform.home import Home
+from sensor_platform.kernel.days import Days
+from sensor_platform.kernel.micros import to_micros
+from sensor_platform.labels.label_store import Label, read_history
+from sensor_platform.predict import revisions
+from sensor_platform.predict.registry import task_models, version_store
+from sensor_platform.predict.registry.version_store import Reign
+from sensor_platform.predict.reports import Row, TaskScoreReport, utc
+from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.predict.supervised import ground_truth, score_rows
+from sensor_platform.predict.supervised.config import TaskConfig
+from sensor_platform.predict.supervised.cycles import HOUR_US, Life, events, lives
+from sensor_platform.predict.supervised.due_hours import SCORES, due_hours
+from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
+from sensor_platform.predict.supervised.task_model import TaskModel
+from sensor_platform.warehouse.tables import Due, Warehouse, writer
+from sensor_platform.warehouse.work.said import ensure_predictions
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import polars as pl
+
+SUPERSEDED = "supervised_superseded"
+_ROWS = 1_000_000
+"""Hourly values that are looked at at once, about: memory grows neither with the range nor with the fleet."""
+_ALARMS = 20
+"""Newest alarms in the report."""
+
+
+def score_tasks(
+    home: Home, site: PredictSite, days: Days | None = None, position: int | None = None, *, now: datetime
+) -> TaskScoreReport:
+    """Bring `supervised_scores` up to `features`, in pieces of bounded memory.
+
+    Scoring the same hours again gives the same rows, created_at included, until an input of theirs changes. A label
+    that arrives late changes the lives of its device: its hours in `days` are scored again, those of older days after
+    the next training.
+
+    Args:
+        home: data folder.
+        site: `supervised` says which tasks.
+        days: hours that start in these days, both included; None for all.
+        position: the evidence that asked for it: only dirty hours. None: every hour of the days.
+        now: aware UTC; created_at of new rows.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+        CheckFailed: a champion's files are not what was promoted, and no version before it is sound.
+    """
+    import polars as pl
+
+    started = time.monotonic()
+    history = read_history(home)
+    looked_at = [metric for config in site.supervised for metric in config.looked_at]
+    labels = [each.label for each in history if each.superseded_at is None]
+    with writer(home, site, "score tasks") as warehouse:
+        ensure_predictions(warehouse.connection, home)
+        due = due_hours(warehouse, home, site, history, days, position)
+        known = [_Task(home, warehouse, config, labels, now) for config in site.supervised] if due.windows else []
+        counts, alarms = [_counted(score_rows.empty())], score_rows.empty()
+        for piece in due.pieces(warehouse.hours_of(due, looked_at, _ROWS)):
+            before = warehouse.read_windows(piece)
+            rows = revisions.revised(_rows(warehouse, known, piece, before, now), before, score_rows.KEYS)
+            gone = revisions.superseded(rows, before, score_rows.KEYS, now)
+            revisions.keep(warehouse, piece, SUPERSEDED, score_rows.KEYS, gone, "window_start")
+            warehouse.publish_again(SCORES, revisions.changed_windows(rows, before, "window_start"))
+            warehouse.replace_windows(piece, rows)
+            counts.append(_counted(rows))
+            alarms = pl.concat([alarms, rows.filter("is_alarm")]).sort("window_start", descending=True).head(_ALARMS)
+        if known:
+            ground_truth.publish(home, [ground_truth.known(warehouse, each.config, labels, now) for each in known])
+    return _report(due, pl.concat(counts), alarms, known, time.monotonic() - started)
+
+
+def _sound_reigns(home: Home, task: str, now: datetime) -> tuple[Reign, ...]:
+    """Reigns of a task; a champion that is not what was promoted is replaced at once, so that scoring goes on."""
+    found = task_models.reigns(home, task)
+    try:
+        if found:
+            task_models.load(home, task, found[-1].version, found[-1].card_sha256)
+    except version_store.Unusable as error:
+        after = task_models.fall_back(home, task, found, error.message, now)
+        return (*found, after) if after else found
+    return found
+
+
+class _Task:
+    """A task with its lives and the models that were in charge, loaded once each."""
+
+    def __init__(
+        self, home: Home, warehouse: Warehouse, config: TaskConfig, labels: Sequence[Label], now: datetime
+    ) -> None:
+        self.home, self.config = home, config
+        self.reigns = _sound_reigns(home, config.name, now)
+        self.note = "" if self.reigns else "no model yet: it waits for training or for `models add`"
+        self.lives: tuple[Life, ...] = ()
+        self._models: dict[str, TaskModel | None] = {}
+        if config.has_lives and self.reigns:
+            self.lives = lives(device_spans(warehouse, config.looked_at), events(labels, config))
+
+    def model(self, reign: Reign) -> TaskModel | None:
+        """The verified model of a reign; None where it is of no use any more, so that what it said is kept.
+
+        Raises:
+            CheckFailed: the champion is not what was promoted.
+        """
+        if reign.version not in self._models:
+            self._models[reign.version] = self._load(reign)
+        return self._models[reign.version]
+
+    def _load(self, reign: Reign) -> TaskModel | None:
+        try:
+            model = task_models.load(self.home, self.config.name, reign.version, reign.card_sha256)
+        except version_store.Unusable as error:
+            if reign.version == self.reigns[-1].version:
+                raise
+            self.note = f"hours of an earlier model are kept as they were: {error.message}"
+            return None
+        if model.card.inputs_sha256 == sha256(self.config.sources):
+            return model
+        self.note = "a model was made for other inputs than site.yaml names: its hours are kept as they were"
+        return None
+
+
+def _rows(warehouse: Warehouse, known: list[_Task], due: Due, before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
+    import polars as pl
+
+    positions = {start: built.position for start, built in due.windows.items()}
+    parts = [score_rows.empty()]
+    for task in known:
+        if not task.reigns:
+            continue
+        rows = due_rows(warehouse, task.config, due, task.lives)
+        rows = rows.where(_alive(task, rows)) if task.config.has_lives else rows
+        for reign, some in _by_reign(task, rows):
+            model = task.model(reign)
+            fresh = some if model is None else some.where(_is_fresh(model, some))
+            parts.append(
+                _kept(before, task, some) if model is None else score_rows.scored(model, fresh, positions, now)
+            )
+    return pl.concat(parts).sort(score_rows.KEYS)
+
+
+def _kept(before: "pl.DataFrame", task: _Task, rows: Rows) -> "pl.DataFrame":
+    """What was said of these rows, by whatever model."""
+    import polars as pl
+
+    if not before.width:
+        return score_rows.empty()
+    keys = pl.DataFrame({"device_id": rows.device.tolist(), "window_start": score_rows.times(rows.hour)})
+    own = before.filter(pl.col("task") == task.config.name).select(score_rows.COLUMNS)
+    return own.join(keys, on=["device_id", "window_start"], how="semi")
+
+
+def _alive(task: _Task, rows: Rows) -> "npt.NDArray[np.bool_]":
+    """Not during a failure: there is nothing to foresee."""
+    return born(rows.device, rows.hour, task.lives) >= 0
+
+
+def _by_reign(task: _Task, rows: Rows) -> Iterator[tuple[Reign, Rows]]:
+    """Rows by who was in charge of their hour."""
+    import numpy as np
+
+    hours = np.unique(rows.hour)
+    charge = np.array([task.reigns.index(_in_charge(task.reigns, int(hour))) for hour in hours], dtype=np.int64)
+    own = charge[np.searchsorted(hours, rows.hour)]
+    for number in np.unique(own):
+        yield task.reigns[number], rows.where(own == number)
+
+
+def _is_fresh(model: TaskModel, rows: Rows) -> "npt.NDArray[np.bool_]":
+    """Not what the model has learnt from."""
+    seen = model.card.trained_to
+    fresh: npt.NDArray[np.bool_] = rows.hour * HOUR_US > (to_micros(seen) if seen else -1)
+    return fresh
+
+
+def _in_charge(found: tuple[Reign, ...], hour: int) -> Reign:
+    return version_store.in_charge(found, datetime.fromtimestamp(hour * 3600, UTC))
+
+
+def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
+    """What the report needs of a piece besides its newest alarms."""
+    import polars as pl
+
+    sums = (pl.len().alias("rows"), pl.col("is_alarm").sum().alias("alarms"), pl.col("window_start").max())
+    return rows.group_by("task", "device_id").agg(sums)
+
+
+def _report(
+    due: Due, counts: "pl.DataFrame", alarms: "pl.DataFrame", known: list[_Task], seconds: float
+) -> TaskScoreReport:
+    import polars as pl
+
+    by_task: list[Row] = []
+    for task in known:
+        own = counts.filter(pl.col("task") == task.config.name)
+        by_task.append(
+            {
+                "task": task.config.name,
+                "rows": int(own["rows"].sum()),
+                "devices": own["device_id"].n_unique(),
+                "alarms": int(own["alarms"].sum()),
+                "note": task.note,
+            }
+        )
+    newest: datetime | None = counts["window_start"].max()  # type: ignore[assignment]  # Polars types it as any literal
+    return TaskScoreReport(
+        windows=len(due.windows),
+        rows=int(counts["rows"].sum()),
+        newest_hour=utc(newest),
+        by_task=tuple(by_task),
+        alarms=tuple(alarms.select("task", "device_id", "window_start", "value", "reason").to_dicts()),
+        seconds=seconds,
+    )

@@ -10,8 +10,8 @@ from sensor_platform.cli.dates import MOMENT
 from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:
-    from sensor_platform.landing.audit import Audit, HourAudit
-    from sensor_platform.landing.proof.verify import Verified
+    from sensor_platform.landing.integrity.audit import Audit, HourAudit
+    from sensor_platform.landing.integrity.verify import Verified
 
 _SHOWN = 20
 
@@ -35,8 +35,8 @@ def audit(
     counted and nobody received, and what is damaged. Messages that wait in the WAL are shown as pending. Exit code 1
     where anything is missing, doubled or damaged.
     """
-    from sensor_platform.landing.audit import ALL
-    from sensor_platform.landing.audit import audit as make_audit
+    from sensor_platform.landing.integrity.audit import ALL
+    from sensor_platform.landing.integrity.audit import audit as make_audit
     from sensor_platform.reading.times import micros
     from sensor_platform.settings import load_settings
 
@@ -54,8 +54,8 @@ def audit(
 
 
 def _verify(start: datetime | None, end: datetime | None) -> "Verified":
+    from sensor_platform.landing.integrity.verify import verify
     from sensor_platform.landing.open_lander import now_micros
-    from sensor_platform.landing.proof.verify import verify
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.file.lock import writer_lock
 

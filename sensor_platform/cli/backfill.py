@@ -11,7 +11,7 @@ from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:
     from sensor_platform.orchestration.asking.backfills import Backfill, Progress
-    from sensor_platform.warehouse.proof.backfill import Plan
+    from sensor_platform.orchestration.planning.backfill_plan import Plan
 
 _POLL_SECONDS = 2.0
 _FROM = click.option("--from", "start", type=DAY, help="First day, UTC; the first that has readings without it.")
@@ -129,9 +129,9 @@ def resume(ctx: click.Context, name: str | None, no_wait: bool) -> None:
 def _plan(
     start: date | None, end: date | None, select: str | None, days_per_run: int | None, oldest_first: bool
 ) -> "tuple[Plan, tuple[str, ...]]":
+    from sensor_platform.orchestration.planning.backfill_plan import chosen, range_of
+    from sensor_platform.orchestration.planning.backfill_plan import plan as make_plan
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.proof.backfill import chosen, range_of
-    from sensor_platform.warehouse.proof.backfill import plan as make_plan
 
     home = load_settings().home
     tables = chosen(select)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sensor_platform.warehouse.proof.rebuild import Progress
+    from sensor_platform.warehouse.rebuild import Progress
 
 
 @click.command(epilog="\b\nExample:\n  sensor-platform rebuild")
@@ -18,10 +18,10 @@ def rebuild() -> None:
     """
     from sensor_platform.landing.open_lander import now_micros
     from sensor_platform.predict.pipeline import build_features, score
+    from sensor_platform.retention import apply
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.proof import retention
-    from sensor_platform.warehouse.proof.rebuild import rebuild as run
     from sensor_platform.warehouse.publish import publish
+    from sensor_platform.warehouse.rebuild import rebuild as run
 
     settings = load_settings()
     home, site = settings.home, settings.site
@@ -34,8 +34,8 @@ def rebuild() -> None:
     published = publish(home, site)
     pieces = sum(each.pieces for each in published.tables.values())
     click.echo(f"{pieces} pieces published")
-    tables = retention.without_landing(site.retention)
-    trimmed = retention.apply(home, site, tables, site.landing.raw_keep_days, now_micros())
+    tables = apply.without_landing(site.retention)
+    trimmed = apply.apply(home, site, tables, site.landing.raw_keep_days, now_micros())
     if trimmed.days:
         click.echo(
             f"{sum(each.rows for each in trimmed.days):,} rows are older than their tier is kept, and went again"

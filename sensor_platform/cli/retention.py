@@ -10,7 +10,7 @@ import click
 from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:
-    from sensor_platform.warehouse.proof.retention import Retention
+    from sensor_platform.retention.apply import Retention
 
 
 @click.command(epilog="\b\nExample:\n  sensor-platform retention --dry-run\n  sensor-platform retention --apply")
@@ -27,8 +27,8 @@ def retention(ctx: click.Context, is_dry: bool, is_applied: bool, as_json: bool)
     if is_dry and is_applied:
         raise click.UsageError("--dry-run and --apply exclude each other")
     from sensor_platform.landing.open_lander import now_micros
+    from sensor_platform.retention.apply import apply, plan
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.proof.retention import apply, plan
 
     settings = load_settings()
     site = settings.site

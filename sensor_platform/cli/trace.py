@@ -9,7 +9,7 @@ import click
 from sensor_platform.cli.dates import MOMENT
 
 if TYPE_CHECKING:
-    from sensor_platform.warehouse.proof.trace import Message, Origin, Trace
+    from sensor_platform.warehouse.trace import Message, Origin, Trace
 
 _PAYLOAD = 200
 
@@ -31,7 +31,7 @@ def trace(device: str, metric: str | None, at: datetime, table: str, limit: int,
     it. Needs no lock.
     """
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.proof.trace import trace as run
+    from sensor_platform.warehouse.trace import trace as run
 
     settings = load_settings()
     found = run(settings.home, settings.site, table, device, metric, at, limit)

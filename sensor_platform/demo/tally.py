@@ -8,7 +8,7 @@ import msgspec
 
 from sensor_platform.collect.devices.pacing import Scheduled
 from sensor_platform.home import Home
-from sensor_platform.landing.audit import audit
+from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.ledger import read_ledger
 
 _METRIC = "temperature"

@@ -8,7 +8,7 @@ import polars as pl
 from sensor_platform.landing.files.columns import Names
 from sensor_platform.landing.intake import HOUR, Piece
 from sensor_platform.landing.ledger.manifest import DeviceCounts
-from sensor_platform.landing.proof.sequences import Range, union
+from sensor_platform.landing.sequences import Range, union
 from sensor_platform.reading.batch import Decoded
 
 _COUNTS = ("received", "landed", "quarantined", "duplicate", "rejected_readings")

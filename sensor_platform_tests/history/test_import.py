@@ -9,7 +9,7 @@ import pytest
 
 from sensor_platform.errors import CheckFailed, Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.audit import audit
+from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.ledger.rebuild import rebuild_ledger
 from sensor_platform.landing.lock import changes_lock
 from sensor_platform.reading.contract import Contract, Source, TimeSource

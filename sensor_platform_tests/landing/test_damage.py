@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.home import Home
-from sensor_platform.landing.audit import audit
+from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.wal import read_batches, read_frames
 from sensor_platform_tests.landing.homes import Message, land_all, seal_segment, tables
 

@@ -13,7 +13,7 @@ import pytest
 
 from sensor_platform.collect.lock import collector_lock
 from sensor_platform.home import Home
-from sensor_platform.landing.audit import audit
+from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.lock import lander_lock
 from sensor_platform.landing.status import read_status
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
-from sensor_platform.landing.audit import audit, audit_device
+from sensor_platform.landing.integrity.audit import audit, audit_device
 from sensor_platform.landing.ledger.read import newest_position, slots_after, totals
 from sensor_platform.landing.ledger.rebuild import rebuild_ledger
 from sensor_platform.landing.ledger.schema import open_ledger, read_ledger

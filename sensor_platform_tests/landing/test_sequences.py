@@ -5,7 +5,7 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.landing.proof.sequences import gaps, missing, union, without
+from sensor_platform.landing.sequences import gaps, missing, union, without
 
 HOUR = 3_600_000_000
 numbers = st.sets(st.integers(0, 200))

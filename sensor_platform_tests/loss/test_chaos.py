@@ -19,18 +19,18 @@ import pytest
 
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
-from sensor_platform.landing.audit import audit
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.integrity import verify as verification
+from sensor_platform.landing.integrity.audit import audit
+from sensor_platform.landing.integrity.reland import contracts_of, mend
+from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.open_lander import now_micros
-from sensor_platform.landing.proof import verify as verification
-from sensor_platform.landing.proof.reland import contracts_of, mend
-from sensor_platform.landing.proof.verify import verify
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.file import healing
-from sensor_platform.warehouse.proof.rebuild import rebuild
 from sensor_platform.warehouse.publish import publish
+from sensor_platform.warehouse.rebuild import rebuild
 from sensor_platform_tests.loss.chaos import Plan, run_chaos
 from sensor_platform_tests.running import RunningBroker
 

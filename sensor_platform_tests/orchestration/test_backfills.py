@@ -25,8 +25,8 @@ from sensor_platform.orchestration.asking.backfills import (
     tries_of,
 )
 from sensor_platform.orchestration.asking.jobs import DAYS_JOB
+from sensor_platform.orchestration.planning.backfill_plan import plan
 from sensor_platform.orchestration.running.instance import prepare
-from sensor_platform.warehouse.proof.backfill import plan
 from sensor_platform.warehouse.work.costs import Cost, estimate, history, record
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 

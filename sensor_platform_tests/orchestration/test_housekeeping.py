@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from sensor_platform.cli.status import status
 from sensor_platform.home import Home
+from sensor_platform.landing.integrity.day_files import verify
 from sensor_platform.orchestration.asking.asks import Lane, Outcome, SeenRun
-from sensor_platform.orchestration.assets.landed import verify
 from sensor_platform.orchestration.partitions import POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from sensor_platform.orchestration.running.failures import run_failures
 from sensor_platform.orchestration.running.instance import SHIPPED, last_runs, prepare

@@ -102,7 +102,7 @@ PROTECTIONS = (
     ),
     protection(
         "the checksum of every file is verified",
-        "sensor_platform/landing/proof/damage.py",
+        "sensor_platform/landing/integrity/damage.py",
         "return None if sha256(path) == known.sha256 else",
         "return None if known.sha256 else",
         "landing/test_verify.py::test_a_harmed_landing_file_is_set_aside_and_its_neighbours_are_read",
@@ -174,7 +174,7 @@ PROTECTIONS = (
     ),
     protection(
         "retention proves a day before it deletes it",
-        "sensor_platform/warehouse/proof/tiers.py",
+        "sensor_platform/retention/warehouse_tiers.py",
         "            elif differing.get(start):",
         "            elif not start and differing.get(start):",
         "warehouse/test_retention.py::test_what_does_not_agree_is_kept_and_said",

@@ -9,12 +9,12 @@ from typing import Any, get_args
 import pytest
 
 from sensor_platform.home import Home
+from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.dbt import runner as dbt_runner
 from sensor_platform.warehouse.dbt.declared import declared, lineage_text
 from sensor_platform.warehouse.lineage import LINEAGE_FILE, READINGS, SLOTS, models
 from sensor_platform.warehouse.meta import RetentionSetting
-from sensor_platform.warehouse.proof.config import RetentionConfig
 
 
 @pytest.fixture(scope="module")

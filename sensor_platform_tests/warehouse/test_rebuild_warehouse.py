@@ -13,8 +13,8 @@ from sensor_platform.landing.ledger.schema import new_generation
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
-from sensor_platform.warehouse.proof.rebuild import KEPT, Progress, rebuild
 from sensor_platform.warehouse.publish import publish
+from sensor_platform.warehouse.rebuild import KEPT, Progress, rebuild
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
 
 NOON = datetime(2026, 1, 2, 12, 0)  # noqa: DTZ001 - plain UTC

@@ -13,14 +13,14 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.micros import to_micros
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.frozen import late_frozen_rows
+from sensor_platform.retention import apply, warehouse_tiers
+from sensor_platform.retention.config import RetentionConfig, check
+from sensor_platform.retention.shrink import shrink
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dbt_command import run_command
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.lineage import DAY, dbt_models
-from sensor_platform.warehouse.proof import retention, tiers
-from sensor_platform.warehouse.proof.config import RetentionConfig, check
-from sensor_platform.warehouse.proof.shrink import shrink
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.published.views import relink
 from sensor_platform_tests.warehouse.landings import SCHEMA, Landing, SiteStub, fingerprints, reading
@@ -148,9 +148,9 @@ def test_the_dry_run_says_exactly_what_then_goes_and_every_tier_is_intact(filled
     before = {name: table(filled, name, first=DAYS - SPANS.get(name, DAYS)) for name in TABLES}
     counted = {name: table(filled, name)[0] for name in TABLES}
     files = files_of(filled)
-    planned = retention.plan(filled, SITE, KEEP, 7, NOW)
+    planned = apply.plan(filled, SITE, KEEP, 7, NOW)
     assert files_of(filled) == files, "a dry run deletes nothing"
-    done = retention.apply(filled, SITE, KEEP, 7, NOW)
+    done = apply.apply(filled, SITE, KEEP, 7, NOW)
     assert done == planned
     left = files_of(filled)
     gone = {name: size for name, size in files.items() if name not in left}
@@ -170,9 +170,9 @@ def test_the_dry_run_says_exactly_what_then_goes_and_every_tier_is_intact(filled
 
 
 def test_nothing_is_dirty_by_it_and_a_second_time_nothing_goes(filled: Home) -> None:
-    retention.apply(filled, SITE, KEEP, 7, NOW)
+    apply.apply(filled, SITE, KEEP, 7, NOW)
     assert dirty_days(filled, SITE, names=[*TABLES, *(f"published.{name}" for name in TABLES)]) == ()
-    again = retention.apply(filled, SITE, KEEP, 7, NOW)
+    again = apply.apply(filled, SITE, KEEP, 7, NOW)
     assert (again.rows, again.files, again.floor) == (0, 0, None)
 
 
@@ -188,21 +188,21 @@ def test_a_late_reading_of_a_trimmed_day_is_built_from_landing_and_trimmed_again
     shutil.copytree(filled.root, untrimmed.root)
     Daily(untrimmed, count=DAYS).arrive(DAYS - 1, late)
     assert build(untrimmed, SITE, position=DAYS + 1).is_ok
-    retention.apply(filled, SITE, KEEP, 7, NOW)
+    apply.apply(filled, SITE, KEEP, 7, NOW)
     landing.arrive(DAYS - 1, late)
     assert build(filled, SITE, position=DAYS + 1).is_ok
     for name in ("readings_1h", "readings_1d"):
         kept = SPANS.get(name, DAYS)
         assert table(filled, name, first=DAYS - kept) == table(untrimmed, name, first=DAYS - kept), name
     publish(filled, SITE)
-    assert retention.apply(filled, SITE, KEEP, 7, NOW).days == (), "it came a short while ago"
-    later = retention.apply(filled, SITE, KEEP, 7, NOW + 60 * DAY)
+    assert apply.apply(filled, SITE, KEEP, 7, NOW).days == (), "it came a short while ago"
+    later = apply.apply(filled, SITE, KEEP, 7, NOW + 60 * DAY)
     assert {each.table for each in later.days} == set(SPANS)
     assert later.kept == ()
 
 
 def test_late_readings_below_the_floor_are_counted_and_change_nothing(filled: Home, landing: Daily) -> None:
-    retention.apply(filled, SITE, KEEP, 7, NOW)
+    apply.apply(filled, SITE, KEEP, 7, NOW)
     before = fingerprints(filled)
     landing.arrive(DAYS + 1, [reading("d0", "t", START + timedelta(days=3), 99.0)])
     assert build(filled, SITE, position=DAYS + 1).is_ok
@@ -212,23 +212,23 @@ def test_late_readings_below_the_floor_are_counted_and_change_nothing(filled: Ho
     with read_ledger(filled) as ledger:
         assert ledger is not None
         assert late_frozen_rows(ledger) == 1
-    kept = retention.apply(filled, SITE, KEEP, 7, NOW)
+    kept = apply.apply(filled, SITE, KEEP, 7, NOW)
     assert kept.landing == (), "it is kept as long as what arrived with it"
 
 
 def test_everything_built_again_after_trimming_is_the_same(filled: Home) -> None:
-    retention.apply(filled, SITE, KEEP, 7, NOW)
+    apply.apply(filled, SITE, KEEP, 7, NOW)
     before = {name: table(filled, name) for name in TABLES}
     assert build(filled, SITE).is_ok
     publish(filled, SITE)
-    retention.apply(filled, SITE, KEEP, 7, NOW)
+    apply.apply(filled, SITE, KEEP, 7, NOW)
     assert {name: table(filled, name) for name in TABLES} == before
 
 
 def test_what_does_not_agree_is_kept_and_said(filled: Home) -> None:
     with open_warehouse(filled, SITE.warehouse) as connection:
         connection.execute("update readings_1h set n = n + 1 where window_start = ?", [START + timedelta(days=20)])
-    found = retention.apply(filled, SITE, KEEP, 7, NOW)
+    found = apply.apply(filled, SITE, KEEP, 7, NOW)
     day = (START + timedelta(days=20)).date()
     assert {(each.table, each.day) for each in found.kept} == {
         (name, day) for name in ("readings_clean", "readings_10s", "readings_1m")
@@ -239,14 +239,14 @@ def test_what_does_not_agree_is_kept_and_said(filled: Home) -> None:
 def test_what_is_not_published_or_not_built_is_kept(filled: Home, landing: Daily) -> None:
     shutil.rmtree(filled.published / "readings_1d" / f"day={(START + timedelta(days=4)).date()}")
     landing.arrive(DAYS - 1, [reading("d0", "t", START + timedelta(days=15), 99.0)])
-    found = retention.apply(filled, SITE, KEEP, 7, NOW)
+    found = apply.apply(filled, SITE, KEEP, 7, NOW)
     whys = {(each.table, each.day.isoformat()): each.why for each in found.kept}
     assert whys["landing", "2026-01-05"] == "readings_1d of that day is not published yet"
     assert found.floor == date(2026, 1, 5)
 
 
 def test_a_full_refresh_is_refused_once_something_is_gone(filled: Home) -> None:
-    retention.apply(filled, SITE, KEEP, 7, NOW)
+    apply.apply(filled, SITE, KEEP, 7, NOW)
     with pytest.raises(WrongUse, match="refused: a full refresh"):
         run_command(filled, SITE, ["build", "--full-refresh"])
 
@@ -259,10 +259,10 @@ def test_pieces_that_a_kill_left_behind_go_with_the_next(filled: Home, monkeypat
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(tiers, "_delete_pieces", killed)
+        patch.setattr(warehouse_tiers, "_delete_pieces", killed)
         with pytest.raises(Killed):
-            retention.apply(filled, SITE, KEEP, 7, NOW)
-    retention.apply(filled, SITE, KEEP, 7, NOW)
+            apply.apply(filled, SITE, KEEP, 7, NOW)
+    apply.apply(filled, SITE, KEEP, 7, NOW)
     for name, kept in SPANS.items():
         assert min(published_days(filled, name)) == (START + timedelta(days=DAYS - kept)).date()
 
@@ -275,7 +275,7 @@ def test_what_arrived_a_short_while_ago_stays_however_old_its_events(filled: Hom
         landing.arrive(DAYS - 1, rows_of(day))
     assert build(other, SITE).is_ok
     publish(other, SITE)
-    done = retention.apply(other, SITE, KEEP, 7, NOW)
+    done = apply.apply(other, SITE, KEEP, 7, NOW)
     assert (done.days, done.landing, done.floor) == ((), (), None)
 
 
@@ -314,6 +314,6 @@ def test_tiers_that_nothing_could_prove_are_refused(config: RetentionConfig) -> 
 
 def test_for_ever_is_for_ever() -> None:
     check(RetentionConfig(readings_1h_days=0, readings_1m_days=0))
-    assert set(tiers.trimmed_tables()) == set(SPANS)
+    assert set(warehouse_tiers.trimmed_tables()) == set(SPANS)
     assert set(dbt_models()) - set(SPANS) >= {"readings_1d", "device_status"}
     assert UTC is not None

@@ -13,7 +13,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.upkeep import keep_up
 from sensor_platform.wal import open_segment
 from sensor_platform.wal.frames import HEAD_BYTES, Kind, read_frame
-from sensor_platform.warehouse.proof.trace import Trace, trace
+from sensor_platform.warehouse.trace import Trace, trace
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
 from sensor_platform_tests.warehouse.landings import SiteStub
 

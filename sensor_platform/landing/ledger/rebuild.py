@@ -12,6 +12,8 @@ from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.intake import HOUR
+from sensor_platform.landing.integrity.damage import LOST, insert_missed
+from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
 from sensor_platform.landing.ledger.frozen import landing_floor, restore_floor
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
@@ -22,8 +24,6 @@ from sensor_platform.landing.ledger.manifest import (
 )
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger, transaction
 from sensor_platform.landing.ledger.write import insert_file, insert_segment, replace_files
-from sensor_platform.landing.proof.damage import LOST, insert_missed
-from sensor_platform.landing.proof.intent import drop_intent, write_manifests
 
 _CONTENT = (
     "segments",

@@ -9,7 +9,7 @@ import msgspec
 from sensor_platform.landing.ledger.frozen import floor_at
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.ledger.schema import transaction
-from sensor_platform.landing.proof.sequences import union
+from sensor_platform.landing.sequences import union
 from sensor_platform.reading.memory import Memory, load_nodes
 
 

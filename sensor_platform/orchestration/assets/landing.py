@@ -14,7 +14,7 @@ from dagster import (
     asset,
 )
 
-from sensor_platform.orchestration.assets.landed import Verified, verify
+from sensor_platform.landing.integrity.day_files import Verified, verify
 from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.checks.proof import mend_files
 from sensor_platform.orchestration.failing import tried_again

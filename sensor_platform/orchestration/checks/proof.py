@@ -18,8 +18,8 @@ from dagster import (
 )
 
 from sensor_platform.home import Home
-from sensor_platform.landing.proof.damage import DamagedFile
-from sensor_platform.landing.proof.verify import Verified
+from sensor_platform.landing.integrity.damage import DamagedFile
+from sensor_platform.landing.integrity.verify import Verified
 from sensor_platform.orchestration.partitions import SETTINGS
 from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.settings import Settings
@@ -47,7 +47,7 @@ _SPECS = [
 @multi_asset_check(specs=_SPECS, name="landing_proof")
 def proof(context: AssetCheckExecutionContext, settings: ResourceParam[Settings]) -> Iterator[AssetCheckResult]:
     """Audit the ledger, verify files, mend what the raw archive can mend, and trace a few rows back."""
-    from sensor_platform.landing.audit import audit
+    from sensor_platform.landing.integrity.audit import audit
 
     files = _files(settings, is_full=FULL_TAG in context.run.tags)
     found = audit(settings.home)
@@ -73,9 +73,9 @@ def mend_files(
     Returns:
         What was found, how many segments were landed again, and what is missed still.
     """
+    from sensor_platform.landing.integrity.reland import contracts_of, mend
+    from sensor_platform.landing.integrity.verify import verify
     from sensor_platform.landing.open_lander import now_micros
-    from sensor_platform.landing.proof.reland import contracts_of, mend
-    from sensor_platform.landing.proof.verify import verify
     from sensor_platform.warehouse.file.lock import writer_lock
 
     site = settings.site
@@ -111,7 +111,7 @@ def _files(settings: Settings, *, is_full: bool) -> AssetCheckResult:
 def _traces(settings: Settings) -> AssetCheckResult:
     """Of the newest hourly rows: as many readings are found in landing as the row counts, or more (duplicates)."""
     from sensor_platform.errors import PlatformError
-    from sensor_platform.warehouse.proof.trace import trace
+    from sensor_platform.warehouse.trace import trace
 
     broken: list[dict[str, str]] = []
     messages = 0

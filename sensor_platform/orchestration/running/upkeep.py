@@ -33,13 +33,13 @@ def compact_landing(context: OpExecutionContext, settings: ResourceParam[Setting
 @op(pool=WRITER_POOL)
 def trim_tiers(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Retention: verify, then delete what is older than the site keeps it; give the freed space back to the disk."""
-    from sensor_platform.warehouse.proof import retention
-    from sensor_platform.warehouse.proof.shrink import shrink
+    from sensor_platform.retention import apply
+    from sensor_platform.retention.shrink import shrink
 
     site = settings.site
     now = int(datetime.now(UTC).timestamp() * 1_000_000)
     with tried_again(context, site.runs):
-        done = retention.apply(settings.home, site, site.retention, site.landing.raw_keep_days, now)
+        done = apply.apply(settings.home, site, site.retention, site.landing.raw_keep_days, now)
         shrunk = shrink(settings.home, site)
     days = [{"table": each.table, "day": str(each.day), "rows": each.rows, "bytes": each.bytes} for each in done.days]
     kept = [{"table": each.table, "day": str(each.day), "why": each.why} for each in done.kept]

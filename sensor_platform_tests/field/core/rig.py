@@ -20,32 +20,32 @@ import pytest
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing import upkeep as upkeeping
-from sensor_platform.landing.audit import audit
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.integrity import reland as relanding
+from sensor_platform.landing.integrity import reland_intent
+from sensor_platform.landing.integrity.audit import audit
+from sensor_platform.landing.integrity.verify import Verified, verify
 from sensor_platform.landing.ledger import landing_files_between, newest_touch, read_ledger, reopen_slots
 from sensor_platform.landing.ledger.rebuild import rebuild_ledger
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.lock import changes_lock
 from sensor_platform.landing.open_lander import limits_of, open_lander
-from sensor_platform.landing.proof import intent, trim
-from sensor_platform.landing.proof import reland as relanding
-from sensor_platform.landing.proof.verify import Verified, verify
 from sensor_platform.landing.quarantine import settle as settling
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.orchestration.asking.asks import Lane, Outcome, Rules, SeenRun, decide
 from sensor_platform.orchestration.checks.proof import mend_files
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source, TimeSource
 from sensor_platform.reading.decode import Decoder
+from sensor_platform.retention import apply, landing_tier
+from sensor_platform.retention.apply import Retention
 from sensor_platform.settings import load_settings
 from sensor_platform.site import Site, load_site
+from sensor_platform.warehouse import rebuild as rebuilding
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import dbt_models
-from sensor_platform.warehouse.proof import rebuild as rebuilding
-from sensor_platform.warehouse.proof import retention
-from sensor_platform.warehouse.proof.retention import Retention
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.report import BuildReport
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, seal_segment
@@ -71,7 +71,7 @@ _EVER = (-(1 << 62), 1 << 62)
 
 Step = tuple[Any, str]
 """A function of the product by module and name: where a test kills a process, or lets another one run."""
-RELAND_COMMITS: Step = (intent, "_commit")
+RELAND_COMMITS: Step = (reland_intent, "_commit")
 RELAND_CARRIES_OUT: Step = (relanding, "carry_out")
 REQUEUE_COMMITS: Step = (settling, "commit_segment")
 UPKEEP_FORGETS: Step = (upkeeping, "delete_files")
@@ -217,7 +217,7 @@ def dirty(home: Home, site: Site) -> tuple[DirtyDay, ...]:
 
 def retain(home: Home, site: Site, now: int) -> Retention:
     """The hourly retention."""
-    return retention.apply(home, site, site.retention, 7, now)
+    return apply.apply(home, site, site.retention, 7, now)
 
 
 def verified(home: Home, now: int, *, is_full: bool = True) -> Verified:
@@ -235,9 +235,9 @@ def delete_landing(home: Home, before: date, now: int) -> None:
     """Retention of landing files alone: what lies before this day."""
     start = (before - date(1970, 1, 1)).days * DAY
     with open_ledger(home) as ledger:
-        planned = trim.plan(ledger, now // DAY - start // DAY, now)
+        planned = landing_tier.plan(ledger, now // DAY - start // DAY, now)
         need(bool(planned.files), "there are files to delete")
-        trim.apply(home, ledger, planned, now)
+        landing_tier.apply(home, ledger, planned, now)
 
 
 def rebuild(home: Home, site: Site) -> rebuilding.Rebuilt:

@@ -7,8 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 
 from sensor_platform.home import Home
+from sensor_platform.landing.integrity.damage import (
+    DamagedFile,
+    Known,
+    damaged_files,
+    put_aside,
+    take_back,
+    what_is_wrong,
+)
 from sensor_platform.landing.ledger.schema import open_ledger, transaction
-from sensor_platform.landing.proof.damage import DamagedFile, Known, damaged_files, put_aside, take_back, what_is_wrong
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,16 @@ import msgspec
 from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.files.compact import merge_rest
+from sensor_platform.landing.integrity.damage import DamagedFile, take_back
+from sensor_platform.landing.integrity.raw_copies import (
+    Contracts,
+    is_settled,
+    put_back_settled,
+    raw_file,
+    segment_of,
+    segments_of,
+)
+from sensor_platform.landing.integrity.reland_intent import Again, Lost, carry_out, settle
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     Manifest,
@@ -25,16 +35,6 @@ from sensor_platform.landing.ledger.manifest import (
 )
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.ledger.write import load_memory
-from sensor_platform.landing.proof.archived import (
-    Contracts,
-    is_settled,
-    put_back_settled,
-    raw_file,
-    segment_of,
-    segments_of,
-)
-from sensor_platform.landing.proof.damage import DamagedFile, take_back
-from sensor_platform.landing.proof.intent import Again, Lost, carry_out, settle
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.wal import DamagedSegment

@@ -14,9 +14,9 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.days import day_of
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.kernel.micros import from_micros
+from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.warehouse.lineage import DAY, READINGS, Model, dbt_tables, models, published, tiers
 from sensor_platform.warehouse.meta import Grain
-from sensor_platform.warehouse.proof.config import RetentionConfig
 from sensor_platform.warehouse.published import pieces
 from sensor_platform.warehouse.work import state, trimmed
 

@@ -12,18 +12,17 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.days import ALL_TIME, day_of
 from sensor_platform.landing.ledger import open_ledger, read_ledger
 from sensor_platform.landing.ledger.frozen import landing_floor
-from sensor_platform.landing.proof import trim
-from sensor_platform.landing.proof.trim import LandingPlan, OldFile, arrivals
 from sensor_platform.landing.upkeep import delete_with_ledger, expired_raw
+from sensor_platform.retention import landing_tier, warehouse_tiers
+from sensor_platform.retention.config import RetentionConfig
+from sensor_platform.retention.landing_tier import LandingPlan, OldFile, arrivals
+from sensor_platform.retention.warehouse_tiers import Kept, TierDay
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, MINUTE, dbt_models, models
-from sensor_platform.warehouse.proof import tiers
-from sensor_platform.warehouse.proof.config import RetentionConfig
-from sensor_platform.warehouse.proof.tiers import Kept, TierDay
 from sensor_platform.warehouse.work import evidence, state, trimmed
 
 if TYPE_CHECKING:
@@ -125,8 +124,10 @@ def _plan(
     gone = trimmed.read(connection)
     landing, kept = _landing(home, config, now, connection, ledger, dirty)
     floor = landing_floor(ledger)
-    old = list(tiers.due(connection, home, config, arrivals(ledger), now, floor if floor is not None else -(1 << 62)))
-    days, staying = tiers.sorted_out(connection, home, old, dirty, gone)
+    old = list(
+        warehouse_tiers.due(connection, home, config, arrivals(ledger), now, floor if floor is not None else -(1 << 62))
+    )
+    days, staying = warehouse_tiers.sorted_out(connection, home, old, dirty, gone)
     raised = day_of(landing.floor) if landing.floor is not None else None
     return Retention(tuple(days), landing.files, raw, raised, (*kept, *staying))
 
@@ -145,15 +146,15 @@ def _landing(
     dirty: set[date],
 ) -> tuple[LandingPlan, list[Kept]]:
     """The floor stops before the first day whose tables are not proven."""
-    planned = trim.plan(ledger, config.landing_days, now)
+    planned = landing_tier.plan(ledger, config.landing_days, now)
     for start in planned.days:
         why = "it waits for a build" if day_of(start) in dirty else None
-        if why is None and not tiers.is_published(connection, home, "readings_1d", start):
+        if why is None and not warehouse_tiers.is_published(connection, home, "readings_1d", start):
             why = "readings_1d of that day is not published yet"
         if why is not None:
             # as if landing were kept a little longer
             days = (now // DAY * DAY - start) // DAY
-            return trim.plan(ledger, days, now), [Kept("landing", day_of(start), why)]
+            return landing_tier.plan(ledger, days, now), [Kept("landing", day_of(start), why)]
     return planned, []
 
 
@@ -166,10 +167,10 @@ def _apply(
     found: Retention,
 ) -> None:
     slot = site.slot_minutes * MINUTE
-    tiers.finish(connection, home)
-    tiers.delete(connection, home, found.days, site.warehouse.large_piece, slot, now)
+    warehouse_tiers.finish(connection, home)
+    warehouse_tiers.delete(connection, home, found.days, site.warehouse.large_piece, slot, now)
     floor = None if found.floor is None else (found.floor - date(1970, 1, 1)) // timedelta(days=1) * DAY
-    trim.apply(home, ledger, LandingPlan(floor, (), found.landing), now)
+    landing_tier.apply(home, ledger, LandingPlan(floor, (), found.landing), now)
     delete_with_ledger(home, ledger, [each.file for each in found.raw])
 
 

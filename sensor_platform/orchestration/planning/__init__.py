@@ -1,0 +1,1 @@
+"""Which runs to request and when. Pure decisions, without Dagster."""

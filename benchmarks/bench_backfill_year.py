@@ -32,7 +32,7 @@ def backfill(first: date, last: date) -> dict[str, Any]:
 
     from sensor_platform.definitions import defs
     from sensor_platform.orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG
-    from sensor_platform.orchestration.running.instance import prepare
+    from sensor_platform.orchestration.storage.instance import prepare
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.lineage import dbt_models
 

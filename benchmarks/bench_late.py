@@ -18,7 +18,7 @@ from pathlib import Path
 from warehouse_data import BenchSite, at, land  # type: ignore[import-not-found]
 
 from sensor_platform.home import Home
-from sensor_platform.orchestration.asking.asks import Lane, Outcome, Rules, SeenRun, decide
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, decide
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform.warehouse.lineage import dbt_models, models

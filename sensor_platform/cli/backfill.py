@@ -10,8 +10,8 @@ from sensor_platform.cli.dates import DAY
 from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:
-    from sensor_platform.orchestration.asking.backfills import Backfill, Progress
     from sensor_platform.orchestration.planning.backfill_plan import Plan
+    from sensor_platform.orchestration.sensors.backfills import Backfill, Progress
 
 _POLL_SECONDS = 2.0
 _FROM = click.option("--from", "start", type=DAY, help="First day, UTC; the first that has readings without it.")
@@ -68,8 +68,8 @@ def run(
     no_wait: bool,
 ) -> None:
     """Launch it through Dagster and show how far it is. Ctrl-C ends the showing, not the backfill."""
-    from sensor_platform.orchestration.asking.backfills import ask
-    from sensor_platform.orchestration.running.instance import prepare
+    from sensor_platform.orchestration.sensors.backfills import ask
+    from sensor_platform.orchestration.storage.instance import prepare
     from sensor_platform.settings import load_settings
 
     home = load_settings().home
@@ -85,7 +85,7 @@ def run(
 @click.argument("name", metavar="ID", required=False)
 def status(name: str | None) -> None:
     """Show how far a backfill is (the newest without ID)."""
-    from sensor_platform.orchestration.asking.backfills import find, look
+    from sensor_platform.orchestration.sensors.backfills import find, look
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
@@ -96,8 +96,8 @@ def status(name: str | None) -> None:
 @click.argument("name", metavar="ID", required=False)
 def cancel(name: str | None) -> None:
     """End a backfill (the newest without ID): its run is cancelled, no more are asked for."""
-    from sensor_platform.orchestration.asking.backfills import cancel as end_it
-    from sensor_platform.orchestration.asking.backfills import find, look
+    from sensor_platform.orchestration.sensors.backfills import cancel as end_it
+    from sensor_platform.orchestration.sensors.backfills import find, look
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
@@ -115,8 +115,8 @@ def cancel(name: str | None) -> None:
 @click.pass_context
 def resume(ctx: click.Context, name: str | None, no_wait: bool) -> None:
     """Go on with what a cancelled or failed backfill (the newest without ID) has not done."""
-    from sensor_platform.orchestration.asking.backfills import find
-    from sensor_platform.orchestration.asking.backfills import resume as go_on
+    from sensor_platform.orchestration.sensors.backfills import find
+    from sensor_platform.orchestration.sensors.backfills import resume as go_on
     from sensor_platform.settings import load_settings
 
     home = load_settings().home
@@ -140,7 +140,7 @@ def _plan(
 
 
 def _watch(ctx: click.Context, asked: "Backfill") -> None:
-    from sensor_platform.orchestration.asking.backfills import find, look
+    from sensor_platform.orchestration.sensors.backfills import find, look
     from sensor_platform.settings import load_settings
 
     settings = load_settings()

@@ -119,7 +119,7 @@ def _dirty(settings: "Settings") -> dict[str, Any]:
 def _runs(settings: "Settings") -> list[dict[str, Any]]:
     import msgspec
 
-    from sensor_platform.orchestration.running.instance import last_runs
+    from sensor_platform.orchestration.storage.instance import last_runs
 
     return [msgspec.to_builtins(line) for line in last_runs(settings.home, _RUNS)]
 

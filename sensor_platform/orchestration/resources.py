@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from dagster import InitResourceContext, resource
 
+from sensor_platform.orchestration.launcher.liveness_lock import alive
 from sensor_platform.orchestration.partitions import SETTINGS
-from sensor_platform.orchestration.running.alive import alive
 from sensor_platform.settings import Settings
 
 

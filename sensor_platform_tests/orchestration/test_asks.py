@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.orchestration.asking.asks import Ask, Lane, Outcome, Rules, SeenRun, decide, failing, fruitless
+from sensor_platform.orchestration.planning.run_planner import (
+    Ask,
+    Lane,
+    Outcome,
+    Rules,
+    SeenRun,
+    decide,
+    failing,
+    fruitless,
+)
 from sensor_platform.warehouse.dirty import DirtyDay
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

@@ -14,10 +14,10 @@ from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from sensor_platform.collect.brokers.local import free_port
 from sensor_platform.home import Home
-from sensor_platform.orchestration.asking.asks import Outcome
-from sensor_platform.orchestration.asking.backfills import BACKFILL_TAG, backfills, tries_of
 from sensor_platform.orchestration.partitions import RANGE_START_TAG
-from sensor_platform.orchestration.running.instance import prepare
+from sensor_platform.orchestration.planning.run_planner import Outcome
+from sensor_platform.orchestration.sensors.backfills import BACKFILL_TAG, backfills, tries_of
+from sensor_platform.orchestration.storage.instance import prepare
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 from sensor_platform_tests.running import COMMAND, wait_until
 

@@ -12,8 +12,10 @@ from dagster._core.run_coordinator import QueuedRunCoordinator
 from sensor_platform.cli.main import cli
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.orchestration.asking.asks import Outcome
-from sensor_platform.orchestration.asking.backfills import (
+from sensor_platform.orchestration.jobs import DAYS_JOB
+from sensor_platform.orchestration.planning.backfill_plan import plan
+from sensor_platform.orchestration.planning.run_planner import Outcome
+from sensor_platform.orchestration.sensors.backfills import (
     Backfill,
     Try,
     ask,
@@ -24,9 +26,7 @@ from sensor_platform.orchestration.asking.backfills import (
     progress_of,
     tries_of,
 )
-from sensor_platform.orchestration.asking.jobs import DAYS_JOB
-from sensor_platform.orchestration.planning.backfill_plan import plan
-from sensor_platform.orchestration.running.instance import prepare
+from sensor_platform.orchestration.storage.instance import prepare
 from sensor_platform.warehouse.work.costs import Cost, estimate, history, record
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 

@@ -26,10 +26,10 @@ from dagster import (
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.orchestration.assets import readings
-from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.launcher.liveness_lock import alive, is_alive
 from sensor_platform.orchestration.partitions import LANE_TAG, POSITION_TAG
-from sensor_platform.orchestration.running.alive import alive, is_alive
-from sensor_platform.orchestration.running.dead_runs import report_dead_runs
+from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
 from sensor_platform.site import Runs
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days

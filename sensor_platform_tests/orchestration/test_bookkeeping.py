@@ -21,8 +21,8 @@ from dagster import (
 )
 
 from sensor_platform.orchestration.partitions import ONE_RUN, RANGE_END_TAG, RANGE_START_TAG
-from sensor_platform.orchestration.running.bookkeeping import BatchingEventLog
-from sensor_platform.orchestration.running.instance import SHIPPED
+from sensor_platform.orchestration.storage.event_batching import BatchingEventLog
+from sensor_platform.orchestration.storage.instance import SHIPPED
 
 DAYS = [f"2026-01-0{day}" for day in range(1, 6)]
 TABLE = AssetKey("table")

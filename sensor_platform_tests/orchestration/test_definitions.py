@@ -13,7 +13,7 @@ from sensor_platform import definitions
 from sensor_platform.definitions import defs
 from sensor_platform.orchestration.assets.readings import MANIFEST
 from sensor_platform.orchestration.partitions import DAYS, WRITER_POOL
-from sensor_platform.orchestration.running.instance import SHIPPED
+from sensor_platform.orchestration.storage.instance import SHIPPED
 from sensor_platform.site import DEFAULT_FRESHNESS
 from sensor_platform.warehouse.lineage import dbt_models
 

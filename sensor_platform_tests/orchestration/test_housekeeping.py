@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from sensor_platform.cli.status import status
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.day_files import verify
-from sensor_platform.orchestration.asking.asks import Lane, Outcome, SeenRun
 from sensor_platform.orchestration.partitions import POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
-from sensor_platform.orchestration.running.failures import run_failures
-from sensor_platform.orchestration.running.instance import SHIPPED, last_runs, prepare
-from sensor_platform.orchestration.running.past_runs import forget_superseded_runs, superseded
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, SeenRun
+from sensor_platform.orchestration.sensors.run_failures import run_failures
+from sensor_platform.orchestration.storage.instance import SHIPPED, last_runs, prepare
+from sensor_platform.orchestration.storage.past_runs import forget_superseded_runs, superseded
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 
 DAY = TODAY - timedelta(days=3)

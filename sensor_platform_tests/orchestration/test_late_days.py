@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime, timedelta
 
-from sensor_platform.orchestration.asking.asks import Lane, decide
-from sensor_platform.orchestration.asking.ledger_sensor import look, rules_of
 from sensor_platform.orchestration.partitions import LANE_TAG, POSITION_TAG
+from sensor_platform.orchestration.planning.run_planner import Lane, decide
+from sensor_platform.orchestration.sensors.ledger_sensor import look, rules_of
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 
 LATE_DAYS = [TODAY - timedelta(days=30 + 2 * number) for number in range(30)]

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from dagster import ExecuteInProcessResult
 
-from sensor_platform.orchestration.checks.proof import FATES, FILES, FULL_TAG, NUMBERS, TRACES
+from sensor_platform.orchestration.checks.integrity import FATES, FILES, FULL_TAG, NUMBERS, TRACES
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 
 DAY = TODAY - timedelta(days=1)

@@ -1,6 +1,6 @@
 """Metadata tables that a person can read on Dagster's page."""
 
-from sensor_platform.orchestration.tables import as_table
+from sensor_platform.orchestration.metadata_tables import as_table
 
 
 def test_sentences_come_last_in_lines_that_the_page_does_not_break_and_numbers_are_short() -> None:

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sensor_platform.orchestration.asking.asks import Lane, Outcome, Rules, SeenRun
-from sensor_platform.orchestration.asking.training import wants_scoring, wants_training
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun
+from sensor_platform.orchestration.planning.training_planner import wants_scoring, wants_training
 from sensor_platform.predict.reports import TrainingNeed
 
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

@@ -18,10 +18,10 @@ from dagster._serdes import serialize_value
 
 from sensor_platform.definitions import defs
 from sensor_platform.home import Home
-from sensor_platform.orchestration.running import launcher as module
-from sensor_platform.orchestration.running.alive import process_of
-from sensor_platform.orchestration.running.instance import prepare
-from sensor_platform.orchestration.running.launcher import WarmProcess, WarmRunLauncher, start_warm
+from sensor_platform.orchestration.launcher import warm_launcher as module
+from sensor_platform.orchestration.launcher.liveness_lock import process_of
+from sensor_platform.orchestration.launcher.warm_launcher import WarmProcess, WarmRunLauncher, start_warm
+from sensor_platform.orchestration.storage.instance import prepare
 from sensor_platform.warehouse.file.lock import writer_lock
 
 
@@ -132,7 +132,7 @@ def test_a_warm_process_that_dies_while_it_preloads_is_answered_for_at_once(home
 def test_nothing_that_starts_threads_is_preloaded(home: Home) -> None:
     script = (
         "import sys, warnings; warnings.simplefilter('ignore')\n"
-        "from sensor_platform.orchestration.running.warm import preload; preload()\n"
+        "from sensor_platform.orchestration.launcher.warm_process import preload; preload()\n"
         "print(sorted({'polars', 'numpy', 'pyarrow', 'lightgbm', 'pandas'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

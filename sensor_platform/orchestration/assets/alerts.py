@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
-from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS
+from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
-from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
-from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 
 

@@ -16,9 +16,9 @@ from dagster import (
 )
 
 from sensor_platform.orchestration.checks.freshness import policy_of
-from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
-from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.predict.reports import TrainReport
 from sensor_platform.settings import Settings
 

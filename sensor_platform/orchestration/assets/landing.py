@@ -16,10 +16,10 @@ from dagster import (
 
 from sensor_platform.landing.integrity.day_files import Verified, verify
 from sensor_platform.orchestration.checks.freshness import policy_of
-from sensor_platform.orchestration.checks.proof import mend_files
-from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.checks.integrity import mend_files
+from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, work_of
-from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 
 FILES_AGREE = "landing_files_agree_with_the_ledger"

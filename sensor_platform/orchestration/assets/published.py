@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
 from sensor_platform.orchestration.checks.freshness import policy_of
-from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.metadata_tables import as_table
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL
-from sensor_platform.orchestration.tables import as_table
+from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.publish import publish

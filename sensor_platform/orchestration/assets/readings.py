@@ -19,8 +19,8 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.orchestration.checks.freshness import policy_of
-from sensor_platform.orchestration.failing import tried_again
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
+from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dbt.runner import PROJECT

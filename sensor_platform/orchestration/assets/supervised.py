@@ -16,9 +16,9 @@ from dagster import (
 )
 
 from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAST
-from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
-from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 
 TASK_GATE = "every_task_is_served_by_what_passed_its_gate"

@@ -25,8 +25,8 @@ from dagster import (
 )
 
 from sensor_platform.orchestration.checks.ages import Age, Verdict, ages, changed, remember
+from sensor_platform.orchestration.metadata_tables import Facts
 from sensor_platform.orchestration.partitions import SETTINGS
-from sensor_platform.orchestration.tables import Facts
 from sensor_platform.settings import Settings
 
 DATA_IS_FRESH = "data_is_fresh"

@@ -10,8 +10,8 @@ from dagster import DagsterInstance, SkipReason, build_sensor_context
 
 from sensor_platform.collect.config import Broker
 from sensor_platform.home import Home
-from sensor_platform.orchestration.asking.ledger_sensor import ledger_sensor
 from sensor_platform.orchestration.partitions import DAYS, RANGE_START_TAG
+from sensor_platform.orchestration.sensors.ledger_sensor import ledger_sensor
 from sensor_platform.settings import Settings
 from sensor_platform.site import load_site
 from sensor_platform_tests.field.batch.rig import Place, documentation, make_place, write_csv
@@ -59,7 +59,7 @@ def running(moved: Place, tmp_path: Path) -> Iterator[Platform]:
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 19")
 def test_batch_19_a_running_dagster_waits_for_a_reload(running: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensor_platform.orchestration.asking.ledger_sensor._PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr("sensor_platform.orchestration.sensors.ledger_sensor._PATIENCE_SECONDS", 0.3)
     context = build_sensor_context(instance=running.instance, resources={"settings": running.settings})
     asked = ledger_sensor(context)
     if isinstance(asked, SkipReason):

@@ -32,8 +32,8 @@ from sensor_platform.landing.lock import changes_lock
 from sensor_platform.landing.open_lander import limits_of, open_lander
 from sensor_platform.landing.quarantine import settle as settling
 from sensor_platform.landing.quarantine.choose import Choice
-from sensor_platform.orchestration.asking.asks import Lane, Outcome, Rules, SeenRun, decide
-from sensor_platform.orchestration.checks.proof import mend_files
+from sensor_platform.orchestration.checks.integrity import mend_files
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, decide
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source, TimeSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.retention import apply, landing_tier

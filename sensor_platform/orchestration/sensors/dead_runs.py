@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from sensor_platform.home import Home
-from sensor_platform.orchestration.running.alive import is_alive
+from sensor_platform.orchestration.launcher.liveness_lock import is_alive
 
 GRACE = timedelta(seconds=60)
 """A run counts as started before it has its lock."""

@@ -2,7 +2,7 @@
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
-from sensor_platform.orchestration.asking.jobs import training_job, watching_job
+from sensor_platform.orchestration.jobs import training_job, watching_job
 from sensor_platform.orchestration.partitions import SETTINGS
 
 training_schedule = ScheduleDefinition(

@@ -5,7 +5,6 @@ from datetime import UTC, date, datetime, timedelta
 
 from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 
-from sensor_platform.orchestration.asking.asks import Lane, Outcome, SeenRun
 from sensor_platform.orchestration.partitions import (
     AFTER_TAG,
     LANE_TAG,
@@ -14,6 +13,7 @@ from sensor_platform.orchestration.partitions import (
     RANGE_END_TAG,
     RANGE_START_TAG,
 )
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, SeenRun
 
 _FAILED = (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 _DONE = (DagsterRunStatus.SUCCESS,)

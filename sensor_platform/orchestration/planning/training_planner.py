@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sensor_platform.orchestration.asking.asks import Lane, Outcome, Rules, SeenRun, is_due
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, is_due
 from sensor_platform.predict.reports import TrainingNeed
 
 _QUIET = timedelta(seconds=10)

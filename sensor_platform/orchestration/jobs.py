@@ -2,9 +2,9 @@
 
 from dagster import AssetKey, AssetSelection, define_asset_job
 
-from sensor_platform.orchestration.asking.asks import Lane
-from sensor_platform.orchestration.checks.proof import proof
+from sensor_platform.orchestration.checks.integrity import proof
 from sensor_platform.orchestration.partitions import LANE_TAG
+from sensor_platform.orchestration.planning.run_planner import Lane
 
 DAYS_JOB = "days"
 TRAINING_JOB = "training"

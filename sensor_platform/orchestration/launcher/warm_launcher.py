@@ -21,9 +21,9 @@ from dagster._grpc.types import ExecuteRunArgs
 from dagster._serdes import ConfigurableClassData, serialize_value
 
 from sensor_platform.home import Home
-from sensor_platform.orchestration.running.alive import is_alive, process_of
-from sensor_platform.orchestration.running.dead_runs import GRACE
-from sensor_platform.orchestration.running.warm import READY, STARTED
+from sensor_platform.orchestration.launcher.liveness_lock import is_alive, process_of
+from sensor_platform.orchestration.launcher.warm_process import READY, STARTED
+from sensor_platform.orchestration.sensors.dead_runs import GRACE
 from sensor_platform.settings import load_settings
 
 _INTERRUPTS = 5
@@ -157,7 +157,7 @@ def start_warm() -> WarmProcess:
     """A session of its own: Ctrl-C in the daemon's terminal must not reach the runs."""
     answers, theirs = os.pipe()
     try:
-        command = [sys.executable, "-m", "sensor_platform.orchestration.running.warm", str(theirs)]
+        command = [sys.executable, "-m", "sensor_platform.orchestration.launcher.warm_process", str(theirs)]
         process = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, pass_fds=(theirs,))
     finally:
         os.close(theirs)

@@ -25,10 +25,10 @@ from dagster import (
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.orchestration.asking.asks import Lane, Outcome
-from sensor_platform.orchestration.asking.evidence import outcome_of
-from sensor_platform.orchestration.asking.jobs import DAYS_JOB, days_job
+from sensor_platform.orchestration.jobs import DAYS_JOB, days_job
 from sensor_platform.orchestration.partitions import LANE_TAG, PRIORITY_TAG, RANGE_END_TAG, RANGE_START_TAG
+from sensor_platform.orchestration.planning.run_history import outcome_of
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome
 from sensor_platform.settings import Settings
 
 BACKFILL_TAG = "sensor_platform/backfill"

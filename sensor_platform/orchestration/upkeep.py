@@ -5,10 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from dagster import DefaultScheduleStatus, OpExecutionContext, ResourceParam, ScheduleDefinition, job, op
 
-from sensor_platform.orchestration.failing import tried_again
+from sensor_platform.orchestration.metadata_tables import as_table
 from sensor_platform.orchestration.partitions import SETTINGS, WRITER_POOL
-from sensor_platform.orchestration.running.past_runs import forget_superseded_runs
-from sensor_platform.orchestration.tables import as_table
+from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.storage.past_runs import forget_superseded_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.file.lock import writer_lock
 

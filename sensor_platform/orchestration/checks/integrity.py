@@ -20,8 +20,8 @@ from dagster import (
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.damage import DamagedFile
 from sensor_platform.landing.integrity.verify import Verified
+from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.partitions import SETTINGS
-from sensor_platform.orchestration.tables import Facts, as_table
 from sensor_platform.settings import Settings
 
 FATES, NUMBERS, FILES, FROZEN, TRACES = (

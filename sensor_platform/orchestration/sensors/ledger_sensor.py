@@ -20,19 +20,8 @@ from dagster import (
 )
 
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.orchestration.asking.asks import Ask, Lane, Outcome, Rules, SeenRun, decide, lane_of
-from sensor_platform.orchestration.asking.evidence import scorings_after, seen_runs
-from sensor_platform.orchestration.asking.jobs import (
-    DAYS_JOB,
-    SCORING_JOB,
-    TRAINING_JOB,
-    days_job,
-    scoring_job,
-    training_job,
-)
-from sensor_platform.orchestration.asking.news import News
-from sensor_platform.orchestration.asking.training import Trained, wants_scoring, wants_training
 from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAST
+from sensor_platform.orchestration.jobs import DAYS_JOB, SCORING_JOB, TRAINING_JOB, days_job, scoring_job, training_job
 from sensor_platform.orchestration.partitions import (
     AFTER_TAG,
     LANE_TAG,
@@ -42,7 +31,11 @@ from sensor_platform.orchestration.partitions import (
     RANGE_START_TAG,
     SETTINGS,
 )
-from sensor_platform.orchestration.running.dead_runs import report_dead_runs
+from sensor_platform.orchestration.planning.run_history import scorings_after, seen_runs
+from sensor_platform.orchestration.planning.run_planner import Ask, Lane, Outcome, Rules, SeenRun, decide, lane_of
+from sensor_platform.orchestration.planning.training_planner import Trained, wants_scoring, wants_training
+from sensor_platform.orchestration.sensors.change_poller import News
+from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform.warehouse.work.evidence import extent

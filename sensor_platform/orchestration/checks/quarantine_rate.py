@@ -16,7 +16,7 @@ from dagster import (
 )
 
 from sensor_platform.landing.quarantine.rate import Level, QuarantineRate, quarantine_rate
-from sensor_platform.orchestration.tables import Facts, as_table
+from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.reading.times import micros
 from sensor_platform.settings import Settings
 

@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 
 from dagster import DagsterInstance
 
-from sensor_platform.orchestration.asking.asks import Lane, Outcome, SeenRun
-from sensor_platform.orchestration.asking.evidence import past_runs
+from sensor_platform.orchestration.planning.run_history import past_runs
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, SeenRun
 
 _AT_ONCE = 2000
 

@@ -1,0 +1,1 @@
+"""Dagster's own storage: its instance, event log and run history."""

@@ -11,11 +11,11 @@ import msgspec
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.serve.config import LiveConfig
+from sensor_platform.live.config import LiveConfig
 from sensor_platform.site import Site, load_site
 
 if TYPE_CHECKING:
-    from sensor_platform.serve.process import LiveSetup
+    from sensor_platform.live.process import LiveSetup
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
@@ -62,7 +62,7 @@ def _site_folder(named: str | None, home: Home) -> Path | None:
 
 def live_setup(settings: Settings, live: LiveConfig) -> "LiveSetup":
     """What the live process is told: the settings, with another `live` section."""
-    from sensor_platform.serve.process import LiveSetup
+    from sensor_platform.live.process import LiveSetup
 
     site = settings.site
     return LiveSetup(

@@ -100,10 +100,10 @@ alerts.add_command(ack, "ack")
 @click.option("--channel", default="", help="Only this one; all without it.")
 def send_test(channel: str) -> None:
     """Send a test notification through the channels of rules.yaml, past the outbox, and say what became of it."""
-    from sensor_platform.alert.trial import send_tests
     from sensor_platform.errors import CheckFailed
-    from sensor_platform.serve.process import make_parts
+    from sensor_platform.live.process import make_parts
     from sensor_platform.settings import live_setup, load_settings
+    from sensor_platform.sinks.trial import send_tests
 
     settings = load_settings()
     parts = make_parts(live_setup(settings, settings.site.live))
@@ -124,9 +124,9 @@ def send_test(channel: str) -> None:
 @alerts.command("retry", epilog="\b\nExample:\n  sensor-platform alerts retry")
 def retry() -> None:
     """Give messages that were given up (dead letters) another life."""
-    from sensor_platform.alert.outbox import revive
     from sensor_platform.alert.store import connect
     from sensor_platform.settings import load_settings
+    from sensor_platform.sinks.dispatcher import revive
 
     with closing(connect(load_settings().home.live_file)) as connection:
         click.echo(f"{revive(connection)} messages will be sent again", err=True)

@@ -18,7 +18,7 @@ def live(port: int | None, host: str | None, dagster_url: str | None) -> None:
     """
     import msgspec
 
-    from sensor_platform.serve.process import run
+    from sensor_platform.live.process import run
     from sensor_platform.settings import live_setup, load_settings
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")

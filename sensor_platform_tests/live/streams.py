@@ -12,15 +12,15 @@ from typing import Any
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.home import Home
+from sensor_platform.live.config import LiveConfig
+from sensor_platform.live.engine import loop as loop_module
+from sensor_platform.live.engine.emitted_windows import decode_closed
+from sensor_platform.live.engine.loop import Loop
+from sensor_platform.live.sending.outputs import LiveOutput
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.engine import loop as loop_module
-from sensor_platform.serve.engine.closed import decode_closed
-from sensor_platform.serve.engine.loop import Loop
-from sensor_platform.serve.sending.output import LiveOutput
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog

@@ -5,7 +5,7 @@ from contextlib import closing
 from pathlib import Path
 
 from sensor_platform.alert import store
-from sensor_platform.serve.engine.checkpoints import checkpoint
+from sensor_platform.live.engine.checkpoints import checkpoint
 
 
 def _write(connection: sqlite3.Connection, steps: range) -> None:

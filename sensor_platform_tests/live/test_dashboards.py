@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensor_platform.serve.process import make_parts
+from sensor_platform.live.process import make_parts
 from sensor_platform_tests.live.test_serve import client_of, setup_of
 
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -11,9 +11,9 @@ import pytest
 from sensor_platform.alert import failed_runs as runs
 from sensor_platform.alert.config import AlertConfig, Channel, Route
 from sensor_platform.alert.failed_runs import FailedRun, note
-from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.home import Home
-from sensor_platform.serve.sending.failed_runs import FailedRuns
+from sensor_platform.live.sending.failed_run_notices import FailedRuns
+from sensor_platform.sinks.dispatcher import Dispatcher
 from sensor_platform_tests.landing.homes import T0
 from sensor_platform_tests.live.receivers import hook, wait_for
 from sensor_platform_tests.live.test_notify import _sender

@@ -3,11 +3,11 @@
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
 
-from sensor_platform.serve.engine.loop import LoopStatus
-from sensor_platform.serve.engine.step import Done, Step
-from sensor_platform.serve.engine.view import Viewer
-from sensor_platform.serve.monitor.metrics import LiveCollector
-from sensor_platform.serve.monitor.pipeline import Pipeline
+from sensor_platform.live.engine.loop import LoopStatus
+from sensor_platform.live.engine.step import Done, Step
+from sensor_platform.live.engine.view import Viewer
+from sensor_platform.live.monitor.metrics import LiveCollector
+from sensor_platform.live.monitor.platform_status import Pipeline
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine

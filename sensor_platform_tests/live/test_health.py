@@ -14,8 +14,8 @@ from sensor_platform.collect.status import status_path as collector_path
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.status import LanderStatus, write_status
-from sensor_platform.serve.monitor.pipeline import Watcher
-from sensor_platform.serve.process import make_parts
+from sensor_platform.live.monitor.platform_status import Watcher
+from sensor_platform.live.process import make_parts
 from sensor_platform_tests.live.receivers import wait_for
 from sensor_platform_tests.live.test_serve import client_of, setup_of
 

@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
+from sensor_platform.live.config import LiveConfig
+from sensor_platform.live.engine.view import NOTHING
+from sensor_platform.live.process import make_parts
+from sensor_platform.live.web import security
+from sensor_platform.live.web.socket import Hub
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.engine.view import NOTHING
-from sensor_platform.serve.process import make_parts
-from sensor_platform.serve.web import security
-from sensor_platform.serve.web.socket import Hub
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog
@@ -64,7 +64,7 @@ def _hub(most: int = 50, most_per_address: int = 20) -> Hub:
 
 
 def test_a_client_that_never_reads_slows_nobody_and_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensor_platform.serve.web.socket._SEND_SECONDS", 0.5)
+    monkeypatch.setattr("sensor_platform.live.web.socket._SEND_SECONDS", 0.5)
 
     async def scene() -> tuple[_Socket, _Socket]:
         hub = _hub()

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.alert.config import AlertConfig, Channel, Route
-from sensor_platform.serve.config import LiveConfig, Republish
-from sensor_platform.serve.process import make_parts
+from sensor_platform.live.config import LiveConfig, Republish
+from sensor_platform.live.process import make_parts
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import Threshold
 from sensor_platform_tests.kafka_cluster import MockKafka, mock_kafka

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.serve.engine.catalog import catalog_of
+from sensor_platform.live.engine.catalog_view import catalog_of
 from sensor_platform.stream.columns import BAD, Readings
 from sensor_platform.stream.judge import Judge
 from sensor_platform.stream.series import SeriesIndex

@@ -13,12 +13,12 @@ import msgspec
 import pytest
 
 from sensor_platform.alert import store
-from sensor_platform.alert.channels import KafkaSender, Sender, Unsent, sender_of, topic_of
 from sensor_platform.alert.compose import COMMANDS, messages_for, notice_of
 from sensor_platform.alert.config import AlertConfig, Channel, Route, filled
-from sensor_platform.alert.outbox import Dispatcher, revive
-from sensor_platform.alert.trial import send_tests, trial_notice
 from sensor_platform.errors import WrongUse
+from sensor_platform.sinks.channels import KafkaSender, Sender, Unsent, sender_of, topic_of
+from sensor_platform.sinks.dispatcher import Dispatcher, revive
+from sensor_platform.sinks.trial import send_tests, trial_notice
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.rules import Command, Threshold
 from sensor_platform_tests.landing.homes import T0

@@ -19,9 +19,9 @@ import pytest
 import uvicorn
 
 from sensor_platform.collect.brokers.local import free_port
-from sensor_platform.serve.process import make_parts
-from sensor_platform.serve.web import links
-from sensor_platform.serve.web.app import make_app
+from sensor_platform.live.process import make_parts
+from sensor_platform.live.web import answer_links
+from sensor_platform.live.web.web_app import make_app
 from sensor_platform_tests.live.browser import Tab, browser
 from sensor_platform_tests.live.receivers import wait_for
 from sensor_platform_tests.live.test_serve import setup_of
@@ -242,7 +242,7 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
 
 def test_without_a_connection_the_page_says_that_what_it_shows_is_old(tmp_path: Path) -> None:
     parts = make_parts(setup_of(tmp_path / "home"))
-    app = make_app(parts, "", links.secret_of(parts.home.live))
+    app = make_app(parts, "", answer_links.secret_of(parts.home.live))
     server = uvicorn.Server(
         uvicorn.Config(app, port=free_port(), log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1)
     )

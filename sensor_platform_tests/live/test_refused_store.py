@@ -8,7 +8,7 @@ import pytest
 
 from sensor_platform.alert import store
 from sensor_platform.home import Home
-from sensor_platform.serve.engine import loop as loop_module
+from sensor_platform.live.engine import loop as loop_module
 from sensor_platform.stream.rules import SCORE_OF, Anomaly
 from sensor_platform_tests.landing.homes import T0
 from sensor_platform_tests.live.streams import SECOND, emitted_events, loop_of

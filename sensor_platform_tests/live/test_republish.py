@@ -22,12 +22,12 @@ from sensor_platform.collect.brokers.local import local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.live.config import LiveConfig, Republish, Trigger
+from sensor_platform.live.engine.score_series import Scores
+from sensor_platform.live.process import make_parts
+from sensor_platform.live.requests.predictor import Predictor
+from sensor_platform.live.sending.prediction_contract import PREDICTIONS_CONTRACT
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Source
-from sensor_platform.serve.config import LiveConfig, Republish, Trigger
-from sensor_platform.serve.engine.scores import Scores
-from sensor_platform.serve.process import make_parts
-from sensor_platform.serve.requests.predictor import Predictor
-from sensor_platform.serve.sending.contract import PREDICTIONS_CONTRACT
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.judge import Catalog

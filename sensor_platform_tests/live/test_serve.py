@@ -18,12 +18,12 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import read_labels
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.live.app import Parts
+from sensor_platform.live.config import LiveConfig
+from sensor_platform.live.process import LiveSetup, make_parts
+from sensor_platform.live.web import answer_links
+from sensor_platform.live.web.web_app import make_app
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
-from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.parts import Parts
-from sensor_platform.serve.process import LiveSetup, make_parts
-from sensor_platform.serve.web import links
-from sensor_platform.serve.web.app import make_app
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import Threshold
 from sensor_platform_tests.landing.homes import land_all
@@ -58,7 +58,7 @@ def setup_of(home: Path, **changes: Any) -> LiveSetup:
 
 
 def client_of(parts: Parts, token: str = "") -> TestClient:
-    app = make_app(parts, token, links.secret_of(parts.home.live))
+    app = make_app(parts, token, answer_links.secret_of(parts.home.live))
     return TestClient(app, base_url="http://127.0.0.1:8420")
 
 
@@ -260,15 +260,15 @@ def test_a_signed_link_answers_only_when_a_button_is_pressed(live: Live) -> None
     client, parts = live
     _send(client, {"device_id": "linked", "temp": 90})
     rows = wait_for(lambda: client.get("/api/alerts", params={"device": "linked"}).json()["alerts"])
-    secret = links.secret_of(parts.home.live)
-    link = links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], parts.clock() // 1_000_000)
+    secret = answer_links.secret_of(parts.home.live)
+    link = answer_links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], parts.clock() // 1_000_000)
     assert client.get(link).status_code == 200
     assert not [label for label in read_labels(parts.home) if label.device_id == "linked"]
     assert client.post(link, data={"answer": "reject"}).status_code == 200
     (label,) = [label for label in read_labels(parts.home) if label.device_id == "linked"]
     assert label.label == "rejected"
     assert client.post(link[:-1] + ("0" if link[-1] != "0" else "1"), data={"answer": "confirm"}).status_code == 403
-    old = links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], 0)
+    old = answer_links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], 0)
     assert client.get(old).status_code == 403
 
 

@@ -17,8 +17,8 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.brokers.local import free_port, local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
-from sensor_platform.serve.config import LiveConfig, Republish
-from sensor_platform.serve.process import make_parts
+from sensor_platform.live.config import LiveConfig, Republish
+from sensor_platform.live.process import make_parts
 from sensor_platform.stream.config import EngineConfig, WindowSpec
 from sensor_platform.stream.rules import Command, Threshold
 from sensor_platform_tests.live.receivers import wait_for

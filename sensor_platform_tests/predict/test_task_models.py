@@ -14,11 +14,11 @@ from click.testing import CliRunner
 from sensor_platform.cli.models import models
 from sensor_platform.errors import CheckFailed, PlatformError, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.live.requests.predictor import Predictor
 from sensor_platform.predict.registry import task_models
 from sensor_platform.predict.supervised import external, score_rows, task_model
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows
-from sensor_platform.serve.requests.predictor import Predictor
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FEATURES = ("flow_rate", "influent_COD", "influent_pH")

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sensor_platform.serve.process import make_parts
+from sensor_platform.live.process import make_parts
 from sensor_platform.site import read_rules
 from sensor_platform_tests.field.batch.rig import Place, eventually, make_place
 from sensor_platform_tests.live.test_serve import ACT, client_of, setup_of

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor_platform.alert import store
-from sensor_platform.alert.channels import Unsent
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.serve.process import make_parts
-from sensor_platform.serve.requests.ingest import Busy
+from sensor_platform.live.process import make_parts
+from sensor_platform.live.requests.ingest import Busy
 from sensor_platform.settings import Settings, live_setup, load_settings
+from sensor_platform.sinks.channels import Unsent
 from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.field.live.base import site_files
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 
 if TYPE_CHECKING:
-    from sensor_platform.alert.outbox import Dispatcher
+    from sensor_platform.sinks.dispatcher import Dispatcher
 
 SECOND = 1_000_000
 TOO_BUSY: Exception = Busy()

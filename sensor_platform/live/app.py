@@ -12,26 +12,26 @@ from prometheus_client import CollectorRegistry
 from sensor_platform.alert import store
 from sensor_platform.alert.answers import answer
 from sensor_platform.alert.history.journal import note_rules
-from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.home import Home
+from sensor_platform.live.config import LiveConfig
+from sensor_platform.live.engine.checkpoints import Checkpoints
+from sensor_platform.live.engine.emitted_windows import decode_closed
+from sensor_platform.live.engine.loop import Loop
+from sensor_platform.live.engine.score_series import Scores
+from sensor_platform.live.engine.step import Done, Injected, Step
+from sensor_platform.live.engine.view import Viewer
+from sensor_platform.live.monitor.metrics import LiveCollector, Stages, groups_of
+from sensor_platform.live.monitor.platform_status import Watcher
+from sensor_platform.live.requests.ingest import IngestWriter
+from sensor_platform.live.requests.predictor import Predictor
+from sensor_platform.live.sending.carriers import Carriers
+from sensor_platform.live.sending.failed_run_notices import FailedRuns
+from sensor_platform.live.sending.outputs import LiveOutput
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope
-from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.engine.checkpoints import Checkpoints
-from sensor_platform.serve.engine.closed import decode_closed
-from sensor_platform.serve.engine.loop import Loop
-from sensor_platform.serve.engine.scores import Scores
-from sensor_platform.serve.engine.step import Done, Injected, Step
-from sensor_platform.serve.engine.view import Viewer
-from sensor_platform.serve.monitor.metrics import LiveCollector, Stages, groups_of
-from sensor_platform.serve.monitor.pipeline import Watcher
-from sensor_platform.serve.requests.ingest import IngestWriter
-from sensor_platform.serve.requests.predictor import Predictor
-from sensor_platform.serve.sending.carriers import Carriers
-from sensor_platform.serve.sending.failed_runs import FailedRuns
-from sensor_platform.serve.sending.mqtt import DeviceStates, Link
-from sensor_platform.serve.sending.output import LiveOutput
+from sensor_platform.sinks.dispatcher import Dispatcher
+from sensor_platform.sinks.mqtt_link import DeviceStates, Link
 from sensor_platform.stream.rules import Count, Threshold, limits_in
 
 log = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.alert.channels import Unsent, sender_of
 from sensor_platform.alert.compose import notice_of
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.errors import PlatformError, WrongUse
+from sensor_platform.sinks.channels import Unsent, sender_of
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.rules import Threshold
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.home import Home
-from sensor_platform.serve.engine.loop import LoopStatus
-from sensor_platform.serve.engine.view import View
-from sensor_platform.serve.monitor.pipeline import Pipeline
+from sensor_platform.live.engine.loop import LoopStatus
+from sensor_platform.live.engine.view import View
+from sensor_platform.live.monitor.platform_status import Pipeline
+from sensor_platform.sinks.dispatcher import Dispatcher
 
 _STALE_SECONDS = 10.0
 _SILENT_SECONDS = 60.0

@@ -8,13 +8,13 @@ import gc
 import sys
 from collections.abc import Sequence
 
+from sensor_platform.live.engine.emitted_windows import encode_closed
+from sensor_platform.live.engine.loop import LoopStatus
+from sensor_platform.live.engine.step import Done, Step
+from sensor_platform.live.engine.view import Viewer
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.serve.engine.closed import encode_closed
-from sensor_platform.serve.engine.loop import LoopStatus
-from sensor_platform.serve.engine.step import Done, Step
-from sensor_platform.serve.engine.view import Viewer
 from sensor_platform.stream.engine import Engine
 
 _SWITCH_SECONDS = 0.001

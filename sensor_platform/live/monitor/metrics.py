@@ -10,10 +10,10 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from sensor_platform.alert.outbox import Dispatcher
 from sensor_platform.collect.status import ACK_BUCKETS
-from sensor_platform.serve.engine.view import View
-from sensor_platform.serve.monitor.pipeline import Pipeline
+from sensor_platform.live.engine.view import View
+from sensor_platform.live.monitor.platform_status import Pipeline
+from sensor_platform.sinks.dispatcher import Dispatcher
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.series import SeriesIndex

@@ -9,16 +9,16 @@ from typing import Any
 import msgspec
 
 from sensor_platform.alert import store
-from sensor_platform.alert.channels import CommandSender, Sender, sender_of
 from sensor_platform.alert.compose import COMMANDS
 from sensor_platform.alert.config import AlertConfig
-from sensor_platform.alert.outbox import Dispatcher, always
 from sensor_platform.errors import WrongUse
-from sensor_platform.serve.config import LiveConfig, Republish
-from sensor_platform.serve.sending.mqtt import Link
-from sensor_platform.serve.sending.output import Published, stream_channel
-from sensor_platform.serve.sending.senders import KafkaStream, MqttStream, PredictionSender
-from sensor_platform.serve.sending.trigger import trigger_channel
+from sensor_platform.live.config import LiveConfig, Republish
+from sensor_platform.live.sending.outputs import Published, stream_channel
+from sensor_platform.live.sending.senders import KafkaStream, MqttStream, PredictionSender
+from sensor_platform.live.sending.triggers import trigger_channel
+from sensor_platform.sinks.channels import CommandSender, Sender, sender_of
+from sensor_platform.sinks.dispatcher import Dispatcher, always
+from sensor_platform.sinks.mqtt_link import Link
 
 
 @dataclass(frozen=True, slots=True)

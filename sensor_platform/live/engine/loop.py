@@ -18,10 +18,10 @@ import msgspec
 from sensor_platform.alert import store
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.home import Home
+from sensor_platform.live.engine.emitted_windows import encode_closed
+from sensor_platform.live.engine.step import Done, Injected, Step, do, read_again
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.memory import NodeState
-from sensor_platform.serve.engine.closed import encode_closed
-from sensor_platform.serve.engine.step import Done, Injected, Step, do, read_again
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.engine import Engine
 from sensor_platform.wal.segment_reader import Batch

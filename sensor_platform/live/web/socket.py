@@ -14,7 +14,7 @@ import msgspec
 import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
-from sensor_platform.serve.engine.view import View
+from sensor_platform.live.engine.view import View
 
 _MOST_WATCHED = 200
 _MOST_MESSAGE = 16_384

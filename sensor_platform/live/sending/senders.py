@@ -7,12 +7,12 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.alert.channels import Unsent, produce
 from sensor_platform.errors import PlatformError
-from sensor_platform.serve.sending.contract import PREDICTIONS_TOPIC
-from sensor_platform.serve.sending.mqtt import Link
-from sensor_platform.serve.sending.output import in_parts
-from sensor_platform.serve.sending.trigger import Request
+from sensor_platform.live.sending.outputs import in_parts
+from sensor_platform.live.sending.prediction_contract import PREDICTIONS_TOPIC
+from sensor_platform.live.sending.triggers import Request
+from sensor_platform.sinks.channels import Unsent, produce
+from sensor_platform.sinks.mqtt_link import Link
 
 
 @dataclass(slots=True)

@@ -3,7 +3,7 @@
 from importlib.metadata import version
 from typing import Any
 
-from sensor_platform.serve.engine.view import STANDINGS
+from sensor_platform.live.engine.view import STANDINGS
 
 _TEXT = {"type": "string"}
 _NAME = {"type": "string", "minLength": 1}

@@ -13,14 +13,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sensor_platform.errors import ExitCode, Missing, PlatformError, WrongUse
+from sensor_platform.live.app import Parts
+from sensor_platform.live.engine.view import STANDINGS
+from sensor_platform.live.requests.ingest import Busy
+from sensor_platform.live.requests.reading_history import Asked, anomalies, forecast, history, now_plain
+from sensor_platform.live.web.security import TooLarge
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import Envelope
 from sensor_platform.reading.names import topic_error
-from sensor_platform.serve.engine.view import STANDINGS
-from sensor_platform.serve.parts import Parts
-from sensor_platform.serve.requests.history import Asked, anomalies, forecast, history, now_plain
-from sensor_platform.serve.requests.ingest import Busy
-from sensor_platform.serve.web.security import TooLarge
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _MOST_ROWS = 10_000

@@ -18,13 +18,13 @@ from starlette.websockets import WebSocket
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.kernel.durations import duration
-from sensor_platform.serve.engine.view import SPARKS
-from sensor_platform.serve.monitor.health import Health
-from sensor_platform.serve.parts import Parts
-from sensor_platform.serve.web import links, security
-from sensor_platform.serve.web.api import Api, Json, told
-from sensor_platform.serve.web.openapi import description
-from sensor_platform.serve.web.socket import Hub
+from sensor_platform.live.app import Parts
+from sensor_platform.live.engine.view import SPARKS
+from sensor_platform.live.monitor.health import Health
+from sensor_platform.live.web import answer_links, security
+from sensor_platform.live.web.api import Api, Json, told
+from sensor_platform.live.web.openapi import description
+from sensor_platform.live.web.socket import Hub
 
 STATIC = Path(__file__).parent / "static"
 _PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
@@ -112,7 +112,7 @@ class Site:
         query = request.query_params
         alert_id, until, sign = (query.get(name, "") for name in ("alert", "until", "sign"))
         now = self._parts.clock() // 1_000_000
-        if not links.is_valid(self._secret, alert_id, until, sign, now):
+        if not answer_links.is_valid(self._secret, alert_id, until, sign, now):
             return HTMLResponse(_PAGE.format(title="This link is not valid (any more)", body=""), 403)
         said = ""
         if request.method == "POST":

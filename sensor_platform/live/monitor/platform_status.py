@@ -19,7 +19,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.ledger.read import quarantine_files, totals
 from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.landing.status import read_status
-from sensor_platform.serve.requests.history import has_table, newest_of
+from sensor_platform.live.requests.reading_history import has_table, newest_of
 
 log = logging.getLogger(__name__)
 _LOOK_SECONDS = 2.0

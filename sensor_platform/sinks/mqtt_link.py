@@ -10,9 +10,9 @@ from typing import Any
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.alert.channels import Unsent
 from sensor_platform.collect.config import Broker
 from sensor_platform.reading.names import topic_matches
+from sensor_platform.sinks.channels import Unsent
 
 log = logging.getLogger(__name__)
 _ACK_SECONDS = 10.0

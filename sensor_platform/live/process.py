@@ -21,26 +21,26 @@ from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.durations import duration
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.live.app import Parts
+from sensor_platform.live.config import LiveConfig
+from sensor_platform.live.engine.catalog_view import catalog_of
+from sensor_platform.live.engine.loop import Loop
+from sensor_platform.live.engine.step import Done, Step
+from sensor_platform.live.engine.view import Viewer
+from sensor_platform.live.engine.warm_up import warm_up
+from sensor_platform.live.monitor.metrics import Stages
+from sensor_platform.live.monitor.platform_status import Watcher
+from sensor_platform.live.requests.ingest import IngestWriter
+from sensor_platform.live.requests.predictor import Predictor
+from sensor_platform.live.sending.outputs import LiveOutput
+from sensor_platform.live.web import answer_links
+from sensor_platform.live.web.security import is_loopback
+from sensor_platform.live.web.web_app import make_app
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.times import micros
-from sensor_platform.serve.config import LiveConfig
-from sensor_platform.serve.engine.catalog import catalog_of
-from sensor_platform.serve.engine.loop import Loop
-from sensor_platform.serve.engine.step import Done, Step
-from sensor_platform.serve.engine.view import Viewer
-from sensor_platform.serve.engine.warm import warm_up
-from sensor_platform.serve.monitor.metrics import Stages
-from sensor_platform.serve.monitor.pipeline import Watcher
-from sensor_platform.serve.parts import Parts
-from sensor_platform.serve.requests.ingest import IngestWriter
-from sensor_platform.serve.requests.predictor import Predictor
-from sensor_platform.serve.sending.mqtt import DeviceStates, Link
-from sensor_platform.serve.sending.output import LiveOutput
-from sensor_platform.serve.web import links
-from sensor_platform.serve.web.app import make_app
-from sensor_platform.serve.web.security import is_loopback
+from sensor_platform.sinks.mqtt_link import DeviceStates, Link
 from sensor_platform.stream.engine import Engine
 
 log = logging.getLogger(__name__)
@@ -129,10 +129,10 @@ def _loop(
         setup.alerts.maintenance,
         slot_minutes=setup.slot_minutes,
     )
-    secret = links.secret_of(setup.home.live)
+    secret = answer_links.secret_of(setup.home.live)
 
     def link_of(alert_id: str) -> str:
-        return links.link_of(secret, live.public_url, alert_id, clock() // 1_000_000)
+        return answer_links.link_of(secret, live.public_url, alert_id, clock() // 1_000_000)
 
     # a reset makes another engine
     output = LiveOutput(lambda: loop.engine, setup.alerts, live, setup.site, link_of)
@@ -163,7 +163,7 @@ def run(setup: LiveSetup, announce: Callable[[str], None]) -> None:
     """
     parts = make_parts(setup)
     warm_up(parts.loop.engine, setup.contracts, parts.limits, now_micros())
-    app = make_app(parts, setup.token, links.secret_of(setup.home.live))
+    app = make_app(parts, setup.token, answer_links.secret_of(setup.home.live))
     config = uvicorn.Config(
         app,
         host=setup.live.host,

@@ -8,8 +8,8 @@ import numpy as np
 
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.kernel.durations import duration
-from sensor_platform.serve.config import Trigger
-from sensor_platform.serve.engine.step import Done, Step
+from sensor_platform.live.config import Trigger
+from sensor_platform.live.engine.step import Done, Step
 from sensor_platform.stream.columns import BAD, Readings
 from sensor_platform.stream.series import NEVER, SeriesIndex
 

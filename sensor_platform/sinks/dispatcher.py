@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensor_platform.alert.channels import Sender, Unsent
 from sensor_platform.alert.store import connect, transaction
+from sensor_platform.sinks.channels import Sender, Unsent
 
 log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 1_000_000, 600_000_000

@@ -10,15 +10,15 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.alert.channels import topic_of
 from sensor_platform.alert.compose import messages_for, notice_of
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.kernel.durations import duration
-from sensor_platform.serve.config import LiveConfig, Republish
-from sensor_platform.serve.engine.closed import rows_of
-from sensor_platform.serve.engine.step import Done, Step
-from sensor_platform.serve.sending.trigger import Triggers
+from sensor_platform.live.config import LiveConfig, Republish
+from sensor_platform.live.engine.emitted_windows import rows_of
+from sensor_platform.live.engine.step import Done, Step
+from sensor_platform.live.sending.triggers import Triggers
+from sensor_platform.sinks.channels import topic_of
 from sensor_platform.stream.alarm import Event
 from sensor_platform.stream.columns import BAD
 from sensor_platform.stream.engine import Engine

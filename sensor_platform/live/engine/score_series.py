@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sensor_platform.alert.history.scores import read_scores
 from sensor_platform.home import Home
-from sensor_platform.serve.engine.step import Injected
+from sensor_platform.live.engine.step import Injected
 from sensor_platform.stream.rules import Anomaly, Forecast, Rule
 
 log = logging.getLogger(__name__)

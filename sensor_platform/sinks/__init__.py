@@ -1,0 +1,1 @@
+"""Where notifications, streams and commands are sent: people, webhooks, MQTT and Kafka."""

@@ -37,7 +37,7 @@ from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.judge import Catalog
+from sensor_platform.stream.verdicts import Catalog
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt, read_batches
 
 

@@ -23,8 +23,8 @@ from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.rules import Count, NoData, Rule, Threshold
+from sensor_platform.stream.verdicts import Catalog
 
 _T0 = 1_767_225_600_000_000
 _POLL = 8_000

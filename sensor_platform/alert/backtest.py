@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from sensor_platform.alert.config import AlertConfig
-from sensor_platform.alert.history.scores import read_scores
-from sensor_platform.alert.replay import ORDER, READING_COLUMNS, Replay, about_scores, replay_scores
+from sensor_platform.alert.history.published_scores import read_scores
+from sensor_platform.alert.replay_rules import ORDER, READING_COLUMNS, Replay, about_scores, replay_scores
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import Label, read_labels
-from sensor_platform.stream.alarm import Event
-from sensor_platform.stream.alarms import Alarms
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, Readings
 from sensor_platform.stream.config import EngineConfig
+from sensor_platform.stream.rule_set import Alarms
 from sensor_platform.stream.rules import LEVELS, Threshold
 
 EVENT_COLUMNS = ("at", "noticed_at", "rule", "device_id", "metric", "kind", "level", "value", "suppressed", "alert_id")

@@ -10,7 +10,7 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.alert.template import render
 from sensor_platform.kernel.durations import duration
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import LEVELS, Level, Rule
 
 COMMANDS = "(commands)"

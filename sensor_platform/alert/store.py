@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.errors import Unreachable, WrongUse
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 
 SCHEMA = 1
 

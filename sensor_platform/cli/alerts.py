@@ -72,7 +72,7 @@ def _answering(kind: str, text: str) -> click.Command:
         import getpass
         import time
 
-        from sensor_platform.alert.answers import answer
+        from sensor_platform.alert.operator_answers import answer
         from sensor_platform.settings import load_settings
 
         answer(

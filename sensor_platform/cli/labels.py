@@ -96,7 +96,7 @@ def remove(label_id: str) -> None:
 
     What was scored and learnt with it follows: scores at once or after the next training, which is asked for.
     """
-    from sensor_platform.alert.answers import withdraw
+    from sensor_platform.alert.operator_answers import withdraw
 
     gone = withdraw(_home(), label_id, _now())
     click.echo(f"{gone.label_id}: {gone.label} of {gone.device_id} at {_text(gone.start_at)} counts no more")
@@ -121,7 +121,7 @@ def reject(alert_id: str, by: str, note: str) -> None:
 
 
 def _answer(alert_id: str, kind: str, by: str, note: str) -> None:
-    from sensor_platform.alert.answers import answer
+    from sensor_platform.alert.operator_answers import answer
 
     answer(_home(), alert_id, kind, by, _now(), note, may_be_short=True)
 

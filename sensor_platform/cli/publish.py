@@ -37,7 +37,7 @@ def publish(file: Path | None, folder: Path | None) -> None:
 def _publish() -> None:
     import time
 
-    from sensor_platform.alert.history.build import build_alerts
+    from sensor_platform.alert.history.build_alerts import build_alerts
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.publish import publish as run
 

@@ -10,8 +10,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from sensor_platform.alert import store
-from sensor_platform.alert.answers import answer
-from sensor_platform.alert.history.journal import note_rules
+from sensor_platform.alert.history.rule_epochs import note_rules
+from sensor_platform.alert.operator_answers import answer
 from sensor_platform.home import Home
 from sensor_platform.live.config import LiveConfig
 from sensor_platform.live.engine.checkpoints import Checkpoints

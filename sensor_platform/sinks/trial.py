@@ -10,7 +10,7 @@ from sensor_platform.alert.compose import notice_of
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.sinks.channels import Unsent, sender_of
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import Threshold
 
 _CONNECT_SECONDS = 5.0

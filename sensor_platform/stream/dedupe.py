@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.stream.columns import Bools, Readings
-from sensor_platform.stream.runs import highest_before
+from sensor_platform.stream.equal_runs import highest_before
 from sensor_platform.stream.series import Ints, SeriesIndex
 
 Keys = npt.NDArray[np.uint64]

@@ -12,15 +12,15 @@ import numpy as np
 
 from sensor_platform.kernel.durations import SECOND, duration
 from sensor_platform.reading.batch import Decoded
-from sensor_platform.stream.alarm import Event
-from sensor_platform.stream.alarms import Alarms
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, EMPTY, Readings, readings_of
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.dedupe import Dedupe
-from sensor_platform.stream.judge import Catalog, Judge
+from sensor_platform.stream.equal_runs import begins, highest_before
+from sensor_platform.stream.rule_set import Alarms
 from sensor_platform.stream.rules import Maintenance, Rule
-from sensor_platform.stream.runs import begins, highest_before
 from sensor_platform.stream.series import Ints, SeriesIndex
+from sensor_platform.stream.verdicts import Catalog, Judge
 from sensor_platform.stream.windows import Closed, Windows
 
 _BEGINNING = -(1 << 60)

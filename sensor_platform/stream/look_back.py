@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from sensor_platform.stream.columns import BAD, Bools, Readings
-from sensor_platform.stream.growing import Growing
-from sensor_platform.stream.runs import begins
+from sensor_platform.stream.equal_runs import begins
+from sensor_platform.stream.growable import Growing
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.growable import Growing
 
 Ints = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.stream.columns import BAD, UNCERTAIN, Readings
-from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.growable import Growing
 from sensor_platform.stream.series import NEVER, Ints
 
 _LATEST = np.iinfo(np.int64).max

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import WindowSpec
-from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.growable import Growing
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 from sensor_platform.stream.window_stats import STATS, merge, stats_of
 

@@ -23,8 +23,8 @@ from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.rules import Condition, Count, Flap, NoData, Rate, Rule, Stuck, Threshold
+from sensor_platform.stream.verdicts import Catalog
 from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 

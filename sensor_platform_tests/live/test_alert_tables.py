@@ -13,13 +13,13 @@ import duckdb
 import pytest
 
 from sensor_platform.alert import store
-from sensor_platform.alert.answers import answer
 from sensor_platform.alert.backtest import run_backtest
 from sensor_platform.alert.config import AlertConfig
-from sensor_platform.alert.history.build import build_alerts
-from sensor_platform.alert.history.journal import note_rules
+from sensor_platform.alert.history.build_alerts import build_alerts
+from sensor_platform.alert.history.rule_epochs import note_rules
+from sensor_platform.alert.operator_answers import answer
 from sensor_platform.home import Home
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import NoData, Threshold
 from sensor_platform.warehouse.build import build

@@ -11,7 +11,7 @@ from sensor_platform.live.monitor.platform_status import Pipeline
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.judge import Catalog
+from sensor_platform.stream.verdicts import Catalog
 
 T0 = 1_772_366_400_000_000
 

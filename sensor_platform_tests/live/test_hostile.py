@@ -21,8 +21,8 @@ from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.rules import NoData
+from sensor_platform.stream.verdicts import Catalog
 from sensor_platform_tests.landing.homes import T0, land_all
 from sensor_platform_tests.live.receivers import wait_for
 from sensor_platform_tests.live.test_serve import client_of, setup_of

@@ -10,8 +10,8 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.live.engine.catalog_view import catalog_of
 from sensor_platform.stream.columns import BAD, Readings
-from sensor_platform.stream.judge import Judge
 from sensor_platform.stream.series import SeriesIndex
+from sensor_platform.stream.verdicts import Judge
 from sensor_platform.warehouse.build import build
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_publish import ask

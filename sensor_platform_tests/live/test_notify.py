@@ -19,7 +19,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.sinks.channels import KafkaSender, Sender, Unsent, sender_of, topic_of
 from sensor_platform.sinks.dispatcher import Dispatcher, revive
 from sensor_platform.sinks.trial import send_tests, trial_notice
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import Command, Threshold
 from sensor_platform_tests.landing.homes import T0
 from sensor_platform_tests.live.receivers import Mail, hook, mail, wait_for

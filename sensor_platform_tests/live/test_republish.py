@@ -17,7 +17,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from sensor_platform.alert.config import AlertConfig, Channel, Route
-from sensor_platform.alert.replay import replay_scores
+from sensor_platform.alert.replay_rules import replay_scores
 from sensor_platform.collect.brokers.local import local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
@@ -30,8 +30,8 @@ from sensor_platform.live.sending.prediction_contract import PREDICTIONS_CONTRAC
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Source
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Command, Forecast, Threshold
+from sensor_platform.stream.verdicts import Catalog
 from sensor_platform_tests.landing.homes import T0, land_all
 from sensor_platform_tests.live.receivers import wait_for
 from sensor_platform_tests.live.test_serve import _latest, _send, client_of, setup_of

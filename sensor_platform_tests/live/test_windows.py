@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import EngineConfig, WindowSpec
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.judge import Catalog
 from sensor_platform.stream.series import SeriesIndex
+from sensor_platform.stream.verdicts import Catalog
 from sensor_platform.stream.windows import Windows
 from sensor_platform_tests.landing.homes import T0, Message
 from sensor_platform_tests.live.streams import RULES, SECOND, engine_of, stream

@@ -9,13 +9,13 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.alert.history import store
-from sensor_platform.alert.history.journal import Epoch, in_force
+from sensor_platform.alert.history import history_store
+from sensor_platform.alert.history.rule_epochs import Epoch, in_force
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.labels.label_store import read_labels
 from sensor_platform.reading.times import moment
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import LEVELS
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.views import WHOLE_FILE
@@ -41,11 +41,11 @@ def export(
     tables = {"alerts": _alert_rows(events, said, epochs), "alert_events": [_event_row(event) for event in every]}
     digest = hashlib.sha256(msgspec.msgpack.encode(tables)).hexdigest()
     paths = {name: home.published / name / WHOLE_FILE for name in tables}
-    if store.get_meta(connection, "exported") == digest and all(path.exists() for path in paths.values()):
+    if history_store.get_meta(connection, "exported") == digest and all(path.exists() for path in paths.values()):
         return len(tables["alerts"]), False
     for name, rows in tables.items():
         _write(home, name, rows)
-    store.set_meta(connection, "exported", digest)
+    history_store.set_meta(connection, "exported", digest)
     return len(tables["alerts"]), True
 
 

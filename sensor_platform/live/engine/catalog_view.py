@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sensor_platform.reading.times import micros
-from sensor_platform.stream.judge import FOREVER, Calibration, Catalog
 from sensor_platform.stream.look_back import Comparing
 from sensor_platform.stream.series import NEVER
+from sensor_platform.stream.verdicts import FOREVER, Calibration, Catalog
 from sensor_platform.warehouse.catalog import read_catalog
 
 

@@ -22,7 +22,7 @@ from sensor_platform.live.engine.emitted_windows import encode_closed
 from sensor_platform.live.engine.step import Done, Injected, Step, do, read_again
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.memory import NodeState
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.engine import Engine
 from sensor_platform.wal.segment_reader import Batch
 from sensor_platform.wal.tail import Gap, Place, Tail

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from sensor_platform.alert.history.scores import read_scores
+from sensor_platform.alert.history.published_scores import read_scores
 from sensor_platform.home import Home
 from sensor_platform.live.engine.step import Injected
 from sensor_platform.stream.rules import Anomaly, Forecast, Rule

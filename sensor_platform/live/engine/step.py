@@ -9,7 +9,7 @@ from sensor_platform.alert.store import Command
 from sensor_platform.landing.intake import Piece, join
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.engine import Engine, Outcome
 from sensor_platform.stream.windows import Closed

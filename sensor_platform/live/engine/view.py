@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sensor_platform.live.engine.emitted_windows import columns_of
 from sensor_platform.live.engine.loop import LoopStatus
 from sensor_platform.live.engine.step import Done, Step
-from sensor_platform.stream.alarm import Alarm
+from sensor_platform.stream.alert_state import Alarm
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.series import SeriesIndex
 

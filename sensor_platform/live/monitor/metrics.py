@@ -14,7 +14,7 @@ from sensor_platform.collect.status import ACK_BUCKETS
 from sensor_platform.live.engine.view import View
 from sensor_platform.live.monitor.platform_status import Pipeline
 from sensor_platform.sinks.dispatcher import Dispatcher
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.series import SeriesIndex
 

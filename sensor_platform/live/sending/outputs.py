@@ -19,7 +19,7 @@ from sensor_platform.live.engine.emitted_windows import rows_of
 from sensor_platform.live.engine.step import Done, Step
 from sensor_platform.live.sending.triggers import Triggers
 from sensor_platform.sinks.channels import topic_of
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD
 from sensor_platform.stream.engine import Engine
 

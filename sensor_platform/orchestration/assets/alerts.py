@@ -20,7 +20,7 @@ from sensor_platform.settings import Settings
 )
 def alerts(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
     """`alerts` and `alert_events`: replays what arrived since the last time. Does not touch the warehouse."""
-    from sensor_platform.alert.history.build import build_alerts
+    from sensor_platform.alert.history.build_alerts import build_alerts
 
     with tried_again(context, settings.site.runs):
         report = build_alerts(settings.home, settings.site.alerts, settings.site.live.engine, time.time_ns() // 1000)

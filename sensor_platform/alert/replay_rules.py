@@ -13,10 +13,10 @@ import numpy as np
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.kernel.durations import duration
-from sensor_platform.stream.alarm import Event
-from sensor_platform.stream.alarms import Alarms
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, GOOD, UNCERTAIN, Readings
 from sensor_platform.stream.config import EngineConfig
+from sensor_platform.stream.rule_set import Alarms
 from sensor_platform.stream.rules import Anomaly, Forecast
 from sensor_platform.stream.series import SeriesIndex
 

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from sensor_platform.alert.config import AlertConfig
-from sensor_platform.alert.history import pieces, store
+from sensor_platform.alert.history import history_store, published_changes
 from sensor_platform.alert.history.export import export
-from sensor_platform.alert.history.journal import Epoch, in_force, note_rules
-from sensor_platform.alert.history.scores import read_scores
-from sensor_platform.alert.replay import Replay, about_scores, replay_scores
+from sensor_platform.alert.history.published_scores import read_scores
+from sensor_platform.alert.history.rule_epochs import Epoch, in_force, note_rules
+from sensor_platform.alert.replay_rules import Replay, about_scores, replay_scores
 from sensor_platform.home import Home
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.series import SeriesIndex
 
@@ -64,14 +64,14 @@ def build_alerts(home: Home, config: AlertConfig, engine: EngineConfig, now: int
     import duckdb
 
     started = time.monotonic()
-    if not pieces.has_pieces(home):
+    if not published_changes.has_pieces(home):
         return AlertsReport()
-    with store.opened(home) as connection, duckdb.connect(config={"threads": 2}) as duck:
+    with history_store.opened(home) as connection, duckdb.connect(config={"threads": 2}) as duck:
         epochs = note_rules(home, config, now)
         _forget_when_others(connection, engine)
         replayed, redone_from = _replay_readings(home, connection, duck, epochs, engine)
         _replay_scores(home, connection, epochs, engine)
-        events = store.read_events(connection)
+        events = history_store.read_events(connection)
         alerts, is_changed = export(home, connection, events, epochs)
     return AlertsReport(alerts, len(events), replayed, redone_from, is_changed, time.monotonic() - started)
 
@@ -79,9 +79,9 @@ def build_alerts(home: Home, config: AlertConfig, engine: EngineConfig, now: int
 def _forget_when_others(connection: "sqlite3.Connection", engine: EngineConfig) -> None:
     """With another engine (settling time, bounds) everything is made anew."""
     own = f"{engine.settle} {engine.most_series}"
-    if store.get_meta(connection, "engine") not in {"", own}:
-        store.forget_all(connection)
-    store.set_meta(connection, "engine", own)
+    if history_store.get_meta(connection, "engine") not in {"", own}:
+        history_store.forget_all(connection)
+    history_store.set_meta(connection, "engine", own)
 
 
 def _replay_readings(
@@ -91,16 +91,16 @@ def _replay_readings(
     epochs: Sequence[Epoch],
     engine: EngineConfig,
 ) -> tuple[int, int | None]:
-    until = int(store.get_meta(connection, "until") or _BEGINNING)
-    changes = pieces.look(home, connection, duck, until)
+    until = int(history_store.get_meta(connection, "until") or _BEGINNING)
+    changes = published_changes.look(home, connection, duck, until)
     if not changes.files or not epochs:
         return 0, None
     files: Sequence[str] | None = changes.files
     if changes.redo_from is not None:
-        found = store.newest_snapshot(connection, changes.redo_from)
+        found = history_store.newest_snapshot(connection, changes.redo_from)
         until, files = (found[0] if found else _BEGINNING), None
-        store.forget_after(connection, until if found else None, pieces.oldest(home, duck))
-    found = store.newest_snapshot(connection, until + 1)
+        history_store.forget_after(connection, until if found else None, published_changes.oldest(home, duck))
+    found = history_store.newest_snapshot(connection, until + 1)
     if found is None:
         until, files = _BEGINNING, None
     replay = Replay(about_scores(in_force(epochs, until), wanted=False), engine)
@@ -109,9 +109,9 @@ def _replay_readings(
     before = replay.seen
     newest, events = _feed(home, duck, replay, epochs, files, until)
     if newest > until:
-        store.note_events(connection, events, newest, is_score=False)
-        store.note_snapshot(connection, newest, msgspec.msgpack.encode(replay.dump()))
-        store.set_meta(connection, "until", str(newest))
+        history_store.note_events(connection, events, newest, is_score=False)
+        history_store.note_snapshot(connection, newest, msgspec.msgpack.encode(replay.dump()))
+        history_store.set_meta(connection, "until", str(newest))
     return replay.seen - before, changes.redo_from
 
 
@@ -131,7 +131,7 @@ def _feed(
         if own != replay.config:
             events += replay.settle(after)[1]
             replay.change(own)
-        for rows in pieces.rows_after(home, duck, files, after, min(last + 1, _END)):
+        for rows in published_changes.rows_after(home, duck, files, after, min(last + 1, _END)):
             events += replay.take(rows)[1]
     # time goes as far as the data, as in the live process of a stream that has just ended
     events += replay.settle(0)[1]
@@ -144,19 +144,19 @@ def _replay_scores(home: Home, connection: "sqlite3.Connection", epochs: Sequenc
     rules = [rule for epoch in epochs for rule in epoch.config.rules]
     scores = read_scores(home, rules)
     digest = hashlib.sha256(msgspec.msgpack.encode([scores, [epoch.since for epoch in epochs]])).hexdigest()
-    if digest == store.get_meta(connection, "scores"):
+    if digest == history_store.get_meta(connection, "scores"):
         return
     tags = _tags(connection, engine)
     until = max((at for _, _, at, _ in scores), default=0)
     events = replay_scores([(epoch.since, epoch.config) for epoch in epochs], engine, scores, tags, until)
     connection.execute("delete from events where is_score = 1")
-    store.note_events(connection, events, until, is_score=True)
-    store.set_meta(connection, "scores", digest)
+    history_store.note_events(connection, events, until, is_score=True)
+    history_store.set_meta(connection, "scores", digest)
 
 
 def _tags(connection: "sqlite3.Connection", engine: EngineConfig) -> dict[str, dict[str, str]]:
     """Of every device, as they were when the newest snapshot was taken."""
-    found = store.newest_snapshot(connection, _END)
+    found = history_store.newest_snapshot(connection, _END)
     if found is None:
         return {}
     index = SeriesIndex(limit=engine.most_series)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sensor_platform.kernel.durations import duration
-from sensor_platform.stream.alarm import FOREVER, Alarm, Event, Observation, Timing
+from sensor_platform.stream.alert_state import FOREVER, Alarm, Event, Observation, Timing
 from sensor_platform.stream.columns import Bools, Readings
-from sensor_platform.stream.growing import Growing
-from sensor_platform.stream.observe import Before, ConditionRule, CountRule, Kind, Seen, kind_of
+from sensor_platform.stream.equal_runs import begins
+from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.no_data import Gap, Silence
+from sensor_platform.stream.observations import Before, ConditionRule, CountRule, Kind, Seen, kind_of
 from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Condition, Forecast, NoData, Rule
-from sensor_platform.stream.runs import begins
 from sensor_platform.stream.series import SeriesIndex
-from sensor_platform.stream.silence import Gap, Silence
 
 _DEVICE = ""
 """Metric of alarms that are about a device as a whole."""

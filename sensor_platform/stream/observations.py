@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.columns import Floats, Readings
+from sensor_platform.stream.equal_runs import carried
 from sensor_platform.stream.expression import Expression, parse
-from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.growable import Growing
 from sensor_platform.stream.rules import (
     Anomaly,
     Condition,
@@ -21,7 +22,6 @@ from sensor_platform.stream.rules import (
     by_level,
     ranges_by_level,
 )
-from sensor_platform.stream.runs import carried
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 Levels = npt.NDArray[np.uint8]

@@ -13,7 +13,7 @@ import zstandard
 
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 
 _SCHEMA = "2"
 _TABLES = """

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensor_platform.kernel.durations import duration, said
 from sensor_platform.reading.times import micros
-from sensor_platform.stream.alarm import Event
+from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import Maintenance, Rule
 
 if TYPE_CHECKING:

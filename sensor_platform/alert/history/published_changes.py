@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sensor_platform.alert.history import store
-from sensor_platform.alert.history.store import Stamp
-from sensor_platform.alert.replay import ORDER, READING_COLUMNS
+from sensor_platform.alert.history import history_store
+from sensor_platform.alert.history.history_store import Stamp
+from sensor_platform.alert.replay_rules import ORDER, READING_COLUMNS
 from sensor_platform.home import Home
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def look(home: Home, connection: sqlite3.Connection, duck: "DuckDBPyConnection",
 
     Rows that are gone change nothing: retention removes readings, and their alerts stay.
     """
-    known = store.stamps(connection)
+    known = history_store.stamps(connection)
     folder = home.published / _TABLE
     changes = Changes()
     for path in sorted(folder.glob("day=*/*.parquet")):
@@ -56,11 +56,11 @@ def look(home: Home, connection: sqlite3.Connection, duck: "DuckDBPyConnection",
             continue
         changes.files.append(str(path))
         old, minutes = _digests(duck, path, until)
-        before = store.minutes_of(connection, name)
+        before = history_store.minutes_of(connection, name)
         different = [minute * _MINUTE for minute, found in old.items() if before.get(minute) != found]
         if different:
             changes.redo_from = min([*different, *([changes.redo_from] if changes.redo_from is not None else [])])
-        store.note_piece(connection, name, stamp, minutes)
+        history_store.note_piece(connection, name, stamp, minutes)
     return changes
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sensor_platform.stream.columns import BAD, Bools, Floats, Readings
-from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.growable import Growing
 from sensor_platform.stream.look_back import Comparing, LookBack
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 

@@ -7,16 +7,16 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sensor_platform.stream import watch_state
-from sensor_platform.stream.alarm import Alarm, Event
+from sensor_platform.stream import rule_instance_state
+from sensor_platform.stream.alert_state import Alarm, Event
 from sensor_platform.stream.columns import BAD, Bools, Readings
-from sensor_platform.stream.growing import Growing
-from sensor_platform.stream.observe import Before
+from sensor_platform.stream.equal_runs import begins, highest_before
+from sensor_platform.stream.event_text import covers, limit_text
+from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.observations import Before
+from sensor_platform.stream.rule_instance import Watch, watch_of
 from sensor_platform.stream.rules import Maintenance, Rule
-from sensor_platform.stream.runs import begins, highest_before
-from sensor_platform.stream.saying import covers, limit_text
 from sensor_platform.stream.series import NEVER, SeriesIndex
-from sensor_platform.stream.watch import Watch, watch_of
 
 
 @dataclass(slots=True)
@@ -71,7 +71,7 @@ class Alarms:
 
     def dump(self) -> dict[str, Any]:
         """State for a snapshot. Rules are found again by their name and definition."""
-        return {"good": self.good.dump(), "watches": [watch_state.dumped(watch) for watch in self.watches]}
+        return {"good": self.good.dump(), "watches": [rule_instance_state.dumped(watch) for watch in self.watches]}
 
     def load(self, dumped: dict[str, Any]) -> list[str]:
         """Take over a snapshot; returns the names of rules that are new or have changed, which start afresh."""
@@ -79,11 +79,11 @@ class Alarms:
         saved = {each["rule"]: each for each in dumped["watches"]}
         fresh = []
         for watch in self.watches:
-            found = saved.get(watch_state.definition(watch.rule))
+            found = saved.get(rule_instance_state.definition(watch.rule))
             if found is None:
                 fresh.append(watch.rule.name)
             else:
-                watch_state.load(watch, found)
+                rule_instance_state.load(watch, found)
         return fresh
 
     def _learn(self, size: int) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from sensor_platform.kernel.durations import duration
-from sensor_platform.stream.growing import Growing
+from sensor_platform.stream.equal_runs import Bools, begins, group_of
+from sensor_platform.stream.growable import Growing
 from sensor_platform.stream.rules import NoData
-from sensor_platform.stream.runs import Bools, begins, group_of
 from sensor_platform.stream.series import NEVER, Ints
 
 _PAUSES = 16

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.stream.alarm import Alarm
-from sensor_platform.stream.observe import ConditionRule, CountRule, StuckRule
+from sensor_platform.stream.alert_state import Alarm
+from sensor_platform.stream.observations import ConditionRule, CountRule, StuckRule
+from sensor_platform.stream.rule_instance import Watch
 from sensor_platform.stream.rules import Rule
-from sensor_platform.stream.watch import Watch
 
 
 def definition(rule: Rule) -> str:

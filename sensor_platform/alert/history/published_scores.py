@@ -8,7 +8,7 @@ counts when its series has a later one. Its time, and its arrival for every time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sensor_platform.alert.replay import Score
+from sensor_platform.alert.replay_rules import Score
 from sensor_platform.home import Home
 from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Forecast, Rule
 

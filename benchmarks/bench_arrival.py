@@ -24,8 +24,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.publisher import Publisher
 from sensor_platform.demo.stack import broker_of, stack_of, stopped_by_signals
+from sensor_platform.devices.publisher import Publisher
 from sensor_platform.home import Home
 
 SITE = """

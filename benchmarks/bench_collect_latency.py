@@ -27,7 +27,7 @@ _POLL_SECONDS = 0.0005
 _PUBLISH = """
 import sys, time
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
 port, rate, seconds = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
 body = b',"device_id":"d1","temperature":21.53,"humidity":50.12,"pressure":1013.25,"vibration":0.25}'
 with Publisher(Broker(port=port), PublisherOptions(window=30000)) as publisher:

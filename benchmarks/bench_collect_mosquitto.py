@@ -25,7 +25,7 @@ from collect_runs import (  # type: ignore[import-not-found]
 
 from sensor_platform.collect.brokers.local import local_broker
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
 
 _QUIET_SECONDS = 1.0
 

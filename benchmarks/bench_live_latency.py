@@ -34,7 +34,7 @@ from sensor_platform.collect.brokers.local import free_port, local_broker
 _PUBLISH = """
 import sys, time
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
 port, rate, seconds = int(sys.argv[1]), float(sys.argv[2]), float(sys.argv[3])
 every = max(1, int(rate / 10))
 body = b',"device_id":"d%d","temperature":21.53,"humidity":50.12}'

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.collect.brokers.local import LocalBroker, free_port, local_broker
+from sensor_platform.collect.collector_status import CollectorStatus, read_status
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.status import CollectorStatus, read_status
 from sensor_platform.home import Home
 from sensor_platform.reading.model import Envelope
 from sensor_platform.wal import read_envelopes

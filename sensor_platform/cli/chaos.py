@@ -51,10 +51,10 @@ def chaos(
     publish numbered messages. Then landing files, table and audit are compared with what was sent, device by device.
     Nothing of an installed platform is touched. Exit code 1 where a message is missing or doubled.
     """
-    from sensor_platform.collect.devices.faults import Faults
-    from sensor_platform.collect.devices.simulate import Simulation
     from sensor_platform.demo.chaos import Trial, new_folder, run_trial
     from sensor_platform.demo.stack import stopped_by_signals
+    from sensor_platform.devices.faults import Faults
+    from sensor_platform.devices.simulated import Simulation
 
     trial = Trial(
         devices=Simulation(devices, rate, messages / rate, seed),

@@ -11,8 +11,8 @@ from types import FrameType
 import click
 
 from sensor_platform.collect.collector import Collector, CollectorSetup
-from sensor_platform.collect.lander import Lander
-from sensor_platform.collect.lock import collector_lock
+from sensor_platform.collect.collector_lock import collector_lock
+from sensor_platform.collect.lander_process import Lander
 from sensor_platform.collect.mqtt.selftest import why_no_bulk_lane
 from sensor_platform.home import Home
 from sensor_platform.settings import Settings, load_settings
@@ -70,7 +70,7 @@ def _run(settings: Settings, lander: Lander | None) -> None:
 
 
 def _run_kafka(settings: Settings, lander: Lander | None) -> None:
-    from sensor_platform.collect.kafka.collector import KafkaCollector, KafkaSetup
+    from sensor_platform.collect.kafka.kafka_collector import KafkaCollector, KafkaSetup
 
     def announce() -> None:
         print("ready", flush=True)  # noqa: T201 - the contract with whoever started us

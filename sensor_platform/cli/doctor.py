@@ -9,8 +9,8 @@ import click
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sensor_platform.collect.doctor import Finding
-    from sensor_platform.collect.doctor.broker import BrokerCheck
+    from sensor_platform.doctor import Finding
+    from sensor_platform.doctor.broker import BrokerCheck
 
 _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_black"}
 
@@ -35,8 +35,8 @@ def doctor(*, as_json: bool, messages: int, topic: str, broker_config: Path | No
     must arrive. Nothing stays at the broker. Exit codes: 0 fine (warnings too), 1 a check failed, 2 wrong settings or
     login, 3 no broker.
     """
-    from sensor_platform.collect.doctor import exit_code
-    from sensor_platform.collect.doctor.broker import BrokerCheck
+    from sensor_platform.doctor import exit_code
+    from sensor_platform.doctor.broker import BrokerCheck
 
     check = BrokerCheck(messages=messages, topic=topic.rstrip("/"), config=broker_config)
     findings = []
@@ -55,9 +55,9 @@ def doctor(*, as_json: bool, messages: int, topic: str, broker_config: Path | No
 
 
 def _examine(check: "BrokerCheck") -> "Iterator[Finding]":
-    from sensor_platform.collect.doctor import failure, ok
-    from sensor_platform.collect.doctor.broker import check_broker
-    from sensor_platform.collect.doctor.home import check_home
+    from sensor_platform.doctor import failure, ok
+    from sensor_platform.doctor.broker import check_broker
+    from sensor_platform.doctor.home_checks import check_home
     from sensor_platform.errors import PlatformError
     from sensor_platform.settings import load_settings
 

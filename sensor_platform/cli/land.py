@@ -58,7 +58,7 @@ def land(follow: bool, rebuild_ledger: bool) -> None:
 
 def _seal_abandoned(home: Home) -> None:
     """Seal what a killed collector left open. A running collector holds its lock, and seals its own."""
-    from sensor_platform.collect.lock import collector_lock
+    from sensor_platform.collect.collector_lock import collector_lock
     from sensor_platform.wal import recover
 
     try:

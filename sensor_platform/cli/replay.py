@@ -64,10 +64,10 @@ def replay(
     """
     from datetime import UTC, timedelta
 
-    from sensor_platform.collect.devices.pacing import send_on_schedule
-    from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
-    from sensor_platform.collect.devices.replay import ReplayPlan, Rows, between, paced, parse_zone, shift_to
     from sensor_platform.demo.table import read_table
+    from sensor_platform.devices.pacing import send_on_schedule
+    from sensor_platform.devices.publisher import Publisher, PublisherOptions
+    from sensor_platform.devices.replay_rows import ReplayPlan, Rows, between, paced, parse_zone, shift_to
     from sensor_platform.settings import load_settings
 
     broker = load_settings().broker

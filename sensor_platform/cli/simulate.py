@@ -58,11 +58,11 @@ def simulate(
     With --fleet, messages of the devices that the file describes. Prints one JSON line: sent, acknowledged, seconds,
     and what was done to the messages on purpose. Exit code 1 when a message was not acknowledged.
     """
-    from sensor_platform.collect.devices.faults import Faults, disturbed
-    from sensor_platform.collect.devices.fleet import fleet_messages, read_fleets
-    from sensor_platform.collect.devices.pacing import send_on_schedule
-    from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
-    from sensor_platform.collect.devices.simulate import Simulation, simulated
+    from sensor_platform.devices.faults import Faults, disturbed
+    from sensor_platform.devices.fleet import fleet_messages, read_fleets
+    from sensor_platform.devices.pacing import send_on_schedule
+    from sensor_platform.devices.publisher import Publisher, PublisherOptions
+    from sensor_platform.devices.simulated import Simulation, simulated
     from sensor_platform.settings import load_settings
 
     if fleet_file is not None:

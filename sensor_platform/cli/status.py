@@ -67,7 +67,7 @@ def _is_published(settings: "Settings", table: str) -> bool:
 def _collector(settings: "Settings", now: datetime) -> dict[str, Any] | None:
     import msgspec
 
-    from sensor_platform.collect.status import read_status
+    from sensor_platform.collect.collector_status import read_status
 
     found = read_status(settings.home.wal, settings.site.collect.collector)
     if found is None:

@@ -11,19 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
-from sensor_platform.collect.commits import Commits
+from sensor_platform.collect.collector_status import CollectorStatus, State
 from sensor_platform.collect.config import Broker, CollectConfig
-from sensor_platform.collect.intake import Intake
-from sensor_platform.collect.lander import Lander
-from sensor_platform.collect.mqtt.client import client_id_of
+from sensor_platform.collect.frame_encoder import Intake
+from sensor_platform.collect.group_commit import Commits
+from sensor_platform.collect.lander_process import Lander
 from sensor_platform.collect.mqtt.filters import check_subscriptions
-from sensor_platform.collect.mqtt.lanes import MalformedStream
 from sensor_platform.collect.mqtt.link import Link, LinkSetup
-from sensor_platform.collect.mqtt.recent import Recent
-from sensor_platform.collect.mqtt.session import rebuild_recent
-from sensor_platform.collect.mqtt.uplink import Uplink
-from sensor_platform.collect.report import publish_status
-from sensor_platform.collect.status import CollectorStatus, State
+from sensor_platform.collect.mqtt.paho_client import client_id_of
+from sensor_platform.collect.mqtt.read_paths import MalformedStream
+from sensor_platform.collect.mqtt.reconnect import Uplink
+from sensor_platform.collect.mqtt.redelivery import Recent
+from sensor_platform.collect.mqtt.session_record import rebuild_recent
+from sensor_platform.collect.progress import publish_status
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.wal import CommittedMark, Header, recover, segment_names

@@ -13,12 +13,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from sensor_platform.collect.brokers.local import LocalBroker, free_port, local_broker
-from sensor_platform.collect.devices.faults import Faults, disturbed
-from sensor_platform.collect.devices.pacing import send_on_schedule
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
-from sensor_platform.collect.devices.simulate import Simulation, simulated
 from sensor_platform.demo.tally import Sent, Tally, take_tally
 from sensor_platform.demo.victims import Victims
+from sensor_platform.devices.faults import Faults, disturbed
+from sensor_platform.devices.pacing import send_on_schedule
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
+from sensor_platform.devices.simulated import Simulation, simulated
 from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.open_lander import open_lander

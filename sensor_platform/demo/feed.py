@@ -4,9 +4,9 @@ import threading
 from collections.abc import Sequence
 
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.pacing import send_on_schedule
-from sensor_platform.collect.devices.publisher import Publisher
-from sensor_platform.collect.devices.replay import Message, paced
+from sensor_platform.devices.pacing import send_on_schedule
+from sensor_platform.devices.publisher import Publisher
+from sensor_platform.devices.replay_rows import Message, paced
 
 
 class _StoppedError(Exception):

@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sensor_platform.collect.devices.replay import Cell
+from sensor_platform.devices.replay_rows import Cell
 from sensor_platform.errors import WrongUse
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import Scheduled
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.ledger import read_ledger

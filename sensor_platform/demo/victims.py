@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from sensor_platform.collect.child_process import ChildProcess, Command
-from sensor_platform.collect.status import read_status
+from sensor_platform.collect.collector_status import read_status
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.landing.lock import lander_of

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.collect.lock import collector_lock
-from sensor_platform.collect.mqtt.client import client_id_of
+from sensor_platform.collect.collector_lock import collector_lock
+from sensor_platform.collect.mqtt.paho_client import client_id_of
 from sensor_platform.errors import WrongUse
 from sensor_platform_tests.running import COMMAND, RunningBroker, running_collector, write_site
 

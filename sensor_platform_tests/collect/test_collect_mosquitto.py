@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform_tests.running import RunningBroker, RunningCollector, running_collector, wait_until, write_site
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from sensor_platform.collect.mqtt.client import CONNECT_TIMEOUT_SECONDS
+from sensor_platform.collect.mqtt.paho_client import CONNECT_TIMEOUT_SECONDS
 from sensor_platform.collect.pauses import Backoff, CommitWindow
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.collect.mqtt import recent as recent_module
+from sensor_platform.collect.mqtt import redelivery as recent_module
 from sensor_platform.collect.mqtt.packets import scan
-from sensor_platform.collect.mqtt.recent import Recent, judge
+from sensor_platform.collect.mqtt.redelivery import Recent, judge
 from sensor_platform.reading.model import EnvelopeFlag
 
 Publish = Callable[..., bytes]

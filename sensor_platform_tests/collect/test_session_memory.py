@@ -7,8 +7,8 @@ import pytest
 import zstandard
 
 from sensor_platform.collect.mqtt.packets import scan
-from sensor_platform.collect.mqtt.recent import Recent
-from sensor_platform.collect.mqtt.session import SessionRecord, load_record, rebuild_recent, save_record
+from sensor_platform.collect.mqtt.redelivery import Recent
+from sensor_platform.collect.mqtt.session_record import SessionRecord, load_record, rebuild_recent, save_record
 from sensor_platform.home import Home
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt, segment_names

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sensor_platform.collect.intake import Intake
+from sensor_platform.collect.frame_encoder import Intake
 from sensor_platform.collect.mqtt.packets import scan
-from sensor_platform.collect.mqtt.recent import Recent
+from sensor_platform.collect.mqtt.redelivery import Recent
 from sensor_platform.collect.mqtt.wire import Wire
 
 

@@ -13,11 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from sensor_platform.cli.chaos import chaos
-from sensor_platform.collect.devices.faults import Faults
-from sensor_platform.collect.devices.pacing import Scheduled
-from sensor_platform.collect.devices.simulate import Simulation
 from sensor_platform.demo.chaos import Trial, new_folder, run_trial
 from sensor_platform.demo.tally import Sent, take_tally
+from sensor_platform.devices.faults import Faults
+from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.simulated import Simulation
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 

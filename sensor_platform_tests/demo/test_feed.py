@@ -9,9 +9,9 @@ import pytest
 
 from sensor_platform.collect.brokers.local import free_port, local_broker
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.replay import Message
 from sensor_platform.demo.facts import Facts, Observer
 from sensor_platform.demo.feed import Feed
+from sensor_platform.devices.replay_rows import Message
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import open_ledger

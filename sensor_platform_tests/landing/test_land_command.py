@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.collect.lock import collector_lock
+from sensor_platform.collect.collector_lock import collector_lock
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.lock import lander_lock

@@ -9,8 +9,8 @@ import duckdb
 import msgspec
 import pytest
 
-from sensor_platform.collect.status import CollectorStatus
-from sensor_platform.collect.status import status_path as collector_path
+from sensor_platform.collect.collector_status import CollectorStatus
+from sensor_platform.collect.collector_status import status_path as collector_path
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.status import LanderStatus, write_status

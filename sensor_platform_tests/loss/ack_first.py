@@ -4,9 +4,9 @@ The loss test runs it to show that it would see a loss.
 """
 
 from sensor_platform.cli.main import main
-from sensor_platform.collect.intake import Intake
-from sensor_platform.collect.mqtt.lanes import BulkLane
+from sensor_platform.collect.frame_encoder import Intake
 from sensor_platform.collect.mqtt.packets import encode_replies
+from sensor_platform.collect.mqtt.read_paths import BulkLane
 
 honest_read = BulkLane.read
 

@@ -19,8 +19,8 @@ from typing import Literal
 
 import psutil
 
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
-from sensor_platform.collect.status import read_status
+from sensor_platform.collect.collector_status import read_status
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.home import Home
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform_tests.running import COMMAND, RunningBroker, RunningCollector, stored_envelopes, wait_until

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform_tests.loss.chaos import FAILING_DISK, Plan, message, run_chaos
 from sensor_platform_tests.running import RunningBroker, RunningCollector, wait_until

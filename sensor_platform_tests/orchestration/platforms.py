@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 from dagster import DagsterInstance, ExecuteInProcessResult
 
-from sensor_platform.collect.devices.publisher_wire import publish_packet
 from sensor_platform.definitions import defs
+from sensor_platform.devices.publisher_wire import publish_packet
 from sensor_platform.home import Home
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG

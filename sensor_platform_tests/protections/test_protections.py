@@ -88,7 +88,7 @@ PROTECTIONS = (
     ),
     protection(
         "dup alone is no duplicate",
-        "sensor_platform/collect/mqtt/recent.py",
+        "sensor_platform/collect/mqtt/redelivery.py",
         "    if is_session_present and is_same and not is_recycling:",
         "    if is_dup:",
         "collect/test_redelivery.py::test_truth_table",

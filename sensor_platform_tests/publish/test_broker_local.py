@@ -9,8 +9,8 @@ import pytest
 
 from sensor_platform.collect.brokers import local as broker_local
 from sensor_platform.collect.brokers.local import SHIPPED_CONFIG, free_port, local_broker, mosquitto_config
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
-from sensor_platform.collect.doctor.session import SelfTest, greet_v5, store_and_forward
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
+from sensor_platform.doctor.session_checks import SelfTest, greet_v5, store_and_forward
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.settings import broker_from
 

@@ -14,11 +14,11 @@ import pytest
 from sensor_platform.collect.brokers.local import SHIPPED_CONFIG, LocalBroker, free_port, local_broker
 from sensor_platform.collect.child_process import ChildProcess, Command
 from sensor_platform.collect.config import Broker, CollectConfig
-from sensor_platform.collect.doctor import Finding, exit_code, fail, failure, ok, skipped, warn
-from sensor_platform.collect.doctor import home as doctor_home
-from sensor_platform.collect.doctor.broker import BrokerCheck, check_broker
-from sensor_platform.collect.doctor.home import check_home
-from sensor_platform.collect.doctor.mosquitto import (
+from sensor_platform.doctor import Finding, exit_code, fail, failure, ok, skipped, warn
+from sensor_platform.doctor import home_checks as doctor_home
+from sensor_platform.doctor.broker import BrokerCheck, check_broker
+from sensor_platform.doctor.home_checks import check_home
+from sensor_platform.doctor.mosquitto import (
     WANTED_PERSISTENCE,
     WANTED_QUEUE,
     check_settings,
@@ -168,7 +168,7 @@ def test_the_embedded_broker_forgets_sessions_and_doctor_sees_it(tmp_path: Path)
 
 
 def test_an_anonymous_broker_elsewhere_is_a_warning(mosquitto: LocalBroker, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sensor_platform.collect.doctor.broker._is_local", lambda _: False)
+    monkeypatch.setattr("sensor_platform.doctor.broker._is_local", lambda _: False)
     found = by_name(check_broker(broker_from(mosquitto.url), V5, BrokerCheck(messages=10)))
     assert found["broker login"].status == "warn"
     assert found["broker persistence"].status == "warn"

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.collect.devices.faults import Faults, disturbed
-from sensor_platform.collect.devices.fleet import Fields, Fleet, Signal, fleet_messages, read_fleets
-from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.devices.faults import Faults, disturbed
+from sensor_platform.devices.fleet import Fields, Fleet, Signal, fleet_messages, read_fleets
+from sensor_platform.devices.pacing import Scheduled
 from sensor_platform.errors import WrongUse
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

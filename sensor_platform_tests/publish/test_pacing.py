@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.collect.devices.pacing import Scheduled, send_on_schedule
+from sensor_platform.devices.pacing import Scheduled, send_on_schedule
 
 
 @dataclass

@@ -8,7 +8,7 @@ import pytest
 
 from sensor_platform.collect.brokers.local import free_port
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.publisher import Publisher, PublisherOptions
+from sensor_platform.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform_tests.publish.conftest import CONNECT, DISCONNECT, PUBLISH, PUBREL, Got, scripted
 

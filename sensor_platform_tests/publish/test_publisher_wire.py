@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.collect.devices import publisher_wire as wire
+from sensor_platform.devices import publisher_wire as wire
 
 
 def parse(packet: bytes) -> tuple[int, bytes]:

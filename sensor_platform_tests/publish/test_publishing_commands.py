@@ -157,7 +157,7 @@ def test_doctor_reports_wrong_settings_as_a_finding() -> None:
 
 def test_simulating_loads_no_table_library() -> None:
     code = "import sys, sensor_platform.cli.simulate, sensor_platform.settings"
-    code += ", sensor_platform.collect.devices.publisher, sensor_platform.collect.devices.simulate"
+    code += ", sensor_platform.devices.publisher, sensor_platform.devices.simulated"
     code += "; print([name for name in ('polars', 'duckdb', 'dagster', 'pyarrow') if name in sys.modules])"
     done = subprocess.run([COMMAND[0], "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sensor_platform.collect.devices.replay import (
+from sensor_platform.devices.replay_rows import (
     Cell,
     Message,
     ReplayPlan,

@@ -5,7 +5,7 @@ from itertools import islice
 import orjson
 import pytest
 
-from sensor_platform.collect.devices.simulate import Simulation, simulated
+from sensor_platform.devices.simulated import Simulation, simulated
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

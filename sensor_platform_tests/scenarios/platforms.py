@@ -16,9 +16,9 @@ import duckdb
 
 from sensor_platform.collect.brokers.local import free_port, local_broker
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.fleet import fleet_messages, read_fleets
-from sensor_platform.collect.devices.pacing import Scheduled
-from sensor_platform.collect.devices.publisher import Publisher
+from sensor_platform.devices.fleet import fleet_messages, read_fleets
+from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.publisher import Publisher
 from sensor_platform.home import Home
 from sensor_platform_tests.running import COMMAND, RunningCollector, wait_until
 

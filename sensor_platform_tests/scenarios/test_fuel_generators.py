@@ -10,7 +10,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import Scheduled
 from sensor_platform.home import Home
 from sensor_platform_tests.kafka_cluster import mock_kafka
 from sensor_platform_tests.running import RunningCollector, wait_until

@@ -8,7 +8,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import Scheduled
 from sensor_platform_tests.running import wait_until
 from sensor_platform_tests.scenarios.platforms import Live, Scenario, running_scenario
 

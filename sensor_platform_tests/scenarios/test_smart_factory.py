@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import Scheduled
 from sensor_platform_tests.scenarios.platforms import Scenario, running_scenario
 
 START = (datetime.now(UTC) - timedelta(days=1)).replace(hour=10, minute=0, second=0, microsecond=0)

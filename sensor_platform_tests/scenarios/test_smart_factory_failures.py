@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import Scheduled
 from sensor_platform_tests.scenarios.platforms import Scenario, running_scenario
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]

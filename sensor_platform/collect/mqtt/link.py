@@ -14,8 +14,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sensor_platform.collect.config import Broker, CollectConfig
-from sensor_platform.collect.intake import Intake
-from sensor_platform.collect.mqtt.client import (
+from sensor_platform.collect.frame_encoder import Intake
+from sensor_platform.collect.mqtt.paho_client import (
     explain_failure,
     explain_refusal,
     make_client,
@@ -23,9 +23,9 @@ from sensor_platform.collect.mqtt.client import (
     refusal_code,
     state_topic,
 )
-from sensor_platform.collect.mqtt.lanes import BulkLane, Lane, StockLane
-from sensor_platform.collect.mqtt.recent import Recent
-from sensor_platform.collect.mqtt.session import SessionRecord, load_record, save_record
+from sensor_platform.collect.mqtt.read_paths import BulkLane, Lane, StockLane
+from sensor_platform.collect.mqtt.redelivery import Recent
+from sensor_platform.collect.mqtt.session_record import SessionRecord, load_record, save_record
 from sensor_platform.errors import PlatformError, Unreachable, WrongUse
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.mqtt.client import explain_failure, explain_refusal, refusal_code, tls_context
+from sensor_platform.collect.mqtt.paho_client import explain_failure, explain_refusal, refusal_code, tls_context
 from sensor_platform.errors import PlatformError, Unreachable, WrongUse
 
 

@@ -6,8 +6,8 @@ from contextlib import closing
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.collect.mqtt.lanes import BulkLane
 from sensor_platform.collect.mqtt.packets import Run
+from sensor_platform.collect.mqtt.read_paths import BulkLane
 
 _CONNACK = b"\x20\x02\x00\x00"
 _PUBLISH = b"\x32\x08\x00\x01t\x00\x07abc"

@@ -10,7 +10,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
 
-from sensor_platform.collect.status import ACK_BUCKETS
+from sensor_platform.collect.collector_status import ACK_BUCKETS
 from sensor_platform.live.engine.view import View
 from sensor_platform.live.monitor.platform_status import Pipeline
 from sensor_platform.sinks.dispatcher import Dispatcher

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.collect.status import ACK_BUCKETS, CollectorStatus
+from sensor_platform.collect.collector_status import ACK_BUCKETS, CollectorStatus
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.read import quarantine_files, totals

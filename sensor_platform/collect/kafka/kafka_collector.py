@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from sensor_platform.collect.collector_status import CollectorStatus
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.collect.kafka.consumer import make_consumer
 from sensor_platform.collect.kafka.offsets import known_offsets
 from sensor_platform.collect.kafka.records import envelope_of
-from sensor_platform.collect.lander import Lander
-from sensor_platform.collect.report import publish_status
-from sensor_platform.collect.status import CollectorStatus
+from sensor_platform.collect.lander_process import Lander
+from sensor_platform.collect.progress import publish_status
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.wal import CommittedMark, Header, encode_records, recover, segment_names

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from sensor_platform.collect.doctor import Finding, fail, ok, warn
+from sensor_platform.doctor import Finding, fail, ok, warn
 
 _LISTENING = "0A"
 _SAVE_SECONDS = 5.0

@@ -15,8 +15,8 @@ from types import TracebackType
 from typing import Self
 
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices import publisher_wire as wire
-from sensor_platform.collect.devices.publisher_socket import BrokerSocket
+from sensor_platform.devices import publisher_wire as wire
+from sensor_platform.devices.publisher_socket import BrokerSocket
 from sensor_platform.errors import Unreachable, WrongUse
 
 _SEND_AT_BYTES = 1 << 16

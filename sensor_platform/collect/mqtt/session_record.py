@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.collect.mqtt.packets import scan
-from sensor_platform.collect.mqtt.recent import Recent
+from sensor_platform.collect.mqtt.redelivery import Recent
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.wal import Kind, newest_first, read_frames, read_header, where_it_is

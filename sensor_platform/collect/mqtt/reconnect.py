@@ -4,10 +4,10 @@ import logging
 import time
 from collections.abc import Callable
 
-from sensor_platform.collect.mqtt.client import UnknownHost
+from sensor_platform.collect.collector_status import CollectorStatus
 from sensor_platform.collect.mqtt.link import Link
+from sensor_platform.collect.mqtt.paho_client import UnknownHost
 from sensor_platform.collect.pauses import Backoff
-from sensor_platform.collect.status import CollectorStatus
 from sensor_platform.errors import PlatformError, WrongUse
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 
-from sensor_platform.collect.intake import Intake
+from sensor_platform.collect.frame_encoder import Intake
 from sensor_platform.collect.mqtt.packets import scan
 from sensor_platform.collect.mqtt.wire import Wire
 from sensor_platform.errors import Unreachable

@@ -4,8 +4,8 @@ import logging
 import time
 from pathlib import Path
 
-from sensor_platform.collect.lander import Lander
-from sensor_platform.collect.status import CollectorStatus, State, write_status
+from sensor_platform.collect.collector_status import CollectorStatus, State, write_status
+from sensor_platform.collect.lander_process import Lander
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import Scheduled
 
 _GARBAGE = (b"", b"{", b"\x00\xff\xfe", b'{"device_id": ', b"null", b"[[[]]]")
 

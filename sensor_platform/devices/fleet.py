@@ -12,8 +12,8 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from sensor_platform.collect.devices.pacing import Scheduled
-from sensor_platform.collect.devices.replay import topic_of
+from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.replay_rows import topic_of
 from sensor_platform.errors import WrongUse
 
 _encode = msgspec.json.Encoder().encode

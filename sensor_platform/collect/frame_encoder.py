@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
+from sensor_platform.collect.collector_status import Counters
 from sensor_platform.collect.mqtt.packets import Run, encode_replies
-from sensor_platform.collect.mqtt.recent import Recent
-from sensor_platform.collect.status import Counters
+from sensor_platform.collect.mqtt.redelivery import Recent
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal import BatchFacts, encode_mqtt
 from sensor_platform.wal.writer import Journal

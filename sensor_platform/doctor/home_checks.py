@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from sensor_platform.collect.doctor import Finding, fail, ok, skipped, warn
+from sensor_platform.doctor import Finding, fail, ok, skipped, warn
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import flush
 

@@ -4,9 +4,9 @@ import logging
 import time
 from collections.abc import Callable
 
-from sensor_platform.collect.intake import Intake
+from sensor_platform.collect.collector_status import CollectorStatus
+from sensor_platform.collect.frame_encoder import Intake
 from sensor_platform.collect.pauses import Backoff, CommitWindow
-from sensor_platform.collect.status import CollectorStatus
 from sensor_platform.wal.writer import Journal
 
 log = logging.getLogger(__name__)

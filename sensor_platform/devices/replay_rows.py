@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 
-from sensor_platform.collect.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import Scheduled
 from sensor_platform.errors import WrongUse
 from sensor_platform.reading.times import zone
 

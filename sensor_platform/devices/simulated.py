@@ -8,8 +8,8 @@ from datetime import datetime
 
 import msgspec
 
-from sensor_platform.collect.devices.pacing import Scheduled
-from sensor_platform.collect.devices.replay import topic_of
+from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.replay_rows import topic_of
 
 _encode = msgspec.json.Encoder().encode
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor_platform.collect.config import Broker, CollectConfig
-from sensor_platform.collect.devices.publisher import Publisher
-from sensor_platform.collect.doctor import Finding, fail, failure, ok, skipped, warn
-from sensor_platform.collect.doctor.mosquitto import WANTED_QUEUE, check_settings, find_config, read_settings, unseen
-from sensor_platform.collect.doctor.session import SelfTest, greet_v5, store_and_forward
+from sensor_platform.devices.publisher import Publisher
+from sensor_platform.doctor import Finding, fail, failure, ok, skipped, warn
+from sensor_platform.doctor.mosquitto import WANTED_QUEUE, check_settings, find_config, read_settings, unseen
+from sensor_platform.doctor.session_checks import SelfTest, greet_v5, store_and_forward
 from sensor_platform.errors import ExitCode, PlatformError
 
 _LATER = ("broker protocol", "store and forward", "broker persistence")

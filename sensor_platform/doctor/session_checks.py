@@ -13,7 +13,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from sensor_platform.collect.config import Broker
-from sensor_platform.collect.devices.publisher import Publisher
+from sensor_platform.devices.publisher import Publisher
 from sensor_platform.errors import CheckFailed, Unreachable
 
 _T = TypeVar("_T")

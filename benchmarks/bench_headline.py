@@ -29,9 +29,9 @@ from bench_live_latency import one_round, summary  # type: ignore[import-not-fou
 from bench_live_processing import _EVERY, _batch, rules  # type: ignore[import-not-found]
 
 from sensor_platform.home import Home
-from sensor_platform.landing.files.columns import Readings
+from sensor_platform.landing.files.landing_table import Readings
 from sensor_platform.landing.files.parquet import write_landing
-from sensor_platform.landing.intake import Piece
+from sensor_platform.landing.record_batches import Piece
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder

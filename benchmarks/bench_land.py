@@ -37,10 +37,10 @@ import pyarrow as pa  # noqa: E402
 
 from sensor_platform.home import Home  # noqa: E402
 from sensor_platform.landing.config import LandingConfig  # noqa: E402
-from sensor_platform.landing.files.columns import Readings  # noqa: E402
+from sensor_platform.landing.files.landing_table import Readings  # noqa: E402
 from sensor_platform.landing.files.parquet import write_landing  # noqa: E402
-from sensor_platform.landing.intake import Piece  # noqa: E402
 from sensor_platform.landing.open_lander import open_lander  # noqa: E402
+from sensor_platform.landing.record_batches import Piece  # noqa: E402
 from sensor_platform.reading.batch import Limits, MessageBatch  # noqa: E402
 from sensor_platform.reading.contract import DEFAULT_CONTRACT  # noqa: E402
 from sensor_platform.reading.decode import Decoder  # noqa: E402

@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from sensor_platform.landing.quarantine.choose import Choice
-    from sensor_platform.landing.quarantine.settle import Settled, Settler
+    from sensor_platform.landing.quarantine.reconcile import Settled, Settler
     from sensor_platform.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -45,7 +45,7 @@ def list_rows(limit: int, count: bool, as_json: bool, **chosen: Any) -> None:  #
     import polars as pl
 
     from sensor_platform.cli.rows import write
-    from sensor_platform.landing.quarantine.read import chosen_rows
+    from sensor_platform.landing.quarantine.listing import chosen_rows
     from sensor_platform.settings import load_settings
 
     rows = chosen_rows(load_settings().home, _choice(chosen))
@@ -66,7 +66,7 @@ def show(name: str, as_json: bool) -> None:
     """Show one refused message whole, with its payload and what to do. The id is that of `quarantine list`."""
     from sensor_platform.cli.rows import text, write
     from sensor_platform.errors import WrongUse
-    from sensor_platform.landing.quarantine.read import chosen_rows
+    from sensor_platform.landing.quarantine.listing import chosen_rows
     from sensor_platform.settings import load_settings
 
     rows = chosen_rows(load_settings().home, _choice({"id": name}))
@@ -94,7 +94,7 @@ def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: AN
     What is still refused stays, with today's reason. Doing it twice lands nothing twice. Kafka keys and user properties
     are not kept in the quarantine; contracts that need them find nothing there.
     """
-    from sensor_platform.landing.ledger.write import load_memory
+    from sensor_platform.landing.ledger.commit import load_memory
     from sensor_platform.landing.open_lander import limits_of
     from sensor_platform.reading.contract import contract_version
     from sensor_platform.reading.decode import Decoder
@@ -153,10 +153,10 @@ def _asked(chosen: dict[str, Any], *, everything: bool) -> "Choice":
 @contextmanager
 def _settler() -> "Iterator[tuple[Settler, Settings]]":
     from sensor_platform.errors import Unreachable
+    from sensor_platform.landing.lander_lock import changes_lock
     from sensor_platform.landing.ledger.schema import open_ledger
-    from sensor_platform.landing.lock import changes_lock
     from sensor_platform.landing.open_lander import now_micros
-    from sensor_platform.landing.quarantine.settle import Settler
+    from sensor_platform.landing.quarantine.reconcile import Settler
     from sensor_platform.settings import load_settings
 
     settings = load_settings()

@@ -99,7 +99,7 @@ def _ledger(settings: "Settings") -> dict[str, Any]:
 
 
 def _quarantine(settings: "Settings") -> dict[str, int]:
-    from sensor_platform.landing.quarantine.read import waiting
+    from sensor_platform.landing.quarantine.listing import waiting
 
     messages, readings = waiting(settings.home)
     return {"messages": messages, "readings": readings}

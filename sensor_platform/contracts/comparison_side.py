@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-from sensor_platform.landing.files.columns import Readings
-from sensor_platform.landing.intake import HOUR, Piece
-from sensor_platform.landing.refusals import Refusals
+from sensor_platform.landing.files.landing_table import Readings
+from sensor_platform.landing.record_batches import HOUR, Piece
+from sensor_platform.landing.rejects import Refusals
 from sensor_platform.reading.decode import Decoder
 
 _PREVIEW = 200

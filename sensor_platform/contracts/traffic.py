@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.landing.intake import Intake, Piece
 from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.record_batches import Intake, Piece
 from sensor_platform.reading.batch import MessageBatch
 
 _PIECE_MESSAGES = 50_000

@@ -12,7 +12,7 @@ from sensor_platform.collect.child_process import ChildProcess, Command
 from sensor_platform.collect.collector_status import read_status
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
-from sensor_platform.landing.lock import lander_of
+from sensor_platform.landing.lander_lock import lander_of
 
 _QUIET_SECONDS = 1.5
 _SETTLE_SECONDS = 60.0

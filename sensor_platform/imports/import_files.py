@@ -21,13 +21,13 @@ from sensor_platform.imports.refused_rows import RefusedRows
 from sensor_platform.imports.row_outcomes import Dictionaries, Tidied
 from sensor_platform.imports.rows import Tidier, plan_of
 from sensor_platform.imports.sources import Source, batches, open_source
-from sensor_platform.landing.files.columns import UNKNOWN_DEVICE
+from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.files.leftovers import clear_changes
-from sensor_platform.landing.intake import HOUR
+from sensor_platform.landing.lander_lock import changes_lock
+from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest, SourceEntry, write_manifest
 from sensor_platform.landing.ledger.schema import open_ledger
-from sensor_platform.landing.ledger.write import commit_segment
-from sensor_platform.landing.lock import changes_lock
+from sensor_platform.landing.record_batches import HOUR
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.reading.times import moment

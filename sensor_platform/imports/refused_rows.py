@@ -16,8 +16,8 @@ from sensor_platform.imports.sources import EXTRA
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.files.parquet import file_entry
 from sensor_platform.landing.ledger.manifest import FileEntry
-from sensor_platform.landing.refusals import QUARANTINE_SCHEMA
-from sensor_platform.reading.rules import HINTS
+from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
+from sensor_platform.reading.reject_rules import HINTS
 
 
 @dataclass(slots=True)

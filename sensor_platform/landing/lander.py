@@ -15,8 +15,8 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder, sha256
 from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
-from sensor_platform.landing.ledger.write import commit_segment
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.wal import DamagedSegment

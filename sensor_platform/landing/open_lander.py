@@ -9,9 +9,9 @@ from datetime import time as clock_time
 from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.lander import Lander
+from sensor_platform.landing.lander_lock import lander_lock
+from sensor_platform.landing.ledger.commit import load_memory
 from sensor_platform.landing.ledger.schema import open_ledger
-from sensor_platform.landing.ledger.write import load_memory
-from sensor_platform.landing.lock import lander_lock
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.reading.decode import Decoder

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from sensor_platform.landing.files.leftovers import clear_leftovers
 from sensor_platform.landing.lander import Lander
-from sensor_platform.landing.status import LanderStatus, write_status
+from sensor_platform.landing.lander_status import LanderStatus, write_status
 
 RETRY_SECONDS = 1.0
 """Pause after an error of the disk, which may pass."""

@@ -8,14 +8,14 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.landing.drift import MAX_DRIFT, drift_of_types, drift_said
-from sensor_platform.landing.fates import Fates
-from sensor_platform.landing.files.columns import Readings
+from sensor_platform.landing.files.landing_table import Readings
 from sensor_platform.landing.files.parquet import file_entry, write_landing, write_quarantine
 from sensor_platform.landing.files.paths import aside, segment_paths
-from sensor_platform.landing.intake import Intake
+from sensor_platform.landing.kind_drift import MAX_DRIFT, drift_of_types, drift_said
 from sensor_platform.landing.ledger.manifest import DamagedRange, DriftEntry, FileEntry, Manifest
-from sensor_platform.landing.refusals import Refusals
+from sensor_platform.landing.outcomes import Fates
+from sensor_platform.landing.record_batches import Intake
+from sensor_platform.landing.rejects import Refusals
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.wal.archive import archive_segment
 

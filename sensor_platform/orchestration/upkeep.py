@@ -18,7 +18,7 @@ _SHOWN = 100
 @op(pool=WRITER_POOL)
 def compact_landing(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Compact closed hours, delete what was replaced an hour ago, expire the raw archive."""
-    from sensor_platform.landing.upkeep import keep_up
+    from sensor_platform.landing.housekeeping import keep_up
 
     site = settings.site
     with (

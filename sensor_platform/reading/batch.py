@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sensor_platform.reading.drift import Drift
 from sensor_platform.reading.model import Rejected
+from sensor_platform.reading.value_kinds import Drift
 
 if TYPE_CHECKING:
     from array import array

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
 from sensor_platform.reading.contract import Contract, contract_for
-from sensor_platform.reading.drift import Drift
 from sensor_platform.reading.encodings import MANY, UndecodableError, decode_for
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.memory import Memory
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
 from sensor_platform.reading.plan import Plan, RecordKind, make_plan
-from sensor_platform.reading.rules import rejected
+from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.times import micros, moment
 from sensor_platform.reading.unfold import unfold
+from sensor_platform.reading.value_kinds import Drift
 
 _MAX_CACHED = 50_000
 """Bound, in topics and in planned fields, of the caches: nobody may fill our memory with new names."""
@@ -124,7 +124,7 @@ class Decoder:
 
     def _collect_sparkplug(self, messages: Sequence[int], batch: MessageBatch, out: Decoded) -> _Shapes:
         """The same for Sparkplug B, where a message is understood by those before it."""
-        from sensor_platform.reading.sparkplug.read import read_sparkplug
+        from sensor_platform.reading.sparkplug.messages import read_sparkplug
 
         shapes: _Shapes = {}
         for index in messages:

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import Block, Decoded, Limits, MessageBatch
 from sensor_platform.reading.contract import Contract
-from sensor_platform.reading.drift import Kind
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
 from sensor_platform.reading.plan import Plan, name_error
-from sensor_platform.reading.rules import rejected
+from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.units import conversion, is_same
+from sensor_platform.reading.value_kinds import Kind
 from sensor_platform.reading.values import Column, Refusal, column_of
 
 Texts = Sequence[str | None]

@@ -8,7 +8,7 @@ from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import MAX_NAME
 from sensor_platform.reading.plan import Plan
-from sensor_platform.reading.rules import rejected
+from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.times import moment
 
 

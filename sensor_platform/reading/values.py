@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from sensor_platform.reading.drift import KIND_OF, Kind
+from sensor_platform.reading.value_kinds import KIND_OF, Kind
 
 Strings = Literal["text", "number", "ignore"]
 

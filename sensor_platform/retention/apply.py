@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.days import ALL_TIME, day_of
+from sensor_platform.landing.housekeeping import delete_with_ledger, expired_raw
 from sensor_platform.landing.ledger import open_ledger, read_ledger
-from sensor_platform.landing.ledger.frozen import landing_floor
-from sensor_platform.landing.upkeep import delete_with_ledger, expired_raw
+from sensor_platform.landing.ledger.horizon import landing_floor
 from sensor_platform.retention import landing_tier, warehouse_tiers
 from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.retention.landing_tier import LandingPlan, OldFile, arrivals

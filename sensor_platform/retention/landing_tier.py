@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.frozen import landing_floor, raise_floor
+from sensor_platform.landing.housekeeping import delete_with_ledger
+from sensor_platform.landing.ledger.horizon import landing_floor, raise_floor
 from sensor_platform.landing.ledger.schema import transaction
-from sensor_platform.landing.upkeep import delete_with_ledger
 
 DAY = 86_400_000_000
 

@@ -44,7 +44,7 @@ class Outbox:
         name = parse_name(segment)
         if not due or name is None:
             return
-        from sensor_platform.reading.sparkplug.schema import rebirth_command
+        from sensor_platform.reading.sparkplug.protobuf_schema import rebirth_command
 
         folder = outbox_folder(self.home.wal, name.collector)
         with contextlib.suppress(OSError):

@@ -11,7 +11,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.days import Days, day_span
 from sensor_platform.kernel.days import name as span_name
 from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
-from sensor_platform.landing.ledger.frozen import NOTHING, frozen
+from sensor_platform.landing.ledger.horizon import NOTHING, frozen
 from sensor_platform.warehouse.catalog import adopt
 from sensor_platform.warehouse.catalog.units import learn_conversions
 from sensor_platform.warehouse.config import WarehouseSite

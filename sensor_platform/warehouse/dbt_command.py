@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.errors import ExitCode, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.frozen import NOTHING, frozen
+from sensor_platform.landing.ledger.horizon import NOTHING, frozen
 from sensor_platform.warehouse.build import bounds, prepare
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import runner as dbt_runner

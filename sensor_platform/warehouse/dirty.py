@@ -23,7 +23,7 @@ from sensor_platform.landing.ledger import (
     slots_after,
     slots_between,
 )
-from sensor_platform.landing.ledger.frozen import frozen
+from sensor_platform.landing.ledger.horizon import frozen
 from sensor_platform.warehouse.catalog.adoption import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.catalog.files import digest
 from sensor_platform.warehouse.config import WarehouseSite

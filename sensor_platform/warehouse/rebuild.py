@@ -9,7 +9,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.days import Days, day_of
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.frozen import NOTHING, Frozen, frozen
+from sensor_platform.landing.ledger.horizon import NOTHING, Frozen, frozen
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse

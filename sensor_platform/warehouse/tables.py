@@ -15,7 +15,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
 from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.landing.ledger import generation, read_ledger
-from sensor_platform.landing.ledger.frozen import NOTHING, frozen
+from sensor_platform.landing.ledger.horizon import NOTHING, frozen
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.lock import writer_lock

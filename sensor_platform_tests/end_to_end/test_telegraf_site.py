@@ -18,7 +18,7 @@ import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
 from sensor_platform.collect.brokers.local import LocalBroker, local_broker
-from sensor_platform.reading.sparkplug.schema import Payload
+from sensor_platform.reading.sparkplug.protobuf_schema import Payload
 from sensor_platform_tests.reading.test_sparkplug import birth, payload
 from sensor_platform_tests.reading.test_telegraf import PIVOT
 

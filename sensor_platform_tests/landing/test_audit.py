@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit, audit_device
-from sensor_platform.landing.quarantine.read import count_rules, read_quarantine
+from sensor_platform.landing.quarantine.listing import count_rules, read_quarantine
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.landing.homes import (

@@ -4,8 +4,8 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.landing.files.columns import Readings
-from sensor_platform.landing.intake import Piece
+from sensor_platform.landing.files.landing_table import Readings
+from sensor_platform.landing.record_batches import Piece
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder

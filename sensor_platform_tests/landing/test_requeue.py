@@ -9,14 +9,14 @@ from click.testing import CliRunner
 
 from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
+from sensor_platform.landing.housekeeping import keep_up
 from sensor_platform.landing.integrity.audit import audit, audit_device
-from sensor_platform.landing.ledger.read import newest_position, slots_after, totals
-from sensor_platform.landing.ledger.rebuild import rebuild_ledger
+from sensor_platform.landing.ledger.queries import newest_position, slots_after, totals
+from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
 from sensor_platform.landing.quarantine.choose import Choice
-from sensor_platform.landing.quarantine.read import chosen_rows, waiting
-from sensor_platform.landing.quarantine.settle import Settled, Settler
-from sensor_platform.landing.upkeep import keep_up
+from sensor_platform.landing.quarantine.listing import chosen_rows, waiting
+from sensor_platform.landing.quarantine.reconcile import Settled, Settler
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, Source
 from sensor_platform.reading.decode import Decoder

@@ -12,7 +12,7 @@ import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.read import totals
+from sensor_platform.landing.ledger.queries import totals
 from sensor_platform_tests.kafka_cluster import MockKafka, mock_kafka
 from sensor_platform_tests.running import RunningCollector, wait_until
 

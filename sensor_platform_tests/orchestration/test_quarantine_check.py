@@ -7,7 +7,7 @@ from dagster import AssetCheckEvaluation, AssetCheckResult, AssetCheckSeverity, 
 
 from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.quarantine.rate import Level, quarantine_rate
+from sensor_platform.landing.quarantine.reject_rate import Level, quarantine_rate
 from sensor_platform.orchestration.checks.quarantine_rate import few_messages_are_quarantined, quarantine_sensor
 from sensor_platform.reading.times import micros
 from sensor_platform.settings import Settings, load_settings

@@ -109,7 +109,7 @@ PROTECTIONS = (
     ),
     protection(
         "a requeued message keeps its receive time",
-        "sensor_platform/landing/quarantine/again.py",
+        "sensor_platform/landing/quarantine/redecode.py",
         '        messages["received_at"].cast(pl.Datetime("us")).cast(pl.Int64).to_list(),',
         '        [at + 1_000_000 for at in messages["received_at"].cast(pl.Datetime("us")).cast(pl.Int64).to_list()],',
         "landing/test_requeue.py::test_what_is_good_now_lands_with_its_own_receive_time_and_reopens_its_slots",
@@ -167,7 +167,7 @@ PROTECTIONS = (
     ),
     protection(
         "nothing is built below the landing floor",  # both the ledger's slots and the work list leave it out
-        "sensor_platform/landing/ledger/frozen.py",
+        "sensor_platform/landing/ledger/horizon.py",
         "(FLOOR, str(newest))]",
         "(FLOOR, str(0 * newest))]",
         "warehouse/test_retention.py::test_late_readings_below_the_floor_are_counted_and_change_nothing",

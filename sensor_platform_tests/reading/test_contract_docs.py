@@ -8,7 +8,7 @@ import msgspec
 import yaml
 
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Encoding
-from sensor_platform.reading.rules import HINTS
+from sensor_platform.reading.reject_rules import HINTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text()
 

@@ -12,7 +12,7 @@ from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
 from sensor_platform.reading.contract import Contract, Source, TimeSource
 from sensor_platform.reading.decode import Decoder, decode_message
 from sensor_platform.reading.model import Envelope, Reading, Rejected
-from sensor_platform.reading.rules import HINTS
+from sensor_platform.reading.reject_rules import HINTS
 from sensor_platform.reading.times import micros, moment
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)

@@ -10,7 +10,7 @@ from sensor_platform.reading.batch import Decoded, MessageBatch
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.memory import Memory, load_nodes
-from sensor_platform.reading.sparkplug.schema import Payload, rebirth_command
+from sensor_platform.reading.sparkplug.protobuf_schema import Payload, rebirth_command
 from sensor_platform_tests.reading.conftest import LIMITS
 
 AT = 1_772_366_400_000

@@ -12,7 +12,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.micros import to_micros
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.frozen import late_frozen_rows
+from sensor_platform.landing.ledger.horizon import late_frozen_rows
 from sensor_platform.retention import apply, warehouse_tiers
 from sensor_platform.retention.config import RetentionConfig, check
 from sensor_platform.retention.shrink import shrink

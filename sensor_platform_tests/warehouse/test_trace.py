@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from sensor_platform.cli.main import cli
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.upkeep import keep_up
+from sensor_platform.landing.housekeeping import keep_up
 from sensor_platform.wal import open_segment
 from sensor_platform.wal.frames import HEAD_BYTES, Kind, read_frame
 from sensor_platform.warehouse.trace import Trace, trace

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.landing.intake import Intake
 from sensor_platform.landing.integrity.damage import DamagedFile, damaged_files
-from sensor_platform.landing.ledger.frozen import late_frozen_rows
+from sensor_platform.landing.ledger.horizon import late_frozen_rows
 from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.record_batches import Intake
 from sensor_platform.landing.sequences import Range, missing
 from sensor_platform.wal import parse_name, read_committed
 

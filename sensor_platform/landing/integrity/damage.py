@@ -16,9 +16,9 @@ import msgspec
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import sha256
 from sensor_platform.landing.files.paths import aside, set_aside
+from sensor_platform.landing.ledger.commit import delete_files, insert_file, next_position, touch_slots
 from sensor_platform.landing.ledger.manifest import FileEntry
 from sensor_platform.landing.ledger.schema import transaction
-from sensor_platform.landing.ledger.write import delete_files, insert_file, next_position, touch_slots
 
 LOST = "is missing"
 

@@ -14,7 +14,7 @@ import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.landing.files.compact import write_merged
+from sensor_platform.landing.files.compaction import write_merged
 from sensor_platform.landing.ledger.manifest import (
     FileEntry,
     Manifest,

@@ -14,7 +14,7 @@ import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.files.compact import merge_rest
+from sensor_platform.landing.files.compaction import merge_rest
 from sensor_platform.landing.integrity.damage import DamagedFile, take_back
 from sensor_platform.landing.integrity.raw_copies import (
     Contracts,
@@ -25,6 +25,7 @@ from sensor_platform.landing.integrity.raw_copies import (
     segments_of,
 )
 from sensor_platform.landing.integrity.reland_intent import Again, Lost, carry_out, settle
+from sensor_platform.landing.ledger.commit import load_memory
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     Manifest,
@@ -34,7 +35,6 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
 )
 from sensor_platform.landing.ledger.schema import open_ledger
-from sensor_platform.landing.ledger.write import load_memory
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.wal import DamagedSegment

@@ -15,6 +15,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.integrity.damage import forget_damage, insert_missed
+from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,
@@ -24,7 +25,6 @@ from sensor_platform.landing.ledger.manifest import (
     write_manifest,
 )
 from sensor_platform.landing.ledger.schema import transaction
-from sensor_platform.landing.ledger.write import insert_file, insert_segment, replace_files
 
 _LOST = "was part of a compacted file that is damaged, and its raw archive is gone"
 

@@ -5,7 +5,8 @@ Write side: `open_ledger`, `commit_segment` (the lander's), `copy_state` (the wa
 Read side: `read_ledger` and the questions below. SQLite in WAL mode, synchronous FULL; times are integer microseconds.
 """
 
-from sensor_platform.landing.ledger.read import (
+from sensor_platform.landing.ledger.commit import StateRow, commit_segment, copy_state, reopen_slots
+from sensor_platform.landing.ledger.queries import (
     LandingFile,
     Totals,
     generation,
@@ -20,7 +21,6 @@ from sensor_platform.landing.ledger.read import (
     totals,
 )
 from sensor_platform.landing.ledger.schema import open_ledger, read_ledger, transaction
-from sensor_platform.landing.ledger.write import StateRow, commit_segment, copy_state, reopen_slots
 
 __all__ = [
     "LandingFile",

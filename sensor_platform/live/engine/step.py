@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from sensor_platform.alert.store import Command
-from sensor_platform.landing.intake import Piece, join
+from sensor_platform.landing.record_batches import Piece, join
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.alert_state import Event

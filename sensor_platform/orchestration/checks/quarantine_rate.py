@@ -15,7 +15,7 @@ from dagster import (
     sensor,
 )
 
-from sensor_platform.landing.quarantine.rate import Level, QuarantineRate, quarantine_rate
+from sensor_platform.landing.quarantine.reject_rate import Level, QuarantineRate, quarantine_rate
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.reading.times import micros
 from sensor_platform.settings import Settings
@@ -32,7 +32,9 @@ _SHOWN = 10
 )
 def few_messages_are_quarantined(settings: ResourceParam[Settings]) -> AssetCheckResult:
     """Judge it now, with the rules that strike most."""
-    from sensor_platform.landing.quarantine.read import count_rules  # brings Polars, whose threads forbid a warm fork
+    from sensor_platform.landing.quarantine.listing import (
+        count_rules,  # brings Polars, whose threads forbid a warm fork
+    )
 
     found = _rate(settings, datetime.now(UTC))
     facts = _facts(found) | {"rules": as_table(count_rules(settings.home)[:_SHOWN])}

@@ -8,7 +8,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.days import Days, day_of, day_span
 from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.frozen import NOTHING, frozen
+from sensor_platform.landing.ledger.horizon import NOTHING, frozen
 from sensor_platform.warehouse.lineage import DAY, HOUR, models
 from sensor_platform.warehouse.work import evidence
 from sensor_platform.warehouse.work.costs import estimate, history

@@ -11,7 +11,7 @@ import orjson
 
 from sensor_platform.reading.contract import Contract, Encoding
 from sensor_platform.reading.encodings.binary import from_cbor, from_msgpack
-from sensor_platform.reading.encodings.decode import Decode, UndecodableError
+from sensor_platform.reading.encodings.decoders import Decode, UndecodableError
 from sensor_platform.reading.encodings.delimited import csv_reader
 from sensor_platform.reading.encodings.influx import influx_reader
 from sensor_platform.reading.encodings.json_text import from_json, from_json_in_json

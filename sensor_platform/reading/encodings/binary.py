@@ -10,7 +10,7 @@ from typing import Any
 import cbor2
 import msgspec
 
-from sensor_platform.reading.encodings.decode import UndecodableError
+from sensor_platform.reading.encodings.decoders import UndecodableError
 from sensor_platform.reading.values import text_of
 
 _DEPTH = 400

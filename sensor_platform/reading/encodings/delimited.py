@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Iterator
 
 from sensor_platform.reading.contract import CsvForm
-from sensor_platform.reading.encodings.decode import UndecodableError
+from sensor_platform.reading.encodings.decoders import UndecodableError
 from sensor_platform.reading.encodings.scalars import scalar_of
 
 

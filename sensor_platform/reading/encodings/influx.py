@@ -7,7 +7,7 @@ A record's tags are below `tags.`, the measurement among them; its fields are me
 from collections.abc import Callable
 from typing import Literal
 
-from sensor_platform.reading.encodings.decode import UndecodableError
+from sensor_platform.reading.encodings.decoders import UndecodableError
 
 Precision = Literal["ns", "us", "ms", "s"]
 _TO_US = {"ns": (1, 1000), "us": (1, 1), "ms": (1000, 1), "s": (1_000_000, 1)}

@@ -4,7 +4,7 @@ import json
 
 import orjson
 
-from sensor_platform.reading.encodings.decode import UndecodableError
+from sensor_platform.reading.encodings.decoders import UndecodableError
 
 
 def from_json(payload: bytes | str) -> object:

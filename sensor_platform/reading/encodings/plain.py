@@ -2,7 +2,7 @@
 
 import re
 
-from sensor_platform.reading.encodings.decode import UndecodableError
+from sensor_platform.reading.encodings.decoders import UndecodableError
 from sensor_platform.reading.encodings.scalars import scalar_of
 
 _WITH_UNIT = re.compile(r"([+-]?\d{1,300}(?:\.\d{1,300})?(?:[eE][+-]?\d{1,4})?)\s+(\S{1,32})")

@@ -8,7 +8,7 @@ is refused: an aggregate is never made again from what is not there.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sensor_platform.landing.ledger.frozen import NOTHING, Frozen
+from sensor_platform.landing.ledger.horizon import NOTHING, Frozen
 from sensor_platform.warehouse.lineage import DAY, SLOTS, Model
 from sensor_platform.warehouse.work.cascade import Built
 

@@ -19,18 +19,18 @@ import pytest
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.landing import upkeep as upkeeping
+from sensor_platform.landing import housekeeping as upkeeping
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.integrity import reland as relanding
 from sensor_platform.landing.integrity import reland_intent
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.verify import Verified, verify
+from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import landing_files_between, newest_touch, read_ledger, reopen_slots
-from sensor_platform.landing.ledger.rebuild import rebuild_ledger
+from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.ledger.schema import open_ledger
-from sensor_platform.landing.lock import changes_lock
 from sensor_platform.landing.open_lander import limits_of, open_lander
-from sensor_platform.landing.quarantine import settle as settling
+from sensor_platform.landing.quarantine import reconcile as settling
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.orchestration.checks.integrity import mend_files
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, decide

@@ -6,12 +6,12 @@ from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from sensor_platform.reading.encodings.decode import UndecodableError
+from sensor_platform.reading.encodings.decoders import UndecodableError
 from sensor_platform.reading.encodings.json_text import from_json
 from sensor_platform.reading.memory import Memory, MetricBirth, NodeState
 from sensor_platform.reading.model import Rejected
-from sensor_platform.reading.rules import rejected
-from sensor_platform.reading.sparkplug.schema import SIGNED_BITS, Payload
+from sensor_platform.reading.reject_rules import rejected
+from sensor_platform.reading.sparkplug.protobuf_schema import SIGNED_BITS, Payload
 
 _KINDS = {"NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH"}
 _COMMANDS = {"NCMD", "DCMD"}

@@ -6,7 +6,7 @@ from typing import Literal
 
 import polars as pl
 
-from sensor_platform.landing.intake import Piece
+from sensor_platform.landing.record_batches import Piece
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.times import moment

@@ -16,12 +16,12 @@ import polars as pl
 from sensor_platform.home import Home
 from sensor_platform.landing.files.leftovers import clear_changes
 from sensor_platform.landing.files.parquet import file_entry, write_landing, write_quarantine
+from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, write_manifest
-from sensor_platform.landing.ledger.read import quarantine_files
-from sensor_platform.landing.ledger.write import commit_segment
-from sensor_platform.landing.quarantine.again import Again, decode_again
+from sensor_platform.landing.ledger.queries import quarantine_files
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.landing.quarantine.recount import recount
+from sensor_platform.landing.quarantine.redecode import Again, decode_again
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.times import moment
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.landing.files.columns import LANDING_COLUMNS, Readings
-from sensor_platform.landing.intake import Piece
-from sensor_platform.landing.ledger.read import landing_files
-from sensor_platform.landing.refusals import Refusals
+from sensor_platform.landing.files.landing_table import LANDING_COLUMNS, Readings
+from sensor_platform.landing.ledger.queries import landing_files
+from sensor_platform.landing.record_batches import Piece
+from sensor_platform.landing.rejects import Refusals
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.decode import Decoder
 

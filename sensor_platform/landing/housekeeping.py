@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.landing.files.compact import compact
-from sensor_platform.landing.intake import HOUR
+from sensor_platform.landing.files.compaction import compact
+from sensor_platform.landing.ledger.commit import delete_files
 from sensor_platform.landing.ledger.schema import open_ledger, transaction
-from sensor_platform.landing.ledger.write import delete_files
+from sensor_platform.landing.record_batches import HOUR
 from sensor_platform.reading.times import moment
 
 GRACE = HOUR

@@ -11,10 +11,10 @@ import msgspec
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
-from sensor_platform.landing.intake import HOUR
 from sensor_platform.landing.integrity.damage import LOST, insert_missed
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
-from sensor_platform.landing.ledger.frozen import landing_floor, restore_floor
+from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
+from sensor_platform.landing.ledger.horizon import landing_floor, restore_floor
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,
@@ -23,7 +23,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
 )
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger, transaction
-from sensor_platform.landing.ledger.write import insert_file, insert_segment, replace_files
+from sensor_platform.landing.record_batches import HOUR
 
 _CONTENT = (
     "segments",

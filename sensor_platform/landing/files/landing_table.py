@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import polars as pl
 
-from sensor_platform.landing.intake import Piece
+from sensor_platform.landing.record_batches import Piece
 from sensor_platform.reading.batch import Block, Decoded
 from sensor_platform.reading.model import Reading
 

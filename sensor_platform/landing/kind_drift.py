@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
-from sensor_platform.landing.files.columns import Readings
-from sensor_platform.landing.intake import Piece
+from sensor_platform.landing.files.landing_table import Readings
 from sensor_platform.landing.ledger.manifest import DriftEntry
+from sensor_platform.landing.record_batches import Piece
 from sensor_platform.reading.batch import Decoded
-from sensor_platform.reading.drift import names
 from sensor_platform.reading.memory import Memory
+from sensor_platform.reading.value_kinds import names
 
 MAX_DRIFT = 10_000
 """Events of one segment that are written down; a sender that changes names all the time must not fill the ledger."""

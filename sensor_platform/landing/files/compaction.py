@@ -18,7 +18,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.files.parquet import write_landing
-from sensor_platform.landing.intake import HOUR
+from sensor_platform.landing.ledger.commit import insert_file, replace_files
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,
@@ -27,7 +27,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_compaction,
 )
 from sensor_platform.landing.ledger.schema import transaction
-from sensor_platform.landing.ledger.write import insert_file, replace_files
+from sensor_platform.landing.record_batches import HOUR
 from sensor_platform.reading.times import moment
 
 MOST_ROWS = 4_000_000

@@ -57,7 +57,7 @@ def _verify(start: datetime | None, end: datetime | None) -> "Verified":
     from sensor_platform.landing.integrity.verify import verify
     from sensor_platform.landing.open_lander import now_micros
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.file.lock import writer_lock
+    from sensor_platform.warehouse.file.writer_lock import writer_lock
 
     settings = load_settings()
     days = (start.date() if start else date.min, end.date() if end else date.max) if start or end else None

@@ -50,7 +50,7 @@ def demo(*, ends_by_itself: bool, speed: float, home: Path, site: Path | None, b
 
     from rich.console import Console
 
-    from sensor_platform.demo.home import SHIPPED_SITE
+    from sensor_platform.demo.demo_home import SHIPPED_SITE
     from sensor_platform.demo.run import DemoOptions, run_demo
     from sensor_platform.demo.show import LiveShow, PlainShow, Show
 

@@ -24,7 +24,7 @@ def reland(start: date | None, end: date | None) -> None:
     from sensor_platform.landing.integrity.reland import reland as run
     from sensor_platform.landing.open_lander import now_micros
     from sensor_platform.settings import load_settings
-    from sensor_platform.warehouse.file.lock import writer_lock
+    from sensor_platform.warehouse.file.writer_lock import writer_lock
 
     if start and end and end < start:
         raise WrongUse(f"the range ends on {end}, before it begins on {start}", "give the earlier day first")

@@ -64,7 +64,7 @@ def replay(
     """
     from datetime import UTC, timedelta
 
-    from sensor_platform.demo.table import read_table
+    from sensor_platform.demo.replay_table import read_table
     from sensor_platform.devices.pacing import send_on_schedule
     from sensor_platform.devices.publisher import Publisher, PublisherOptions
     from sensor_platform.devices.replay_rows import ReplayPlan, Rows, between, paced, parse_zone, shift_to

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from sensor_platform.demo.answers import Answers, read_answers
+from sensor_platform.demo.analyst_view import Answers, read_answers
 from sensor_platform.demo.dagster_api import Work, ask_work
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import Totals, read_ledger, totals

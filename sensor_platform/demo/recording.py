@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.demo.table import read_table
+from sensor_platform.demo.replay_table import read_table
 from sensor_platform.devices.replay_rows import Message, ReplayPlan, Rows, parse_zone, shift_to
 from sensor_platform.errors import WrongUse
 

@@ -8,9 +8,9 @@ from datetime import datetime
 from pathlib import Path
 
 from sensor_platform.collect.brokers.local import Kind, LocalBroker
+from sensor_platform.demo.demo_home import SHIPPED_SITE, copy_site, demo_home
 from sensor_platform.demo.facts import Facts, Observer
 from sensor_platform.demo.feed import Feed
-from sensor_platform.demo.home import SHIPPED_SITE, copy_site, demo_home
 from sensor_platform.demo.recording import Recording, record
 from sensor_platform.demo.show import Show
 from sensor_platform.demo.stack import Stack, broker_of, stack_of, stopped_by_signals

@@ -9,7 +9,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from sensor_platform.demo.answers import READY_QUERY, Compared
+from sensor_platform.demo.analyst_view import READY_QUERY, Compared
 from sensor_platform.demo.dagster_api import Work
 from sensor_platform.demo.facts import Facts
 from sensor_platform.home import Home

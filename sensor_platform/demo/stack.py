@@ -13,7 +13,7 @@ from types import FrameType
 
 from sensor_platform.collect.brokers.local import Kind, LocalBroker, free_port, local_broker
 from sensor_platform.collect.child_process import ChildProcess, Command
-from sensor_platform.demo.home import REPOSITORY, TAG, tag
+from sensor_platform.demo.demo_home import REPOSITORY, TAG, tag
 from sensor_platform.demo.stragglers import stop_tagged, tagged
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home

@@ -10,7 +10,7 @@ from sensor_platform.orchestration.partitions import SETTINGS, WRITER_POOL
 from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.orchestration.storage.past_runs import forget_superseded_runs
 from sensor_platform.settings import Settings
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 
 _SHOWN = 100
 

@@ -21,9 +21,9 @@ from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, MINUTE, dbt_models, models
-from sensor_platform.warehouse.work import evidence, state, trimmed
+from sensor_platform.warehouse.staleness import ledger_evidence, state, trimmed
 
 if TYPE_CHECKING:
     import sqlite3
@@ -102,7 +102,9 @@ def _that_count(home: Home) -> list[str]:
     """Tables that must be up to date before a day of their parents goes; forecasts only where there are any."""
     known = {name: model for name, model in models().items() if model.grain != "whole"}
     with read_ledger(home) as ledger:
-        has_features = ledger is not None and bool(evidence.state_copy(ledger, ["features"], *ALL_TIME)["features"])
+        has_features = ledger is not None and bool(
+            ledger_evidence.state_copy(ledger, ["features"], *ALL_TIME)["features"]
+        )
     if has_features:
         return list(known)
     python = {name for name, model in known.items() if model.builder == "python"}

@@ -11,7 +11,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.published.views import literal, quoted
 

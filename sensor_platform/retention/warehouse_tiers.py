@@ -17,8 +17,8 @@ from sensor_platform.kernel.micros import from_micros
 from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.warehouse.lineage import DAY, READINGS, Model, dbt_tables, models, published, tiers
 from sensor_platform.warehouse.meta import Grain
-from sensor_platform.warehouse.published import pieces
-from sensor_platform.warehouse.work import state, trimmed
+from sensor_platform.warehouse.published import partition_files
+from sensor_platform.warehouse.staleness import state, trimmed
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -228,7 +228,7 @@ def delete(
             )
             for each, start in zip(those, starts, strict=True):
                 trimmed.record(connection, table, start, each.rows, now)
-            behind = pieces.behind(connection, copy, slot)
+            behind = partition_files.behind(connection, copy, slot)
             # there is nothing to publish of the emptied pieces: as if it had been done
             state.record(connection, copy.name, {at: new for at, new in behind.items() if at - at % DAY in set(starts)})
             connection.commit()

@@ -12,8 +12,9 @@ from sensor_platform.kernel.days import Days, day_span
 from sensor_platform.kernel.days import name as span_name
 from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
 from sensor_platform.landing.ledger.horizon import NOTHING, frozen
+from sensor_platform.warehouse.build_report import BuildReport, ModelReport
 from sensor_platform.warehouse.catalog import adopt
-from sensor_platform.warehouse.catalog.units import learn_conversions
+from sensor_platform.warehouse.catalog.unit_tables import learn_conversions
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.dbt import runner as dbt_runner
@@ -21,16 +22,15 @@ from sensor_platform.warehouse.dbt.runner import NodeResult
 from sensor_platform.warehouse.dbt.source_view import coalesce, make_source_view
 from sensor_platform.warehouse.file import healing
 from sensor_platform.warehouse.file.connection import WarehouseSetAside, is_new, open_warehouse
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, Model, dbt_models, dbt_tables, looking_back, models
+from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.published import finality, restore
-from sensor_platform.warehouse.report import BuildReport, ModelReport
-from sensor_platform.warehouse.work import costs, evidence, state, trimmed
-from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
-from sensor_platform.warehouse.work.chunks import chunks
-from sensor_platform.warehouse.work.costs import Cost
-from sensor_platform.warehouse.work.said import ensure_predictions
-from sensor_platform.warehouse.work.thaw import thaw
+from sensor_platform.warehouse.staleness import costs, ledger_evidence, state, trimmed
+from sensor_platform.warehouse.staleness.chunks import chunks
+from sensor_platform.warehouse.staleness.costs import Cost
+from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
+from sensor_platform.warehouse.staleness.rematerialise import thaw
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -128,9 +128,9 @@ def _chosen(names: Sequence[str] | None) -> list[Model]:
 def _scopes(home: Home, site: WarehouseSite, days: Days | None, *, everything: bool) -> list[Scope]:
     """The chunks of this build; at least one, so that an empty warehouse has its tables too."""
     with read_ledger(home) as ledger:
-        extent = evidence.extent(ledger) if ledger else None
+        extent = ledger_evidence.extent(ledger) if ledger else None
         first, last = bounds(days, extent)
-        rows = evidence.rows_by_slot(ledger, first, last) if ledger and everything else {}
+        rows = ledger_evidence.rows_by_slot(ledger, first, last) if ledger and everything else {}
     return chunks(first, last, rows, site.warehouse.chunk_readings)
 
 
@@ -167,7 +167,7 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
         state.clear_work(connection)
         state.copy_recorded(home, connection)
         recorded = state.read_state(connection, names, *_reach_of(scope, chosen, site.slot_minutes * MINUTE))
-    evidence.copy_to_ledger(home, recorded)
+    ledger_evidence.copy_to_ledger(home, recorded)
     return _Chunk(prepared, nodes, reports)
 
 

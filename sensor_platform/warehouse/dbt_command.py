@@ -13,11 +13,11 @@ from sensor_platform.warehouse.build import bounds, prepare
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import runner as dbt_runner
 from sensor_platform.warehouse.file.connection import open_warehouse
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import LINEAGE_FILE, dbt_models, models
 from sensor_platform.warehouse.published import finality
-from sensor_platform.warehouse.work import evidence, state, trimmed
-from sensor_platform.warehouse.work.cascade import Scope
+from sensor_platform.warehouse.staleness import ledger_evidence, state, trimmed
+from sensor_platform.warehouse.staleness.propagation import Scope
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -79,7 +79,7 @@ def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> in
             )
             state.clear_work(connection)
             recorded = state.read_state(connection, dbt_models(), scope.start, scope.end)
-        evidence.copy_to_ledger(home, recorded)
+        ledger_evidence.copy_to_ledger(home, recorded)
     return _exit_code(succeeded)
 
 
@@ -96,7 +96,7 @@ def _refuse_if_anything_is_gone(home: Home, connection: "DuckDBPyConnection") ->
 
 def _everything(home: Home) -> Scope:
     with read_ledger(home) as ledger:
-        extent = evidence.extent(ledger) if ledger else None
+        extent = ledger_evidence.extent(ledger) if ledger else None
     return Scope(*bounds(None, extent))
 
 

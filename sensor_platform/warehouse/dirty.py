@@ -24,12 +24,12 @@ from sensor_platform.landing.ledger import (
     slots_between,
 )
 from sensor_platform.landing.ledger.horizon import frozen
-from sensor_platform.warehouse.catalog.adoption import LOOKBACK_NOTE, NOTE
-from sensor_platform.warehouse.catalog.files import digest
+from sensor_platform.warehouse.catalog.catalog_files import digest
+from sensor_platform.warehouse.catalog.sync import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, WHOLE, Model, models
-from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
-from sensor_platform.warehouse.work.evidence import extent, rows_by_slot, state_copy
+from sensor_platform.warehouse.staleness.ledger_evidence import extent, rows_by_slot, state_copy
+from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
 
 
 @dataclass(frozen=True, slots=True)

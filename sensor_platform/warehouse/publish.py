@@ -14,15 +14,15 @@ from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.file.connection import open_warehouse
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, MINUTE, Model, dbt_models, models
 from sensor_platform.warehouse.lineage import published as published_name
-from sensor_platform.warehouse.published import labels_table, ledger_tables, pieces, quarantine, views
+from sensor_platform.warehouse.prediction_tables import ensure_predictions
+from sensor_platform.warehouse.published import labels_table, ledger_tables, partition_files, quarantine_view, views
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
-from sensor_platform.warehouse.work import state
-from sensor_platform.warehouse.work.cascade import Built
-from sensor_platform.warehouse.work.said import ensure_predictions
+from sensor_platform.warehouse.staleness import state
+from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -35,7 +35,7 @@ _NO_DAY = (date(1970, 1, 1), date(1970, 1, 1))
 class PublishReport:
     """One publish."""
 
-    tables: Mapping[str, pieces.Written] = field(default_factory=dict)
+    tables: Mapping[str, partition_files.Written] = field(default_factory=dict)
     """Tables that were behind, and what was written of them."""
     quarantine_files: int = 0
     """Quarantine files that became visible."""
@@ -52,7 +52,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
     """
     started = time.monotonic()
     _check_size(home, site)
-    written: dict[str, pieces.Written] = {}
+    written: dict[str, partition_files.Written] = {}
     with contextlib.ExitStack() as stack:
         connection = stack.enter_context(_opened(home, site))
         if not _has_all_tables(connection, home):
@@ -60,7 +60,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
             build(home, site, days=_NO_DAY, position=0)
             connection = stack.enter_context(_opened(home, site))
         state.copy_recorded(home, connection)
-        linked = quarantine.publish_files(home)
+        linked = quarantine_view.publish_files(home)
         ledger_tables.publish_ledger_tables(home, connection)
         changed = _write_views(home, connection, _published(site))
         labels_table.publish_tables(home)
@@ -106,7 +106,7 @@ def _has_all_tables(connection: "DuckDBPyConnection", home: Home) -> bool:
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
     """Columns files and views for the tables as they are now; True if the views changed."""
     elsewhere = {**labels_table.TABLES, **ALERT_TABLES, **TASK_TABLES}
-    described: dict[str, views.Columns] = {quarantine.TABLE: quarantine.COLUMNS}
+    described: dict[str, views.Columns] = {quarantine_view.TABLE: quarantine_view.COLUMNS}
     described |= {name: table.columns for name, table in ledger_tables.TABLES.items()}
     for model in published:
         table = model.parents[0]
@@ -123,14 +123,16 @@ def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequen
     return views.write_views(home.published, described)
 
 
-def _publish_table(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection", model: Model) -> pieces.Written:
+def _publish_table(
+    home: Home, site: WarehouseSite, connection: "DuckDBPyConnection", model: Model
+) -> partition_files.Written:
     slot = site.slot_minutes * MINUTE
-    due = pieces.behind(connection, model, slot)
-    total = pieces.Written(0, 0, 0)
-    rows = pieces.rows_of(connection, model, slot, list(due)) if due else {}
-    for batch in pieces.batches(list(due), rows, site.warehouse.chunk_readings):
-        done = pieces.write_pieces(connection, home.published, model, slot, batch)
-        total = pieces.Written(total.pieces + done.pieces, total.rows + done.rows, total.bytes + done.bytes)
+    due = partition_files.behind(connection, model, slot)
+    total = partition_files.Written(0, 0, 0)
+    rows = partition_files.rows_of(connection, model, slot, list(due)) if due else {}
+    for batch in partition_files.batches(list(due), rows, site.warehouse.chunk_readings):
+        done = partition_files.write_pieces(connection, home.published, model, slot, batch)
+        total = partition_files.Written(total.pieces + done.pieces, total.rows + done.rows, total.bytes + done.bytes)
         _record(home, connection, model, {start: due[start] for start in batch})
     state.follow(connection, model.name, model.parents[0])
     return total

@@ -14,9 +14,9 @@ from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.healing import forget_copy
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import DAY, models
-from sensor_platform.warehouse.work import evidence
+from sensor_platform.warehouse.staleness import ledger_evidence
 
 KEPT = "warehouse.duckdb.before-rebuild"
 """The file as it was, until the new one is whole."""
@@ -118,7 +118,7 @@ def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Frozen]:
 def _pieces(home: Home, most: int) -> Iterator[tuple[Days, int]]:
     """Ranges of whole days with about so many readings each, oldest first."""
     with read_ledger(home) as ledger:
-        rows = evidence.rows_by_slot(ledger, -(1 << 62), 1 << 62) if ledger else {}
+        rows = ledger_evidence.rows_by_slot(ledger, -(1 << 62), 1 << 62) if ledger else {}
         gone = frozen(ledger) if ledger else NOTHING
     by_day: dict[int, int] = {}
     for slot, count in rows.items():

@@ -18,10 +18,10 @@ from sensor_platform.landing.ledger import generation, read_ledger
 from sensor_platform.landing.ledger.horizon import NOTHING, frozen
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import MINUTE, Model, models, published
-from sensor_platform.warehouse.work import state
-from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
+from sensor_platform.warehouse.staleness import state
+from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
 
 if TYPE_CHECKING:
     import polars as pl

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from sensor_platform.demo.answers import Answers
+from sensor_platform.demo.analyst_view import Answers
 from sensor_platform.demo.dagster_api import Work
 from sensor_platform.demo.facts import Facts
 from sensor_platform.landing.ledger import Totals

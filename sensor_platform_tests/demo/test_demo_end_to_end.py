@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sensor_platform.demo.home import MARKER, tag
+from sensor_platform.demo.demo_home import MARKER, tag
 from sensor_platform.demo.stragglers import tagged
 from sensor_platform_tests.running import COMMAND
 

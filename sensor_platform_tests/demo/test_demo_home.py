@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensor_platform.demo.home import MARKER, SHIPPED_SITE, TAG, copy_site, demo_home, tag
+from sensor_platform.demo.demo_home import MARKER, SHIPPED_SITE, TAG, copy_site, demo_home, tag
 from sensor_platform.demo.stragglers import stop_tagged, tagged
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home

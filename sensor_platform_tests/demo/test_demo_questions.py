@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from sensor_platform.collect.brokers.local import free_port
-from sensor_platform.demo.answers import READY_QUERY, Compared, read_answers
+from sensor_platform.demo.analyst_view import READY_QUERY, Compared, read_answers
 from sensor_platform.demo.dagster_api import Partitions, Work, ask_work, work_from
 from sensor_platform.demo.facts import Facts
 from sensor_platform.demo.show import LiveShow, PlainShow, one_line

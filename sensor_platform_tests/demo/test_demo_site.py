@@ -7,7 +7,7 @@ import orjson
 import polars as pl
 import pytest
 
-from sensor_platform.demo.home import SHIPPED_SITE
+from sensor_platform.demo.demo_home import SHIPPED_SITE
 from sensor_platform.demo.recording import Recording, record
 from sensor_platform.errors import WrongUse
 from sensor_platform.reading.batch import Limits

@@ -12,7 +12,7 @@ import yaml
 
 from sensor_platform.collect.brokers.local import free_port
 from sensor_platform.collect.child_process import ChildProcess, Command
-from sensor_platform.demo.home import REPOSITORY
+from sensor_platform.demo.demo_home import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
 UNITS = sorted(DEPLOY.glob("systemd/*.service"))

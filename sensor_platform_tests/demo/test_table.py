@@ -4,7 +4,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from sensor_platform.demo.table import read_table
+from sensor_platform.demo.replay_table import read_table
 from sensor_platform.errors import WrongUse
 
 NAIVE = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as it stands in the file

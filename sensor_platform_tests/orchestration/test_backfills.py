@@ -27,7 +27,7 @@ from sensor_platform.orchestration.sensors.backfills import (
     tries_of,
 )
 from sensor_platform.orchestration.storage.instance import prepare
-from sensor_platform.warehouse.work.costs import Cost, estimate, history, record
+from sensor_platform.warehouse.staleness.costs import Cost, estimate, history, record
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 
 DAYS = [TODAY - timedelta(days=age) for age in (9, 8, 5)]

@@ -32,8 +32,8 @@ from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
 from sensor_platform.site import Runs
 from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.build_report import BuildReport
 from sensor_platform.warehouse.dirty import dirty_days
-from sensor_platform.warehouse.report import BuildReport
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 
 DAY = TODAY - timedelta(days=3)

@@ -22,7 +22,7 @@ from sensor_platform.orchestration.launcher import warm_launcher as module
 from sensor_platform.orchestration.launcher.liveness_lock import process_of
 from sensor_platform.orchestration.launcher.warm_launcher import WarmProcess, WarmRunLauncher, start_warm
 from sensor_platform.orchestration.storage.instance import prepare
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 
 
 @pytest.fixture

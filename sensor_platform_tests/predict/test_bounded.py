@@ -15,8 +15,8 @@ from sensor_platform.predict import pipeline
 from sensor_platform.predict.features import build_features
 from sensor_platform.predict.features.read_panels import read_source, read_to_learn
 from sensor_platform.predict.forecast import score_job
+from sensor_platform.warehouse.staleness.propagation import Built
 from sensor_platform.warehouse.tables import Due, writer
-from sensor_platform.warehouse.work.cascade import Built
 from sensor_platform_tests.predict.test_pipeline import HISTORY, NOW, START, Make, SiteOfTest, Stage, history, wave
 
 

@@ -123,14 +123,14 @@ PROTECTIONS = (
     ),
     protection(
         "a window is dirty by the position of what touched it",
-        "sensor_platform/warehouse/work/cascade.py",
+        "sensor_platform/warehouse/staleness/propagation.py",
         " or own.position < new.position",
         "",
         "warehouse/test_cascade.py::test_a_later_build_makes_exactly_the_windows_that_depend_on_what_came",
     ),
     protection(
         "positions of another generation are not compared",
-        "sensor_platform/warehouse/work/cascade.py",
+        "sensor_platform/warehouse/staleness/propagation.py",
         "own is None or own.generation != new.generation or ",
         "own is None or ",
         "warehouse/test_cascade.py::test_another_generation_makes_everything_dirty_and_empties_what_is_gone",
@@ -144,7 +144,7 @@ PROTECTIONS = (
     ),
     protection(
         "one writer at a time",
-        "sensor_platform/warehouse/file/lock.py",
+        "sensor_platform/warehouse/file/writer_lock.py",
         "            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
         "        except BlockingIOError:\n            if clock()",
         "            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)\n"
@@ -181,7 +181,7 @@ PROTECTIONS = (
     ),
     protection(
         "a published piece is replaced by rename",
-        "sensor_platform/warehouse/published/pieces.py",
+        "sensor_platform/warehouse/published/partition_files.py",
         "            source.rename(temporary)",
         "            path.write_bytes(source.read_bytes()[:1000])\n            source.rename(temporary)",
         "warehouse/test_publish_readers.py::test_twenty_readers_through_many_publishes_see_no_error_and_no_half_piece",

@@ -12,7 +12,7 @@ from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
-from sensor_platform.warehouse.work import evidence
+from sensor_platform.warehouse.staleness import ledger_evidence
 from sensor_platform_tests.warehouse.crashing import Steps, survives
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
 
@@ -36,7 +36,7 @@ def wrap_commits(steps: Steps) -> None:
         return send(self, sql, bindings)
 
     DuckDBCursorWrapper.execute = execute
-    evidence.copy_state = steps.around(evidence.copy_state)  # type: ignore[attr-defined]
+    ledger_evidence.copy_state = steps.around(ledger_evidence.copy_state)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.warehouse.lineage import DAY, HOUR, MINUTE, SLOTS, Model, models
-from sensor_platform.warehouse.work.cascade import Built, Scope, work_list
+from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
 
 SLOT = 10 * MINUTE
 ALL = list(models().values())

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
-from sensor_platform.warehouse.catalog import Calibration, Catalog, Metric, adoption, read_catalog
+from sensor_platform.warehouse.catalog import Calibration, Catalog, Metric, read_catalog, sync
 from sensor_platform.warehouse.catalog.changes import Changed, changes
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
@@ -164,7 +164,7 @@ def test_the_sensor_sees_a_changed_catalog_and_asks_until_a_build_took_it_over(
 
 
 def wrap_write(steps: Steps) -> None:
-    adoption.write_tables = steps.around(adoption.write_tables)  # type: ignore[attr-defined]
+    sync.write_tables = steps.around(sync.write_tables)  # type: ignore[attr-defined]
 
 
 def test_killed_between_ledger_and_warehouse_the_change_is_found_again(

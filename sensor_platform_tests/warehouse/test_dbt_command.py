@@ -12,7 +12,7 @@ from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dbt_command import run_command
 from sensor_platform.warehouse.dirty import dirty_days
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.tables import writer

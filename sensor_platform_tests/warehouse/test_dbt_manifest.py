@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from dbt.contracts.graph.manifest import Manifest
 
-from sensor_platform.warehouse.dbt import manifest as dbt_manifest
-from sensor_platform.warehouse.dbt.manifest import parsed_project
+from sensor_platform.warehouse.dbt import dbt_manifest
+from sensor_platform.warehouse.dbt.dbt_manifest import parsed_project
 
 
 @pytest.fixture

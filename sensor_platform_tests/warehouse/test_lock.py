@@ -10,7 +10,7 @@ import pytest
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.warehouse.file.lock import holder, writer_lock
+from sensor_platform.warehouse.file.writer_lock import holder, writer_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,7 +19,7 @@ HOLD = """
 import sys, time
 from pathlib import Path
 from sensor_platform.home import Home
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 with writer_lock(Home(Path(sys.argv[1])), "build 2026-01-01", wait_seconds=0):
     print("held", flush=True)
     time.sleep(60)

@@ -18,13 +18,13 @@ from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, models
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.published import pieces
+from sensor_platform.warehouse.published import partition_files
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.snapshot import snapshot
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 from sensor_platform.warehouse.published.views import relink
+from sensor_platform.warehouse.staleness import state
 from sensor_platform.warehouse.tables import writer
-from sensor_platform.warehouse.work import state
 from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_build_rerun import withdraw
 
@@ -148,9 +148,9 @@ def test_publish_looks_at_what_was_recorded_since_and_not_at_the_history(
         hour = timedelta(hours=1)
         behind_our_back = "update state set position = 99 where model = 'readings_clean' and window_start > ?"
         connection.execute(behind_our_back, [noon + 2 * hour])
-        assert [from_micros(start) for start in pieces.behind(connection, copy, SLOT)] == [noon + 2 * hour]
+        assert [from_micros(start) for start in partition_files.behind(connection, copy, SLOT)] == [noon + 2 * hour]
         state.forget(connection, copy.name)
-        assert len(pieces.behind(connection, copy, SLOT)) == 30
+        assert len(partition_files.behind(connection, copy, SLOT)) == 30
 
 
 def test_pieces_that_are_asked_for_again_are_written_again(

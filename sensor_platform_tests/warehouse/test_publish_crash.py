@@ -13,7 +13,7 @@ from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.work import evidence, state
+from sensor_platform.warehouse.staleness import ledger_evidence, state
 from sensor_platform_tests.warehouse.crashing import Steps, survives
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_publish import content
@@ -25,7 +25,7 @@ def wrap_renames(steps: Steps) -> None:
     """Every rename, every record of the state and every copy of it."""
     os.replace = steps.around(os.replace)
     state.record = steps.around(state.record)
-    evidence.copy_state = steps.around(evidence.copy_state)  # type: ignore[attr-defined]
+    ledger_evidence.copy_state = steps.around(ledger_evidence.copy_state)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")

@@ -10,8 +10,8 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.work.cascade import Built
-from sensor_platform.warehouse.work.state import record
+from sensor_platform.warehouse.staleness.propagation import Built
+from sensor_platform.warehouse.staleness.state import record
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub
 
 READERS = 20

@@ -9,7 +9,7 @@ import pytest
 from sensor_platform.errors import ExitCode
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
-from sensor_platform.warehouse.catalog.model import Catalog
+from sensor_platform.warehouse.catalog.catalog_model import Catalog
 from sensor_platform.warehouse.dbt_command import run_command
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.warehouse import oracle

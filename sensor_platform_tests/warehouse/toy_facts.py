@@ -10,10 +10,10 @@ import duckdb
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.build_report import BuildReport
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.report import BuildReport
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
 TOYS = ("device_days", "device_trend")

@@ -23,9 +23,9 @@ from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRIT
 from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.build_report import BuildReport, ModelReport, TestReport
 from sensor_platform.warehouse.dbt.runner import PROJECT
 from sensor_platform.warehouse.lineage import dbt_models
-from sensor_platform.warehouse.report import BuildReport, ModelReport, TestReport
 
 MANIFEST = PROJECT / "target" / "manifest.json"
 

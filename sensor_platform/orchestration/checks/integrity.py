@@ -76,7 +76,7 @@ def mend_files(
     from sensor_platform.landing.integrity.reland import contracts_of, mend
     from sensor_platform.landing.integrity.verify import verify
     from sensor_platform.landing.open_lander import now_micros
-    from sensor_platform.warehouse.file.lock import writer_lock
+    from sensor_platform.warehouse.file.writer_lock import writer_lock
 
     site = settings.site
     with writer_lock(settings.home, "verify", wait_seconds=site.warehouse.lock_wait_seconds):

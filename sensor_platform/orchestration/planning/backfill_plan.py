@@ -10,8 +10,8 @@ from sensor_platform.kernel.days import Days, day_of, day_span
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.horizon import NOTHING, frozen
 from sensor_platform.warehouse.lineage import DAY, HOUR, models
-from sensor_platform.warehouse.work import evidence
-from sensor_platform.warehouse.work.costs import estimate, history
+from sensor_platform.warehouse.staleness import ledger_evidence
+from sensor_platform.warehouse.staleness.costs import estimate, history
 
 RUN_READINGS = 100_000_000
 """Readings of one run at most, so that the newest days are there before the oldest are begun."""
@@ -55,7 +55,7 @@ def plan(
     """
     start, end = day_span(days)
     with read_ledger(home) as ledger:
-        rows = evidence.rows_by_slot(ledger, start, end) if ledger else {}
+        rows = ledger_evidence.rows_by_slot(ledger, start, end) if ledger else {}
         gone = frozen(ledger) if ledger else NOTHING
         size = _bytes(ledger, start, end) if ledger else 0
     refused = {slot // DAY for slot in rows if slot < gone.floor}
@@ -124,7 +124,7 @@ def range_of(home: Home, first: date | None, last: date | None) -> Days:
         WrongUse: nothing was ever landed.
     """
     with read_ledger(home) as ledger:
-        found = evidence.extent(ledger) if ledger else None
+        found = ledger_evidence.extent(ledger) if ledger else None
     if found is None:
         raise WrongUse("nothing was ever landed here", "collect or import first")
     return first or day_of(found[0]), last or day_of(found[1])

@@ -38,7 +38,7 @@ from sensor_platform.orchestration.sensors.change_poller import News
 from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
-from sensor_platform.warehouse.work.evidence import extent
+from sensor_platform.warehouse.staleness.ledger_evidence import extent
 
 _PATIENCE_SECONDS = 4.4
 """Dagster looks at sensors every 5 seconds; this one waits for news inside its tick, to see them at once."""

@@ -22,8 +22,8 @@ from sensor_platform.predict.registry import forecasters
 from sensor_platform.predict.registry.forecasters import OtherInputs, Reign, Unusable
 from sensor_platform.predict.reports import ScoreReport
 from sensor_platform.predict.site_view import PredictSite
+from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
-from sensor_platform.warehouse.work.said import ensure_predictions
 
 if TYPE_CHECKING:
     import polars as pl

@@ -21,8 +21,8 @@ from sensor_platform.predict.supervised.ground_truth import Known
 from sensor_platform.predict.supervised.losses import LEAST_GROUPS, Lost, is_clearly_more, without_a_model
 from sensor_platform.predict.supervised.task_model import TaskModel
 from sensor_platform.predict.supervised.task_record import Judged, clearly_better_before, is_asked, judged, unit
+from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.tables import Warehouse, writer
-from sensor_platform.warehouse.work.said import ensure_predictions
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,8 @@ from sensor_platform.predict.supervised.cycles import HOUR_US, Life, events, liv
 from sensor_platform.predict.supervised.due_hours import SCORES, due_hours
 from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
 from sensor_platform.predict.supervised.task_model import TaskModel
+from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
-from sensor_platform.warehouse.work.said import ensure_predictions
 
 if TYPE_CHECKING:
     import numpy as np

@@ -4,9 +4,9 @@
 up to them. `model` has the rows.
 """
 
-from sensor_platform.warehouse.catalog.adoption import adopt
-from sensor_platform.warehouse.catalog.files import read_calibration, read_catalog, read_devices, read_metrics
-from sensor_platform.warehouse.catalog.model import Calibration, Catalog, Device, Metric
+from sensor_platform.warehouse.catalog.catalog_files import read_calibration, read_catalog, read_devices, read_metrics
+from sensor_platform.warehouse.catalog.catalog_model import Calibration, Catalog, Device, Metric
+from sensor_platform.warehouse.catalog.sync import adopt
 
 __all__ = [
     "Calibration",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from sensor_platform.warehouse.catalog.model import Calibration, Catalog, Metric
+from sensor_platform.warehouse.catalog.catalog_model import Calibration, Catalog, Metric
 
 _FIRST, _LAST = datetime.min, datetime.max  # noqa: DTZ901 - plain UTC; no limit
 

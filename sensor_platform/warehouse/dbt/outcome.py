@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
+from sensor_platform.warehouse.build_report import ModelReport, TestReport
 from sensor_platform.warehouse.dbt.runner import NodeResult
 from sensor_platform.warehouse.lineage import dbt_tables
-from sensor_platform.warehouse.report import ModelReport, TestReport
-from sensor_platform.warehouse.work.cascade import Built
+from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -17,8 +17,8 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.dbt.dbt_manifest import parsed_project
 from sensor_platform.warehouse.dbt.declared import check_lineage, write_lineage
-from sensor_platform.warehouse.dbt.manifest import parsed_project
 from sensor_platform.warehouse.file.connection import duckdb_config
 
 PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"

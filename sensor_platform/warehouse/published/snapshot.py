@@ -9,9 +9,9 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models, tiers
-from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine
+from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine_view
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal, quoted
@@ -52,7 +52,7 @@ def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[st
     try:
         tables = _tables(connection)
         rows = {table: _copy_table(connection, table, _rows_of(connection, table, tables)) for table in tables}
-        for table in (quarantine.TABLE, *ledger_tables.TABLES):
+        for table in (quarantine_view.TABLE, *ledger_tables.TABLES):
             files = home.published / table
             if (files / COLUMNS_FILE).exists():
                 source = f"read_parquet({literal(str(files / '*' / '*.parquet'))}, hive_partitioning = false)"

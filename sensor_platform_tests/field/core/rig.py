@@ -42,12 +42,12 @@ from sensor_platform.settings import load_settings
 from sensor_platform.site import Site, load_site
 from sensor_platform.warehouse import rebuild as rebuilding
 from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.build_report import BuildReport
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
-from sensor_platform.warehouse.file.lock import writer_lock
+from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.report import BuildReport
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, seal_segment
 
 __all__ = [

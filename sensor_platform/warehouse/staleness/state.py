@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.micros import from_micros
-from sensor_platform.warehouse.work import evidence
-from sensor_platform.warehouse.work.cascade import Built
+from sensor_platform.warehouse.staleness import ledger_evidence
+from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -104,7 +104,7 @@ def copy_recorded(home: Home, connection: "DuckDBPyConnection") -> None:
     for model, window, generation, position in rows:
         found.setdefault(model, {})[window] = Built(generation, position)
     if found:
-        evidence.copy_to_ledger(home, found)
+        ledger_evidence.copy_to_ledger(home, found)
         connection.execute("delete from uncopied")
 
 

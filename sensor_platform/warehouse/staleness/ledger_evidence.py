@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import StateRow, copy_state, open_ledger
-from sensor_platform.warehouse.work.cascade import Built
+from sensor_platform.warehouse.staleness.propagation import Built
 
 
 def extent(connection: sqlite3.Connection) -> tuple[int, int] | None:

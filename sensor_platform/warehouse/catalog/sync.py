@@ -19,13 +19,13 @@ from sensor_platform.landing.ledger import (
     reopen_slots,
     slots_between,
 )
+from sensor_platform.warehouse.catalog.catalog_files import digest, read_catalog
+from sensor_platform.warehouse.catalog.catalog_model import Catalog, SiteFacts
+from sensor_platform.warehouse.catalog.catalog_tables import read_tables, recorded_generation, write_tables
 from sensor_platform.warehouse.catalog.changes import Changed, changes
-from sensor_platform.warehouse.catalog.files import digest, read_catalog
-from sensor_platform.warehouse.catalog.model import Catalog, SiteFacts
-from sensor_platform.warehouse.catalog.tables import read_tables, recorded_generation, write_tables
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import HOUR
-from sensor_platform.warehouse.work.cascade import Built
+from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from sensor_platform.warehouse.lineage import DAY, HOUR
-from sensor_platform.warehouse.work.cascade import Scope
+from sensor_platform.warehouse.staleness.propagation import Scope
 
 
 def chunks(first: int, last: int, rows: Mapping[int, int], most: int) -> list[Scope]:

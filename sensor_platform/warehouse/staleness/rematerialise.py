@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sensor_platform.landing.ledger.horizon import NOTHING, Frozen
 from sensor_platform.warehouse.lineage import DAY, SLOTS, Model
-from sensor_platform.warehouse.work.cascade import Built
+from sensor_platform.warehouse.staleness.propagation import Built
 
 Work = dict[str, dict[int, Built]]
 

@@ -16,8 +16,8 @@ from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.warehouse.dbt.source_view import coalesce
 from sensor_platform.warehouse.lineage import Model
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal
-from sensor_platform.warehouse.work import state
-from sensor_platform.warehouse.work.cascade import Built
+from sensor_platform.warehouse.staleness import state
+from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

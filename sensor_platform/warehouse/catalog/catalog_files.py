@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.warehouse.catalog.model import COMPARE_WITHIN_S, Calibration, Catalog, Device, Kind, Metric
+from sensor_platform.warehouse.catalog.catalog_model import COMPARE_WITHIN_S, Calibration, Catalog, Device, Kind, Metric
 
 DEVICES, METRICS, CALIBRATION = "devices.csv", "metrics.csv", "calibration.csv"
 _LONGEST_LOOKBACK_S = 86_400.0

@@ -3,10 +3,10 @@
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
-from sensor_platform.warehouse.catalog.model import Calibration, Catalog, Device, Metric, SiteFacts
+from sensor_platform.warehouse.catalog.catalog_model import Calibration, Catalog, Device, Metric, SiteFacts
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, WHOLE
-from sensor_platform.warehouse.work import state
-from sensor_platform.warehouse.work.cascade import Built
+from sensor_platform.warehouse.staleness import state
+from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -3,8 +3,7 @@
 from datetime import date, datetime, timedelta
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.kernel.micros import to_micros
-from sensor_platform.warehouse.lineage import DAY
+from sensor_platform.kernel.clock import DAY, to_micros
 
 Days = tuple[date, date]
 """First and last day, both included, UTC."""

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, MINUTE
 from sensor_platform.kernel.days import ALL_TIME, day_of
 from sensor_platform.landing.housekeeping import delete_with_ledger, expired_raw
 from sensor_platform.landing.ledger import open_ledger, read_ledger
@@ -22,7 +23,7 @@ from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.writer_lock import writer_lock
-from sensor_platform.warehouse.lineage import DAY, MINUTE, dbt_models, models
+from sensor_platform.warehouse.lineage import dbt_models, models
 from sensor_platform.warehouse.staleness import ledger_evidence, state, trimmed
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, from_micros
 from sensor_platform.kernel.days import day_of
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.kernel.micros import from_micros
 from sensor_platform.retention.config import RetentionConfig
-from sensor_platform.warehouse.lineage import DAY, READINGS, Model, dbt_tables, models, published, tiers
+from sensor_platform.warehouse.lineage import READINGS, Model, dbt_tables, models, published, tiers
 from sensor_platform.warehouse.meta import Grain
 from sensor_platform.warehouse.published import partition_files
 from sensor_platform.warehouse.staleness import state, trimmed

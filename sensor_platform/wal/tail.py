@@ -8,11 +8,10 @@ import os
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.wal.checkpoint import Committed, read_committed
 from sensor_platform.wal.frames import HEAD_BYTES, Kind, find_frame, read_frame
 from sensor_platform.wal.segment_name import parse_name
@@ -35,6 +34,16 @@ class Place:
     """Nothing more will come in this segment."""
 
 
+class LandedSegments(Protocol):
+    """The segments of one collector that the ledger holds. `landing` implements it; this room does not import it."""
+
+    def first_after(self, segment: str) -> str | None:
+        """The oldest landed segment after the one named; None without one."""
+
+    def newest(self) -> str | None:
+        """The newest landed segment; None without one."""
+
+
 class Gap(PlatformError):
     """The segment that the tail stands in is neither in the WAL nor in the raw archive."""
 
@@ -42,24 +51,33 @@ class Gap(PlatformError):
 class Tail:
     """Follows one collector of one home. Not thread-safe."""
 
-    def __init__(self, home: Home, collector: str, place: Place | None = None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        collector: str,
+        landed: LandedSegments,
+        place: Place | None = None,
+        folder: Path | None = None,
+    ) -> None:
         """A tail that continues at `place`, or starts at the oldest segment that is still in the WAL.
 
         Args:
             home: the data folder.
             collector: its name.
+            landed: the collector's segments in the ledger.
             place: where an earlier tail stopped.
             folder: where open segments and the mark are; the WAL folder unless told otherwise.
         """
         self._home = home
         self._collector = collector
+        self._landed = landed
         self._folder = folder or home.wal
         self._file: BinaryIO | None = None
         self._held: BinaryIO | None = None
         """What `_file` reads from, where it decompresses or is in memory."""
         self._is_archive = False
         self._topics: dict[bytes, str] = {}
-        self.place = place or Place(self._newest_landed(), 0, 0, is_finished=True)
+        self.place = place or Place(landed.newest() or "", 0, 0, is_finished=True)
         self.damaged_bytes = 0
         """Bytes passed over because they are no whole frame; the lander puts them aside."""
         self.lag_bytes = 0
@@ -195,7 +213,7 @@ class Tail:
         # the WAL before the ledger: what is landed between the two looks is then in the ledger
         self.close()
         names = [name for name in self._waiting() if name > self.place.segment]
-        landed = self._first_landed_after(self.place.segment)
+        landed = self._landed.first_after(self.place.segment)
         if landed is not None:
             names.append(landed)
         if not names:
@@ -208,21 +226,3 @@ class Tail:
         files = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
         stems = [path.stem for path in files if path.suffix in {".open", ".wal"}]
         return [stem for stem in stems if (name := parse_name(stem)) and name.collector == self._collector]
-
-    def _first_landed_after(self, segment: str) -> str | None:
-        rows = self._ledger(
-            "select segment from segments where segment > ? and segment glob ? order by segment limit 1", segment
-        )
-        return rows[0] if rows else None
-
-    def _newest_landed(self) -> str:
-        rows = self._ledger(
-            "select segment from segments where segment > ? and segment glob ? order by segment desc limit 1", ""
-        )
-        return rows[0] if rows else ""
-
-    def _ledger(self, statement: str, after: str) -> list[str]:
-        names = f"{self._collector}-{'[0-9]' * 13}-{'[0-9]' * 8}"
-        with read_ledger(self._home) as ledger:
-            rows = ledger.execute(statement, (after, names)).fetchall() if ledger else []
-        return [str(row[0]) for row in rows]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, MINUTE
 from sensor_platform.kernel.days import Days, day_span
 from sensor_platform.kernel.days import name as span_name
 from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
@@ -23,7 +24,7 @@ from sensor_platform.warehouse.dbt.source_view import coalesce, make_source_view
 from sensor_platform.warehouse.file import healing
 from sensor_platform.warehouse.file.connection import WarehouseSetAside, is_new, open_warehouse
 from sensor_platform.warehouse.file.writer_lock import writer_lock
-from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, Model, dbt_models, dbt_tables, looking_back, models
+from sensor_platform.warehouse.lineage import READINGS, Model, dbt_models, dbt_tables, looking_back, models
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.published import finality, restore
 from sensor_platform.warehouse.staleness import costs, ledger_evidence, state, trimmed

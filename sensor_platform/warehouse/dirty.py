@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, MINUTE
 from sensor_platform.kernel.days import day_of
 from sensor_platform.landing.ledger import (
     StateRow,
@@ -27,7 +28,7 @@ from sensor_platform.landing.ledger.horizon import frozen
 from sensor_platform.warehouse.catalog.catalog_files import digest
 from sensor_platform.warehouse.catalog.sync import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, WHOLE, Model, models
+from sensor_platform.warehouse.lineage import READINGS, WHOLE, Model, models
 from sensor_platform.warehouse.staleness.ledger_evidence import extent, rows_by_slot, state_copy
 from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
 

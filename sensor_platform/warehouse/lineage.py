@@ -15,13 +15,10 @@ from typing import Literal
 import msgspec
 
 from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.warehouse.meta import DbtTable, Grain
 
 Builder = Literal["dbt", "python", "catalog", "publish"]
-
-MINUTE = 60_000_000
-HOUR = 60 * MINUTE
-DAY = 24 * HOUR
 
 SLOTS = "slots"
 """The ledger's slots, the one source: which slots of event time were touched, and by which position."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.writer_lock import writer_lock
-from sensor_platform.warehouse.lineage import CATALOG_TABLES, MINUTE, Model, dbt_models, models
+from sensor_platform.warehouse.lineage import CATALOG_TABLES, Model, dbt_models, models
 from sensor_platform.warehouse.lineage import published as published_name
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.published import labels_table, ledger_tables, partition_files, quarantine_view, views

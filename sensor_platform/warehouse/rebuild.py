@@ -6,6 +6,7 @@ from datetime import date
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.days import Days, day_of
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.ledger import read_ledger
@@ -15,7 +16,7 @@ from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.healing import forget_copy
 from sensor_platform.warehouse.file.writer_lock import writer_lock
-from sensor_platform.warehouse.lineage import DAY, models
+from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.staleness import ledger_evidence
 
 KEPT = "warehouse.duckdb.before-rebuild"

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import MINUTE, from_micros, to_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
-from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.landing.ledger import generation, read_ledger
 from sensor_platform.landing.ledger.horizon import NOTHING, frozen
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.writer_lock import writer_lock
-from sensor_platform.warehouse.lineage import MINUTE, Model, models, published
+from sensor_platform.warehouse.lineage import Model, models, published
 from sensor_platform.warehouse.staleness import state
 from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
 

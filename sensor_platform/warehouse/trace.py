@@ -11,14 +11,14 @@ from typing import Any
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.micros import from_micros, to_micros
+from sensor_platform.kernel.clock import DAY, MINUTE, from_micros, to_micros
 from sensor_platform.landing.integrity.raw_copies import raw_file
 from sensor_platform.landing.ledger import LandingFile, landing_files, read_ledger, slots_between
 from sensor_platform.reading.model import Envelope
 from sensor_platform.wal import envelope_of, open_segment, read_batches
 from sensor_platform.wal.segment_reader import Batch
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.lineage import DAY, MINUTE, READINGS, Model, models, tiers
+from sensor_platform.warehouse.lineage import READINGS, Model, models, tiers
 
 
 @dataclass(frozen=True, slots=True)

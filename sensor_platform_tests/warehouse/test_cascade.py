@@ -1,7 +1,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.warehouse.lineage import DAY, HOUR, MINUTE, SLOTS, Model, models
+from sensor_platform.kernel.clock import DAY, HOUR, MINUTE
+from sensor_platform.warehouse.lineage import SLOTS, Model, models
 from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
 
 SLOT = 10 * MINUTE

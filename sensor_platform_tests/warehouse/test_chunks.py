@@ -3,7 +3,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.warehouse.lineage import DAY, HOUR
+from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.warehouse.staleness.chunks import chunks
 
 rows_by_hour = st.dictionaries(st.integers(0, 5 * 24 - 1).map(lambda hour: hour * HOUR), st.integers(1, 50))

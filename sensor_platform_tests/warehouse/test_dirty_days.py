@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, HOUR, MINUTE
 from sensor_platform.landing.ledger import StateRow, copy_state, generation, open_ledger, slots_between
 from sensor_platform.warehouse import dirty
 from sensor_platform.warehouse.dirty import dirty_days
-from sensor_platform.warehouse.lineage import DAY, HOUR, MINUTE, dbt_models
+from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
 YEARS = 2

@@ -11,8 +11,8 @@ import pytest
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import sha256
-from sensor_platform.kernel.micros import from_micros
 from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.micros import to_micros
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.ledger import open_ledger, transaction
 from sensor_platform.landing.ledger.horizon import raise_floor
 from sensor_platform.landing.ledger.schema import new_generation

@@ -10,7 +10,7 @@ import pytest
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.micros import to_micros
+from sensor_platform.kernel.clock import DAY, to_micros
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.horizon import late_frozen_rows
 from sensor_platform.retention import apply, warehouse_tiers
@@ -20,7 +20,7 @@ from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dbt_command import run_command
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
-from sensor_platform.warehouse.lineage import DAY, dbt_models
+from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.published.views import relink
 from sensor_platform_tests.warehouse.landings import SCHEMA, Landing, SiteStub, fingerprints, reading

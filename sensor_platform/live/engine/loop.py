@@ -18,6 +18,7 @@ import msgspec
 from sensor_platform.alert import store
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.home import Home
+from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
 from sensor_platform.live.engine.emitted_windows import encode_closed
 from sensor_platform.live.engine.step import Done, Injected, Step, do, read_again
 from sensor_platform.reading.decode import Decoder
@@ -311,7 +312,7 @@ class Loop:
             return
         if folder is None:
             folder = self.home.ingest if (self.home.ingest / f"{name}.committed").exists() else self.home.wal
-        self.tails[name] = Tail(self.home, name, place, folder)
+        self.tails[name] = Tail(self.home, name, LandedSegmentsOf(self.home, name), place, folder)
 
     def _forget(self) -> None:
         """Old rows; a few at a time."""

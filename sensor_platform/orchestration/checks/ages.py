@@ -9,9 +9,10 @@ from enum import StrEnum
 import msgspec
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.landing.ledger import generation, read_ledger
 from sensor_platform.site import Site
-from sensor_platform.warehouse.lineage import MINUTE, Model, models, published
+from sensor_platform.warehouse.lineage import Model, models, published
 
 _NEWEST = 500
 """Slots and segments that are looked at, newest first: three and a half days of slots."""

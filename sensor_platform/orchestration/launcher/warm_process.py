@@ -1,11 +1,11 @@
 """A process that has everything imported and dbt's project parsed, and forks itself for each run that it is told of.
 
 Start and imports were most of an arrival's way to the analysts (a run: 5 s of start, 3 s of dbt's own, 2 s of work).
-`python -m sensor_platform.orchestration.launcher.warm_process FD` reads one JSON text per line, the argument of `dagster api
-execute_run`, and ends when its standard input does; the runs that it forked go on. It writes a byte to FD when it is
-ready to serve, and one for each run that it has forked: what was not answered was not started. Forking is safe only
-while there is a single thread, so libraries that start threads on import (Polars, NumPy) stay out, and where there are
-more it does not serve.
+`python -m sensor_platform.orchestration.launcher.warm_process FD` reads one JSON text per line, the argument of
+`dagster api execute_run`, and ends when its standard input does; the runs that it forked go on. It writes a byte to FD
+when it is ready to serve, and one for each run that it has forked: what was not answered was not started. Forking is
+safe only while there is a single thread, so libraries that start threads on import (Polars, NumPy) stay out, and
+where there are more it does not serve.
 """
 
 import gc

@@ -6,10 +6,11 @@ from datetime import date
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.kernel.days import Days, day_of, day_span
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.horizon import NOTHING, frozen
-from sensor_platform.warehouse.lineage import DAY, HOUR, models
+from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.staleness import ledger_evidence
 from sensor_platform.warehouse.staleness.costs import estimate, history
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from sensor_platform.kernel.micros import from_micros, to_micros
+from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Panel

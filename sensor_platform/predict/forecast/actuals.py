@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.kernel.micros import from_micros, to_micros
+from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES

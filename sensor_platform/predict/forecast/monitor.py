@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.micros import to_micros
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import examples
 from sensor_platform.predict.features.panel import Floats

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.kernel.days import Days
-from sensor_platform.kernel.micros import to_micros
 from sensor_platform.predict import revisions
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import Source

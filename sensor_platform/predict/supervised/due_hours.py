@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
-from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.labels.label_store import Label, Said, changes
 from sensor_platform.predict.registry import task_models
 from sensor_platform.predict.registry.version_store import Reign

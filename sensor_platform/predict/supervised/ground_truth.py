@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing
-from sensor_platform.kernel.micros import from_micros
 from sensor_platform.labels.label_store import Label
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.cycles import HOUR_US, Event, Life, events, lives

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.kernel.micros import from_micros
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised.config import AGE, COLUMNS, TaskConfig, split
 from sensor_platform.predict.supervised.cycles import HOUR_US, Life

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.kernel.days import Days
-from sensor_platform.kernel.micros import to_micros
 from sensor_platform.labels.label_store import Label, read_history
 from sensor_platform.predict import revisions
 from sensor_platform.predict.registry import task_models, version_store

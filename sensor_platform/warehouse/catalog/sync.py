@@ -8,8 +8,8 @@ then the warehouse takes the new rows. Killed in between, the next build finds t
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import HOUR, to_micros
 from sensor_platform.kernel.days import ALL_TIME
-from sensor_platform.kernel.micros import to_micros
 from sensor_platform.landing.ledger import (
     generation,
     newest_touch,
@@ -24,7 +24,6 @@ from sensor_platform.warehouse.catalog.catalog_model import Catalog, SiteFacts
 from sensor_platform.warehouse.catalog.catalog_tables import read_tables, recorded_generation, write_tables
 from sensor_platform.warehouse.catalog.changes import Changed, changes
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.lineage import HOUR
 from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:

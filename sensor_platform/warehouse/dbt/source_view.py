@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from sensor_platform.kernel.micros import from_micros
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.landing.ledger import LandingFile
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing
-from sensor_platform.kernel.micros import from_micros
 from sensor_platform.labels.label_store import Said, read_history
 from sensor_platform.warehouse.published.views import WHOLE_FILE, Columns
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import fsync_folder, replacing
-from sensor_platform.kernel.micros import from_micros
 from sensor_platform.landing.ledger import read_ledger
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.kernel.durable import replacing
-from sensor_platform.kernel.micros import from_micros, to_micros
 from sensor_platform.warehouse.dbt.source_view import coalesce
 from sensor_platform.warehouse.lineage import Model
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.micros import from_micros
+from sensor_platform.kernel.clock import DAY, from_micros
 from sensor_platform.landing.ledger.horizon import Frozen
 from sensor_platform.warehouse.file.connection import NEW
-from sensor_platform.warehouse.lineage import DAY, Model, models
+from sensor_platform.warehouse.lineage import Model, models
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, quoted
 
 if TYPE_CHECKING:

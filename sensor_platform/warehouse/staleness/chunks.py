@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from itertools import pairwise
 
-from sensor_platform.warehouse.lineage import DAY, HOUR
+from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.warehouse.staleness.propagation import Scope
 
 

@@ -8,8 +8,9 @@ is refused: an aggregate is never made again from what is not there.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sensor_platform.kernel.clock import DAY
 from sensor_platform.landing.ledger.horizon import NOTHING, Frozen
-from sensor_platform.warehouse.lineage import DAY, SLOTS, Model
+from sensor_platform.warehouse.lineage import SLOTS, Model
 from sensor_platform.warehouse.staleness.propagation import Built
 
 Work = dict[str, dict[int, Built]]

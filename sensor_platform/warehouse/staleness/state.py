@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.micros import from_micros
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.warehouse.staleness import ledger_evidence
 from sensor_platform.warehouse.staleness.propagation import Built
 

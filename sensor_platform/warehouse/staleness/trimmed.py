@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sensor_platform.kernel.micros import from_micros
+from sensor_platform.kernel.clock import from_micros
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

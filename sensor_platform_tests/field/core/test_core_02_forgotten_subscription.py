@@ -59,8 +59,9 @@ def test_core_02_a_new_filter_is_collected_after_mosquitto_was_killed(
             reconnect_to_rolled_back(broker, state, saved, second)
         before = second.committed()
         topics = ["b/x"] * 3 + ["a/x"]
-        messages = [(topic, MESSAGE, 1, False) for topic in topics]
-        paho.mqtt.publish.multiple(messages, hostname="127.0.0.1", port=broker.port)
+        paho.mqtt.publish.multiple(
+            [(topic, MESSAGE, 1, False) for topic in topics], hostname="127.0.0.1", port=broker.port
+        )
         with precondition("the message to the older filter, which was sent last, is collected"):
             second.wait_for_messages(before + 1)
         need(second.stop() == 0, "the collector stops")

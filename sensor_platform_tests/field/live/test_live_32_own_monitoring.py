@@ -29,8 +29,8 @@ def _with_one_message(folder: Path, url: str, attempts: int, found: "re.Pattern[
 
     with running_live(folder, rules) as live:
         live.post({"device_id": "m", "t": 50})
-        failed = 'sensor_platform_notifications_failed_total{channel="hook"} 1.0'
-        need(eventually(lambda: failed in text(live), 10), "the channel fails once")
+        failed = re.compile(r'sensor_platform_notifications_failed_total\{channel="hook"\} [1-9]')
+        need(eventually(lambda: failed.search(text(live)), 10), "the channel fails")
         return eventually(lambda: found.search(text(live)), 2)
 
 
@@ -55,3 +55,13 @@ def test_live_32_prometheus_has_a_rule_for_a_live_process_that_is_gone() -> None
     need(any("sensor_platform_live" in each for each in expressions), "there are rules about the live process")
     gone = [each for each in expressions if re.search(r"\babsent(_over_time)?\(|\bup\b", each)]
     assert gone, "every rule compares a metric that is not there when the process is gone"
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 32")
+def test_live_32_prometheus_has_a_rule_for_notifications_that_wait_or_were_given_up() -> None:
+    """Failed tries alone do not do: they come every ten minutes at last, and the alert goes out by itself."""
+    rules = yaml.safe_load((REPOSITORY / "deploy" / "prometheus" / "rules.yml").read_text())
+    expressions = [rule["expr"] for group in rules["groups"] for rule in group["rules"]]
+    need(any("sensor_platform_notifications" in each for each in expressions), "there is a rule about notifications")
+    about = re.compile(r"sensor_platform_(?:notifications|outbox)_\w*(?:waiting|depth|dead)")
+    assert any(about.search(each) for each in expressions)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import Home, precondition
+from sensor_platform_tests.field.core.needs import precondition
+from sensor_platform_tests.field.core.rig import Home
 from sensor_platform_tests.running import RunningBroker
 
 

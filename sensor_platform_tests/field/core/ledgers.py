@@ -3,9 +3,9 @@
 import sqlite3
 from contextlib import closing
 
-from sensor_platform.landing.ledger import generation, read_ledger
-from sensor_platform.warehouse.lineage import WHOLE, models
-from sensor_platform_tests.field.core.rig import DAY, MINUTE, T0, Home, Site
+from sensor_platform_tests.field.core.homes import DAY, MINUTE, T0
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import WHOLE, Home, Site, generation, models, read_ledger
 
 SLOT = 10 * MINUTE
 TODAY = T0 - T0 % DAY
@@ -26,8 +26,8 @@ def with_segments(home: Home, count: int) -> None:
 def with_history(home: Home, site: Site, days: int) -> None:
     """A ledger of so many days of which everything is built, but for the newest slot, which was touched again."""
     with read_ledger(home) as ledger:
-        assert ledger is not None
-        made = generation(ledger)
+        need(ledger is not None, "there is a ledger")
+        made = generation(ledger) if ledger else ""
     slots = range(TODAY - (days - 1) * DAY, TODAY + DAY // 2, SLOT)
     with closing(sqlite3.connect(home.ledger_file)) as connection:
         connection.execute("delete from slots")
@@ -38,4 +38,12 @@ def with_history(home: Home, site: Site, days: int) -> None:
             rows = ((model.name, at, made, len(slots) + 1) for at in windows)
             connection.executemany("insert into warehouse_state values (?, ?, ?, ?)", rows)
         connection.execute("insert or replace into slots values (?, ?)", (slots[-1], len(slots) + 2))
+        connection.commit()
+
+
+def with_nothing_built(home: Home, site: Site, days: int) -> None:
+    """The same history as it is after an import, or in a ledger that was made anew."""
+    with_history(home, site, days)
+    with closing(sqlite3.connect(home.ledger_file)) as connection:
+        connection.execute("delete from warehouse_state")
         connection.commit()

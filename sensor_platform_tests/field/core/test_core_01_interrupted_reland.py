@@ -2,21 +2,10 @@
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    DAY,
-    HOUR,
-    RELAND_COMMITS,
-    T0,
-    Home,
-    killed_at,
-    land,
-    need,
-    readings,
-    reland,
-    seal,
-    send,
-    upkeep,
-)
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, land, readings, reland, seal, send, upkeep
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home
+from sensor_platform_tests.field.core.steps import RELAND_COMMITS, killed_at
 
 MIDNIGHT = T0 - T0 % DAY + DAY
 EXPIRED = MIDNIGHT + 7 * DAY + 2 * HOUR

@@ -7,21 +7,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    DAY,
-    HOUR,
-    T0,
-    Home,
-    PlatformError,
-    ask,
-    asked,
-    built,
-    need,
-    send,
-    series,
-    site_with,
-    verified,
-)
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, send, series, verified
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, PlatformError
+from sensor_platform_tests.field.core.tables import ask, asked, built, site_with
 
 COLUMNS = "device_id, metric, event_at, value, text, topic, segment, position, is_suspect, received_at"
 

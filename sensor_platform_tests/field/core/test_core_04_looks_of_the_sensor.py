@@ -2,8 +2,11 @@
 
 import pytest
 
-from sensor_platform_tests.field.core.ledgers import with_history
-from sensor_platform_tests.field.core.rig import HOUR, T0, Home, dirty, land, need, send, series, site_with
+from sensor_platform_tests.field.core.homes import HOUR, T0, land, send, series
+from sensor_platform_tests.field.core.ledgers import with_history, with_nothing_built
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, dirty_days
+from sensor_platform_tests.field.core.tables import dirty, site_with
 from sensor_platform_tests.field.core.work import work_of
 
 SITE = site_with()
@@ -22,3 +25,16 @@ def test_core_04_a_look_costs_with_what_is_dirty_and_not_with_the_history(home: 
     land(home, T0 + HOUR)
     few, many = cost_of_a_second_look(home, 10), cost_of_a_second_look(home, 60)
     assert many < 2 * few, f"a look at 10 days of history takes {few} steps, at 60 days {many}"
+
+
+def cost_of_a_first_look(home: Home, days: int) -> int:
+    """At every table, of which nothing is built."""
+    with_nothing_built(home, SITE, days)
+    return work_of(lambda: dirty_days(home, SITE))
+
+
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 4")
+def test_core_04_a_first_look_costs_with_the_windows_and_not_with_the_reach_of_each(home: Home) -> None:
+    send(home, 1, series("d", T0, 1), T0 + HOUR)
+    few, many = cost_of_a_first_look(home, 10), cost_of_a_first_look(home, 40)
+    assert many < 5 * few, f"a first look at 10 days takes {few} steps, at 40 days {many}"

@@ -2,23 +2,10 @@
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    DAY,
-    HOUR,
-    T0,
-    Home,
-    PlatformError,
-    ask,
-    built,
-    dirty,
-    land,
-    need,
-    seal,
-    send,
-    series,
-    site_with,
-    upkeep,
-)
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, land, seal, send, series, upkeep
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, PlatformError
+from sensor_platform_tests.field.core.tables import ask, built, dirty, site_with
 
 COUNT = 1200
 TEN, FIVE = site_with(slot_minutes=10), site_with(slot_minutes=5)

@@ -2,20 +2,10 @@
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    DAY,
-    HOUR,
-    T0,
-    Home,
-    ask,
-    built,
-    need,
-    retain,
-    send,
-    series,
-    site_with,
-    upkeep,
-)
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, send, series, upkeep
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home
+from sensor_platform_tests.field.core.tables import ask, built, retain, site_with
 
 SITE = site_with()
 DAYS = "select cast(window_start as date)::varchar, n::int from readings_1d order by 1"

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from sensor_platform_tests.field.core.brokers import PUBCOMP, PUBREC, SUBSCRIBE, Peer, scripted
-from sensor_platform_tests.field.core.rig import Home, audit, land, need, readings
+from sensor_platform_tests.field.core.homes import land, readings
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, audit
 
 FIRST, SECOND = b'{"device_id": "pump", "v": 1, "seq": 1}', b'{"device_id": "pump", "v": 2, "seq": 2}'
 PACKET_ID = b"\0\7"

@@ -3,7 +3,10 @@
 import pyarrow.parquet as pq
 import pytest
 
-from sensor_platform_tests.field.core.rig import HOUR, T0, Home, Site, ask, asked, land, need, seal, site_with
+from sensor_platform_tests.field.core.homes import HOUR, T0, land, seal
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, Site
+from sensor_platform_tests.field.core.tables import ask, asked, site_with
 
 KEPT = "select count(*), sum(value)::int, sum(hash(device_id, event_at, message_id, value)) from readings_clean"
 

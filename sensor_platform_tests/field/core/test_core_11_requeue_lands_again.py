@@ -4,20 +4,18 @@ import contextlib
 
 import pytest
 
-from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
+from sensor_platform_tests.field.core.homes import HOUR, T0, land, readings, requeue, seal
+from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import (
-    HOUR,
-    T0,
+    BatchFacts,
     Contract,
+    Header,
     Home,
     PlatformError,
+    SegmentWriter,
     Source,
     audit,
-    land,
-    need,
-    readings,
-    requeue,
-    seal,
+    encode_mqtt,
 )
 
 PAYLOAD = b'{"ts": %d, "seq": 7, "t": 68.0, "h": "47 %%", "unit": "degF"}' % (T0 // 1_000_000)

@@ -2,20 +2,10 @@
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    HOUR,
-    MINUTE,
-    T0,
-    Home,
-    ask,
-    asked,
-    built,
-    land,
-    need,
-    seal,
-    site_with,
-    verified,
-)
+from sensor_platform_tests.field.core.homes import HOUR, MINUTE, T0, land, seal, verified
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home
+from sensor_platform_tests.field.core.tables import ask, asked, built, site_with
 
 BORDER = T0 + 10 * MINUTE
 REPEAT = [{"device_id": "d", "seq": 5, "v": 1.0}]

@@ -6,7 +6,9 @@ from pathlib import Path
 import paho.mqtt.publish
 import pytest
 
-from sensor_platform_tests.field.core.rig import HOUR, T0, Home, land, need, precondition, readings, seal
+from sensor_platform_tests.field.core.homes import HOUR, T0, land, readings, seal
+from sensor_platform_tests.field.core.needs import need, precondition
+from sensor_platform_tests.field.core.rig import Home
 from sensor_platform_tests.running import RunningBroker, running_collector
 
 UNTIMED = {"device_id": "dead", "t": 21.5}

@@ -2,7 +2,10 @@
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import DAY, HOUR, T0, Home, built, need, retain, send, series, site_with
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, send, series
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home
+from sensor_platform_tests.field.core.tables import built, retain, site_with
 
 SITE = site_with(retention={"landing_days": 3})
 DAYS = 9

@@ -4,19 +4,10 @@ import time
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    DAY,
-    HOUR,
-    MINUTE,
-    Home,
-    ask,
-    built,
-    need,
-    send,
-    series,
-    site_with,
-    upkeep,
-)
+from sensor_platform_tests.field.core.homes import DAY, HOUR, MINUTE, send, series, upkeep
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home
+from sensor_platform_tests.field.core.tables import ask, built, site_with
 
 SITE = site_with()
 START = time.time_ns() // 1000 // HOUR * HOUR - 7 * HOUR

@@ -4,8 +4,10 @@ import tracemalloc
 
 import pytest
 
+from sensor_platform_tests.field.core.homes import HOUR, MINUTE, T0, land, seal, send, series, upkeep
 from sensor_platform_tests.field.core.ledgers import with_segments
-from sensor_platform_tests.field.core.rig import HOUR, MINUTE, T0, Home, audit, land, need, seal, send, series, upkeep
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, audit
 from sensor_platform_tests.field.core.work import work_of
 
 

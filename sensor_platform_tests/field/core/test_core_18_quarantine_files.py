@@ -2,21 +2,10 @@
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    HOUR,
-    MINUTE,
-    T0,
-    Home,
-    ask,
-    audit,
-    built,
-    need,
-    publish,
-    send,
-    series,
-    site_with,
-    upkeep,
-)
+from sensor_platform_tests.field.core.homes import HOUR, MINUTE, T0, send, series, upkeep
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, audit, publish
+from sensor_platform_tests.field.core.tables import ask, built, site_with
 from sensor_platform_tests.field.core.work import work_of
 
 SITE = site_with()

@@ -7,18 +7,10 @@ import time
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    HOUR,
-    T0,
-    Home,
-    PlatformError,
-    know_file,
-    mend_all_files,
-    need,
-    send,
-    series,
-    write_lock,
-)
+from sensor_platform_tests.field.core.homes import HOUR, T0, know_file, send, series
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, PlatformError
+from sensor_platform_tests.field.core.tables import mend_all_files, write_lock
 
 
 def open_for_writing(pipe: str) -> int:

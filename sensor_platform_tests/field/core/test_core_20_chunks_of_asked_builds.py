@@ -2,7 +2,10 @@
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import DAY, HOUR, T0, Home, asked, need, send, series, site_with
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, send, series
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home
+from sensor_platform_tests.field.core.tables import asked, site_with
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 20")

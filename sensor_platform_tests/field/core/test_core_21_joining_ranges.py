@@ -5,8 +5,9 @@ from itertools import pairwise
 
 import pytest
 
-from sensor_platform.warehouse.dbt.source_view import coalesce
-from sensor_platform_tests.field.core.rig import HOUR, MINUTE, T0, need
+from sensor_platform_tests.field.core.homes import HOUR, MINUTE, T0
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import coalesce
 from sensor_platform_tests.field.core.work import work_of
 
 SLOT = 10 * MINUTE

@@ -4,22 +4,10 @@ from datetime import date
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    DAY,
-    HOUR,
-    T0,
-    UPKEEP_FORGETS,
-    Home,
-    audit,
-    delete_landing,
-    killed_at,
-    land,
-    need,
-    seal,
-    send,
-    upkeep,
-    verified,
-)
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, delete_landing, land, seal, send, upkeep, verified
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, audit
+from sensor_platform_tests.field.core.steps import UPKEEP_FORGETS, killed_at
 
 NOW = T0 + 9 * DAY
 

@@ -3,22 +3,10 @@
 import duckdb
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    DAY,
-    HOUR,
-    T0,
-    Home,
-    ask,
-    built,
-    change_warehouse,
-    need,
-    publish,
-    rebuild,
-    retain,
-    send,
-    series,
-    site_with,
-)
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, send, series
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, publish
+from sensor_platform_tests.field.core.tables import ask, built, change_warehouse, rebuild, retain, site_with
 
 SITE = site_with(retention={"landing_days": 40})
 ROWS = "select count(*)::int from readings_1d"

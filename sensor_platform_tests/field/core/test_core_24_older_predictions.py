@@ -3,19 +3,10 @@
 import duckdb
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    HOUR,
-    T0,
-    Home,
-    ask,
-    built,
-    change_warehouse,
-    need,
-    publish,
-    send,
-    series,
-    site_with,
-)
+from sensor_platform_tests.field.core.homes import HOUR, T0, send, series
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, publish
+from sensor_platform_tests.field.core.tables import ask, built, change_warehouse, site_with
 
 SITE = site_with()
 OLDER_PREDICTIONS = (

@@ -4,22 +4,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    MINUTE,
-    T0,
-    Home,
-    asked_for,
-    dirty,
-    done_runs_of,
-    land,
-    need,
-    position,
-    rebuild_ledger,
-    reopen,
-    seal,
-    series,
-    site_with,
-)
+from sensor_platform_tests.field.core.homes import MINUTE, T0, land, position, reopen, seal, series
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Home, rebuild_ledger
+from sensor_platform_tests.field.core.tables import asked_for, dirty, done_runs_of, site_with
 
 NOW = datetime.fromtimestamp(T0 / 1e6, UTC)
 

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.collect.kafka.offsets import Offsets
-from sensor_platform_tests.field.core.rig import DAY, HOUR, T0, need
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Offsets
 
 MS = T0 // 1000
 COUNT = 1000

@@ -4,24 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import (
-    DAY,
-    HOUR,
-    T0,
-    Contract,
-    Home,
-    Source,
-    built,
-    land,
-    need,
-    publish,
-    requeue,
-    retain,
-    seal,
-    send,
-    series,
-    site_with,
-)
+from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, land, requeue, seal, send, series
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Contract, Home, Source, publish
+from sensor_platform_tests.field.core.tables import built, retain, site_with
 
 SITE = site_with()
 STRICT = Contract(name="c", topic="#", device=Source(field=("device",)))

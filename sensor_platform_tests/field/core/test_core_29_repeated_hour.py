@@ -4,7 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sensor_platform_tests.field.core.rig import Contract, Home, TimeSource, land, need, readings, seal
+from sensor_platform_tests.field.core.homes import land, readings, seal
+from sensor_platform_tests.field.core.needs import need
+from sensor_platform_tests.field.core.rig import Contract, Home, TimeSource
 
 BERLIN = Contract(name="c", topic="#", time=TimeSource(timezone="Europe/Berlin"))
 FIRST, SECOND = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25, 1, 30, tzinfo=UTC)

@@ -19,6 +19,7 @@ from sensor_platform_tests.field.core.rig import (
     Verified,
     changes_lock,
     landing_files_between,
+    landing_tier,
     limits_of,
     newest_touch,
     open_lander,
@@ -27,7 +28,6 @@ from sensor_platform_tests.field.core.rig import (
     relanding,
     reopen_slots,
     settling,
-    trim,
     upkeeping,
     verify,
     writer_lock,
@@ -100,9 +100,9 @@ def delete_landing(home: Home, before: date, now: int) -> None:
     """Retention of landing files alone: what lies before this day."""
     start = (before - date(1970, 1, 1)).days * DAY
     with open_ledger(home) as ledger:
-        planned = trim.plan(ledger, now // DAY - start // DAY, now)
+        planned = landing_tier.plan(ledger, now // DAY - start // DAY, now)
         need(bool(planned.files), "there are files to delete")
-        trim.apply(home, ledger, planned, now)
+        landing_tier.apply(home, ledger, planned, now)
 
 
 def position(home: Home) -> int:

@@ -6,6 +6,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing import housekeeping as upkeeping
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.integrity import reland as relanding
+from sensor_platform.landing.integrity import reland_intent
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.verify import Verified, verify
 from sensor_platform.landing.lander_lock import changes_lock
@@ -19,6 +20,8 @@ from sensor_platform.orchestration.checks.integrity import mend_files
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, decide
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source, TimeSource
 from sensor_platform.reading.decode import Decoder
+from sensor_platform.retention import apply as retaining
+from sensor_platform.retention import landing_tier
 from sensor_platform.retention.apply import Retention
 from sensor_platform.settings import load_settings
 from sensor_platform.site import Site, load_site
@@ -67,8 +70,8 @@ __all__ = [
     "dirty_days",
     "encode_mqtt",
     "generation",
-    "intent",
     "landing_files_between",
+    "landing_tier",
     "limits_of",
     "load_settings",
     "load_site",
@@ -84,11 +87,11 @@ __all__ = [
     "rebuild_ledger",
     "rebuilding",
     "recover",
+    "reland_intent",
     "relanding",
     "reopen_slots",
-    "retention",
+    "retaining",
     "settling",
-    "trim",
     "upkeeping",
     "verify",
     "writer_lock",

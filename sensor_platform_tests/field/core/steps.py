@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from sensor_platform_tests.field.core.needs import need
-from sensor_platform_tests.field.core.rig import intent, relanding, settling, upkeeping
+from sensor_platform_tests.field.core.rig import reland_intent, relanding, settling, upkeeping
 
 Step = tuple[Any, str]
 """A function of the product by module and name."""
-RELAND_COMMITS: Step = (intent, "_commit")
+RELAND_COMMITS: Step = (reland_intent, "_commit")
 RELAND_CARRIES_OUT: Step = (relanding, "carry_out")
 REQUEUE_COMMITS: Step = (settling, "commit_segment")
 UPKEEP_FORGETS: Step = (upkeeping, "delete_files")

@@ -33,7 +33,7 @@ from sensor_platform_tests.field.core.rig import (
     publish,
     read_ledger,
     rebuilding,
-    retention,
+    retaining,
     writer_lock,
 )
 
@@ -70,7 +70,7 @@ def dirty(home: Home, site: Site) -> tuple[DirtyDay, ...]:
 
 def retain(home: Home, site: Site, now: int) -> Retention:
     """The hourly retention."""
-    return retention.apply(home, site, site.retention, 7, now)
+    return retaining.apply(home, site, site.retention, 7, now)
 
 
 def rebuild(home: Home, site: Site) -> rebuilding.Rebuilt:

@@ -1,64 +1,46 @@
-"""What a name or a version on the command line means, whether of a forecast metric or of a supervised task."""
+"""Finds the model and the version that a command line names, in every registry."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from sensor_platform.errors import Missing
 from sensor_platform.home import Home
-from sensor_platform.predict.registry import forecasters, version_store
-from sensor_platform.predict.registry import task_models as tasks
-from sensor_platform.predict.registry.version_store import Reign
+from sensor_platform.predict.forecast.forecaster_registry import forecasters
+from sensor_platform.predict.registry.model_registry import ModelRegistry
+from sensor_platform.predict.registry.version_files import CARD
+from sensor_platform.predict.supervised.task_registry import task_models
 
-_TASK = "task:"
-
-
-class Registry(Protocol):
-    """What both registries have in common."""
-
-    def reigns(self, home: Home, name: str, /) -> tuple[Reign, ...]:
-        """Every promotion, oldest first."""
-
-    def versions(self, home: Home, name: str, /) -> tuple[str, ...]:
-        """Complete versions, oldest first."""
-
-    def card_of(self, home: Home, name: str, version: str, digest: str | None = None, /) -> Any:  # noqa: ANN401 - either card
-        """The card of a version."""
-
-    def load(self, home: Home, name: str, version: str, digest: str | None = None, /) -> object:
-        """A version, with every hash checked."""
-
-    def promote(self, home: Home, name: str, version: str, now: datetime, why: str, /) -> Reign:
-        """Make it the champion."""
+Registry = ModelRegistry[Any, Any, Any]
+_REGISTRIES: tuple[tuple[str, Registry], ...] = (("", forecasters), ("task:", task_models))
+"""Registries in the order in which a name is looked up, each with what its names are listed with."""
 
 
 @dataclass(frozen=True, slots=True)
-class Named:
+class NamedModel:
     """A model that has a version."""
 
     registry: Registry
     key: str
-    """Its name there,"""
+    """Its name in the registry."""
     shown: str
-    """and as it is listed."""
+    """Its name in lists: unique over all registries."""
 
 
-def named(home: Home) -> Iterator[Named]:
-    """All of them: metrics, then tasks, by name."""
-    yield from (Named(forecasters, name, name) for name in forecasters.metrics(home))
-    yield from (Named(tasks, name, f"{_TASK}{name}") for name in tasks.tasks(home))
+def named(home: Home) -> Iterator[NamedModel]:
+    """Models of all registries: metrics, then tasks, by name."""
+    for prefix, registry in _REGISTRIES:
+        yield from (NamedModel(registry, name, f"{prefix}{name}") for name in registry.names(home))
 
 
 def nameless(home: Home) -> list[str]:
-    """Folders with versions of which none has a readable card: what the model is called is not known."""
-    known = {version_store.folder_name(each.key) for each in named(home) if each.registry is forecasters}
-    known |= {tasks.folder(home, name).name for name in tasks.tasks(home)}
-    return sorted({path.parents[1].name for path in home.models.glob(f"*/*/{version_store.CARD}")} - known)
+    """Folders with versions of which none has a readable card: the name of the model is not known."""
+    known = {each.registry.folder(home, each.key).name for each in named(home)}
+    return sorted({path.parents[1].name for path in home.models.glob(f"*/*/{CARD}")} - known)
 
 
-def find(home: Home, name: str) -> Named:
-    """What a person means: the metric, or the task if no metric is called so; `task:NAME` is always the task.
+def find(home: Home, name: str) -> NamedModel:
+    """The metric of that name, or the task if no metric has it; `task:NAME` is always the task.
 
     Raises:
         Missing: there is no such model.
@@ -70,8 +52,8 @@ def find(home: Home, name: str) -> Named:
     raise Missing(f"there is no model {name[:60]!r}", f"there is {known}")
 
 
-def version_of(home: Home, each: Named, text: str) -> str:
-    """The version that begins so.
+def version_of(home: Home, each: NamedModel, text: str) -> str:
+    """The version that begins with `text`.
 
     Raises:
         Missing: none or several do.

@@ -4,16 +4,14 @@ import itertools
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
-    from sensor_platform.cli.model_names import Named
+    from sensor_platform.cli.model_names import NamedModel
     from sensor_platform.home import Home
-    from sensor_platform.predict.forecast.model_card import Card
-    from sensor_platform.predict.registry.version_store import Reign
-    from sensor_platform.predict.supervised.task_card import TaskCard
+    from sensor_platform.predict.registry.champions import ChampionPeriod
 
 
 @click.group(
@@ -51,46 +49,37 @@ def list_models() -> None:
         )
 
 
-def _list_one(home: "Home", each: "Named") -> int:
+def _list_one(home: "Home", each: "NamedModel") -> int:
     """Print a model; returns what of it is damaged."""
     from sensor_platform.errors import CheckFailed
 
     click.echo(each.shown)
     try:
-        reigns = each.registry.reigns(home, each.key)
+        periods = each.registry.champion_periods(home, each.key)
     except CheckFailed as error:
         click.echo(f" ! {error.message}")
         return 1 + sum(_list_version(home, each, version, ()) for version in each.registry.versions(home, each.key))
-    damaged = sum(_list_version(home, each, version, reigns) for version in each.registry.versions(home, each.key))
-    for reign in reigns:
-        click.echo(f"     {reign.promoted_at:%Y-%m-%d %H:%M}Z {reign.version}: {reign.why}")
+    damaged = sum(_list_version(home, each, version, periods) for version in each.registry.versions(home, each.key))
+    for period in periods:
+        click.echo(f"     {period.promoted_at:%Y-%m-%d %H:%M}Z {period.version}: {period.why}")
     return damaged
 
 
-def _list_version(home: "Home", each: "Named", version: str, reigns: "tuple[Reign, ...]") -> int:
+def _list_version(home: "Home", each: "NamedModel", version: str, periods: "tuple[ChampionPeriod[Any], ...]") -> int:
     """Print a version, whose files are checked if it is the champion; returns 1 if it is damaged."""
     from sensor_platform.errors import CheckFailed
 
-    is_champion = bool(reigns) and version == reigns[-1].version
+    is_champion = bool(periods) and version == periods[-1].version
     mark = "*" if is_champion else " "
     try:
         if is_champion:
-            each.registry.load(home, each.key, version, reigns[-1].card_sha256)
-        said = _said(each.registry.card_of(home, each.key, version))
+            each.registry.load(home, each.key, version, periods[-1].card_sha256)
+        summary = each.registry.card_of(home, each.key, version).summary()
     except CheckFailed as error:
         click.echo(f"{mark}! {version}  {error.message}")
         return 1
-    click.echo(f" {mark} {version}  {said}")
+    click.echo(f" {mark} {version}  {summary}")
     return 0
-
-
-def _said(card: "Card | TaskCard") -> str:
-    from sensor_platform.predict.supervised.task_card import TaskCard
-
-    if isinstance(card, TaskCard):
-        learnt = f", {card.rows:,} hours of {card.devices} devices" if card.rows else ""
-        return f"{card.kind}{learnt} ({card.origin})"
-    return f"{card.examples:,} examples to {card.trained_to:%Y-%m-%d %H:%M}Z"
 
 
 @models.command()
@@ -129,25 +118,25 @@ def show(name: str, version: str | None) -> None:
 
     home = _home()
     each = find(home, name)
-    reigns = each.registry.reigns(home, each.key)
-    if version is None and not reigns:
+    periods = each.registry.champion_periods(home, each.key)
+    if version is None and not periods:
         raise Missing(f"{name} has no champion", "`sensor-platform models list` shows its versions")
-    chosen = reigns[-1].version if version is None else version_of(home, each, version)
-    digest = next((reign.card_sha256 for reign in reversed(reigns) if reign.version == chosen), None)
+    chosen = periods[-1].version if version is None else version_of(home, each, version)
+    digest = next((period.card_sha256 for period in reversed(periods) if period.version == chosen), None)
     card = msgspec.to_builtins(each.registry.card_of(home, each.key, chosen, digest), str_keys=True)
-    click.echo(json.dumps({**card, "in_charge": _in_charge(reigns, chosen)}, indent=2, ensure_ascii=False))
+    click.echo(json.dumps({**card, "in_charge": _in_charge(periods, chosen)}, indent=2, ensure_ascii=False))
 
 
-def _in_charge(reigns: "tuple[Reign, ...]", version: str) -> list[dict[str, str | None]]:
+def _in_charge(periods: "tuple[ChampionPeriod[Any], ...]", version: str) -> list[dict[str, str | None]]:
     return [
         {
-            "from": reign.serves_from.isoformat(),
-            "why": reign.why,
+            "from": period.serves_from.isoformat(),
+            "why": period.why,
             "until": after.promoted_at.isoformat() if after else None,
             "why_until": after.why if after else None,
         }
-        for reign, after in itertools.zip_longest(reigns, reigns[1:])
-        if reign.version == version
+        for period, after in itertools.zip_longest(periods, periods[1:])
+        if period.version == version
     ]
 
 
@@ -160,10 +149,10 @@ def promote(name: str, version: str) -> None:
 
     home = _home()
     each = find(home, name)
-    reign = each.registry.promote(
+    period = each.registry.promote(
         home, each.key, version_of(home, each, version), datetime.now(UTC), "promoted by hand"
     )
-    _echo_promoted(name, reign)
+    _echo_promoted(name, period)
 
 
 @models.command()
@@ -172,19 +161,16 @@ def rollback(name: str) -> None:
     """Put the version that was in charge before the champion back."""
     from sensor_platform.cli.model_names import find
     from sensor_platform.errors import Missing
-    from sensor_platform.predict.registry import forecasters, version_store
+    from sensor_platform.predict.registry.champions import earlier_champions
 
     home = _home()
     each = find(home, name)
-    reigns = each.registry.reigns(home, each.key)
-    before = version_store.before(reigns)
+    periods = each.registry.champion_periods(home, each.key)
+    before = next(earlier_champions(periods), None)
     if before is None:
         raise Missing(f"{name} has no earlier champion", "`sensor-platform models list` shows what there is")
-    why, now = f"rolled back by hand from {reigns[-1].version}", datetime.now(UTC)
-    if before.rules:
-        _echo_promoted(name, forecasters.promote(home, each.key, before.version, now, why, before.rules))
-    else:
-        _echo_promoted(name, each.registry.promote(home, each.key, before.version, now, why))
+    why, now = f"rolled back by hand from {periods[-1].version}", datetime.now(UTC)
+    _echo_promoted(name, each.registry.promote(home, each.key, before.version, now, why, before.rules))
 
 
 @models.command()
@@ -212,5 +198,5 @@ def _home() -> "Home":
     return load_settings().home
 
 
-def _echo_promoted(name: str, reign: "Reign") -> None:
-    click.echo(f"{name}: {reign.version} serves from {reign.serves_from:%Y-%m-%d %H:%M}Z")
+def _echo_promoted(name: str, period: "ChampionPeriod[Any]") -> None:
+    click.echo(f"{name}: {period.version} serves from {period.serves_from:%Y-%m-%d %H:%M}Z")

@@ -21,12 +21,12 @@ from sensor_platform.orchestration.assets.supervised import (
 )
 from sensor_platform.predict import pipeline
 from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.forecaster_registry import forecasters
 from sensor_platform.predict.forecast.selection.learn import Learned, learn
-from sensor_platform.predict.registry import forecasters
-from sensor_platform.predict.registry import task_models as task_registry
 from sensor_platform.predict.supervised import external
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.score_tasks import score_tasks
+from sensor_platform.predict.supervised.task_registry import task_models as task_registry
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform
 
@@ -105,7 +105,7 @@ def spoilt(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_refused_challenger_fails_the_blocking_check_and_the_champion_still_serves(
     trained: Platform, spoilt: None
 ) -> None:
-    champion = forecasters.reigns(trained.home, "t")[-1].version
+    champion = forecasters.champion_periods(trained.home, "t")[-1].version
     result = run(trained, only_model=False)
     assert not result.success
     (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == GATE]
@@ -114,7 +114,7 @@ def test_a_refused_challenger_fails_the_blocking_check_and_the_champion_still_se
     made = {event.asset_key for event in result.get_asset_materialization_events()}
     assert AssetKey("forecast_model") in made
     assert AssetKey("predictions") not in made
-    assert forecasters.reigns(trained.home, "t")[-1].version == champion
+    assert forecasters.champion_periods(trained.home, "t")[-1].version == champion
     assert len(forecasters.versions(trained.home, "t")) == 2
     report = pipeline.score(trained.home, trained.settings.site, now=datetime.now(UTC))
     assert report.rows > 0
@@ -124,7 +124,7 @@ def test_a_refused_challenger_fails_the_blocking_check_and_the_champion_still_se
 def test_a_sound_challenger_passes_the_check(trained: Platform) -> None:
     result = run(trained, only_model=True)
     assert result.success
-    assert len(forecasters.reigns(trained.home, "t")) == 2
+    assert len(forecasters.champion_periods(trained.home, "t")) == 2
     (made,) = result.get_asset_materialization_events()
     shown = made.materialization.metadata["backtest of t"].value
     assert str(shown).startswith("![backtest](data:image/png;base64,iVBOR")
@@ -152,7 +152,7 @@ def test_a_task_whose_challenger_knows_nothing_of_other_devices_is_refused(featu
     (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == TASK_GATE]
     assert not check.passed
     assert check.blocking
-    assert task_registry.reigns(featured.home, "wet") == ()
+    assert task_registry.champion_periods(featured.home, "wet") == ()
     assert len(task_registry.versions(featured.home, "wet")) == 1
 
 
@@ -193,5 +193,5 @@ def test_a_worse_live_record_of_a_task_is_rolled_back_and_shown(featured: Platfo
     assert isinstance(shown, TableMetadataValue)
     (row,) = shown.records
     assert str(row.data["action"]).replace("\N{NO-BREAK SPACE}", " ").startswith("rolled back: decisions cost")
-    reigns = task_registry.reigns(featured.home, "wet")
-    assert [each.version == reigns[0].version for each in reigns] == [True, False, True]
+    periods = task_registry.champion_periods(featured.home, "wet")
+    assert [each.version == periods[0].version for each in periods] == [True, False, True]

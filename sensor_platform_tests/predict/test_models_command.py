@@ -13,8 +13,9 @@ from sensor_platform.errors import CheckFailed, ExitCode, Missing, Unreachable
 from sensor_platform.home import Home
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.forecast import new_version
+from sensor_platform.predict.forecast.forecaster_registry import forecasters
 from sensor_platform.predict.forecast.selection.learn import Learned
-from sensor_platform.predict.registry import forecasters
+from sensor_platform.predict.registry import version_files
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -29,7 +30,7 @@ def versions(
     names = []
     for at, seed in ((NOW, 7), (LATER, 8)):
         card, contents = new_version.version("m", seasonal_noise, of_season, (1, 6, 24), seed, at)
-        card = msgspec.structs.replace(card, version=forecasters.version_name(at, contents))
+        card = msgspec.structs.replace(card, version=version_files.version_name(at, contents))
         forecasters.save(Home(tmp_path), card, contents)
         forecasters.promote(Home(tmp_path), "m", card.version, at, f"seed {seed}")
         names.append(card.version)
@@ -52,9 +53,9 @@ def test_list_marks_the_champion_and_tells_every_reason(versions: tuple[str, str
 
 def test_rollback_puts_the_version_before_back_and_promote_undoes_it(versions: tuple[str, str], tmp_path: Path) -> None:
     assert versions[0] in run("rollback", "m")
-    assert [each.version for each in forecasters.reigns(Home(tmp_path), "m")] == [*versions, versions[0]]
+    assert [each.version for each in forecasters.champion_periods(Home(tmp_path), "m")] == [*versions, versions[0]]
     assert versions[1] in run("promote", "m", versions[1])
-    assert forecasters.reigns(Home(tmp_path), "m")[-1].why == "promoted by hand"
+    assert forecasters.champion_periods(Home(tmp_path), "m")[-1].why == "promoted by hand"
 
 
 def test_show_is_the_card_and_diff_names_what_differs(versions: tuple[str, str]) -> None:
@@ -91,9 +92,9 @@ def test_a_version_is_named_by_its_start_and_show_tells_when_it_was_in_charge(ve
     run("rollback", "m")
     shown = json.loads(run("show", "m", "20260602"))
     assert shown["version"] == versions[1]
-    (reign,) = shown["in_charge"]
-    assert reign["why"] == "seed 8"
-    assert reign["why_until"] == f"rolled back by hand from {versions[1]}"
+    (period,) = shown["in_charge"]
+    assert period["why"] == "seed 8"
+    assert period["why_until"] == f"rolled back by hand from {versions[1]}"
     assert [each["until"] is None for each in json.loads(run("show", "m"))["in_charge"]] == [False, True]
 
 
@@ -101,7 +102,7 @@ def test_a_version_is_named_by_its_start_and_show_tells_when_it_was_in_charge(ve
 def test_the_list_goes_on_over_what_is_damaged_marks_it_and_fails(
     versions: tuple[str, str], tmp_path: Path, file: str
 ) -> None:
-    folder = tmp_path / "models" / forecasters.folder_name("m")
+    folder = tmp_path / "models" / version_files.folder_name("m")
     path = folder / file if file == "champion.json" else folder / versions[1] / file
     path.write_bytes(path.read_bytes()[:-3])
     done = CliRunner().invoke(models, ["list"])
@@ -119,10 +120,10 @@ def test_a_model_whose_only_card_is_unreadable_is_listed_all_the_same(
     versions: tuple[str, str], tmp_path: Path
 ) -> None:
     for version in versions:
-        (tmp_path / "models" / forecasters.folder_name("m") / version / "card.json").write_text("{")
+        (tmp_path / "models" / version_files.folder_name("m") / version / "card.json").write_text("{")
     done = CliRunner().invoke(models, ["list"])
     assert isinstance(done.exception, CheckFailed)
-    assert forecasters.folder_name("m") in done.stdout
+    assert version_files.folder_name("m") in done.stdout
 
 
 def test_without_models_the_list_says_what_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +134,7 @@ def test_without_models_the_list_says_what_is_waited_for(tmp_path: Path, monkeyp
 
 
 def test_a_registry_that_cannot_be_written_is_said_in_one_line(versions: tuple[str, str], tmp_path: Path) -> None:
-    folder = tmp_path / "models" / forecasters.folder_name("m")
+    folder = tmp_path / "models" / version_files.folder_name("m")
     (folder / ".lock").unlink()
     (folder / ".lock").mkdir()
     with pytest.raises(Unreachable, match=r"cannot write .*champion\.json"):
@@ -144,11 +145,12 @@ def test_promotions_at_the_same_time_are_all_kept(versions: tuple[str, str], tmp
     """Each in a process of its own, as people and Dagster are; whoever reads meanwhile sees a whole pointer."""
     code = (
         "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from sensor_platform.home import Home; from sensor_platform.predict.registry import registry\n"
+        "from sensor_platform.home import Home\n"
+        "from sensor_platform.predict.forecast.forecaster_registry import forecasters\n"
         "for n in range(5): forecasters.promote(Home(Path(sys.argv[1])), 'm', sys.argv[2], datetime.now(UTC), f'{n}')"
     )
     both = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), version]) for version in versions]
     while any(process.poll() is None for process in both):
-        assert len(forecasters.reigns(Home(tmp_path), "m")) >= 2
+        assert len(forecasters.champion_periods(Home(tmp_path), "m")) >= 2
     assert [process.returncode for process in both] == [0, 0]
-    assert len(forecasters.reigns(Home(tmp_path), "m")) == 12
+    assert len(forecasters.champion_periods(Home(tmp_path), "m")) == 12

@@ -16,7 +16,8 @@ from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.forecast import predict
 from sensor_platform.predict.forecast.config import ForecastConfig
-from sensor_platform.predict.registry import forecasters
+from sensor_platform.predict.forecast.forecaster_registry import forecasters
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
@@ -317,7 +318,7 @@ def test_hostile_device_and_metric_names_are_only_data(stage: Stage, make_hourly
 
 def tamper(stage: Stage, old: bytes, new: bytes) -> None:
     (version,) = forecasters.versions(stage.home, "temp")
-    path = stage.home.models / forecasters.folder_name("temp") / version / "median.txt"
+    path = stage.home.models / version_files.folder_name("temp") / version / "median.txt"
     path.write_bytes(path.read_bytes().replace(old, new, 1))
 
 

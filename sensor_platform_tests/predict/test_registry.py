@@ -14,10 +14,12 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.predict.features.matrix import Source, examples
 from sensor_platform.predict.forecast import new_version
+from sensor_platform.predict.forecast.forecaster_registry import forecasters, load_record
 from sensor_platform.predict.forecast.model_card import Card
 from sensor_platform.predict.forecast.selection.learn import Learned
-from sensor_platform.predict.registry import forecasters
-from sensor_platform.predict.registry.forecasters import OtherInputs, Unusable
+from sensor_platform.predict.registry import version_files
+from sensor_platform.predict.registry.champions import champion_at
+from sensor_platform.predict.registry.version_files import OtherInputs, Unusable
 
 NOW = datetime(2026, 6, 1, 12, 30, tzinfo=UTC)
 HOSTILE = (
@@ -60,7 +62,7 @@ def version(home: Home, season: Made) -> str:
 
 
 def folder(home: Home, version: str) -> Path:
-    return home.models / forecasters.folder_name("m") / version
+    return home.models / version_files.folder_name("m") / version
 
 
 def test_a_promoted_model_predicts_the_same_bits_after_loading(
@@ -68,7 +70,7 @@ def test_a_promoted_model_predicts_the_same_bits_after_loading(
 ) -> None:
     model = forecasters.load_champion(home, "m")
     assert model is not None
-    assert model.model_id == f"{forecasters.folder_name('m')}/{version}"
+    assert model.model_id == f"{version_files.folder_name('m')}/{version}"
     assert msgspec.structs.replace(model.card, files={}) == season.card
     rows = examples(seasonal_noise, (1, 6, 24), limit=3000)
     loaded, direct = model.forecaster.forecast(rows), of_season.forecaster.forecast(rows)
@@ -79,7 +81,7 @@ def test_a_promoted_model_predicts_the_same_bits_after_loading(
 
 
 def test_the_backtest_of_a_version_is_kept_with_it(home: Home, version: str, of_season: Learned) -> None:
-    record = forecasters.load_record(home, "m", version)
+    record = load_record(home, "m", version)
     assert record is not None
     assert of_season.record is not None
     np.testing.assert_array_equal(record.actual, of_season.record.actual)
@@ -87,7 +89,7 @@ def test_the_backtest_of_a_version_is_kept_with_it(home: Home, version: str, of_
     path = folder(home, version) / "backtest.parquet"
     path.write_bytes(path.read_bytes() + b"x")
     with pytest.raises(Unusable, match="backtest"):
-        forecasters.load_record(home, "m", version)
+        load_record(home, "m", version)
 
 
 def test_the_registry_holds_nothing_that_runs_code(home: Home, version: str) -> None:
@@ -115,29 +117,29 @@ def test_a_changed_file_is_refused_with_a_hint(home: Home, version: str, file: s
 
 def test_a_model_of_another_metric_or_other_features_is_refused(home: Home, season: Made) -> None:
     forecasters.save(home, season.card, season.contents)
-    moved = home.models / forecasters.folder_name("other")
-    (home.models / forecasters.folder_name("m")).rename(moved)
+    moved = home.models / version_files.folder_name("other")
+    (home.models / version_files.folder_name("m")).rename(moved)
     with pytest.raises(Unusable, match="another model"):
         forecasters.load(home, "other", season.card.version)
     aged = msgspec.structs.replace(season.card, inputs_sha256="0" * 64)
     forecasters.save(home, aged, season.contents)
-    with pytest.raises(OtherInputs, match="other features"):
+    with pytest.raises(OtherInputs, match="another feature schema"):
         forecasters.load(home, "m", season.card.version)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"reigns": []}', b"\xff", b'{"version": "../../x"}'])
 def test_a_damaged_pointer_is_refused_with_a_hint(home: Home, version: str, content: bytes) -> None:
-    (home.models / forecasters.folder_name("m") / "champion.json").write_bytes(content)
+    (home.models / version_files.folder_name("m") / "champion.json").write_bytes(content)
     with pytest.raises(Unusable, match=r"champion\.json"):
-        forecasters.reigns(home, "m")
+        forecasters.champion_periods(home, "m")
 
 
 def test_a_pointer_cannot_name_a_path(home: Home, version: str) -> None:
-    path = home.models / forecasters.folder_name("m") / "champion.json"
+    path = home.models / version_files.folder_name("m") / "champion.json"
     path.write_text(path.read_text().replace(version, "../../../etc"))
-    with pytest.raises(Unusable, match="names no version"):
+    with pytest.raises(Unusable, match="does not name a version"):
         forecasters.load_champion(home, "m")
-    with pytest.raises(Unusable, match="no version"):
+    with pytest.raises(Unusable, match="not a version"):
         forecasters.load(home, "m", "../..")
 
 
@@ -154,12 +156,12 @@ def test_an_unfinished_version_is_not_listed_and_cannot_be_promoted(home: Home, 
     assert forecasters.versions(home, "m") == (version,)
     with pytest.raises(Unusable):
         forecasters.promote(home, "m", later, NOW, "")
-    assert forecasters.reigns(home, "m")[-1].version == version
+    assert forecasters.champion_periods(home, "m")[-1].version == version
 
 
 @pytest.mark.parametrize("metric", HOSTILE)
 def test_a_hostile_metric_name_stays_inside_the_registry(home: Home, metric: str) -> None:
-    name = forecasters.folder_name(metric)
+    name = version_files.folder_name(metric)
     assert set(name) <= set(string.ascii_lowercase + string.digits + "-")
     assert 12 < len(name) < 60
     forecasters.note_waiting(home, metric, NOW, "too short")
@@ -171,7 +173,7 @@ def test_a_hostile_metric_name_stays_inside_the_registry(home: Home, metric: str
 
 @given(st.text(), st.text())
 def test_two_metrics_never_share_a_folder(first: str, second: str) -> None:
-    assert (forecasters.folder_name(first) == forecasters.folder_name(second)) == (first == second)
+    assert (version_files.folder_name(first) == version_files.folder_name(second)) == (first == second)
 
 
 def test_a_hostile_metric_can_be_saved_and_loaded(home: Home, season: Made) -> None:
@@ -189,9 +191,9 @@ def test_a_younger_champion_never_takes_over_hours_issued_before_it(home: Home, 
     second = f"{later:%Y%m%dT%H%M%SZ}-{'a' * 12}"
     forecasters.save(home, msgspec.structs.replace(season.card, version=second), season.contents)
     forecasters.promote(home, "m", second, later, "newer")
-    reigns = forecasters.reigns(home, "m")
-    assert [each.version for each in reigns] == [version, second]
-    assert reigns[0].serves_from == season.card.trained_to
+    periods = forecasters.champion_periods(home, "m")
+    assert [each.version for each in periods] == [version, second]
+    assert periods[0].serves_from == season.card.trained_to
     for issued_at, expected in (
         (season.card.trained_to - timedelta(days=400), version),
         (NOW, version),
@@ -199,7 +201,7 @@ def test_a_younger_champion_never_takes_over_hours_issued_before_it(home: Home, 
         (later, second),
         (later + timedelta(days=400), second),
     ):
-        assert forecasters.in_charge(reigns, issued_at).version == expected
+        assert champion_at(periods, issued_at).version == expected
     card = forecasters.champion_card(home, "m")
     assert card is not None
     assert card.version == second

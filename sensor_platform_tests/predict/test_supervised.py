@@ -14,12 +14,12 @@ from polars.testing import assert_frame_equal
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import add_label
-from sensor_platform.predict.registry import task_models
 from sensor_platform.predict.supervised import folds
 from sensor_platform.predict.supervised import score_tasks as scoring
 from sensor_platform.predict.supervised.config import Costs, TaskConfig
 from sensor_platform.predict.supervised.folds import Fold
 from sensor_platform.predict.supervised.score_tasks import score_tasks
+from sensor_platform.predict.supervised.task_registry import task_models
 from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks
 from sensor_platform_tests.predict.machines import (
     FAILS,
@@ -245,7 +245,7 @@ def test_what_cannot_be_learnt_from_waits_and_says_why(tmp_path: Path) -> None:
     fill(home, rows.filter(pl.col("device_id").is_in(["pump 1", "pump 2"])), site=site)
     add_label(home, label("pump 1", 300))
     assert "no device with a failure can be held out" in train_tasks(home, site, NOW).tasks[0].why
-    assert task_models.tasks(home) == ()
+    assert task_models.names(home) == ()
 
 
 def test_a_label_that_comes_late_has_its_days_scored_again_by_the_next_training(tmp_path: Path) -> None:

@@ -17,8 +17,8 @@ import polars as pl
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.predict.registry import task_models
 from sensor_platform.predict.supervised.score_tasks import score_tasks
+from sensor_platform.predict.supervised.task_registry import task_models
 from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks
 from sensor_platform.warehouse.published import labels_table
 from sensor_platform.warehouse.published.joined_views import statements

@@ -15,10 +15,10 @@ from sensor_platform.cli.models import models
 from sensor_platform.errors import CheckFailed, PlatformError, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.live.requests.predictor import Predictor
-from sensor_platform.predict.registry import task_models
 from sensor_platform.predict.supervised import external, score_rows, task_model
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import Rows
+from sensor_platform.predict.supervised.task_registry import task_models
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FEATURES = ("flow_rate", "influent_COD", "influent_pH")
@@ -128,7 +128,7 @@ def test_a_model_that_is_not_what_its_card_says_is_refused(
     with pytest.raises(WrongUse, match=said) as caught:
         external.add(home, files[0], card, {"reuse": TASK}, NOW)
     assert caught.value.hint
-    assert task_models.tasks(home) == ()
+    assert task_models.names(home) == ()
 
 
 def test_a_model_with_other_inputs_than_the_site_has_is_refused(home: Home, files: tuple[Path, Path]) -> None:

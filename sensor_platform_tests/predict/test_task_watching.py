@@ -13,13 +13,14 @@ import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import add_label
-from sensor_platform.predict.registry import task_models, version_store
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised import losses
 from sensor_platform.predict.supervised.calibration import Calibration
 from sensor_platform.predict.supervised.losses import is_clearly_more
 from sensor_platform.predict.supervised.monitor_tasks import TaskHealth, watch_tasks
 from sensor_platform.predict.supervised.score_tasks import score_tasks
 from sensor_platform.predict.supervised.task_card import MODEL
+from sensor_platform.predict.supervised.task_registry import task_models
 from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks, unusable_champions
 from sensor_platform.warehouse.published.joined_views import statements
 from sensor_platform_tests.predict.machines import HOURS, NOW, SITE, START, fill, machines, scores
@@ -52,7 +53,7 @@ def successor(home: Home, task: str, at: datetime = PROMOTED, **changes: object)
     good = task_models.load_champion(home, task)
     assert good is not None
     contents = {MODEL: good.booster.model_to_string().encode()}
-    name = version_store.version_name(at, {**contents, "changes": repr(changes).encode()})
+    name = version_files.version_name(at, {**contents, "changes": repr(changes).encode()})
     task_models.save(home, msgspec.structs.replace(good.card, version=name, created_at=at, **changes), contents)
     task_models.promote(home, task, name, at, "by hand")
     return good.card.version, name
@@ -69,27 +70,27 @@ def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -
     score_tasks(home, SITE, now=NOW)
     health = watched(home)
     assert health.action.startswith("rolled back: decisions cost")
-    reigns = task_models.reigns(home, "pump")
-    assert [each.version for each in reigns] == [good, poisoned, good]
-    assert reigns[-1].serves_from == NOW
-    assert reigns[-1].why.startswith("rolled back: ")
-    assert good in reigns[-1].why
+    periods = task_models.champion_periods(home, "pump")
+    assert [each.version for each in periods] == [good, poisoned, good]
+    assert periods[-1].serves_from == NOW
+    assert periods[-1].why.startswith("rolled back: ")
+    assert good in periods[-1].why
     assert watched(home, now=NOW + timedelta(hours=1)).action != health.action
-    assert len(task_models.reigns(home, "pump")) == 3
+    assert len(task_models.champion_periods(home, "pump")) == 3
 
 
 def test_a_threshold_that_is_poisoned_costs_and_is_rolled_back(home: Home) -> None:
     good, _ = successor(home, "pump", threshold=0.0)
     score_tasks(home, SITE, now=NOW)
     assert watched(home).action.startswith("rolled back: decisions cost")
-    assert task_models.reigns(home, "pump")[-1].version == good
+    assert task_models.champion_periods(home, "pump")[-1].version == good
 
 
 def test_a_remaining_life_that_is_far_off_is_rolled_back(home: Home) -> None:
     good, _ = successor(home, "life", most_hours=20)
     score_tasks(home, SITE, now=NOW)
     assert watched(home, "life").action.startswith("rolled back: ")
-    assert task_models.reigns(home, "life")[-1].version == good
+    assert task_models.champion_periods(home, "life")[-1].version == good
 
 
 def test_models_that_change_daily_are_judged_by_all_that_was_served_since(home: Home) -> None:
@@ -100,7 +101,7 @@ def test_models_that_change_daily_are_judged_by_all_that_was_served_since(home: 
         successor(home, "pump", each, seed=number)
     score_tasks(home, SITE, now=NOW)
     assert watched(home).action.startswith("rolled back: decisions cost")
-    assert task_models.reigns(home, "pump")[-1].version == good
+    assert task_models.champion_periods(home, "pump")[-1].version == good
 
 
 def test_a_sound_champion_is_not_rolled_back_for_what_was_served_before_it(home: Home) -> None:
@@ -110,7 +111,7 @@ def test_a_sound_champion_is_not_rolled_back_for_what_was_served_before_it(home:
     _, sound = successor(home, "pump", NOW - timedelta(days=4), threshold=card.threshold)
     score_tasks(home, SITE, now=NOW)
     assert not watched(home).action.startswith("rolled back")
-    assert task_models.reigns(home, "pump")[-1].version == sound
+    assert task_models.champion_periods(home, "pump")[-1].version == sound
 
 
 def test_a_champion_that_was_merely_unlucky_stays(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,7 +125,7 @@ def test_a_champion_that_was_merely_unlucky_stays(home: Home, monkeypatch: pytes
     fill(home, day.with_columns(mean=pl.col("mean") + 1.5), position=2)
     score_tasks(home, SITE, now=NOW)
     assert not watched(home).action.startswith("rolled back")
-    assert task_models.reigns(home, "pump")[-1].version == younger
+    assert task_models.champion_periods(home, "pump")[-1].version == younger
     monkeypatch.setattr(losses, "CHANCE", 0.5)  # by the mean alone it would go
     assert watched(home).action.startswith("rolled back")
 
@@ -176,7 +177,7 @@ def test_a_champion_whose_file_was_changed_is_rolled_back_and_its_hours_are_kept
     health, life = watched(home), watched(home, "life")
     assert "SHA-256" in health.action
     assert life.breaches == ()
-    assert task_models.reigns(home, "pump")[-1].version == good
+    assert task_models.champion_periods(home, "pump")[-1].version == good
     report = score_tasks(home, SITE, now=NOW + timedelta(hours=1))
     assert "kept as they were" in str(report.by_task[0]["note"])
     assert scores(home).equals(before)
@@ -187,9 +188,9 @@ def test_scoring_itself_replaces_a_champion_that_was_changed_and_goes_on(home: H
     path = task_models.folder(home, "pump") / changed / MODEL
     path.write_bytes(path.read_bytes() + b"\n")
     score_tasks(home, SITE, now=NOW - timedelta(hours=50))
-    reigns = task_models.reigns(home, "pump")
-    assert [each.version for each in reigns] == [good, changed, good]
-    assert "SHA-256" in reigns[-1].why
+    periods = task_models.champion_periods(home, "pump")
+    assert [each.version for each in periods] == [good, changed, good]
+    assert "SHA-256" in periods[-1].why
     rows = scores(home).filter(pl.col("task") == "pump")
     assert rows["model_id"].unique().to_list() == [task_models.model_id("pump", good)]
     assert rows["window_start"].max() == (NOW - timedelta(hours=1)).replace(tzinfo=None)

@@ -14,10 +14,11 @@ from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.forecast import monitor
 from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.forecaster_registry import forecasters
 from sensor_platform.predict.forecast.selection.adjust import BucketRule
 from sensor_platform.predict.forecast.selection.forecast_record import Record
 from sensor_platform.predict.monitoring import drift
-from sensor_platform.predict.registry import forecasters
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
@@ -102,49 +103,49 @@ def poison(home: Home) -> str:
     spoilt["linear.json"] = msgspec.json.encode(lines)
     rules = tuple(msgspec.structs.replace(rule, served="linear") for rule in good.card.rules)
     later = PROMOTED + timedelta(hours=12)
-    version = forecasters.version_name(later, spoilt)
+    version = version_files.version_name(later, spoilt)
     forecasters.save(home, msgspec.structs.replace(good.card, version=version, created_at=later, rules=rules), spoilt)
     forecasters.promote(home, "temp", version, later, "by hand")
     return version
 
 
 def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -> None:
-    good = forecasters.reigns(home, "temp")[-1].version
+    good = forecasters.champion_periods(home, "temp")[-1].version
     poisoned = poison(home)
     pipeline.score(home, SITE, now=NOW)
     (health,) = monitor.watch(home, SITE, NOW)
     assert health.action.startswith("rolled back: error")
-    reigns = forecasters.reigns(home, "temp")
-    assert [each.version for each in reigns] == [good, poisoned, good]
-    assert reigns[-1].serves_from == NOW
-    assert "rolled back" in reigns[-1].why
+    periods = forecasters.champion_periods(home, "temp")
+    assert [each.version for each in periods] == [good, poisoned, good]
+    assert periods[-1].serves_from == NOW
+    assert "rolled back" in periods[-1].why
     (again,) = monitor.watch(home, SITE, NOW + timedelta(hours=1))
     assert not again.action.startswith("rolled back")
 
 
 def test_a_champion_whose_file_was_changed_is_rolled_back(home: Home) -> None:
-    good = forecasters.reigns(home, "temp")[-1].version
-    changed = home.models / forecasters.folder_name("temp") / poison(home) / "median.txt"
+    good = forecasters.champion_periods(home, "temp")[-1].version
+    changed = home.models / version_files.folder_name("temp") / poison(home) / "median.txt"
     changed.write_bytes(changed.read_bytes() + b"\n")
     (health,) = monitor.watch(home, SITE, NOW)
     assert "SHA-256" in health.action
-    assert forecasters.reigns(home, "temp")[-1].version == good
-    sound = home.models / forecasters.folder_name("temp") / good / "median.txt"
+    assert forecasters.champion_periods(home, "temp")[-1].version == good
+    sound = home.models / version_files.folder_name("temp") / good / "median.txt"
     sound.write_bytes(sound.read_bytes() + b"\n")
     (health,) = monitor.watch(home, SITE, NOW)
     assert health.action == "none: there is no sound version before it"
     assert "SHA-256" in health.breaches[0]
-    (home.models / forecasters.folder_name("temp") / "champion.json").write_text("{")
+    (home.models / version_files.folder_name("temp") / "champion.json").write_text("{")
     (health,) = monitor.watch(home, SITE, NOW)
     assert "champion.json cannot be trusted" in health.breaches[0]
 
 
 def test_scoring_goes_on_with_the_sound_version_before_a_changed_file(home: Home) -> None:
-    good = forecasters.reigns(home, "temp")[-1].version
-    changed = home.models / forecasters.folder_name("temp") / poison(home) / "median.txt"
+    good = forecasters.champion_periods(home, "temp")[-1].version
+    changed = home.models / version_files.folder_name("temp") / poison(home) / "median.txt"
     changed.write_bytes(changed.read_bytes() + b"\n")
     pipeline.score(home, SITE, now=NOW)
-    newest = forecasters.reigns(home, "temp")[-1]
+    newest = forecasters.champion_periods(home, "temp")[-1]
     assert newest.version == good
     assert "SHA-256" in newest.why
 
@@ -156,7 +157,9 @@ def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: H
     assert health.forecasts > 1000
     assert health.ratio_to_naive is not None
     assert health.ratio_to_naive < 1
-    assert {each.version for each in forecasters.reigns(home, "temp")} == {forecasters.reigns(home, "temp")[0].version}
+    assert {each.version for each in forecasters.champion_periods(home, "temp")} == {
+        forecasters.champion_periods(home, "temp")[0].version
+    }
     assert monitor.watch(home, SITE, NOW)[0].action == "none"
 
 
@@ -177,7 +180,7 @@ def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
     learnt_to = int(champion.card.trained_to.timestamp()) // 3600
     assert (seen[0].target <= learnt_to).sum() > 500
     assert (seen[0].target > learnt_to).sum() > 1000
-    record = home.models / forecasters.folder_name("temp") / champion.card.version / "backtest.parquet"
+    record = home.models / version_files.folder_name("temp") / champion.card.version / "backtest.parquet"
     record.write_bytes(b"")
     monitor.watch(home, SITE, NOW)
     assert seen[1].target.min() > learnt_to, "without a backtest what came since is left"

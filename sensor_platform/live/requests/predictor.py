@@ -18,11 +18,11 @@ import numpy as np
 
 from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.predict.registry import task_models
-from sensor_platform.predict.registry.version_store import CHAMPION
+from sensor_platform.predict.registry.version_files import CHAMPION
 from sensor_platform.predict.supervised import task_model
 from sensor_platform.predict.supervised.inputs import matrix
 from sensor_platform.predict.supervised.task_model import TaskModel
+from sensor_platform.predict.supervised.task_registry import task_models
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -70,7 +70,9 @@ class Predictor:
     def names(self) -> list[str]:
         """Models that can be asked."""
         files = {path.stem for path in self._folder.glob("*.txt") if _NAME.fullmatch(path.stem)}
-        return sorted(files | {task for task in task_models.tasks(self.home) if task_models.reigns(self.home, task)})
+        return sorted(
+            files | {task for task in task_models.names(self.home) if task_models.champion_periods(self.home, task)}
+        )
 
     @property
     def _folder(self) -> Path:

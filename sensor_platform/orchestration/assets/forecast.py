@@ -98,7 +98,7 @@ def forecast_model(
 
 def _gate(settings: Settings, report: TrainReport) -> AssetCheckResult:
     from sensor_platform.errors import CheckFailed
-    from sensor_platform.predict.registry import forecasters
+    from sensor_platform.predict.forecast.forecaster_registry import forecasters
 
     unusable: list[dict[str, str]] = []
     for metric in settings.site.forecast.metrics:

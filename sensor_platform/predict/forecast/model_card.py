@@ -51,21 +51,11 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     files: dict[str, str]
     """SHA-256 of each file of the version."""
 
+    def summary(self) -> str:
+        """One line for a list of versions."""
+        return f"{self.examples:,} examples to {self.trained_to:%Y-%m-%d %H:%M}Z"
+
 
 def library_versions() -> dict[str, str]:
     """Versions that a card records."""
     return {name: version(name) for name in LIBRARIES}
-
-
-def encode(card: Card) -> bytes:
-    """Indented JSON, for people and diffs."""
-    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
-
-
-def decode(data: bytes) -> Card:
-    """The card in `data`.
-
-    Raises:
-        msgspec.ValidationError, msgspec.DecodeError: it is none.
-    """
-    return msgspec.json.decode(data, type=Card)

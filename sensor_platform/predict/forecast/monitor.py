@@ -14,12 +14,17 @@ from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.features.read_panels import read_source
 from sensor_platform.predict.forecast.actuals import read_live
 from sensor_platform.predict.forecast.candidates.baselines import BASELINES, CANDIDATES
+from sensor_platform.predict.forecast.forecaster_registry import (
+    ForecasterPeriod,
+    ForecastModel,
+    forecasters,
+    load_record,
+)
 from sensor_platform.predict.forecast.promotion import served_errors
 from sensor_platform.predict.forecast.selection.adjust import BucketRule, adjust, apply
 from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record, joined
 from sensor_platform.predict.monitoring.drift import breaches, distribution
-from sensor_platform.predict.registry import forecasters, version_store
-from sensor_platform.predict.registry.forecasters import Model, Reign
+from sensor_platform.predict.registry import champions, version_files
 from sensor_platform.predict.reports import Row
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.tables import Warehouse, writer
@@ -68,28 +73,28 @@ def watch(home: Home, site: PredictSite, now: datetime) -> tuple[Health, ...]:
 def _watched(home: Home, site: PredictSite, warehouse: Warehouse, now: datetime) -> Iterator[Health]:
     for metric in site.forecast.metrics:
         try:
-            reigns = forecasters.reigns(home, metric)
-        except forecasters.Unusable as error:
+            periods = forecasters.champion_periods(home, metric)
+        except version_files.Unusable as error:
             yield Health(metric=metric, model_id="", breaches=(error.message,))
             continue
-        if not reigns:
+        if not periods:
             continue
         try:
-            model = forecasters.load(home, metric, reigns[-1].version, reigns[-1].card_sha256)
-        except forecasters.Unusable as error:
-            yield _unusable(home, metric, reigns, error.message, now)
+            model = forecasters.load(home, metric, periods[-1].version, periods[-1].card_sha256)
+        except version_files.Unusable as error:
+            yield _unusable(home, metric, periods, error.message, now)
             continue
         since = now - site.forecast.record_hours * _HOUR
         own = read_live(warehouse, metric, max(since, model.card.trained_to), now - _HOUR, model.model_id)
-        health = _health(warehouse, metric, model, reigns[-1], own, now)
-        rolled_back = _roll_back(home, warehouse, metric, reigns, model, own, now)
+        health = _health(warehouse, metric, model, periods[-1], own, now)
+        rolled_back = _roll_back(home, warehouse, metric, periods, model, own, now)
         yield _acted(home, site, health, model, own, rolled_back, now)
 
 
-def _unusable(home: Home, metric: str, reigns: Sequence[Reign], why: str, now: datetime) -> Health:
+def _unusable(home: Home, metric: str, periods: Sequence[ForecasterPeriod], why: str, now: datetime) -> Health:
     """A champion that is not what was promoted: the newest sound version before it takes over."""
-    before = forecasters.fall_back(home, metric, reigns, why, now)
-    found = Health(metric=metric, model_id=forecasters.model_id(metric, reigns[-1].version), breaches=(why,))
+    before = forecasters.fall_back(home, metric, periods, why, now)
+    found = Health(metric=metric, model_id=forecasters.model_id(metric, periods[-1].version), breaches=(why,))
     return replace(found, action=f"rolled back: {why}" if before else "none: there is no sound version before it")
 
 
@@ -97,7 +102,7 @@ def _acted(
     home: Home,
     site: PredictSite,
     health: Health,
-    model: Model,
+    model: ForecastModel,
     own: Record | None,
     rolled_back: str | None,
     now: datetime,
@@ -106,14 +111,16 @@ def _acted(
         return replace(health, action=f"rolled back: {rolled_back}")
     if health.breaches:
         reason = f"drift: {'; '.join(health.breaches)}"
-        forecasters.ask_training_once(home, health.metric, model.card.created_at, now, reason)
+        forecasters.ask_training(home, health.metric, model.card.created_at, now, reason)
         adjusted = _adjust(home, site, health.metric, model, own, now)
         return replace(health, action=f"asked for training{'; ' + adjusted if adjusted else ''}")
     return replace(health, action=_adjust(home, site, health.metric, model, own, now) or "none")
 
 
-def _health(warehouse: Warehouse, metric: str, model: Model, reign: Reign, own: Record | None, now: datetime) -> Health:
-    rules = reign.rules or model.card.rules
+def _health(
+    warehouse: Warehouse, metric: str, model: ForecastModel, period: ForecasterPeriod, own: Record | None, now: datetime
+) -> Health:
+    rules = period.rules or model.card.rules
     error = ratio = coverage = None
     if own is not None and _is_enough(own):
         error = float(served_errors(own, rules).mean())
@@ -146,11 +153,13 @@ def _inside(record: Record, rules: Sequence[BucketRule]) -> Floats:
     return (record.misses <= widening).astype(np.float64)
 
 
-def _adjust(home: Home, site: PredictSite, metric: str, model: Model, own: Record | None, now: datetime) -> str | None:
+def _adjust(
+    home: Home, site: PredictSite, metric: str, model: ForecastModel, own: Record | None, now: datetime
+) -> str | None:
     """Serve by backtest and live record where they say something else than is in force; what was done, in words."""
     if own is None or not _is_enough(own):
         return None
-    in_force = forecasters.reigns(home, metric)[-1].rules or model.card.rules
+    in_force = forecasters.champion_periods(home, metric)[-1].rules or model.card.rules
     since = now - site.forecast.record_hours * _HOUR
     rules = _merged(adjust(_evidence(home, metric, model, own, since), site.forecast.horizons), in_force)
     moved = [rule for rule, old in zip(rules, in_force, strict=True) if _differs(rule, old)]
@@ -162,11 +171,11 @@ def _adjust(home: Home, site: PredictSite, metric: str, model: Model, own: Recor
     return why
 
 
-def _evidence(home: Home, metric: str, model: Model, own: Record, since: datetime) -> Record:
+def _evidence(home: Home, metric: str, model: ForecastModel, own: Record, since: datetime) -> Record:
     """The live record behind that of the backtest, which alone knows more than a day: `evaluate` joins them as well."""
     try:
-        backtest = forecasters.load_record(home, metric, model.card.version)
-    except forecasters.Unusable:
+        backtest = load_record(home, metric, model.card.version)
+    except version_files.Unusable:
         return own
     if backtest is None:
         return own
@@ -193,31 +202,31 @@ def _roll_back(
     home: Home,
     warehouse: Warehouse,
     metric: str,
-    reigns: Sequence[Reign],
-    model: Model,
+    periods: Sequence[ForecasterPeriod],
+    model: ForecastModel,
     own: Record | None,
     now: datetime,
 ) -> str | None:
     """Back to the version before, if on the hours that came true since it would have been clearly better."""
-    before = version_store.before(reigns)
+    before = next(champions.earlier_champions(periods), None)
     if before is None or own is None or not _is_enough(own):
         return None
     try:
         older = forecasters.load(home, metric, before.version, before.card_sha256)
-    except forecasters.Unusable:
+    except version_files.Unusable:
         return None
     horizons = [horizon for horizon in model.card.horizons if horizon in older.card.horizons]
-    since = max(version_store.terms(reigns)[0].serves_from, model.card.trained_to, older.card.trained_to)
+    since = max(champions.takeovers(periods)[0].serves_from, model.card.trained_to, older.card.trained_to)
     first = since - HOURLY.reach * _HOUR
     source = read_source(warehouse, metric, older.card.others, first, now - _HOUR)
     newest = read_source(warehouse, metric, model.card.others, first, now - _HOUR)
     start = int(since.timestamp() * 1_000_000) // HOURLY.step_us
     errors = []
-    for panel_source, each, reign in ((source, older, before), (newest, model, reigns[-1])):
+    for panel_source, each, period in ((source, older, before), (newest, model, periods[-1])):
         rows = panel_source.panel.rows
         late = rows[panel_source.panel.step[rows] >= start]
         some = examples(panel_source, horizons, late, _MOST_COMPARED)
-        served = apply(reign.rules or each.card.rules, some, each.forecaster.forecast(some))
+        served = apply(period.rules or each.card.rules, some, each.forecaster.forecast(some))
         errors.append(float(np.abs(served.value - some.actual).mean()) if len(some) >= LEAST_FORECASTS else None)
     if errors[0] is None or errors[1] is None or errors[1] <= errors[0] * (1 + WORSE):
         return None

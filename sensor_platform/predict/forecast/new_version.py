@@ -9,7 +9,7 @@ from sensor_platform.predict.forecast.candidates import boosted
 from sensor_platform.predict.forecast.candidates.forecaster import LEVEL
 from sensor_platform.predict.forecast.model_card import Card
 from sensor_platform.predict.forecast.selection.learn import Learned
-from sensor_platform.predict.registry import forecasters
+from sensor_platform.predict.registry import version_files
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -36,7 +36,7 @@ def version(
     layout = forecaster.layout
     card = Card(
         metric=metric,
-        version=forecasters.version_name(now, contents),
+        version=version_files.version_name(now, contents),
         created_at=now,
         trained_from=first,
         trained_to=last,

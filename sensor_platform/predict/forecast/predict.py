@@ -10,8 +10,8 @@ from sensor_platform.predict import revisions
 from sensor_platform.predict.features.matrix import Source, at
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.forecaster_registry import ForecastModel
 from sensor_platform.predict.forecast.selection.adjust import BucketRule, apply
-from sensor_platform.predict.registry.forecasters import Model
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +52,7 @@ def empty() -> "pl.DataFrame":
 
 
 def predictions(
-    source: Source, index: Ints, metric: str, model: Model, rules: Sequence[BucketRule], created_at: datetime
+    source: Source, index: Ints, metric: str, model: ForecastModel, rules: Sequence[BucketRule], created_at: datetime
 ) -> "pl.DataFrame":
     """Prediction rows of one metric, sorted by KEYS, all of revision 0.
 
@@ -131,7 +131,7 @@ def superseded(rows: "pl.DataFrame", before: "pl.DataFrame", now: datetime) -> "
 
 
 def _one_horizon(
-    source: Source, index: Ints, horizon: int, model: Model, rules: Sequence[BucketRule]
+    source: Source, index: Ints, horizon: int, model: ForecastModel, rules: Sequence[BucketRule]
 ) -> "pl.DataFrame":
     import polars as pl
 

@@ -16,10 +16,11 @@ from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.features.read_panels import read_source
 from sensor_platform.predict.forecast import predict as scorer
+from sensor_platform.predict.forecast.forecaster_registry import ForecasterPeriod, forecasters
 from sensor_platform.predict.forecast.score_tally import Tally
 from sensor_platform.predict.lightgbm_import import import_lightgbm_alone
-from sensor_platform.predict.registry import forecasters
-from sensor_platform.predict.registry.forecasters import OtherInputs, Reign, Unusable
+from sensor_platform.predict.registry.champions import champion_at
+from sensor_platform.predict.registry.version_files import OtherInputs, Unusable
 from sensor_platform.predict.reports import ScoreReport
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
@@ -33,7 +34,7 @@ SUPERSEDED = "predictions_superseded"
 _HOUR = timedelta(hours=1)
 _ROWS = 1_000_000
 """Forecasts that are made at once, about: memory grows neither with the range nor with the fleet."""
-Reigns = dict[str, tuple[Reign, ...]]
+Periods = dict[str, tuple[ForecasterPeriod, ...]]
 
 
 def score(
@@ -58,38 +59,24 @@ def score(
     """
     started = time.monotonic()
     import_lightgbm_alone()
-    reigns = {metric: _sound_reigns(home, metric, now) for metric in site.forecast.metrics}
+    periods = {metric: forecasters.sound_periods(home, metric, now) for metric in site.forecast.metrics}
     with writer(home, site, "score") as warehouse:
-        due = _due(warehouse, site, reigns, days, position)
+        due = _due(warehouse, site, periods, days, position)
         _drop_other_columns(warehouse)
         every = _joined(due, warehouse.due(SUPERSEDED, days, position))
         values = _ROWS // max(1, len(site.forecast.horizons))
         tally = Tally()
         for piece in every.pieces(warehouse.hours_of(every, site.forecast.metrics, values)):
             own = Due(MODEL, {start: due.windows[start] for start in piece.windows if start in due.windows})
-            _score_piece(home, warehouse, own, piece, reigns, now, tally)
+            _score_piece(home, warehouse, own, piece, periods, now, tally)
     return tally.report(len(due.windows), time.monotonic() - started)
 
 
-def _sound_reigns(home: Home, metric: str, now: datetime) -> tuple[Reign, ...]:
-    """Reigns of a metric; a champion that is not what was promoted is replaced at once, so that scoring goes on."""
-    found = forecasters.reigns(home, metric)
-    try:
-        if found:
-            forecasters.load(home, metric, found[-1].version, found[-1].card_sha256)
-    except OtherInputs:
-        return found
-    except Unusable as error:
-        after = forecasters.fall_back(home, metric, found, error.message, now)
-        return (*found, after) if after else found
-    return found
-
-
 def _score_piece(
-    home: Home, warehouse: Warehouse, due: Due, every: Due, reigns: Reigns, now: datetime, tally: Tally
+    home: Home, warehouse: Warehouse, due: Due, every: Due, periods: Periods, now: datetime, tally: Tally
 ) -> None:
     before = warehouse.read_windows(due)
-    rows = _predictions(home, warehouse, due, reigns, before, now, tally)
+    rows = _predictions(home, warehouse, due, periods, before, now, tally)
     gone = scorer.superseded(rows, before, now)
     revisions.keep(warehouse, every, SUPERSEDED, scorer.KEYS, gone, "issued_at")
     # A model that came later changes hours without new evidence, which is what publish goes by.
@@ -97,9 +84,9 @@ def _score_piece(
     warehouse.replace_windows(due, rows)
 
 
-def _due(warehouse: Warehouse, site: PredictSite, reigns: Reigns, days: Days | None, position: int | None) -> Due:
+def _due(warehouse: Warehouse, site: PredictSite, periods: Periods, days: Days | None, position: int | None) -> Due:
     due = warehouse.due(MODEL, days, position)
-    late = set() if position is None else set(_waited_for_first_model(warehouse, site, reigns))
+    late = set() if position is None else set(_waited_for_first_model(warehouse, site, periods))
     if not late:
         return due
     every = warehouse.due(MODEL, days)
@@ -107,12 +94,12 @@ def _due(warehouse: Warehouse, site: PredictSite, reigns: Reigns, days: Days | N
     return Due(MODEL, {**due.windows, **{starts[at]: every.windows[starts[at]] for at in late if at in starts}})
 
 
-def _waited_for_first_model(warehouse: Warehouse, site: PredictSite, reigns: Reigns) -> Iterator[datetime]:
+def _waited_for_first_model(warehouse: Warehouse, site: PredictSite, periods: Periods) -> Iterator[datetime]:
     """Hours that had features before their metric had a model: not dirty, and yet without a forecast."""
     tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
     if not {"features", MODEL} <= tables:
         return
-    for metric, found in reigns.items():
+    for metric, found in periods.items():
         if not found:
             continue
         oldest = found[0].serves_from - max(site.forecast.horizons) * _HOUR
@@ -128,7 +115,7 @@ def _predictions(
     home: Home,
     warehouse: Warehouse,
     due: Due,
-    reigns: Reigns,
+    periods: Periods,
     before: "pl.DataFrame",
     now: datetime,
     tally: Tally,
@@ -137,15 +124,17 @@ def _predictions(
     import polars as pl
 
     parts = [scorer.empty()]
-    for metric, found in reigns.items():
+    for metric, found in periods.items():
         if not found:
             tally.add(metric, None, scorer.empty(), "no model yet: it waits for training")
             continue
         hours = _due_hours(due, found[0])
-        for reign, theirs in _by_reign(found, hours):
-            made, note = _one_reign(home, warehouse, metric, reign, theirs, before, now, is_champion=reign == found[-1])
+        for period, theirs in _by_period(found, hours):
+            made, note = _one_period(
+                home, warehouse, metric, period, theirs, before, now, is_champion=period == found[-1]
+            )
             parts.append(made)
-            tally.add(metric, forecasters.model_id(metric, reign.version), made, note)
+            tally.add(metric, forecasters.model_id(metric, period.version), made, note)
     rows = _with_positions(pl.concat(parts).sort(scorer.KEYS), due)
     return scorer.revised(rows, before)
 
@@ -165,11 +154,11 @@ def _with_positions(rows: "pl.DataFrame", due: Due) -> "pl.DataFrame":
     return joined.with_columns(pl.coalesce("inputs_position", "position").alias("inputs_position")).select(rows.columns)
 
 
-def _one_reign(
+def _one_period(
     home: Home,
     warehouse: Warehouse,
     metric: str,
-    reign: Reign,
+    period: ForecasterPeriod,
     hours: Sequence[datetime],
     before: "pl.DataFrame",
     now: datetime,
@@ -179,7 +168,7 @@ def _one_reign(
     import polars as pl
 
     try:
-        model = forecasters.load(home, metric, reign.version, reign.card_sha256)
+        model = forecasters.load(home, metric, period.version, period.card_sha256)
     except Unusable as error:
         if is_champion and not isinstance(error, OtherInputs):
             raise
@@ -187,7 +176,7 @@ def _one_reign(
         return scorer.of_hours(before, metric, wanted), f"kept as they were: {error.message}"
     first, last = hours[0] - HOURLY.reach * _HOUR, hours[-1]
     source = read_source(warehouse, metric, model.card.others, first, last)
-    rules = reign.rules or model.card.rules
+    rules = period.rules or model.card.rules
     made = scorer.predictions(source, _elements(source, hours), metric, model, rules, now)
     return made, "forecast where the target lies after trained_to"
 
@@ -198,16 +187,18 @@ def _elements(source: Source, hours: Sequence[datetime]) -> Ints:
     return rows[np.isin(source.panel.step[rows], wanted)]
 
 
-def _due_hours(due: Due, first: Reign) -> list[datetime]:
+def _due_hours(due: Due, first: ForecasterPeriod) -> list[datetime]:
     """Due hours, oldest first, as far back as any forecast of them could lie after the first model's training."""
     oldest = first.serves_from - HOURLY.reach * _HOUR
     return [start for start in due.starts if start > oldest]
 
 
-def _by_reign(found: tuple[Reign, ...], hours: Sequence[datetime]) -> Iterator[tuple[Reign, list[datetime]]]:
+def _by_period(
+    found: tuple[ForecasterPeriod, ...], hours: Sequence[datetime]
+) -> Iterator[tuple[ForecasterPeriod, list[datetime]]]:
     theirs: dict[int, list[datetime]] = {}
     for hour in hours:
-        theirs.setdefault(found.index(forecasters.in_charge(found, hour)), []).append(hour)
+        theirs.setdefault(found.index(champion_at(found, hour)), []).append(hour)
     for number, some in theirs.items():
         yield found[number], some
 

@@ -10,11 +10,11 @@ from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import Layout, Source
 from sensor_platform.predict.features.read_panels import read_to_learn
 from sensor_platform.predict.forecast import new_version, plots, promotion
+from sensor_platform.predict.forecast.forecaster_registry import ForecasterPeriod, forecasters
 from sensor_platform.predict.forecast.model_card import Card
 from sensor_platform.predict.forecast.promotion import Decision, Incumbent
 from sensor_platform.predict.forecast.selection.learn import Learned, learn
-from sensor_platform.predict.registry import forecasters
-from sensor_platform.predict.registry.forecasters import Reign
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.reports import MetricTraining, Row, TrainingNeed, TrainReport
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.tables import writer
@@ -47,11 +47,11 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
             forecasters.note_waiting(home, metric, now, learned)
             done.append(MetricTraining(metric=metric, trained=False, promoted=False, why=learned))
             continue
-        card, decision, reign = _keep(home, site, metric, source, learned, now)
+        card, decision, period = _keep(home, site, metric, source, learned, now)
         done.append(_trained(card, decision, time.monotonic() - began))
         backtest.extend(_table(card))
         drawn |= _drawn(metric, source, learned) if len(drawn) < plots.MOST_METRICS else {}
-        if reign is not None and reign.serves_from < reign.promoted_at:
+        if period is not None and period.serves_from < period.promoted_at:
             first.append(card)
     return TrainReport(
         metrics=tuple(done),
@@ -96,16 +96,16 @@ def _learn(site: PredictSite, source: Source) -> Learned | str:
 
 def _keep(
     home: Home, site: PredictSite, metric: str, source: Source, learned: Learned, now: datetime
-) -> tuple[Card, Decision, Reign | None]:
+) -> tuple[Card, Decision, ForecasterPeriod | None]:
     config = site.forecast
     card, contents = new_version.version(metric, source, learned, config.horizons, config.seed, now)
     forecasters.save(home, card, contents)
     try:
         decision = promotion.decide(learned, contents, _incumbent(home, metric))
-    except forecasters.Unusable as error:
+    except version_files.Unusable as error:
         decision = Decision(promoted=True, why=f"the champion cannot be used: {error.message}")
     if not decision.promoted:
-        if not forecasters.reigns(home, metric):  # or the sensor would ask for a training without end
+        if not forecasters.champion_periods(home, metric):  # or the sensor would ask for a training without end
             forecasters.note_waiting(home, metric, now, f"refused: {decision.why}")
         return card, decision, None
     return card, decision, forecasters.promote(home, metric, card.version, now, decision.why)
@@ -115,7 +115,7 @@ def _incumbent(home: Home, metric: str) -> Incumbent | None:
     champion = forecasters.load_champion(home, metric)
     if champion is None:
         return None
-    rules = forecasters.reigns(home, metric)[-1].rules or champion.card.rules
+    rules = forecasters.champion_periods(home, metric)[-1].rules or champion.card.rules
     trained_to = int(champion.card.trained_to.timestamp() * 1_000_000) // HOURLY.step_us
     return Incumbent(champion.card, champion.forecaster, rules, trained_to)
 
@@ -170,7 +170,7 @@ def _need(home: Home, site: PredictSite, metric: str) -> TrainingNeed | None:
     asked = forecasters.asked(home, metric)
     if asked is not None and asked.asked_at > card.created_at:
         made_since = [
-            name for name in forecasters.versions(home, metric) if forecasters.created_at(name) > asked.asked_at
+            name for name in forecasters.versions(home, metric) if version_files.created_at(name) > asked.asked_at
         ]
         return None if made_since else TrainingNeed(metric, asked.reason, None)
     return None

@@ -6,12 +6,11 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
 from sensor_platform.labels.label_store import Label, Said, changes
-from sensor_platform.predict.registry import task_models
-from sensor_platform.predict.registry.version_store import Reign
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.cycles import HOUR_US
 from sensor_platform.predict.supervised.late_labels import late_labels
+from sensor_platform.predict.supervised.task_registry import TaskPeriod, task_models
 from sensor_platform.warehouse.tables import Due, Warehouse
 
 SCORES = "supervised_scores"
@@ -30,15 +29,15 @@ def due_hours(
     Of the latter, what happened since the last training but one: the run after a training scores what it changed.
     """
     due = warehouse.due(SCORES, days, position)
-    first = [(config, task_models.reigns(home, config.name)[:1]) for config in site.supervised]
+    first = [(config, task_models.champion_periods(home, config.name)[:1]) for config in site.supervised]
     tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
     if position is None or not any(found for _, found in first) or "features" not in tables:
         return due
     waited: set[int] = set()
     changed = changes(history)
     for config, found in first:
-        for reign in found:
-            waited |= _waited(warehouse, config, reign, days)
+        for period in found:
+            waited |= _waited(warehouse, config, period, days)
         for label in late_labels(home, config, changed, 2):
             waited |= _relabelled(warehouse, config, label, days)
     if not waited:
@@ -47,7 +46,7 @@ def due_hours(
     return Due(SCORES, {**due.windows, **{start: every[start] for start in waited if start in every}})
 
 
-def _waited(warehouse: Warehouse, config: TaskConfig, reign: Reign, days: Days | None) -> set[int]:
+def _waited(warehouse: Warehouse, config: TaskConfig, period: TaskPeriod, days: Days | None) -> set[int]:
     """Of these days only: a model from elsewhere serves from the beginning of time."""
     first, last = day_span(days) if days else ALL_TIME
     hours = warehouse.connection.execute(
@@ -56,8 +55,8 @@ def _waited(warehouse: Warehouse, config: TaskConfig, reign: Reign, days: Days |
         " except select epoch_us(window_start) from supervised_scores where task = ?",
         [
             list(config.looked_at),
-            from_micros(max(to_micros(reign.serves_from), first - 1)),
-            from_micros(min(to_micros(reign.promoted_at), last)),
+            from_micros(max(to_micros(period.serves_from), first - 1)),
+            from_micros(min(to_micros(period.promoted_at), last)),
             config.name,
         ],
     ).fetchall()

@@ -10,12 +10,13 @@ import msgspec
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.predict.registry import task_models, version_store
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised import fitting
 from sensor_platform.predict.supervised.calibration import Calibration
 from sensor_platform.predict.supervised.config import NAME, Kind, TaskConfig
 from sensor_platform.predict.supervised.inputs import sha256
 from sensor_platform.predict.supervised.task_card import MODEL, TaskCard
+from sensor_platform.predict.supervised.task_registry import task_models
 
 _EXAMPLE = (
     '{"task": "reuse", "kind": "classes", "sha256": "...", "features": ["pH", "BOD"], "classes": ["unfit", "fit"]}'
@@ -67,7 +68,7 @@ def add(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], no
     contents = {MODEL: data}
     made = TaskCard(
         task=given.task,
-        version=version_store.version_name(now, contents | {"card": msgspec.json.encode(given)}),
+        version=version_files.version_name(now, contents | {"card": msgspec.json.encode(given)}),
         kind=given.kind,
         created_at=now,
         origin=given.origin,
@@ -91,7 +92,7 @@ def add(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], no
 
 def _champion(home: Home, task: str) -> TaskCard | None:
     """None also for one that is of no use: another one may be what it needs."""
-    with contextlib.suppress(version_store.Unusable):
+    with contextlib.suppress(version_files.Unusable):
         champion = task_models.load_champion(home, task)
         return champion.card if champion else None
     return None

@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import Label
-from sensor_platform.predict.registry import task_models, version_store
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.cycles import events
+from sensor_platform.predict.supervised.task_registry import task_models
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -25,10 +26,10 @@ def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainin
         labels: all changes of labels, `created_at` being when it happened.
         trainings: how many trainings back; 1 for the newest.
     """
-    if not config.has_lives or not task_models.reigns(home, config.name):
+    if not config.has_lives or not task_models.champion_periods(home, config.name):
         return []
     made = task_models.versions(home, config.name)
     if not made:
         return []
-    since = (version_store.created_at(made[-trainings:][0]) - _EPOCH) // _MICROSECOND
+    since = (version_files.created_at(made[-trainings:][0]) - _EPOCH) // _MICROSECOND
     return [label for label in labels if label.created_at > since and events([label], config)]

@@ -12,8 +12,7 @@ import numpy as np
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import read_labels
 from sensor_platform.predict.monitoring import drift
-from sensor_platform.predict.registry import forecasters, task_models, version_store
-from sensor_platform.predict.registry.version_store import Reign
+from sensor_platform.predict.registry import champions, version_files
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import ground_truth
 from sensor_platform.predict.supervised.config import TaskConfig
@@ -21,6 +20,7 @@ from sensor_platform.predict.supervised.ground_truth import Known
 from sensor_platform.predict.supervised.losses import LEAST_GROUPS, Lost, is_clearly_more, without_a_model
 from sensor_platform.predict.supervised.task_model import TaskModel
 from sensor_platform.predict.supervised.task_record import Judged, clearly_better_before, is_asked, judged, unit
+from sensor_platform.predict.supervised.task_registry import TaskPeriod, task_models
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.tables import Warehouse, writer
 
@@ -69,25 +69,25 @@ def watch_tasks(home: Home, site: PredictSite, now: datetime) -> tuple[TaskHealt
 def _watched(home: Home, warehouse: Warehouse, every: Sequence[Known], now: datetime) -> Iterator[TaskHealth]:
     for known in every:
         try:
-            reigns = task_models.reigns(home, known.config.name)
-        except version_store.Unusable as error:
+            periods = task_models.champion_periods(home, known.config.name)
+        except version_files.Unusable as error:
             yield TaskHealth(known.config.name, "", breaches=(error.message,))
             continue
-        if not reigns:
+        if not periods:
             continue
         try:
-            model = task_models.load(home, known.config.name, reigns[-1].version, reigns[-1].card_sha256)
-        except version_store.Unusable as error:
-            yield _unusable(home, known.config.name, reigns, error.message, now)
+            model = task_models.load(home, known.config.name, periods[-1].version, periods[-1].card_sha256)
+        except version_files.Unusable as error:
+            yield _unusable(home, known.config.name, periods, error.message, now)
             continue
-        own = judged(warehouse, known, model, version_store.terms(reigns)[0].serves_from, None)
-        yield _acted(home, warehouse, known, model, reigns, own, now)
+        own = judged(warehouse, known, model, champions.takeovers(periods)[0].serves_from, None)
+        yield _acted(home, warehouse, known, model, periods, own, now)
 
 
-def _unusable(home: Home, task: str, reigns: tuple[Reign, ...], why: str, now: datetime) -> TaskHealth:
+def _unusable(home: Home, task: str, periods: tuple[TaskPeriod, ...], why: str, now: datetime) -> TaskHealth:
     """A champion that is not what was promoted: the newest sound version before it takes over."""
-    before = task_models.fall_back(home, task, reigns, why, now)
-    found = TaskHealth(task, task_models.model_id(task, reigns[-1].version), breaches=(why,))
+    before = task_models.fall_back(home, task, periods, why, now)
+    found = TaskHealth(task, task_models.model_id(task, periods[-1].version), breaches=(why,))
     return replace(found, action=f"rolled back: {why}" if before else "none: there is no sound version before it")
 
 
@@ -96,20 +96,19 @@ def _acted(
     warehouse: Warehouse,
     known: Known,
     model: TaskModel,
-    reigns: tuple[Reign, ...],
+    periods: tuple[TaskPeriod, ...],
     own: Judged | None,
     now: datetime,
 ) -> TaskHealth:
     health = _health(warehouse, known, model, own, now)
-    worse = clearly_better_before(home, warehouse, known, version_store.terms(reigns), own)
+    worse = clearly_better_before(home, warehouse, known, champions.takeovers(periods), own)
     if worse is not None:
         before, why = worse
         task_models.promote(home, known.config.name, before.version, now, f"rolled back: {why}")
         return replace(health, action=f"rolled back: {why}")
     if health.breaches and known.config.is_trained:
         reason = f"drift: {'; '.join(health.breaches)}"
-        alias = task_models.alias(known.config.name)
-        forecasters.ask_training_once(home, alias, model.card.created_at, now, reason)
+        task_models.ask_training(home, known.config.name, model.card.created_at, now, reason)
         return replace(health, action="asked for training")
     return health
 

@@ -10,8 +10,7 @@ from sensor_platform.kernel.clock import to_micros
 from sensor_platform.kernel.days import Days
 from sensor_platform.labels.label_store import Label, read_history
 from sensor_platform.predict import revisions
-from sensor_platform.predict.registry import task_models, version_store
-from sensor_platform.predict.registry.version_store import Reign
+from sensor_platform.predict.registry import champions, version_files
 from sensor_platform.predict.reports import Row, TaskScoreReport, utc
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import ground_truth, score_rows
@@ -20,6 +19,7 @@ from sensor_platform.predict.supervised.cycles import HOUR_US, Life, events, liv
 from sensor_platform.predict.supervised.due_hours import SCORES, due_hours
 from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
 from sensor_platform.predict.supervised.task_model import TaskModel
+from sensor_platform.predict.supervised.task_registry import TaskPeriod, task_models
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.tables import Due, Warehouse, writer
 
@@ -80,18 +80,6 @@ def score_tasks(
     return _report(due, pl.concat(counts), alarms, known, time.monotonic() - started)
 
 
-def _sound_reigns(home: Home, task: str, now: datetime) -> tuple[Reign, ...]:
-    """Reigns of a task; a champion that is not what was promoted is replaced at once, so that scoring goes on."""
-    found = task_models.reigns(home, task)
-    try:
-        if found:
-            task_models.load(home, task, found[-1].version, found[-1].card_sha256)
-    except version_store.Unusable as error:
-        after = task_models.fall_back(home, task, found, error.message, now)
-        return (*found, after) if after else found
-    return found
-
-
 class _Task:
     """A task with its lives and the models that were in charge, loaded once each."""
 
@@ -99,28 +87,28 @@ class _Task:
         self, home: Home, warehouse: Warehouse, config: TaskConfig, labels: Sequence[Label], now: datetime
     ) -> None:
         self.home, self.config = home, config
-        self.reigns = _sound_reigns(home, config.name, now)
-        self.note = "" if self.reigns else "no model yet: it waits for training or for `models add`"
+        self.periods = task_models.sound_periods(home, config.name, now)
+        self.note = "" if self.periods else "no model yet: it waits for training or for `models add`"
         self.lives: tuple[Life, ...] = ()
         self._models: dict[str, TaskModel | None] = {}
-        if config.has_lives and self.reigns:
+        if config.has_lives and self.periods:
             self.lives = lives(device_spans(warehouse, config.looked_at), events(labels, config))
 
-    def model(self, reign: Reign) -> TaskModel | None:
-        """The verified model of a reign; None where it is of no use any more, so that what it said is kept.
+    def model(self, period: TaskPeriod) -> TaskModel | None:
+        """The verified model of a period; None where it is of no use any more, so that what it said is kept.
 
         Raises:
             CheckFailed: the champion is not what was promoted.
         """
-        if reign.version not in self._models:
-            self._models[reign.version] = self._load(reign)
-        return self._models[reign.version]
+        if period.version not in self._models:
+            self._models[period.version] = self._load(period)
+        return self._models[period.version]
 
-    def _load(self, reign: Reign) -> TaskModel | None:
+    def _load(self, period: TaskPeriod) -> TaskModel | None:
         try:
-            model = task_models.load(self.home, self.config.name, reign.version, reign.card_sha256)
-        except version_store.Unusable as error:
-            if reign.version == self.reigns[-1].version:
+            model = task_models.load(self.home, self.config.name, period.version, period.card_sha256)
+        except version_files.Unusable as error:
+            if period.version == self.periods[-1].version:
                 raise
             self.note = f"hours of an earlier model are kept as they were: {error.message}"
             return None
@@ -136,12 +124,12 @@ def _rows(warehouse: Warehouse, known: list[_Task], due: Due, before: "pl.DataFr
     positions = {start: built.position for start, built in due.windows.items()}
     parts = [score_rows.empty()]
     for task in known:
-        if not task.reigns:
+        if not task.periods:
             continue
         rows = due_rows(warehouse, task.config, due, task.lives)
         rows = rows.where(_alive(task, rows)) if task.config.has_lives else rows
-        for reign, some in _by_reign(task, rows):
-            model = task.model(reign)
+        for period, some in _by_period(task, rows):
+            model = task.model(period)
             fresh = some if model is None else some.where(_is_fresh(model, some))
             parts.append(
                 _kept(before, task, some) if model is None else score_rows.scored(model, fresh, positions, now)
@@ -165,15 +153,15 @@ def _alive(task: _Task, rows: Rows) -> "npt.NDArray[np.bool_]":
     return born(rows.device, rows.hour, task.lives) >= 0
 
 
-def _by_reign(task: _Task, rows: Rows) -> Iterator[tuple[Reign, Rows]]:
+def _by_period(task: _Task, rows: Rows) -> Iterator[tuple[TaskPeriod, Rows]]:
     """Rows by who was in charge of their hour."""
     import numpy as np
 
     hours = np.unique(rows.hour)
-    charge = np.array([task.reigns.index(_in_charge(task.reigns, int(hour))) for hour in hours], dtype=np.int64)
+    charge = np.array([task.periods.index(_in_charge(task.periods, int(hour))) for hour in hours], dtype=np.int64)
     own = charge[np.searchsorted(hours, rows.hour)]
     for number in np.unique(own):
-        yield task.reigns[number], rows.where(own == number)
+        yield task.periods[number], rows.where(own == number)
 
 
 def _is_fresh(model: TaskModel, rows: Rows) -> "npt.NDArray[np.bool_]":
@@ -183,8 +171,8 @@ def _is_fresh(model: TaskModel, rows: Rows) -> "npt.NDArray[np.bool_]":
     return fresh
 
 
-def _in_charge(found: tuple[Reign, ...], hour: int) -> Reign:
-    return version_store.in_charge(found, datetime.fromtimestamp(hour * 3600, UTC))
+def _in_charge(found: tuple[TaskPeriod, ...], hour: int) -> TaskPeriod:
+    return champions.champion_at(found, datetime.fromtimestamp(hour * 3600, UTC))
 
 
 def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":

@@ -54,16 +54,7 @@ class TaskCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     files: dict[str, str] = {}
     """SHA-256 of each file of the version."""
 
-
-def encode(card: TaskCard) -> bytes:
-    """Indented JSON, for people and diffs."""
-    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
-
-
-def decode(data: bytes) -> TaskCard:
-    """The card in `data`.
-
-    Raises:
-        msgspec.ValidationError, msgspec.DecodeError: it is none.
-    """
-    return msgspec.json.decode(data, type=TaskCard)
+    def summary(self) -> str:
+        """One line for a list of versions."""
+        learnt = f", {self.rows:,} hours of {self.devices} devices" if self.rows else ""
+        return f"{self.kind}{learnt} ({self.origin})"

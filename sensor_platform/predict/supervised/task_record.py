@@ -9,14 +9,14 @@ import numpy as np
 
 from sensor_platform.home import Home
 from sensor_platform.predict.features.panel import Floats, Ints
-from sensor_platform.predict.registry import task_models, version_store
-from sensor_platform.predict.registry.version_store import Reign
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised import task_model
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.ground_truth import Known
 from sensor_platform.predict.supervised.inputs import Rows, scored, sha256
 from sensor_platform.predict.supervised.losses import LEAST_GROUPS, Lost, is_clearly_more, lost, target_of
 from sensor_platform.predict.supervised.task_model import TaskModel
+from sensor_platform.predict.supervised.task_registry import TaskPeriod, task_models
 from sensor_platform.warehouse.tables import Warehouse
 
 MOST_ROWS = 200_000
@@ -73,8 +73,8 @@ def unit(config: TaskConfig) -> str:
 
 
 def clearly_better_before(
-    home: Home, warehouse: Warehouse, known: Known, terms: Sequence[Reign], own: Judged | None
-) -> tuple[Reign, str] | None:
+    home: Home, warehouse: Warehouse, known: Known, terms: Sequence[TaskPeriod], own: Judged | None
+) -> tuple[TaskPeriod, str] | None:
     """An earlier version that would have done clearly better than all that was served since it was replaced, and why.
 
     Of models that change daily none has a record of its own, so it is asked of the versions that were in charge about
@@ -84,7 +84,7 @@ def clearly_better_before(
         home: data folder.
         warehouse: open.
         known: answers.
-        terms: of the task, newest first, see `version_store.terms`.
+        terms: of the task, newest first, see `champions.takeovers`.
         own: record of the champion.
     """
     since, wanted = own, LEAST_GROUPS
@@ -105,10 +105,10 @@ def clearly_better_before(
     return None
 
 
-def _usable(home: Home, known: Known, reign: Reign) -> TaskModel | None:
+def _usable(home: Home, known: Known, period: TaskPeriod) -> TaskModel | None:
     try:
-        model = task_models.load(home, known.config.name, reign.version, reign.card_sha256)
-    except version_store.Unusable:
+        model = task_models.load(home, known.config.name, period.version, period.card_sha256)
+    except version_files.Unusable:
         return None
     return model if is_asked(model, known) else None
 

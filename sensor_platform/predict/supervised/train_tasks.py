@@ -11,7 +11,7 @@ from sensor_platform.labels.label_store import Label, Said, changes, read_histor
 from sensor_platform.predict.forecast import model_card as forecast_cards
 from sensor_platform.predict.forecast import model_files
 from sensor_platform.predict.forecast.promotion import Decision
-from sensor_platform.predict.registry import forecasters, task_models, version_store
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.reports import Row, TaskTraining, TaskTrainReport, TrainingNeed
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import fitting, gate, ground_truth
@@ -21,6 +21,7 @@ from sensor_platform.predict.supervised.inputs import Rows, examples, no_rows, s
 from sensor_platform.predict.supervised.late_labels import late_labels
 from sensor_platform.predict.supervised.learn_task import Learned, learn
 from sensor_platform.predict.supervised.task_card import MODEL, TaskCard
+from sensor_platform.predict.supervised.task_registry import task_models
 from sensor_platform.warehouse.tables import writer
 
 MOST_ROWS = 200_000
@@ -65,7 +66,7 @@ def _trained_or_why(home: Home, site: PredictSite, config: TaskConfig, history: 
     """A damaged pointer of one task keeps no other from being trained: the gate's check fails for it."""
     try:
         return _train(home, site, config, history, now)
-    except version_store.Unusable as error:
+    except version_files.Unusable as error:
         return _Made(_waits(config, error.message))
 
 
@@ -105,7 +106,7 @@ def _keep(
     try:
         champion = task_models.load_champion(home, config.name)
         decision = gate.decide(learned, card, contents, config, champion)
-    except version_store.Unusable as error:
+    except version_files.Unusable as error:
         champion, decision = None, Decision(promoted=True, why=f"the champion cannot be used: {error.message}")
         refused = gate.unsound(learned, card, contents, config)
         decision = Decision(promoted=False, why=refused) if refused else decision
@@ -119,7 +120,7 @@ def _keep(
 
 def _note(home: Home, config: TaskConfig, now: datetime, reason: str) -> None:
     """That a training of today's labels gave no model."""
-    forecasters.note_waiting(home, task_models.alias(config.name), now, reason)
+    task_models.note_waiting(home, config.name, now, reason)
 
 
 def needs_task_training(home: Home, site: PredictSite) -> tuple[TrainingNeed, ...]:
@@ -135,8 +136,8 @@ def _need(home: Home, config: TaskConfig, gone: Sequence[Said]) -> TrainingNeed 
         has_model = task_models.champion_card(home, config.name) is not None
     except CheckFailed as error:
         return TrainingNeed(config.name, error.message, None)
-    waiting, asked = (note(home, task_models.alias(config.name)) for note in (forecasters.waiting, forecasters.asked))
-    made = [version_store.created_at(name) for name in task_models.versions(home, config.name)]
+    waiting, asked = task_models.waiting(home, config.name), task_models.asked(home, config.name)
+    made = [version_files.created_at(name) for name in task_models.versions(home, config.name)]
     tried = max([*made, *([waiting.asked_at] if waiting else [])], default=_EPOCH)
     since = (tried - _EPOCH) // timedelta(microseconds=1)
     if not has_model:
@@ -159,7 +160,7 @@ def version(config: TaskConfig, rows: Rows, learned: Learned, now: datetime) -> 
     size = len(learned.classes)
     card = TaskCard(
         task=config.name,
-        version=version_store.version_name(now, contents),
+        version=version_files.version_name(now, contents),
         kind=config.kind,
         created_at=now,
         origin="trained",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +13,7 @@ from sensor_platform.alert.history.published_scores import read_scores
 from sensor_platform.alert.replay_rules import ORDER, READING_COLUMNS, Replay, about_scores, replay_scores
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.labels.label_store import Label, read_labels
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, Readings
@@ -36,7 +37,6 @@ SUMMARY_COLUMNS = (
     "median_delay_seconds",
     "suggested_clear_margin",
 )
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - plain UTC, like the columns
 _ROWS = 200_000
 _FLAP = 600_000_000
 """Firing again within ten minutes of being resolved is a flap."""
@@ -58,8 +58,8 @@ class Backtest:
         """Rows of EVENT_COLUMNS, in order."""
         return [
             (
-                _time(e.at),
-                _time(e.noticed_at),
+                from_micros(e.at),
+                from_micros(e.noticed_at),
                 e.rule,
                 e.device_id,
                 e.metric,
@@ -149,9 +149,9 @@ def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: d
     Raises:
         Unreachable: nothing is published yet.
     """
-    found = Backtest(config, _micros(end), labels=read_labels(home))
+    found = Backtest(config, to_micros(end), labels=read_labels(home))
     replay = Replay(about_scores(config, wanted=False), engine)
-    until = _micros(end)
+    until = to_micros(end)
     for columns in _readings(home, start, end):
         readings, events = replay.take(columns)
         found.events += events
@@ -159,7 +159,7 @@ def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: d
     readings, events = replay.settle(until)
     found.events += events
     _take_noise(found, replay.alarms, readings)
-    scores = [score for score in read_scores(home, config.rules, _micros(start)) if score[2] <= until]
+    scores = [score for score in read_scores(home, config.rules, to_micros(start)) if score[2] <= until]
     tags = {replay.index.devices[number]: tags for number, tags in replay.index.tags.items()}
     found.events += replay_scores([(0, config)], engine, scores, tags, until)
     found.events.sort(key=lambda event: (event.noticed_at, event.rule, event.device_id, event.metric))
@@ -227,11 +227,3 @@ def _covers(spans: list[tuple[str, str, int, int, int]], label: Label) -> int | 
         and end >= label.start_at
     ]
     return min(starts, default=None)
-
-
-def _time(at: int) -> datetime:
-    return _EPOCH + timedelta(microseconds=at)
-
-
-def _micros(plain: datetime) -> int:
-    return (plain - _EPOCH) // timedelta(microseconds=1)

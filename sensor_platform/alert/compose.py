@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.alert.template import render
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import LEVELS, Level, Rule
@@ -18,7 +18,6 @@ COMMANDS = "(commands)"
 
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f]")
 _MOST = 256
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,4 +150,4 @@ def _shown(text: str) -> str:
 
 
 def _iso(at: int) -> str:
-    return (_EPOCH + timedelta(microseconds=at)).isoformat().replace("+00:00", "Z")
+    return utc_from_micros(at).isoformat().replace("+00:00", "Z")

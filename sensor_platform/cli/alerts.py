@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from sensor_platform.kernel.clock import from_micros, now_micros
+
 _FORMAT = click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written."
 )
@@ -34,7 +36,6 @@ def list_alerts(state: str | None, device: str, limit: int, form: str) -> None:
     """Show alerts, newest first."""
     from sensor_platform.alert.store import connect
     from sensor_platform.cli.rows import write
-    from sensor_platform.reading.times import moment
     from sensor_platform.settings import load_settings
 
     names = (
@@ -58,7 +59,7 @@ def list_alerts(state: str | None, device: str, limit: int, form: str) -> None:
 
     def shown(name: str, value: Any) -> Any:  # noqa: ANN401 - any column
         if name.endswith("_at") and value is not None:
-            return moment(value).replace(tzinfo=None)
+            return from_micros(value)
         return ("", "warning", "critical")[value] if name == "highest" else value
 
     write(names, [[shown(*pair) for pair in zip(names, row, strict=True)] for row in rows], form, sys.stdout)
@@ -70,7 +71,6 @@ def _answering(kind: str, text: str) -> click.Command:
     @click.option("--note", default="", help="Kept with the label.")
     def answering(alert_id: str, by: str, note: str) -> None:
         import getpass
-        import time
 
         from sensor_platform.alert.operator_answers import answer
         from sensor_platform.settings import load_settings
@@ -80,7 +80,7 @@ def _answering(kind: str, text: str) -> click.Command:
             alert_id,
             kind,
             by or getpass.getuser(),
-            time.time_ns() // 1000,
+            now_micros(),
             note,
             may_be_short=True,
         )

@@ -35,13 +35,13 @@ def audit(
     counted and nobody received, and what is damaged. Messages that wait in the WAL are shown as pending. Exit code 1
     where anything is missing, doubled or damaged.
     """
+    from sensor_platform.kernel.clock import to_micros
     from sensor_platform.landing.integrity.audit import ALL
     from sensor_platform.landing.integrity.audit import audit as make_audit
-    from sensor_platform.reading.times import micros
     from sensor_platform.settings import load_settings
 
     home = load_settings().home
-    span = (micros(start) if start else ALL[0], micros(end) if end else ALL[1])
+    span = (to_micros(start) if start else ALL[0], to_micros(end) if end else ALL[1])
     verified = _verify(start, end) if verify else None
     found = make_audit(home, span, device)
     if as_json:
@@ -54,8 +54,8 @@ def audit(
 
 
 def _verify(start: datetime | None, end: datetime | None) -> "Verified":
+    from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.integrity.verify import verify
-    from sensor_platform.landing.open_lander import now_micros
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.file.writer_lock import writer_lock
 

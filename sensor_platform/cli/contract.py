@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sensor_platform.kernel.clock import from_micros
+
 if TYPE_CHECKING:
     from sensor_platform.contracts.compare import Comparison, Terms
     from sensor_platform.settings import Settings
@@ -35,11 +37,11 @@ def try_contract(file: Path, last: str, as_json: bool) -> None:
 
     from sensor_platform.cli.moments import duration
     from sensor_platform.contracts.compare import compare
-    from sensor_platform.reading.times import micros
+    from sensor_platform.kernel.clock import to_micros
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
-    since = micros(datetime.now(UTC) - duration(last))
+    since = to_micros(datetime.now(UTC) - duration(last))
     found = compare(settings.home, _terms(settings.site), _changed(settings, file), since)
     if as_json:
         click.echo(json.dumps({**msgspec.to_builtins(found), "is_same": found.is_same}))
@@ -83,15 +85,15 @@ def drift(last: str, limit: int, as_json: bool) -> None:
     """List what changed about devices: new kinds of values of a metric, gaps in Sparkplug sequences."""
     from sensor_platform.cli.moments import duration
     from sensor_platform.cli.rows import write
+    from sensor_platform.kernel.clock import to_micros
     from sensor_platform.landing.ledger.queries import drift_since
     from sensor_platform.landing.ledger.schema import read_ledger
-    from sensor_platform.reading.times import micros, moment
     from sensor_platform.settings import load_settings
 
-    since = micros(datetime.now(UTC) - duration(last))
+    since = to_micros(datetime.now(UTC) - duration(last))
     with read_ledger(load_settings().home) as ledger:
         found = [] if ledger is None else drift_since(ledger, since, limit)
-    rows = [(moment(at).replace(tzinfo=None), *rest) for at, *rest in found]
+    rows = [(from_micros(at), *rest) for at, *rest in found]
     columns = ("received_at", "device_id", "metric", "what", "was", "now")
     write(columns, rows, "json" if as_json else "table", sys.stdout)
 
@@ -105,10 +107,10 @@ def _messages(settings: "Settings", topic: str, last: str, seconds: float | None
         return listen(settings.broker, topic, seconds, _MOST)
     from sensor_platform.cli.moments import duration
     from sensor_platform.contracts.traffic import traffic
-    from sensor_platform.reading.times import micros
+    from sensor_platform.kernel.clock import to_micros
 
     found: list[tuple[str, bytes]] = []
-    since = micros(datetime.now(UTC) - duration(last))
+    since = to_micros(datetime.now(UTC) - duration(last))
     for piece in traffic(settings.home, since, lambda name: topic_matches(topic, name)):
         found.extend(zip(piece.messages.topics, piece.messages.payloads, strict=True))
         if len(found) >= _MOST:

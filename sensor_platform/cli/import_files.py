@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sensor_platform.kernel.clock import MINUTE
+
 if TYPE_CHECKING:
     from sensor_platform.reading.contract import Contract
 
@@ -63,13 +65,14 @@ def _import_history(files: tuple[Path, ...], most_refused: float, as_json: bool,
 
     from sensor_platform.errors import Unreachable
     from sensor_platform.imports.import_files import ImportPlan, import_files
-    from sensor_platform.landing.open_lander import limits_of, now_micros
+    from sensor_platform.kernel.clock import now_micros
+    from sensor_platform.landing.open_lander import limits_of
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
     site = settings.site
     limits = limits_of(site.landing, site.start)
-    plan = ImportPlan(_mapping(options), limits, site.slot_minutes * 60_000_000, options["separator"], most_refused)
+    plan = ImportPlan(_mapping(options), limits, site.slot_minutes * MINUTE, options["separator"], most_refused)
     try:
         imported = import_files(settings.home, files, plan, now_micros, lambda line: click.echo(line, err=True))
     except OSError as error:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sensor_platform.kernel.clock import now_micros, to_micros
+
 if TYPE_CHECKING:
     from sensor_platform.home import Home
     from sensor_platform.labels.label_store import Label
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SHOWN = ("start_at", "end_at", "device_id", "metric", "label", "source", "note", "label_id")
 
 
@@ -43,7 +44,7 @@ def add(device: str, label: str, start: str, end: str | None, metric: str, note:
         _micros(start),
         _micros(end) if end else None,
         source="person",
-        now=_now(),
+        now=now_micros(),
         metric=metric,
         note=note,
     )
@@ -65,7 +66,7 @@ def import_labels(
     from sensor_platform.labels.label_files import LabelColumns, read_file
     from sensor_platform.labels.label_store import add_labels
 
-    found = read_file(file, LabelColumns(device, start, end, label_column, text), _now())
+    found = read_file(file, LabelColumns(device, start, end, label_column, text), now_micros())
     added = add_labels(_home(), found)
     click.echo(f"{len(found)} labels of {len({each.device_id for each in found})} devices, {added} of them new")
 
@@ -80,7 +81,7 @@ def list_labels(device: str, as_of: str | None, *, as_json: bool) -> None:
     from sensor_platform.labels.label_store import as_of as in_force
     from sensor_platform.labels.label_store import read_history
 
-    found = in_force(read_history(_home()), _micros(as_of) if as_of else _now())
+    found = in_force(read_history(_home()), _micros(as_of) if as_of else now_micros())
     rows = [_row(each) for each in found if not device or each.device_id == device]
     if as_json:
         for row in rows:
@@ -98,7 +99,7 @@ def remove(label_id: str) -> None:
     """
     from sensor_platform.alert.operator_answers import withdraw
 
-    gone = withdraw(_home(), label_id, _now())
+    gone = withdraw(_home(), label_id, now_micros())
     click.echo(f"{gone.label_id}: {gone.label} of {gone.device_id} at {_text(gone.start_at)} counts no more")
 
 
@@ -123,7 +124,7 @@ def reject(alert_id: str, by: str, note: str) -> None:
 def _answer(alert_id: str, kind: str, by: str, note: str) -> None:
     from sensor_platform.alert.operator_answers import answer
 
-    answer(_home(), alert_id, kind, by, _now(), note, may_be_short=True)
+    answer(_home(), alert_id, kind, by, now_micros(), note, may_be_short=True)
 
 
 def _row(label: "Label") -> dict[str, str]:
@@ -139,11 +140,7 @@ def _text(micros: int) -> str:
 def _micros(text: str) -> int:
     from sensor_platform.cli.moments import moment_of
 
-    return round((moment_of(text, datetime.now(UTC)) - _EPOCH).total_seconds() * 1e6)
-
-
-def _now() -> int:
-    return round((datetime.now(UTC) - _EPOCH).total_seconds() * 1e6)
+    return to_micros(moment_of(text, datetime.now(UTC)))
 
 
 def _home() -> "Home":

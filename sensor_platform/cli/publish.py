@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from sensor_platform.kernel.clock import now_micros
+
 
 @click.command()
 @click.option(
@@ -35,7 +37,6 @@ def publish(file: Path | None, folder: Path | None) -> None:
 
 
 def _publish() -> None:
-    import time
 
     from sensor_platform.alert.history.build_alerts import build_alerts
     from sensor_platform.settings import load_settings
@@ -43,7 +44,7 @@ def _publish() -> None:
 
     settings = load_settings()
     report = run(settings.home, settings.site)
-    alerts = build_alerts(settings.home, settings.site.alerts, settings.site.live.engine, time.time_ns() // 1000)
+    alerts = build_alerts(settings.home, settings.site.alerts, settings.site.live.engine, now_micros())
     for table, done in report.tables.items():
         click.echo(f"{table}: {done.pieces} pieces, {done.rows:,} rows, {done.bytes:,} bytes")
     if alerts.is_changed:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from sensor_platform.kernel.clock import MINUTE
+
 if TYPE_CHECKING:
     from sensor_platform.landing.quarantine.choose import Choice
     from sensor_platform.landing.quarantine.reconcile import Settled, Settler
@@ -153,9 +155,9 @@ def _asked(chosen: dict[str, Any], *, everything: bool) -> "Choice":
 @contextmanager
 def _settler() -> "Iterator[tuple[Settler, Settings]]":
     from sensor_platform.errors import Unreachable
+    from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.lander_lock import changes_lock
     from sensor_platform.landing.ledger.schema import open_ledger
-    from sensor_platform.landing.open_lander import now_micros
     from sensor_platform.landing.quarantine.reconcile import Settler
     from sensor_platform.settings import load_settings
 
@@ -163,7 +165,7 @@ def _settler() -> "Iterator[tuple[Settler, Settings]]":
     home = settings.home
     try:
         with changes_lock(home), open_ledger(home) as ledger:
-            yield Settler(home, ledger, settings.site.slot_minutes * 60_000_000, now_micros), settings
+            yield Settler(home, ledger, settings.site.slot_minutes * MINUTE, now_micros), settings
     except OSError as error:
         raise Unreachable(f"cannot write now: {error}", "check disk space and rights, then try again") from error
 

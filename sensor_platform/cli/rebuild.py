@@ -16,7 +16,7 @@ def rebuild() -> None:
     Analysts read the published tables as they were until the end. What landing no longer has is restored from them, and
     it says so. The writer lock is given up between pieces; killed on the way, the next runs finish it.
     """
-    from sensor_platform.landing.open_lander import now_micros
+    from sensor_platform.kernel.clock import now_micros
     from sensor_platform.predict.pipeline import build_features, score
     from sensor_platform.retention import apply
     from sensor_platform.settings import load_settings

@@ -20,9 +20,9 @@ def reland(start: date | None, end: date | None) -> None:
     slots that it touches are then rebuilt by the next run. Messages older than the raw archive stay as they are.
     """
     from sensor_platform.errors import WrongUse
+    from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.integrity.reland import contracts_of
     from sensor_platform.landing.integrity.reland import reland as run
-    from sensor_platform.landing.open_lander import now_micros
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.file.writer_lock import writer_lock
 

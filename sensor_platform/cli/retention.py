@@ -26,7 +26,7 @@ def retention(ctx: click.Context, is_dry: bool, is_applied: bool, as_json: bool)
     """
     if is_dry and is_applied:
         raise click.UsageError("--dry-run and --apply exclude each other")
-    from sensor_platform.landing.open_lander import now_micros
+    from sensor_platform.kernel.clock import now_micros
     from sensor_platform.retention.apply import apply, plan
     from sensor_platform.settings import load_settings
 

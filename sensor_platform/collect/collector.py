@@ -26,6 +26,7 @@ from sensor_platform.collect.mqtt.session_record import rebuild_recent
 from sensor_platform.collect.progress import publish_status
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import now_micros
 from sensor_platform.wal import CommittedMark, Header, recover, segment_names
 from sensor_platform.wal.device_messages import take_messages
 from sensor_platform.wal.writer import Journal
@@ -66,7 +67,7 @@ class Collector:
         check_subscriptions(config.subscriptions)
         link_setup = _link_setup(setup)
         self._recent, self._mark, self._journal = _recovered(setup)
-        intake = Intake(self._journal, self._recent, _now_us)
+        intake = Intake(self._journal, self._recent, now_micros)
         self._link = Link(link_setup, intake, self._recent)
         self._status = CollectorStatus(
             collector=config.collector,
@@ -232,14 +233,10 @@ def _recovered(setup: CollectorSetup) -> tuple[Recent, CommittedMark, Journal]:
 
     def header(name: str) -> Header:
         unreleased = tuple(sorted(recent.unreleased))
-        return Header(segment=name, created_at=_now_us(), session=recent.session, unreleased=unreleased)
+        return Header(segment=name, created_at=now_micros(), session=recent.session, unreleased=unreleased)
 
     return recent, mark, Journal(wal, names, mark, header, time.monotonic)
 
 
 def _broken_home(error: OSError) -> PlatformError:
     return WrongUse(f"the session record cannot be written: {error}", "check the data folder's rights and the disk")
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000

@@ -8,10 +8,10 @@ import polars as pl
 from sensor_platform.contracts.comparison_side import Example, Side
 from sensor_platform.contracts.traffic import traffic
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_for
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.reading.times import moment
 
 _SHOWN = 50
 _SAME = 1e-9
@@ -147,7 +147,7 @@ def _hour(row: dict[str, object]) -> HourChange:
     return HourChange(
         device_id=str(row["device_id"]),
         metric=str(row["metric"]),
-        hour=moment(hour).isoformat(),
+        hour=utc_from_micros(hour).isoformat(),
         rows_now=rows,
         rows_then=rows_then,
         mean_now=mean if isinstance(mean, float) else None,

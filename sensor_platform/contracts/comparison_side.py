@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.files.landing_table import Readings
-from sensor_platform.landing.record_batches import HOUR, Piece
+from sensor_platform.landing.record_batches import Piece
 from sensor_platform.landing.rejects import Refusals
 from sensor_platform.reading.decode import Decoder
 

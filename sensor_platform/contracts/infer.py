@@ -8,10 +8,11 @@ from typing import Any
 
 import msgspec
 
+from sensor_platform.kernel.clock import EPOCH, to_micros
 from sensor_platform.reading.contract import Contract, Encoding, Layout, Source
 from sensor_platform.reading.encodings import UndecodableError, decode_for
 from sensor_platform.reading.names import fold
-from sensor_platform.reading.times import EPOCH, micros, time_reader, zone
+from sensor_platform.reading.times import time_reader, zone
 from sensor_platform.reading.unfold import unfold
 
 _TRIED: tuple[Encoding, ...] = ("json", "json_in_json", "influx", "csv", "plain", "msgpack", "cbor")
@@ -21,7 +22,7 @@ _DEVICES = re.compile(
 )
 _TIMES = re.compile(r"(^|\.)(.*_)?(ts|time|timestamp|datetime|date|at|t|epoch)$")
 _IDS = re.compile(r"(^|\.)(seq|sequence|seq_?no|message_?id|msg_?id|counter)$")
-_RECENT = micros(EPOCH.replace(year=2000))
+_RECENT = to_micros(EPOCH.replace(year=2000))
 
 
 @dataclass(slots=True)

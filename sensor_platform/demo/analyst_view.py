@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sensor_platform.kernel.clock import plain_utc
+
 READY_QUERY = """select p.device_id, p.metric, p.issued_at, p.target_at,
        p.lower, p.value as predicted, p.upper, a.mean as actual
 from predictions p
@@ -51,7 +53,7 @@ def read_answers(analytics: Path, cut: datetime) -> Answers | None:
 
     if not analytics.is_file():
         return None
-    before = cut.astimezone(UTC).replace(tzinfo=None)
+    before = plain_utc(cut)
     try:
         with duckdb.connect(str(analytics), read_only=True) as connection:
             connection.execute("set threads = 1")

@@ -21,16 +21,15 @@ from sensor_platform.imports.refused_rows import RefusedRows
 from sensor_platform.imports.row_outcomes import Dictionaries, Tidied
 from sensor_platform.imports.rows import Tidier, plan_of
 from sensor_platform.imports.sources import Source, batches, open_source
+from sensor_platform.kernel.clock import HOUR, utc_from_micros
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.files.leftovers import clear_changes
 from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest, SourceEntry, write_manifest
 from sensor_platform.landing.ledger.schema import open_ledger
-from sensor_platform.landing.record_batches import HOUR
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_version
-from sensor_platform.reading.times import moment
 
 _WRITERS = 2
 """Landing files written at once; each takes about 200 bytes of memory for each of its 2 million readings."""
@@ -135,7 +134,7 @@ class _Import:
         return f"import-{sha256(''.join(keys).encode()).hexdigest()[:32]}"
 
     def run(self) -> tuple[Manifest, dict[str, int]]:
-        day = moment(self.now).date().isoformat()
+        day = utc_from_micros(self.now).date().isoformat()
         quarantine = self.home.quarantine / day / f"{self.segment}.parquet"
         self.home.root.mkdir(parents=True, exist_ok=True)
         tidiers = [self._tidier(source) for source in self.sources]  # before any work: does the mapping fit them all?

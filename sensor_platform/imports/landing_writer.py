@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from sensor_platform.home import Home
 from sensor_platform.imports.codes import Codes
 from sensor_platform.imports.row_outcomes import Dictionaries
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing, sha256
 from sensor_platform.landing.files.parquet import LANDING_ENCODINGS, group_sizes
 from sensor_platform.landing.ledger.manifest import FileEntry
@@ -141,6 +142,4 @@ def _no_tags(rows: int) -> pa.Array:
 
 def naive(at: int) -> datetime:
     """Plain UTC, as in files."""
-    from sensor_platform.reading.times import moment
-
-    return moment(at).replace(tzinfo=None)
+    return from_micros(at)

@@ -10,11 +10,11 @@ from sensor_platform.imports.row_batch import BatchReadings
 from sensor_platform.imports.row_outcomes import Dictionaries, RowRefusals, Tidied
 from sensor_platform.imports.sources import EXTRA
 from sensor_platform.imports.time_columns import times_of
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.names import MAX_NAME, fold
 from sensor_platform.reading.plan import Plan, RecordKind, make_plan
-from sensor_platform.reading.times import moment
 
 
 def plan_of(contract: Contract, columns: tuple[str, ...]) -> Plan:
@@ -159,4 +159,4 @@ def _longest(texts: pl.Series) -> int:
 
 
 def _iso(at: object) -> str:
-    return moment(at).isoformat() if isinstance(at, int) else ""
+    return utc_from_micros(at).isoformat() if isinstance(at, int) else ""

@@ -7,12 +7,11 @@ from datetime import date, timedelta
 from pathlib import Path
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import HOUR, MINUTE, utc_from_micros
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.files.compaction import compact
 from sensor_platform.landing.ledger.commit import delete_files
 from sensor_platform.landing.ledger.schema import open_ledger, transaction
-from sensor_platform.landing.record_batches import HOUR
-from sensor_platform.reading.times import moment
 
 GRACE = HOUR
 """How long a replaced file stays for whoever is reading it."""
@@ -42,7 +41,7 @@ def keep_up(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> Upke
     """
     with open_ledger(home) as ledger:
         deleted = delete_replaced(home, ledger, now)
-        made = compact(home, ledger, slot_minutes * 60_000_000, now)
+        made = compact(home, ledger, slot_minutes * MINUTE, now)
         expired = expire_raw(home, ledger, raw_keep_days, now)
     return Upkeep(sum(len(manifest.replaces) for manifest in made), len(made), deleted, expired)
 
@@ -63,7 +62,7 @@ def expire_raw(home: Home, ledger: sqlite3.Connection, keep_days: int, now: int)
 
 def expired_raw(home: Home, keep_days: int, now: int) -> list[str]:
     """Archived segments of days that ended more than `keep_days` ago, relative to home."""
-    first_kept = moment(now).date() - timedelta(days=keep_days)
+    first_kept = utc_from_micros(now).date() - timedelta(days=keep_days)
     files: list[str] = []
     for folder in sorted(home.raw.glob("*")):
         if _is_day_before(folder, first_kept):

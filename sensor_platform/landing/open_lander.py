@@ -1,12 +1,11 @@
 """Makes a lander from plain configuration, with its lock and its ledger."""
 
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
-from datetime import time as clock_time
+from datetime import date
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import MINUTE, now_micros, start_of_day
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.lander_lock import lander_lock
@@ -15,17 +14,11 @@ from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.reading.times import micros
-
-
-def now_micros() -> int:
-    """Microseconds since the epoch, UTC."""
-    return time.time_ns() // 1000
 
 
 def limits_of(config: LandingConfig, start: date) -> Limits:
     """Between which times readings are believed."""
-    first = micros(datetime.combine(start, clock_time(), UTC))
+    first = start_of_day(start)
     return Limits(start=first, max_future=config.max_future_seconds * 1_000_000)
 
 
@@ -58,6 +51,6 @@ def open_lander(
             ledger=ledger,
             decoder=Decoder(contracts, limits_of(config, start), load_memory(ledger)),
             contract_version=contract_version(contracts),
-            slot=slot_minutes * 60_000_000,
+            slot=slot_minutes * MINUTE,
             clock=clock,
         )

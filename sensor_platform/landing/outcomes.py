@@ -5,9 +5,10 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.files.landing_table import Names
 from sensor_platform.landing.ledger.manifest import DeviceCounts
-from sensor_platform.landing.record_batches import HOUR, Piece
+from sensor_platform.landing.record_batches import Piece
 from sensor_platform.landing.sequences import Range, union
 from sensor_platform.reading.batch import Decoded
 

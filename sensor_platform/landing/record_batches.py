@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal import Batch, Damage, Kind, open_segment, read_batches, read_frames
 from sensor_platform.wal.frames import decode_mqtt, decode_records, read_frame
-
-HOUR = 3_600_000_000
-"""Microseconds."""
 
 
 @dataclass(slots=True)

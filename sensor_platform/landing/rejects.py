@@ -6,10 +6,10 @@ from typing import Literal
 
 import polars as pl
 
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.landing.record_batches import Piece
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.model import Rejected
-from sensor_platform.reading.times import moment
 
 QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
     "received_at": pl.Datetime("us"),
@@ -75,7 +75,7 @@ class Refusals:
 
     def _row(self, segment: str, piece: Piece, index: int, why: Rejected, scope: Literal["message", "reading"]) -> None:
         head = piece.heads[index]
-        self.received_at.append(moment(piece.messages.received_at[index]).replace(tzinfo=None))
+        self.received_at.append(from_micros(piece.messages.received_at[index]))
         self.topic.append(piece.messages.topics[index])
         self.payload.append(piece.messages.payloads[index])
         self.rule.append(why.rule)

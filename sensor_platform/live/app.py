@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prometheus_client import CollectorRegistry
@@ -13,6 +12,7 @@ from sensor_platform.alert import store
 from sensor_platform.alert.history.rule_epochs import note_rules
 from sensor_platform.alert.operator_answers import answer
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.live.config import LiveConfig
 from sensor_platform.live.engine.checkpoints import Checkpoints
 from sensor_platform.live.engine.emitted_windows import decode_closed
@@ -35,7 +35,6 @@ from sensor_platform.sinks.mqtt_link import DeviceStates, Link
 from sensor_platform.stream.rules import Count, Threshold, limits_in
 
 log = logging.getLogger(__name__)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_ALERTS = 1_000
 
 
@@ -210,7 +209,7 @@ class Parts:
 
     def store_message(self, topic: str, payload: bytes) -> None:
         """A message of our own, through the same segments as all others; returns once it is on disk."""
-        moment = _EPOCH + timedelta(microseconds=self.clock())
+        moment = utc_from_micros(self.clock())
         self.ingest.put([Envelope(topic, payload, moment, "", 0, session="live")], len(payload)).result(30.0)
 
     def _inject(self, rows: list[Injected]) -> None:

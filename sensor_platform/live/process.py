@@ -4,11 +4,9 @@ import asyncio
 import logging
 import os
 import signal
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from datetime import time as clock_time
+from datetime import date
 from pathlib import Path
 from types import FrameType
 
@@ -19,6 +17,7 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import now_micros, start_of_day
 from sensor_platform.kernel.durations import duration
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.live.app import Parts
@@ -39,7 +38,6 @@ from sensor_platform.live.web.web_app import make_app
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.reading.times import micros
 from sensor_platform.sinks.mqtt_link import DeviceStates, Link
 from sensor_platform.stream.engine import Engine
 
@@ -68,11 +66,6 @@ class LiveSetup:
     """For the secrets in channels' URLs."""
 
 
-def now_micros() -> int:
-    """Microseconds since the epoch, UTC."""
-    return time.time_ns() // 1000
-
-
 def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts:
     """Everything, not started yet.
 
@@ -86,7 +79,7 @@ def make_parts(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> Parts
             "set SENSOR_PLATFORM_LIVE_TOKEN, or leave live.host at 127.0.0.1",
         )
     limits = Limits(
-        start=micros(datetime.combine(setup.start, clock_time(), UTC)),
+        start=start_of_day(setup.start),
         max_future=setup.landing.max_future_seconds * 1_000_000,
     )
     parts: Parts

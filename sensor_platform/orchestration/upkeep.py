@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from dagster import DefaultScheduleStatus, OpExecutionContext, ResourceParam, ScheduleDefinition, job, op
 
+from sensor_platform.kernel.clock import now_micros
 from sensor_platform.orchestration.metadata_tables import as_table
 from sensor_platform.orchestration.partitions import SETTINGS, WRITER_POOL
 from sensor_platform.orchestration.retry_policy import tried_again
@@ -25,7 +26,7 @@ def compact_landing(context: OpExecutionContext, settings: ResourceParam[Setting
         tried_again(context, site.runs),
         writer_lock(settings.home, "upkeep", wait_seconds=site.warehouse.lock_wait_seconds),
     ):
-        now = int(datetime.now(UTC).timestamp() * 1_000_000)
+        now = now_micros()
         done = keep_up(settings.home, site.slot_minutes, site.landing.raw_keep_days, now)
     context.add_output_metadata(asdict(done))
 
@@ -37,7 +38,7 @@ def trim_tiers(context: OpExecutionContext, settings: ResourceParam[Settings]) -
     from sensor_platform.retention.shrink import shrink
 
     site = settings.site
-    now = int(datetime.now(UTC).timestamp() * 1_000_000)
+    now = now_micros()
     with tried_again(context, site.runs):
         done = apply.apply(settings.home, site, site.retention, site.landing.raw_keep_days, now)
         shrunk = shrink(settings.home, site)

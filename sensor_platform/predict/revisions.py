@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from sensor_platform.kernel.clock import plain_utc
 from sensor_platform.warehouse.tables import Due, Warehouse
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def superseded(rows: "pl.DataFrame", before: "pl.DataFrame", keys: Sequence[str]
 
     old = before.select(rows.columns) if before.width else rows.clear()
     gone = old.join(rows, on=(*keys, "revision"), how="anti", nulls_equal=True)
-    return gone.with_columns(pl.lit(now.astimezone(UTC).replace(tzinfo=None), pl.Datetime("us")).alias("superseded_at"))
+    return gone.with_columns(pl.lit(plain_utc(now), pl.Datetime("us")).alias("superseded_at"))
 
 
 def keep(warehouse: Warehouse, due: Due, table: str, keys: Sequence[str], gone: "pl.DataFrame", window: str) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from sensor_platform.kernel.clock import to_micros, utc_from_micros
 from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
 from sensor_platform.reading.contract import Contract, contract_for
 from sensor_platform.reading.encodings import MANY, UndecodableError, decode_for
@@ -12,7 +13,6 @@ from sensor_platform.reading.memory import Memory
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
 from sensor_platform.reading.plan import Plan, RecordKind, make_plan
 from sensor_platform.reading.reject_rules import rejected
-from sensor_platform.reading.times import micros, moment
 from sensor_platform.reading.unfold import unfold
 from sensor_platform.reading.value_kinds import Drift
 
@@ -157,7 +157,7 @@ def decode_message(contracts: Sequence[Contract], envelope: Envelope, limits: Li
     batch = MessageBatch(
         [envelope.topic],
         [envelope.payload],
-        [micros(envelope.received_at)],
+        [to_micros(envelope.received_at)],
         {0: envelope.user_properties} if envelope.user_properties else {},
         {} if envelope.key is None else {0: envelope.key},
     )
@@ -177,7 +177,7 @@ def _reading(decoded: Decoded, envelope: Envelope, block_number: int, row: int) 
     return Reading(
         device_id=records.device_id[record],
         metric=block.metric if isinstance(block.metric, str) else block.metric[row],
-        event_at=moment(records.event_at[record]),
+        event_at=utc_from_micros(records.event_at[record]),
         received_at=envelope.received_at,
         value=None if block.value is None else block.value[row],
         text=None if block.text is None else block.text[row],

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import MAX_NAME
 from sensor_platform.reading.plan import Plan
 from sensor_platform.reading.reject_rules import rejected
-from sensor_platform.reading.times import moment
 
 
 @dataclass(slots=True)
@@ -95,9 +95,10 @@ def _check_limits(
         if row in bad:
             continue
         if at < limits.start:
-            reason = f"{moment(at).isoformat()} is before the site's start {moment(limits.start).date()}"
+            start = utc_from_micros(limits.start).date()
+            reason = f"{utc_from_micros(at).isoformat()} is before the site's start {start}"
             bad[row] = rejected("before_start", reason, devices[row])
         elif at > received_at[message] + limits.max_future:
             ahead = (at - received_at[message]) // 1_000_000
-            reason = f"{moment(at).isoformat()} is {ahead} s ahead of its arrival"
+            reason = f"{utc_from_micros(at).isoformat()} is {ahead} s ahead of its arrival"
             bad[row] = rejected("in_the_future", reason, devices[row])

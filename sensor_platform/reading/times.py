@@ -7,23 +7,13 @@ from functools import partial
 from typing import Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sensor_platform.kernel.clock import to_micros
+
 TimeFormat = Literal["auto", "s", "ms", "us", "ns", "iso"]
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LATEST = 253_402_300_800_000_000
 """Microseconds at the end of year 9999; neither Python nor SQL goes further."""
 _EARLIEST = -62_135_596_800_000_000
-
-
-def micros(moment: datetime) -> int:
-    """Microseconds since the epoch of an aware time."""
-    gap = moment - EPOCH
-    return (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds
-
-
-def moment(at: int) -> datetime:
-    """Aware UTC time of microseconds since the epoch."""
-    return EPOCH + timedelta(microseconds=at)
 
 
 def zone(name: str) -> tzinfo:
@@ -96,7 +86,7 @@ def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str |
         return f"{_short(text)} is not a number of {form} since 1970"
     try:
         parsed = datetime.fromisoformat(text)
-        return _in_range(micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=default_zone)), text)
+        return _in_range(to_micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=default_zone)), text)
     except (ValueError, OverflowError):
         return f"{_short(text)} is not a time that we can read"
 

@@ -5,11 +5,11 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, MINUTE
+from sensor_platform.kernel.clock import DAY, MINUTE, start_of_day
 from sensor_platform.kernel.days import ALL_TIME, day_of
 from sensor_platform.landing.housekeeping import delete_with_ledger, expired_raw
 from sensor_platform.landing.ledger import open_ledger, read_ledger
@@ -172,7 +172,7 @@ def _apply(
     slot = site.slot_minutes * MINUTE
     warehouse_tiers.finish(connection, home)
     warehouse_tiers.delete(connection, home, found.days, site.warehouse.large_piece, slot, now)
-    floor = None if found.floor is None else (found.floor - date(1970, 1, 1)) // timedelta(days=1) * DAY
+    floor = None if found.floor is None else start_of_day(found.floor)
     landing_tier.apply(home, ledger, LandingPlan(floor, (), found.landing), now)
     delete_with_ledger(home, ledger, [each.file for each in found.raw])
 

@@ -5,11 +5,10 @@ from dataclasses import dataclass
 from datetime import date
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, start_of_day
 from sensor_platform.landing.housekeeping import delete_with_ledger
 from sensor_platform.landing.ledger.horizon import landing_floor, raise_floor
 from sensor_platform.landing.ledger.schema import transaction
-
-DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ def _files(ledger: sqlite3.Connection, before: int, cutoff: int) -> list[OldFile
 
 
 def _day(file: str) -> int:
-    return (date.fromisoformat(file.split("/")[-2]) - date(1970, 1, 1)).days * DAY
+    return start_of_day(date.fromisoformat(file.split("/")[-2]))
 
 
 def arrivals(ledger: sqlite3.Connection) -> dict[int, int]:

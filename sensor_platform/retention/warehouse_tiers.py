@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, from_micros
+from sensor_platform.kernel.clock import DAY, from_micros, start_of_day
 from sensor_platform.kernel.days import day_of
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.retention.config import RetentionConfig
@@ -127,7 +127,7 @@ def sorted_out(
         those = [each for each in days if each.table == table]
         differing = _differing_days(connection, table, those, gone)
         for each in those:
-            start = _micros(each.day)
+            start = start_of_day(each.day)
             coarser = _coarser(table, start, gone)
             why = None
             if each.day in dirty:
@@ -161,7 +161,7 @@ def _differing_days(
     found: dict[int, int] = {}
     asked: dict[str, list[int]] = {}
     for each in days:
-        start = _micros(each.day)
+        start = start_of_day(each.day)
         # a day that went before was proven then; what is back of it is what a late reading asked for
         if start not in gone.get(table, ()):
             asked.setdefault(_coarser(table, start, gone), []).append(start)
@@ -218,7 +218,7 @@ def delete(
         if not those:
             continue
         model, copy = known[table], known[published(table)]
-        starts = [_micros(each.day) for each in those]
+        starts = [start_of_day(each.day) for each in those]
         connection.begin()
         try:
             connection.execute(
@@ -270,7 +270,3 @@ def finish(connection: "DuckDBPyConnection", home: Home) -> int:
 
 def _folder(home: Home, table: str, start: int) -> Path:
     return home.published / table / f"day={day_of(start).isoformat()}"
-
-
-def _micros(day: date) -> int:
-    return (day - date(1970, 1, 1)).days * DAY

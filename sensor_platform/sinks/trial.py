@@ -9,6 +9,7 @@ import msgspec
 from sensor_platform.alert.compose import notice_of
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.errors import PlatformError, WrongUse
+from sensor_platform.kernel.clock import now_micros
 from sensor_platform.sinks.channels import Unsent, sender_of
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import Threshold
@@ -53,7 +54,7 @@ def _try(name: str, channel: Any, site: str, variables: Mapping[str, str], link:
 
 def trial_notice(site: str) -> bytes:
     """A notice that says that it is a test."""
-    now = time.time_ns() // 1000
+    now = now_micros()
     rule = Threshold(name="test", metric="test", above=0.0)
     event = Event(
         alert_id=f"test-{now}",

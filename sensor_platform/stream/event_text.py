@@ -1,11 +1,11 @@
 """What an event says besides itself: the limit in words, and whether maintenance keeps it from people."""
 
 import fnmatch
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.kernel.durations import duration, said
-from sensor_platform.reading.times import micros
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import Maintenance, Rule
 
@@ -45,4 +45,4 @@ def covers(maintenance: Maintenance, event: Event) -> bool:
 
 def _utc(text: str) -> int:
     parsed = datetime.fromisoformat(text)
-    return micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC))
+    return to_micros(parsed)

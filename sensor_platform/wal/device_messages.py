@@ -12,9 +12,10 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.wal import parse_name
 
-_AGAIN = 60_000_000
+_AGAIN = MINUTE
 """Microseconds before the same node is asked again."""
 _MOST = 100
 """Files that may wait for a collector that is not there."""

@@ -13,6 +13,7 @@ from typing import BinaryIO
 import msgspec
 
 from sensor_platform.errors import CheckFailed
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.reading.model import Envelope
 
 FORMAT = 1
@@ -125,7 +126,7 @@ def encode_records(envelopes: Iterable[Envelope]) -> bytes:
         _Record(
             e.topic,
             e.payload,
-            int(e.received_at.timestamp()) * 1_000_000 + e.received_at.microsecond,
+            to_micros(e.received_at),
             e.qos,
             e.retain,
             e.dup,

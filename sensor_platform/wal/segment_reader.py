@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import msgspec
 
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
 from sensor_platform.wal.frames import (
     FORMAT,
@@ -25,8 +25,6 @@ from sensor_platform.wal.frames import (
 )
 from sensor_platform.wal.packet_columns import Columns, Extra, read_columns
 from sensor_platform.wal.zstd_stream import ZstdStream
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +132,7 @@ def envelope_of(batch: Batch, index: int, segment: str) -> Envelope:
     return Envelope(
         topic=batch.topics[index],
         payload=batch.payloads[index],
-        received_at=_EPOCH + timedelta(microseconds=batch.received_at[index]),
+        received_at=utc_from_micros(batch.received_at[index]),
         segment=segment,
         position=batch.position + index,
         qos=head >> 1 & 3,

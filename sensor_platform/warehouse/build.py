@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, MINUTE
+from sensor_platform.kernel.clock import DAY, MINUTE, now_micros
 from sensor_platform.kernel.days import Days, day_span
 from sensor_platform.kernel.days import name as span_name
 from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
@@ -114,7 +114,7 @@ def _record_cost(home: Home, report: BuildReport) -> None:
     windows = sum(model.windows for model in report.models.values())
     if windows:
         rows = clean.rows if clean else 0
-        costs.record(home, Cost(at=time.time_ns() // 1000, readings=rows, windows=windows, seconds=report.seconds))
+        costs.record(home, Cost(at=now_micros(), readings=rows, windows=windows, seconds=report.seconds))
 
 
 def _chosen(names: Sequence[str] | None) -> list[Model]:

@@ -7,12 +7,12 @@ import bisect
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import MINUTE, from_micros, to_micros
+from sensor_platform.kernel.clock import MINUTE, from_micros, to_micros, utc_from_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
 from sensor_platform.landing.ledger import generation, read_ledger
 from sensor_platform.landing.ledger.horizon import NOTHING, frozen
@@ -44,7 +44,7 @@ class Due:
     @property
     def starts(self) -> tuple[datetime, ...]:
         """Starts of the windows, aware UTC, oldest first."""
-        return tuple(from_micros(start).replace(tzinfo=UTC) for start in sorted(self.windows))
+        return tuple(utc_from_micros(start) for start in sorted(self.windows))
 
     def pieces(self, hours: int) -> Iterator["Due"]:
         """The windows in stretches of at most so many hours, oldest first; one without windows where none is due.

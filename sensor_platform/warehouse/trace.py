@@ -11,7 +11,7 @@ from typing import Any
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, MINUTE, from_micros, to_micros
+from sensor_platform.kernel.clock import DAY, MINUTE, from_micros, to_micros, utc_from_micros
 from sensor_platform.landing.integrity.raw_copies import raw_file
 from sensor_platform.landing.ledger import LandingFile, landing_files, read_ledger, slots_between
 from sensor_platform.reading.model import Envelope
@@ -197,4 +197,4 @@ def _first_frame(path: Path) -> int:
 
 
 def _aware(at: int) -> datetime:
-    return from_micros(at).replace(tzinfo=UTC)
+    return utc_from_micros(at)

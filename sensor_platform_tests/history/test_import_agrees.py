@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from sensor_platform.home import Home
 from sensor_platform.imports.time_columns import times_of
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.contract import Contract, Source, TimeSource
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
-from sensor_platform.reading.times import moment, time_reader, zone
+from sensor_platform.reading.times import time_reader, zone
 from sensor_platform_tests.history.imports import LIMITS, NOW, imported, landed, quarantined
 
 TIMES = st.one_of(
@@ -37,7 +38,7 @@ def as_messages(contract: Contract, rows: list[dict[str, Any]]) -> list[tuple[An
     found = []
     for position, row in enumerate(rows):
         payload = json.dumps({key: value for key, value in row.items() if value is not None}).encode()
-        envelope = Envelope("import/x", payload, moment(NOW), "s", position)
+        envelope = Envelope("import/x", payload, utc_from_micros(NOW), "s", position)
         found += [item for item in decode_message([contract], envelope, LIMITS) if isinstance(item, Reading)]
     return sorted(
         (

@@ -14,15 +14,15 @@ from typing import Any
 import orjson
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.reading.times import micros
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
 
-T0 = micros(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
+T0 = to_micros(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
 """When the first message of these tests arrives, microseconds."""
 HOUR = 3_600_000_000
 

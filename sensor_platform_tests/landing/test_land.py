@@ -13,17 +13,17 @@ import pyarrow.parquet as pq
 import pytest
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.files.parquet import group_sizes
 from sensor_platform.landing.ledger import landing_files_between, quarantine_files, read_ledger, totals
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
-from sensor_platform.reading.times import micros
 from sensor_platform.wal import read_envelopes
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
 
-LIMITS = Limits(start=micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=HOUR)
+LIMITS = Limits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=HOUR)
 SLOT = 600_000_000
 
 
@@ -74,7 +74,7 @@ def test_rows_are_sorted_by_slot_device_metric_and_time(home: Home) -> None:
     rows = landed(home)
     keys = [
         (
-            micros(row["event_at"].replace(tzinfo=UTC)) // SLOT,
+            to_micros(row["event_at"].replace(tzinfo=UTC)) // SLOT,
             row["device_id"],
             row["metric"],
             row["event_at"],

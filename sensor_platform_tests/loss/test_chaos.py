@@ -19,12 +19,12 @@ import pytest
 
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import now_micros
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.integrity import verify as verification
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.reland import contracts_of, mend
 from sensor_platform.landing.integrity.verify import verify
-from sensor_platform.landing.open_lander import now_micros
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig

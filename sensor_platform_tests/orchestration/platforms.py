@@ -11,9 +11,9 @@ from dagster import DagsterInstance, ExecuteInProcessResult
 from sensor_platform.definitions import defs
 from sensor_platform.devices.publisher_wire import publish_packet
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG
-from sensor_platform.reading.times import micros
 from sensor_platform.settings import Settings
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
 
@@ -38,7 +38,7 @@ class Platform:
 
     def arrive(self, *messages: tuple[str, datetime, float], received_at: datetime | None = None) -> None:
         """Land one segment of messages (device, event time, value of metric `t`); received at the newest event."""
-        received = micros(received_at or max(when for _, when, _ in messages))
+        received = to_micros(received_at or max(when for _, when, _ in messages))
         self.segments += 1
         writer = SegmentWriter(self.home.wal, Header(segment=f"col-1-{self.segments:08d}", created_at=received))
         packets = [

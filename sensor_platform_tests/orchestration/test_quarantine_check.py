@@ -6,10 +6,10 @@ import pytest
 from dagster import AssetCheckEvaluation, AssetCheckResult, AssetCheckSeverity, SensorResult, build_sensor_context
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.quarantine.reject_rate import Level, quarantine_rate
 from sensor_platform.orchestration.checks.quarantine_rate import few_messages_are_quarantined, quarantine_sensor
-from sensor_platform.reading.times import micros
 from sensor_platform.settings import Settings, load_settings
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
 
@@ -51,6 +51,6 @@ def test_check_and_sensor_report_the_same_and_the_sensor_only_what_is_new(tmp_pa
 def _garbage(home: Home) -> None:
     from datetime import UTC, datetime
 
-    now = micros(datetime.now(UTC))
+    now = to_micros(datetime.now(UTC))
     seal_segment(home, 1, [Message(b"garbage")] * 5, received_at=now)
     land_all(home, now=now)

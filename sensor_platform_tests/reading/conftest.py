@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading, Rejected
-from sensor_platform.reading.times import micros
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LIMITS = Limits(start=micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
+LIMITS = Limits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
 
 Decode = Callable[..., list[Reading | Rejected]]
 

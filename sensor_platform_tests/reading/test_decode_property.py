@@ -8,15 +8,15 @@ import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sensor_platform.kernel.clock import to_micros, utc_from_micros
 from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
 from sensor_platform.reading.contract import Contract, Source, TimeSource
 from sensor_platform.reading.decode import Decoder, decode_message
 from sensor_platform.reading.model import Envelope, Reading, Rejected
 from sensor_platform.reading.reject_rules import HINTS
-from sensor_platform.reading.times import micros, moment
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LIMITS = Limits(start=micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
+LIMITS = Limits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
 CONTRACTS = (
     Contract(name="json", topic="j/#", encoding="json_in_json", tags={"p": Source(field=("p",), topic_level=0)}),
     Contract(name="long", topic="l/+", layout="long", rename={"t": "x"}, strings="number"),
@@ -60,7 +60,7 @@ CONTRACT_SETS = st.sampled_from([CONTRACTS, (CONTRACTS[4],), (CONTRACTS[0], CONT
 
 def decode_all(decoder: Decoder, messages: Sequence[tuple[str, bytes]]) -> Decoded:
     topics, payloads = [topic for topic, _ in messages], [payload for _, payload in messages]
-    return decoder.decode(MessageBatch(topics, payloads, [micros(NOW)] * len(messages)))
+    return decoder.decode(MessageBatch(topics, payloads, [to_micros(NOW)] * len(messages)))
 
 
 @settings(max_examples=400, deadline=None)
@@ -128,7 +128,7 @@ def by_message(decoded: Decoded, count: int) -> list[list[tuple[object, ...]]]:
                 (
                     records.device_id[record],
                     block.metric if isinstance(block.metric, str) else block.metric[row],
-                    moment(records.event_at[record]),
+                    utc_from_micros(records.event_at[record]),
                     None if block.value is None else block.value[row],
                     None if block.text is None else block.text[row],
                     records.unit[record] if block.is_described else None,

@@ -12,9 +12,9 @@ import msgspec
 from sensor_platform.alert.history import history_store
 from sensor_platform.alert.history.rule_epochs import Epoch, in_force
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.labels.label_store import read_labels
-from sensor_platform.reading.times import moment
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import LEVELS
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
@@ -119,5 +119,5 @@ def _write(home: Home, name: str, rows: Sequence[tuple[Any, ...]]) -> None:
 
 def _cell(value: Any, kind: str) -> Any:  # noqa: ANN401 - a cell
     if kind == "TIMESTAMP" and value is not None:
-        return moment(value).replace(tzinfo=None)
+        return from_micros(value)
     return value

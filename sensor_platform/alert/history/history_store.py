@@ -13,6 +13,7 @@ import zstandard
 
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.stream.alert_state import Event
 
 _SCHEMA = "2"
@@ -110,7 +111,7 @@ def note_snapshot(connection: sqlite3.Connection, until: int, body: bytes) -> No
     connection.execute("insert or replace into snapshots values (?, ?)", (until, zstandard.compress(body, 3)))
     found = [row[0] for row in connection.execute("select until from snapshots order by until desc")]
     kept = set(found[:8])
-    for length, most in ((3_600_000_000, 24), (86_400_000_000, 14)):
+    for length, most in ((HOUR, 24), (DAY, 14)):
         by_span: dict[int, int] = {}
         for each in found:
             by_span.setdefault(each // length, each)

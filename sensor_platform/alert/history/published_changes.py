@@ -10,12 +10,12 @@ from sensor_platform.alert.history import history_store
 from sensor_platform.alert.history.history_store import Stamp
 from sensor_platform.alert.replay_rules import ORDER, READING_COLUMNS
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import MINUTE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _TABLE = "readings_clean"
-_MINUTE = 60_000_000
 _ROWS = 200_000
 Seen = tuple[int, str]
 """Rows and their digest."""
@@ -57,7 +57,7 @@ def look(home: Home, connection: sqlite3.Connection, duck: "DuckDBPyConnection",
         changes.files.append(str(path))
         old, minutes = _digests(duck, path, until)
         before = history_store.minutes_of(connection, name)
-        different = [minute * _MINUTE for minute, found in old.items() if before.get(minute) != found]
+        different = [minute * MINUTE for minute, found in old.items() if before.get(minute) != found]
         if different:
             changes.redo_from = min([*different, *([changes.redo_from] if changes.redo_from is not None else [])])
         history_store.note_piece(connection, name, stamp, minutes)

@@ -10,7 +10,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sensor_platform.collect.collector_status import CollectorStatus
@@ -22,11 +21,11 @@ from sensor_platform.collect.lander_process import Lander
 from sensor_platform.collect.progress import publish_status
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import now_micros, utc_from_micros
 from sensor_platform.wal import CommittedMark, Header, encode_records, recover, segment_names
 from sensor_platform.wal.writer import Journal
 
 log = logging.getLogger(__name__)
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_AT_ONCE = 5_000
 _TICK_SECONDS = 1.0
 _COMMIT_SECONDS = 0.5
@@ -116,7 +115,7 @@ class KafkaCollector:
         good = list(self._checked(messages))
         if not good:
             return
-        now = _EPOCH + timedelta(microseconds=time.time_ns() // 1000)
+        now = utc_from_micros(now_micros())
         envelopes = [envelope_of(message, self._offsets, now) for message in good]
         self._journal.add(encode_records(envelopes))
         while not self._written():
@@ -220,4 +219,4 @@ class KafkaCollector:
 
 
 def _header(name: str) -> Header:
-    return Header(segment=name, created_at=time.time_ns() // 1000, session="kafka")
+    return Header(segment=name, created_at=now_micros(), session="kafka")

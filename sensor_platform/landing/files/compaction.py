@@ -15,6 +15,7 @@ import polars as pl
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import HOUR, utc_from_micros
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.files.parquet import write_landing
@@ -27,8 +28,6 @@ from sensor_platform.landing.ledger.manifest import (
     read_compaction,
 )
 from sensor_platform.landing.ledger.schema import transaction
-from sensor_platform.landing.record_batches import HOUR
-from sensor_platform.reading.times import moment
 
 MOST_ROWS = 4_000_000
 """Readings in one compacted file at most (about 1 GB of memory while it is made)."""
@@ -117,12 +116,12 @@ def settle_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
 
 def _merge(home: Home, ledger: sqlite3.Connection, group: list[Source], slot: int, now: int) -> CompactionManifest:
     name = "compact-" + hashlib.sha256("\n".join(source.file for source in group).encode()).hexdigest()[:32]
-    folder = home.landing / moment(group[0].hour).date().isoformat()
+    folder = home.landing / utc_from_micros(group[0].hour).date().isoformat()
     sources = [(home.root / source.file, source.rows) for source in group]
     entry = write_merged(home, folder / f"{name}.parquet", sources, slot)
     if entry.slots != _slots(ledger, group):
         raise CheckFailed(
-            f"the landing files of {moment(group[0].hour).isoformat()} do not hold the slots that the ledger says",
+            f"the landing files of {utc_from_micros(group[0].hour).isoformat()} do not hold the slots of the ledger",
             "set slot_minutes back to what it was when they were landed, or restore them from a backup",
         )
     return CompactionManifest(name=name, written_at=now, file=entry, replaces=tuple(source.file for source in group))

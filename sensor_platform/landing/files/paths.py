@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.reading.times import moment
 from sensor_platform.wal import parse_name
 
 
@@ -31,7 +31,7 @@ def segment_paths(home: Home, segment: str, first_received_at: int | None, suffi
     if first_received_at is None:
         name = parse_name(segment)
         first_received_at = name.boot * 1000 if name else 0
-    day = moment(first_received_at).date().isoformat()
+    day = utc_from_micros(first_received_at).date().isoformat()
     return SegmentPaths(
         landing=home.landing / day / f"{segment}{suffix}.parquet",
         quarantine=home.quarantine / day / f"{segment}{suffix}.parquet",

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.days import day_span
+from sensor_platform.kernel.clock import DAY
+from sensor_platform.kernel.days import day_of, day_span
 from sensor_platform.kernel.durable import sha256
 from sensor_platform.landing.ledger import generation, read_ledger
 
@@ -92,7 +93,7 @@ def _rows_by_day(ledger: sqlite3.Connection, start: int, end: int) -> tuple[DayR
         " group by 1 order by 1",
         (start, end),
     )
-    return tuple(DayRows(date(1970, 1, 1) + timedelta(days=day), count, files) for day, count, files in rows)
+    return tuple(DayRows(day_of(day * DAY), count, files) for day, count, files in rows)
 
 
 def _built_position(ledger: sqlite3.Connection, start: int, end: int) -> int:

@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.files.compaction import merge_rest
 from sensor_platform.landing.integrity.damage import DamagedFile, take_back
@@ -46,7 +47,7 @@ def contracts_of(contracts: Sequence[Contract], config: LandingConfig, start: da
     from sensor_platform.reading.decode import Decoder
 
     decoder = Decoder(contracts, limits_of(config, start))
-    return Contracts(decoder, contract_version(contracts), slot_minutes * 60_000_000)
+    return Contracts(decoder, contract_version(contracts), slot_minutes * MINUTE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import msgspec
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import start_of_day
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.integrity.damage import LOST, insert_missed
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
@@ -23,7 +24,6 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
 )
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger, transaction
-from sensor_platform.landing.record_batches import HOUR
 
 _CONTENT = (
     "segments",
@@ -89,7 +89,7 @@ def _is_trimmed(entry: FileEntry, floor: int | None) -> bool:
     """Whether retention has deleted it: all of it lies below the floor."""
     if floor is None:
         return False
-    day = (date.fromisoformat(entry.file.split("/")[-2]) - date(1970, 1, 1)).days * 24 * HOUR
+    day = start_of_day(date.fromisoformat(entry.file.split("/")[-2]))
     return max(entry.slots) < floor if entry.slots else day < floor
 
 

@@ -1,10 +1,11 @@
 """Which rows of the quarantine a person means."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import polars as pl
 
+from sensor_platform.kernel.clock import plain_utc
 from sensor_platform.reading.names import topic_matches
 
 
@@ -45,4 +46,4 @@ class Choice:
 
 def _naive(at: datetime) -> datetime:
     """Plain UTC, as in files."""
-    return at.astimezone(UTC).replace(tzinfo=None)
+    return plain_utc(at)

@@ -14,6 +14,7 @@ from pathlib import Path
 import polars as pl
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.landing.files.leftovers import clear_changes
 from sensor_platform.landing.files.parquet import file_entry, write_landing, write_quarantine
 from sensor_platform.landing.ledger.commit import commit_segment
@@ -23,7 +24,6 @@ from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.landing.quarantine.recount import recount
 from sensor_platform.landing.quarantine.redecode import Again, decode_again
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.reading.times import moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Settler:
         segment = f"{verb}-{hashlib.sha256(file.encode()).hexdigest()[:32]}"
         newest = self.ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
         now = max(self.clock(), int(newest) + 1)
-        day = moment(now).date().isoformat()
+        day = utc_from_micros(now).date().isoformat()
         files: list[FileEntry] = []
         if again is not None:
             files.append(write_landing(self.home, self.home.landing / day / f"{segment}.parquet", again.readings))

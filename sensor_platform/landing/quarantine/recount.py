@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.ledger.manifest import DeviceCounts
 from sensor_platform.landing.quarantine.redecode import Again
-from sensor_platform.landing.record_batches import HOUR
 
 _Key = tuple[int, str]
 """Hour of arrival and device."""

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.ledger.schema import read_ledger
-from sensor_platform.landing.record_batches import HOUR
 
 
 class Level(Enum):

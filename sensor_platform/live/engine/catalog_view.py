@@ -1,10 +1,10 @@
 """The site's catalog as the engine wants it: the same files that the tables are judged by."""
 
 from collections import defaultdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from sensor_platform.reading.times import micros
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.stream.look_back import Comparing
 from sensor_platform.stream.series import NEVER
 from sensor_platform.stream.verdicts import FOREVER, Calibration, Catalog
@@ -40,4 +40,4 @@ def catalog_of(folder: Path | None) -> Catalog:
 
 def _at(plain: datetime | None, otherwise: int) -> int:
     """Microseconds of a plain UTC time."""
-    return otherwise if plain is None else micros(plain.replace(tzinfo=UTC))
+    return otherwise if plain is None else to_micros(plain)

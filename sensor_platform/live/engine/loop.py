@@ -18,6 +18,7 @@ import msgspec
 from sensor_platform.alert import store
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
 from sensor_platform.live.engine.emitted_windows import encode_closed
 from sensor_platform.live.engine.step import Done, Injected, Step, do, read_again
@@ -316,7 +317,7 @@ class Loop:
 
     def _forget(self) -> None:
         """Old rows; a few at a time."""
-        before = self.clock() - self.keep_hours * 3_600_000_000
+        before = self.clock() - self.keep_hours * HOUR
         for statement in (
             "delete from closed where at < ?",
             "delete from outbox where state = 'sent' and sent_at < ?",

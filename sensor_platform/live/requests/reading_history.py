@@ -13,7 +13,6 @@ from sensor_platform.warehouse.lineage import dbt_tables
 _TABLES = (("1d", "readings_1d"), ("1h", "readings_1h"), ("1m", "readings_1m"), ("10s", "readings_10s"))
 RAW = "raw"
 _MOST_ROWS = 20_000
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - plain UTC, like the columns
 
 
 @dataclass(frozen=True, slots=True)

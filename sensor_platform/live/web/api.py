@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from sensor_platform.errors import ExitCode, Missing, PlatformError, WrongUse
+from sensor_platform.kernel.clock import plain_utc, utc_from_micros
 from sensor_platform.live.app import Parts
 from sensor_platform.live.engine.view import STANDINGS
 from sensor_platform.live.requests.ingest import Busy
@@ -24,7 +25,6 @@ from sensor_platform.reading.names import topic_error
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 _MOST_ROWS = 10_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _STATES = ("firing", "acknowledged", "resolved")
 _LATEST = 5 * 60
 """Seconds that `/api/latest` looks back unless told otherwise."""
@@ -160,7 +160,7 @@ class Api:
             raise WrongUse(f"topic: {reason}", "name a topic without wildcards")
         payloads = _payloads(await request.body(), request.headers.get("content-type", ""))
         received_at = self._parts.clock()
-        moment = _EPOCH + timedelta(microseconds=received_at)
+        moment = utc_from_micros(received_at)
         envelopes = [Envelope(topic, payload, moment, "", 0, session="http") for payload in payloads]
         future = self._parts.ingest.put(envelopes, sum(map(len, payloads)))
         try:
@@ -218,7 +218,7 @@ def _time(text: str | None, default: datetime) -> datetime:
         if re.fullmatch(r"\d+(\.\d+)?", text):
             return datetime.fromtimestamp(float(text), UTC).replace(tzinfo=None)
         parsed = datetime.fromisoformat(text)
-        return parsed.astimezone(UTC).replace(tzinfo=None) if parsed.tzinfo else parsed
+        return plain_utc(parsed)
     except (ValueError, OverflowError, OSError) as error:
         raise WrongUse(f"{text[:60]!r} is no time", "write ISO 8601 or seconds since 1970") from error
 

@@ -1,10 +1,10 @@
 """The alert history as an asset: what the site's rules make of everything that was published."""
 
-import time
 from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
+from sensor_platform.kernel.clock import now_micros
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS
 from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
@@ -23,7 +23,7 @@ def alerts(context: AssetExecutionContext, settings: ResourceParam[Settings]) ->
     from sensor_platform.alert.history.build_alerts import build_alerts
 
     with tried_again(context, settings.site.runs):
-        report = build_alerts(settings.home, settings.site.alerts, settings.site.live.engine, time.time_ns() // 1000)
+        report = build_alerts(settings.home, settings.site.alerts, settings.site.live.engine, now_micros())
     redone = report.redone_from
     yield MaterializeResult(
         metadata={

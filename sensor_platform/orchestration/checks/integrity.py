@@ -73,9 +73,9 @@ def mend_files(
     Returns:
         What was found, how many segments were landed again, and what is missed still.
     """
+    from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.integrity.reland import contracts_of, mend
     from sensor_platform.landing.integrity.verify import verify
-    from sensor_platform.landing.open_lander import now_micros
     from sensor_platform.warehouse.file.writer_lock import writer_lock
 
     site = settings.site

@@ -15,9 +15,9 @@ from dagster import (
     sensor,
 )
 
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.quarantine.reject_rate import Level, QuarantineRate, quarantine_rate
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
-from sensor_platform.reading.times import micros
 from sensor_platform.settings import Settings
 
 FEW_ARE_QUARANTINED = "few_messages_are_quarantined"
@@ -70,7 +70,7 @@ def _rate(settings: Settings, now: datetime) -> QuarantineRate:
     config = settings.site.landing
     return quarantine_rate(
         settings.home,
-        micros(now),
+        to_micros(now),
         hours=config.quarantine_hours,
         warn_share=config.quarantine_warn_share,
         fail_share=config.quarantine_fail_share,

@@ -19,6 +19,7 @@ from dagster import (
     sensor,
 )
 
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAST
 from sensor_platform.orchestration.jobs import DAYS_JOB, SCORING_JOB, TRAINING_JOB, days_job, scoring_job, training_job
@@ -45,7 +46,6 @@ _PATIENCE_SECONDS = 4.4
 _CHUNKS_OF_A_RUN = 4
 """A run of history gives up the writer lock this often before the next may be about something else."""
 _PRIORITY = {Lane.TODAY: "10", Lane.HISTORY: "0"}
-_HOUR_MICROS = 3_600_000_000
 _MODELS = ("forecast_model", "supervised_model")
 
 
@@ -82,7 +82,7 @@ def look(instance: DagsterInstance, settings: Settings, now: datetime) -> Look:
 def _landed_hours(settings: Settings) -> float:
     with read_ledger(settings.home) as ledger:
         found = extent(ledger) if ledger else None
-    return (found[1] - found[0]) / _HOUR_MICROS if found else 0.0
+    return (found[1] - found[0]) / HOUR if found else 0.0
 
 
 def requests(instance: DagsterInstance, settings: Settings, seen: Look) -> Iterator[RunRequest]:

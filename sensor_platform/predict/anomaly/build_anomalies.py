@@ -2,10 +2,11 @@
 
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import EPOCH
 from sensor_platform.kernel.days import Days
 from sensor_platform.predict.anomaly import anomaly_rows
 from sensor_platform.predict.anomaly.anomaly_rows import REFERENCE, WEEK
@@ -20,7 +21,6 @@ MODEL = "anomalies"
 _HOUR = timedelta(hours=1)
 _STRONGEST = 20
 """Rows in the report."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def build_anomalies(
@@ -56,8 +56,8 @@ def _weeks(due: Due) -> Iterator[tuple[int, Due]]:
     if not due.windows:
         yield 0, due
         return
-    for week in sorted({(start - _EPOCH) // _HOUR // WEEK for start in due.starts}):
-        first = _EPOCH + week * WEEK * _HOUR
+    for week in sorted({(start - EPOCH) // _HOUR // WEEK for start in due.starts}):
+        first = EPOCH + week * WEEK * _HOUR
         yield week, due.between(first, first + WEEK * _HOUR)
 
 
@@ -67,7 +67,7 @@ def _rows(warehouse: Warehouse, site: PredictSite, week: int, due: Due) -> "pl.D
     metrics = site.anomaly.metrics or site.forecast.metrics
     if not due.windows or not metrics:
         return anomaly_rows.empty()
-    first = _EPOCH + week * WEEK * _HOUR
+    first = EPOCH + week * WEEK * _HOUR
     hours = warehouse.read_hours(first - REFERENCE * _HOUR, due.starts[-1] + _HOUR, metrics)
     wanted = pl.Series([start.replace(tzinfo=None) for start in due.starts], dtype=pl.Datetime("us"))
     made = anomaly_rows.week_rows(hours, week, site.anomaly)

@@ -1,12 +1,12 @@
 """Times as files hold them: with and without a zone, as text in several orders, since the epoch, or as step numbers."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.predict.features.grid import HOUR_US
+from sensor_platform.kernel.clock import HOUR, to_micros
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,7 +62,7 @@ class Clock:
 
         largest = float(np.nanmax(np.abs(column.to_numpy()), initial=0.0))
         if largest < _STEP_NUMBERS:
-            self._unit_us = float(HOUR_US)
+            self._unit_us = float(HOUR)
             self._notes.append(f"{name} holds step numbers, no times: a step is taken for an hour")
         else:
             self._unit_us = next(micros for bound, (_, micros) in _EPOCH_UNITS.items() if largest < bound)
@@ -84,8 +84,7 @@ class Clock:
             moment = datetime.fromisoformat(plain)
         except ValueError as error:
             raise WrongUse(f"--test-from: {text!r} is no time", "write it as 2026-01-31 or 2026-01-31T13:00") from error
-        aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        return round((aware - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() * 1_000_000)
+        return to_micros(moment)
 
 
 def _parsed(column: "pl.Series", name: str, notes: list[str]) -> "pl.Series":

@@ -6,11 +6,11 @@ Everything before the test's start is learnt from once.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.predict.evaluate.read_series import Table
 from sensor_platform.predict.evaluate.result_rows import Row, judged_rows
 from sensor_platform.predict.evaluate.serve_piecewise import serve
 from sensor_platform.predict.features import feature_table as features
-from sensor_platform.predict.features.grid import DAY_US, HOUR_US
 from sensor_platform.predict.features.matrix import Source, examples
 from sensor_platform.predict.features.panel import Panel
 from sensor_platform.predict.forecast.config import ForecastConfig
@@ -70,8 +70,8 @@ def _learnt(
     """What was learnt of a target, None where not every horizon could be, and from how many values."""
     known = _source(name, before)
     say(f"{name}: learning from {len(known.panel.rows):,} values")
-    block = config.backtest_hours * HOUR_US // table.rhythm.step_us
-    if table.rhythm.step_us >= DAY_US:
+    block = config.backtest_hours * HOUR // table.rhythm.step_us
+    if table.rhythm.step_us >= DAY:
         block = max(block, 90)
     learned = learn(known, table.horizons, block, config.seed, config.parallel_fits)
     if learned is None or set(table.horizons) - set(learned.forecaster.units):

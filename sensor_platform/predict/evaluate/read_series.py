@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.clock import DAY, HOUR, MINUTE
 from sensor_platform.predict.evaluate.file_times import Clock, without_strays
 from sensor_platform.predict.evaluate.input_files import numbers, rows_of
 from sensor_platform.predict.evaluate.label_column import marked
 from sensor_platform.predict.evaluate.season import season_of, with_season
-from sensor_platform.predict.features.grid import DAY_US, HOUR_US, Grid, grid_for
+from sensor_platform.predict.features.grid import Grid, grid_for
 
 if TYPE_CHECKING:
     import polars as pl
@@ -257,7 +258,7 @@ def _check_split(question: Question, steps: "np.ndarray[tuple[int], np.dtype[np.
 
 
 def _words(step: int) -> str:
-    for length, word in ((DAY_US, "d"), (HOUR_US, "h"), (60_000_000, "min"), (1_000_000, "s")):
+    for length, word in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min"), (1_000_000, "s")):
         if step % length == 0:
             return f"{step // length} {word}"
     return f"{step} us"

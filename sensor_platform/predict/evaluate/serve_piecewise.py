@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensor_platform.predict.features.grid import DAY_US, HOUR_US
+from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.predict.features.matrix import Examples
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.forecast.candidates.forecaster import Forecasts
@@ -50,7 +50,7 @@ def serve(
     """
     evidence = _by_time(learned, test, said)
     targets = evidence.target
-    window = max(config.record_hours * HOUR_US // step_us, 60)
+    window = max(config.record_hours * HOUR // step_us, 60)
     size = len(test)
     served = Served(
         np.empty(size), np.empty(size), np.empty(size), {name: np.zeros(size) for name in said.by_candidate}, set()
@@ -76,7 +76,7 @@ def _by_time(learned: Learned, test: Examples, said: Forecasts) -> Record:
 def _pieces(test: Examples, step_us: int) -> list[tuple[int, int]]:
     """First step and end of each piece: a quarter of a day, but of a short test a twentieth, and not too many."""
     first, last = int(test.step.min()), int(test.step.max()) + 1
-    quarter = max(DAY_US // 4 // step_us, 1)
+    quarter = max(DAY // 4 // step_us, 1)
     every = max(min(quarter, max(1, (last - first) // 20)), -(-(last - first) // MOST_ADJUSTMENTS))
     return [(start, start + every) for start in range(first, last, every)]
 

@@ -5,8 +5,8 @@ The platform forecasts hours (`HOURLY`). `evaluate` meets every other cadence; n
 
 from dataclasses import dataclass
 
-HOUR_US = 3_600_000_000
-DAY_US = 24 * HOUR_US
+from sensor_platform.kernel.clock import DAY, HOUR
+
 LEAST_REACH = 168
 MOST_SEASON = 3_000
 """A season of more steps is not looked for: padding each series with seven of them would cost more than it tells."""
@@ -36,7 +36,7 @@ class Grid:
         return tuple(sorted({*range(1, 25), self.season, 2 * self.season, self.long_season, 48, LEAST_REACH}))
 
 
-HOURLY = Grid(HOUR_US, 24, 168)
+HOURLY = Grid(HOUR, 24, 168)
 
 
 def grid_for(step_us: int, longest_span: int, horizon: int) -> Grid:
@@ -56,10 +56,10 @@ def grid_for(step_us: int, longest_span: int, horizon: int) -> Grid:
 
 def _seasons(step_us: int) -> tuple[int, int]:
     """Steps in a day and in a week; for steps of a day in a week, of a week in a year."""
-    if step_us < DAY_US:
-        day = _whole(DAY_US, step_us)
+    if step_us < DAY:
+        day = _whole(DAY, step_us)
         return day, 7 * day
-    season = {DAY_US: 7, 7 * DAY_US: 52}.get(step_us, 1)
+    season = {DAY: 7, 7 * DAY: 52}.get(step_us, 1)
     return season, season
 
 

@@ -13,7 +13,8 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.predict.features.grid import DAY_US, HOURLY, Grid
+from sensor_platform.kernel.clock import DAY
+from sensor_platform.predict.features.grid import HOURLY, Grid
 from sensor_platform.predict.features.panel import Floats, Ints, Panel
 
 Inputs = npt.NDArray[np.float32]
@@ -51,7 +52,7 @@ class Layout:
         """Of the target, for the linear model: waves of the day and of the week."""
         daily = tuple(f"day_{wave}_{k}" for k in _HARMONICS for wave in ("sin", "cos"))
         weekly = tuple(f"week_{wave}_{k}" for k in _HARMONICS[:2] for wave in ("sin", "cos"))
-        return (*(daily if self.grid.step_us < DAY_US else ()), *weekly)
+        return (*(daily if self.grid.step_us < DAY else ()), *weekly)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -180,8 +181,8 @@ def _own(panel: Panel, index: Ints, horizon: int) -> dict[str, Floats]:
 
 def _calendar(panel: Panel, index: Ints, horizon: int) -> dict[str, Floats]:
     micros = (panel.step[index] + horizon) * panel.grid.step_us
-    day = (micros % DAY_US) / DAY_US
-    week = ((micros // DAY_US + _MONDAY) % 7 + day) / 7
+    day = (micros % DAY) / DAY
+    week = ((micros // DAY + _MONDAY) % 7 + day) / 7
     found: dict[str, Floats] = {"hour": np.floor(day * 24), "weekday": np.floor(week * 7)}
     for part, name, harmonics in ((day, "day", _HARMONICS), (week, "week", _HARMONICS[:2])):
         for k in harmonics:

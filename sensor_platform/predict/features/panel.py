@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.predict.features.grid import Grid
 
 if TYPE_CHECKING:
@@ -166,7 +167,7 @@ def coded(frame: "pl.DataFrame", grid: Grid) -> tuple[tuple[str, ...], npt.NDArr
     micros = frame["window_start"].dt.epoch("us").to_numpy()
     step = micros // grid.step_us
     if (step * grid.step_us != micros).any():
-        raise ValueError(f"window_start is not a whole {'hour' if grid.step_us == 3_600_000_000 else 'step'}")
+        raise ValueError(f"window_start is not a whole {'hour' if grid.step_us == HOUR else 'step'}")
     if ((step[1:] == step[:-1]) & (device[1:] == device[:-1])).any():
         raise ValueError("two rows share device, metric and hour")
     return devices, device, step.astype(np.int64, copy=False)

@@ -220,7 +220,7 @@ def _roll_back(
     first = since - HOURLY.reach * _HOUR
     source = read_source(warehouse, metric, older.card.others, first, now - _HOUR)
     newest = read_source(warehouse, metric, model.card.others, first, now - _HOUR)
-    start = int(since.timestamp() * 1_000_000) // HOURLY.step_us
+    start = to_micros(since) // HOURLY.step_us
     errors = []
     for panel_source, each, period in ((source, older, before), (newest, model, periods[-1])):
         rows = panel_source.panel.rows

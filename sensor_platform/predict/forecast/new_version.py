@@ -1,7 +1,8 @@
 """What was learnt, as a version for the registry: its card and its files."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from sensor_platform.kernel.clock import EPOCH
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.forecast import model_card as cards
 from sensor_platform.predict.forecast import model_files
@@ -10,8 +11,6 @@ from sensor_platform.predict.forecast.candidates.forecaster import LEVEL
 from sensor_platform.predict.forecast.model_card import Card
 from sensor_platform.predict.forecast.selection.learn import Learned
 from sensor_platform.predict.registry import version_files
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def version(
@@ -31,8 +30,8 @@ def version(
     contents = model_files.written(forecaster, learned.record)
     steps = source.panel.step[source.panel.rows]
     hour = timedelta(microseconds=source.panel.grid.step_us)
-    first, last = (_EPOCH + int(step) * hour for step in (steps.min(), steps.max()))
-    origins = tuple(_EPOCH + step * hour for step in learned.origins)
+    first, last = (EPOCH + int(step) * hour for step in (steps.min(), steps.max()))
+    origins = tuple(EPOCH + step * hour for step in learned.origins)
     layout = forecaster.layout
     card = Card(
         metric=metric,

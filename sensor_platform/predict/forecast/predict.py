@@ -1,11 +1,12 @@
 """Feature rows and a champion in, prediction rows out. Pure: created_at and everything else comes in as a parameter."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensor_platform.kernel.clock import plain_utc, to_micros
 from sensor_platform.predict import revisions
 from sensor_platform.predict.features.matrix import Source, at
 from sensor_platform.predict.features.panel import Ints
@@ -73,7 +74,7 @@ def predictions(
     import polars as pl
 
     hour = source.panel.grid.step_us
-    trained_to = int(model.card.trained_to.timestamp() * 1_000_000) // hour
+    trained_to = to_micros(model.card.trained_to) // hour
     parts = [
         _one_horizon(source, index[source.panel.step[index] + horizon > trained_to], horizon, model, rules)
         for horizon in model.card.horizons
@@ -91,10 +92,10 @@ def predictions(
             pl.lit(metric).alias("metric"),
             pl.lit(model.card.interval).alias("interval"),
             pl.lit(model.model_id).alias("model_id"),
-            pl.lit(_naive(model.card.trained_to), pl.Datetime("us")).alias("trained_to"),
+            pl.lit(plain_utc(model.card.trained_to), pl.Datetime("us")).alias("trained_to"),
             pl.lit(None, pl.Int64).alias("inputs_position"),
             pl.lit(0, pl.Int32).alias("revision"),
-            pl.lit(_naive(created_at), pl.Datetime("us")).alias("created_at"),
+            pl.lit(plain_utc(created_at), pl.Datetime("us")).alias("created_at"),
         )
         .select(COLUMNS)
         .sort(KEYS)
@@ -164,7 +165,3 @@ def _times(micros: Ints) -> "pl.Series":
     import polars as pl
 
     return pl.Series(micros, dtype=pl.Int64).cast(pl.Datetime("us"))
-
-
-def _naive(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import to_micros
+from sensor_platform.kernel.clock import plain_utc, to_micros
 from sensor_platform.kernel.days import Days
 from sensor_platform.predict import revisions
 from sensor_platform.predict.features.grid import HOURLY
@@ -106,7 +106,7 @@ def _waited_for_first_model(warehouse: Warehouse, site: PredictSite, periods: Pe
         hours = warehouse.connection.execute(
             "select distinct window_start from features where metric = ? and window_start > ? and window_start <= ?"
             " except select issued_at from predictions where metric = ?",
-            [metric, _plain(oldest), _plain(found[0].promoted_at), metric],
+            [metric, plain_utc(oldest), plain_utc(found[0].promoted_at), metric],
         ).fetchall()
         yield from (at.replace(tzinfo=UTC) for (at,) in hours)
 
@@ -145,7 +145,7 @@ def _with_positions(rows: "pl.DataFrame", due: Due) -> "pl.DataFrame":
 
     known = pl.DataFrame(
         {
-            "issued_at": [_plain(start) for start in due.starts],
+            "issued_at": [plain_utc(start) for start in due.starts],
             "position": [due.windows[start].position for start in sorted(due.windows)],
         },
         schema={"issued_at": pl.Datetime("us"), "position": pl.Int64},
@@ -172,7 +172,7 @@ def _one_period(
     except Unusable as error:
         if is_champion and not isinstance(error, OtherInputs):
             raise
-        wanted = pl.Series([_plain(hour) for hour in hours], dtype=pl.Datetime("us"))
+        wanted = pl.Series([plain_utc(hour) for hour in hours], dtype=pl.Datetime("us"))
         return scorer.of_hours(before, metric, wanted), f"kept as they were: {error.message}"
     first, last = hours[0] - HOURLY.reach * _HOUR, hours[-1]
     source = read_source(warehouse, metric, model.card.others, first, last)
@@ -224,7 +224,3 @@ def _drop_other_columns(warehouse: Warehouse) -> None:
 def _joined(due: Due, rest: Due) -> Due:
     """The windows of both; those of `due` as it has them."""
     return Due(due.model, {**rest.windows, **due.windows})
-
-
-def _plain(moment: datetime) -> datetime:
-    return moment.astimezone(UTC).replace(tzinfo=None)

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import Layout, Source
 from sensor_platform.predict.features.read_panels import read_to_learn
@@ -116,7 +117,7 @@ def _incumbent(home: Home, metric: str) -> Incumbent | None:
     if champion is None:
         return None
     rules = forecasters.champion_periods(home, metric)[-1].rules or champion.card.rules
-    trained_to = int(champion.card.trained_to.timestamp() * 1_000_000) // HOURLY.step_us
+    trained_to = to_micros(champion.card.trained_to) // HOURLY.step_us
     return Incumbent(champion.card, champion.forecaster, rules, trained_to)
 
 

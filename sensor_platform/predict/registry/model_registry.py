@@ -7,19 +7,20 @@ are named, the type of the card, and how the files of a version become a model.
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
 import msgspec
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import EPOCH
 from sensor_platform.predict.registry import champions, training_notes, version_files
 from sensor_platform.predict.registry.champions import ChampionPeriod, Champions
 from sensor_platform.predict.registry.training_notes import ASKED, WAITING, TrainingNote
 from sensor_platform.predict.registry.version_files import OtherInputs, Unusable
 
-_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+_ALWAYS = EPOCH
 
 
 class ModelCard(Protocol):

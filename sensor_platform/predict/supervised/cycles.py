@@ -6,10 +6,10 @@ Pure; hours are whole hours since the epoch. What a life knows of itself comes f
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from sensor_platform.kernel.clock import HOUR
 from sensor_platform.labels.label_store import Label
 from sensor_platform.predict.supervised.config import TaskConfig
 
-HOUR_US = 3_600_000_000
 ALERT_SOURCE = "alert:"
 
 
@@ -43,7 +43,7 @@ def events(labels: Sequence[Label], config: TaskConfig) -> tuple[Event, ...]:
         and (label.label in config.labels if config.labels else not label.source.startswith(ALERT_SOURCE))
     ]
     found = {
-        Event(label.device_id, label.start_at // HOUR_US, max(label.start_at, label.end_at) // HOUR_US, label.label)
+        Event(label.device_id, label.start_at // HOUR, max(label.start_at, label.end_at) // HOUR, label.label)
         for label in counted
     }
     return tuple(sorted(found, key=lambda event: (event.device, event.first, event.last, event.label)))

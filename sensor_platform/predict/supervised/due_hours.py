@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import from_micros, to_micros
+from sensor_platform.kernel.clock import HOUR, from_micros, to_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
 from sensor_platform.labels.label_store import Label, Said, changes
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.cycles import HOUR_US
 from sensor_platform.predict.supervised.late_labels import late_labels
 from sensor_platform.predict.supervised.task_registry import TaskPeriod, task_models
 from sensor_platform.warehouse.tables import Due, Warehouse
@@ -69,6 +68,6 @@ def _relabelled(warehouse: Warehouse, config: TaskConfig, label: Label, days: Da
     hours = warehouse.connection.execute(
         "select distinct epoch_us(window_start) from features"
         " where list_contains(?, metric) and device_id = ? and window_start >= ? and window_start <= ?",
-        [list(config.looked_at), label.device_id, from_micros(max(label.start_at - HOUR_US, first)), from_micros(last)],
+        [list(config.looked_at), label.device_id, from_micros(max(label.start_at - HOUR, first)), from_micros(last)],
     ).fetchall()
     return {start for (start,) in hours}

@@ -2,23 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import from_micros
+from sensor_platform.kernel.clock import HOUR, from_micros, to_micros
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.labels.label_store import Label
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.cycles import HOUR_US, Event, Life, events, lives
+from sensor_platform.predict.supervised.cycles import Event, Life, events, lives
 from sensor_platform.predict.supervised.inputs import device_spans
 from sensor_platform.predict.supervised.targets import Span, class_names, spans
 from sensor_platform.warehouse.published.task_tables import ANSWERS, TASK_TABLES
 from sensor_platform.warehouse.published.views import WHOLE_FILE
 from sensor_platform.warehouse.tables import Warehouse
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ def known(warehouse: Warehouse, config: TaskConfig, labels: Sequence[Label], now
 
 def answered(config: TaskConfig, found: Sequence[Event], devices: dict[str, tuple[int, int]], now: datetime) -> Known:
     """The same of events, and of first and newest hours by device. Pure."""
-    newest = (now - _EPOCH) // _HOUR - 1
+    newest = to_micros(now) // HOUR - 1
     own = lives(devices, found) if config.has_lives else ()
     classes = class_names(config, found) if config.kind == "classes" else ()
     first, last = newest - config.train_days * 24, newest - config.label_delay_hours
@@ -87,7 +84,7 @@ def _rows(every: Known) -> Iterator[tuple[Any, ...]]:
                 _cost(config, is_soon=span.answer > 0),
             )
         else:
-            ends = from_micros(int(span.answer) * HOUR_US)
+            ends = from_micros(int(span.answer) * HOUR)
             for part, is_soon in _halves(span, int(span.answer) - config.horizon_hours):
                 answer = "yes" if is_soon else "no"
                 yield (*_place(config, part), answer, ends, float(config.most_hours), _cost(config, is_soon=is_soon))
@@ -102,7 +99,7 @@ def _halves(span: Span, soon: int) -> Iterator[tuple[Span, bool]]:
 
 
 def _place(config: TaskConfig, span: Span) -> tuple[str, str, datetime, datetime]:
-    return config.name, span.device, from_micros(span.first * HOUR_US), from_micros(span.last * HOUR_US)
+    return config.name, span.device, from_micros(span.first * HOUR), from_micros(span.last * HOUR)
 
 
 def _cost(config: TaskConfig, *, is_soon: bool) -> float:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.kernel.clock import from_micros
+from sensor_platform.kernel.clock import HOUR, from_micros
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised.config import AGE, COLUMNS, TaskConfig, split
-from sensor_platform.predict.supervised.cycles import HOUR_US, Life
+from sensor_platform.predict.supervised.cycles import Life
 from sensor_platform.predict.supervised.targets import Span
 from sensor_platform.warehouse.tables import Due, Warehouse
 
@@ -75,7 +75,7 @@ def device_spans(warehouse: Warehouse, metrics: Sequence[str]) -> dict[str, tupl
         " where list_contains(?, metric) group by device_id",
         [list(metrics)],
     ).fetchall()
-    return {device: (first // HOUR_US, last // HOUR_US) for device, first, last in found}
+    return {device: (first // HOUR, last // HOUR) for device, first, last in found}
 
 
 def no_rows(config: TaskConfig) -> Rows:
@@ -162,7 +162,7 @@ def _read(warehouse: Warehouse, config: TaskConfig, keys: str, parameters: list[
 
 
 def _rows(warehouse: Warehouse, config: TaskConfig, frame: "pl.DataFrame", lives: Sequence[Life]) -> Rows:
-    hour = frame["window_start"].dt.epoch("us").to_numpy() // HOUR_US
+    hour = frame["window_start"].dt.epoch("us").to_numpy() // HOUR
     device = frame["device_id"].to_numpy().astype(object)
     since = born(device, hour, lives)
     starts = _starts(warehouse, config, lives)
@@ -225,7 +225,7 @@ def _starts(
         ).fetchall()
     finally:
         warehouse.connection.unregister("task_lives")
-    return {(metric, (device, float(first // HOUR_US))): float(mean) for metric, device, first, mean in found}
+    return {(metric, (device, float(first // HOUR))): float(mean) for metric, device, first, mean in found}
 
 
 def _table(columns: Mapping[str, Sequence[Any]]) -> Any:  # noqa: ANN401 - Arrow has no types
@@ -237,4 +237,4 @@ def _table(columns: Mapping[str, Sequence[Any]]) -> Any:  # noqa: ANN401 - Arrow
 
 
 def _moment(hour: int) -> datetime:
-    return from_micros(hour * HOUR_US)
+    return from_micros(hour * HOUR)

@@ -1,17 +1,14 @@
 """Labels that came or went after the hours that they change had been scored: which hours are to be scored again."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.labels.label_store import Label
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.cycles import events
 from sensor_platform.predict.supervised.task_registry import task_models
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainings: int) -> list[Label]:
@@ -31,5 +28,5 @@ def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainin
     made = task_models.versions(home, config.name)
     if not made:
         return []
-    since = (version_files.created_at(made[-trainings:][0]) - _EPOCH) // _MICROSECOND
+    since = to_micros(version_files.created_at(made[-trainings:][0]))
     return [label for label in labels if label.created_at > since and events([label], config)]

@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sensor_platform.kernel.clock import HOUR, plain_utc
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised import task_model
-from sensor_platform.predict.supervised.cycles import HOUR_US
 from sensor_platform.predict.supervised.inputs import Rows
 from sensor_platform.predict.supervised.task_model import Said, TaskModel
 
@@ -71,7 +71,7 @@ def scored(model: TaskModel, rows: Rows, positions: dict[int, int], created_at: 
     import polars as pl
 
     card, said = model.card, task_model.read(model, rows.inputs)
-    trained_to = card.trained_to.astimezone(UTC).replace(tzinfo=None) if card.trained_to else None
+    trained_to = plain_utc(card.trained_to) if card.trained_to else None
     size = len(rows)
     frame = pl.DataFrame(
         {
@@ -90,9 +90,9 @@ def scored(model: TaskModel, rows: Rows, positions: dict[int, int], created_at: 
             "missing_inputs": (~np.isfinite(rows.inputs)).sum(axis=1).astype(np.int32),
             "model_id": [model.model_id] * size,
             "trained_to": [trained_to] * size,
-            "inputs_position": [positions.get(int(hour) * HOUR_US, 0) for hour in rows.hour],
+            "inputs_position": [positions.get(int(hour) * HOUR, 0) for hour in rows.hour],
             "revision": np.zeros(size, np.int32),
-            "created_at": [created_at.astimezone(UTC).replace(tzinfo=None)] * size,
+            "created_at": [plain_utc(created_at)] * size,
         },
         schema=schema(),
     )
@@ -101,7 +101,7 @@ def scored(model: TaskModel, rows: Rows, positions: dict[int, int], created_at: 
 
 def times(hour: Ints) -> "npt.NDArray[np.datetime64]":
     """Starts of hours, plain UTC."""
-    return (hour * HOUR_US).astype("datetime64[us]")
+    return (hour * HOUR).astype("datetime64[us]")
 
 
 def _probabilities(model: TaskModel, said: Said) -> list[str | None]:

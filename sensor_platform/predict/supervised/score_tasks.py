@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import to_micros
+from sensor_platform.kernel.clock import HOUR, to_micros
 from sensor_platform.kernel.days import Days
 from sensor_platform.labels.label_store import Label, read_history
 from sensor_platform.predict import revisions
@@ -15,7 +15,7 @@ from sensor_platform.predict.reports import Row, TaskScoreReport, utc
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import ground_truth, score_rows
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.cycles import HOUR_US, Life, events, lives
+from sensor_platform.predict.supervised.cycles import Life, events, lives
 from sensor_platform.predict.supervised.due_hours import SCORES, due_hours
 from sensor_platform.predict.supervised.inputs import Rows, born, device_spans, due_rows, sha256
 from sensor_platform.predict.supervised.task_model import TaskModel
@@ -167,7 +167,7 @@ def _by_period(task: _Task, rows: Rows) -> Iterator[tuple[TaskPeriod, Rows]]:
 def _is_fresh(model: TaskModel, rows: Rows) -> "npt.NDArray[np.bool_]":
     """Not what the model has learnt from."""
     seen = model.card.trained_to
-    fresh: npt.NDArray[np.bool_] = rows.hour * HOUR_US > (to_micros(seen) if seen else -1)
+    fresh: npt.NDArray[np.bool_] = rows.hour * HOUR > (to_micros(seen) if seen else -1)
     return fresh
 
 

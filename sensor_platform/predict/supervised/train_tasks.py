@@ -3,10 +3,11 @@
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import EPOCH, HOUR, to_micros, utc_from_micros
 from sensor_platform.labels.label_store import Label, Said, changes, read_history, read_labels, read_superseded
 from sensor_platform.predict.forecast import model_card as forecast_cards
 from sensor_platform.predict.forecast import model_files
@@ -26,8 +27,6 @@ from sensor_platform.warehouse.tables import writer
 
 MOST_ROWS = 200_000
 """Common hours that are learnt from: more are thinned evenly, so that memory and time do not grow with the history."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_HOUR = timedelta(hours=1)
 
 
 def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport:
@@ -73,7 +72,7 @@ def _trained_or_why(home: Home, site: PredictSite, config: TaskConfig, history: 
 def _train(home: Home, site: PredictSite, config: TaskConfig, history: list[Said], now: datetime) -> _Made:
     began = time.monotonic()
     late = late_labels(home, config, changes(history), 1)
-    score_from = tuple(_EPOCH + timedelta(microseconds=each.start_at) for each in late)
+    score_from = tuple(utc_from_micros(each.start_at) for each in late)
     if not config.is_trained:
         return _Made(_waits(config, "is_trained is false"), score_from=score_from)
     rows, classes = _examples(home, site, config, [each.label for each in history if each.superseded_at is None], now)
@@ -138,8 +137,8 @@ def _need(home: Home, config: TaskConfig, gone: Sequence[Said]) -> TrainingNeed 
         return TrainingNeed(config.name, error.message, None)
     waiting, asked = task_models.waiting(home, config.name), task_models.asked(home, config.name)
     made = [version_files.created_at(name) for name in task_models.versions(home, config.name)]
-    tried = max([*made, *([waiting.asked_at] if waiting else [])], default=_EPOCH)
-    since = (tried - _EPOCH) // timedelta(microseconds=1)
+    tried = max([*made, *([waiting.asked_at] if waiting else [])], default=EPOCH)
+    since = to_micros(tried)
     if not has_model:
         has_come = any(label.created_at > since and _counts(label, config) for label in read_labels(home))
         return TrainingNeed(config.name, "labels have come, and there is no model yet", None) if has_come else None
@@ -175,8 +174,8 @@ def version(config: TaskConfig, rows: Rows, learned: Learned, now: datetime) -> 
         lower_by=learned.lower_by,
         upper_by=learned.upper_by,
         thirds=learned.thirds,
-        trained_from=_EPOCH + int(rows.hour.min()) * _HOUR,
-        trained_to=_EPOCH + int(rows.hour.max()) * _HOUR,
+        trained_from=utc_from_micros(int(rows.hour.min()) * HOUR),
+        trained_to=utc_from_micros(int(rows.hour.max()) * HOUR),
         folds_by=learned.folds.by,
         folds=len(learned.folds.folds),
         rows=len(rows),

@@ -8,13 +8,14 @@ offset, valid_from, valid_to (UTC, half-open). Empty means none; further columns
 import csv
 import hashlib
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 from typing import Any
 
 from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.clock import plain_utc
 from sensor_platform.warehouse.catalog.catalog_model import COMPARE_WITHIN_S, Calibration, Catalog, Device, Kind, Metric
 
 DEVICES, METRICS, CALIBRATION = "devices.csv", "metrics.csv", "calibration.csv"
@@ -178,7 +179,7 @@ def _positive(text: str) -> float:
 
 def _time(text: str) -> datetime:
     at = datetime.fromisoformat(text)
-    return at.astimezone(UTC).replace(tzinfo=None) if at.tzinfo else at
+    return plain_utc(at)
 
 
 def _wrong(path: Path, line: int, what: str, hint: str) -> WrongUse:

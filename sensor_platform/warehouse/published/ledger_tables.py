@@ -10,14 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import from_micros
+from sensor_platform.kernel.clock import DAY, from_micros
 from sensor_platform.kernel.durable import fsync_folder, replacing
 from sensor_platform.landing.ledger import read_ledger
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_DAY = 86_400_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,7 @@ def _publish(
     due = [day for day, what in held.items() if written.get(day) != what or not _path(home, name, day).exists()]
     gone = [day for day in written if day not in held]
     for day in due:
-        _write(_path(home, name, day), table, ledger.execute(table.rows, (day * _DAY, (day + 1) * _DAY)).fetchall())
+        _write(_path(home, name, day), table, ledger.execute(table.rows, (day * DAY, (day + 1) * DAY)).fetchall())
     for day in gone:
         path = _path(home, name, day)
         path.unlink(missing_ok=True)
@@ -93,7 +91,7 @@ def _publish(
 
 
 def _path(home: Home, name: str, day: int) -> Path:
-    return home.published / name / f"day={from_micros(day * _DAY):%Y-%m-%d}" / "0000.parquet"
+    return home.published / name / f"day={from_micros(day * DAY):%Y-%m-%d}" / "0000.parquet"
 
 
 def _write(path: Path, table: LedgerTable, rows: list[tuple[object, ...]]) -> None:

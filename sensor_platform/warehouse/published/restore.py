@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, from_micros
+from sensor_platform.kernel.clock import DAY, from_micros, start_of_day
 from sensor_platform.landing.ledger.horizon import Frozen
 from sensor_platform.warehouse.file.connection import NEW
 from sensor_platform.warehouse.lineage import Model, models
@@ -66,7 +66,7 @@ def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, frozen: Fr
 def _is_wanted(path: Path, frozen: Frozen) -> bool:
     if str(path).endswith(COLUMNS_FILE):
         return False
-    day = (date.fromisoformat(path.parent.name.removeprefix("day=")) - date(1970, 1, 1)).days * DAY
+    day = start_of_day(date.fromisoformat(path.parent.name.removeprefix("day=")))
     return day < frozen.floor or any(day <= start < day + DAY for start in frozen.held)
 
 

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 from sensor_platform.cli.main import cli
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.open_lander import open_lander
-from sensor_platform.reading.times import micros
 from sensor_platform.site import load_site
 from sensor_platform.warehouse.build import build
 from sensor_platform_tests.field.ingest.landed import NOW, Landed, Messages, Refusal, Row
@@ -39,8 +39,8 @@ def land_under(site: Path, messages: Messages) -> Landed:
     """Land messages in a home of their own, beside this site folder."""
     read, home = load_site(site), Home(site.with_name(f"{site.name}-home"))
     made = [Message(payload, topic) for topic, payload in messages]
-    seal_segment(home, 1, made, received_at=micros(NOW), step=1_000_000, batch=1)
-    later = micros(NOW) + 3_600_000_000
+    seal_segment(home, 1, made, received_at=to_micros(NOW), step=1_000_000, batch=1)
+    later = to_micros(NOW) + 3_600_000_000
     with open_lander(home, read.contracts, read.landing, read.start, read.slot_minutes, lambda: later) as lander:
         list(lander.land_sealed())
     return Landed(home.root, site, _rows(home), _refused(home))

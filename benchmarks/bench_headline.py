@@ -37,7 +37,7 @@ from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.verdicts import Catalog
+from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt, read_batches
 
 
@@ -92,7 +92,7 @@ def _processing(seconds: float) -> dict[str, Any]:
     count = round(50_000 * seconds)
     batch = _batch(rng, 5_000, 0, count)
     arrivals = [batch.received_at[0] + number * every for number in range(count)]
-    engine = Engine(EngineConfig(), Catalog({"temperature": (-50.0, 150.0)}), rules())
+    engine = Engine(EngineConfig(), EngineCatalog({"temperature": (-50.0, 150.0)}), rules())
     decoder = Decoder([DEFAULT_CONTRACT], Limits(0, _EVERY * count + 3_600_000_000))
     late: list[float] = []
     begin, now = 0, arrivals[0] + 8_000

@@ -24,7 +24,7 @@ from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.rules import Count, NoData, Rule, Threshold
-from sensor_platform.stream.verdicts import Catalog
+from sensor_platform.stream.verdicts import EngineCatalog
 
 _T0 = 1_767_225_600_000_000
 _POLL = 8_000
@@ -53,7 +53,7 @@ def main() -> None:
 
 def one_round(payloads: list[bytes], arrivals: list[int], every: int) -> dict[str, Any]:
     """Feed the stream: at most once in `every` microseconds, all that has come by then."""
-    engine = Engine(EngineConfig(), Catalog({"temperature": (-50.0, 200.0)}), _RULES)
+    engine = Engine(EngineConfig(), EngineCatalog({"temperature": (-50.0, 200.0)}), _RULES)
     decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3_600_000_000))
     late: list[float] = []
     spent, steps, begin, now = 0.0, 0, 0, arrivals[0]

@@ -17,7 +17,7 @@ from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.rules import Count, Rule, Stuck, Threshold
-from sensor_platform.stream.verdicts import Catalog
+from sensor_platform.stream.verdicts import EngineCatalog
 
 _T0 = 1_767_225_600_000_000
 _EVERY = 400
@@ -38,7 +38,7 @@ def main() -> None:
 
 def one_round(devices: int, messages: int, batch: int) -> dict[str, float]:
     rng = random.Random(1)
-    engine = Engine(EngineConfig(), Catalog({"temperature": (-50.0, 150.0)}), rules())
+    engine = Engine(EngineConfig(), EngineCatalog({"temperature": (-50.0, 150.0)}), rules())
     decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3_600_000_000))
     batches = [_batch(rng, devices, start, batch) for start in range(0, messages, batch)]
     warm = max(1, len(batches) // 10)

@@ -18,7 +18,7 @@ from sensor_platform.labels.label_store import Label, read_labels
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, Readings
 from sensor_platform.stream.config import EngineConfig
-from sensor_platform.stream.rule_set import Alarms
+from sensor_platform.stream.rule_set import RuleSet
 from sensor_platform.stream.rules import LEVELS, Threshold
 
 EVENT_COLUMNS = ("at", "noticed_at", "rule", "device_id", "metric", "kind", "level", "value", "suppressed", "alert_id")
@@ -44,7 +44,7 @@ _SAMPLES = 200_000
 
 
 @dataclass(slots=True)
-class Backtest:
+class RuleBacktest:
     """What came of it."""
 
     config: AlertConfig
@@ -136,7 +136,7 @@ def newest_received(home: Home) -> datetime | None:
     return rows[0]["max(received_at)"][0] if rows else None
 
 
-def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: datetime, end: datetime) -> Backtest:
+def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: datetime, end: datetime) -> RuleBacktest:
     """Feed the rules with the readings that arrived in [start, end], in order of arrival.
 
     Args:
@@ -149,16 +149,16 @@ def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: d
     Raises:
         Unreachable: nothing is published yet.
     """
-    found = Backtest(config, to_micros(end), labels=read_labels(home))
+    found = RuleBacktest(config, to_micros(end), labels=read_labels(home))
     replay = Replay(about_scores(config, wanted=False), engine)
     until = to_micros(end)
     for columns in _readings(home, start, end):
         readings, events = replay.take(columns)
         found.events += events
-        _take_noise(found, replay.alarms, readings)
+        _take_noise(found, replay.rule_set, readings)
     readings, events = replay.settle(until)
     found.events += events
-    _take_noise(found, replay.alarms, readings)
+    _take_noise(found, replay.rule_set, readings)
     scores = [score for score in read_scores(home, config.rules, to_micros(start)) if score[2] <= until]
     tags = {replay.index.devices[number]: tags for number, tags in replay.index.tags.items()}
     found.events += replay_scores([(0, config)], engine, scores, tags, until)
@@ -190,17 +190,17 @@ def _query(home: Home, sql: str, parameters: list[Any]) -> Iterator[dict[str, An
             yield dict(zip(names, zip(*rows, strict=True), strict=True))
 
 
-def _take_noise(found: Backtest, alarms: Alarms, readings: Readings) -> None:
+def _take_noise(found: RuleBacktest, rule_set: RuleSet, readings: Readings) -> None:
     """Jumps between readings that follow each other, of series that threshold rules are about."""
     if not len(readings):
         return
     is_same = readings.series[1:] == readings.series[:-1]
     jumps = np.abs(readings.value[1:] - readings.value[:-1])
-    for watch in alarms.watches:
-        if not isinstance(watch.rule, Threshold):
+    for instance in rule_set.instances:
+        if not isinstance(instance.rule, Threshold):
             continue
-        rows = is_same & watch.matches["is_match"][readings.series[1:]] & (readings.verdict[1:] != BAD)
-        kept = found.noise.setdefault(watch.rule.name, [])
+        rows = is_same & instance.matches["is_match"][readings.series[1:]] & (readings.verdict[1:] != BAD)
+        kept = found.noise.setdefault(instance.rule.name, [])
         if len(kept) < _SAMPLES:
             kept += jumps[rows][: _SAMPLES - len(kept)].tolist()
 

@@ -7,7 +7,7 @@ import msgspec
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
-from sensor_platform.alert.template import render
+from sensor_platform.alert.template import render_template
 from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.alert_state import Event
@@ -20,11 +20,11 @@ _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f]")
 _MOST = 256
 
 
-class Notice(msgspec.Struct, frozen=True, kw_only=True):
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """One notification: what templates and receivers see."""
 
     key: str
-    """The same notice always has the same; receivers drop what they have seen."""
+    """The same notification always has the same key; receivers drop what they have seen."""
     site: str
     kind: str
     """fired, escalated, eased, resolved, acknowledged, reminder; failed, of a run of Dagster."""
@@ -53,7 +53,7 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True):
     retain: bool
 
 
-def notice_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str, link: str = "") -> Notice:
+def notification_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str, link: str = "") -> Notification:
     """What is said about an event."""
     level = LEVELS[max(event.level, 1) - 1]
     at = _iso(event.at)
@@ -61,14 +61,14 @@ def notice_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str, link
     where = f"{event.device_id} {event.metric}".strip()
     words = {"rule": rule.name, "device": event.device_id, "metric": event.metric, "level": level}
     words |= {"limit": event.limit, "at": at, "runbook": rule.runbook, "site": site, "kind": event.kind}
-    title = render(rule.message, words, event.value, tags) if rule.message else f"{rule.name}: {where}"
+    title = render_template(rule.message, words, event.value, tags) if rule.message else f"{rule.name}: {where}"
     lines = [
         f"{event.kind} ({level}) at {at}",
         f"{where}: {value} ({event.limit})" if value else f"{where} ({event.limit})",
     ]
     lines += [f"Runbook: {rule.runbook}"] if rule.runbook else []
     lines += [f"Answer: {link}"] if link else []
-    return Notice(
+    return Notification(
         key=event.key,
         site=site,
         kind=event.kind,
@@ -89,14 +89,14 @@ def notice_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str, link
     )
 
 
-def messages_for(event: Event, notice: Notice, rule: Rule, config: AlertConfig, now: int) -> list[Outgoing]:
+def messages_for(event: Event, notification: Notification, rule: Rule, config: AlertConfig, now: int) -> list[Outgoing]:
     """The messages that an event causes: to its channels unless suppressed, and its local command in any case."""
     out: list[Outgoing] = []
     if not event.suppressed:
-        body = msgspec.json.encode(notice)
-        group = _group(rule, notice)
+        body = msgspec.json.encode(notification)
+        group = _group(rule, notification)
         wait = duration(rule.group_wait) if group else 0
-        channels = channels_for(rule, event.level, notice.tags, config)
+        channels = channels_for(rule, event.level, notification.tags, config)
         out += [Outgoing(event.key, channel, body, now, now + wait, group) for channel in channels]
     command = _command(event, rule)
     if command is not None:
@@ -108,10 +108,10 @@ def channels_for(rule: Rule, level: int, tags: Mapping[str, str], config: AlertC
     """Channels of an alarm, each once."""
     if rule.channels:
         return rule.channels
-    return channels_of(LEVELS[max(level, 1) - 1], tags, config)
+    return channels_by_routes(LEVELS[max(level, 1) - 1], tags, config)
 
 
-def channels_of(severity: Level, tags: Mapping[str, str], config: AlertConfig) -> Sequence[str]:
+def channels_by_routes(severity: Level, tags: Mapping[str, str], config: AlertConfig) -> Sequence[str]:
     """Channels that the site's routes name for a severity and for tags, each once."""
     found = [
         name
@@ -136,10 +136,12 @@ def _command(event: Event, rule: Rule) -> CommandMessage | None:
     return CommandMessage(topic=topic, payload=wanted.payload, retain=wanted.retain)
 
 
-def _group(rule: Rule, notice: Notice) -> str:
+def _group(rule: Rule, notification: Notification) -> str:
     if not rule.group_by:
         return ""
-    value = {"rule": rule.name, "device": notice.device_id}.get(rule.group_by, notice.tags.get(rule.group_by, ""))
+    value = {"rule": rule.name, "device": notification.device_id}.get(
+        rule.group_by, notification.tags.get(rule.group_by, "")
+    )
     return f"{rule.name}\0{value}"
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from sensor_platform.alert import template
+from sensor_platform.alert.template import check_template
 from sensor_platform.errors import WrongUse
 from sensor_platform.stream.rules import Level, Maintenance, Rule
 
@@ -69,12 +69,12 @@ class AlertConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError(f"channels: there is none called {unknown[0]!r}")
         for rule in self.rules:
             try:
-                template.check(rule.message)
+                check_template(rule.message)
             except ValueError as error:
                 raise ValueError(f"message of rule {rule.name!r}: {error}") from error
 
 
-def filled(url: str, variables: Mapping[str, str]) -> str:
+def fill_variables(url: str, variables: Mapping[str, str]) -> str:
     """The URL with its `${NAME}`s from the environment.
 
     Raises:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.alert.compose import Notice, channels_of
+from sensor_platform.alert.compose import Notification, channels_by_routes
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.home import Home
@@ -28,7 +28,7 @@ class FailedRun(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
-def note(home: Home, failed: FailedRun) -> None:
+def note_failed_run(home: Home, failed: FailedRun) -> None:
     """Write the file, and drop the oldest beyond the newest thousand. Noting one run twice changes nothing."""
     folder = _folder(home)
     write_file(folder / f"{failed.run_id}.json", msgspec.json.encode(failed))
@@ -37,14 +37,14 @@ def note(home: Home, failed: FailedRun) -> None:
         path.unlink(missing_ok=True)
 
 
-def untold(home: Home) -> Iterator[tuple[Path, FailedRun]]:
-    """What nobody was told of yet. Delete each file once its notices are stored; a file of another form is left."""
+def pending_failed_runs(home: Home) -> Iterator[tuple[Path, FailedRun]]:
+    """Failed runs that are not notified yet. Delete each file once its messages are stored; damaged files are kept."""
     for path in sorted(_folder(home).glob("*.json")):
         with contextlib.suppress(msgspec.DecodeError, FileNotFoundError):
             yield path, msgspec.json.decode(path.read_bytes(), type=FailedRun)
 
 
-def notices_of(failed: FailedRun, config: AlertConfig, site: str, when: str, now: int) -> list[Outgoing]:
+def failed_run_notifications(failed: FailedRun, config: AlertConfig, site: str, when: str, now: int) -> list[Outgoing]:
     """The message for each channel that takes what is critical at every device.
 
     Args:
@@ -55,7 +55,7 @@ def notices_of(failed: FailedRun, config: AlertConfig, site: str, when: str, now
         now: microseconds since the epoch.
     """
     days = " to ".join(dict.fromkeys(day for day in (failed.first_day, failed.last_day) if day))
-    notice = Notice(
+    notification = Notification(
         key=f"run-{failed.run_id}",
         site=site,
         kind="failed",
@@ -73,8 +73,8 @@ def notices_of(failed: FailedRun, config: AlertConfig, site: str, when: str, now
         title=f"[CRITICAL] {site}: run of {failed.job} failed",
         text="\n".join([f"Days: {days or 'none'}", f"Run: {failed.run_id}", failed.error[:1000]]),
     )
-    body = msgspec.json.encode(notice)
-    return [Outgoing(notice.key, channel, body, now) for channel in channels_of("critical", {}, config)]
+    body = msgspec.json.encode(notification)
+    return [Outgoing(notification.key, channel, body, now) for channel in channels_by_routes("critical", {}, config)]
 
 
 def _folder(home: Home) -> Path:

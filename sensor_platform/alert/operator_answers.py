@@ -15,7 +15,7 @@ _ALERT = "alert:"
 _LABELS = {"confirm": "confirmed", "reject": "rejected"}
 
 
-def answer(
+def answer_alert(
     home: Home, alert_id: str, kind: str, by: str, now: int, note: str = "", *, may_be_short: bool = False
 ) -> None:
     """Take an answer; the live process acts on it, now or when it starts.
@@ -35,11 +35,11 @@ def answer(
     if kind not in ANSWERS:
         raise WrongUse(f"{kind!r} is no answer", f"answers are {', '.join(ANSWERS)}")
     with closing(store.connect(home.live_file)) as connection:
-        row = find(connection, alert_id)
+        row = find_alert(connection, alert_id)
         if not may_be_short and row["alert_id"] != alert_id:
             raise Missing(f"there is no alert {alert_id[:60]!r}", "give the whole id, as /api/alerts shows it")
         if kind == "acknowledge":
-            store.ask(connection, store.Command(kind=kind, alert_id=row["alert_id"], by=by, at=now))
+            store.put_command(connection, store.OperatorCommand(kind=kind, alert_id=row["alert_id"], by=by, at=now))
             return
         add_label(
             home,
@@ -58,7 +58,7 @@ def answer(
         connection.execute("update alerts set verdict = ? where alert_id = ?", (_LABELS[kind], row["alert_id"]))
 
 
-def withdraw(home: Home, label_id: str, now: int) -> Label:
+def withdraw_label(home: Home, label_id: str, now: int) -> Label:
     """Take a label back, see `labels.take_back`; an alert that it answered is without an answer again."""
     gone = take_back(home, label_id, now)
     alert = gone.label_id.removeprefix(_ALERT)
@@ -68,7 +68,7 @@ def withdraw(home: Home, label_id: str, now: int) -> Label:
     return gone
 
 
-def find(connection: sqlite3.Connection, alert_id: str) -> dict[str, Any]:
+def find_alert(connection: sqlite3.Connection, alert_id: str) -> dict[str, Any]:
     """An alert by its id, or by the start of it where only one begins so.
 
     Raises:

@@ -16,7 +16,7 @@ from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, GOOD, UNCERTAIN, Readings
 from sensor_platform.stream.config import EngineConfig
-from sensor_platform.stream.rule_set import Alarms
+from sensor_platform.stream.rule_set import RuleSet
 from sensor_platform.stream.rules import Anomaly, Forecast
 from sensor_platform.stream.series import SeriesIndex
 
@@ -40,7 +40,7 @@ class Replay:
     config: AlertConfig
     engine: EngineConfig
     index: SeriesIndex = field(init=False)
-    alarms: Alarms = field(init=False)
+    rule_set: RuleSet = field(init=False)
     seen: int = 0
     """Rows so far."""
     newest: int = 0
@@ -49,7 +49,7 @@ class Replay:
 
     def __post_init__(self) -> None:
         self.index = SeriesIndex(limit=self.engine.most_series)
-        self.alarms = Alarms(self.config.rules, self.index, self.config.maintenance)
+        self.rule_set = RuleSet(self.config.rules, self.index, self.config.maintenance)
 
     def take(self, columns: Columns) -> tuple[Readings, list[Event]]:
         """Rows of READING_COLUMNS in ORDER. The newest message waits: more of it may follow."""
@@ -66,22 +66,22 @@ class Replay:
         rows, self._held = self._held, {}
         places = list(zip(rows.get("segment", ()), rows.get("position", ()), strict=True))
         readings, events = self._observe(rows, places)
-        return readings, events + self.alarms.tick(until - duration(self.engine.settle))
+        return readings, events + self.rule_set.tick(until - duration(self.engine.settle))
 
     def change(self, config: AlertConfig) -> None:
         """Other rules from here on. Those that stay go on, new and changed ones begin afresh, as in a live process."""
-        alarms = Alarms(config.rules, self.index, config.maintenance)
-        alarms.load(self.alarms.dump())
-        self.config, self.alarms = config, alarms
+        rule_set = RuleSet(config.rules, self.index, config.maintenance)
+        rule_set.load(self.rule_set.dump())
+        self.config, self.rule_set = config, rule_set
 
     def dump(self) -> dict[str, Any]:
         """State for a snapshot; only after `settle`."""
-        return {"index": self.index.dump(), "alarms": self.alarms.dump(), "counts": [self.seen, self.newest]}
+        return {"index": self.index.dump(), "alarms": self.rule_set.dump(), "counts": [self.seen, self.newest]}
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Take over a snapshot that was made with the same configuration."""
         self.index.load(dumped["index"])
-        self.alarms.load(dumped["alarms"])
+        self.rule_set.load(dumped["alarms"])
         self.seen, self.newest = dumped["counts"]
 
     def _observe(self, rows: Columns, places: Sequence[tuple[Any, Any]]) -> tuple[Readings, list[Event]]:
@@ -90,8 +90,8 @@ class Replay:
         readings = readings_in(rows, places, self.index, self.seen)
         self.seen += len(places)
         self.newest = max(self.newest, int(rows["received_at"][-1]))
-        events = self.alarms.observe(readings) if len(readings) else []
-        return readings, events + self.alarms.tick(self.newest - duration(self.engine.settle))
+        events = self.rule_set.observe(readings) if len(readings) else []
+        return readings, events + self.rule_set.tick(self.newest - duration(self.engine.settle))
 
 
 def readings_in(rows: Columns, places: Sequence[tuple[Any, Any]], index: SeriesIndex, base: int) -> Readings:

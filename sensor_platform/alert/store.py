@@ -63,7 +63,7 @@ class Outgoing:
     """Messages that share it may be sent as one; empty for alone."""
 
 
-class Command(msgspec.Struct, frozen=True, kw_only=True):
+class OperatorCommand(msgspec.Struct, frozen=True, kw_only=True):
     """Something that a person asks the engine to do."""
 
     kind: str
@@ -109,7 +109,7 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def note_events(connection: sqlite3.Connection, seq: int, events: Sequence[tuple[Event, str]]) -> list[Event]:
+def store_events(connection: sqlite3.Connection, seq: int, events: Sequence[tuple[Event, str]]) -> list[Event]:
     """Store events (with the tags of their device as JSON) and move their alerts; returns those that were new."""
     fresh = []
     for event, tags in events:
@@ -156,7 +156,7 @@ def _move(connection: sqlite3.Connection, event: Event, tags: str) -> None:
         )
 
 
-def put_out(connection: sqlite3.Connection, messages: Iterable[Outgoing]) -> None:
+def store_outgoing(connection: sqlite3.Connection, messages: Iterable[Outgoing]) -> None:
     """Store messages for sending; what is there already stays as it is."""
     connection.executemany(
         "insert or ignore into outbox (key, channel, grouping, body, created_at, not_before) values (?, ?, ?, ?, ?, ?)",
@@ -164,12 +164,12 @@ def put_out(connection: sqlite3.Connection, messages: Iterable[Outgoing]) -> Non
     )
 
 
-def ask(connection: sqlite3.Connection, command: Command) -> None:
+def put_command(connection: sqlite3.Connection, command: OperatorCommand) -> None:
     """Leave a command for the live process; it is obeyed with its next step, or when it starts."""
     connection.execute("insert into inbox (body) values (?)", (msgspec.msgpack.encode(command),))
 
 
-def asked(connection: sqlite3.Connection) -> list[tuple[int, Command]]:
+def pending_commands(connection: sqlite3.Connection) -> list[tuple[int, OperatorCommand]]:
     """Commands that wait, oldest first, each with its id; delete them in the transaction that obeys them."""
     rows = connection.execute("select id, body from inbox order by id").fetchall()
-    return [(number, msgspec.msgpack.decode(body, type=Command)) for number, body in rows]
+    return [(number, msgspec.msgpack.decode(body, type=OperatorCommand)) for number, body in rows]

@@ -20,7 +20,7 @@ class _Value:
         return "" if self.number is None else format(self.number, how or "g")
 
 
-def render(template: str, words: Mapping[str, str], value: float | None, tags: Mapping[str, str]) -> str:
+def render_template(template: str, words: Mapping[str, str], value: float | None, tags: Mapping[str, str]) -> str:
     """The text. `{value:.1f}` is formatted as a number; a tag that a device has not is empty.
 
     Args:
@@ -33,7 +33,7 @@ def render(template: str, words: Mapping[str, str], value: float | None, tags: M
     return template.format_map({**named, **words, "value": _Value(value)})
 
 
-def check(template: str) -> None:
+def check_template(template: str) -> None:
     """Refuse a template that could fail once an alarm fires.
 
     Raises:
@@ -43,7 +43,7 @@ def check(template: str) -> None:
         raise ValueError(f"{{{wrong[0]}}} is unknown; there are {', '.join(sorted(WORDS))} and tag_NAME")
     words = dict.fromkeys(WORDS - {"value"}, "some text")
     for value in (1.5, None):
-        render(template, words, value, {})
+        render_template(template, words, value, {})
 
 
 def _fields(template: str) -> set[str]:

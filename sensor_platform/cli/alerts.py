@@ -72,10 +72,10 @@ def _answering(kind: str, text: str) -> click.Command:
     def answering(alert_id: str, by: str, note: str) -> None:
         import getpass
 
-        from sensor_platform.alert.operator_answers import answer
+        from sensor_platform.alert.operator_answers import answer_alert
         from sensor_platform.settings import load_settings
 
-        answer(
+        answer_alert(
             load_settings().home,
             alert_id,
             kind,

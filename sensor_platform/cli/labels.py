@@ -97,9 +97,9 @@ def remove(label_id: str) -> None:
 
     What was scored and learnt with it follows: scores at once or after the next training, which is asked for.
     """
-    from sensor_platform.alert.operator_answers import withdraw
+    from sensor_platform.alert.operator_answers import withdraw_label
 
-    gone = withdraw(_home(), label_id, now_micros())
+    gone = withdraw_label(_home(), label_id, now_micros())
     click.echo(f"{gone.label_id}: {gone.label} of {gone.device_id} at {_text(gone.start_at)} counts no more")
 
 
@@ -122,9 +122,9 @@ def reject(alert_id: str, by: str, note: str) -> None:
 
 
 def _answer(alert_id: str, kind: str, by: str, note: str) -> None:
-    from sensor_platform.alert.operator_answers import answer
+    from sensor_platform.alert.operator_answers import answer_alert
 
-    answer(_home(), alert_id, kind, by, now_micros(), note, may_be_short=True)
+    answer_alert(_home(), alert_id, kind, by, now_micros(), note, may_be_short=True)
 
 
 def _row(label: "Label") -> dict[str, str]:

@@ -10,7 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from sensor_platform.alert import store
 from sensor_platform.alert.history.rule_epochs import note_rules
-from sensor_platform.alert.operator_answers import answer
+from sensor_platform.alert.operator_answers import answer_alert
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.live.config import LiveConfig
@@ -175,12 +175,12 @@ class Parts:
 
     def limits_of(self, device: str, metric: str) -> list[tuple[int, str, float]]:
         """Limits that threshold rules set to a series: level, `above` or `below`, value."""
-        alarms = self.loop.engine.alarms
-        series = alarms.index.find(device, metric)
+        rule_set = self.loop.engine.rule_set
+        series = rule_set.index.find(device, metric)
         found = []
-        for watch in alarms.watches:
-            rule = watch.rule
-            if isinstance(rule, Threshold | Count) and series is not None and watch.is_match(series):
+        for instance in rule_set.instances:
+            rule = instance.rule
+            if isinstance(rule, Threshold | Count) and series is not None and instance.is_match(series):
                 found += limits_in(rule)
         return sorted(set(found))
 
@@ -204,7 +204,7 @@ class Parts:
         Raises:
             WrongUse: there is no such alert or answer.
         """
-        answer(self.home, alert_id, kind, by, self.clock())
+        answer_alert(self.home, alert_id, kind, by, self.clock())
         self.loop.wake()
 
     def store_message(self, topic: str, payload: bytes) -> None:

@@ -6,8 +6,8 @@ from typing import Any, Protocol
 
 import msgspec
 
-from sensor_platform.alert.compose import CommandMessage, Notice
-from sensor_platform.alert.config import Channel, filled
+from sensor_platform.alert.compose import CommandMessage, Notification
+from sensor_platform.alert.config import Channel, fill_variables
 from sensor_platform.errors import WrongUse
 
 
@@ -45,14 +45,14 @@ def sender_of(
         WrongUse: apprise does not know the URL, or a secret is missing.
     """
     if channel.url:
-        return AppriseSender(name, filled(channel.url, variables), channel.timeout_seconds)
+        return AppriseSender(name, fill_variables(channel.url, variables), channel.timeout_seconds)
     if channel.mqtt:
         return MqttSender(channel.mqtt, publish, retain=channel.retain)
     return KafkaSender(channel.kafka, kafka)
 
 
 class AppriseSender:
-    """E-mail, chat, SMS, webhook: whatever apprise knows. JSON webhooks carry the notice itself, with its key."""
+    """E-mail, chat, SMS, webhook: whatever apprise knows. JSON webhooks carry the notification itself, with its key."""
 
     def __init__(self, name: str, url: str, timeout: float) -> None:
         import apprise
@@ -75,14 +75,16 @@ class AppriseSender:
         """One notification for all of them."""
         import apprise
 
-        notices = [msgspec.json.decode(body, type=Notice) for body in bodies]
-        first = notices[0]
-        title = first.title if len(notices) == 1 else f"{first.title} and {len(notices) - 1} more"
-        text = "\n\n".join(f"{each.title}\n{each.text}" if len(notices) > 1 else each.text for each in notices)
+        notifications = [msgspec.json.decode(body, type=Notification) for body in bodies]
+        first = notifications[0]
+        title = first.title if len(notifications) == 1 else f"{first.title} and {len(notifications) - 1} more"
+        text = "\n\n".join(
+            f"{each.title}\n{each.text}" if len(notifications) > 1 else each.text for each in notifications
+        )
         kind = apprise.NotifyType.SUCCESS if first.kind == "resolved" else apprise.NotifyType.WARNING
         if first.kind != "resolved" and first.level == "critical":
             kind = apprise.NotifyType.FAILURE
-        self._add_fields(notices)
+        self._add_fields(notifications)
         try:
             is_sent = self._plugin.notify(body=text, title=title, notify_type=kind)
         except (OSError, TypeError, ValueError) as error:
@@ -93,15 +95,15 @@ class AppriseSender:
     def close(self) -> None:
         """Nothing is kept open."""
 
-    def _add_fields(self, notices: Sequence[Notice]) -> None:
+    def _add_fields(self, notifications: Sequence[Notification]) -> None:
         if hasattr(self._plugin, "payload_extras"):
-            fields = {name: value for name, value in msgspec.to_builtins(notices[0]).items() if name != "title"}
-            self._plugin.payload_extras = fields | {"keys": [each.key for each in notices]}
-            self._plugin.headers["Idempotency-Key"] = notices[0].key
+            fields = {name: value for name, value in msgspec.to_builtins(notifications[0]).items() if name != "title"}
+            self._plugin.payload_extras = fields | {"keys": [each.key for each in notifications]}
+            self._plugin.headers["Idempotency-Key"] = notifications[0].key
 
 
 class MqttSender:
-    """Notices as JSON to a topic of the site's broker."""
+    """Notifications as JSON to a topic of the site's broker."""
 
     def __init__(self, topic: str, publish: Publish, *, retain: bool) -> None:
         self._topic = topic
@@ -111,8 +113,13 @@ class MqttSender:
     def send(self, bodies: Sequence[bytes]) -> None:
         """Each on its own."""
         for body in bodies:
-            notice = msgspec.json.decode(body, type=Notice)
-            words = {"rule": notice.rule, "device": notice.device_id, "metric": notice.metric, "level": notice.level}
+            notification = msgspec.json.decode(body, type=Notification)
+            words = {
+                "rule": notification.rule,
+                "device": notification.device_id,
+                "metric": notification.metric,
+                "level": notification.level,
+            }
             self._publish(topic_of(self._topic, words), body, retain=self._retain)
 
     def close(self) -> None:
@@ -136,7 +143,7 @@ class CommandSender:
 
 
 class KafkaSender:
-    """Notices as JSON to a topic of Kafka, keyed by device, acknowledged by all replicas."""
+    """Notifications as JSON to a topic of Kafka, keyed by device, acknowledged by all replicas."""
 
     def __init__(self, topic: str, producer: Callable[[], Any]) -> None:
         self._topic = topic
@@ -147,7 +154,9 @@ class KafkaSender:
         """All of them, or none counts."""
         if self._producer is None:
             self._producer = self._make()
-        pairs = [(msgspec.json.decode(body, type=Notice).device_id.encode("utf-8", "replace"), body) for body in bodies]
+        pairs = [
+            (msgspec.json.decode(body, type=Notification).device_id.encode("utf-8", "replace"), body) for body in bodies
+        ]
         produce(self._producer, self._topic, pairs)
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.alert.compose import notice_of
+from sensor_platform.alert.compose import notification_of
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.kernel.clock import now_micros
@@ -25,7 +25,7 @@ def send_tests(
     link: Any,  # noqa: ANN401 - serve's Link, a room further on
     kafka: Callable[[], Any],
 ) -> Iterator[tuple[str, str]]:
-    """Send one notice through each channel, or `only` one; yields its name and what went wrong, empty for nothing.
+    """Send one notification through each channel, or `only` one; yields its name and the error, empty for none.
 
     Raises:
         WrongUse: there is no such channel.
@@ -46,14 +46,14 @@ def _try(name: str, channel: Any, site: str, variables: Mapping[str, str], link:
             time.sleep(0.05)
     try:
         sender = sender_of(name, channel, variables, link.publish, kafka)
-        sender.send([trial_notice(site)])
+        sender.send([trial_notification(site)])
     except (Unsent, PlatformError) as error:
         return str(error).splitlines()[0]
     return ""
 
 
-def trial_notice(site: str) -> bytes:
-    """A notice that says that it is a test."""
+def trial_notification(site: str) -> bytes:
+    """A notification that says that it is a test."""
     now = now_micros()
     rule = Threshold(name="test", metric="test", above=0.0)
     event = Event(
@@ -68,4 +68,4 @@ def trial_notice(site: str) -> bytes:
         value=1.0,
         limit="this is a test of the channel",
     )
-    return msgspec.json.encode(notice_of(event, rule, {}, site))
+    return msgspec.json.encode(notification_of(event, rule, {}, site))

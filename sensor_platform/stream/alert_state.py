@@ -68,7 +68,7 @@ class Observation:
 
 
 @dataclass(slots=True)
-class Alarm:
+class AlertState:
     """One alarm of one rule and one series or device."""
 
     rule: str

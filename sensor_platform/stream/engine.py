@@ -17,21 +17,21 @@ from sensor_platform.stream.columns import BAD, EMPTY, Readings, readings_of
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.dedupe import Dedupe
 from sensor_platform.stream.equal_runs import begins, highest_before
-from sensor_platform.stream.rule_set import Alarms
+from sensor_platform.stream.rule_set import RuleSet
 from sensor_platform.stream.rules import Maintenance, Rule
 from sensor_platform.stream.series import Ints, SeriesIndex
-from sensor_platform.stream.verdicts import Catalog, Judge
-from sensor_platform.stream.windows import Closed, Windows
+from sensor_platform.stream.verdicts import EngineCatalog, Validator
+from sensor_platform.stream.windows import ClosedWindows, Windows
 
 _BEGINNING = -(1 << 60)
 """Before every time, with room to subtract from."""
 
 
 @dataclass(slots=True)
-class Outcome:
+class TickResult:
     """What a step brought."""
 
-    closed: list[Closed] = field(default_factory=list)
+    closed: list[ClosedWindows] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
 
 
@@ -40,15 +40,15 @@ class Engine:
     """Windows and alarms of one site. Not thread-safe."""
 
     config: EngineConfig
-    catalog: Catalog
+    catalog: EngineCatalog
     rules: Sequence[Rule] = ()
     maintenance: Sequence[Maintenance] = ()
     slot_minutes: int = 10
     index: SeriesIndex = field(init=False)
-    judge: Judge = field(init=False)
+    validator: Validator = field(init=False)
     dedupe: Dedupe = field(init=False)
     windows: list[Windows] = field(init=False)
-    alarms: Alarms = field(init=False)
+    rule_set: RuleSet = field(init=False)
     messages: int = 0
     readings: int = 0
     bad: int = 0
@@ -61,11 +61,11 @@ class Engine:
         config = self.config
         self.index = SeriesIndex(limit=config.most_series)
         slot, keep, idle = self.slot_minutes * 60 * SECOND, duration(config.keep), duration(config.idle)
-        self.judge = Judge(self.catalog, self.index, slot)
+        self.validator = Validator(self.catalog, self.index, slot)
         longest = max((spec.size + duration(spec.grace) for spec in config.windows), default=0)
         self.dedupe = Dedupe(self.index, slot, longest + keep + idle)
         self.windows = [Windows(spec, self.index, slot, keep, idle, config.most_windows) for spec in config.windows]
-        self.alarms = Alarms(self.rules, self.index, self.maintenance)
+        self.rule_set = RuleSet(self.rules, self.index, self.maintenance)
 
     def take(
         self, decoded: Decoded, received_at: Sequence[int], duplicates: set[int], suspects: set[int], now: int
@@ -109,24 +109,24 @@ class Engine:
         readings = readings.pick(np.lexsort((readings.message, readings.series)))
         if not len(readings):
             return []
-        events = self.alarms.observe(readings)
+        events = self.rule_set.observe(readings)
         self._note(readings)
         return events
 
-    def tick(self, now: int) -> Outcome:
+    def tick(self, now: int) -> TickResult:
         """What is due by now. Everything that arrived before `now` less the settling time has been taken in."""
         self.now = self.ticked = max(self.now, now)
         closed = [found for windows in self.windows if len(found := windows.close(self.now))]
-        return Outcome(closed, self.alarms.tick(self.now - duration(self.config.settle)))
+        return TickResult(closed, self.rule_set.tick(self.now - duration(self.config.settle)))
 
     def dump(self) -> dict[str, Any]:
         """Everything, for a snapshot of plain values and bytes."""
         return {
             "index": self.index.dump(),
             "dedupe": self.dedupe.dump(),
-            "look_back": self.judge.look_back.dump(),
+            "look_back": self.validator.look_back.dump(),
             "windows": [[msgspec.json.encode(each.spec).decode(), each.dump()] for each in self.windows],
-            "alarms": self.alarms.dump(),
+            "alarms": self.rule_set.dump(),
             "counts": [self.messages, self.readings, self.bad, self.now, self.ticked],
         }
 
@@ -135,7 +135,7 @@ class Engine:
         self.index.load(dumped["index"])
         self.dedupe.load(dumped["dedupe"])
         if "look_back" in dumped:  # not in snapshots of earlier versions
-            self.judge.look_back.load(dumped["look_back"])
+            self.validator.look_back.load(dumped["look_back"])
         saved = dict(dumped["windows"])
         fresh = []
         for windows in self.windows:
@@ -144,7 +144,7 @@ class Engine:
                 fresh.append(f"window {windows.spec.name}")
             else:
                 windows.load(found)
-        fresh += [f"rule {name}" for name in self.alarms.load(dumped["alarms"])]
+        fresh += [f"rule {name}" for name in self.rule_set.load(dumped["alarms"])]
         self.messages, self.readings, self.bad, self.now, self.ticked = dumped["counts"]
         return fresh
 
@@ -152,10 +152,10 @@ class Engine:
         readings = self.dedupe.fresh(readings, now) if len(readings) else EMPTY
         if not len(readings):
             return EMPTY, []
-        readings = self.judge.judge(readings)
+        readings = self.validator.validate(readings)
         self.readings += len(readings)
         self.bad += int((readings.verdict == BAD).sum())
-        events = self.alarms.observe(readings)
+        events = self.rule_set.observe(readings)
         before = self._watermark_before(readings)
         self._note(readings)
         order = np.lexsort((readings.value, readings.event_at, readings.series))

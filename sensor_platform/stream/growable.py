@@ -9,7 +9,7 @@ import numpy.typing as npt
 _FIRST = 1024
 
 
-class Growing:
+class GrowableColumns:
     """Named columns of equal length. `columns[name]` is valid until the next `grow`."""
 
     def __init__(self, fills: Mapping[str, tuple[str, Any]]) -> None:

@@ -13,12 +13,12 @@ import numpy as np
 
 from sensor_platform.stream.columns import BAD, Bools, Readings
 from sensor_platform.stream.equal_runs import begins
-from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 
 @dataclass(frozen=True, slots=True)
-class Comparing:
+class LookBackLimits:
     """What the catalog says of one metric; times in microseconds."""
 
     max_change_per_s: float | None = None
@@ -30,20 +30,24 @@ class Comparing:
 class LookBack:
     """Compares readings. Remembers the newest usable reading of each series, and since when its value has stood."""
 
-    rules: Mapping[str, Comparing]
+    rules: Mapping[str, LookBackLimits]
     """By metric."""
     index: SeriesIndex
     slot: int
     """Microseconds; how much further than `stuck_after` an equal reading may lie back."""
-    last: Growing = field(default_factory=lambda: Growing({"at": ("i8", NEVER), "value": ("f8", np.nan)}))
-    limits: Growing = field(
-        default_factory=lambda: Growing({"change": ("f8", np.inf), "within": ("i8", 0), "is_compared": ("?", False)})
+    last: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns({"at": ("i8", NEVER), "value": ("f8", np.nan)})
+    )
+    limits: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns(
+            {"change": ("f8", np.inf), "within": ("i8", 0), "is_compared": ("?", False)}
+        )
     )
     standing: dict[int, list[Any]] = field(default_factory=dict)
     """Of series that have a `stuck_after`: value, since when it stands, and slot to first and last time within it."""
     _known: int = 0
 
-    def judge(self, readings: Readings) -> None:
+    def validate(self, readings: Readings) -> None:
         """Call bad what changes too fast or is stuck; `readings` have their own verdicts already."""
         if not self.rules:
             return

@@ -7,7 +7,7 @@ import numpy as np
 
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.equal_runs import Bools, begins, group_of
-from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.rules import NoData
 from sensor_platform.stream.series import NEVER, Ints
 
@@ -34,8 +34,8 @@ class Silence:
     """Arrivals of each key (series or device) of one rule."""
 
     rule: NoData
-    arrivals: Growing = field(
-        default_factory=lambda: Growing(
+    arrivals: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns(
             {"last": ("i8", NEVER), "event_at": ("i8", NEVER), "count": ("i8", 0)}
             | {f"pause{number}": ("i8", 0) for number in range(_PAUSES)}
         )

@@ -10,7 +10,7 @@ from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.columns import Floats, Readings
 from sensor_platform.stream.equal_runs import carried
 from sensor_platform.stream.expression import Expression, parse
-from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.rules import (
     Anomaly,
     Condition,
@@ -111,7 +111,7 @@ class StuckRule:
     unchanged_for: int
     tolerance: float
     level: int
-    since: Growing = field(default_factory=lambda: Growing({"since": ("i8", NEVER)}))
+    since: GrowableColumns = field(default_factory=lambda: GrowableColumns({"since": ("i8", NEVER)}))
 
     def see(self, readings: Readings, before: Before) -> Seen:
         """Every reading is an observation of how long its value has stood."""
@@ -139,7 +139,7 @@ class CountRule:
     level: int
     counts: dict[int, dict[int, int]] = field(default_factory=dict)
     """Series to window start to readings beyond the limit."""
-    until: Growing = field(default_factory=lambda: Growing({"until": ("i8", NEVER)}))
+    until: GrowableColumns = field(default_factory=lambda: GrowableColumns({"until": ("i8", NEVER)}))
     """End of the newest window that had too many."""
 
     def see(self, readings: Readings, before: Before) -> Seen:
@@ -179,10 +179,12 @@ class ConditionRule:
     expression: Expression
     max_age: int
     level: int
-    last: dict[str, Growing] = field(init=False)
+    last: dict[str, GrowableColumns] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.last = {name: Growing({"value": ("f8", np.nan), "at": ("i8", NEVER)}) for name in self.expression.metrics}
+        self.last = {
+            name: GrowableColumns({"value": ("f8", np.nan), "at": ("i8", NEVER)}) for name in self.expression.metrics
+        }
 
     def see(self, readings: Readings, before: Before) -> Seen:
         """One observation per device and message that brought one of the metrics."""

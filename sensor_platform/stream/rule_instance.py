@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sensor_platform.kernel.durations import duration
-from sensor_platform.stream.alert_state import FOREVER, Alarm, Event, Observation, Timing
+from sensor_platform.stream.alert_state import FOREVER, AlertState, Event, Observation, Timing
 from sensor_platform.stream.columns import Bools, Readings
 from sensor_platform.stream.equal_runs import begins
-from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.no_data import Gap, Silence
 from sensor_platform.stream.observations import Before, ConditionRule, CountRule, Kind, Seen, kind_of
 from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Condition, Forecast, NoData, Rule
@@ -22,7 +22,7 @@ _DEVICE = ""
 
 
 @dataclass(slots=True)
-class Watch:
+class RuleInstance:
     """One rule at work. Feed it batches in order of arrival."""
 
     rule: Rule
@@ -35,9 +35,11 @@ class Watch:
     """Whether the rule is about a metric,"""
     is_device: Callable[[str], object]
     """and about a device's name."""
-    matches: Growing = field(default_factory=lambda: Growing({"is_match": ("?", False), "is_active": ("?", False)}))
+    matches: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns({"is_match": ("?", False), "is_active": ("?", False)})
+    )
     known: int = 0
-    alarms: dict[int, Alarm] = field(default_factory=dict)
+    alerts: dict[int, AlertState] = field(default_factory=dict)
     """By series, or by device."""
 
     @property
@@ -77,14 +79,14 @@ class Watch:
         events: list[Event] = []
         for gap in gaps:
             events += self._fall_silent(gap)
-        if not self.alarms or not len(key):
+        if not self.alerts or not len(key):
             return events
         first = begins(key)
         for row in first[self.matches["is_active"][key[first]]].tolist():
             ended = next(
                 (gap.ended_at for gap in reversed(gaps) if gap.key == int(key[row])), int(some.received_at[row])
             )
-            alarm = self.alarms[int(key[row])]
+            alarm = self.alerts[int(key[row])]
             back = Observation(int(some.event_at[row]), max(ended, alarm.received_at), 0.0, 0, 0)
             events += alarm.observe(back, self.timing)
             self._settle(int(key[row]), back.received_at)
@@ -107,8 +109,8 @@ class Watch:
         if self.silence:
             for gap in self.silence.overdue(now):
                 events += self._fall_silent(gap)
-        for key in list(self.alarms):
-            alarm = self.alarms[key]
+        for key in list(self.alerts):
+            alarm = self.alerts[key]
             if alarm.next_deadline(self.timing) <= now:
                 events += alarm.until(now, self.timing)
             if isinstance(self.kind, CountRule):
@@ -128,7 +130,7 @@ class Watch:
         for number in np.flatnonzero(interesting).tolist():
             begin, end = int(first[number]), int(ends[number])
             key = int(seen.key[begin])
-            alarm = self.alarms.get(key) or self._alarm(key)
+            alarm = self.alerts.get(key) or self._alarm(key)
             low, high = int(seen.raw[begin:end].min()), int(seen.raw[begin:end].max())
             if alarm.level == low == high and alarm.clear_since is None and alarm.next_deadline(self.timing) == FOREVER:
                 alarm.value, alarm.at = float(seen.value[end - 1]), int(seen.at[end - 1])
@@ -140,7 +142,7 @@ class Watch:
         return events
 
     def _fall_silent(self, gap: Gap) -> list[Event]:
-        alarm = self.alarms.get(gap.key)
+        alarm = self.alerts.get(gap.key)
         if alarm is not None and alarm.level and not gap.ended_at:
             return []
         alarm = alarm or self._alarm(gap.key)
@@ -154,29 +156,29 @@ class Watch:
 
     def _end_count(self, kind: CountRule, key: int, now: int) -> list[Event]:
         """A window that had too many is over although its device has gone silent."""
-        alarm = self.alarms[key]
+        alarm = self.alerts[key]
         deadline = alarm.received_at + 2 * kind.window
         if not alarm.level or alarm.clear_since is not None or deadline > now:
             return []
         return alarm.observe(Observation(alarm.at, deadline, alarm.value, 0, 0), self.timing)
 
-    def _alarm(self, key: int) -> Alarm:
+    def _alarm(self, key: int) -> AlertState:
         if self.is_about_devices:
-            alarm = Alarm(self.rule.name, self.index.devices[key], _DEVICE)
+            alarm = AlertState(self.rule.name, self.index.devices[key], _DEVICE)
         else:
             metric = self.index.metric(key).removeprefix(SCORE_OF).removeprefix(OUTSIDE_OF)
-            alarm = Alarm(self.rule.name, self.index.device(key), metric)
-        self.alarms[key] = alarm
+            alarm = AlertState(self.rule.name, self.index.device(key), metric)
+        self.alerts[key] = alarm
         self.matches["is_active"][key] = True
         return alarm
 
     def _settle(self, key: int, now: int) -> None:
-        if self.alarms[key].is_forgettable(now, self.timing):
-            del self.alarms[key]
+        if self.alerts[key].is_forgettable(now, self.timing):
+            del self.alerts[key]
             self.matches["is_active"][key] = False
 
 
-def watch_of(rule: Rule, index: SeriesIndex) -> Watch:
+def instance_of(rule: Rule, index: SeriesIndex) -> RuleInstance:
     """A rule that has seen nothing yet."""
     metric = "*" if isinstance(rule, Condition) else rule.metric or "*"
     prefix = {Anomaly: SCORE_OF, Forecast: OUTSIDE_OF}.get(type(rule), "")
@@ -191,7 +193,7 @@ def watch_of(rule: Rule, index: SeriesIndex) -> Watch:
 
     is_device = re.compile(fnmatch.translate(rule.devices)).fullmatch
     silence = Silence(rule) if isinstance(rule, NoData) else None
-    return Watch(rule, index, _timing_of(rule), kind, silence, is_about, is_device)
+    return RuleInstance(rule, index, _timing_of(rule), kind, silence, is_about, is_device)
 
 
 def _timing_of(rule: Rule) -> Timing:

@@ -8,49 +8,51 @@ import msgspec
 import numpy as np
 
 from sensor_platform.stream import rule_instance_state
-from sensor_platform.stream.alert_state import Alarm, Event
+from sensor_platform.stream.alert_state import AlertState, Event
 from sensor_platform.stream.columns import BAD, Bools, Readings
 from sensor_platform.stream.equal_runs import begins, highest_before
 from sensor_platform.stream.event_text import covers, limit_text
-from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.observations import Before
-from sensor_platform.stream.rule_instance import Watch, watch_of
+from sensor_platform.stream.rule_instance import RuleInstance, instance_of
 from sensor_platform.stream.rules import Maintenance, Rule
 from sensor_platform.stream.series import NEVER, SeriesIndex
 
 
 @dataclass(slots=True)
-class Alarms:
+class RuleSet:
     """The alarms of a site. Feed it batches in order of arrival, and the time now and then."""
 
     rules: Sequence[Rule]
     index: SeriesIndex
     maintenance: Sequence[Maintenance] = ()
-    watches: list[Watch] = field(init=False)
+    instances: list[RuleInstance] = field(init=False)
     _about: Bools = field(init=False)
-    """By series: which watches are about it. Most batches are no matter for most rules."""
+    """By series: which instances are about it. Most batches are no matter for most rules."""
     _known: int = 0
-    good: Growing = field(default_factory=lambda: Growing({"value": ("f8", np.nan), "at": ("i8", NEVER)}))
+    good: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns({"value": ("f8", np.nan), "at": ("i8", NEVER)})
+    )
     """Newest usable value of each series, and its event time."""
 
     def __post_init__(self) -> None:
-        self.watches = [watch_of(rule, self.index) for rule in self.rules]
-        self._about = np.zeros((1024, len(self.watches)), np.bool_)
+        self.instances = [instance_of(rule, self.index) for rule in self.rules]
+        self._about = np.zeros((1024, len(self.instances)), np.bool_)
 
     def observe(self, readings: Readings) -> list[Event]:
         """Take a batch in, sorted by series and arrival. A reading that is older than one before it changes nothing."""
         self.good.grow(len(self.index))
         self._learn(len(self.index))
-        asked = [self.watches[number] for number in np.flatnonzero(self._about[readings.series].any(axis=0))]
-        events = [event for watch in asked for event in watch.hear(readings)]
+        asked = [self.instances[number] for number in np.flatnonzero(self._about[readings.series].any(axis=0))]
+        events = [event for instance in asked for event in instance.hear(readings)]
         usable = readings.pick(readings.verdict != BAD)
         if len(usable):
             newest = highest_before(usable.series, usable.event_at, self.good["at"][usable.series])
             usable = usable.pick(usable.event_at >= newest)
         if len(usable):
             before = self._before(usable)
-            for watch in asked:
-                events += watch.see(usable, before)
+            for instance in asked:
+                events += instance.see(usable, before)
             last = np.concatenate([begins(usable.series)[1:], [len(usable)]]) - 1
             self.good["value"][usable.series[last]] = usable.value[last]
             self.good["at"][usable.series[last]] = usable.event_at[last]
@@ -58,44 +60,47 @@ class Alarms:
 
     def tick(self, now: int) -> list[Event]:
         """Serve every deadline up to `now`, arrival time; nothing that arrived before it may still be on its way."""
-        return self._ordered([event for watch in self.watches for event in watch.tick(now)])
+        return self._ordered([event for instance in self.instances for event in instance.tick(now)])
 
     def acknowledge(self, alert_id: str, by: str, now: int) -> list[Event]:
         """Somebody has seen an alarm; nothing happens where it is over."""
         found = [alarm for alarm in self.active() if alarm.alert_id == alert_id]
         return [event for alarm in found for event in alarm.acknowledge(by, now)]
 
-    def active(self) -> Iterable[Alarm]:
-        """Alarms that are firing or acknowledged."""
-        return [alarm for watch in self.watches for alarm in watch.alarms.values() if alarm.level]
+    def active(self) -> Iterable[AlertState]:
+        """Alerts that are firing or acknowledged."""
+        return [alarm for instance in self.instances for alarm in instance.alerts.values() if alarm.level]
 
     def dump(self) -> dict[str, Any]:
         """State for a snapshot. Rules are found again by their name and definition."""
-        return {"good": self.good.dump(), "watches": [rule_instance_state.dumped(watch) for watch in self.watches]}
+        return {
+            "good": self.good.dump(),
+            "watches": [rule_instance_state.dumped(instance) for instance in self.instances],
+        }
 
     def load(self, dumped: dict[str, Any]) -> list[str]:
         """Take over a snapshot; returns the names of rules that are new or have changed, which start afresh."""
         self.good.load(dumped["good"])
         saved = {each["rule"]: each for each in dumped["watches"]}
         fresh = []
-        for watch in self.watches:
-            found = saved.get(rule_instance_state.definition(watch.rule))
+        for instance in self.instances:
+            found = saved.get(rule_instance_state.definition(instance.rule))
             if found is None:
-                fresh.append(watch.rule.name)
+                fresh.append(instance.rule.name)
             else:
-                rule_instance_state.load(watch, found)
+                rule_instance_state.load(instance, found)
         return fresh
 
     def _learn(self, size: int) -> None:
         if size == self._known:
             return
         if len(self._about) < size:
-            wider = np.zeros((max(size, 2 * len(self._about)), len(self.watches)), np.bool_)
+            wider = np.zeros((max(size, 2 * len(self._about)), len(self.instances)), np.bool_)
             wider[: self._known] = self._about[: self._known]
             self._about = wider
-        for number, watch in enumerate(self.watches):
-            watch.learn(size)
-            self._about[self._known : size, number] = watch.matches["is_match"][self._known : size]
+        for number, instance in enumerate(self.instances):
+            instance.learn(size)
+            self._about[self._known : size, number] = instance.matches["is_match"][self._known : size]
         self._known = size
 
     def _before(self, usable: Readings) -> Before:
@@ -107,7 +112,7 @@ class Alarms:
         return Before(value, at)
 
     def _ordered(self, events: list[Event]) -> list[Event]:
-        rules = {watch.rule.name: watch.rule for watch in self.watches}
+        rules = {instance.rule.name: instance.rule for instance in self.instances}
         events.sort(key=lambda event: (event.noticed_at, event.rule, event.device_id, event.metric))
         return [self._dressed(event, rules[event.rule]) for event in events]
 

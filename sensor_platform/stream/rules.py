@@ -23,7 +23,7 @@ class Flap(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         duration(self.within)
 
 
-class Command(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class LocalCommand(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Published to the local broker when the alarm reaches `level`, for instance to stop the machine."""
 
     topic: str
@@ -58,7 +58,7 @@ class _Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Template of the first line: {rule} {device} {metric} {level} {value} {limit} {at} {runbook} and {tag_NAME}."""
     channels: tuple[str, ...] = ()
     """Instead of the routes by severity."""
-    command: Command | None = None
+    command: LocalCommand | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot work."""

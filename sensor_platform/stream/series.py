@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.growable import GrowableColumns
 
 Ints = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min
@@ -29,8 +29,8 @@ class SeriesIndex:
     """Newest tags by device number, only where there are any."""
     refused: int = 0
     """Readings that were not followed because of `limit`."""
-    by_series: Growing = field(
-        default_factory=lambda: Growing(
+    by_series: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns(
             {
                 "device": ("i8", 0),
                 "metric": ("i8", 0),
@@ -43,8 +43,8 @@ class SeriesIndex:
             }
         )
     )
-    by_device: Growing = field(
-        default_factory=lambda: Growing({"watermark": ("i8", NEVER), "received_at": ("i8", NEVER)})
+    by_device: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns({"watermark": ("i8", NEVER), "received_at": ("i8", NEVER)})
     )
     _device_numbers: dict[str, int] = field(default_factory=dict)
     _metric_numbers: dict[str, int] = field(default_factory=dict)

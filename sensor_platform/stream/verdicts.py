@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sensor_platform.stream.columns import BAD, Bools, Floats, Readings
-from sensor_platform.stream.growable import Growing
-from sensor_platform.stream.look_back import Comparing, LookBack
+from sensor_platform.stream.growable import GrowableColumns
+from sensor_platform.stream.look_back import LookBack, LookBackLimits
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 FOREVER = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class CalibrationPeriod:
     """value * gain + offset for readings of [start, end), microseconds."""
 
     gain: float = 1.0
@@ -24,35 +24,37 @@ class Calibration:
 
 
 @dataclass(frozen=True, slots=True)
-class Catalog:
+class EngineCatalog:
     """What the site knows of its metrics and devices."""
 
     limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Metric to least and greatest value, inclusive."""
-    calibrations: Mapping[tuple[str, str], Sequence[Calibration]] = field(default_factory=dict)
+    calibrations: Mapping[tuple[str, str], Sequence[CalibrationPeriod]] = field(default_factory=dict)
     """(device, metric) to periods, which do not overlap."""
     units: Mapping[str, str] = field(default_factory=dict)
-    comparing: Mapping[str, Comparing] = field(default_factory=dict)
+    look_back: Mapping[str, LookBackLimits] = field(default_factory=dict)
     """Metric to how its readings are compared with those before them."""
 
 
 @dataclass(slots=True)
-class Judge:
+class Validator:
     """Judges readings. Keeps the limits of each series at hand."""
 
-    catalog: Catalog
+    catalog: EngineCatalog
     index: SeriesIndex
     slot: int = 600_000_000
     """Microseconds."""
     look_back: LookBack = field(init=False)
-    _limits: Growing = field(default_factory=lambda: Growing({"low": ("f8", -np.inf), "high": ("f8", np.inf)}))
-    _calibrated: dict[int, Sequence[Calibration]] = field(default_factory=dict)
+    _limits: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns({"low": ("f8", -np.inf), "high": ("f8", np.inf)})
+    )
+    _calibrated: dict[int, Sequence[CalibrationPeriod]] = field(default_factory=dict)
     _known: int = 0
 
     def __post_init__(self) -> None:
-        self.look_back = LookBack(self.catalog.comparing, self.index, self.slot)
+        self.look_back = LookBack(self.catalog.look_back, self.index, self.slot)
 
-    def judge(self, readings: Readings) -> Readings:
+    def validate(self, readings: Readings) -> Readings:
         """The readings with calibrated values and their verdicts."""
         self._learn()
         series = readings.series
@@ -62,7 +64,7 @@ class Judge:
         is_bad |= ~np.isfinite(value)
         readings.value = value
         readings.verdict = np.where(is_bad, np.uint8(BAD), readings.verdict)
-        self.look_back.judge(readings)
+        self.look_back.validate(readings)
         return readings
 
     def _learn(self) -> None:

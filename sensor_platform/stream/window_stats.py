@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.stream.columns import BAD, UNCERTAIN, Readings
-from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.series import NEVER, Ints
 
 _LATEST = np.iinfo(np.int64).max
@@ -72,7 +72,7 @@ def _numbers(value: "npt.NDArray[np.float64]", at: Ints, begins: Ints, group: In
     }
 
 
-def merge(rows: Growing, at: Ints, add: dict[str, npt.NDArray[Any]]) -> None:
+def merge(rows: GrowableColumns, at: Ints, add: dict[str, npt.NDArray[Any]]) -> None:
     """Add statistics to windows, each of which occurs once. Squared deviations add up exactly (Chan et al. 1979)."""
     have = {name: rows[name][at] for name in STATS}
     n, more = have["n"], add["n"]

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import WindowSpec
-from sensor_platform.stream.growable import Growing
+from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 from sensor_platform.stream.window_stats import STATS, merge, stats_of
 
@@ -24,7 +24,7 @@ _KEY_BITS = 40
 
 
 @dataclass(slots=True)
-class Closed:
+class ClosedWindows:
     """Emitted windows of one spec, in order of start and series; equal lengths."""
 
     spec: WindowSpec
@@ -54,8 +54,8 @@ class Windows:
     """Readings that came after their window was given up."""
     floor: int = NEVER
     """Newest start of a window that was given up for want of room: nothing before it is begun again."""
-    rows: Growing = field(
-        default_factory=lambda: Growing(
+    rows: GrowableColumns = field(
+        default_factory=lambda: GrowableColumns(
             {"series": ("i8", -1), "start": ("i8", 0), "revision": ("i8", -1), "is_changed": ("?", False), **STATS}
         )
     )
@@ -63,7 +63,7 @@ class Windows:
     _free: list[int] = field(default_factory=list)
     _due_at: int = NEVER
     """No window that has changed is over before this: until then there is nothing to look at."""
-    _newest: Growing = field(default_factory=lambda: Growing({"key": ("i8", -1), "row": ("i8", -1)}))
+    _newest: GrowableColumns = field(default_factory=lambda: GrowableColumns({"key": ("i8", -1), "row": ("i8", -1)}))
     """Of each series, the window that was last counted into: nearly always the one that is asked for next."""
 
     def __len__(self) -> int:
@@ -91,7 +91,7 @@ class Windows:
         """From the start of a window until readings are too late for it, by the device's watermark."""
         return self.spec.size + duration(self.spec.grace) + self.keep
 
-    def close(self, now: int) -> Closed:
+    def close(self, now: int) -> ClosedWindows:
         """Windows that are complete now, or have changed since they were."""
         if self._nothing_is_due(now):
             return self._emit(_NONE)
@@ -187,13 +187,13 @@ class Windows:
         newest["key"][series[others]], newest["row"][series[others]] = keys[others], rows[others]
         return rows
 
-    def _emit(self, due: Ints) -> Closed:
+    def _emit(self, due: Ints) -> ClosedWindows:
         columns = {name: column[due] for name, column in self.rows.columns.items() if name != "is_changed"}
         is_empty = columns["n"] == 0
         columns["mean"] = np.divide(columns["sum"], columns["n"], out=np.full(len(due), np.nan), where=~is_empty)
         for name in ("sum", "m2", "min", "max"):
             columns[name] = np.where(is_empty, np.nan, columns[name])
-        return Closed(self.spec, columns)
+        return ClosedWindows(self.spec, columns)
 
     def _forget(self, rows: Ints) -> None:
         over = len(self._rows) - self.most

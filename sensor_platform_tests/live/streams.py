@@ -24,7 +24,7 @@ from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.rules import Condition, Count, Flap, NoData, Rate, Rule, Stuck, Threshold
-from sensor_platform.stream.verdicts import Catalog
+from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 
@@ -117,7 +117,7 @@ class WrittenStream:
 
 
 def engine_of(rules: Sequence[Rule] = RULES, keep: str = "1h") -> Engine:
-    return Engine(EngineConfig(keep=keep), Catalog(limits=LIMITS, units=UNITS), rules)
+    return Engine(EngineConfig(keep=keep), EngineCatalog(limits=LIMITS, units=UNITS), rules)
 
 
 def loop_of(

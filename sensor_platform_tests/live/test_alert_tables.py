@@ -17,7 +17,7 @@ from sensor_platform.alert.backtest import run_backtest
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.history.build_alerts import build_alerts
 from sensor_platform.alert.history.rule_epochs import note_rules
-from sensor_platform.alert.operator_answers import answer
+from sensor_platform.alert.operator_answers import answer_alert
 from sensor_platform.home import Home
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.config import EngineConfig
@@ -158,14 +158,14 @@ def test_what_people_answered_is_in_the_table(piecewise: tuple[Home, SiteStub, i
     about = {"alert_id": alert, "rule": "hot", "device_id": device, "metric": "temp"}
     event = Event(kind="acknowledged", level=1, at=end, noticed_at=end, by="ada", **about)
     connection = store.connect(home.live_file)
-    store.note_events(connection, 1, [(event, "{}")])
+    store.store_events(connection, 1, [(event, "{}")])
     connection.execute(
         "insert into alerts (alert_id, rule, device_id, metric, state, level, highest, fired_at, noticed_at,"
         " limit_text, tags) values (?, 'hot', ?, 'temp', 'firing', 1, 1, ?, ?, '', '{}')",
         (alert, device, end, end),
     )
     connection.close()
-    answer(home, alert, "confirm", "ada", end)
+    answer_alert(home, alert, "confirm", "ada", end)
     assert build_alerts(home, CONFIG, ENGINE, T0).is_changed
     sql = f"select acknowledged_by, epoch_us(acknowledged_at), label from alerts where alert_id = '{alert}'"
     assert _ask(home, sql) == [("ada", end, "confirmed")]

@@ -10,7 +10,7 @@ import pytest
 
 from sensor_platform.alert import failed_runs as runs
 from sensor_platform.alert.config import AlertConfig, Channel, Route
-from sensor_platform.alert.failed_runs import FailedRun, note
+from sensor_platform.alert.failed_runs import FailedRun, note_failed_run
 from sensor_platform.home import Home
 from sensor_platform.live.sending.failed_run_notices import FailedRuns
 from sensor_platform.sinks.dispatcher import Dispatcher
@@ -37,7 +37,7 @@ def watcher(home: Home) -> FailedRuns:
 
 
 def _note(home: Home, run: FailedRun, age_seconds: float = 60.0) -> None:
-    note(home, run)
+    note_failed_run(home, run)
     at = T0 / 1e6 - age_seconds
     os.utime(home.dagster / "failures" / f"{run.run_id}.json", (at, at))
 
@@ -95,12 +95,12 @@ def test_old_failures_wake_nobody_and_a_file_of_another_form_stops_nothing(tmp_p
 
 def test_a_reason_of_any_length_and_kind_is_a_bounded_message(tmp_path: Path) -> None:
     run = msgspec.structs.replace(failed(), error="<script>\0" * 10_000)
-    (out,) = runs.notices_of(run, CONFIG, "hall", "2026-03-01T00:00:00Z", T0)
+    (out,) = runs.failed_run_notifications(run, CONFIG, "hall", "2026-03-01T00:00:00Z", T0)
     assert len(out.body) < 10_000
 
 
 def test_files_about_failures_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runs, "_KEPT", 3)
     for number in range(5):
-        note(Home(tmp_path), failed(number))
+        note_failed_run(Home(tmp_path), failed(number))
     assert len(list((tmp_path / "dagster" / "failures").glob("*"))) == 3

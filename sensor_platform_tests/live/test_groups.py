@@ -11,14 +11,14 @@ from sensor_platform.live.monitor.platform_status import Pipeline
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.verdicts import Catalog
+from sensor_platform.stream.verdicts import EngineCatalog
 
 T0 = 1_772_366_400_000_000
 
 
 def scraped(plants: int) -> list[str]:
     """`/metrics` of an engine with two devices a plant and one without, each of which sent 5 and -5, which is bad."""
-    engine = Engine(EngineConfig(), Catalog(limits={"m": (0.0, 10.0)}))
+    engine = Engine(EngineConfig(), EngineCatalog(limits={"m": (0.0, 10.0)}))
     device = engine.index.device_numbers([f"d{n}" for n in range(2 * plants + 1)])
     for number in range(2 * plants):
         engine.index.tags[number] = {"plant": f"p{number // 2}"}

@@ -22,7 +22,7 @@ from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.rules import NoData
-from sensor_platform.stream.verdicts import Catalog
+from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform_tests.landing.homes import T0, land_all
 from sensor_platform_tests.live.receivers import wait_for
 from sensor_platform_tests.live.test_serve import client_of, setup_of
@@ -155,7 +155,7 @@ def _fed(engine: Engine, rows: list[tuple[str, int, int]], now: int) -> tuple[li
 
 
 def test_a_device_whose_clock_jumps_ahead_and_back_closes_nothing_early() -> None:
-    engine = Engine(EngineConfig(keep="10m"), Catalog())
+    engine = Engine(EngineConfig(keep="10m"), EngineCatalog())
     assert _fed(engine, [("d", 1, 1), ("d", 3600, 2), ("d", 3, 3)], 3)[0] == [], "an hour ahead, and nothing is over"
     closed, _ = _fed(engine, [("d", 4, 4), ("d", 12, 12)], 12)
     assert closed == [("d", 0, 3)]
@@ -164,7 +164,7 @@ def test_a_device_whose_clock_jumps_ahead_and_back_closes_nothing_early() -> Non
 
 
 def test_a_host_whose_clock_jumps_ahead_and_back_loses_no_window_and_no_alarm_for_ever() -> None:
-    engine = Engine(EngineConfig(settle="0s"), Catalog(), [NoData(name="silent", after="60s")])
+    engine = Engine(EngineConfig(settle="0s"), EngineCatalog(), [NoData(name="silent", after="60s")])
     _fed(engine, [("d", 1, 1)], 1)
     assert _fed(engine, [], 3600)[1] == ["fired"], "to us an hour without news is silence"
     closed, events = _fed(engine, [("d", 2, 3601), ("d", 13, 3613)], 3613)

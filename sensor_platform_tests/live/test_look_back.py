@@ -11,7 +11,7 @@ from sensor_platform.home import Home
 from sensor_platform.live.engine.catalog_view import catalog_of
 from sensor_platform.stream.columns import BAD, Readings
 from sensor_platform.stream.series import SeriesIndex
-from sensor_platform.stream.verdicts import Judge
+from sensor_platform.stream.verdicts import Validator
 from sensor_platform.warehouse.build import build
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.test_publish import ask
@@ -45,12 +45,12 @@ def judged(rows: list[Row], folder: Path, sizes: random.Random) -> list[bool]:
     """Whether each is bad, live, in batches of random size with a restart before each."""
     catalog = catalog_of(folder)
     index = SeriesIndex()
-    judge = Judge(catalog, index)
+    judge = Validator(catalog, index)
     found: list[bool] = []
     start = 0
     while start < len(rows):
         some = rows[start : start + sizes.randrange(1, 60)]
-        again = Judge(catalog, index)
+        again = Validator(catalog, index)
         again.look_back.load(judge.look_back.dump())
         judge = again
         device = index.device_numbers([row[0] for row in some])
@@ -67,7 +67,7 @@ def judged(rows: list[Row], folder: Path, sizes: random.Random) -> list[bool]:
             np.ones(count, np.bool_),
         )
         order = np.lexsort((columns.message, columns.series))
-        verdict = judge.judge(columns.pick(order)).verdict
+        verdict = judge.validate(columns.pick(order)).verdict
         back = np.empty(count, np.int64)
         back[order] = np.arange(count)
         found += (verdict[back] == BAD).tolist()

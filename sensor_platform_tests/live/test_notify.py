@@ -13,14 +13,14 @@ import msgspec
 import pytest
 
 from sensor_platform.alert import store
-from sensor_platform.alert.compose import COMMANDS, messages_for, notice_of
-from sensor_platform.alert.config import AlertConfig, Channel, Route, filled
+from sensor_platform.alert.compose import COMMANDS, messages_for, notification_of
+from sensor_platform.alert.config import AlertConfig, Channel, Route, fill_variables
 from sensor_platform.errors import WrongUse
 from sensor_platform.sinks.channels import KafkaSender, Sender, Unsent, sender_of, topic_of
 from sensor_platform.sinks.dispatcher import Dispatcher, revive
-from sensor_platform.sinks.trial import send_tests, trial_notice
+from sensor_platform.sinks.trial import send_tests, trial_notification
 from sensor_platform.stream.alert_state import Event
-from sensor_platform.stream.rules import Command, Threshold
+from sensor_platform.stream.rules import LocalCommand, Threshold
 from sensor_platform_tests.landing.homes import T0
 from sensor_platform_tests.live.receivers import Mail, hook, mail, wait_for
 
@@ -57,12 +57,12 @@ RULE = Threshold(name="hot", metric="temp", above=80.0, runbook="cool it", sever
 
 def _put(path: Path, events: list[Event], grouping: str = "", channel: str = "hook") -> None:
     with closing(store.connect(path)) as connection:
-        notices = [msgspec.json.encode(notice_of(each, RULE, {"plant": "P1"}, "site")) for each in events]
+        notices = [msgspec.json.encode(notification_of(each, RULE, {"plant": "P1"}, "site")) for each in events]
         outgoing = [
             store.Outgoing(each.key, channel, body, T0, 0, grouping) for each, body in zip(events, notices, strict=True)
         ]
-        store.put_out(connection, outgoing)
-        store.put_out(connection, outgoing)  # done again after a kill: the keys keep it single
+        store.store_outgoing(connection, outgoing)
+        store.store_outgoing(connection, outgoing)  # done again after a kill: the keys keep it single
 
 
 def _states(path: Path) -> list[str]:
@@ -192,7 +192,7 @@ def test_kafka_takes_notices_keyed_by_device() -> None:
     servers = next(iter(producer.list_topics(timeout=10).brokers.values()))
     address = f"{servers.host}:{servers.port}"
     sender = KafkaSender("alarms", lambda: kafka.Producer({"bootstrap.servers": address, "acks": "all"}))
-    sender.send([trial_notice("site")])
+    sender.send([trial_notification("site")])
     consumer = kafka.Consumer(
         {"bootstrap.servers": address, "group.id": "g", "auto.offset.reset": "earliest", "enable.auto.commit": False}
     )
@@ -227,7 +227,7 @@ def test_routes_choose_by_severity_and_tags_and_suppressed_events_tell_nobody() 
 
     def told(tags: dict[str, str], **changes: Any) -> list[str]:
         made = event(**changes)
-        return [each.channel for each in messages_for(made, notice_of(made, RULE, tags, "s"), RULE, config, T0)]
+        return [each.channel for each in messages_for(made, notification_of(made, RULE, tags, "s"), RULE, config, T0)]
 
     assert told({}) == ["mail", "sms"]
     assert told({}, level=1) == ["mail"]
@@ -237,13 +237,16 @@ def test_routes_choose_by_severity_and_tags_and_suppressed_events_tell_nobody() 
 
 def test_a_command_goes_out_even_when_nobody_is_told_but_never_to_a_topic_that_a_device_chose() -> None:
     rule = Threshold(
-        name="hot", metric="temp", above=80.0, command=Command(topic="cmd/{device}/stop", payload="1", level="critical")
+        name="hot",
+        metric="temp",
+        above=80.0,
+        command=LocalCommand(topic="cmd/{device}/stop", payload="1", level="critical"),
     )
     config = AlertConfig(rules=(rule,))
 
     def commands(**changes: Any) -> list[str]:
         made = event(**changes)
-        out = messages_for(made, notice_of(made, rule, {}, "s"), rule, config, T0)
+        out = messages_for(made, notification_of(made, rule, {}, "s"), rule, config, T0)
         return [msgspec.json.decode(each.body)["topic"] for each in out if each.channel == COMMANDS]
 
     assert commands() == ["cmd/dev0/stop"]
@@ -257,7 +260,7 @@ def test_a_command_goes_out_even_when_nobody_is_told_but_never_to_a_topic_that_a
 def test_names_cannot_leave_their_place_in_topics_templates_or_titles() -> None:
     assert topic_of("a/{device}/b", {"device": "x/../#+\0y" + "z" * 500}).count("/") == 2
     rule = Threshold(name="hot", metric="m", above=1.0, message="{device} {value} {tag_plant} {limit}")
-    said = notice_of(event(device_id="{rule.__class__}\x1b[31m" + "x" * 9999), rule, {"plant": "{0.x}"}, "s")
+    said = notification_of(event(device_id="{rule.__class__}\x1b[31m" + "x" * 9999), rule, {"plant": "{0.x}"}, "s")
     assert said.title.startswith("{rule.__class__} [31m")
     assert len(said.title) < 600
     with pytest.raises(ValueError, match="unknown"):
@@ -275,7 +278,7 @@ def test_names_cannot_leave_their_place_in_topics_templates_or_titles() -> None:
 def test_a_template_formats_the_value_as_the_number_that_it_is(template: str, value: float | None, said: str) -> None:
     rule = Threshold(name="hot", metric="temp", above=80.0, message=template)
     AlertConfig(rules=(rule,))
-    assert notice_of(event(value=value), rule, {"plant": "P1"}, "site").title.strip() == said.strip()
+    assert notification_of(event(value=value), rule, {"plant": "P1"}, "site").title.strip() == said.strip()
 
 
 @pytest.mark.parametrize("template", ["{device:.1f}", "{value:x}", "{value.real}", "{tag_}", "{", "{value:{at}}", "{}"])
@@ -285,9 +288,9 @@ def test_a_template_that_would_fail_once_an_alarm_fires_is_refused_when_it_is_re
 
 
 def test_secrets_come_from_the_environment_and_a_missing_one_is_named() -> None:
-    assert filled("json://${USER_X}@h", {"USER_X": "me"}) == "json://me@h"
+    assert fill_variables("json://${USER_X}@h", {"USER_X": "me"}) == "json://me@h"
     with pytest.raises(WrongUse, match="NOT_SET"):
-        filled("json://${NOT_SET}@h", {})
+        fill_variables("json://${NOT_SET}@h", {})
 
 
 def test_two_letters_do_not_wait_for_each_other(tmp_path: Path) -> None:

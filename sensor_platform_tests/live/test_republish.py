@@ -30,8 +30,8 @@ from sensor_platform.live.sending.prediction_contract import PREDICTIONS_CONTRAC
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Source
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Command, Forecast, Threshold
-from sensor_platform.stream.verdicts import Catalog
+from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Forecast, LocalCommand, Threshold
+from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform_tests.landing.homes import T0, land_all
 from sensor_platform_tests.live.receivers import wait_for
 from sensor_platform_tests.live.test_serve import _latest, _send, client_of, setup_of
@@ -106,7 +106,7 @@ def test_what_happens_is_published_for_others_and_a_command_goes_out(
         metric="temp",
         above=50.0,
         severity="critical",
-        command=Command(topic="cmd/{device}/stop", payload="1"),
+        command=LocalCommand(topic="cmd/{device}/stop", payload="1"),
     )
     alerts = AlertConfig(
         rules=(rule,), channels={"bus": Channel(mqtt="out/notice/{device}")}, routes=(Route(channels=("bus",)),)
@@ -215,7 +215,7 @@ def test_rules_about_scores_are_replayed_with_the_rows_that_live_is_given() -> N
         Anomaly(name="a", metric="m", above={"warning": 1.0, "critical": 2.0}),
         Anomaly(name="north", metric="m", above=1.0, tags={"plant": "north"}),
     )
-    engine = Engine(EngineConfig(), Catalog(), rules)
+    engine = Engine(EngineConfig(), EngineCatalog(), rules)
     engine.index.device_numbers(["d"])
     engine.index.tags[0] = {"plant": "north"}
     live = []

@@ -20,7 +20,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.live.config import LiveConfig, Republish
 from sensor_platform.live.process import make_parts
 from sensor_platform.stream.config import EngineConfig, WindowSpec
-from sensor_platform.stream.rules import Command, Threshold
+from sensor_platform.stream.rules import LocalCommand, Threshold
 from sensor_platform_tests.live.receivers import wait_for
 from sensor_platform_tests.live.test_serve import _send, client_of, setup_of
 
@@ -36,7 +36,11 @@ LIVE = LiveConfig(
 ALERTS = AlertConfig(
     rules=(
         Threshold(
-            name="shaking", metric="vibration", above=5.0, severity="critical", command=Command(topic="stop/{device}")
+            name="shaking",
+            metric="vibration",
+            above=5.0,
+            severity="critical",
+            command=LocalCommand(topic="stop/{device}"),
         ),
     )
 )

@@ -19,7 +19,7 @@ from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import EngineConfig, WindowSpec
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.series import SeriesIndex
-from sensor_platform.stream.verdicts import Catalog
+from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform.stream.windows import Windows
 from sensor_platform_tests.landing.homes import T0, Message
 from sensor_platform_tests.live.streams import RULES, SECOND, engine_of, stream
@@ -147,7 +147,7 @@ def test_memory_is_bounded_and_the_oldest_closed_windows_go_first() -> None:
 
 
 def test_a_backlog_in_one_batch_is_late_for_nothing() -> None:
-    engine = Engine(EngineConfig(), Catalog())
+    engine = Engine(EngineConfig(), EngineCatalog())
     decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
     payloads = [b'{"device_id":"d","ts":%d,"temp":1}' % (T0 // SECOND + at) for at in range(0, 3600, 10)]
     arrivals = [T0 + 3600 * SECOND] * len(payloads)
@@ -159,7 +159,7 @@ def test_a_backlog_in_one_batch_is_late_for_nothing() -> None:
 
 
 def test_a_silent_device_that_goes_on_does_not_begin_a_window_again() -> None:
-    engine = Engine(EngineConfig(), Catalog())
+    engine = Engine(EngineConfig(), EngineCatalog())
     decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
 
     def take(at: int, arrived: int) -> None:
@@ -221,7 +221,7 @@ def test_alarms_and_windows_do_not_depend_on_how_the_stream_is_cut_nor_on_snapsh
 
 
 def test_series_beyond_the_limit_are_refused_and_counted() -> None:
-    engine = Engine(EngineConfig(most_series=100), Catalog(), RULES)
+    engine = Engine(EngineConfig(most_series=100), EngineCatalog(), RULES)
     decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
     payloads = [b'{"device_id":"d%d","temp":1}' % number for number in range(500)]
     batch = MessageBatch(["x"] * 500, payloads, [T0] * 500)

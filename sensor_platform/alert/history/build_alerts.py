@@ -109,7 +109,7 @@ def _replay_readings(
     before = replay.seen
     newest, events = _feed(home, duck, replay, epochs, files, until)
     if newest > until:
-        history_store.note_events(connection, events, newest, is_score=False)
+        history_store.keep_events(connection, events, newest, is_score=False)
         history_store.note_snapshot(connection, newest, msgspec.msgpack.encode(replay.dump()))
         history_store.set_meta(connection, "until", str(newest))
     return replay.seen - before, changes.redo_from
@@ -150,7 +150,7 @@ def _replay_scores(home: Home, connection: "sqlite3.Connection", epochs: Sequenc
     until = max((at for _, _, at, _ in scores), default=0)
     events = replay_scores([(epoch.since, epoch.config) for epoch in epochs], engine, scores, tags, until)
     connection.execute("delete from events where is_score = 1")
-    history_store.note_events(connection, events, until, is_score=True)
+    history_store.keep_events(connection, events, until, is_score=True)
     history_store.set_meta(connection, "scores", digest)
 
 

@@ -136,7 +136,7 @@ def forget_all(connection: sqlite3.Connection) -> None:
     set_meta(connection, "schema", _SCHEMA)
 
 
-def note_events(connection: sqlite3.Connection, events: Sequence[Event], upto: int, *, is_score: bool) -> None:
+def keep_events(connection: sqlite3.Connection, events: Sequence[Event], upto: int, *, is_score: bool) -> None:
     """Keep events. Reminders are left out: whether one is due depends on who has acknowledged, not on the data."""
     connection.executemany(
         "insert or replace into events values (?, ?, ?, ?, ?, ?)",

@@ -5,29 +5,29 @@ from datetime import datetime
 from pathlib import Path
 
 from sensor_platform.kernel.clock import to_micros
-from sensor_platform.stream.look_back import Comparing
+from sensor_platform.stream.look_back import LookBackLimits
 from sensor_platform.stream.series import NEVER
-from sensor_platform.stream.verdicts import FOREVER, Calibration, Catalog
+from sensor_platform.stream.verdicts import FOREVER, CalibrationPeriod, EngineCatalog
 from sensor_platform.warehouse.catalog import read_catalog
 
 
-def catalog_of(folder: Path | None) -> Catalog:
+def catalog_of(folder: Path | None) -> EngineCatalog:
     """Limits, units and calibrations of a site.
 
     Raises:
         WrongUse: naming file and line of the first mistake.
     """
     found = read_catalog(folder)
-    calibrations: defaultdict[tuple[str, str], list[Calibration]] = defaultdict(list)
+    calibrations: defaultdict[tuple[str, str], list[CalibrationPeriod]] = defaultdict(list)
     for row in found.calibration:
-        period = Calibration(row.gain, row.offset, _at(row.valid_from, NEVER), _at(row.valid_to, FOREVER))
+        period = CalibrationPeriod(row.gain, row.offset, _at(row.valid_from, NEVER), _at(row.valid_to, FOREVER))
         calibrations[row.device_id, row.metric].append(period)
-    return Catalog(
+    return EngineCatalog(
         limits={row.metric: (row.min, row.max) for row in found.metrics},
         calibrations=calibrations,
         units={row.metric: row.unit for row in found.metrics if row.unit},
-        comparing={
-            row.metric: Comparing(
+        look_back={
+            row.metric: LookBackLimits(
                 row.max_change_per_s,
                 round(row.compare_within_s * 1e6),
                 None if row.stuck_after_s is None else round(row.stuck_after_s * 1e6),

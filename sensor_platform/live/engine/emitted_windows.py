@@ -8,13 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.stream.series import SeriesIndex
-from sensor_platform.stream.windows import Closed
+from sensor_platform.stream.windows import ClosedWindows
 
 NUMBERS = ("n", "sum", "m2", "min", "max", "mean", "first", "last", "first_at", "last_at", "last_received_at")
 COUNTS = ("bad_n", "uncertain_n", "late_n", "revision")
 
 
-def rows_of(closed: Closed, index: SeriesIndex) -> Iterator[dict[str, Any]]:
+def rows_of(closed: ClosedWindows, index: SeriesIndex) -> Iterator[dict[str, Any]]:
     """One dictionary per window, with its device and metric. Times in microseconds; no numbers without a reading."""
     columns = {name: column.tolist() for name, column in closed.columns.items()}
     for row, series in enumerate(columns["series"]):
@@ -33,7 +33,7 @@ def rows_of(closed: Closed, index: SeriesIndex) -> Iterator[dict[str, Any]]:
         yield found
 
 
-def encode_closed(closed: Closed, index: SeriesIndex) -> bytes:
+def encode_closed(closed: ClosedWindows, index: SeriesIndex) -> bytes:
     """Columns, with the names of the series that occur."""
     series = closed.columns["series"]
     used, number = np.unique(series, return_inverse=True)
@@ -53,7 +53,7 @@ def encode_closed(closed: Closed, index: SeriesIndex) -> bytes:
 
 
 def decode_closed(body: bytes, only: tuple[str, str] | None = None) -> Iterator[dict[str, Any]]:
-    """Rows of stored windows: device_id, metric, start and the columns of `Closed`; NaN where there is no number.
+    """Rows of stored windows: device_id, metric, start and the columns of `ClosedWindows`; NaN for no number.
 
     Args:
         body: as `encode_closed` made it.

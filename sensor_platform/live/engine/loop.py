@@ -149,7 +149,7 @@ class Loop:
         """One step, where there is anything to do; True where more is waiting."""
         self._look_around()
         batches, is_more = self._read()
-        commands = store.asked(self._connection) if self._has_commands() else []
+        commands = store.pending_commands(self._connection) if self._has_commands() else []
         rows = tuple(self.injected)
         newest = max((batch.received_at[-1] for _, some in batches for batch in some if len(batch)), default=0)
         # while there is more to take, time is what has been taken: a backlog must not look like silence
@@ -190,13 +190,13 @@ class Loop:
     def _keep(self, step: Step, seq: int, done: Done) -> None:
         """What came of a step, in the step's transaction; all of it is ignored where it is there already."""
         tagged = [(event, self.output.tags(event)) for event in done.events]
-        store.note_events(self._connection, seq, tagged)
+        store.store_events(self._connection, seq, tagged)
         for closed in done.closed:
             self._connection.execute(
                 "insert or ignore into closed values (?, ?, ?, ?)",
                 (seq, closed.spec.name, step.now, encode_closed(closed, self.engine.index)),
             )
-        store.put_out(self._connection, self.output.messages(step, seq, done))
+        store.store_outgoing(self._connection, self.output.messages(step, seq, done))
 
     def _snapshot(self) -> None:
         """The whole state, so that the steps before it are not needed any more."""

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from sensor_platform.alert.store import Command
+from sensor_platform.alert.store import OperatorCommand
 from sensor_platform.landing.record_batches import Piece, join
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import Readings
-from sensor_platform.stream.engine import Engine, Outcome
-from sensor_platform.stream.windows import Closed
+from sensor_platform.stream.engine import Engine, TickResult
+from sensor_platform.stream.windows import ClosedWindows
 from sensor_platform.wal.segment_reader import Batch
 from sensor_platform.wal.tail import Gap, Place, Tail
 
@@ -26,7 +26,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     now: int
     sources: tuple[tuple[str, Place], ...] = ()
     """Collector, and how far its segments are read."""
-    commands: tuple[Command, ...] = ()
+    commands: tuple[OperatorCommand, ...] = ()
     injected: tuple[Injected, ...] = ()
     is_tick: bool = True
     """Whether what is due is looked at."""
@@ -47,7 +47,7 @@ class Done:
     """What came of a step."""
 
     events: list[Event] = field(default_factory=list)
-    closed: list[Closed] = field(default_factory=list)
+    closed: list[ClosedWindows] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
 
 
@@ -67,8 +67,8 @@ def do(engine: Engine, decoder: Decoder, step: Step, batches: Sequence[tuple[str
     done.events += engine.inject(step.injected, step.now)
     for command in step.commands:
         if command.kind == "acknowledge":
-            done.events += engine.alarms.acknowledge(command.alert_id, command.by, command.at)
-    outcome = engine.tick(step.now) if step.is_tick else Outcome()
+            done.events += engine.rule_set.acknowledge(command.alert_id, command.by, command.at)
+    outcome = engine.tick(step.now) if step.is_tick else TickResult()
     done.events += outcome.events
     done.closed = outcome.closed
     return done

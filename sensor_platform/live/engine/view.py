@@ -14,7 +14,7 @@ import numpy.typing as npt
 from sensor_platform.live.engine.emitted_windows import columns_of
 from sensor_platform.live.engine.loop import LoopStatus
 from sensor_platform.live.engine.step import Done, Step
-from sensor_platform.stream.alert_state import Alarm
+from sensor_platform.stream.alert_state import AlertState
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.series import SeriesIndex
 
@@ -143,7 +143,7 @@ class Viewer:
             for name in ("device", "metric", "event_at", "received_at", "value", "verdict", "count", "bad")
         }
         columns["waiting"] = sum((each.waiting() for each in engine.windows[:1]), np.zeros(size, np.int64))
-        alarms = tuple(sorted(map(_row, engine.alarms.active()), key=lambda row: (-row.level, -row.fired_at)))
+        alarms = tuple(sorted(map(_row, engine.rule_set.active()), key=lambda row: (-row.level, -row.fired_at)))
         levels: dict[str, int] = {}
         for row in alarms:
             levels[row.device_id] = max(row.level, levels.get(row.device_id, 0))
@@ -234,7 +234,7 @@ def _standings(levels: dict[str, int], is_silent: npt.NDArray[np.bool_], numbers
     return {"critical": critical, "warning": len(levels) - critical, "silent": silent, "ok": ok}
 
 
-def _row(alarm: Alarm) -> AlarmRow:
+def _row(alarm: AlertState) -> AlarmRow:
     value = alarm.value if np.isfinite(alarm.value) else None
     return AlarmRow(
         alarm.alert_id,

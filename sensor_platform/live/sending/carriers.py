@@ -86,7 +86,9 @@ class Carriers:
                 topic = (stream.mqtt or stream.kafka).replace("{device}", row["group"])
                 body = msgspec.msgpack.encode([Published(topic, row["group"], msgspec.json.encode(row))])
                 key = f"{row['id']}-{row['group']}"
-                store.put_out(connection, [store.Outgoing(key, stream_channel(number, stream), body, self.clock())])
+                store.store_outgoing(
+                    connection, [store.Outgoing(key, stream_channel(number, stream), body, self.clock())]
+                )
         finally:
             connection.close()
 

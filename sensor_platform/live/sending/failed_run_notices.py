@@ -1,4 +1,4 @@
-"""Tells people of failed runs: looks for their files now and then and puts the notices into the outbox."""
+"""Tells people of failed runs: looks for their files now and then and puts the notifications into the outbox."""
 
 import logging
 import sqlite3
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sensor_platform.alert import store
 from sensor_platform.alert.config import AlertConfig
-from sensor_platform.alert.failed_runs import notices_of, untold
+from sensor_platform.alert.failed_runs import failed_run_notifications, pending_failed_runs
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 
@@ -23,7 +23,7 @@ _NEWS_SECONDS = 24 * 3600
 
 @dataclass(slots=True)
 class FailedRuns:
-    """A thread of its own. A file goes only after its notices are stored, and these have the run's key: told once."""
+    """A thread of its own. A file goes only after its messages are stored, and these have the run's key: sent once."""
 
     home: Home
     path: Path
@@ -49,7 +49,7 @@ class FailedRuns:
 
     def look(self) -> int:
         """Put out what is new; returns how many runs."""
-        found = list(untold(self.home))
+        found = list(pending_failed_runs(self.home))
         if not found:
             return 0
         with closing(store.connect(self.path)) as connection:
@@ -57,7 +57,9 @@ class FailedRuns:
                 at = path.stat().st_mtime
                 if self.clock() / 1e6 - at <= _NEWS_SECONDS:
                     when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-                    store.put_out(connection, notices_of(failed, self.config, self.site, when, self.clock()))
+                    store.store_outgoing(
+                        connection, failed_run_notifications(failed, self.config, self.site, when, self.clock())
+                    )
                 path.unlink(missing_ok=True)
         self.wake()
         return len(found)

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.alert.compose import messages_for, notice_of
+from sensor_platform.alert.compose import messages_for, notification_of
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.kernel.durations import duration
@@ -63,8 +63,8 @@ class LiveOutput:
         for event in done.events:
             rule = rules[event.rule]
             link = self.link(event.alert_id) if event.kind in {"fired", "escalated", "reminder"} else ""
-            notice = notice_of(event, rule, self._tags(event), self.site, link)
-            out += messages_for(event, notice, rule, self.alerts, step.now)
+            notification = notification_of(event, rule, self._tags(event), self.site, link)
+            out += messages_for(event, notification, rule, self.alerts, step.now)
         for number, stream in enumerate(self.live.republish):
             if stream.what != "predictions":
                 out += self._stream(number, stream, step, seq, done)
@@ -147,7 +147,7 @@ class LiveOutput:
     def _last_row(self, stream: Republish, at: int) -> Published:
         """One row: last value per device and metric, an alarm column, constant tags."""
         alarms: dict[str, list[str]] = {}
-        for alarm in self.engine().alarms.active():
+        for alarm in self.engine().rule_set.active():
             alarms.setdefault(alarm.device_id, []).append(alarm.rule)
         devices = {
             device: {**values, "at": newest, "alarm": ", ".join(sorted(alarms.get(device, ())))}

@@ -2,7 +2,7 @@
 
 from dagster import DefaultSensorStatus, ResourceParam, RunFailureSensorContext, run_failure_sensor
 
-from sensor_platform.alert.failed_runs import FailedRun, note
+from sensor_platform.alert.failed_runs import FailedRun, note_failed_run
 from sensor_platform.orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG
 from sensor_platform.settings import Settings
 
@@ -23,4 +23,4 @@ def run_failures(context: RunFailureSensorContext, settings: ResourceParam[Setti
         error=context.failure_event.message or "",
     )
     context.log.error("run %s of %s failed: %s", failed.run_id, failed.job, failed.error)
-    note(settings.home, failed)
+    note_failed_run(settings.home, failed)

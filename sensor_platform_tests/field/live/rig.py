@@ -186,7 +186,7 @@ class LiveSite:
     @property
     def firing(self) -> list[str]:
         """Rules of the alarms that stand."""
-        return [alarm.rule for alarm in self.loop.engine.alarms.active()]
+        return [alarm.rule for alarm in self.loop.engine.rule_set.active()]
 
 
 @contextmanager

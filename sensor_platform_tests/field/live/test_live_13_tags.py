@@ -28,7 +28,7 @@ def test_live_13_a_rule_sees_a_device_that_has_its_tag_from_the_beginning(tmp_pa
     with live_site(tmp_path, RULES, contract=CONTRACT) as site:
         site.receive(0, {"device_id": "pump", "p": 99, "plant": "north"})
         site.receive(1, {"device_id": "other", "p": 99, "plant": "south"})
-        assert [alarm.device_id for alarm in site.loop.engine.alarms.active()] == ["pump"]
+        assert [alarm.device_id for alarm in site.loop.engine.rule_set.active()] == ["pump"]
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 13")

@@ -45,7 +45,7 @@ from trend
 where {{ in_work('window_start') }}
 """
 TREND_YML = """
-  - name: device_trend
+  - name: toy_trend
     description: "Readings of the hour and the two before it. Grain: one row per device, metric and window_start."
 """
 
@@ -54,8 +54,8 @@ TREND_YML = """
 def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
     """With the documented model and one that looks back, parsed."""
     made = Clone.make(tmp_path_factory.mktemp("clone"))
-    made.add("device_days", documented("sql"), documented("yaml"))
-    made.add("device_trend", TREND, TREND_YML)
+    made.add("toy_days", documented("sql"), documented("yaml"))
+    made.add("toy_trend", TREND, TREND_YML)
     done = made.command("dbt", "parse")
     assert done.returncode == ExitCode.OK, done.stdout + done.stderr
     assert "lineage.json has changed" in done.stdout
@@ -75,13 +75,13 @@ def test_two_source_files_and_a_generated_one_are_all_that_changes(clone: Clone)
         if path.is_file() and not {"target", "logs", "__pycache__"} & {*path.parts}
         if not (old := ROOT / path.relative_to(clone.root)).exists() or old.read_bytes() != path.read_bytes()
     ]
-    models = [f"{MARTS}/{name}" for name in ("device_days.sql", "device_trend.sql", "marts.yml")]
+    models = [f"{MARTS}/{name}" for name in ("toy_days.sql", "toy_trend.sql", "marts.yml")]
     assert sorted(changed) == [*models, "sensor_platform/warehouse/lineage.json"]
 
 
 def test_the_lineage_has_what_the_meta_declares(clone: Clone) -> None:
-    assert clone.lineage["device_days"] == {"grain": "day", "parents": ["readings_1h"]}
-    assert clone.lineage["device_trend"] == {
+    assert clone.lineage["toy_days"] == {"grain": "day", "parents": ["readings_1h"]}
+    assert clone.lineage["toy_trend"] == {
         "grain": "hour",
         "parents": ["readings_1h"],
         "reach_hours": 2,
@@ -93,18 +93,18 @@ def test_the_lineage_has_what_the_meta_declares(clone: Clone) -> None:
 def test_every_window_with_data_is_built_and_its_tests_run(facts: Any) -> None:
     assert facts["first"] == {
         "models": {
-            "device_days": [3, 3, 0, "2026-01-04 00:00:00+00:00"],
-            "device_trend": [6, 6, 0, "2026-01-04 02:00:00+00:00"],
+            "toy_days": [3, 3, 0, "2026-01-04 00:00:00+00:00"],
+            "toy_trend": [6, 6, 0, "2026-01-04 02:00:00+00:00"],
         },
-        "tests": ["device_days_has_one_row_per_device_and_day"],
+        "tests": ["toy_days_has_one_row_per_device_and_day"],
     }
 
 
 def test_a_late_reading_rebuilds_exactly_the_windows_that_depend_on_it(facts: Any) -> None:
-    assert facts["asked"] == {"2026-01-03": ["device_days", "device_trend"]}
+    assert facts["asked"] == {"2026-01-03": ["toy_days", "toy_trend"]}
     assert facts["second"]["models"] == {
-        "device_days": [1, 1, 0, "2026-01-03 00:00:00+00:00"],
-        "device_trend": [2, 2, 1, "2026-01-03 04:00:00+00:00"],
+        "toy_days": [1, 1, 0, "2026-01-03 00:00:00+00:00"],
+        "toy_trend": [2, 2, 1, "2026-01-03 04:00:00+00:00"],
     }
     assert facts["left"] == [], "a window with a reach records how far its parents had come"
 
@@ -114,21 +114,21 @@ def test_the_past_of_a_new_model_is_asked_for_and_nothing_else_is_built(clone: C
     land_three_days(Landing(home))
     assert build(home, SiteStub()).is_ok, "by the project without the two models"
     found = clone.run("sensor_platform_tests.warehouse.toy_facts", "past", str(tmp_path))
-    toys = ["device_days", "device_trend"]
+    toys = ["toy_days", "toy_trend"]
     assert found == {
         "asked": {"2026-01-02": toys, "2026-01-03": toys, "2026-01-04": toys},
-        "windows": {"device_days": 3, "device_trend": 6},
+        "windows": {"toy_days": 3, "toy_trend": 6},
         "left": [],
     }
 
 
 def test_analysts_read_it(facts: Any) -> None:
-    assert facts["rows"]["device_days"] == [
+    assert facts["rows"]["toy_days"] == [
         ["d", "2026-01-02 00:00:00", "2", "2026-01-02 02:00:00"],
         ["d", "2026-01-03 00:00:00", "3", "2026-01-03 04:00:00"],
         ["d", "2026-01-04 00:00:00", "1", "2026-01-04 02:00:00"],
     ]
-    counted = {row[1][5:13]: row[3] for row in facts["rows"]["device_trend"]}
+    counted = {row[1][5:13]: row[3] for row in facts["rows"]["toy_trend"]}
     assert counted == {
         "01-02 01": "1",
         "01-02 02": "2",
@@ -142,18 +142,18 @@ def test_analysts_read_it(facts: Any) -> None:
 def test_it_is_an_asset_by_day_between_its_parent_and_what_is_published(facts: Any) -> None:
     expected = {"is_partitioned_by_day": True, "parents": ["readings_1h"], "is_published_after": True}
     assert facts["assets"] == {
-        "device_days": expected | {"has_promise": False},
-        "device_trend": expected | {"has_promise": True},
+        "toy_days": expected | {"has_promise": False},
+        "toy_trend": expected | {"has_promise": True},
     }
 
 
 def test_a_model_without_meta_is_refused_with_its_name_the_key_and_an_example(tmp_path: Path) -> None:
     clone = Clone.make(tmp_path)
-    clone.add("device_days", documented("sql").split("\n", 1)[1], documented("yaml"))
+    clone.add("toy_days", documented("sql").split("\n", 1)[1], documented("yaml"))
     before = clone.lineage
     done = clone.command("dbt", "parse", "--quiet")
     assert done.returncode == ExitCode.WRONG_USE
-    assert done.stderr.startswith("error: dbt model device_days: meta key `grain`: it is missing\nhint: ")
+    assert done.stderr.startswith("error: dbt model toy_days: meta key `grain`: it is missing\nhint: ")
     assert "config(meta={'grain': 'day', ...})" in done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     assert clone.lineage == before

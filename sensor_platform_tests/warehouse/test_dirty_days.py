@@ -5,11 +5,11 @@ from typing import Any
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, HOUR, MINUTE
+from sensor_platform.kernel.clock import DAY, MINUTE
 from sensor_platform.landing.ledger import StateRow, copy_state, generation, open_ledger, slots_between
 from sensor_platform.warehouse import dirty
 from sensor_platform.warehouse.dirty import dirty_days
-from sensor_platform.warehouse.lineage import dbt_models
+from sensor_platform.warehouse.lineage import dbt_models, models
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
 YEARS = 2
@@ -71,15 +71,13 @@ def long_history(home: Home, days: int = YEARS * 365) -> datetime:
     """A ledger of so many days, all of it built; returns the start of the newest slot."""
     first = (date(2020, 1, 1) - date(1970, 1, 1)).days * DAY
     slots = range(first, first + days * DAY, 10 * MINUTE)
-    sizes = {"readings_1h": HOUR, "readings_1h_wide": HOUR, "readings_1d": DAY}
     with open_ledger(home) as ledger:
         made = generation(ledger)
         ledger.execute("begin")
         ledger.executemany("insert into slots values (?, 1)", [(slot,) for slot in slots])
         ledger.execute("insert into segments values ('old', 1, 0, '', 0, 0, 0, 0, 0, 0, null)")
         ledger.execute("commit")
-        for model in dbt_models():
-            size = sizes.get(model, 10 * MINUTE)
-            windows = [0] if model == "device_status" else sorted({slot - slot % size for slot in slots})
-            copy_state(ledger, [StateRow(model, window, made, 1) for window in windows])
+        for name in dbt_models():
+            windows = sorted({models()[name].floor(slot, 10 * MINUTE) for slot in slots})
+            copy_state(ledger, [StateRow(name, window, made, 1) for window in windows])
     return datetime(1970, 1, 1) + timedelta(microseconds=slots[-1])  # noqa: DTZ001 - plain UTC

@@ -16,7 +16,7 @@ from sensor_platform.kernel.durable import sha256
 from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
-from sensor_platform.warehouse.lineage import CATALOG_TABLES, models
+from sensor_platform.warehouse.lineage import CATALOG_TABLES, dbt_tables, models
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.published import partition_files
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
@@ -115,10 +115,10 @@ def test_only_pieces_that_changed_are_written(landing: Landing, home: Home, site
     assert build(home, site, position=position).is_ok
     publish(home, site)
     changed = {path.relative_to(home.published) for path, inode in before.items() if path.stat().st_ino != inode}
+    days = "day=2026-01-02/0000"
+    piece = {"slot": "day=2026-01-02/1400", "hour": days, "day": days, "whole": "all"}
     assert {str(path) for path in changed} == {
-        *(f"{table}/day=2026-01-02/1400.parquet" for table in ("readings_clean", "readings_10s", "readings_1m")),
-        *(f"{table}/day=2026-01-02/0000.parquet" for table in ("readings_1h", "readings_1h_wide", "readings_1d")),
-        "device_status/all.parquet",
+        f"{name}/{piece[table.grain]}.parquet" for name, table in dbt_tables().items()
     }
 
 

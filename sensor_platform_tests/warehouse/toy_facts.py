@@ -16,7 +16,7 @@ from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
-TOYS = ("device_days", "device_trend")
+TOYS = ("toy_days", "toy_trend")
 START = datetime(2026, 1, 2)  # noqa: DTZ001 - plain UTC, as in files
 HOURS = [START + timedelta(hours=hour) for hour in (1, 2, 26, 27, 28, 50)]
 LATE = START + timedelta(days=1, hours=3, minutes=30)

@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 
 from sensor_platform.collect.brokers.local import LocalBroker, free_port, local_broker
 from sensor_platform.collect.collector_status import CollectorStatus, read_status
@@ -78,6 +79,17 @@ class RunningBroker:
                 return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
         wait_until(is_open, "the port")
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[RunningBroker]:
+    """A running mosquitto; a conftest imports this fixture."""
+    running = RunningBroker(tmp_path / "broker")
+    running.start()
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 class RunningCollector:

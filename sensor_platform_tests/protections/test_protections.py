@@ -39,7 +39,7 @@ PROTECTIONS = (
         "sensor_platform/wal/segment_writer.py",
         "        flush(self._fd)\n        self.committed = self.size",
         "        self.committed = self.size",
-        "collect/test_failing_disk.py::test_whatever_step_fails_for_a_while_every_message_is_stored_once"
+        "wal/test_failing_disk.py::test_whatever_step_fails_for_a_while_every_message_is_stored_once"
         "_and_answered_only_when_durable",
     ),
     protection(
@@ -77,14 +77,14 @@ PROTECTIONS = (
         "sensor_platform/wal/recovery.py",
         "seal_file(path, kept)",
         "seal_file(path, size)",
-        "collect/test_segment_files.py::test_a_tail_torn_at_any_byte_is_cut_at_the_last_whole_frame",
+        "wal/test_segment_files.py::test_a_tail_torn_at_any_byte_is_cut_at_the_last_whole_frame",
     ),
     protection(
         "a frame is believed by its checksum",
         "sensor_platform/wal/frames.py",
         "if len(body) < length or zlib.crc32(body, zlib.crc32(head[: _HEAD.size])) != crc:",
         "if len(body) < length:",
-        "collect/test_segment_files.py::test_a_flipped_bit_is_never_read_as_data",
+        "wal/test_segment_files.py::test_a_flipped_bit_is_never_read_as_data",
     ),
     protection(
         "dup alone is no duplicate",

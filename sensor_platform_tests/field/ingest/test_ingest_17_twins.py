@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from sensor_platform_tests.field.ingest.brokers import mosquitto_with, spawned, twin, wait_for
-from sensor_platform_tests.publish.conftest import CONNECT, Got, scripted
 from sensor_platform_tests.running import RunningCollector
+from sensor_platform_tests.scripted_broker import CONNECT, Got, scripted
 
 SUBSCRIBE = 8
 TAKEN_OVER = bytes([0xE0, 2, 0x8E, 0])

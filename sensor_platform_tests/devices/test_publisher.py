@@ -10,7 +10,7 @@ from sensor_platform.collect.brokers.local import free_port
 from sensor_platform.collect.config import Broker
 from sensor_platform.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.errors import Unreachable, WrongUse
-from sensor_platform_tests.publish.conftest import CONNECT, DISCONNECT, PUBLISH, PUBREL, Got, scripted
+from sensor_platform_tests.scripted_broker import CONNECT, DISCONNECT, PUBLISH, PUBREL, Got, scripted
 
 ACCEPTED = b"\x20\x02\x00\x00"
 RESUMED = b"\x20\x02\x01\x00"

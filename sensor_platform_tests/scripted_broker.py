@@ -1,7 +1,6 @@
-"""A broker whose answers a test decides, and real ones."""
+"""A broker whose answers a test decides, and fixtures for a real one and for TLS. A conftest imports what it needs."""
 
 import contextlib
-import shutil
 import socket
 import ssl
 import subprocess
@@ -17,11 +16,6 @@ from sensor_platform.collect.brokers.local import LocalBroker, local_broker
 from sensor_platform.collect.config import Broker
 
 CONNECT, PUBLISH, PUBREL, PINGREQ, DISCONNECT = 1, 3, 6, 12, 14
-
-
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    if item.get_closest_marker("mosquitto") and shutil.which("mosquitto") is None:
-        pytest.skip("needs mosquitto on PATH")
 
 
 @dataclass(frozen=True)
@@ -146,11 +140,6 @@ def scripted(answer: Answer) -> Iterator[ScriptedBroker]:
             broker.hang_up()
             thread.join(10)
             assert not thread.is_alive()
-
-
-@pytest.fixture
-def run_scripted() -> Callable[[Answer], object]:
-    return scripted
 
 
 @pytest.fixture

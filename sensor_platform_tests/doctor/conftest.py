@@ -1,0 +1,5 @@
+"""A real broker."""
+
+from sensor_platform_tests.scripted_broker import mosquitto
+
+__all__ = ["mosquitto"]

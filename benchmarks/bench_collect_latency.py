@@ -21,7 +21,7 @@ from tempfile import TemporaryDirectory
 from collect_runs import collector, median  # type: ignore[import-not-found]
 
 from sensor_platform.collect.brokers.local import local_broker
-from sensor_platform.wal import read_batches, read_committed
+from sensor_platform.wal import read_batches, read_committed_offset
 
 _POLL_SECONDS = 0.0005
 _PUBLISH = """
@@ -101,7 +101,7 @@ def _watch(wal: Path, publisher: subprocess.Popen[bytes]) -> list[tuple[int, int
     seen: list[tuple[int, int]] = []
     end = None
     while end is None or time.monotonic() < end:
-        mark = read_committed(wal, "collector")
+        mark = read_committed_offset(wal, "collector")
         if mark and (not seen or mark.offset != seen[-1][0]):
             seen.append((mark.offset, time.monotonic_ns()))
         if end is None and publisher.poll() is not None:

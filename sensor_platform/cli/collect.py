@@ -12,8 +12,8 @@ import click
 
 from sensor_platform.collect.collector import Collector, CollectorSetup
 from sensor_platform.collect.collector_lock import collector_lock
-from sensor_platform.collect.lander_process import Lander
-from sensor_platform.collect.mqtt.selftest import why_no_bulk_lane
+from sensor_platform.collect.lander_process import LanderProcess
+from sensor_platform.collect.mqtt.selftest import why_no_bulk_reading
 from sensor_platform.home import Home
 from sensor_platform.settings import Settings, load_settings
 from sensor_platform.wal import check_collector
@@ -41,11 +41,11 @@ def collect(with_lander: bool) -> None:
     who = f"{config.collector}, process {os.getpid()} on {socket.gethostname()}"
     with collector_lock(settings.home.wal, who):
         run = _run_kafka if config.kafka.topics else _run
-        run(settings, Lander(_LAND, time.monotonic) if with_lander else None)
+        run(settings, LanderProcess(_LAND, time.monotonic) if with_lander else None)
 
 
-def _run(settings: Settings, lander: Lander | None) -> None:
-    reason = why_no_bulk_lane()
+def _run(settings: Settings, lander: LanderProcess | None) -> None:
+    reason = why_no_bulk_reading()
     if reason:
         log.warning("slow path: the installed paho-mqtt does not allow reading in bulk (%s); QoS 1 at most", reason)
     wake_read, wake_write = socket.socketpair()
@@ -69,7 +69,7 @@ def _run(settings: Settings, lander: Lander | None) -> None:
             _land_the_rest(settings.home, lander)
 
 
-def _run_kafka(settings: Settings, lander: Lander | None) -> None:
+def _run_kafka(settings: Settings, lander: LanderProcess | None) -> None:
     from sensor_platform.collect.kafka.kafka_collector import KafkaCollector, KafkaSetup
 
     def announce() -> None:
@@ -102,7 +102,7 @@ def _on_signals(collector: Collector, wake: socket.socket) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
-def _land_the_rest(home: Home, lander: Lander) -> None:
+def _land_the_rest(home: Home, lander: LanderProcess) -> None:
     """Wait until every sealed segment is landed, then let the lander go."""
     deadline = time.monotonic() + _DRAIN_SECONDS
     while any(home.wal.glob("*.wal")) and time.monotonic() < deadline:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 import click
 
 if TYPE_CHECKING:
-    from sensor_platform.collect.brokers.local import Kind
+    from sensor_platform.collect.brokers.local import BrokerKind
 
 
 @click.command(epilog="Example: sensor-platform demo --exit")
@@ -54,7 +54,7 @@ def demo(*, ends_by_itself: bool, speed: float, home: Path, site: Path | None, b
     from sensor_platform.demo.run import DemoOptions, run_demo
     from sensor_platform.demo.show import LiveShow, PlainShow, Show
 
-    options = DemoOptions(home, site or SHIPPED_SITE, speed, ends_by_itself, cast("Kind", broker))
+    options = DemoOptions(home, site or SHIPPED_SITE, speed, ends_by_itself, cast("BrokerKind", broker))
     console = Console(soft_wrap=True)
     if not console.is_terminal:
         console = Console(soft_wrap=True, width=140)  # a log has no edge to wrap at

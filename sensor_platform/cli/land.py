@@ -59,11 +59,11 @@ def land(follow: bool, rebuild_ledger: bool) -> None:
 def _seal_abandoned(home: Home) -> None:
     """Seal what a killed collector left open. A running collector holds its lock, and seals its own."""
     from sensor_platform.collect.collector_lock import collector_lock
-    from sensor_platform.wal import recover
+    from sensor_platform.wal import recover_segments
 
     try:
         with collector_lock(home.wal, f"land, process {os.getpid()}"):
-            recover(home.wal)
+            recover_segments(home.wal)
     except WrongUse:
         return
 

@@ -67,7 +67,7 @@ def replay(
     from sensor_platform.demo.replay_table import read_table
     from sensor_platform.devices.pacing import send_on_schedule
     from sensor_platform.devices.publisher import Publisher, PublisherOptions
-    from sensor_platform.devices.replay_rows import ReplayPlan, Rows, between, paced, parse_zone, shift_to
+    from sensor_platform.devices.replay_rows import ReplayPlan, RowEncoder, between, paced, parse_zone, shift_to
     from sensor_platform.settings import load_settings
 
     broker = load_settings().broker
@@ -84,7 +84,7 @@ def replay(
         keep_names=keep_names,
     )
     start, end = (time.replace(tzinfo=zone) + plan.shift if time else None for time in (first, last))
-    messages = between(Rows(plan).messages(table.rows()), start, end)
+    messages = between(RowEncoder(plan).messages(table.rows()), start, end)
     with Publisher(broker, PublisherOptions(qos=qos)) as publisher:
         took = send_on_schedule(paced(messages, None if speed == float("inf") else speed), publisher)
         is_complete = publisher.drain()

@@ -58,7 +58,7 @@ def simulate(
     With --fleet, messages of the devices that the file describes. Prints one JSON line: sent, acknowledged, seconds,
     and what was done to the messages on purpose. Exit code 1 when a message was not acknowledged.
     """
-    from sensor_platform.devices.faults import Faults, disturbed
+    from sensor_platform.devices.faults import Faults, with_faults
     from sensor_platform.devices.fleet import fleet_messages, read_fleets
     from sensor_platform.devices.pacing import send_on_schedule
     from sensor_platform.devices.publisher import Publisher, PublisherOptions
@@ -72,7 +72,7 @@ def simulate(
     faults = Faults(twice, late, garbage, late_seconds, seed)
     happened: Counter[str] = Counter()
     with Publisher(load_settings().broker, PublisherOptions(qos=qos)) as publisher:
-        took = send_on_schedule(disturbed(messages, faults, happened), publisher)
+        took = send_on_schedule(with_faults(messages, faults, happened), publisher)
         is_complete = publisher.drain()
         counts = {"sent": publisher.sent, "acknowledged": publisher.acknowledged, "seconds": round(took, 3)}
         click.echo(json.dumps(counts | happened))

@@ -17,7 +17,7 @@ _TAIL_BYTES = 4000
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
+class ChildCommand:
     """What to start."""
 
     name: str
@@ -32,7 +32,7 @@ class Command:
 class ChildProcess:
     """One running command. Leaving the context stops the whole process group."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: ChildCommand) -> None:
         self.command = command
         command.log.parent.mkdir(parents=True, exist_ok=True)
         with command.log.open("wb") as log:

@@ -12,7 +12,7 @@ class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     qos: Literal[0, 1, 2] = 1
 
 
-class KafkaSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class KafkaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where messages come from instead of MQTT, where `topics` are named."""
 
     servers: str = "127.0.0.1:9092"
@@ -43,7 +43,7 @@ class CollectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     collector: str = "collector"
     """Name of this collector; part of segment names and of the client id."""
     subscriptions: tuple[Subscription, ...] = (Subscription(topic="sensors/#"),)
-    kafka: KafkaSource = KafkaSource()
+    kafka: KafkaSettings = KafkaSettings()
     """Read instead of MQTT where it names topics."""
     protocol: Literal["3.1.1", "5"] = "5"
     session_expiry_seconds: int = 7 * 24 * 3600

@@ -1,22 +1,22 @@
-"""From packets to frames: flags decided, frame added to the journal, replies kept until the journal has committed."""
+"""From packets to frames: flags decided, frame added to the writer, replies kept until the writer has committed."""
 
 import time
 from collections.abc import Callable
 
 from sensor_platform.collect.collector_status import Counters
-from sensor_platform.collect.mqtt.packets import Run, encode_replies
-from sensor_platform.collect.mqtt.redelivery import Recent
+from sensor_platform.collect.mqtt.packets import PacketRun, encode_replies
+from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal import BatchFacts, encode_mqtt
-from sensor_platform.wal.writer import Journal
+from sensor_platform.wal.writer import WalWriter
 
 
-class Intake:
+class FrameEncoder:
     """What stands between a connection and the disk."""
 
-    def __init__(self, journal: Journal, recent: Recent, clock_us: Callable[[], int]) -> None:
-        self._journal = journal
-        self._recent = recent
+    def __init__(self, writer: WalWriter, redelivery: RedeliveryDetector, clock_us: Callable[[], int]) -> None:
+        self._writer = writer
+        self._redelivery = redelivery
         self._clock_us = clock_us
         self._replies: list[int] = []
         self._waiting = Counters()
@@ -33,14 +33,14 @@ class Intake:
     @property
     def has_work(self) -> bool:
         """True where there is something to commit or to answer."""
-        return bool(self._journal.pending_bytes or self._replies)
+        return bool(self._writer.pending_bytes or self._replies)
 
-    def take(self, raw: bytes, run: Run, level: int) -> None:
+    def take(self, raw: bytes, run: PacketRun, level: int) -> None:
         """Packets of one run; safe, and to be answered, after `commit`."""
-        flags = self._recent.flags(raw, run, level, is_session_present=self.is_session_present)
+        flags = self._redelivery.flags(raw, run, level, is_session_present=self.is_session_present)
         facts = BatchFacts(
             received_at=self._clock_us(),
-            session=self._recent.session,
+            session=self._redelivery.session,
             is_session_present=self.is_session_present,
             level=level,
             messages=run.messages,
@@ -48,7 +48,7 @@ class Intake:
         )
         if not self._waiting.messages:
             self.since = time.monotonic()
-        self._journal.add(encode_mqtt(facts, (raw,)))
+        self._writer.add(encode_mqtt(facts, (raw,)))
         self._replies += run.replies
         waiting = self._waiting
         waiting.messages += run.messages
@@ -64,7 +64,7 @@ class Intake:
         Raises:
             OSError: nothing was committed, nothing may be answered; call again.
         """
-        self._journal.commit()
+        self._writer.commit()
         replies, self._replies = self._replies, []
         done, self._waiting = self._waiting, Counters()
         total = self.counters

@@ -5,16 +5,16 @@ import time
 from collections.abc import Callable
 
 from sensor_platform.collect.collector_status import CollectorStatus
-from sensor_platform.collect.frame_encoder import Intake
+from sensor_platform.collect.frame_encoder import FrameEncoder
 from sensor_platform.collect.pauses import Backoff, CommitWindow
-from sensor_platform.wal.writer import Journal
+from sensor_platform.wal.writer import WalWriter
 
 log = logging.getLogger(__name__)
 _MAX_PENDING_BYTES = 4 << 20
 _LONGEST_RETRY_SECONDS = 5.0
 
 
-class Commits:
+class GroupCommit:
     """Group commits of one collector. Order that nothing may change: frames are fsynced, then answered.
 
     A disk that fails stalls: nothing more may be read, and nothing is answered, until a commit works again.
@@ -22,14 +22,14 @@ class Commits:
 
     def __init__(
         self,
-        intake: Intake,
-        journal: Journal,
+        encoder: FrameEncoder,
+        writer: WalWriter,
         status: CollectorStatus,
         answer: Callable[[bytes], None],
         longest_seconds: float,
     ) -> None:
-        self._intake = intake
-        self._journal = journal
+        self._encoder = encoder
+        self._writer = writer
         self._status = status
         self._answer = answer
         self._stall: Backoff | None = None
@@ -43,8 +43,8 @@ class Commits:
 
     def commit_when_due(self, now: float, *, is_idle: bool) -> None:
         """Commit a group that is complete: the socket has no more, the group is large, or has waited long enough."""
-        is_full = self._journal.pending_bytes >= _MAX_PENDING_BYTES
-        if self._intake.has_work and (is_full or is_idle or self.window.is_due(now)):
+        is_full = self._writer.pending_bytes >= _MAX_PENDING_BYTES
+        if self._encoder.has_work and (is_full or is_idle or self.window.is_due(now)):
             self.commit()
 
     def retry_when_due(self, now: float) -> None:
@@ -54,15 +54,15 @@ class Commits:
 
     def commit_rest(self) -> None:
         """Commit what waits, if anything does."""
-        if self._intake.has_work:
+        if self._encoder.has_work:
             self.commit()
 
     def commit(self) -> None:
         """Write, fsync, then answer; stalls where that fails."""
         started = time.monotonic()
-        has_messages = bool(self._intake.waiting)
+        has_messages = bool(self._encoder.waiting)
         try:
-            replies = self._intake.commit()
+            replies = self._encoder.commit()
         except OSError as error:
             self._stalled(error)
             return
@@ -70,7 +70,7 @@ class Commits:
         if replies:
             self._answer(replies)
         if has_messages:
-            self._status.counters.note_ack(time.monotonic() - self._intake.since)
+            self._status.counters.note_ack(time.monotonic() - self._encoder.since)
         if self._stall is not None:
             log.warning("writing works again; reading goes on")
             self._stall = None
@@ -79,13 +79,13 @@ class Commits:
         if self._stall is None:
             self._stall = Backoff(longest=_LONGEST_RETRY_SECONDS)
             self._status.counters.stalls += 1
-            log.error("cannot write to %s: %s; reading stopped, nothing acknowledged", self._journal.wal, error)
+            log.error("cannot write to %s: %s; reading stopped, nothing acknowledged", self._writer.wal, error)
         self._status.problem = f"cannot write: {error}"
         self._retry_at = time.monotonic() + self._stall.next()
 
     def seal_when_due(self, seconds: float, size: int) -> None:
         """Seal the open segment where it is `seconds` old or `size` bytes large; try what could not be sealed again."""
-        if self._journal.age >= seconds or self._journal.size >= size:
+        if self._writer.age >= seconds or self._writer.size >= size:
             self.commit_rest()
-            self._journal.seal()
-        self._journal.mend()
+            self._writer.seal()
+        self._writer.mend()

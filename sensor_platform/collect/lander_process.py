@@ -13,7 +13,7 @@ _STEADY_SECONDS = 60.0
 _FAREWELL_SECONDS = 15.0
 
 
-class Lander:
+class LanderProcess:
     """A supervised `land --follow`. It ends when its standard input closes, so it cannot outlive us for long."""
 
     def __init__(self, argv: Sequence[str], clock: Callable[[], float]) -> None:

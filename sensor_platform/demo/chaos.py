@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from sensor_platform.collect.brokers.local import LocalBroker, free_port, local_broker
 from sensor_platform.demo.tally import Sent, Tally, take_tally
 from sensor_platform.demo.victims import Victims
-from sensor_platform.devices.faults import Faults, disturbed
+from sensor_platform.devices.faults import Faults, with_faults
 from sensor_platform.devices.pacing import send_on_schedule
 from sensor_platform.devices.publisher import Publisher, PublisherOptions
 from sensor_platform.devices.simulated import Simulation, simulated
@@ -120,7 +120,7 @@ def _environ(home: Home, site: Path, broker: LocalBroker) -> dict[str, str]:
 def _publish_and_kill(trial: Trial, victims: Victims, broker: LocalBroker, say: Callable[[str], None]) -> Sent:
     sent = Sent()
     happened: Counter[str] = Counter()
-    messages = sent.noted(disturbed(simulated(trial.devices, lambda: datetime.now(UTC)), trial.faults, happened))
+    messages = sent.noted(with_faults(simulated(trial.devices, lambda: datetime.now(UTC)), trial.faults, happened))
     is_over = threading.Event()
     # in a thread: the stream of messages must not pause for the kill
     killer = threading.Thread(target=_kill, args=(trial, victims, is_over, say))

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.demo.replay_table import read_table
-from sensor_platform.devices.replay_rows import Message, ReplayPlan, Rows, parse_zone, shift_to
+from sensor_platform.devices.replay_rows import Message, ReplayPlan, RowEncoder, parse_zone, shift_to
 from sensor_platform.errors import WrongUse
 
 _DAY = timedelta(days=1)
@@ -83,7 +83,7 @@ def _messages(folder: Path, source: ReplaySource, now: datetime) -> list[Message
         naive_time=source.naive_time,
         shift=shift_to(now, table.newest(zone)),
     )
-    return [message for message in Rows(plan).messages(table.rows()) if message[0] is not None]
+    return [message for message in RowEncoder(plan).messages(table.rows()) if message[0] is not None]
 
 
 def _sources(path: Path) -> list[ReplaySource]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sensor_platform.collect.brokers.local import Kind, LocalBroker
+from sensor_platform.collect.brokers.local import BrokerKind, LocalBroker
 from sensor_platform.demo.demo_home import SHIPPED_SITE, copy_site, demo_home
 from sensor_platform.demo.facts import Facts, Observer
 from sensor_platform.demo.feed import Feed
@@ -36,7 +36,7 @@ class DemoOptions:
     speed: float
     """Seconds of data per second, for the last day."""
     ends_by_itself: bool
-    broker: Kind = "auto"
+    broker: BrokerKind = "auto"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from sensor_platform.collect.brokers.local import Kind, LocalBroker, free_port, local_broker
-from sensor_platform.collect.child_process import ChildProcess, Command
+from sensor_platform.collect.brokers.local import BrokerKind, LocalBroker, free_port, local_broker
+from sensor_platform.collect.child_process import ChildCommand, ChildProcess
 from sensor_platform.demo.demo_home import REPOSITORY, TAG, tag
 from sensor_platform.demo.stragglers import stop_tagged, tagged
 from sensor_platform.errors import Unreachable
@@ -45,7 +45,7 @@ class Stack:
 
 
 @contextlib.contextmanager
-def broker_of(home: Home, kind: Kind = "auto") -> Iterator[LocalBroker]:
+def broker_of(home: Home, kind: BrokerKind = "auto") -> Iterator[LocalBroker]:
     """The demo's broker, at the usual port where that is free."""
     (home.root / "tmp").mkdir()
     with local_broker(home.root / "broker", free_port(_BROKER_PORT), kind, environ=_environ(home)) as broker:
@@ -80,23 +80,23 @@ def _environ(home: Home, **more: str) -> dict[str, str]:
     return environ_with(own | {"TMPDIR": str(home.root / "tmp"), "PYTHONUNBUFFERED": "1"} | more)
 
 
-def _collector(home: Home, environ: dict[str, str]) -> Command:
+def _collector(home: Home, environ: dict[str, str]) -> ChildCommand:
     argv = [sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "collect"]
-    return Command("the collector", argv, home.root / "logs" / "collect.log", environ, home.root)
+    return ChildCommand("the collector", argv, home.root / "logs" / "collect.log", environ, home.root)
 
 
-def _live(home: Home, environ: dict[str, str], port: int, ui: str) -> Command:
+def _live(home: Home, environ: dict[str, str], port: int, ui: str) -> ChildCommand:
     # It follows history as it is replayed; the pipeline goes first.
     nice = ["nice", "-n", "15"] if shutil.which("nice") else []
     argv = [*nice, sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "live"]
     argv += ["--port", str(port), "--dagster-url", ui]
-    return Command("the live page", argv, home.root / "logs" / "live.log", environ, home.root)
+    return ChildCommand("the live page", argv, home.root / "logs" / "live.log", environ, home.root)
 
 
-def _dagster(home: Home, environ: dict[str, str], port: int) -> Command:
+def _dagster(home: Home, environ: dict[str, str], port: int) -> ChildCommand:
     argv = [sys.executable, "-m", "dagster", "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
     argv += ["--host", "127.0.0.1", "--port", str(port)]
-    return Command("Dagster", argv, home.root / "logs" / "dagster.log", environ, home.dagster)
+    return ChildCommand("Dagster", argv, home.root / "logs" / "dagster.log", environ, home.dagster)
 
 
 def _wait_until_ready(stack: Stack) -> None:

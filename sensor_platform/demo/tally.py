@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.ledger import read_ledger
@@ -32,7 +32,7 @@ class Sent:
     garbage: int = 0
     """Messages that no contract understands."""
 
-    def noted(self, messages: Iterable[Scheduled]) -> Iterator[Scheduled]:
+    def noted(self, messages: Iterable[ScheduledMessage]) -> Iterator[ScheduledMessage]:
         """The same messages, each noted as it is taken."""
         read = msgspec.json.Decoder(_Numbered).decode
         newest: dict[str, int] = {}

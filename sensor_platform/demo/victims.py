@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 
-from sensor_platform.collect.child_process import ChildProcess, Command
+from sensor_platform.collect.child_process import ChildCommand, ChildProcess
 from sensor_platform.collect.collector_status import read_status
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
@@ -35,7 +35,7 @@ class Victims:
         self._starts += 1
         argv = [sys.executable, "-c", "from sensor_platform.cli.main import main; main()", "collect"]
         log = self.home.root / "logs" / f"collect-{self._starts}.log"
-        self._process = ChildProcess(Command("the collector", argv, log, self.environ, self.home.root))
+        self._process = ChildProcess(ChildCommand("the collector", argv, log, self.environ, self.home.root))
 
     def kill(self, victim: str) -> None:
         """`kill -9`; a collector is started again at once, a lander by its collector."""

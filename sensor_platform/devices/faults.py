@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from heapq import heappop, heappush
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 
 _GARBAGE = (b"", b"{", b"\x00\xff\xfe", b'{"device_id": ', b"null", b"[[[]]]")
 
@@ -26,13 +26,15 @@ class Faults:
     seed: int = 1
 
 
-def disturbed(messages: Iterable[Scheduled], faults: Faults, happened: Counter[str]) -> Iterator[Scheduled]:
+def with_faults(
+    messages: Iterable[ScheduledMessage], faults: Faults, happened: Counter[str]
+) -> Iterator[ScheduledMessage]:
     """The messages with the faults; offsets still do not decrease. `happened` counts them by name.
 
     A message that is held back keeps its payload, and so the time and sequence that the device gave it.
     """
     chance = random.Random(faults.seed)  # noqa: S311 - mishaps, not secrets
-    held: list[tuple[float, int, Scheduled]] = []
+    held: list[tuple[float, int, ScheduledMessage]] = []
     offset = 0.0
     for ordinal, message in enumerate(messages):
         offset = message.offset
@@ -48,10 +50,10 @@ def disturbed(messages: Iterable[Scheduled], faults: Faults, happened: Counter[s
             yield message
         if chance.random() < faults.garbage:
             happened["garbage"] += 1
-            yield Scheduled(offset, message.topic, chance.choice(_GARBAGE))
+            yield ScheduledMessage(offset, message.topic, chance.choice(_GARBAGE))
     while held:  # what is still held back at the end comes at once
         yield _at(offset, heappop(held)[2])
 
 
-def _at(offset: float, message: Scheduled) -> Scheduled:
-    return Scheduled(offset, message.topic, message.payload)
+def _at(offset: float, message: ScheduledMessage) -> ScheduledMessage:
+    return ScheduledMessage(offset, message.topic, message.payload)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 import yaml
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.devices.replay_rows import topic_of
 from sensor_platform.errors import WrongUse
 
@@ -90,7 +90,7 @@ def read_fleets(path: Path) -> tuple[Fleet, ...]:
 
 def fleet_messages(
     fleets: tuple[Fleet, ...], seconds: float, seed: int, first_seq: int, stamp: Callable[[float], datetime]
-) -> Iterator[Scheduled]:
+) -> Iterator[ScheduledMessage]:
     """Messages of all devices for `seconds`, in order of time; the devices of a fleet are spread over its period.
 
     `stamp` is the device's clock: from a message's offset to its time (aware UTC). It is asked when a message is taken
@@ -134,10 +134,10 @@ def _bodies(
         yield metric, head | {names.metric: metric, names.value: value, names.unit: fleet.metrics[metric].unit}
 
 
-def _message(fleet: Fleet, offset: float, device: str, metric: str, body: dict[str, Any]) -> Scheduled:
+def _message(fleet: Fleet, offset: float, device: str, metric: str, body: dict[str, Any]) -> ScheduledMessage:
     body = {fleet.fields.device: device} | body
     sent = {key: value for key, value in body.items() if key and value is not None}
-    return Scheduled(offset, topic_of(fleet.topic, {"metric": metric}, device), _encode(sent))
+    return ScheduledMessage(offset, topic_of(fleet.topic, {"metric": metric}, device), _encode(sent))
 
 
 def _value(signal: Signal, device: int, offset: float, chance: random.Random) -> float:

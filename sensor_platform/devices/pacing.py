@@ -10,7 +10,7 @@ _SHORTEST_PAUSE = 0.002
 
 
 @dataclass(frozen=True, slots=True)
-class Scheduled:
+class ScheduledMessage:
     """One message and when it is due."""
 
     offset: float
@@ -36,7 +36,7 @@ class Clock(Protocol):
         """Now."""
 
 
-def send_on_schedule(messages: Iterable[Scheduled], outlet: Outlet, clock: Clock = time.monotonic) -> float:
+def send_on_schedule(messages: Iterable[ScheduledMessage], outlet: Outlet, clock: Clock = time.monotonic) -> float:
     """Publish each message at its offset or as soon after it as possible; return the seconds taken.
 
     The schedule is absolute: a stall is caught up with, so that the mean rate is the one that was asked for.

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 import msgspec
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.errors import WrongUse
 from sensor_platform.reading.times import zone
 
@@ -45,7 +45,7 @@ class ReplayPlan:
 
 
 @dataclass(slots=True)
-class Rows:
+class RowEncoder:
     """Turns rows into messages and counts each device's sequence on, over any number of batches of rows."""
 
     plan: ReplayPlan
@@ -130,7 +130,7 @@ def shift_to(now: datetime, newest: datetime) -> timedelta:
 def between(messages: Iterable[Message], first: datetime | None, last: datetime | None) -> Iterator[Message]:
     """Messages with first <= time < last; None is no bound. Those without a time pass.
 
-    Rows are cut after they became messages, so that the sequences of two parts of one file join.
+    RowEncoder are cut after they became messages, so that the sequences of two parts of one file join.
     """
     for message in messages:
         at = message[0]
@@ -138,10 +138,10 @@ def between(messages: Iterable[Message], first: datetime | None, last: datetime 
             yield message
 
 
-def paced(messages: Iterable[Message], speed: float | None) -> Iterator[Scheduled]:
+def paced(messages: Iterable[Message], speed: float | None) -> Iterator[ScheduledMessage]:
     """Offsets from event times: `speed` seconds of data per second, None as fast as it goes.
 
-    Rows without a time, or out of order, are due with the row before them.
+    RowEncoder without a time, or out of order, are due with the row before them.
     """
     first: datetime | None = None
     offset = 0.0
@@ -149,7 +149,7 @@ def paced(messages: Iterable[Message], speed: float | None) -> Iterator[Schedule
         if at is not None and speed is not None:
             first = first or at
             offset = max(offset, (at - first).total_seconds() / speed)
-        yield Scheduled(offset, topic, payload)
+        yield ScheduledMessage(offset, topic, payload)
 
 
 def _is_present(cell: Cell) -> bool:

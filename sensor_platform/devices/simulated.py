@@ -8,7 +8,7 @@ from datetime import datetime
 
 import msgspec
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.devices.replay_rows import topic_of
 
 _encode = msgspec.json.Encoder().encode
@@ -32,7 +32,7 @@ class Simulation:
         return round(self.rate * self.seconds)
 
 
-def simulated(simulation: Simulation, now: Callable[[], datetime]) -> Iterator[Scheduled]:
+def simulated(simulation: Simulation, now: Callable[[], datetime]) -> Iterator[ScheduledMessage]:
     """Messages of all devices in turn, each wide JSON: device_id, seq, timestamp and four metrics.
 
     `now` (aware UTC) stamps a message when it is taken from the iterator, so a schedule must take them as they are due.
@@ -49,7 +49,7 @@ def simulated(simulation: Simulation, now: Callable[[], datetime]) -> Iterator[S
             "timestamp": now(),
             **_values(levels[device], round_number),
         }
-        yield Scheduled(ordinal / simulation.rate, topic_of(simulation.topic, {}, name), _encode(body))
+        yield ScheduledMessage(ordinal / simulation.rate, topic_of(simulation.topic, {}, name), _encode(body))
 
 
 def _values(level: float, round_number: int) -> dict[str, float]:

@@ -26,7 +26,7 @@ _EXPIRY_SECONDS = 300
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class BrokerLimits:
     """What CONNACK of MQTT 5 says."""
 
     receive_maximum: int
@@ -53,7 +53,7 @@ class SelfTestResult:
     """Different messages, of those that were published and acknowledged."""
 
 
-def greet_v5(broker: Broker, expiry_seconds: int) -> Limits:
+def greet_v5(broker: Broker, expiry_seconds: int) -> BrokerLimits:
     """Connect with MQTT 5 and read the broker's limits.
 
     Raises:
@@ -62,7 +62,7 @@ def greet_v5(broker: Broker, expiry_seconds: int) -> Limits:
     session = _Session(broker, "5", f"doctor-{secrets.token_hex(6)}", expiry_seconds)
     answer = session.connect(clean=True)
     session.forget()
-    return Limits(
+    return BrokerLimits(
         receive_maximum=int(getattr(answer, "ReceiveMaximum", 65535)),
         maximum_qos=int(getattr(answer, "MaximumQoS", 2)),
         session_expiry_seconds=int(getattr(answer, "SessionExpiryInterval", expiry_seconds)),

@@ -20,7 +20,7 @@ from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, rea
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.wal import DamagedSegment
-from sensor_platform.wal.device_messages import Outbox
+from sensor_platform.wal.device_messages import DeviceOutbox
 
 
 @dataclass(slots=True)
@@ -35,12 +35,12 @@ class Lander:
     """Microseconds."""
     clock: Callable[[], int]
     """Microseconds since the epoch, UTC."""
-    outbox: Outbox = field(init=False)
+    outbox: DeviceOutbox = field(init=False)
     unreadable: dict[str, str] = field(default_factory=dict)
     """Segments of a format that this version does not read, and what was said of them. They stay in the WAL."""
 
     def __post_init__(self) -> None:
-        self.outbox = Outbox(self.home, self.clock)
+        self.outbox = DeviceOutbox(self.home, self.clock)
 
     def land_sealed(self) -> Iterator[Manifest]:
         """Land every sealed segment, oldest first, yielding what was made of each.

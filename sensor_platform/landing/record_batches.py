@@ -8,7 +8,7 @@ from pathlib import Path
 from sensor_platform.kernel.clock import HOUR
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.wal import Batch, Damage, Kind, open_segment, read_batches, read_frames
+from sensor_platform.wal import Batch, DamagedRange, FrameKind, open_segment, read_batches, read_frames
 from sensor_platform.wal.frames import decode_mqtt, decode_records, read_frame
 
 
@@ -32,11 +32,11 @@ class Intake:
     """One segment as read."""
 
     path: Path
-    damage: list[Damage] = field(default_factory=list)
+    damage: list[DamagedRange] = field(default_factory=list)
 
     def pieces(self, messages: int) -> Iterator[Piece]:
         """The messages in pieces of at least `messages` (the last may be smaller). At the end `damage` is filled."""
-        found: list[Damage] = []
+        found: list[DamagedRange] = []
         some: list[Batch] = []
         count = 0
         for batch in read_batches(self.path, offset=_start(self.path, found), damage=found):
@@ -58,30 +58,30 @@ class Intake:
         """
         counted: Counter[int] = Counter()
         for frame in read_frames(self.path, offset=_start(self.path, []), end=end, damage=[]):
-            if frame.kind == Kind.MQTT:
+            if frame.kind == FrameKind.MQTT:
                 facts, _ = decode_mqtt(frame.body)
                 counted[facts.received_at // HOUR * HOUR] += facts.messages
-            elif frame.kind == Kind.RECORDS:
+            elif frame.kind == FrameKind.RECORDS:
                 counted.update(record.received_at // HOUR * HOUR for record in decode_records(frame.body))
         return {hour: count for hour, count in sorted(counted.items()) if count}
 
 
-def _start(path: Path, damage: list[Damage]) -> int:
+def _start(path: Path, damage: list[DamagedRange]) -> int:
     """Where reading starts: 0, or 1 where the header itself is damaged, so that the reader looks for the next frame."""
     with open_segment(path) as file:
         first = read_frame(file)
-    if isinstance(first, bytes) or first[0] != Kind.HEADER:
-        damage.append(Damage(0, 1))
+    if isinstance(first, bytes) or first[0] != FrameKind.HEADER:
+        damage.append(DamagedRange(0, 1))
         return 1
     return 0
 
 
-def _merged(damage: list[Damage]) -> list[Damage]:
+def _merged(damage: list[DamagedRange]) -> list[DamagedRange]:
     """Adjacent ranges as one."""
-    merged: list[Damage] = []
+    merged: list[DamagedRange] = []
     for found in damage:
         if merged and merged[-1].offset + merged[-1].length == found.offset:
-            merged[-1] = Damage(merged[-1].offset, merged[-1].length + found.length)
+            merged[-1] = DamagedRange(merged[-1].offset, merged[-1].length + found.length)
         else:
             merged.append(found)
     return merged

@@ -25,15 +25,28 @@ are no whole frame but are followed by one are damage; readers raise `DamagedSeg
 Readers: `read_batches` (lists per field, about 0.6 microseconds per message) and `read_envelopes` (one by one).
 """
 
-from sensor_platform.wal.checkpoint import Committed, CommittedMark, committed_path, read_committed
-from sensor_platform.wal.frames import FORMAT, BatchFacts, DamagedSegment, Header, Kind, encode_mqtt, encode_records
+from sensor_platform.wal.committed_offset import (
+    CommittedOffset,
+    CommittedOffsetFile,
+    committed_path,
+    read_committed_offset,
+)
+from sensor_platform.wal.frames import (
+    FORMAT,
+    BatchFacts,
+    DamagedSegment,
+    FrameKind,
+    Header,
+    encode_mqtt,
+    encode_records,
+)
 from sensor_platform.wal.packet_columns import Extra
-from sensor_platform.wal.past_segments import newest_first, where_it_is
-from sensor_platform.wal.recovery import Recovered, recover, recover_file
+from sensor_platform.wal.past_segments import current_path, newest_segments_first
+from sensor_platform.wal.recovery import Recovered, recover_segment, recover_segments
 from sensor_platform.wal.segment_name import SegmentName, check_collector, parse_name, segment_names
 from sensor_platform.wal.segment_reader import (
     Batch,
-    Damage,
+    DamagedRange,
     Frame,
     envelope_of,
     open_segment,
@@ -48,35 +61,35 @@ __all__ = [
     "FORMAT",
     "Batch",
     "BatchFacts",
-    "Committed",
-    "CommittedMark",
-    "Damage",
+    "CommittedOffset",
+    "CommittedOffsetFile",
+    "DamagedRange",
     "DamagedSegment",
     "Extra",
     "Frame",
+    "FrameKind",
     "Header",
-    "Kind",
     "Recovered",
     "SegmentName",
     "SegmentWriter",
     "check_collector",
     "committed_path",
+    "current_path",
     "cut_file",
     "discard_file",
     "encode_mqtt",
     "encode_records",
     "envelope_of",
-    "newest_first",
+    "newest_segments_first",
     "open_segment",
     "parse_name",
     "read_batches",
-    "read_committed",
+    "read_committed_offset",
     "read_envelopes",
     "read_frames",
     "read_header",
-    "recover",
-    "recover_file",
+    "recover_segment",
+    "recover_segments",
     "seal_file",
     "segment_names",
-    "where_it_is",
 ]

@@ -21,7 +21,7 @@ _MOST = 100
 """Files that may wait for a collector that is not there."""
 
 
-class OutMessage(msgspec.Struct, frozen=True):
+class DeviceMessage(msgspec.Struct, frozen=True):
     """One message to publish, QoS 0."""
 
     topic: str
@@ -31,7 +31,7 @@ class OutMessage(msgspec.Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Outbox:
+class DeviceOutbox:
     """The lander's end."""
 
     home: Home
@@ -52,7 +52,7 @@ class Outbox:
             folder.mkdir(exist_ok=True)
             for node in due[: _MOST - len(list(folder.glob("*.json")))]:
                 group, _, edge = node.partition("/")
-                message = OutMessage(f"spBv1.0/{group}/NCMD/{edge}", rebirth_command(now // 1000), now)
+                message = DeviceMessage(f"spBv1.0/{group}/NCMD/{edge}", rebirth_command(now // 1000), now)
                 path = folder / f"{hashlib.sha256(node.encode()).hexdigest()[:32]}.json"
                 temporary = path.with_suffix(".part")
                 temporary.write_bytes(msgspec.json.encode(message))
@@ -65,11 +65,11 @@ def outbox_folder(wal: Path, collector: str) -> Path:
     return wal / f"{collector}.outbox"
 
 
-def take_messages(wal: Path, collector: str) -> Iterator[OutMessage]:
+def take_device_messages(wal: Path, collector: str) -> Iterator[DeviceMessage]:
     """The collector's end: every message, whose file is gone once it was taken."""
     folder = outbox_folder(wal, collector)
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         with contextlib.suppress(OSError, msgspec.DecodeError):
             content = path.read_bytes()
             path.unlink()
-            yield msgspec.json.decode(content, type=OutMessage)
+            yield msgspec.json.decode(content, type=DeviceMessage)

@@ -26,7 +26,7 @@ _FLAGGED = struct.Struct("<IB")  # index of the message in its batch, flag
 Piece = bytes | bytearray | memoryview
 
 
-class Kind(IntEnum):
+class FrameKind(IntEnum):
     """What the body of a frame is."""
 
     HEADER = 0
@@ -86,7 +86,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
 _record_decoder = msgspec.msgpack.Decoder(list[_Record])
 
 
-def encode_frame(kind: Kind, pieces: Sequence[Piece]) -> bytes:
+def encode_frame(kind: FrameKind, pieces: Sequence[Piece]) -> bytes:
     """One frame whose body is `pieces`, one after the other."""
     head = _HEAD.pack(MARK, kind, sum(map(len, pieces)))
     crc = zlib.crc32(head)
@@ -107,7 +107,7 @@ def encode_mqtt(facts: BatchFacts, packets: Sequence[Piece]) -> bytes:
         len(facts.flags),
     )
     flagged = b"".join(_FLAGGED.pack(index, flag) for index, flag in facts.flags)
-    return encode_frame(Kind.MQTT, (head, session, flagged, *packets))
+    return encode_frame(FrameKind.MQTT, (head, session, flagged, *packets))
 
 
 def decode_mqtt(body: bytes) -> tuple[BatchFacts, int]:
@@ -141,7 +141,7 @@ def encode_records(envelopes: Iterable[Envelope]) -> bytes:
         )
         for e in envelopes
     ]
-    return encode_frame(Kind.RECORDS, (msgspec.msgpack.encode(records),))
+    return encode_frame(FrameKind.RECORDS, (msgspec.msgpack.encode(records),))
 
 
 def decode_records(body: bytes) -> list[_Record]:
@@ -151,10 +151,10 @@ def decode_records(body: bytes) -> list[_Record]:
 
 def encode_header(header: Header) -> bytes:
     """First frame of a segment."""
-    return encode_frame(Kind.HEADER, (msgspec.json.encode(header),))
+    return encode_frame(FrameKind.HEADER, (msgspec.json.encode(header),))
 
 
-def read_frame(file: BinaryIO, room: int | None = None) -> tuple[Kind, bytes] | bytes:
+def read_frame(file: BinaryIO, room: int | None = None) -> tuple[FrameKind, bytes] | bytes:
     """Next frame of `file` as (kind, body), or the bytes read where they are no whole frame (empty at the end).
 
     Args:
@@ -165,13 +165,13 @@ def read_frame(file: BinaryIO, room: int | None = None) -> tuple[Kind, bytes] | 
     if len(head) < HEAD_BYTES:
         return head
     mark, kind, length = _HEAD.unpack_from(head)
-    if mark != MARK or kind > Kind.RECORDS or (room is not None and HEAD_BYTES + length > room):
+    if mark != MARK or kind > FrameKind.RECORDS or (room is not None and HEAD_BYTES + length > room):
         return head
     body = file.read(length)
     (crc,) = _CRC.unpack_from(head, _HEAD.size)
     if len(body) < length or zlib.crc32(body, zlib.crc32(head[: _HEAD.size])) != crc:
         return head + body
-    return Kind(kind), body
+    return FrameKind(kind), body
 
 
 def find_frame(data: bytes) -> int | None:
@@ -183,7 +183,7 @@ def find_frame(data: bytes) -> int | None:
             _, kind, length = _HEAD.unpack_from(data, at)
             (crc,) = _CRC.unpack_from(data, at + _HEAD.size)
             end = at + HEAD_BYTES + length
-            if kind <= Kind.RECORDS and end <= len(data):
+            if kind <= FrameKind.RECORDS and end <= len(data):
                 proof = zlib.crc32(view[at + HEAD_BYTES : end], zlib.crc32(view[at : at + _HEAD.size]))
                 if proof == crc:
                     return at

@@ -7,7 +7,7 @@ from sensor_platform.home import Home
 from sensor_platform.wal.segment_name import SegmentName, parse_name
 
 
-def newest_first(home: Home, collector: str) -> Iterator[Path]:
+def newest_segments_first(home: Home, collector: str) -> Iterator[Path]:
     """Sealed and archived segments of one collector, a day of the archive at a time; each segment once."""
     seen: set[SegmentName] = set()
     files = list(home.wal.glob("*.wal"))
@@ -18,7 +18,7 @@ def newest_first(home: Home, collector: str) -> Iterator[Path]:
     yield from _in_order(files, collector, seen)
 
 
-def where_it_is(path: Path) -> Path:
+def current_path(path: Path) -> Path:
     """Where a segment is now: the lander of a killed collector may archive it while we look."""
     if path.exists() or path.suffix == ".zst":
         return path

@@ -16,8 +16,8 @@ from sensor_platform.wal.frames import (
     HEAD_BYTES,
     BatchFacts,
     DamagedSegment,
+    FrameKind,
     Header,
-    Kind,
     decode_mqtt,
     decode_records,
     find_frame,
@@ -28,7 +28,7 @@ from sensor_platform.wal.zstd_stream import ZstdStream
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class DamagedRange:
     """Bytes of a segment that are no whole frame although whole frames follow: a disk error, not a torn write."""
 
     offset: int
@@ -39,7 +39,7 @@ class Damage:
 class Frame:
     """One whole frame and where it ends in the (uncompressed) segment."""
 
-    kind: Kind
+    kind: FrameKind
     body: bytes
     end: int
 
@@ -75,7 +75,7 @@ def read_batches(
     offset: int = 0,
     position: int = 0,
     end: int | None = None,
-    damage: list[Damage] | None = None,
+    damage: list[DamagedRange] | None = None,
 ) -> Iterator[Batch]:
     """Messages of a segment, batch by batch; the fast path.
 
@@ -92,7 +92,7 @@ def read_batches(
     """
     topics: dict[bytes, str] = {}
     for frame in read_frames(path, offset=offset, end=end, damage=damage):
-        if frame.kind == Kind.HEADER:
+        if frame.kind == FrameKind.HEADER:
             continue
         batch = batch_of(frame, position, topics)
         position += len(batch)
@@ -107,7 +107,7 @@ def batch_of(frame: Frame, position: int, topics: dict[bytes, str]) -> Batch:
         position: ordinal in the segment of its first message.
         topics: cache, kept between frames.
     """
-    if frame.kind == Kind.MQTT:
+    if frame.kind == FrameKind.MQTT:
         facts, start = decode_mqtt(frame.body)
         return _mqtt_batch(facts, read_columns(frame.body, start, facts.level, topics), position, frame.end)
     return _record_batch(frame, position)
@@ -161,7 +161,7 @@ def read_header(path: Path) -> Header:
 
 
 def read_frames(
-    path: Path, *, offset: int = 0, end: int | None = None, damage: list[Damage] | None = None
+    path: Path, *, offset: int = 0, end: int | None = None, damage: list[DamagedRange] | None = None
 ) -> Iterator[Frame]:
     """Whole frames of a segment, with the errors of `read_batches`."""
     with open_segment(path) as file:
@@ -174,7 +174,7 @@ def read_frames(
                 rest = frame + file.read(-1 if end is None else max(0, end - at - len(frame)))
                 skip = find_frame(rest)
                 is_tail = skip is None and end is None
-                _report(path, Damage(at, len(rest) if skip is None else skip), damage, is_tail=is_tail)
+                _report(path, DamagedRange(at, len(rest) if skip is None else skip), damage, is_tail=is_tail)
                 if skip is None:
                     return
                 first = False
@@ -184,7 +184,7 @@ def read_frames(
             kind, body = frame
             at += HEAD_BYTES + len(body)
             if first:
-                _checked_header(path, body if kind == Kind.HEADER else b"")
+                _checked_header(path, body if kind == FrameKind.HEADER else b"")
                 first = False
             yield Frame(kind, body, at)
 
@@ -239,7 +239,7 @@ def _skip(file: BinaryIO, count: int) -> None:
         file.seek(count)
 
 
-def _report(path: Path, found: Damage, damage: list[Damage] | None, *, is_tail: bool) -> None:
+def _report(path: Path, found: DamagedRange, damage: list[DamagedRange] | None, *, is_tail: bool) -> None:
     """Accept the torn tail of an open segment, note or raise everything else."""
     if found.length == 0 or (is_tail and path.suffix == ".open"):
         return

@@ -1,7 +1,8 @@
 """Following a collector: its committed bytes as they come, whatever happens to the files meanwhile.
 
 A tail keeps its descriptor when the segment is sealed (renamed) and landed (unlinked), goes on in the raw archive at
-the same offset where it has none, and says `Gap` where the bytes are gone for good. It never reads past the mark.
+the same offset where it has none, and raises `SegmentGone` where the bytes are gone for good. It never reads past the
+committed offset.
 """
 
 import os
@@ -12,8 +13,8 @@ from typing import BinaryIO, Protocol, cast
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.wal.checkpoint import Committed, read_committed
-from sensor_platform.wal.frames import HEAD_BYTES, Kind, find_frame, read_frame
+from sensor_platform.wal.committed_offset import CommittedOffset, read_committed_offset
+from sensor_platform.wal.frames import HEAD_BYTES, FrameKind, find_frame, read_frame
 from sensor_platform.wal.segment_name import parse_name
 from sensor_platform.wal.segment_reader import Batch, Frame, batch_of
 from sensor_platform.wal.zstd_stream import ZstdStream
@@ -44,7 +45,7 @@ class LandedSegments(Protocol):
         """The newest landed segment; None without one."""
 
 
-class Gap(PlatformError):
+class SegmentGone(PlatformError):
     """The segment that the tail stands in is neither in the WAL nor in the raw archive."""
 
 
@@ -91,10 +92,10 @@ class Tail:
             until: a place of an earlier tail, to read exactly as far as that one did.
 
         Raises:
-            Gap: the rest of the segment is gone.
+            SegmentGone: the rest of the segment is gone.
             OSError: the disk does not allow it now; nothing is lost, call again.
         """
-        mark = read_committed(self._folder, self._collector)
+        mark = read_committed_offset(self._folder, self._collector)
         batches: list[Batch] = []
         room = most
         while room > 0:
@@ -124,7 +125,7 @@ class Tail:
             self._held.close()
         self._file = self._held = None
 
-    def _readable(self, mark: Committed | None) -> tuple[int | None, bool]:
+    def _readable(self, mark: CommittedOffset | None) -> tuple[int | None, bool]:
         """How far the segment may be read now (None: to the end of an archive), and whether that is all of it."""
         name = self.place.segment
         is_open = (self._folder / f"{name}.open").exists()
@@ -156,7 +157,7 @@ class Tail:
             else:
                 self._file.seek(self.place.offset)
             return
-        raise Gap(
+        raise SegmentGone(
             f"segment {name} is neither in the WAL nor in the raw archive",
             "live was stopped for longer than landing.raw_keep_days; it goes on from here, the tables have everything",
         )
@@ -178,7 +179,7 @@ class Tail:
                 continue
             kind, body = found
             place = replace(place, offset=place.offset + HEAD_BYTES + len(body))
-            if kind != Kind.HEADER:
+            if kind != FrameKind.HEADER:
                 batch = batch_of(Frame(kind, body, place.offset), place.position, self._topics)
                 place = replace(place, position=place.position + len(batch))
                 batches.append(batch)

@@ -9,17 +9,17 @@ import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sensor_platform.wal import CommittedMark, Header, SegmentWriter, cut_file, discard_file, seal_file
+from sensor_platform.wal import CommittedOffsetFile, Header, SegmentWriter, cut_file, discard_file, seal_file
 
 
-class Journal:
+class WalWriter:
     """The segments of one running collector. Not thread-safe."""
 
     def __init__(
         self,
         wal: Path,
         names: Iterator[str],
-        mark: CommittedMark,
+        mark: CommittedOffsetFile,
         new_header: Callable[[str], Header],
         clock: Callable[[], float],
     ) -> None:

@@ -188,12 +188,12 @@ def _of_batch(home: Home, path: Path, batch: Batch, positions: set[int], start: 
 
 def _first_frame(path: Path) -> int:
     """Where the first frame after the header starts."""
-    from sensor_platform.wal import Kind
+    from sensor_platform.wal import FrameKind
     from sensor_platform.wal.frames import HEAD_BYTES, read_frame
 
     with open_segment(path) as file:
         first = read_frame(file)
-    return HEAD_BYTES + len(first[1]) if isinstance(first, tuple) and first[0] == Kind.HEADER else 0
+    return HEAD_BYTES + len(first[1]) if isinstance(first, tuple) and first[0] == FrameKind.HEADER else 0
 
 
 def _aware(at: int) -> datetime:

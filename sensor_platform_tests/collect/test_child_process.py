@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.collect.child_process import ChildProcess, Command
+from sensor_platform.collect.child_process import ChildCommand, ChildProcess
 from sensor_platform.errors import Unreachable
 
 
-def python(folder: Path, code: str) -> Command:
-    return Command("the child", [sys.executable, "-c", code], folder / "logs" / "child.log")
+def python(folder: Path, code: str) -> ChildCommand:
+    return ChildCommand("the child", [sys.executable, "-c", code], folder / "logs" / "child.log")
 
 
 def wait_for(done: Callable[[], bool]) -> None:
@@ -48,7 +48,7 @@ def test_a_child_that_died_is_reported_with_the_end_of_its_log(tmp_path: Path) -
 
 def test_a_program_that_is_not_there_is_unreachable(tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match="cannot start ghost"):
-        ChildProcess(Command("ghost", ["/nowhere/ghost"], tmp_path / "ghost.log"))
+        ChildProcess(ChildCommand("ghost", ["/nowhere/ghost"], tmp_path / "ghost.log"))
 
 
 def test_leaving_the_context_ends_it_and_it_may_clean_up(tmp_path: Path) -> None:

@@ -5,8 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.collect.config import KafkaSource
-from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, Known, Offsets, known_offsets
+from sensor_platform.collect.config import KafkaSettings
+from sensor_platform.collect.kafka.offsets import (
+    TIMESTAMP_HEADER,
+    PartitionProgress,
+    StoredOffsets,
+    load_stored_offsets,
+)
 from sensor_platform.home import Home
 from sensor_platform.reading.model import Envelope
 from sensor_platform.wal import Header, SegmentWriter, encode_records
@@ -15,20 +20,20 @@ PLACE = ("t", 0)
 
 
 def test_a_record_that_comes_again_is_a_repeat_and_a_new_one_is_not() -> None:
-    offsets = Offsets(Path("unused"))
+    offsets = StoredOffsets(Path("unused"))
     assert [offsets.is_new("t", 0, n, 1000 + n) for n in (0, 1, 1, 0, 5, 3)] == [True, True, False, False, True, False]
     assert offsets.is_new("t", 1, 0, 1000)
 
 
 def test_records_of_a_topic_that_was_made_anew_are_no_repeats(caplog: pytest.LogCaptureFixture) -> None:
-    offsets = Offsets(Path("unused"), {PLACE: Known(500, 9_000)})
+    offsets = StoredOffsets(Path("unused"), {PLACE: PartitionProgress(500, 9_000)})
     assert [offsets.is_new("t", 0, n, 10_000 + n) for n in range(3)] == [True] * 3
     assert "made anew" in caplog.text
     assert not offsets.is_new("t", 0, 1, 10_001)
 
 
 def test_records_without_a_time_are_known_by_their_offset_alone() -> None:
-    offsets = Offsets(Path("unused"), {PLACE: Known(3, -1)})
+    offsets = StoredOffsets(Path("unused"), {PLACE: PartitionProgress(3, -1)})
     assert [offsets.is_new("t", 0, n, -1) for n in (2, 3)] == [False, True]
 
 
@@ -55,22 +60,24 @@ def write(home: Home, seq: int, offsets: range) -> str:
 
 def test_after_a_kill_the_file_and_the_newer_segments_say_what_is_known(home: Home) -> None:
     first = write(home, 1, range(10))
-    offsets = known_offsets(home, "c")
-    assert offsets.known == {PLACE: Known(10, 9)}
+    offsets = load_stored_offsets(home, "c")
+    assert offsets.known == {PLACE: PartitionProgress(10, 9)}
     offsets.save(first)
     write(home, 2, range(10, 14))
-    assert known_offsets(home, "c").known == {PLACE: Known(14, 13)}
+    assert load_stored_offsets(home, "c").known == {PLACE: PartitionProgress(14, 13)}
     offsets.path.unlink()
-    assert known_offsets(home, "c").known == {PLACE: Known(14, 13)}, "a lost file is made up for by the segments"
+    assert load_stored_offsets(home, "c").known == {PLACE: PartitionProgress(14, 13)}, (
+        "a lost file is made up for by the segments"
+    )
     offsets.path.write_text("{")
-    assert known_offsets(home, "c").known == {PLACE: Known(14, 13)}, "and so is a torn one"
+    assert load_stored_offsets(home, "c").known == {PLACE: PartitionProgress(14, 13)}, "and so is a torn one"
 
 
 def test_segments_of_others_do_not_count(home: Home) -> None:
     write(home, 1, range(10))
-    assert known_offsets(home, "other").known == {}
+    assert load_stored_offsets(home, "other").known == {}
 
 
 def test_a_secret_in_the_site_folder_is_refused() -> None:
     with pytest.raises(ValueError, match=r"sasl\.password is a secret"):
-        KafkaSource(options=("sasl.password=x",))
+        KafkaSettings(options=("sasl.password=x",))

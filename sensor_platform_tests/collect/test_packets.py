@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.collect.mqtt.packets import Run, encode_replies, scan
+from sensor_platform.collect.mqtt.packets import PacketRun, encode_replies, scan
 
 Publish = Callable[..., bytes]
 Parse = Callable[[bytes, int], list[Any]]
@@ -60,7 +60,7 @@ def through_bulk_lane(pieces: list[bytes], level: int) -> tuple[bytes, bytes, li
     for piece in pieces:
         data, at = rest + piece, 0
         while True:
-            run: Run = scan(data, at, level)
+            run: PacketRun = scan(data, at, level)
             assert run.malformed is None
             taken += data[at : run.end]
             replies += encode_replies(run.replies)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sensor_platform.collect.mqtt import redelivery as recent_module
 from sensor_platform.collect.mqtt.packets import scan
-from sensor_platform.collect.mqtt.redelivery import Recent, judge
+from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector, redelivery_flag
 from sensor_platform.reading.model import EnvelopeFlag
 
 Publish = Callable[..., bytes]
@@ -44,7 +44,7 @@ NONE, DUPLICATE, SUSPECT = EnvelopeFlag.NONE, EnvelopeFlag.DUPLICATE, EnvelopeFl
 def test_truth_table(
     dup: bool, qos: int, present: bool, unreleased: bool, same: bool, recycling: bool, flag: EnvelopeFlag
 ) -> None:
-    assert flag == judge(
+    assert flag == redelivery_flag(
         is_dup=dup,
         qos=qos,
         is_session_present=present,
@@ -58,8 +58,8 @@ class Feed:
     """A session memory that is fed with packets."""
 
     def __init__(self, publish: Publish, limit: int = 100, level: int = 4) -> None:
-        self.recent = Recent(limit)
-        self.recent.forget("s")
+        self.redelivery = RedeliveryDetector(limit)
+        self.redelivery.forget("s")
         self.publish = publish
         self.level = level
         self.present = True
@@ -68,7 +68,7 @@ class Feed:
         raw = b"".join(packets)
         run = scan(raw, 0, self.level)
         assert run.end == len(raw)
-        return self.recent.flags(raw, run, self.level, is_session_present=self.present)
+        return self.redelivery.flags(raw, run, self.level, is_session_present=self.present)
 
     def one(self, payload: bytes, packet_id: int, *, dup: bool = False, qos: int = 1, topic: bytes = b"t") -> int:
         flags = self.take(self.publish(topic, payload, packet_id=packet_id, dup=dup, qos=qos, level=self.level))
@@ -117,7 +117,7 @@ def test_a_record_further_back_than_the_limit_proves_nothing(publish_packet: Pub
 
 def test_a_new_session_remembers_nothing(feed: Feed) -> None:
     feed.one(b"a", 1)
-    feed.recent.forget("other")
+    feed.redelivery.forget("other")
     assert feed.one(b"a", 1, dup=True) == SUSPECT
 
 
@@ -131,16 +131,16 @@ def test_qos_2_is_a_duplicate_until_it_is_released(feed: Feed) -> None:
     feed.one(b"a", 5, qos=2)
     assert feed.one(b"a", 5, qos=2, dup=True) == DUPLICATE
     feed.take(b"\x62\x02\x00\x05")
-    assert feed.recent.unreleased == set()
+    assert feed.redelivery.unreleased == set()
     feed.one(b"b", 5, qos=2)
-    assert feed.recent.unreleased == {5}
+    assert feed.redelivery.unreleased == {5}
 
 
 def test_a_release_in_the_same_read_counts_in_its_place(feed: Feed) -> None:
     first = feed.publish(b"t", b"a", packet_id=5, qos=2)
     again = feed.publish(b"t", b"b", packet_id=5, qos=2, dup=True)
     assert feed.take(first, again) == [(1, DUPLICATE)]
-    feed.recent.forget("s")
+    feed.redelivery.forget("s")
     assert feed.take(first, b"\x62\x02\x00\x05", again) == [(1, SUSPECT)]
 
 
@@ -162,14 +162,14 @@ def test_large_messages_are_remembered_as_digests_and_still_recognised(
     monkeypatch.setattr(recent_module, "_MAX_RAW_BYTES", 10_000)
     for number in range(1, 31):
         feed.one(bytes([number]) * 2000, number)
-    assert feed.recent._raw_bytes <= 10_000
+    assert feed.redelivery._raw_bytes <= 10_000
     assert all(feed.one(bytes([number]) * 2000, number, dup=True) == DUPLICATE for number in range(1, 31))
 
 
 def test_best_effort_messages_are_not_remembered_at_all(feed: Feed) -> None:
     for _ in range(1000):
         feed.take(feed.publish(b"t", b"x" * 100, qos=0))
-    assert feed.recent._raw_bytes == 0
+    assert feed.redelivery._raw_bytes == 0
 
 
 class Obvious:

@@ -7,8 +7,8 @@ import pytest
 import zstandard
 
 from sensor_platform.collect.mqtt.packets import scan
-from sensor_platform.collect.mqtt.redelivery import Recent
-from sensor_platform.collect.mqtt.session_record import SessionRecord, load_record, rebuild_recent, save_record
+from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
+from sensor_platform.collect.mqtt.session_record import SessionRecord, load_record, rebuild_redelivery, save_record
 from sensor_platform.home import Home
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt, segment_names
@@ -48,8 +48,8 @@ def past(tmp_path: Path) -> Past:
     return Past(Home(tmp_path))
 
 
-def flag_of(recent: Recent, packet: bytes) -> int:
-    return dict(recent.flags(packet, scan(packet, 0, 4), 4, is_session_present=True)).get(0, 0)
+def flag_of(redelivery: RedeliveryDetector, packet: bytes) -> int:
+    return dict(redelivery.flags(packet, scan(packet, 0, 4), 4, is_session_present=True)).get(0, 0)
 
 
 @pytest.mark.parametrize("place", ["wal", "raw", "both"])
@@ -57,27 +57,27 @@ def test_redeliveries_are_recognised_after_a_restart(past: Past, publish_packet:
     sealed = past.segment(("s", [publish_packet(b"t", b"a", packet_id=1), publish_packet(b"t", b"b", packet_id=2)]))
     if place != "wal":
         past.archive(sealed, keep=place == "both")
-    recent = rebuild_recent(past.home, "collector", 100)
-    assert recent.session == "s"
-    assert flag_of(recent, publish_packet(b"t", b"a", packet_id=1, dup=True)) == EnvelopeFlag.DUPLICATE
-    assert flag_of(recent, publish_packet(b"t", b"a", packet_id=2, dup=True)) == EnvelopeFlag.SUSPECT
+    redelivery = rebuild_redelivery(past.home, "collector", 100)
+    assert redelivery.session == "s"
+    assert flag_of(redelivery, publish_packet(b"t", b"a", packet_id=1, dup=True)) == EnvelopeFlag.DUPLICATE
+    assert flag_of(redelivery, publish_packet(b"t", b"a", packet_id=2, dup=True)) == EnvelopeFlag.SUSPECT
 
 
 def test_records_come_from_several_segments_in_order(past: Past, publish_packet: Publish) -> None:
     past.archive(past.segment(("s", [publish_packet(b"t", b"old", packet_id=1)])))
     past.segment(("s", [publish_packet(b"t", b"new", packet_id=1, dup=True), publish_packet(b"t", b"x", packet_id=2)]))
-    recent = rebuild_recent(past.home, "collector", 100)
-    assert flag_of(recent, publish_packet(b"t", b"old", packet_id=1, dup=True)) == EnvelopeFlag.SUSPECT
-    assert flag_of(recent, publish_packet(b"t", b"x", packet_id=2, dup=True)) == EnvelopeFlag.DUPLICATE
+    redelivery = rebuild_redelivery(past.home, "collector", 100)
+    assert flag_of(redelivery, publish_packet(b"t", b"old", packet_id=1, dup=True)) == EnvelopeFlag.SUSPECT
+    assert flag_of(redelivery, publish_packet(b"t", b"x", packet_id=2, dup=True)) == EnvelopeFlag.DUPLICATE
 
 
 def test_only_the_newest_session_is_remembered(past: Past, publish_packet: Publish) -> None:
     past.segment(("old", [publish_packet(b"t", b"a", packet_id=1)]))
     past.segment(("old", [publish_packet(b"t", b"b", packet_id=2)]), ("new", [publish_packet(b"t", b"c", packet_id=3)]))
-    recent = rebuild_recent(past.home, "collector", 100)
-    assert recent.session == "new"
-    assert flag_of(recent, publish_packet(b"t", b"b", packet_id=2, dup=True)) == EnvelopeFlag.SUSPECT
-    assert flag_of(recent, publish_packet(b"t", b"c", packet_id=3, dup=True)) == EnvelopeFlag.DUPLICATE
+    redelivery = rebuild_redelivery(past.home, "collector", 100)
+    assert redelivery.session == "new"
+    assert flag_of(redelivery, publish_packet(b"t", b"b", packet_id=2, dup=True)) == EnvelopeFlag.SUSPECT
+    assert flag_of(redelivery, publish_packet(b"t", b"c", packet_id=3, dup=True)) == EnvelopeFlag.DUPLICATE
 
 
 def test_unreleased_ids_come_from_the_header_and_what_followed(past: Past, publish_packet: Publish) -> None:
@@ -87,8 +87,8 @@ def test_unreleased_ids_come_from_the_header_and_what_followed(past: Past, publi
         header_session="s",
         unreleased=(7, 9),
     )
-    recent = rebuild_recent(past.home, "collector", 1)  # reads the newest segment only
-    assert recent.unreleased == {7, 8}
+    redelivery = rebuild_redelivery(past.home, "collector", 1)  # reads the newest segment only
+    assert redelivery.unreleased == {7, 8}
 
 
 def test_other_collectors_and_damaged_segments_are_passed_over(past: Past, publish_packet: Publish) -> None:
@@ -96,11 +96,11 @@ def test_other_collectors_and_damaged_segments_are_passed_over(past: Past, publi
     (past.home.wal / f"{next(past.names)}.wal").write_bytes(b"damaged")
     other = past.segment(("theirs", [publish_packet(b"t", b"b", packet_id=1)]))
     other.rename(past.home.wal / "another-9999999999999-00000001.wal")
-    assert rebuild_recent(past.home, "collector", 100).session == "s"
+    assert rebuild_redelivery(past.home, "collector", 100).session == "s"
 
 
 def test_a_first_start_remembers_nothing(past: Past) -> None:
-    assert rebuild_recent(past.home, "collector", 100).session == ""
+    assert rebuild_redelivery(past.home, "collector", 100).session == ""
 
 
 def test_the_session_record_belongs_to_one_client_id(tmp_path: Path) -> None:

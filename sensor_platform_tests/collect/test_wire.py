@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from sensor_platform.collect.frame_encoder import Intake
+from sensor_platform.collect.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.packets import scan
-from sensor_platform.collect.mqtt.redelivery import Recent
+from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
 from sensor_platform.collect.mqtt.wire import Wire
 
 
@@ -92,11 +92,11 @@ class OneFrameJournal:
 
 
 def test_replies_of_a_lost_connection_are_never_sent_on_the_next() -> None:
-    journal = OneFrameJournal()
-    intake = Intake(journal, Recent(10), lambda: 0)  # type: ignore[arg-type]
+    writer = OneFrameJournal()
+    encoder = FrameEncoder(writer, RedeliveryDetector(10), lambda: 0)  # type: ignore[arg-type]
     packet = b"\x32\x06\x00\x01t\x00\x07x"
-    intake.take(packet, scan(packet, 0, 4), 4)
-    intake.drop_replies()
-    assert intake.has_work, "the message itself is kept"
-    assert intake.commit() == b""
-    assert intake.counters.messages == 1
+    encoder.take(packet, scan(packet, 0, 4), 4)
+    encoder.drop_replies()
+    assert encoder.has_work, "the message itself is kept"
+    assert encoder.commit() == b""
+    assert encoder.counters.messages == 1

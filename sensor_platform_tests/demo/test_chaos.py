@@ -16,7 +16,7 @@ from sensor_platform.cli.chaos import chaos
 from sensor_platform.demo.chaos import Trial, new_folder, run_trial
 from sensor_platform.demo.tally import Sent, take_tally
 from sensor_platform.devices.faults import Faults
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.devices.simulated import Simulation
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
@@ -54,7 +54,7 @@ def home(tried: Path, tmp_path: Path) -> Home:
 def everything() -> Sent:
     sent = Sent()
     messages = (
-        Scheduled(0.0, "t", msgspec.json.encode({"device_id": f"sim-{device + 1:05}", "seq": number + 1}))
+        ScheduledMessage(0.0, "t", msgspec.json.encode({"device_id": f"sim-{device + 1:05}", "seq": number + 1}))
         for number in range(EACH)
         for device in range(DEVICES)
     )
@@ -107,9 +107,10 @@ def test_what_was_sent_is_noted() -> None:
     sent = Sent()
     bodies = [("a", 1), ("a", 3), ("a", 2), ("b", 7), ("a", 3)]
     messages = [
-        Scheduled(0.0, "t", msgspec.json.encode({"device_id": device, "seq": number})) for device, number in bodies
+        ScheduledMessage(0.0, "t", msgspec.json.encode({"device_id": device, "seq": number}))
+        for device, number in bodies
     ]
-    list(sent.noted([*messages, Scheduled(0.0, "t", b"{"), Scheduled(0.0, "t", b"[]")]))
+    list(sent.noted([*messages, ScheduledMessage(0.0, "t", b"{"), ScheduledMessage(0.0, "t", b"[]")]))
     assert sent.numbers == {"a": {1, 2, 3}, "b": {7}}
     assert +sent.again == Counter({"a": 1})
     assert +sent.late == Counter({"a": 1})

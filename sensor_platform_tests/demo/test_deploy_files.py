@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from sensor_platform.collect.brokers.local import free_port
-from sensor_platform.collect.child_process import ChildProcess, Command
+from sensor_platform.collect.child_process import ChildCommand, ChildProcess
 from sensor_platform.demo.demo_home import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
@@ -120,7 +120,7 @@ def test_the_workspace_finds_a_running_code_server(tmp_path: Path) -> None:
     environ = os.environ | {"SENSOR_PLATFORM_HOME": str(tmp_path), "DAGSTER_HOME": str(tmp_path / "dagster")}
     argv = [dagster, "code-server", "start", "--host", "127.0.0.1", "--port", str(port)]
     argv += ["--module-name", "sensor_platform.definitions"]
-    with ChildProcess(Command("code server", argv, tmp_path / "log", environ, REPOSITORY)) as server:
+    with ChildProcess(ChildCommand("code server", argv, tmp_path / "log", environ, REPOSITORY)) as server:
         for _ in range(60):
             server.require_running()
             listed = subprocess.run(

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.devices.faults import Faults, disturbed
+from sensor_platform.devices.faults import Faults, with_faults
 from sensor_platform.devices.fleet import Fields, Fleet, Signal, fleet_messages, read_fleets
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.errors import WrongUse
 
 NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
@@ -95,9 +95,9 @@ SHARES = st.sampled_from([0.0, 0.1, 0.5, 1.0])
 def test_faults_lose_nothing_and_invent_nothing_but_garbage(
     twice: float, late: float, garbage: float, seed: int
 ) -> None:
-    messages = [Scheduled(number / 10, "t", str(number).encode()) for number in range(200)]
+    messages = [ScheduledMessage(number / 10, "t", str(number).encode()) for number in range(200)]
     happened: Counter[str] = Counter()
-    got = list(disturbed(messages, Faults(twice, late, garbage, 5.0, seed), happened))
+    got = list(with_faults(messages, Faults(twice, late, garbage, 5.0, seed), happened))
     sent, seen = {each.payload for each in messages}, Counter(each.payload for each in got)
     assert sent <= seen.keys()
     assert sum(seen[payload] for payload in sent) == 200 + happened["twice"]
@@ -106,8 +106,8 @@ def test_faults_lose_nothing_and_invent_nothing_but_garbage(
 
 
 def test_late_messages_are_overtaken() -> None:
-    messages = [Scheduled(number / 10, "t", str(number).encode()) for number in range(200)]
+    messages = [ScheduledMessage(number / 10, "t", str(number).encode()) for number in range(200)]
     happened: Counter[str] = Counter()
-    got = [int(each.payload) for each in disturbed(messages, Faults(late=0.2), happened)]
+    got = [int(each.payload) for each in with_faults(messages, Faults(late=0.2), happened)]
     assert happened["late"] > 10
     assert got != sorted(got)

@@ -3,7 +3,7 @@ from dataclasses import dataclass, field
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sensor_platform.devices.pacing import Scheduled, send_on_schedule
+from sensor_platform.devices.pacing import ScheduledMessage, send_on_schedule
 
 
 @dataclass
@@ -34,8 +34,8 @@ class FakeWorld:
         self.now += seconds
 
 
-def every(interval: float, count: int) -> list[Scheduled]:
-    return [Scheduled(number * interval, "t", b"x") for number in range(count)]
+def every(interval: float, count: int) -> list[ScheduledMessage]:
+    return [ScheduledMessage(number * interval, "t", b"x") for number in range(count)]
 
 
 def test_a_slow_rate_is_kept_to_the_message() -> None:
@@ -71,7 +71,7 @@ def test_nothing_leaves_early_and_everything_in_order(gaps: list[float], cost: f
     messages, offset = [], 0.0
     for gap in gaps:
         offset += gap
-        messages.append(Scheduled(offset, "t", b"x"))
+        messages.append(ScheduledMessage(offset, "t", b"x"))
     world = FakeWorld(publish_seconds=cost)
     send_on_schedule(messages, world, world.clock)
     assert len(world.sent_at) == len(messages)

@@ -10,7 +10,7 @@ from sensor_platform.devices.replay_rows import (
     Cell,
     Message,
     ReplayPlan,
-    Rows,
+    RowEncoder,
     between,
     escape_level,
     paced,
@@ -27,7 +27,7 @@ ROW: dict[str, Cell] = {"station": "Wanliu", "ts": AT, "TEMP": -2.7, "CO": 700, 
 
 
 def one(row: dict[str, Cell], plan: ReplayPlan = PLAN) -> tuple[datetime | None, str, dict[str, Cell]]:
-    ((at, topic, payload),) = Rows(plan).messages([row])
+    ((at, topic, payload),) = RowEncoder(plan).messages([row])
     return at, topic, orjson.loads(payload)
 
 
@@ -83,7 +83,7 @@ def test_a_column_never_replaces_device_time_or_sequence() -> None:
 
 
 def test_the_sequence_grows_per_device_over_all_batches() -> None:
-    rows = Rows(PLAN)
+    rows = RowEncoder(PLAN)
     first = list(rows.messages([ROW, ROW | {"station": "Dingling"}]))
     second = list(rows.messages([ROW]))
     assert [orjson.loads(message[2])["seq"] for message in first + second] == [1, 1, 2]
@@ -174,8 +174,8 @@ def test_a_range_takes_its_start_and_not_its_end() -> None:
 def test_two_ranges_of_one_file_join_without_a_gap_in_the_sequence() -> None:
     rows = [ROW | {"ts": AT + timedelta(hours=hour)} for hour in range(4)]
     border = (AT + timedelta(hours=2)).replace(tzinfo=CHINA)
-    early = between(Rows(PLAN).messages(rows), None, border)
-    late = between(Rows(PLAN).messages(rows), border, None)
+    early = between(RowEncoder(PLAN).messages(rows), None, border)
+    late = between(RowEncoder(PLAN).messages(rows), border, None)
     assert [orjson.loads(message[2])["seq"] for part in (early, late) for message in part] == [1, 2, 3, 4]
 
 

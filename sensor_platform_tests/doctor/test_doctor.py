@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.collect.brokers.local import SHIPPED_CONFIG, LocalBroker, free_port, local_broker
-from sensor_platform.collect.child_process import ChildProcess, Command
+from sensor_platform.collect.child_process import ChildCommand, ChildProcess
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.doctor import Finding, exit_code, fail, failure, ok, skipped, warn
 from sensor_platform.doctor import home_checks as doctor_home
@@ -45,7 +45,7 @@ def mosquitto_with(folder: Path, text: str) -> Iterator[Broker]:
     port = free_port()
     config = folder / "own.conf"
     config.write_text(f"listener {port} 127.0.0.1\nuser {pwd.getpwuid(os.getuid()).pw_name}\n{text}\n")
-    with ChildProcess(Command("mosquitto", ["mosquitto", "-c", str(config)], folder / "own.log")) as process:
+    with ChildProcess(ChildCommand("mosquitto", ["mosquitto", "-c", str(config)], folder / "own.log")) as process:
         wait_for_port(process, port)
         yield Broker(port=port)
 
@@ -242,7 +242,7 @@ def test_the_running_brokers_file_is_found_by_its_port(tmp_path: Path) -> None:
 @pytest.mark.mosquitto
 def test_a_mosquitto_without_a_file_has_the_defaults(tmp_path: Path) -> None:
     port = free_port()
-    command = Command("mosquitto", [str(shutil.which("mosquitto")), "-p", str(port)], tmp_path / "log")
+    command = ChildCommand("mosquitto", [str(shutil.which("mosquitto")), "-p", str(port)], tmp_path / "log")
     with ChildProcess(command) as process:
         wait_for_port(process, port)
         assert find_config(port) == (True, None)

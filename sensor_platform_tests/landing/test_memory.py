@@ -9,7 +9,7 @@ from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
 from sensor_platform.reading.contract import Contract, Source
-from sensor_platform.wal.device_messages import take_messages
+from sensor_platform.wal.device_messages import take_device_messages
 from sensor_platform_tests.landing.homes import T0, Message, land_all, lander_of, seal_segment, tables
 from sensor_platform_tests.reading.test_sparkplug import CONTRACT, birth, payload
 
@@ -35,7 +35,7 @@ def test_data_is_understood_by_births_of_before_a_restart(home: Home) -> None:
     seal_segment(home, 2, [sparkplug("NDATA", payload(1, {"alias": 1, "double_value": 33.0}))])
     land_all(home, [CONTRACT])
     assert values(home) == [("g/n", 20.5), ("g/n", 33.0)]
-    assert not list(take_messages(home.wal, "col"))
+    assert not list(take_device_messages(home.wal, "col"))
 
 
 def test_a_node_without_a_birth_is_asked_once_a_minute(home: Home) -> None:
@@ -43,13 +43,13 @@ def test_a_node_without_a_birth_is_asked_once_a_minute(home: Home) -> None:
         seal_segment(home, seq, [sparkplug("NDATA", payload(seq, {"alias": 1, "double_value": 33.0}))])
     with lander_of(home, [CONTRACT]) as lander:
         list(lander.land_sealed())
-        (asked,) = take_messages(home.wal, "col")
+        (asked,) = take_device_messages(home.wal, "col")
         assert asked.topic == "spBv1.0/g/NCMD/n"
-        assert not list(take_messages(home.wal, "col"))
+        assert not list(take_device_messages(home.wal, "col"))
         lander.outbox.clock = lambda: T0 * 2
         seal_segment(home, 3, [sparkplug("NDATA", payload(3, {"alias": 1, "double_value": 33.0}))])
         list(lander.land_sealed())
-        assert len(list(take_messages(home.wal, "col"))) == 1
+        assert len(list(take_device_messages(home.wal, "col"))) == 1
 
 
 def test_a_try_that_failed_teaches_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.rules import Condition, Count, Flap, NoData, Rate, Rule, Stuck, Threshold
 from sensor_platform.stream.verdicts import EngineCatalog
-from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, CommittedOffsetFile, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 
 SECOND = 1_000_000
@@ -87,7 +87,7 @@ class WrittenStream:
         self._home = home
         self._messages = list(messages)
         self._per_batch = per_batch
-        self._mark = CommittedMark(home.wal, COLLECTOR)
+        self._mark = CommittedOffsetFile(home.wal, COLLECTOR)
         self._writer: SegmentWriter | None = None
         self._seq = 0
         self.arrived_at = T0

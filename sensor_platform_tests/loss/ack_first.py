@@ -4,21 +4,21 @@ The loss test runs it to show that it would see a loss.
 """
 
 from sensor_platform.cli.main import main
-from sensor_platform.collect.frame_encoder import Intake
+from sensor_platform.collect.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.packets import encode_replies
-from sensor_platform.collect.mqtt.read_paths import BulkLane
+from sensor_platform.collect.mqtt.read_paths import BulkReadPath
 
-honest_read = BulkLane.read
+honest_read = BulkReadPath.read
 
 
-def read(self: BulkLane) -> int:
+def read(self: BulkReadPath) -> int:
     size = honest_read(self)
-    intake = self._intake
-    if isinstance(intake, Intake):  # not while the self-test looks
-        replies, intake._replies = intake._replies, []
+    encoder = self._encoder
+    if isinstance(encoder, FrameEncoder):  # not while the self-test looks
+        replies, encoder._replies = encoder._replies, []
         self.reply(encode_replies(replies))
     return size
 
 
-BulkLane.read = read  # type: ignore[method-assign]
+BulkReadPath.read = read  # type: ignore[method-assign]
 main()

@@ -17,7 +17,7 @@ import duckdb
 from sensor_platform.collect.brokers.local import free_port, local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.devices.fleet import fleet_messages, read_fleets
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.devices.publisher import Publisher
 from sensor_platform.home import Home
 from sensor_platform_tests.running import COMMAND, RunningCollector, wait_until
@@ -35,7 +35,7 @@ class Scenario:
     collector: RunningCollector
     url: str
 
-    def send(self, messages: Iterable[Scheduled]) -> int:
+    def send(self, messages: Iterable[ScheduledMessage]) -> int:
         """Publish at once, whatever their offsets; returns how many."""
         before = self.publisher.sent
         for message in messages:
@@ -43,7 +43,7 @@ class Scenario:
         assert self.publisher.drain()
         return self.publisher.sent - before
 
-    def fleet(self, seconds: float, start: datetime) -> Iterator[Scheduled]:
+    def fleet(self, seconds: float, start: datetime) -> Iterator[ScheduledMessage]:
         """The scenario's own devices, as they would have spoken from `start` (aware UTC) on."""
         fleets = read_fleets(self.site / "fleet.yaml")
         return fleet_messages(fleets, seconds, 1, 1, lambda offset: start + timedelta(seconds=offset))

@@ -10,7 +10,7 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.home import Home
 from sensor_platform_tests.kafka_cluster import mock_kafka
 from sensor_platform_tests.running import RunningCollector, wait_until
@@ -25,7 +25,9 @@ def sooner(site: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def generators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scenario, list[Scheduled], dict[str, Any]]]:
+def generators(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[Scenario, list[ScheduledMessage], dict[str, Any]]]:
     folder = tmp_path_factory.mktemp("fuel")
     with running_scenario("fuel_generators", folder, START.date(), sooner) as scenario, Live(scenario) as live:
         heard: list[Any] = []
@@ -45,7 +47,7 @@ def generators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Scena
 
 
 def test_the_last_values_go_out_as_one_row_with_an_alarm_column(
-    generators: tuple[Scenario, list[Scheduled], dict[str, Any]],
+    generators: tuple[Scenario, list[ScheduledMessage], dict[str, Any]],
 ) -> None:
     _, messages, row = generators
     newest: dict[str, dict[str, Any]] = {}
@@ -60,7 +62,7 @@ def test_the_last_values_go_out_as_one_row_with_an_alarm_column(
 
 
 def test_the_downsampled_table_has_the_last_value_and_the_alarm_of_each_hour(
-    generators: tuple[Scenario, list[Scheduled], dict[str, Any]],
+    generators: tuple[Scenario, list[ScheduledMessage], dict[str, Any]],
 ) -> None:
     scenario, _, row = generators
     found = scenario.ask(
@@ -75,7 +77,7 @@ def test_the_downsampled_table_has_the_last_value_and_the_alarm_of_each_hour(
 
 
 def test_through_kafka_the_tables_are_the_same(
-    generators: tuple[Scenario, list[Scheduled], dict[str, Any]], tmp_path: Path
+    generators: tuple[Scenario, list[ScheduledMessage], dict[str, Any]], tmp_path: Path
 ) -> None:
     scenario, messages, _ = generators
     with mock_kafka() as kafka:

@@ -8,21 +8,21 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform_tests.running import wait_until
 from sensor_platform_tests.scenarios.platforms import Live, Scenario, running_scenario
 
 START = (datetime.now(UTC) - timedelta(days=1)).replace(hour=10, minute=0, second=0, microsecond=0)
 
 
-def hot(machine: str, count: int, minute: int) -> list[Scheduled]:
+def hot(machine: str, count: int, minute: int) -> list[ScheduledMessage]:
     """So many readings above 100 within one minute."""
     base = START.timestamp() + minute * 60
     bodies = [
         {"sensor_id": machine, "timestamp": base + n * 5, "metric_type": "temperature", "value": 100.5 + n}
         for n in range(count)
     ]
-    return [Scheduled(0.0, "telemetry/temperature", json.dumps(body).encode()) for body in bodies]
+    return [ScheduledMessage(0.0, "telemetry/temperature", json.dumps(body).encode()) for body in bodies]
 
 
 @pytest.fixture(scope="module")

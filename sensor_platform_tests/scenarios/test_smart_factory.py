@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform_tests.scenarios.platforms import Scenario, running_scenario
 
 START = (datetime.now(UTC) - timedelta(days=1)).replace(hour=10, minute=0, second=0, microsecond=0)
@@ -20,7 +20,7 @@ def factory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scenario]:
             {"sensor_id": "press-01", "timestamp": START.timestamp() + 1, "temperature": 20.0},
             {"sensor_id": "x"},
         ]
-        sent += scenario.send(Scheduled(0.0, "sensors/data", json.dumps(half).encode()) for half in halves)
+        sent += scenario.send(ScheduledMessage(0.0, "sensors/data", json.dumps(half).encode()) for half in halves)
         scenario.wait_for_landed(sent)
         scenario.materialise(START.date(), START.date())
         yield scenario

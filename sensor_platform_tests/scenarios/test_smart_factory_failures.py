@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform_tests.scenarios.platforms import Scenario, running_scenario
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
@@ -33,19 +33,19 @@ class Machine:
         left = min((failure - hour for failure in self.failures if failure > hour), default=HOURS)
         return max(0.0, 1.0 - left / RISE)
 
-    def messages(self, hour: int, rng: np.random.Generator) -> Iterator[Scheduled]:
+    def messages(self, hour: int, rng: np.random.Generator) -> Iterator[ScheduledMessage]:
         """What it sends in an hour, in the payload of its make."""
         at = (START + timedelta(hours=hour)).timestamp()
         temperature = self.level + 12.0 * self.strain(hour) + rng.normal(0, 0.5)
         if self.name.startswith("press"):
             body = {"sensor_id": self.name, "timestamp": at, "temperature": temperature, "humidity": 41.0}
             body["vibration"] = 2.0 + 1.5 * self.strain(hour) + rng.normal(0, 0.1)
-            yield Scheduled(0.0, "sensors/data", json.dumps(body).encode())
+            yield ScheduledMessage(0.0, "sensors/data", json.dumps(body).encode())
             return
         current = 12.0 + 4.0 * self.strain(hour) + rng.normal(0, 0.2)
         for metric, value in (("temperature", temperature), ("current", current)):
             body = {"id": self.name, "at": int(at * 1000), "type": metric, "reading": value, "seq": hour}
-            yield Scheduled(0.0, f"factory/motors/{self.name}", json.dumps(body).encode())
+            yield ScheduledMessage(0.0, f"factory/motors/{self.name}", json.dumps(body).encode())
 
 
 def machines(rng: np.random.Generator) -> list[Machine]:

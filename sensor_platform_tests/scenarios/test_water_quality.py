@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sensor_platform.devices.pacing import Scheduled
+from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform_tests.scenarios.platforms import Scenario, running_scenario
 
 START = (datetime.now(UTC) - timedelta(days=1)).replace(hour=10, minute=0, second=0, microsecond=0)
@@ -22,9 +22,9 @@ LIMITS = {
 }
 
 
-def reading(parameter: str, value: Any, **also: Any) -> Scheduled:
+def reading(parameter: str, value: Any, **also: Any) -> ScheduledMessage:
     body = {"sensorId": "edge", "plantId": "south", "parameter": parameter, "value": value, "timestamp": AT} | also
-    return Scheduled(
+    return ScheduledMessage(
         0.0, "water/http", json.dumps({key: each for key, each in body.items() if each is not None}).encode()
     )
 

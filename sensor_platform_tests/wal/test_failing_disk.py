@@ -1,6 +1,6 @@
 """A disk that fails at any step, for a while, and then works again: nothing is lost, doubled, or answered too early.
 
-The layer under the journal behaves as Linux does: after a failed fsync the dirty pages are gone, and the next fsync of
+The layer under the writer behaves as Linux does: after a failed fsync the dirty pages are gone, and the next fsync of
 the same file succeeds as if nothing had happened.
 """
 
@@ -12,8 +12,16 @@ from typing import Any
 
 import pytest
 
-from sensor_platform.wal import BatchFacts, CommittedMark, Header, encode_mqtt, read_batches, recover, segment_names
-from sensor_platform.wal.writer import Journal
+from sensor_platform.wal import (
+    BatchFacts,
+    CommittedOffsetFile,
+    Header,
+    encode_mqtt,
+    read_batches,
+    recover_segments,
+    segment_names,
+)
+from sensor_platform.wal.writer import WalWriter
 
 Publish = Callable[..., bytes]
 STEPS = ("write", "short", "torn", "fsync", "replace", "open", "pwrite", "everything")
@@ -105,9 +113,9 @@ class FaultyDisk:
 
 
 @pytest.fixture(scope="module")
-def mark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommittedMark]:
+def mark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommittedOffsetFile]:
     """One for all journals: hundreds of them would use up the process's file descriptors."""
-    shared = CommittedMark(tmp_path_factory.mktemp("mark"), "c")
+    shared = CommittedOffsetFile(tmp_path_factory.mktemp("mark"), "c")
     yield shared
     shared.close()
 
@@ -125,34 +133,34 @@ def wal(tmp_path: Path) -> Path:
     return folder
 
 
-def new_journal(wal: Path, mark: CommittedMark) -> Journal:
+def new_journal(wal: Path, mark: CommittedOffsetFile) -> WalWriter:
     def header(name: str) -> Header:
         return Header(segment=name, created_at=0)
 
-    return Journal(wal, segment_names("c", wal), mark, header, lambda: 0.0)
+    return WalWriter(wal, segment_names("c", wal), mark, header, lambda: 0.0)
 
 
-def drive(journal: Journal, frames: Iterator[tuple[bytes, bytes]], acknowledged: list[bytes]) -> Iterator[None]:
+def drive(writer: WalWriter, frames: Iterator[tuple[bytes, bytes]], acknowledged: list[bytes]) -> Iterator[None]:
     """What the collector does, step by step; yields after everything that could have changed the disk."""
     for seal_after in (2, 1, 3):
         for _ in range(seal_after):
             waiting = [next(frames), next(frames)]
             for _, frame in waiting:
-                journal.add(frame)
+                writer.add(frame)
             for _ in range(12):
                 try:
-                    journal.commit()
+                    writer.commit()
                     break
                 except OSError:
                     yield
             else:
-                pytest.fail("the journal never recovered")
+                pytest.fail("the writer never recovered")
             acknowledged += [payload for payload, _ in waiting]
             yield
-        journal.seal()
+        writer.seal()
         yield
     for _ in range(12):
-        journal.mend()
+        writer.mend()
     yield
 
 
@@ -165,20 +173,25 @@ def numbered_frames(publish: Publish) -> Iterator[tuple[bytes, bytes]]:
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answered_only_when_durable(
-    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str, length: int
+    wal: Path,
+    mark: CommittedOffsetFile,
+    publish_packet: Publish,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    length: int,
 ) -> None:
     total = 0
     for first in range(1, 80):
         for file in wal.iterdir():
             file.unlink()
-        journal = new_journal(wal, mark)
+        writer = new_journal(wal, mark)
         acknowledged: list[bytes] = []
         with monkeypatch.context() as patch:
             disk = FaultyDisk(patch, step, first, length)
-            for _ in drive(journal, numbered_frames(publish_packet), acknowledged):
+            for _ in drive(writer, numbered_frames(publish_packet), acknowledged):
                 assert set(acknowledged) <= set(disk.payloads(wal)), "answered, and not durable"
         total += disk.failures
-        assert journal.is_clean
+        assert writer.is_clean
         assert not list(wal.glob("*.open"))
         stored = [p for path in sorted(wal.glob("*.wal")) for batch in read_batches(path) for p in batch.payloads]
         assert stored == acknowledged
@@ -190,22 +203,22 @@ def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answer
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_while_the_disk_fails_loses_nothing_that_was_answered(
-    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str
+    wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     for stop_at in range(12):
         for first in range(1, 14):
             for file in wal.iterdir():
                 file.unlink()
-            journal = new_journal(wal, mark)
+            writer = new_journal(wal, mark)
             acknowledged: list[bytes] = []
             with monkeypatch.context() as patch:
                 FaultyDisk(patch, step, first, 3)
-                steps = drive(journal, numbered_frames(publish_packet), acknowledged)
+                steps = drive(writer, numbered_frames(publish_packet), acknowledged)
                 for _ in range(stop_at):
                     next(steps, None)
-            if journal._writer:  # killed: no seal, no mend; only the kernel closes what was open
-                journal._writer.close()
-            recover(wal)
+            if writer._writer:  # killed: no seal, no mend; only the kernel closes what was open
+                writer._writer.close()
+            recover_segments(wal)
             stored = [p for path in sorted(wal.glob("*.wal")) for batch in read_batches(path) for p in batch.payloads]
             assert stored[: len(acknowledged)] == acknowledged
 
@@ -215,39 +228,39 @@ def io_error(fd: int) -> None:
 
 
 def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
-    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+    wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = numbered_frames(publish_packet)
-    journal = new_journal(wal, mark)
-    journal.add(next(frames)[1])
-    journal.commit()
-    journal.add(next(frames)[1])
+    writer = new_journal(wal, mark)
+    writer.add(next(frames)[1])
+    writer.commit()
+    writer.add(next(frames)[1])
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", io_error)
         with pytest.raises(OSError, match="I/O error"):
-            journal.commit()
-    journal.commit()
-    journal.seal()
+            writer.commit()
+    writer.commit()
+    writer.seal()
     first, second = sorted(wal.glob("*.wal"))
     assert sum(len(batch) for batch in read_batches(first)) == 1
     assert sum(len(batch) for batch in read_batches(second)) == 1
 
 
 def test_a_mark_that_cannot_be_written_holds_nothing_up(
-    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+    wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = new_journal(wal, mark)
-    journal.add(next(numbered_frames(publish_packet))[1])
+    writer = new_journal(wal, mark)
+    writer.add(next(numbered_frames(publish_packet))[1])
     FaultyDisk(monkeypatch, "pwrite", 1, 1)
-    journal.commit()
-    assert journal.pending_bytes == 0
+    writer.commit()
+    assert writer.pending_bytes == 0
 
 
 def test_a_disk_that_takes_no_byte_and_says_nothing_does_not_hang_the_collector(
-    wal: Path, mark: CommittedMark, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+    wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    journal = new_journal(wal, mark)
-    journal.add(next(numbered_frames(publish_packet))[1])
+    writer = new_journal(wal, mark)
+    writer.add(next(numbered_frames(publish_packet))[1])
     monkeypatch.setattr(os, "write", lambda *_: 0)
     with pytest.raises(OSError, match="No space"):
-        journal.commit()
+        writer.commit()

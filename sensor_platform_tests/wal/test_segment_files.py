@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
 from sensor_platform.wal import (
     BatchFacts,
-    Damage,
+    DamagedRange,
     DamagedSegment,
     Header,
     SegmentWriter,
@@ -22,9 +22,9 @@ from sensor_platform.wal import (
     read_batches,
     read_envelopes,
     read_header,
-    recover,
+    recover_segments,
 )
-from sensor_platform.wal.frames import HEAD_BYTES, Kind, encode_frame
+from sensor_platform.wal.frames import HEAD_BYTES, FrameKind, encode_frame
 
 Publish = Callable[..., bytes]
 SEGMENT = "c-1700000000000-00000001"
@@ -178,7 +178,7 @@ def test_a_tail_torn_at_any_byte_is_cut_at_the_last_whole_frame(tmp_path: Path, 
         folder = tmp_path / str(cut)
         folder.mkdir()
         (folder / f"{SEGMENT}.open").write_bytes(data[:cut])
-        (left,) = recover(folder)
+        (left,) = recover_segments(folder)
         kept = max([end for end in ends if end <= cut], default=0)
         assert left.kept_bytes == kept
         assert left.cut_bytes == cut - kept
@@ -204,7 +204,7 @@ def test_a_flipped_bit_is_never_read_as_data(tmp_path: Path, publish_packet: Pub
         seen: list[bytes] = []
         with pytest.raises(DamagedSegment, match=r"damaged|header|format"):
             seen.extend(e.payload for e in read_envelopes(sealed))
-        damage: list[Damage] = []
+        damage: list[DamagedRange] = []
         seen = [payload for b in read_batches(sealed, damage=damage) for payload in b.payloads]
         assert damage
         assert seen in ([b"one"], [b"two"], good)
@@ -219,10 +219,10 @@ def test_damage_in_the_middle_of_an_open_segment_survives_recovery_and_is_report
     ends = [b.end for b in read_batches(path)]
     data[ends[0] + HEAD_BYTES + 3] ^= 0xFF
     path.write_bytes(data + b"torn")
-    (left,) = recover(tmp_path)
-    assert left.damage == (Damage(ends[0], ends[1] - ends[0]),)
+    (left,) = recover_segments(tmp_path)
+    assert left.damage == (DamagedRange(ends[0], ends[1] - ends[0]),)
     assert left.cut_bytes == 4
-    damage: list[Damage] = []
+    damage: list[DamagedRange] = []
     assert left.path is not None
     assert [b.payloads[0] for b in read_batches(left.path, damage=damage)] == [b"one", b"three"]
     assert damage == list(left.damage)
@@ -231,7 +231,7 @@ def test_damage_in_the_middle_of_an_open_segment_survives_recovery_and_is_report
 def test_a_payload_that_contains_a_whole_frame_does_not_confuse_the_search(
     tmp_path: Path, publish_packet: Publish
 ) -> None:
-    inner = encode_frame(Kind.RECORDS, (b"\x90",))
+    inner = encode_frame(FrameKind.RECORDS, (b"\x90",))
     path = write_segment(tmp_path, [batch(publish_packet, [inner]), batch(publish_packet, [b"two"])])
     assert [e.payload for e in read_envelopes(path)] == [inner, b"two"]
 
@@ -246,7 +246,7 @@ def test_a_truncated_archive_is_damage(tmp_path: Path, publish_packet: Publish) 
 
 def test_another_format_version_is_refused_by_name(tmp_path: Path) -> None:
     path = tmp_path / f"{SEGMENT}.wal"
-    path.write_bytes(encode_frame(Kind.HEADER, (b'{"format":99,"segment":"x","created_at":1}',)))
+    path.write_bytes(encode_frame(FrameKind.HEADER, (b'{"format":99,"segment":"x","created_at":1}',)))
     with pytest.raises(DamagedSegment, match="format 99"):
         list(read_envelopes(path))
 

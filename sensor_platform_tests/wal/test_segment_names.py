@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.wal import Committed, CommittedMark, committed_path, parse_name, read_committed, segment_names
+from sensor_platform.wal import (
+    CommittedOffset,
+    CommittedOffsetFile,
+    committed_path,
+    parse_name,
+    read_committed_offset,
+    segment_names,
+)
 
 
 def test_names_sort_in_order_of_creation_across_restarts(tmp_path: Path) -> None:
@@ -46,12 +53,12 @@ def test_a_collector_name_that_is_no_file_name_is_refused(tmp_path: Path, collec
 
 
 def test_the_committed_mark_is_read_as_written_or_not_at_all(tmp_path: Path) -> None:
-    assert read_committed(tmp_path, "c") is None
-    mark = CommittedMark(tmp_path, "c")
+    assert read_committed_offset(tmp_path, "c") is None
+    mark = CommittedOffsetFile(tmp_path, "c")
     mark.publish("a-very-long-segment-name-0000000000005-00000012", 123456789)
     mark.publish("short-0000000000005-00000013", 7)
-    assert read_committed(tmp_path, "c") == Committed("short-0000000000005-00000013", 7)
+    assert read_committed_offset(tmp_path, "c") == CommittedOffset("short-0000000000005-00000013", 7)
     mark.close()
     path = committed_path(tmp_path, "c")
     path.write_bytes(path.read_bytes().replace(b" 7 ", b" 9 "))
-    assert read_committed(tmp_path, "c") is None
+    assert read_committed_offset(tmp_path, "c") is None

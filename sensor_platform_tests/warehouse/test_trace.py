@@ -12,7 +12,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.housekeeping import keep_up
 from sensor_platform.wal import open_segment
-from sensor_platform.wal.frames import HEAD_BYTES, Kind, read_frame
+from sensor_platform.wal.frames import HEAD_BYTES, FrameKind, read_frame
 from sensor_platform.warehouse.trace import Trace, trace
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
 from sensor_platform_tests.warehouse.landings import SiteStub
@@ -83,7 +83,7 @@ def test_the_frame_that_is_named_holds_the_payload(filled: Home) -> None:
 
     whole = read_frame(BytesIO(frame))
     assert isinstance(whole, tuple)
-    assert whole[0] == Kind.MQTT
+    assert whole[0] == FrameKind.MQTT
 
 
 def test_without_archive_the_landing_file_is_named_and_the_message_is_not(filled: Home) -> None:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sensor_platform.collect.child_process import ChildProcess, Command
+from sensor_platform.collect.child_process import ChildCommand, ChildProcess
 from sensor_platform.errors import Unreachable, WrongUse
 
-Kind = Literal["auto", "mosquitto", "amqtt"]
+BrokerKind = Literal["auto", "mosquitto", "amqtt"]
 
 SHIPPED_CONFIG = Path(__file__).parents[3] / "deploy" / "mosquitto.conf"
 _OWN_KEYS = ("listener", "port", "persistence_location", "log_dest", "pid_file", "user", "password_file", "include_dir",
@@ -45,7 +45,7 @@ class LocalBroker:
 def local_broker(
     folder: Path,
     port: int | None = None,
-    kind: Kind = "auto",
+    kind: BrokerKind = "auto",
     *,
     environ: Mapping[str, str] | None = None,
 ) -> Iterator[LocalBroker]:
@@ -71,7 +71,7 @@ def local_broker(
     else:
         argv = [sys.executable, "-m", "sensor_platform.collect.brokers.embedded", str(number)]
     name = "mosquitto" if binary else "amqtt"
-    with ChildProcess(Command(name, argv, folder / f"{name}.log", environ)) as process:
+    with ChildProcess(ChildCommand(name, argv, folder / f"{name}.log", environ)) as process:
         _wait_for_port(process, number)
         url = f"mqtt://127.0.0.1:{number}"
         yield (LocalBroker(url, "mosquitto", "5", process) if binary else LocalBroker(url, "amqtt", "3.1.1", process))

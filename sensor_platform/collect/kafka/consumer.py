@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from sensor_platform.collect.config import KafkaSource
+from sensor_platform.collect.config import KafkaSettings
 from sensor_platform.errors import WrongUse
 
 _DEFAULTS = {"session.timeout.ms": 10_000, "topic.metadata.refresh.interval.ms": 10_000}
 """Of librdkafka, unless the site says otherwise. A topic that does not exist yet is found when it does."""
 
 
-def make_consumer(source: KafkaSource, login: tuple[str, str] | None) -> Any:  # noqa: ANN401 - confluent_kafka has no types
+def make_consumer(source: KafkaSettings, login: tuple[str, str] | None) -> Any:  # noqa: ANN401 - confluent_kafka has no types
     """A consumer that is not subscribed yet.
 
     Args:
@@ -38,6 +38,6 @@ def make_consumer(source: KafkaSource, login: tuple[str, str] | None) -> Any:  #
         raise WrongUse(f"site.yaml: collect.kafka: {error}", "see librdkafka's configuration") from error
 
 
-def _options(source: KafkaSource) -> dict[str, str]:
+def _options(source: KafkaSettings) -> dict[str, str]:
     pairs = (text.partition("=") for text in source.options)
     return {name.strip(): value.strip() for name, _, value in pairs}

@@ -15,15 +15,15 @@ from typing import Any
 from sensor_platform.collect.collector_status import CollectorStatus
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.collect.kafka.consumer import make_consumer
-from sensor_platform.collect.kafka.offsets import known_offsets
+from sensor_platform.collect.kafka.offsets import load_stored_offsets
 from sensor_platform.collect.kafka.records import envelope_of
-from sensor_platform.collect.lander_process import Lander
+from sensor_platform.collect.lander_process import LanderProcess
 from sensor_platform.collect.progress import publish_status
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import now_micros, utc_from_micros
-from sensor_platform.wal import CommittedMark, Header, encode_records, recover, segment_names
-from sensor_platform.wal.writer import Journal
+from sensor_platform.wal import CommittedOffsetFile, Header, encode_records, recover_segments, segment_names
+from sensor_platform.wal.writer import WalWriter
 
 log = logging.getLogger(__name__)
 _MOST_AT_ONCE = 5_000
@@ -41,7 +41,7 @@ class KafkaSetup:
     home: Home
     announce: Callable[[], None]
     """Told once partitions are assigned."""
-    lander: Lander | None = None
+    lander: LanderProcess | None = None
     login: tuple[str, str] | None = None
     """User and password for SASL; from the environment."""
 
@@ -59,13 +59,13 @@ class KafkaCollector:
         self._setup = setup
         try:
             names = segment_names(config.collector, wal)
-            for left in recover(wal):
+            for left in recover_segments(wal):
                 log.warning("recovered %s: kept %d bytes, cut %d", left.path, left.kept_bytes, left.cut_bytes)
-            self._offsets = known_offsets(setup.home, config.collector)
-            self._mark = CommittedMark(wal, config.collector)
+            self._offsets = load_stored_offsets(setup.home, config.collector)
+            self._mark = CommittedOffsetFile(wal, config.collector)
         except OSError as error:
             raise WrongUse(f"the data folder {setup.home.root} cannot be used: {error}", "check its rights") from error
-        self._journal = Journal(wal, names, self._mark, _header, time.monotonic)
+        self._writer = WalWriter(wal, names, self._mark, _header, time.monotonic)
         self._consumer = make_consumer(config.kafka, setup.login)
         self._status = CollectorStatus(
             collector=config.collector,
@@ -117,7 +117,7 @@ class KafkaCollector:
             return
         now = utc_from_micros(now_micros())
         envelopes = [envelope_of(message, self._offsets, now) for message in good]
-        self._journal.add(encode_records(envelopes))
+        self._writer.add(encode_records(envelopes))
         while not self._written():
             if self._is_stopping:
                 return  # their offsets are not committed: they come again
@@ -143,7 +143,7 @@ class KafkaCollector:
 
     def _written(self) -> bool:
         try:
-            self._journal.commit()
+            self._writer.commit()
         except OSError as error:
             if self._status.problem is None:
                 log.warning("cannot write, reading is stopped: %s", error)
@@ -168,9 +168,9 @@ class KafkaCollector:
             self._committed_at = now
             self._commit_offsets(wait=False)
         config = self._setup.config
-        if self._journal.age > config.seal_seconds or self._journal.size > config.seal_megabytes << 20:
+        if self._writer.age > config.seal_seconds or self._writer.size > config.seal_megabytes << 20:
             self._seal()
-        self._journal.mend()
+        self._writer.mend()
         if now >= self._tick_at:
             self._tick_at = now + _TICK_SECONDS
             if self._setup.lander:
@@ -180,14 +180,14 @@ class KafkaCollector:
 
     def _seal(self) -> None:
         """What is handed over must be known without its segment, which the lander takes away."""
-        if not self._journal.size or self._journal.pending_bytes:
+        if not self._writer.size or self._writer.pending_bytes:
             return
         try:
-            self._offsets.save(self._journal.name)
+            self._offsets.save(self._writer.name)
         except OSError as error:
             log.warning("the offsets cannot be written, so the segment stays open: %s", error)
             return
-        self._journal.seal()
+        self._writer.seal()
 
     def _commit_offsets(self, *, wait: bool) -> None:
         from confluent_kafka import KafkaException, TopicPartition  # type: ignore[import-not-found,unused-ignore]
@@ -214,7 +214,7 @@ class KafkaCollector:
         self._commit_offsets(wait=True)
 
     def _report(self, state: Any) -> None:  # noqa: ANN401 - a State
-        self._status.counters.segments = self._journal.segments
+        self._status.counters.segments = self._writer.segments
         publish_status(self._setup.home.wal, self._status, state, self._setup.lander)
 
 

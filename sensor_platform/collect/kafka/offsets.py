@@ -13,7 +13,7 @@ import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.wal import newest_first, parse_name, read_envelopes, where_it_is
+from sensor_platform.wal import current_path, newest_segments_first, parse_name, read_envelopes
 from sensor_platform.wal.frames import DamagedSegment
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,7 @@ Partition = tuple[str, int]
 """Topic and number."""
 
 
-class Known(msgspec.Struct, array_like=True):
+class PartitionProgress(msgspec.Struct, array_like=True):
     """What is on disk of a partition."""
 
     next: int = 0
@@ -37,22 +37,22 @@ class Known(msgspec.Struct, array_like=True):
 class _File(msgspec.Struct):
     segment: str
     """The newest segment that may be in it."""
-    partitions: list[tuple[str, int, Known]]
+    partitions: list[tuple[str, int, PartitionProgress]]
 
 
 @dataclass(slots=True)
-class Offsets:
+class StoredOffsets:
     """What is known, by partition."""
 
     path: Path
-    known: dict[Partition, Known] = field(default_factory=dict)
+    known: dict[Partition, PartitionProgress] = field(default_factory=dict)
 
     def is_new(self, topic: str, partition: int, offset: int, milliseconds: int) -> bool:
         """Whether a record is not on disk yet; from now on it counts as if it were.
 
         A low offset with a time after all that we have is no repeat: the topic was made anew, and counts from 0 again.
         """
-        known = self.known.setdefault((topic, partition), Known())
+        known = self.known.setdefault((topic, partition), PartitionProgress())
         is_new = offset >= known.next
         if not is_new and milliseconds > known.newest:
             log.warning("%s/%d was made anew: its records are no repeats", topic, partition)
@@ -75,9 +75,9 @@ class Offsets:
         write_file(self.path, msgspec.json.encode(_File(segment, rows)))
 
 
-def known_offsets(home: Home, collector: str) -> Offsets:
+def load_stored_offsets(home: Home, collector: str) -> StoredOffsets:
     """What a collector before this one had on disk; its open segments are recovered already."""
-    offsets = Offsets(home.wal / f"{collector}.offsets.json")
+    offsets = StoredOffsets(home.wal / f"{collector}.offsets.json")
     done = ""
     try:
         kept = msgspec.json.decode(offsets.path.read_bytes(), type=_File)
@@ -94,7 +94,7 @@ def _newer(home: Home, collector: str, done: str) -> Iterator[Path]:
     """Segments after `done`, oldest first."""
     last = parse_name(done)
     found: list[Path] = []
-    for path in newest_first(home, collector):
+    for path in newest_segments_first(home, collector):
         name = parse_name(path.stem)
         if len(found) == _MAX_SEGMENTS or (last and name and name <= last):
             break
@@ -102,11 +102,11 @@ def _newer(home: Home, collector: str, done: str) -> Iterator[Path]:
     return reversed(found)
 
 
-def _count(path: Path, every: dict[Partition, Known]) -> None:
+def _count(path: Path, every: dict[Partition, PartitionProgress]) -> None:
     try:
-        for envelope in read_envelopes(where_it_is(path)):
+        for envelope in read_envelopes(current_path(path)):
             if envelope.partition is not None and envelope.offset is not None:
-                known = every.setdefault((envelope.topic, envelope.partition), Known())
+                known = every.setdefault((envelope.topic, envelope.partition), PartitionProgress())
                 known.next = max(known.next, envelope.offset + 1)
                 known.newest = max(known.newest, int(dict(envelope.user_properties).get(TIMESTAMP_HEADER, -1)))
     except (DamagedSegment, FileNotFoundError):

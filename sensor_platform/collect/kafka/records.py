@@ -3,13 +3,13 @@
 from datetime import datetime
 from typing import Any
 
-from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, Offsets
+from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, StoredOffsets
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
 
 _NO_TIME = -1
 
 
-def envelope_of(message: Any, offsets: Offsets, received_at: datetime) -> Envelope:  # noqa: ANN401 - confluent_kafka has no types
+def envelope_of(message: Any, offsets: StoredOffsets, received_at: datetime) -> Envelope:  # noqa: ANN401 - confluent_kafka has no types
     """One record without error; a tombstone has an empty payload.
 
     Args:

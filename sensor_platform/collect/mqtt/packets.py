@@ -23,7 +23,7 @@ class _Malformed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Special:
+class SpecialPacket:
     """A packet that needs a decision or a note: QoS 0, QoS 2, a redelivery, a PUBREL."""
 
     index: int
@@ -49,14 +49,14 @@ class Special:
 
 
 @dataclass(slots=True)
-class Run:
+class PacketRun:
     """PUBLISH and PUBREL packets that follow one another without a gap."""
 
     end: int
     """First byte that is not part of the run."""
     replies: list[int] = field(default_factory=list)
     """One word per packet to answer, in order; see `encode_replies`."""
-    specials: list[Special] = field(default_factory=list)
+    specials: list[SpecialPacket] = field(default_factory=list)
     messages: int = 0
     best_effort: int = 0
     """QoS 0 among the messages."""
@@ -68,7 +68,7 @@ class Run:
     """Why the packet at `end` is no MQTT; the run before it is good."""
 
 
-def scan(data: bytes, at: int, level: int) -> Run:  # noqa: C901 - a hot loop, inlined
+def scan(data: bytes, at: int, level: int) -> PacketRun:  # noqa: C901 - a hot loop, inlined
     """The run that starts at `at`.
 
     Args:
@@ -76,7 +76,7 @@ def scan(data: bytes, at: int, level: int) -> Run:  # noqa: C901 - a hot loop, i
         at: where to start.
         level: protocol level, 4 or 5.
     """
-    run = Run(at)
+    run = PacketRun(at)
     reply = run.replies.append
     end = len(data)
     tail = 3 if level == 5 else 2  # packet id, and at least the length of the properties
@@ -120,14 +120,14 @@ def scan(data: bytes, at: int, level: int) -> Run:  # noqa: C901 - a hot loop, i
     return run
 
 
-def _special(data: bytes, head: int, body: int, after: int, level: int, run: Run, plain: int) -> None:
+def _special(data: bytes, head: int, body: int, after: int, level: int, run: PacketRun, plain: int) -> None:
     index = plain + run.messages
     if head >> 4 == 6:
         if after - body < 2:
             raise _Malformed("a PUBREL without packet id")
         packet_id = data[body] << 8 | data[body + 1]
         run.replies.append(_PUBCOMP | packet_id)
-        run.specials.append(Special(index, head, packet_id))
+        run.specials.append(SpecialPacket(index, head, packet_id))
         return
     qos = head >> 1 & 3
     stop = body + 2 + (data[body] << 8 | data[body + 1])
@@ -141,7 +141,7 @@ def _special(data: bytes, head: int, body: int, after: int, level: int, run: Run
         run.replies.append((_PUBACK if qos == 1 else _PUBREC) | packet_id)
     else:
         run.best_effort += 1
-    run.specials.append(Special(index, head, packet_id))
+    run.specials.append(SpecialPacket(index, head, packet_id))
     run.messages += 1
 
 

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 
-from sensor_platform.collect.frame_encoder import Intake
+from sensor_platform.collect.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.packets import scan
 from sensor_platform.collect.mqtt.wire import Wire
 from sensor_platform.errors import Unreachable
@@ -24,7 +24,7 @@ class MalformedStream(Unreachable):
         super().__init__(f"the broker sent a malformed packet: {reason}", "check what listens on the broker's port")
 
 
-class Lane(Protocol):
+class ReadPath(Protocol):
     """How messages come in and replies go out on the client's present connection."""
 
     name: Literal["bulk", "stock"]
@@ -52,15 +52,15 @@ class Lane(Protocol):
         """What broke the connection, where it is known."""
 
 
-class BulkLane:
+class BulkReadPath:
     """Reads up to 1 MiB at a time; paho sees only the packets that are its own."""
 
     name: Literal["bulk", "stock"] = "bulk"
     max_qos = 2
 
-    def __init__(self, client: mqtt.Client, intake: Intake, level: int) -> None:
+    def __init__(self, client: mqtt.Client, encoder: FrameEncoder, level: int) -> None:
         self._client = client
-        self._intake = intake
+        self._encoder = encoder
         self._level = level
         self._wire: Wire | None = None
         self._parts: list[bytes] = []
@@ -93,7 +93,7 @@ class BulkLane:
         while True:
             run = scan(data, at, self._level)
             if run.end > at:
-                self._intake.take(data if run.end - at == len(data) else data[at : run.end], run, self._level)
+                self._encoder.take(data if run.end - at == len(data) else data[at : run.end], run, self._level)
             if run.malformed:
                 raise MalformedStream(run.malformed)
             if not run.is_other:
@@ -135,22 +135,22 @@ class BulkLane:
         return self._wire.error if self._wire else None
 
 
-class StockLane:
+class PahoReadPath:
     """Paho's own reading, one message at a time, at QoS 1 at most: its QoS 2 answers before anything is written."""
 
     name: Literal["bulk", "stock"] = "stock"
     max_qos = 1
 
-    def __init__(self, client: mqtt.Client, intake: Intake, level: int) -> None:
+    def __init__(self, client: mqtt.Client, encoder: FrameEncoder, level: int) -> None:
         self._client = client
-        self._intake = intake
+        self._encoder = encoder
         self._level = level
         self._count = 0
         client.on_message = self._on_message
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:  # noqa: ARG002
         raw = _encode_publish(message, self._level)
-        self._intake.take(raw, scan(raw, 0, self._level), self._level)
+        self._encoder.take(raw, scan(raw, 0, self._level), self._level)
         self._count += 1
 
     def read(self) -> int:

@@ -1,11 +1,11 @@
-"""Keeps a link up: opened when due, dealt with when lost, tried again later; says what cannot heal by waiting."""
+"""Keeps a connection up: opened when due, dealt with when lost, tried again later; says what cannot heal by waiting."""
 
 import logging
 import time
 from collections.abc import Callable
 
 from sensor_platform.collect.collector_status import CollectorStatus
-from sensor_platform.collect.mqtt.link import Link
+from sensor_platform.collect.mqtt.broker_connection import BrokerConnection
 from sensor_platform.collect.mqtt.paho_client import UnknownHost
 from sensor_platform.collect.pauses import Backoff
 from sensor_platform.errors import PlatformError, WrongUse
@@ -13,18 +13,18 @@ from sensor_platform.errors import PlatformError, WrongUse
 log = logging.getLogger(__name__)
 
 
-class Uplink:
-    """One link over all its connections."""
+class Reconnector:
+    """One connection over all its connections."""
 
-    def __init__(self, link: Link, status: CollectorStatus, announce: Callable[[], None]) -> None:
+    def __init__(self, connection: BrokerConnection, status: CollectorStatus, announce: Callable[[], None]) -> None:
         """Connects to nothing yet.
 
         Args:
-            link: what is kept up.
+            connection: what is kept up.
             status: told of connections, losses and what is wrong.
             announce: called once, when subscribed for the first time.
         """
-        self._link = link
+        self._connection = connection
         self._status = status
         self._announce = announce
         self._backoff = Backoff()
@@ -35,7 +35,7 @@ class Uplink:
     @property
     def is_lost(self) -> bool:
         """True where a connection ended and nobody has dealt with that yet."""
-        return self._is_up and self._link.sock is None
+        return self._is_up and self._connection.sock is None
 
     def patience(self, now: float) -> float:
         """Seconds until the next attempt; 0 where it is due."""
@@ -48,7 +48,7 @@ class Uplink:
             PlatformError: see `lost`.
         """
         try:
-            self._link.open()
+            self._connection.open()
         except PlatformError as error:
             self.lost(error)
             return
@@ -62,14 +62,14 @@ class Uplink:
             PlatformError: at the first connection only: login, certificate, subscription or host name are wrong.
         """
         self._is_up = False
-        link = self._link
-        if problem and not link.was_ever_connected and isinstance(problem, WrongUse | UnknownHost):
+        connection = self._connection
+        if problem and not connection.was_ever_connected and isinstance(problem, WrongUse | UnknownHost):
             raise problem
         if problem and not self._is_announced and isinstance(problem, WrongUse):
             raise problem
         pause = self._backoff.next()
         self._connect_at = time.monotonic() + pause
-        if link.was_ever_connected:
+        if connection.was_ever_connected:
             self._status.counters.disconnects += 1
         text = problem.message if problem else "the connection was lost"
         if self._status.problem != text:
@@ -78,16 +78,16 @@ class Uplink:
 
     def tend(self) -> None:
         """What is due a few times a second while there is a connection."""
-        self._link.tend()
-        if self._link.is_subscribed:
+        self._connection.tend()
+        if self._connection.is_subscribed:
             self._backoff.reset()
             self._status.problem = None
 
     def note_read(self) -> None:
         """After each read: the first subscription is announced; a connection that was refused is closed."""
-        link = self._link
-        if link.is_subscribed and not self._is_announced:
+        connection = self._connection
+        if connection.is_subscribed and not self._is_announced:
             self._is_announced = True
             self._announce()
-        elif link.problem is not None and link.sock is not None and not link.is_subscribed:
-            link.close()
+        elif connection.problem is not None and connection.sock is not None and not connection.is_subscribed:
+            connection.close()

@@ -7,14 +7,14 @@ from collections import deque
 from dataclasses import dataclass
 from hashlib import blake2b
 
-from sensor_platform.collect.mqtt.packets import Run, Special
+from sensor_platform.collect.mqtt.packets import PacketRun, SpecialPacket
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal.packet_columns import read_varint
 
 _MAX_RAW_BYTES = 16 << 20  # chunks beyond this are remembered as digests, so that big messages cannot fill the memory
 
 
-def judge(
+def redelivery_flag(
     *,
     is_dup: bool,
     qos: int,
@@ -53,7 +53,7 @@ class _Chunk:
     """(packet id, dup, digest of topic and payload), once `raw` is given up."""
 
 
-class Recent:
+class RedeliveryDetector:
     """The last `limit` records (messages at QoS 1 and 2) of one broker session, and its unreleased QoS 2 ids.
 
     Remembering costs nothing per message: raw runs are kept as they are, and looked into when a redelivery comes.
@@ -74,7 +74,7 @@ class Recent:
         self._indexed = 0
         self._reused = -1  # newest record whose packet id came again for another message
 
-    def flags(self, raw: bytes, run: Run, level: int, *, is_session_present: bool) -> list[tuple[int, int]]:
+    def flags(self, raw: bytes, run: PacketRun, level: int, *, is_session_present: bool) -> list[tuple[int, int]]:
         """Remember a run of packets and say which messages get a flag: (index in the run, flag)."""
         found: list[tuple[int, int]] = []
         chunk = self._append(raw, run, level)
@@ -89,14 +89,14 @@ class Recent:
         self._trim()
         return found
 
-    def remember(self, raw: bytes, run: Run, level: int) -> None:
+    def remember(self, raw: bytes, run: PacketRun, level: int) -> None:
         """Take a run that was judged in an earlier life."""
         self._append(raw, run, level)
         for special in run.specials:
             self._note(special)
         self._trim()
 
-    def _append(self, raw: bytes, run: Run, level: int) -> _Chunk:
+    def _append(self, raw: bytes, run: PacketRun, level: int) -> _Chunk:
         chunk = _Chunk(self._total, run.messages - run.best_effort, raw, level)
         if chunk.records:
             self._chunks.append(chunk)
@@ -104,21 +104,25 @@ class Recent:
             self._raw_bytes += len(raw)
         return chunk
 
-    def _judge_first(self, special: Special, *, is_session_present: bool) -> EnvelopeFlag:
+    def _judge_first(self, special: SpecialPacket, *, is_session_present: bool) -> EnvelopeFlag:
         flag = EnvelopeFlag.NONE
         if special.qos == 2 and not special.is_pubrel:
             is_unreleased = special.packet_id in self.unreleased
-            flag = judge(is_dup=False, qos=2, is_session_present=is_session_present, is_unreleased=is_unreleased)
+            flag = redelivery_flag(
+                is_dup=False, qos=2, is_session_present=is_session_present, is_unreleased=is_unreleased
+            )
         self._note(special)
         return flag
 
-    def _note(self, special: Special) -> None:
+    def _note(self, special: SpecialPacket) -> None:
         if special.is_pubrel:
             self.unreleased.discard(special.packet_id)
         elif special.qos == 2:
             self.unreleased.add(special.packet_id)
 
-    def _judge_run(self, chunk: _Chunk, specials: list[Special], *, is_session_present: bool) -> list[tuple[int, int]]:
+    def _judge_run(
+        self, chunk: _Chunk, specials: list[SpecialPacket], *, is_session_present: bool
+    ) -> list[tuple[int, int]]:
         """Walk through a run that holds redeliveries, judging each against everything before it."""
         found: list[tuple[int, int]] = []
         assert chunk.raw is not None
@@ -129,7 +133,7 @@ class Recent:
                 self._note(waiting.popleft())
             special = waiting[0] if waiting and waiting[0].index == index else None
             if special:
-                flag = judge(
+                flag = redelivery_flag(
                     is_dup=is_dup,
                     qos=special.qos,
                     is_session_present=is_session_present,

@@ -6,8 +6,8 @@ from contextlib import closing
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from sensor_platform.collect.mqtt.packets import Run
-from sensor_platform.collect.mqtt.read_paths import BulkLane
+from sensor_platform.collect.mqtt.packets import PacketRun
+from sensor_platform.collect.mqtt.read_paths import BulkReadPath
 
 _CONNACK = b"\x20\x02\x00\x00"
 _PUBLISH = b"\x32\x08\x00\x01t\x00\x07abc"
@@ -17,17 +17,17 @@ _SECONDS = 2.0
 
 
 class _Witness:
-    """Notes what the lane hands over, where the collector would have its intake."""
+    """Notes what the lane hands over, where the collector would have its encoder."""
 
     def __init__(self) -> None:
         self.taken = b""
 
-    def take(self, raw: bytes, run: Run, level: int) -> None:
+    def take(self, raw: bytes, run: PacketRun, level: int) -> None:
         del run, level
         self.taken += raw
 
 
-def why_no_bulk_lane() -> str | None:
+def why_no_bulk_reading() -> str | None:
     """None where the bulk lane works with the installed paho, else what is different."""
     try:
         return _try()
@@ -41,7 +41,7 @@ def _try() -> str | None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="selftest", protocol=mqtt.MQTTv311, manual_ack=True)
     client.on_connect = lambda *_: seen.append("connected")
     client.on_message = lambda *_: seen.append("message")
-    lane = BulkLane(client, witness, 4)  # type: ignore[arg-type]  # has the one method that the lane uses
+    lane = BulkReadPath(client, witness, 4)  # type: ignore[arg-type]  # has the one method that the lane uses
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         client.connect("127.0.0.1", server.getsockname()[1])
         with closing(server.accept()[0]) as peer:

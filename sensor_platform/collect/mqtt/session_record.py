@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 
 from sensor_platform.collect.mqtt.packets import scan
-from sensor_platform.collect.mqtt.redelivery import Recent
+from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.wal import Kind, newest_first, read_frames, read_header, where_it_is
+from sensor_platform.wal import FrameKind, current_path, newest_segments_first, read_frames, read_header
 from sensor_platform.wal.frames import BatchFacts, DamagedSegment, decode_mqtt
 
 _MAX_SEGMENTS = 512  # looked back at most at start; what lies further back is flagged suspect, never dropped
@@ -38,16 +38,16 @@ def save_record(path: Path, record: SessionRecord) -> None:
     write_file(path, msgspec.json.encode(record))
 
 
-def rebuild_recent(home: Home, collector: str, limit: int) -> Recent:
+def rebuild_redelivery(home: Home, collector: str, limit: int) -> RedeliveryDetector:
     """The last `limit` records of the newest session, from sealed segments and the raw archive.
 
     Reads the newest segments only, as many as hold these records.
     """
-    recent = Recent(limit)
+    redelivery = RedeliveryDetector(limit)
     chosen: list[Path] = []
     messages = 0
     session: str | None = None
-    for path in newest_first(home, collector):
+    for path in newest_segments_first(home, collector):
         if messages >= limit or len(chosen) >= _MAX_SEGMENTS:
             break
         batches = list(_facts(path))
@@ -59,29 +59,29 @@ def rebuild_recent(home: Home, collector: str, limit: int) -> Recent:
         messages += sum(facts.messages for facts in batches)
         chosen.append(path)
     for path in sorted(chosen, key=lambda path: path.stem):
-        _replay(path, recent)
-    return recent
+        _replay(path, redelivery)
+    return redelivery
 
 
-def _replay(path: Path, recent: Recent) -> None:
-    path = where_it_is(path)
+def _replay(path: Path, redelivery: RedeliveryDetector) -> None:
+    path = current_path(path)
     header = read_header(path)
-    if not recent.session:
-        recent.forget(header.session, frozenset(header.unreleased))
+    if not redelivery.session:
+        redelivery.forget(header.session, frozenset(header.unreleased))
     for frame in read_frames(path, damage=[]):
-        if frame.kind != Kind.MQTT:
+        if frame.kind != FrameKind.MQTT:
             continue
         facts, start = decode_mqtt(frame.body)
-        if facts.session != recent.session:
-            recent.forget(facts.session)
+        if facts.session != redelivery.session:
+            redelivery.forget(facts.session)
         packets = frame.body[start:]
-        recent.remember(packets, scan(packets, 0, facts.level), facts.level)
+        redelivery.remember(packets, scan(packets, 0, facts.level), facts.level)
 
 
 def _facts(path: Path) -> Iterator[BatchFacts]:
     try:
-        for frame in read_frames(where_it_is(path), damage=[]):
-            if frame.kind == Kind.MQTT:
+        for frame in read_frames(current_path(path), damage=[]):
+            if frame.kind == FrameKind.MQTT:
                 yield decode_mqtt(frame.body)[0]
     except (DamagedSegment, FileNotFoundError):
         # The lander reports a damaged segment; here it only means that less is remembered.

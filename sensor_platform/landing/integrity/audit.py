@@ -17,7 +17,7 @@ from sensor_platform.landing.ledger.horizon import late_frozen_rows
 from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.landing.record_batches import Intake
 from sensor_platform.landing.sequences import Range, missing
-from sensor_platform.wal import parse_name, read_committed
+from sensor_platform.wal import parse_name, read_committed_offset
 
 ALL = (-(1 << 62), 1 << 62)
 """Every hour."""
@@ -191,7 +191,7 @@ def _messages(home: Home, path: Path) -> int:
     end = None
     if path.suffix == ".open":
         name = parse_name(path.stem)
-        mark = read_committed(home.wal, name.collector) if name else None
+        mark = read_committed_offset(home.wal, name.collector) if name else None
         end = mark.offset if mark and mark.segment == path.stem else None
     counted: Counter[int] = Counter(Intake(path).arrivals(end))
     return counted.total()

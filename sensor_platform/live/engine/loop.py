@@ -27,7 +27,7 @@ from sensor_platform.reading.memory import NodeState
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.engine import Engine
 from sensor_platform.wal.segment_reader import Batch
-from sensor_platform.wal.tail import Gap, Place, Tail
+from sensor_platform.wal.tail import Place, SegmentGone, Tail
 
 log = logging.getLogger(__name__)
 
@@ -264,7 +264,7 @@ class Loop:
             before = tail.place
             try:
                 batches = tail.read(_MOST_BYTES)
-            except Gap as error:
+            except SegmentGone as error:
                 self._note_gap(name, tail, error)
                 batches = []
             found.append((name, batches))
@@ -273,7 +273,7 @@ class Loop:
             is_more |= not is_same and bool(batches)
         return found, is_more
 
-    def _note_gap(self, name: str, tail: Tail, error: Gap) -> None:
+    def _note_gap(self, name: str, tail: Tail, error: SegmentGone) -> None:
         """The bytes are gone. Windows that were open there stay incomplete; the tables have everything."""
         log.warning("%s: %s; %s", name, error.message, error.hint)
         self.status.gaps.append(f"{name}: {error.message}")

@@ -14,7 +14,7 @@ from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.engine import Engine, TickResult
 from sensor_platform.stream.windows import ClosedWindows
 from sensor_platform.wal.segment_reader import Batch
-from sensor_platform.wal.tail import Gap, Place, Tail
+from sensor_platform.wal.tail import Place, SegmentGone, Tail
 
 Injected = tuple[str, str, int, int, float]
 """device, metric, event_at, received_at, value"""
@@ -89,7 +89,7 @@ def read_again(tails: dict[str, Tail], step: Step) -> tuple[list[tuple[str, list
                     lost.append(f"segment {place.segment} does not reach to {place.offset} any more")
                     tail.close()
                     tail.place = place
-        except Gap as error:
+        except SegmentGone as error:
             lost.append(error.message)
             tail.close()
             tail.place = place

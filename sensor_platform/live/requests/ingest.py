@@ -18,12 +18,12 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.reading.model import Envelope
 from sensor_platform.wal import (
-    CommittedMark,
+    CommittedOffsetFile,
     Header,
     SegmentWriter,
     cut_file,
     encode_records,
-    recover_file,
+    recover_segment,
     segment_names,
 )
 
@@ -73,7 +73,7 @@ class IngestWriter:
                 f"another live process already takes messages for {self.home.root}", "stop it first"
             ) from error
         for left in sorted(self.home.ingest.glob(f"{self.name}-*.open")):
-            recovered = recover_file(left)
+            recovered = recover_segment(left)
             if recovered.path is not None:
                 self._hand_over(recovered.path)
         for left in sorted(self.home.ingest.glob(f"{self.name}-*.wal")):
@@ -107,7 +107,7 @@ class IngestWriter:
 
     def _run(self) -> None:
         names = segment_names(self.name, self.home.ingest)
-        mark = CommittedMark(self.home.ingest, self.name)
+        mark = CommittedOffsetFile(self.home.ingest, self.name)
         writer: SegmentWriter | None = None
         opened_at = 0.0
         is_open = True
@@ -145,7 +145,7 @@ class IngestWriter:
         return batch
 
     def _write(
-        self, writer: SegmentWriter, mark: CommittedMark, work: Sequence[tuple[Sequence[Envelope], "Future[int]"]]
+        self, writer: SegmentWriter, mark: CommittedOffsetFile, work: Sequence[tuple[Sequence[Envelope], "Future[int]"]]
     ) -> None:
         writer.append([encode_records(envelopes) for envelopes, _ in work])
         offset = writer.commit()

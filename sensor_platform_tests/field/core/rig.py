@@ -1,6 +1,6 @@
 """What the tests of this folder import from the product: a module that is renamed there is renamed here, once."""
 
-from sensor_platform.collect.kafka.offsets import Offsets
+from sensor_platform.collect.kafka.offsets import StoredOffsets
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing import housekeeping as upkeeping
@@ -25,7 +25,15 @@ from sensor_platform.retention import landing_tier
 from sensor_platform.retention.apply import Retention
 from sensor_platform.settings import load_settings
 from sensor_platform.site import Site, load_site
-from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt, read_committed, recover
+from sensor_platform.wal import (
+    BatchFacts,
+    CommittedOffsetFile,
+    Header,
+    SegmentWriter,
+    encode_mqtt,
+    read_committed_offset,
+    recover_segments,
+)
 from sensor_platform.warehouse import rebuild as rebuilding
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.build_report import BuildReport
@@ -42,7 +50,7 @@ __all__ = [
     "BatchFacts",
     "BuildReport",
     "Choice",
-    "CommittedMark",
+    "CommittedOffsetFile",
     "Contract",
     "Decoder",
     "DirtyDay",
@@ -50,7 +58,6 @@ __all__ = [
     "Home",
     "LandingConfig",
     "Lane",
-    "Offsets",
     "Outcome",
     "PlatformError",
     "Retention",
@@ -59,6 +66,7 @@ __all__ = [
     "SegmentWriter",
     "Site",
     "Source",
+    "StoredOffsets",
     "TimeSource",
     "Verified",
     "audit",
@@ -82,11 +90,11 @@ __all__ = [
     "open_ledger",
     "open_warehouse",
     "publish",
-    "read_committed",
+    "read_committed_offset",
     "read_ledger",
     "rebuild_ledger",
     "rebuilding",
-    "recover",
+    "recover_segments",
     "reland_intent",
     "relanding",
     "reopen_slots",

@@ -9,14 +9,14 @@ from sensor_platform_tests.field.core.homes import HOUR, T0, Message, land
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import (
     BatchFacts,
-    CommittedMark,
+    CommittedOffsetFile,
     Header,
     Home,
     SegmentWriter,
     audit,
     encode_mqtt,
-    read_committed,
-    recover,
+    read_committed_offset,
+    recover_segments,
 )
 from sensor_platform_tests.landing.homes import publish_packet
 
@@ -32,13 +32,13 @@ def batches() -> Iterator[bytes]:
 
 def killed_collector(home: Home) -> Path:
     """An open segment; every batch is on disk and acknowledged."""
-    writer, mark = SegmentWriter(home.wal, Header(segment=NAME, created_at=T0)), CommittedMark(home.wal, "col")
+    writer, mark = SegmentWriter(home.wal, Header(segment=NAME, created_at=T0)), CommittedOffsetFile(home.wal, "col")
     for raw in batches():
         writer.append([encode_mqtt(BatchFacts(T0, "s", True, 4, 10, ()), [raw])])
         mark.publish(NAME, writer.commit())
     writer.close()
     path = home.wal / f"{NAME}.open"
-    committed = read_committed(home.wal, "col")
+    committed = read_committed_offset(home.wal, "col")
     need(committed is not None and committed.offset == path.stat().st_size, "the mark covers all bytes")
     return path
 
@@ -49,7 +49,7 @@ def test_core_26_damage_below_the_committed_mark_is_not_cut_without_a_trace(home
     content = bytearray(path.read_bytes())
     content[-40] ^= 1  # in the last frame
     path.write_bytes(content)
-    recovered = recover(home.wal)
+    recovered = recover_segments(home.wal)
     land(home, T0 + HOUR)
     places = [path for path in home.root.rglob("*") if path.is_file() and bytes(content[-60:]) in path.read_bytes()]
     assert places, "the bytes of ten acknowledged messages are nowhere"

@@ -17,7 +17,7 @@ from sensor_platform.live.process import make_parts
 from sensor_platform.live.requests.ingest import Busy
 from sensor_platform.settings import Settings, live_setup, load_settings
 from sensor_platform.sinks.channels import Unsent
-from sensor_platform.wal import BatchFacts, CommittedMark, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, CommittedOffsetFile, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.field.live.base import site_files
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 
@@ -80,7 +80,7 @@ class Arrivals:
         home = Home(folder)
         home.wal.mkdir(parents=True, exist_ok=True)
         name = f"{_COLLECTOR}-1772366400000-{number:08d}"
-        self._mark = CommittedMark(home.wal, _COLLECTOR)
+        self._mark = CommittedOffsetFile(home.wal, _COLLECTOR)
         self._writer = SegmentWriter(home.wal, Header(segment=name, created_at=T0))
 
     def write(self, messages: Sequence[Message], received_at: int) -> None:

@@ -13,14 +13,14 @@ _SIZE = 256
 
 
 @dataclass(frozen=True, slots=True)
-class Committed:
+class CommittedOffset:
     """Everything before `offset` of the (uncompressed) segment has been fsynced."""
 
     segment: str
     offset: int
 
 
-class CommittedMark:
+class CommittedOffsetFile:
     """Writer's end of `wal/<collector>.committed`."""
 
     def __init__(self, wal: Path, collector: str) -> None:
@@ -41,7 +41,7 @@ def committed_path(wal: Path, collector: str) -> Path:
     return wal / f"{collector}.committed"
 
 
-def read_committed(wal: Path, collector: str) -> Committed | None:
+def read_committed_offset(wal: Path, collector: str) -> CommittedOffset | None:
     """The mark as last published; None before the first, and for the instant in which it is being overwritten."""
     try:
         words = committed_path(wal, collector).read_text().split()
@@ -49,4 +49,4 @@ def read_committed(wal: Path, collector: str) -> Committed | None:
         return None
     if len(words) != 3 or f"{zlib.crc32(' '.join(words[:2]).encode()):08x}" != words[2]:
         return None
-    return Committed(words[0], int(words[1]))
+    return CommittedOffset(words[0], int(words[1]))

@@ -14,7 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sensor_platform.collect.config import Broker, CollectConfig
-from sensor_platform.collect.frame_encoder import Intake
+from sensor_platform.collect.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.paho_client import (
     explain_failure,
     explain_refusal,
@@ -23,8 +23,8 @@ from sensor_platform.collect.mqtt.paho_client import (
     refusal_code,
     state_topic,
 )
-from sensor_platform.collect.mqtt.read_paths import BulkLane, Lane, StockLane
-from sensor_platform.collect.mqtt.redelivery import Recent
+from sensor_platform.collect.mqtt.read_paths import BulkReadPath, PahoReadPath, ReadPath
+from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
 from sensor_platform.collect.mqtt.session_record import SessionRecord, load_record, save_record
 from sensor_platform.errors import PlatformError, Unreachable, WrongUse
 
@@ -33,7 +33,7 @@ _ANSWER_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class LinkSetup:
+class ConnectionSetup:
     """What a link needs to know."""
 
     config: CollectConfig
@@ -47,19 +47,19 @@ class LinkSetup:
     """Monotonic seconds."""
 
 
-class Link:
+class BrokerConnection:
     """One MQTT client through all its connections."""
 
-    def __init__(self, setup: LinkSetup, intake: Intake, recent: Recent) -> None:
+    def __init__(self, setup: ConnectionSetup, encoder: FrameEncoder, redelivery: RedeliveryDetector) -> None:
         self._setup = setup
-        self._intake = intake
-        self._recent = recent
+        self._encoder = encoder
+        self._redelivery = redelivery
         self._client = make_client(setup.config, setup.broker, setup.client_id)
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_disconnect = self._on_disconnect
-        lane = BulkLane if setup.use_bulk_lane else StockLane
-        self.lane: Lane = lane(self._client, intake, 5 if setup.config.protocol == "5" else 4)
+        lane = BulkReadPath if setup.use_bulk_lane else PahoReadPath
+        self.lane: ReadPath = lane(self._client, encoder, 5 if setup.config.protocol == "5" else 4)
         self._asked: dict[str, int] = {}
         self._filters: dict[str, int] = {}
         self._opened_at = 0.0
@@ -136,10 +136,10 @@ class Link:
             record = SessionRecord(session=setup.new_session(), client_id=setup.client_id)
             save_record(setup.record_path, record)
         elif record is None:
-            record = SessionRecord(session=self._recent.session or setup.new_session(), client_id=setup.client_id)
-        if record.session != self._recent.session:
-            self._recent.forget(record.session)
-        self._intake.is_session_present = is_present
+            record = SessionRecord(session=self._redelivery.session or setup.new_session(), client_id=setup.client_id)
+        if record.session != self._redelivery.session:
+            self._redelivery.forget(record.session)
+        self._encoder.is_session_present = is_present
         return record
 
     def _subscriptions(self) -> list[Any]:
@@ -168,7 +168,9 @@ class Link:
 
     def _subscribed(self) -> None:
         record = SessionRecord(
-            session=self._recent.session, client_id=self._setup.client_id, filters=dict(sorted(self._filters.items()))
+            session=self._redelivery.session,
+            client_id=self._setup.client_id,
+            filters=dict(sorted(self._filters.items())),
         )
         if load_record(self._setup.record_path, self._setup.client_id) != record:
             save_record(self._setup.record_path, record)

@@ -142,9 +142,9 @@ def retry() -> None:
 def backtest(last: str, rules: Path | None, show_events: bool, form: str) -> None:
     """What rules would have done on the published history, with the engine that runs live."""
     from sensor_platform.alert.backtest import EVENT_COLUMNS, SUMMARY_COLUMNS, newest_received, run_backtest
+    from sensor_platform.cli.moments import length_of
     from sensor_platform.cli.rows import write
     from sensor_platform.errors import WrongUse
-    from sensor_platform.kernel.durations import duration
     from sensor_platform.settings import load_settings
     from sensor_platform.site import read_rules
 
@@ -152,10 +152,7 @@ def backtest(last: str, rules: Path | None, show_events: bool, form: str) -> Non
     config = read_rules(rules) if rules else settings.site.alerts
     if not config.rules:
         raise WrongUse("there are no rules to try", "write rules.yaml in the site folder, or name a file with --rules")
-    try:
-        span = duration(last)
-    except ValueError as error:
-        raise WrongUse(f"--last: {error}", "write 12h or 30d") from error
+    span = length_of(last)
     end = newest_received(settings.home) or datetime.now(UTC).replace(tzinfo=None)
     found = run_backtest(settings.home, config, settings.site.live.engine, end - timedelta(microseconds=span), end)
     if show_events:

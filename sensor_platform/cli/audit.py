@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sensor_platform.cli.dates import MOMENT
+from sensor_platform.cli.moments import MOMENT
 from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:

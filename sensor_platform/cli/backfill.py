@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sensor_platform.cli.dates import DAY
+from sensor_platform.cli.moments import DAY
 from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:

@@ -2,7 +2,6 @@
 
 import json
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,13 +34,12 @@ def try_contract(file: Path, last: str, as_json: bool) -> None:
     """
     import msgspec
 
-    from sensor_platform.cli.moments import duration
+    from sensor_platform.cli.moments import micros_ago
     from sensor_platform.contracts.compare import compare
-    from sensor_platform.kernel.clock import to_micros
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
-    since = to_micros(datetime.now(UTC) - duration(last))
+    since = micros_ago(last)
     found = compare(settings.home, _terms(settings.site), _changed(settings, file), since)
     if as_json:
         click.echo(json.dumps({**msgspec.to_builtins(found), "is_same": found.is_same}))
@@ -83,14 +81,13 @@ def infer(topic: str, name: str | None, last: str, seconds: float | None) -> Non
 @click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
 def drift(last: str, limit: int, as_json: bool) -> None:
     """List what changed about devices: new kinds of values of a metric, gaps in Sparkplug sequences."""
-    from sensor_platform.cli.moments import duration
+    from sensor_platform.cli.moments import micros_ago
     from sensor_platform.cli.rows import write
-    from sensor_platform.kernel.clock import to_micros
     from sensor_platform.landing.ledger.queries import drift_since
     from sensor_platform.landing.ledger.schema import read_ledger
     from sensor_platform.settings import load_settings
 
-    since = to_micros(datetime.now(UTC) - duration(last))
+    since = micros_ago(last)
     with read_ledger(load_settings().home) as ledger:
         found = [] if ledger is None else drift_since(ledger, since, limit)
     rows = [(from_micros(at), *rest) for at, *rest in found]
@@ -105,12 +102,11 @@ def _messages(settings: "Settings", topic: str, last: str, seconds: float | None
         from sensor_platform.collect.mqtt.listen import listen
 
         return listen(settings.broker, topic, seconds, _MOST)
-    from sensor_platform.cli.moments import duration
+    from sensor_platform.cli.moments import micros_ago
     from sensor_platform.contracts.traffic import traffic
-    from sensor_platform.kernel.clock import to_micros
 
     found: list[tuple[str, bytes]] = []
-    since = to_micros(datetime.now(UTC) - duration(last))
+    since = micros_ago(last)
     for piece in traffic(settings.home, since, lambda name: topic_matches(topic, name)):
         found.extend(zip(piece.messages.topics, piece.messages.payloads, strict=True))
         if len(found) >= _MOST:

@@ -138,9 +138,9 @@ def _text(micros: int) -> str:
 
 
 def _micros(text: str) -> int:
-    from sensor_platform.cli.moments import moment_of
+    from sensor_platform.cli.moments import moment_or_ago
 
-    return to_micros(moment_of(text, datetime.now(UTC)))
+    return to_micros(moment_or_ago(text))
 
 
 def _home() -> "Home":

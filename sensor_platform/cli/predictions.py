@@ -25,16 +25,17 @@ def predictions(
         sensor-platform predictions --as-of 2026-03-01T12:00 --metric temperature --device press-1
         sensor-platform predictions --task pump --as-of 2026-03-01
     """
-    from sensor_platform.cli.moments import moment_of
+    from sensor_platform.cli.moments import moment_or_ago
     from sensor_platform.cli.rows import write
     from sensor_platform.errors import Missing, WrongUse
+    from sensor_platform.kernel.clock import plain_utc
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.published.query import ask
 
     if task and metric:
         raise WrongUse("--metric and --task ask for different tables", "name one of them")
-    now, settings = datetime.now(UTC), load_settings()
-    at = (moment_of(as_of, now) if as_of else now).astimezone(UTC).replace(tzinfo=None)
+    settings = load_settings()
+    at = plain_utc(moment_or_ago(as_of) if as_of else datetime.now(UTC))
     sql, names = (_SCORES, [task, device]) if task else (_FORECASTS, [metric, device])
     answer = ask(settings.home, sql, [at, *(each for name in names for each in (name, name)), limit])
     known = [each.name for each in settings.site.supervised] if task else settings.site.forecast.metrics

@@ -4,7 +4,6 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -124,19 +123,18 @@ def drop(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN40
 
 
 def _choice(chosen: dict[str, Any]) -> "Choice":
-    from sensor_platform.cli.moments import moment_of
+    from sensor_platform.cli.moments import moment_or_ago
     from sensor_platform.errors import WrongUse
     from sensor_platform.landing.quarantine.choose import Choice
 
-    now = datetime.now(UTC)
     segment, _, position = (chosen.get("id") or "").rpartition(":")
     if chosen.get("id") and not (segment and position.isdigit()):
         raise WrongUse(f"{chosen['id']!r} is no id", "take the last column of `sensor-platform quarantine list`")
     return Choice(
         rules=tuple(chosen.get("rules") or ()),
         topic=chosen.get("topic"),
-        since=moment_of(chosen["since"], now) if chosen.get("since") else None,
-        until=moment_of(chosen["until"], now) if chosen.get("until") else None,
+        since=moment_or_ago(chosen["since"]) if chosen.get("since") else None,
+        until=moment_or_ago(chosen["until"]) if chosen.get("until") else None,
         device=chosen.get("device"),
         segment=segment or None,
         position=int(position) if position else None,

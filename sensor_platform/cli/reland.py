@@ -4,7 +4,7 @@ from datetime import date
 
 import click
 
-from sensor_platform.cli.dates import DAY
+from sensor_platform.cli.moments import DAY
 
 
 @click.command(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sensor_platform.cli.dates import MOMENT
+from sensor_platform.cli.moments import MOMENT
 
 if TYPE_CHECKING:
     from sensor_platform.warehouse.trace import Message, Origin, Trace

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from sensor_platform.kernel.durations import duration, said
+from sensor_platform.kernel.durations import duration, duration_text
 
 
 class WindowSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -39,7 +39,11 @@ class WindowSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     @property
     def name(self) -> str:
         """`10s`, or `1m/10s` for hopping."""
-        return said(self.size) if self.hop == self.size else f"{said(self.size)}/{said(self.hop)}"
+        return (
+            duration_text(self.size)
+            if self.hop == self.size
+            else f"{duration_text(self.size)}/{duration_text(self.hop)}"
+        )
 
 
 class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sensor_platform.kernel.durations import SECOND, duration
+from sensor_platform.kernel.clock import MINUTE
+from sensor_platform.kernel.durations import duration
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, EMPTY, Readings, readings_of
@@ -60,7 +61,7 @@ class Engine:
     def __post_init__(self) -> None:
         config = self.config
         self.index = SeriesIndex(limit=config.most_series)
-        slot, keep, idle = self.slot_minutes * 60 * SECOND, duration(config.keep), duration(config.idle)
+        slot, keep, idle = self.slot_minutes * MINUTE, duration(config.keep), duration(config.idle)
         self.validator = Validator(self.catalog, self.index, slot)
         longest = max((spec.size + duration(spec.grace) for spec in config.windows), default=0)
         self.dedupe = Dedupe(self.index, slot, longest + keep + idle)

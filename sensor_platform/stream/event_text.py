@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from sensor_platform.kernel.clock import to_micros
-from sensor_platform.kernel.durations import duration, said
+from sensor_platform.kernel.durations import duration, duration_text
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import Maintenance, Rule
 
@@ -26,7 +26,7 @@ def limit_text(rule: Rule) -> str:
         "unchanged_for": lambda value: f"unchanged for {value}",
         "when": str,
         "after": lambda value: f"nothing for {value or 'longer than usual'}",
-        "per": lambda value: f"per {said(duration(value))}",
+        "per": lambda value: f"per {duration_text(duration(value))}",
     }
     words += [say(getattr(rule, name)) for name, say in more.items() if hasattr(rule, name)]
     return " ".join(words)

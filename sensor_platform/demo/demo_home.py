@@ -1,7 +1,6 @@
 """The demo's own data folder: marked, locked while a demo runs in it, and replaced by the next one."""
 
 import contextlib
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import yaml
 from sensor_platform.demo.stragglers import stop_tagged
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.locks import LockFile, LockHeld
 
 MARKER = ".sensor-platform-demo"
 TAG = "SENSOR_PLATFORM_DEMO"
@@ -36,19 +36,20 @@ def demo_home(root: Path) -> Iterator[Home]:
     if root.exists() and (not root.is_dir() or (any(root.iterdir()) and not marker.is_file())):
         raise WrongUse(f"{root} is not a demo's home, so it is not replaced", "name a new or empty folder with --home")
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        fd = os.open(marker, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        lock = LockFile(marker)
     except OSError as error:
         raise WrongUse(f"cannot write {root}: {error.strerror}", "name another folder with --home") from error
-    try:
-        _lock(fd, root)
+    with lock:
+        try:
+            lock.take()
+        except LockHeld as held:
+            raise Unreachable(
+                f"a demo is running in {root} (pid {held.signature or 'unknown'})", "stop it, or use another --home"
+            ) from held
         stop_tagged(tag(root))
         _empty(root)
-        os.truncate(fd, 0)
-        os.write(fd, f"{os.getpid()}\n".encode())
+        lock.sign(f"{os.getpid()}\n")
         yield Home(root)
-    finally:
-        os.close(fd)
 
 
 def tag(root: Path) -> str:
@@ -74,14 +75,6 @@ def copy_site(source: Path, home: Home, *, start: date, protocol: Literal["3.1.1
         content["collect"] = (content.get("collect") or {}) | {"protocol": protocol}
     (copy / "site.yaml").write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
     return copy
-
-
-def _lock(fd: int, root: Path) -> None:
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        holder = os.pread(fd, 32, 0).decode().strip() or "unknown"
-        raise Unreachable(f"a demo is running in {root} (pid {holder})", "stop it, or use another --home") from error
 
 
 def _empty(root: Path) -> None:

@@ -3,7 +3,6 @@
 Open segments are in `ingest/`, where no collector's recovery looks; sealed ones are moved to `wal/` for the lander.
 """
 
-import fcntl
 import logging
 import os
 import queue
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
+from sensor_platform.kernel.locks import LockFile, LockHeld
 from sensor_platform.reading.model import Envelope
 from sensor_platform.wal import (
     CommittedOffsetFile,
@@ -53,7 +53,7 @@ class IngestWriter:
         default_factory=queue.SimpleQueue
     )
     _waiting: int = 0
-    _lock_fd: int = -1
+    _lock: LockFile | None = None
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -62,13 +62,12 @@ class IngestWriter:
         Raises:
             WrongUse: another process takes messages for this home.
         """
-        self.home.ingest.mkdir(parents=True, exist_ok=True)
         self.home.wal.mkdir(parents=True, exist_ok=True)
-        self._lock_fd = os.open(self.home.ingest / f"{self.name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        self._lock = LockFile(self.home.ingest / f"{self.name}.lock")
         try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            os.close(self._lock_fd)
+            self._lock.take()
+        except LockHeld as error:
+            self._lock.close()
             raise WrongUse(
                 f"another live process already takes messages for {self.home.root}", "stop it first"
             ) from error
@@ -100,7 +99,8 @@ class IngestWriter:
         self._queue.put(None)
         if self._thread is not None:
             self._thread.join(10.0)
-        os.close(self._lock_fd)
+        if self._lock is not None:
+            self._lock.close()
 
     def _less(self, size: int) -> None:
         self._waiting -= size

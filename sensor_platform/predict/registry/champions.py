@@ -4,9 +4,7 @@ The file holds the SHA-256 of each champion's card and is replaced by rename.
 """
 
 import contextlib
-import fcntl
 import itertools
-import os
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from sensor_platform.kernel import durable
+from sensor_platform.kernel.locks import LockFile
 from sensor_platform.predict.registry.version_files import CARD, CHAMPION, damaged, is_version, writing
 
 R = TypeVar("R")
@@ -117,9 +116,6 @@ def append_champion(
 @contextlib.contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """One promotion at a time: the history is read, extended and replaced."""
-    fd = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
+    with LockFile(folder / ".lock") as lock:
+        lock.take(wait=True)
         yield
-    finally:
-        os.close(fd)

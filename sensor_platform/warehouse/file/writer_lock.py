@@ -5,7 +5,6 @@ Taken around work list, dbt, state and publish by every writer (Dagster runs, ba
 """
 
 import contextlib
-import fcntl
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -16,7 +15,7 @@ import msgspec
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.durable import write_all
+from sensor_platform.kernel.locks import LockFile, LockHeld, lock_holder
 
 _POLL_SECONDS = 0.05
 
@@ -41,51 +40,43 @@ def writer_lock(
         Unreachable: another process held it for all of `wait_seconds`; the message names it.
         WrongUse: the warehouse folder cannot be written.
     """
-    fd = _open(home.warehouse / ".writer")
-    try:
-        _wait(fd, clock() + wait_seconds, clock)
-        _sign(fd, Holder(pid=os.getpid(), what=what, since=datetime.now(UTC)))
+    with _open(_path(home)) as lock:
+        _wait(lock, clock() + wait_seconds, clock)
+        lock.sign(msgspec.json.encode(Holder(pid=os.getpid(), what=what, since=datetime.now(UTC))).decode())
         try:
             yield
         finally:
-            os.ftruncate(fd, 0)
-    finally:
-        os.close(fd)
+            lock.sign("")
 
 
 def holder(home: Home) -> Holder | None:
     """Who holds the writer lock now, or None. A look, not a promise: it may change at once."""
-    try:
-        fd = os.open(home.warehouse / ".writer", os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return None
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return _read(fd)
-    finally:
-        os.close(fd)
-    return None
+    signature = lock_holder(_path(home))
+    return None if signature is None else _holder(signature)
 
 
-def _open(path: Path) -> int:
+def _path(home: Home) -> Path:
+    return home.warehouse / ".writer"
+
+
+def _open(path: Path) -> LockFile:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        return LockFile(path)
     except OSError as error:
         raise WrongUse(
             f"cannot write in {path.parent}: {error.strerror}", "check SENSOR_PLATFORM_HOME and its permissions"
         ) from error
 
 
-def _wait(fd: int, deadline: float, clock: Callable[[], float]) -> None:
+def _wait(lock: LockFile, deadline: float, clock: Callable[[], float]) -> None:
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+            lock.take()
+        except LockHeld as held:
             if clock() >= deadline:
                 raise Unreachable(
-                    _busy(_read(fd)), "try again when it has finished, or raise warehouse.lock_wait_seconds"
+                    _busy(_holder(held.signature)),
+                    "try again when it has finished, or raise warehouse.lock_wait_seconds",
                 ) from None
             time.sleep(_POLL_SECONDS)
         else:
@@ -99,15 +90,9 @@ def _busy(found: Holder | None) -> str:
     return f"the warehouse is being written by process {found.pid} ({found.what}) since {since}"
 
 
-def _sign(fd: int, found: Holder) -> None:
-    os.ftruncate(fd, 0)
-    os.lseek(fd, 0, os.SEEK_SET)
-    write_all(fd, msgspec.json.encode(found))
-
-
-def _read(fd: int) -> Holder | None:
-    """The signature in the lock file; None in the instant between the lock and the signature."""
+def _holder(signature: str) -> Holder | None:
+    """Who signed the lock file; None in the instant between the lock and the signature."""
     try:
-        return msgspec.json.decode(os.pread(fd, 4096, 0), type=Holder)
+        return msgspec.json.decode(signature, type=Holder)
     except msgspec.DecodeError:
         return None

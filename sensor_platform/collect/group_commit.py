@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 from sensor_platform.collect.collector_status import CollectorStatus
 from sensor_platform.collect.frame_encoder import FrameEncoder
-from sensor_platform.collect.pauses import Backoff, CommitWindow
+from sensor_platform.collect.pauses import CommitWindow
+from sensor_platform.kernel.backoff import Backoff
 from sensor_platform.wal.writer import WalWriter
 
 log = logging.getLogger(__name__)
 _MAX_PENDING_BYTES = 4 << 20
-_LONGEST_RETRY_SECONDS = 5.0
+_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 0.25, 5.0
 
 
 class GroupCommit:
@@ -77,7 +78,7 @@ class GroupCommit:
 
     def _stalled(self, error: OSError) -> None:
         if self._stall is None:
-            self._stall = Backoff(longest=_LONGEST_RETRY_SECONDS)
+            self._stall = Backoff(_FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS)
             self._status.counters.stalls += 1
             log.error("cannot write to %s: %s; reading stopped, nothing acknowledged", self._writer.wal, error)
         self._status.problem = f"cannot write: {error}"

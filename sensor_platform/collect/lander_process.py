@@ -7,6 +7,8 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 
+from sensor_platform.kernel.backoff import Backoff
+
 log = logging.getLogger(__name__)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 _STEADY_SECONDS = 60.0
@@ -22,7 +24,7 @@ class LanderProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
         self._next_start = 0.0
-        self._pause = _FIRST_PAUSE
+        self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         self.starts = 0
 
     @property
@@ -43,10 +45,10 @@ class LanderProcess:
     def _note_end(self, code: int, now: float) -> None:
         self._forget()
         if now - self._started_at > _STEADY_SECONDS:
-            self._pause = _FIRST_PAUSE
-        self._next_start = now + self._pause
-        log.warning("the lander ended with code %d; starting it again in %.1f s", code, self._pause)
-        self._pause = min(self._pause * 2, _LONGEST_PAUSE)
+            self._backoff.reset()
+        pause = self._backoff.next()
+        self._next_start = now + pause
+        log.warning("the lander ended with code %d; starting it again in %.1f s", code, pause)
 
     def _start(self, now: float) -> None:
         # A session of its own: Ctrl-C is for us, the lander stops when everything has been handed to it. Its standard

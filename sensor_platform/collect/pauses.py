@@ -1,4 +1,4 @@
-"""When to wait and for how long: before reading, before a commit, before the next attempt. Pure arithmetic."""
+"""When the collector waits and for how long: before reading, before a commit. Pure arithmetic."""
 
 _GATHER_SECONDS = 0.002
 _BUSY_SECONDS = 0.01
@@ -53,21 +53,3 @@ class CommitWindow:
         """A commit took `seconds`; the next windows follow what commits usually cost."""
         self._cost += (seconds - self._cost) / 8
         self._due_at = None
-
-
-class Backoff:
-    """Pauses that double up to a ceiling. With connecting itself (5 s at most) a broker is found again within 30 s."""
-
-    def __init__(self, first: float = 0.25, longest: float = 20.0) -> None:
-        self._first = first
-        self._longest = longest
-        self._pause = first
-
-    def next(self) -> float:
-        """Seconds before the next attempt."""
-        pause, self._pause = self._pause, min(self._pause * 2, self._longest)
-        return pause
-
-    def reset(self) -> None:
-        """It worked."""
-        self._pause = self._first

@@ -13,11 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensor_platform.alert.store import connect, transaction
+from sensor_platform.alert.store import connect
+from sensor_platform.kernel.backoff import Backoff
+from sensor_platform.kernel.clock import MINUTE, SECOND
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.sinks.channels import Sender, Unsent
 
 log = logging.getLogger(__name__)
-_FIRST_PAUSE, _LONGEST_PAUSE = 1_000_000, 600_000_000
+_BACKOFF = Backoff(2 * SECOND, 10 * MINUTE)
 _MOST_TOGETHER = 50
 _LOOK_SECONDS = 0.5
 
@@ -145,11 +148,10 @@ class Dispatcher:
         with transaction(connection):
             for row in rows:
                 tries = row.attempts + 1
-                pause = min(_FIRST_PAUSE * 2 ** min(tries, 20), _LONGEST_PAUSE)
                 state = "dead" if tries >= self.attempts else "waiting"
                 connection.execute(
                     "update outbox set attempts = ?, state = ?, problem = ?, not_before = ? where id = ?",
-                    (tries, state, problem, self.clock() + pause, row.number),
+                    (tries, state, problem, self.clock() + round(_BACKOFF.after(tries)), row.number),
                 )
         self.failed += 1
 

@@ -7,10 +7,12 @@ from collections.abc import Callable
 from sensor_platform.collect.collector_status import CollectorStatus
 from sensor_platform.collect.mqtt.broker_connection import BrokerConnection
 from sensor_platform.collect.mqtt.paho_client import UnknownHost
-from sensor_platform.collect.pauses import Backoff
 from sensor_platform.errors import PlatformError, WrongUse
+from sensor_platform.kernel.backoff import Backoff
 
 log = logging.getLogger(__name__)
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 20.0
+"""Seconds. With connecting itself (5 s at most) a broker is found again within 30 s."""
 
 
 class Reconnector:
@@ -27,7 +29,7 @@ class Reconnector:
         self._connection = connection
         self._status = status
         self._announce = announce
-        self._backoff = Backoff()
+        self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._connect_at = 0.0
         self._is_announced = False
         self._is_up = False  # a connection was opened and its end has not been dealt with

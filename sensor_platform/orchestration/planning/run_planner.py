@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
 
+from sensor_platform.kernel.backoff import Backoff
 from sensor_platform.warehouse.dirty import DirtyDay
 
 _DAY = timedelta(days=1)
@@ -153,9 +154,8 @@ def is_due(tried: Sequence[SeenRun], now: datetime, rules: Rules) -> bool:
     """Whether the pause after runs that did not help, newest first, is over."""
     if not tried or tried[0].ended_at is None:
         return True
-    doublings = min(len(tried) - 1, 16)
-    pause = min(rules.retry_after * float(2**doublings), rules.longest_pause)
-    return now >= tried[0].ended_at + pause
+    backoff = Backoff(rules.retry_after.total_seconds(), rules.longest_pause.total_seconds())
+    return now >= tried[0].ended_at + timedelta(seconds=backoff.after(len(tried)))
 
 
 def _first_range(

@@ -6,14 +6,14 @@ same keys and is already there. A commit is not fsynced: after a power cut the f
 """
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.kernel import sqlite
 from sensor_platform.stream.alert_state import Event
 
 SCHEMA = 1
@@ -80,11 +80,8 @@ def connect(path: Path) -> sqlite3.Connection:
         Unreachable: it cannot be opened.
         WrongUse: a newer version wrote it.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        connection = sqlite3.connect(path, isolation_level=None, timeout=30.0, check_same_thread=False)
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = normal")
+        connection = sqlite.connect(path, busy_seconds=30.0, synchronous="normal", any_thread=True)
         connection.execute("pragma wal_autocheckpoint = 0")  # serve.engine.checkpoints does it, not who commits
         connection.executescript(_TABLES)
         connection.execute("insert or ignore into meta values ('schema', ?)", (str(SCHEMA),))
@@ -94,19 +91,6 @@ def connect(path: Path) -> sqlite3.Connection:
     if int(schema) > SCHEMA:
         raise WrongUse(f"{path} has schema {schema}, this version knows {SCHEMA}", "use the version that wrote it")
     return connection
-
-
-@contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing."""
-    connection.execute("begin immediate")
-    try:
-        yield
-        connection.execute("commit")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        raise
 
 
 def store_events(connection: sqlite3.Connection, seq: int, events: Sequence[tuple[Event, str]]) -> list[Event]:

@@ -1,1 +1,1 @@
-"""What every room uses: durable files, spans of days, lengths of time."""
+"""What every room uses: clock, days and durations, durable files, lock files, SQLite transactions, back-off."""

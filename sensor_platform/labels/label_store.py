@@ -11,6 +11,7 @@ from dataclasses import astuple, dataclass, replace
 
 from sensor_platform.errors import CheckFailed, Missing, Unreachable, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.sqlite import connect, transaction
 
 _TABLES = (
     """
@@ -68,10 +69,7 @@ def open_labels(home: Home) -> Iterator[sqlite3.Connection]:
     """
     file = home.labels_file
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.closing(sqlite3.connect(file, isolation_level=None, timeout=10.0)) as connection:
-            connection.execute("pragma journal_mode = wal")
-            connection.execute("pragma synchronous = full")
+        with contextlib.closing(connect(file, busy_seconds=10.0)) as connection:
             for table in _TABLES:
                 connection.execute(table)
             yield connection
@@ -83,7 +81,7 @@ def open_labels(home: Home) -> Iterator[sqlite3.Connection]:
 
 def add_label(home: Home, label: Label) -> None:
     """Store a label durably, instead of one with the same id, which is kept as history. The same again is no change."""
-    with open_labels(home) as connection, _one_transaction(connection):
+    with open_labels(home) as connection, transaction(connection):
         row = connection.execute(f"select {_COLUMNS} from labels where label_id = ?", (label.label_id,)).fetchone()  # noqa: S608 - our own names
         if row and replace(Label(*row), created_at=label.created_at) == label:
             return
@@ -102,7 +100,7 @@ def take_back(home: Home, label_id: str, now: int) -> Label:
     Raises:
         Missing: no label, or several, begin with that.
     """
-    with open_labels(home) as connection, _one_transaction(connection):
+    with open_labels(home) as connection, transaction(connection):
         rows = connection.execute(
             f"select {_COLUMNS} from labels where substr(label_id, 1, ?) = ? order by label_id != ? limit 2",  # noqa: S608
             (len(label_id), label_id, label_id),
@@ -118,17 +116,6 @@ def take_back(home: Home, label_id: str, now: int) -> Label:
 def _supersede(connection: sqlite3.Connection, label_id: str, now: int) -> None:
     connection.execute(f"insert into superseded select {_COLUMNS}, ? from labels where label_id = ?", (now, label_id))  # noqa: S608
     connection.execute("delete from labels where label_id = ?", (label_id,))
-
-
-@contextlib.contextmanager
-def _one_transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    connection.execute("begin immediate")
-    try:
-        yield
-    except BaseException:
-        connection.execute("rollback")
-        raise
-    connection.execute("commit")
 
 
 def stated(
@@ -164,7 +151,7 @@ def stated(
 
 def add_labels(home: Home, labels: Sequence[Label]) -> int:
     """Store labels that are not there yet, all or none, durably; returns how many were new."""
-    with open_labels(home) as connection, _one_transaction(connection):
+    with open_labels(home) as connection, transaction(connection):
         before = connection.total_changes
         connection.executemany(
             f"insert or ignore into labels ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?)",  # noqa: S608 - our own names

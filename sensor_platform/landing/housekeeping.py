@@ -9,9 +9,10 @@ from pathlib import Path
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, MINUTE, utc_from_micros
 from sensor_platform.kernel.durable import fsync_folder
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.compaction import compact
 from sensor_platform.landing.ledger.commit import delete_files
-from sensor_platform.landing.ledger.schema import open_ledger, transaction
+from sensor_platform.landing.ledger.schema import open_ledger
 
 GRACE = HOUR
 """How long a replaced file stays for whoever is reading it."""

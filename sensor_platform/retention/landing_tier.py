@@ -6,9 +6,9 @@ from datetime import date
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, start_of_day
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.housekeeping import delete_with_ledger
 from sensor_platform.landing.ledger.horizon import landing_floor, raise_floor
-from sensor_platform.landing.ledger.schema import transaction
 
 
 @dataclass(frozen=True, slots=True)

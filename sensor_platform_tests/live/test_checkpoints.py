@@ -5,12 +5,13 @@ from contextlib import closing
 from pathlib import Path
 
 from sensor_platform.alert import store
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.live.engine.checkpoints import checkpoint
 
 
 def _write(connection: sqlite3.Connection, steps: range) -> None:
     for seq in steps:
-        with store.transaction(connection):
+        with transaction(connection):
             connection.execute("insert or replace into steps values (?, ?)", (seq, b"x" * 3_000))
 
 

@@ -47,7 +47,14 @@ PROTECTIONS = (
         "sensor_platform/kernel/durable.py",
         "        view = view[written:]",
         "        view = view[len(view):]",
-        "base/test_durable.py::test_short_writes_lose_no_byte",
+        "kernel/test_durable.py::test_short_writes_lose_no_byte",
+    ),
+    protection(
+        "a rollback that fails does not hide the error before it",
+        "sensor_platform/kernel/sqlite.py",
+        "with contextlib.suppress(sqlite3.Error):",
+        "with contextlib.nullcontext():",
+        "kernel/test_sqlite.py::test_a_full_disk_shows_its_own_error_and_leaves_the_connection_usable",
     ),
     protection(
         "a file is on disk before its name is",
@@ -144,11 +151,9 @@ PROTECTIONS = (
     ),
     protection(
         "one writer at a time",
-        "sensor_platform/warehouse/file/writer_lock.py",
-        "            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)\n"
-        "        except BlockingIOError:\n            if clock()",
-        "            fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)\n"
-        "        except BlockingIOError:\n            if clock()",
+        "sensor_platform/kernel/locks.py",
+        "fcntl.flock(self._fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "fcntl.flock(self._fd, fcntl.LOCK_SH if wait else fcntl.LOCK_SH | fcntl.LOCK_NB)",
         "warehouse/test_lock.py::test_two_in_one_process_exclude_each_other",
     ),
     protection(

@@ -14,6 +14,7 @@ from sensor_platform.alert.history.rule_epochs import Epoch, in_force
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing
+from sensor_platform.kernel.sqlite import connect_to_read
 from sensor_platform.labels.label_store import read_labels
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import LEVELS
@@ -54,7 +55,7 @@ def _said(home: Home) -> _Said:
     for label in read_labels(home, f"{_LABEL}%"):
         said.labels[label.label_id.removeprefix(_LABEL)] = (label.label, label.note)
     if home.live_file.exists():
-        with closing(sqlite3.connect(f"file:{home.live_file}?mode=ro", uri=True, timeout=10.0)) as live:
+        with closing(connect_to_read(home.live_file, busy_seconds=10.0)) as live:
             for (body,) in live.execute("select body from events where kind = 'acknowledged' order by noticed_at desc"):
                 event = msgspec.json.decode(body, type=Event)
                 said.acknowledged[event.alert_id] = event

@@ -5,7 +5,7 @@
 
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
 import msgspec
@@ -14,6 +14,7 @@ import zstandard
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, HOUR
+from sensor_platform.kernel.sqlite import connect, transaction
 from sensor_platform.stream.alert_state import Event
 
 _SCHEMA = "2"
@@ -50,22 +51,15 @@ def opened(home: Home) -> Iterator[sqlite3.Connection]:
         Unreachable: another build holds it for longer than a minute.
     """
     path = home.live / "history.sqlite"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(path, isolation_level=None, timeout=60.0)
     try:
-        connection.execute("pragma journal_mode = wal")
-        connection.executescript(_TABLES)
-        connection.execute("begin immediate")
-        if _meta(connection, "schema") != _SCHEMA:
-            forget_all(connection)
-        yield connection
-        connection.execute("commit")
+        with closing(connect(path, busy_seconds=60.0)) as connection:
+            connection.executescript(_TABLES)
+            with transaction(connection):
+                if _meta(connection, "schema") != _SCHEMA:
+                    forget_all(connection)
+                yield connection
     except sqlite3.OperationalError as error:
         raise Unreachable(f"{path}: {error}", "another build of the alert tables may be running") from error
-    finally:
-        if connection.in_transaction:
-            connection.execute("rollback")
-        connection.close()
 
 
 def get_meta(connection: sqlite3.Connection, key: str) -> str:

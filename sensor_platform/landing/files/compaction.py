@@ -17,6 +17,7 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, utc_from_micros
 from sensor_platform.kernel.durable import fsync_folder, write_file
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.files.parquet import write_landing
 from sensor_platform.landing.ledger.commit import insert_file, replace_files
@@ -27,7 +28,6 @@ from sensor_platform.landing.ledger.manifest import (
     encode_compaction,
     read_compaction,
 )
-from sensor_platform.landing.ledger.schema import transaction
 
 MOST_ROWS = 4_000_000
 """Readings in one compacted file at most (about 1 GB of memory while it is made)."""

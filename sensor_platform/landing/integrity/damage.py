@@ -15,10 +15,10 @@ import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import sha256
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import aside, set_aside
 from sensor_platform.landing.ledger.commit import delete_files, insert_file, next_position, touch_slots
 from sensor_platform.landing.ledger.manifest import FileEntry
-from sensor_platform.landing.ledger.schema import transaction
 
 LOST = "is missing"
 

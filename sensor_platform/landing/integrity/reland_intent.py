@@ -13,6 +13,7 @@ import msgspec
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder, write_file
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.integrity.damage import forget_damage, insert_missed
 from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
@@ -24,7 +25,6 @@ from sensor_platform.landing.ledger.manifest import (
     encode_compaction,
     write_manifest,
 )
-from sensor_platform.landing.ledger.schema import transaction
 
 _LOST = "was part of a compacted file that is damaged, and its raw archive is gone"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.integrity.damage import (
     DamagedFile,
     Known,
@@ -15,7 +16,7 @@ from sensor_platform.landing.integrity.damage import (
     take_back,
     what_is_wrong,
 )
-from sensor_platform.landing.ledger.schema import open_ledger, transaction
+from sensor_platform.landing.ledger.schema import open_ledger
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from sensor_platform.landing.ledger.queries import (
     slots_between,
     totals,
 )
-from sensor_platform.landing.ledger.schema import open_ledger, read_ledger, transaction
+from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
 
 __all__ = [
     "LandingFile",
@@ -41,5 +41,4 @@ __all__ = [
     "slots_after",
     "slots_between",
     "totals",
-    "transaction",
 ]

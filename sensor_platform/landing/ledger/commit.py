@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.ledger.horizon import floor_at
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
-from sensor_platform.landing.ledger.schema import transaction
 from sensor_platform.landing.sequences import union
 from sensor_platform.reading.memory import Memory, load_nodes
 

@@ -11,6 +11,7 @@ import msgspec
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import start_of_day
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.integrity.damage import LOST, insert_missed
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
@@ -23,7 +24,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_compaction,
     read_manifest,
 )
-from sensor_platform.landing.ledger.schema import new_generation, open_ledger, transaction
+from sensor_platform.landing.ledger.schema import new_generation, open_ledger
 
 _CONTENT = (
     "segments",

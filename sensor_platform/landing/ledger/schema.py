@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.sqlite import connect, connect_to_read, transaction
 
 SCHEMA = 1
 _BUSY_SECONDS = 60.0
@@ -83,23 +84,15 @@ def open_ledger(home: Home) -> Iterator[sqlite3.Connection]:
         WrongUse: the ledger was written by a newer version.
         Unreachable: it cannot be opened or is damaged.
     """
-    home.ledger.mkdir(parents=True, exist_ok=True)
     try:
-        connection = sqlite3.connect(home.ledger_file, isolation_level=None, timeout=_BUSY_SECONDS)
-    except sqlite3.OperationalError as error:
-        raise Unreachable(f"cannot open {home.ledger_file}: {error}", "check folder, rights and disk space") from error
-    try:
-        connection.execute("pragma journal_mode = wal")
-        connection.execute("pragma synchronous = full")
-        _create(connection, home)
-        yield connection
+        with contextlib.closing(connect(home.ledger_file, busy_seconds=_BUSY_SECONDS)) as connection:
+            _create(connection, home)
+            yield connection
     except sqlite3.DatabaseError as error:
         raise Unreachable(
             f"the ledger {home.ledger_file} failed: {error}",
             "check disk space and rights; a damaged ledger is made anew by `sensor-platform land --rebuild-ledger`",
         ) from error
-    finally:
-        connection.close()
 
 
 @contextlib.contextmanager
@@ -108,29 +101,12 @@ def read_ledger(home: Home) -> Iterator[sqlite3.Connection | None]:
     if not home.ledger_file.exists():
         yield None
         return
-    uri = f"{home.ledger_file.resolve().as_uri()}?mode=ro"
-    connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=_BUSY_SECONDS)
-    try:
+    with contextlib.closing(connect_to_read(home.ledger_file, busy_seconds=_BUSY_SECONDS)) as connection:
         if _names_of(connection) >= {"meta", "warehouse_state"} and not _is_complete(connection):
             with open_ledger(home):  # of an earlier version: opening it for writing adds what is new
                 pass
         connection.execute("begin")
         yield connection if _is_complete(connection) else None
-    finally:
-        connection.close()
-
-
-@contextlib.contextmanager
-def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All or nothing; takes the write lock at once."""
-    connection.execute("begin immediate")
-    try:
-        yield
-        connection.execute("commit")
-    except BaseException:
-        with contextlib.suppress(sqlite3.OperationalError):  # a full disk may have rolled it back already
-            connection.execute("rollback")
-        raise
 
 
 def new_generation(connection: sqlite3.Connection) -> None:

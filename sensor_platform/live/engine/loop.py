@@ -19,6 +19,7 @@ from sensor_platform.alert import store
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
 from sensor_platform.live.engine.emitted_windows import encode_closed
 from sensor_platform.live.engine.step import Done, Injected, Step, do, read_again
@@ -175,7 +176,7 @@ class Loop:
 
     def _store(self, step: Step, done: Done, obeyed: Sequence[int]) -> None:
         self._seq += 1
-        with store.transaction(self._connection):
+        with transaction(self._connection):
             self._connection.execute("insert into steps values (?, ?)", (self._seq, msgspec.msgpack.encode(step)))
             self._keep(step, self._seq, done)
             self._connection.executemany("delete from inbox where id = ?", [(number,) for number in obeyed])
@@ -208,7 +209,7 @@ class Loop:
                 "nodes": self.decoder.memory.nodes,
             }
         )
-        with store.transaction(self._connection):
+        with transaction(self._connection):
             self._connection.execute("insert or replace into snapshot values (1, ?, ?)", (self._seq, body))
             self._connection.execute("delete from steps where seq <= ?", (self._seq,))
         self._stepped = 0
@@ -240,7 +241,7 @@ class Loop:
         self.status.gaps += lost
         done = do(self.engine, self.decoder, step, batches)
         self._seq = seq
-        with store.transaction(self._connection):
+        with transaction(self._connection):
             self._keep(step, seq, done)
 
     def _reset(self) -> None:

@@ -1,14 +1,17 @@
 """Waiting for something to happen, cheaply: a commit in the ledger, or the end of a run."""
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.sqlite import connect_to_read
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _LEDGER_SECONDS = 0.1
 _RUNS_SECONDS = 0.5
@@ -54,6 +57,5 @@ class News:
         if self._connection is None:
             if not self._home.ledger_file.exists():
                 return -1
-            uri = f"{self._home.ledger_file.resolve().as_uri()}?mode=ro"
-            self._connection = sqlite3.connect(uri, uri=True, isolation_level=None)
+            self._connection = connect_to_read(self._home.ledger_file)
         return int(self._connection.execute("pragma data_version").fetchone()[0])

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
-from sensor_platform.landing.ledger import open_ledger, transaction
+from sensor_platform.landing.ledger import open_ledger
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

@@ -11,7 +11,7 @@ def connect(
     path: Path,
     *,
     busy_seconds: float,
-    synchronous: Literal["full", "normal"] = "full",
+    synchronous: Literal["full", "normal"],
     any_thread: bool = False,
 ) -> sqlite3.Connection:
     """A connection for writing, in autocommit; file and folder are created where they are missing.

@@ -69,7 +69,7 @@ def open_labels(home: Home) -> Iterator[sqlite3.Connection]:
     """
     file = home.labels_file
     try:
-        with contextlib.closing(connect(file, busy_seconds=10.0)) as connection:
+        with contextlib.closing(connect(file, busy_seconds=10.0, synchronous="full")) as connection:
             for table in _TABLES:
                 connection.execute(table)
             yield connection

@@ -89,7 +89,7 @@ def test_the_history_of_alerts_on_a_full_disk_is_unreachable_for_that_reason(tmp
 
 
 def test_a_commit_that_fails_is_rolled_back(tmp_path: Path) -> None:
-    with closing(connect(tmp_path / "some.db", busy_seconds=0.0)) as connection:
+    with closing(connect(tmp_path / "some.db", busy_seconds=0.0, synchronous="full")) as connection:
         connection.execute("pragma foreign_keys = on")
         connection.execute("create table a (id integer primary key)")
         connection.execute("create table b (a references a deferrable initially deferred)")
@@ -101,7 +101,10 @@ def test_a_commit_that_fails_is_rolled_back(tmp_path: Path) -> None:
 
 def test_the_write_lock_is_taken_at_the_start(tmp_path: Path) -> None:
     path = tmp_path / "some.db"
-    with closing(connect(path, busy_seconds=0.0)) as one, closing(connect(path, busy_seconds=0.0)) as other:
+    with (
+        closing(connect(path, busy_seconds=0.0, synchronous="full")) as one,
+        closing(connect(path, busy_seconds=0.0, synchronous="full")) as other,
+    ):
         with transaction(one), pytest.raises(sqlite3.OperationalError, match="locked"), transaction(other):
             pytest.fail("two writers at once")
         with transaction(other):
@@ -123,14 +126,17 @@ def test_what_is_not_a_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "some.db"
     path.write_bytes(b"not a database" * 100)
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
-        connect(path, busy_seconds=0.0)
+        connect(path, busy_seconds=0.0, synchronous="full")
 
 
 def test_a_reader_can_neither_create_nor_write_and_takes_any_file_name(tmp_path: Path) -> None:
     path = tmp_path / "100%?#" / "some.db"
     with pytest.raises(sqlite3.OperationalError):
         connect_to_read(path)
-    with closing(connect(path, busy_seconds=0.0)) as writer, closing(connect_to_read(path)) as reader:
+    with (
+        closing(connect(path, busy_seconds=0.0, synchronous="full")) as writer,
+        closing(connect_to_read(path)) as reader,
+    ):
         writer.execute("create table a (id)")
         assert reader.execute("select count(*) from a").fetchone() == (0,)
         with pytest.raises(sqlite3.OperationalError, match="readonly"):

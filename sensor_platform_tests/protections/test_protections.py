@@ -75,8 +75,8 @@ PROTECTIONS = (
     protection(
         "the ledger waits for the disk",
         "sensor_platform/landing/ledger/schema.py",
-        "pragma synchronous = full",
-        "pragma synchronous = off",
+        'synchronous="full"',
+        'synchronous="normal"',
         "landing/test_durable_order.py::test_the_ledger_waits_for_the_disk_at_every_commit",
     ),
     protection(

@@ -52,7 +52,7 @@ def opened(home: Home) -> Iterator[sqlite3.Connection]:
     """
     path = home.live / "history.sqlite"
     try:
-        with closing(connect(path, busy_seconds=60.0)) as connection:
+        with closing(connect(path, busy_seconds=60.0, synchronous="full")) as connection:
             connection.executescript(_TABLES)
             with transaction(connection):
                 if _meta(connection, "schema") != _SCHEMA:

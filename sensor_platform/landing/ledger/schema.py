@@ -85,7 +85,9 @@ def open_ledger(home: Home) -> Iterator[sqlite3.Connection]:
         Unreachable: it cannot be opened or is damaged.
     """
     try:
-        with contextlib.closing(connect(home.ledger_file, busy_seconds=_BUSY_SECONDS)) as connection:
+        with contextlib.closing(
+            connect(home.ledger_file, busy_seconds=_BUSY_SECONDS, synchronous="full")
+        ) as connection:
             _create(connection, home)
             yield connection
     except sqlite3.DatabaseError as error:

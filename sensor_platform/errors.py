@@ -1,4 +1,4 @@
-"""What a person sees when something is wrong: one line, a hint with the remedy, an exit code that means something."""
+"""Errors for users: one line that says what is wrong, a hint with the remedy, and a meaningful exit code."""
 
 from enum import IntEnum
 
@@ -13,7 +13,7 @@ class ExitCode(IntEnum):
 
 
 class PlatformError(Exception):
-    """An expected failure. `message` says what is wrong in one line, `hint` what to do about it."""
+    """An expected failure. `message` states the problem in one line, `hint` the remedy."""
 
     exit_code = ExitCode.WRONG_USE
 
@@ -27,20 +27,20 @@ class PlatformError(Exception):
 
 
 class WrongUse(PlatformError):
-    """The command, the settings or the site files are wrong; running it again unchanged fails again."""
+    """The command, the settings or the site files are wrong; the same command fails again until they are changed."""
 
 
 class Missing(WrongUse):
-    """What was named does not exist."""
+    """The named object does not exist."""
 
 
 class CheckFailed(PlatformError):
-    """The command did its work, and what it checked does not hold."""
+    """The command did its work, and the condition that it checked does not hold."""
 
     exit_code = ExitCode.CHECK_FAILED
 
 
 class Unreachable(PlatformError):
-    """Something that the command needs (broker, lock, disk) cannot be had now; it may be later."""
+    """A resource that the command needs (broker, lock, disk) is not available now; a later attempt may succeed."""
 
     exit_code = ExitCode.UNREACHABLE

@@ -1,4 +1,4 @@
-"""The data folder: where each stage keeps its files. Only paths; nothing is opened here."""
+"""The data folder: where each stage keeps its files. This module only builds paths and opens nothing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ class Home:
 
     @property
     def wal(self) -> Path:
-        """Segments not yet landed, and the collector's lock and committed mark."""
+        """Segments that are not landed yet, and the collector's lock and committed offset."""
         return self.root / "wal"
 
     @property
@@ -27,17 +27,17 @@ class Home:
 
     @property
     def quarantine(self) -> Path:
-        """Messages and readings that were refused, with rule and hint, as Parquet."""
+        """Rejected messages and readings, with rule and hint, as Parquet."""
         return self.root / "quarantine"
 
     @property
     def ledger(self) -> Path:
-        """The ledger database and the manifests that it can be rebuilt from."""
+        """The ledger database and the manifests from which it can be rebuilt."""
         return self.root / "ledger"
 
     @property
     def ledger_file(self) -> Path:
-        """SQLite; only its commit makes a landed segment visible."""
+        """SQLite database; a landed segment becomes visible when it commits."""
         return self.ledger / "ledger.sqlite"
 
     @property
@@ -47,12 +47,12 @@ class Home:
 
     @property
     def warehouse_file(self) -> Path:
-        """DuckDB; analysts read `published` instead."""
+        """DuckDB database; analysts read `published` instead."""
         return self.warehouse / "warehouse.duckdb"
 
     @property
     def published(self) -> Path:
-        """What analysts read: Parquet pieces and `analytics.duckdb`."""
+        """Parquet partition files and `analytics.duckdb`, for analysts."""
         return self.root / "published"
 
     @property
@@ -67,22 +67,22 @@ class Home:
 
     @property
     def live(self) -> Path:
-        """State of the live process: positions, windows, alarms, outbox."""
+        """State of the live process: positions, windows, alerts, outbox."""
         return self.root / "live"
 
     @property
     def live_file(self) -> Path:
-        """SQLite; one live process writes it."""
+        """SQLite database; one live process writes it."""
         return self.live / "live.sqlite"
 
     @property
     def ingest(self) -> Path:
-        """Open segments and committed mark of messages that came by HTTP; sealed ones go to `wal`."""
+        """Open segments and committed offset of messages received over HTTP; sealed segments move to `wal`."""
         return self.root / "ingest"
 
     @property
     def labels_file(self) -> Path:
-        """SQLite; what people said about what happened."""
+        """SQLite database of ground-truth labels."""
         return self.root / "labels" / "labels.db"
 
     @property

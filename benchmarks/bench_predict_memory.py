@@ -16,9 +16,11 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
+from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.score_job import score
+from sensor_platform.predict.forecast.train import train
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
@@ -65,13 +67,13 @@ def one(devices: int, days: int) -> dict[str, float]:
         home = Home(Path(folder))
         fill(home, site, devices, days)
         began = time.process_time()
-        built = pipeline.build_features(home, site)
+        built = build_features(home, site)
         spent["features"] = time.process_time() - began
         began = time.process_time()
-        assert pipeline.train(home, site, START + timedelta(days=LEARNT_DAYS)).promoted == 1
+        assert train(home, site, START + timedelta(days=LEARNT_DAYS)).promoted == 1
         spent["training"] = time.process_time() - began
         began = time.process_time()
-        scored = pipeline.score(home, site, now=START + timedelta(days=days))
+        scored = score(home, site, now=START + timedelta(days=days))
         spent["forecasts"] = time.process_time() - began
     return {
         "devices": devices,

@@ -17,7 +17,8 @@ def rebuild() -> None:
     it says so. The writer lock is given up between pieces; killed on the way, the next runs finish it.
     """
     from sensor_platform.kernel.clock import now_micros
-    from sensor_platform.predict.pipeline import build_features, score
+    from sensor_platform.predict.features.build_features import build_features
+    from sensor_platform.predict.forecast.score_job import score
     from sensor_platform.retention import apply
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.publish import publish

@@ -1,21 +1,27 @@
-"""Tables of what models say, made empty, so that analysts have them before there is a model."""
+"""DDL of the prediction, score and anomaly tables: they exist, empty, before there is a model."""
 
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.warehouse.candidate_columns import CANDIDATE_COLUMNS
 from sensor_platform.warehouse.lineage import SAID
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_PREDICTIONS = """
-create table if not exists predictions (
-    device_id varchar, metric varchar, issued_at timestamp, horizon_hours integer, target_at timestamp, served varchar,
-    value double, lower double, upper double, "interval" double, persistence double, seasonal_naive double,
-    weekly_naive double, linear double, average double, lightgbm double, raw_lower double, raw_upper double,
-    width double, model_id varchar, trained_to timestamp, inputs_position bigint, revision integer, created_at timestamp
+_PREDICTION_COLUMNS = (
+    *(("device_id", "varchar"), ("metric", "varchar"), ("issued_at", "timestamp"), ("horizon_hours", "integer")),
+    *(("target_at", "timestamp"), ("served", "varchar")),
+    *((name, "double") for name in ("value", "lower", "upper", "interval", *CANDIDATE_COLUMNS)),
+    *(("raw_lower", "double"), ("raw_upper", "double"), ("width", "double"), ("model_id", "varchar")),
+    *(("trained_to", "timestamp"), ("inputs_position", "bigint"), ("revision", "integer"), ("created_at", "timestamp")),
 )
-"""
+_PREDICTIONS = "create table if not exists predictions ({})".format(
+    ", ".join(f'"{name}" {kind}' for name, kind in _PREDICTION_COLUMNS)
+)
+_SUPERSEDED_PREDICTIONS = "predictions_superseded"
+_FIRST_NAME = "prediction_history"
+"""Name of `predictions_superseded` in warehouse files from before it was published."""
 
 _SUPERVISED = """
 create table if not exists supervised_scores (
@@ -39,28 +45,47 @@ create table if not exists anomalies (
 
 
 def ensure_predictions(connection: "DuckDBPyConnection", home: Home | None = None) -> None:
-    """Create the tables of what models say, so that analysts have them before there is a model.
+    """Create the tables of predictions and scores, or bring those of an older version to today's columns.
 
     Args:
-        connection: of the warehouse.
-        home: data folder whose published pieces a new file takes them from; None to begin empty.
+        connection: to the warehouse.
+        home: data folder, whose published files fill a table that a new warehouse file lacks; None to begin empty.
     """
     if home is not None:
         for table in SAID:
             _take_back(connection, home, table)
     for statement in (
         _PREDICTIONS,
-        "alter table predictions add column if not exists inputs_position bigint",  # of a table of an older shape
         _ANOMALIES,
         _SUPERVISED,
         _SUPERSEDED.format("predictions", "predictions"),
         _SUPERSEDED.format("supervised", "supervised_scores"),
     ):
         connection.execute(statement)
+    _adopt_first_name(connection)
+    for table in ("predictions", _SUPERSEDED_PREDICTIONS):
+        _add_columns(connection, table)
+
+
+def _adopt_first_name(connection: "DuckDBPyConnection") -> None:
+    """Move the rows of `prediction_history` to `predictions_superseded`."""
+    if connection.execute("select 1 from duckdb_tables() where table_name = ?", [_FIRST_NAME]).fetchall():
+        connection.execute(f"insert into {_SUPERSEDED_PREDICTIONS} by name from {_FIRST_NAME}")
+        connection.execute(f"drop table {_FIRST_NAME}")
+
+
+def _add_columns(connection: "DuckDBPyConnection", table: str) -> None:
+    """Add columns that the table was made without: a new candidate, or `revision` and `inputs_position`."""
+    known = {name for name, *_ in connection.execute(f"describe {table}").fetchall()}
+    for name, kind in _PREDICTION_COLUMNS:
+        if name not in known:
+            connection.execute(f'alter table {table} add column "{name}" {kind}')
+    if "revision" not in known:
+        connection.execute(f"update {table} set revision = 0")  # noqa: S608 - our own names
 
 
 def _take_back(connection: "DuckDBPyConnection", home: Home, table: str) -> None:
-    """What was published of a table that this file does not have: scored again it keeps its revisions and times."""
+    """Fill a table that the file does not have from its published files, so that revisions and times are kept."""
     pieces = [str(path) for path in sorted((home.published / table).glob("day=*/*.parquet"))]
     known = connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall()
     if pieces and not known:

@@ -19,10 +19,12 @@ from sensor_platform.orchestration.assets.supervised import (
     supervised_health,
     supervised_model,
 )
-from sensor_platform.predict import pipeline
+from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.forecaster_registry import forecasters
+from sensor_platform.predict.forecast.score_job import score
 from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform.predict.forecast.train import train
 from sensor_platform.predict.supervised import external
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.score_tasks import score_tasks
@@ -67,14 +69,14 @@ def featured(platform: Platform) -> Platform:
             " cast(1 as bigint) as position from given"
         )
         connection.unregister("given")
-    pipeline.build_features(platform.home, site)
+    build_features(platform.home, site)
     return platform
 
 
 @pytest.fixture
 def trained(featured: Platform) -> Platform:
     """With the champion that they make."""
-    report = pipeline.train(featured.home, featured.settings.site, datetime.now(UTC) - timedelta(days=1))
+    report = train(featured.home, featured.settings.site, datetime.now(UTC) - timedelta(days=1))
     assert report.promoted == 1
     return featured
 
@@ -116,7 +118,7 @@ def test_a_refused_challenger_fails_the_blocking_check_and_the_champion_still_se
     assert AssetKey("predictions") not in made
     assert forecasters.champion_periods(trained.home, "t")[-1].version == champion
     assert len(forecasters.versions(trained.home, "t")) == 2
-    report = pipeline.score(trained.home, trained.settings.site, now=datetime.now(UTC))
+    report = score(trained.home, trained.settings.site, now=datetime.now(UTC))
     assert report.rows > 0
     assert all(str(row["model_id"]).endswith(champion) for row in report.by_model)
 

@@ -9,8 +9,8 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import Label
-from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
+from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
@@ -106,7 +106,7 @@ def fill(
             [position],
         )
         connection.unregister("given")
-    pipeline.build_features(home, site, position=position)
+    build_features(home, site, position=position)
 
 
 def scores(home: Home, table: str = "supervised_scores") -> pl.DataFrame:

@@ -11,10 +11,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline
-from sensor_platform.predict.features import build_features
+from sensor_platform.predict.features import build_features as building
+from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.features.read_panels import read_source, read_to_learn
 from sensor_platform.predict.forecast import score_job
+from sensor_platform.predict.forecast.score_job import score
+from sensor_platform.predict.forecast.train import train
 from sensor_platform.warehouse.staleness.propagation import Built
 from sensor_platform.warehouse.tables import Due, writer
 from sensor_platform_tests.predict.test_pipeline import HISTORY, NOW, START, Make, SiteOfTest, Stage, history, wave
@@ -29,20 +31,20 @@ def test_a_range_in_pieces_gives_the_rows_and_the_report_of_the_range_at_once(
     stage: Stage, make_hourly: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage.write(history(make_hourly), 1)
-    pipeline.build_features(stage.home, stage.site)
-    pipeline.train(stage.home, stage.site, NOW)
+    build_features(stage.home, stage.site)
+    train(stage.home, stage.site, NOW)
     stage.write(history(make_hourly, HISTORY + 96), 2)
     later = NOW + timedelta(hours=96)
-    whole = [pipeline.build_features(stage.home, stage.site), pipeline.score(stage.home, stage.site, now=later)]
+    whole = [build_features(stage.home, stage.site), score(stage.home, stage.site, now=later)]
     tables = {name: stage.table(name) for name in ("features", "predictions")}
 
-    monkeypatch.setattr(build_features, "_ROWS", 1)
+    monkeypatch.setattr(building, "_ROWS", 1)
     monkeypatch.setattr(score_job, "_ROWS", 1)
     replaced: list[int] = []
     monkeypatch.setattr(score_job, "_score_piece", _noted(score_job._score_piece, replaced))
     with writer(stage.home, stage.site, "test") as warehouse:
         warehouse.connection.execute("delete from predictions")
-    pieces = [pipeline.build_features(stage.home, stage.site), pipeline.score(stage.home, stage.site, now=later)]
+    pieces = [build_features(stage.home, stage.site), score(stage.home, stage.site, now=later)]
     assert len(replaced) > 4
     assert max(replaced) <= 24
     for name, before in tables.items():
@@ -77,7 +79,7 @@ def test_pieces_hold_every_window_once_in_order() -> None:
 def test_learning_reads_some_devices_of_a_large_fleet_and_the_mean_of_all(stage: Stage, make_hourly: Make) -> None:
     fleet = {f"d{number}": wave(number, 240) + number for number in range(6)}
     stage.write(make_hourly(fleet, "temp").with_columns(pl.col("n").cast(pl.Int64)), 1)
-    pipeline.build_features(stage.home, stage.site)
+    build_features(stage.home, stage.site)
     span = (START, START + timedelta(hours=240))
     with writer(stage.home, stage.site, "test") as warehouse:
         every = read_source(warehouse, "temp", (), *span)

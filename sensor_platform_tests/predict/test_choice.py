@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.selection.adjust import adjust
 from sensor_platform.predict.forecast.selection.choice import Choice, chosen
 from sensor_platform.predict.forecast.selection.ensemble import learnt, rounded

@@ -15,9 +15,11 @@ from polars.testing import assert_frame_equal
 
 from sensor_platform.cli.predictions import predictions
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
+from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.score_job import score
+from sensor_platform.predict.forecast.train import train
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.published.joined_views import statements
@@ -71,7 +73,7 @@ def land(home: Home, hours: dict[int, float], position: int) -> None:
             [position],
         )
         connection.unregister("given")
-    pipeline.build_features(home, SITE, position=position)
+    build_features(home, SITE, position=position)
 
 
 def publish(home: Home) -> None:
@@ -98,14 +100,14 @@ def test_what_was_known_before_late_data_came_can_be_asked(tmp_path: Path, monke
     monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(tmp_path))
     values = 20 + 5 * np.sin(np.arange(HOURS) / 24 * 2 * np.pi)
     land(home, dict(enumerate(map(float, values))), 1)
-    pipeline.train(home, SITE, NOW - timedelta(hours=12))
-    pipeline.score(home, SITE, position=1, now=NOW)
+    train(home, SITE, NOW - timedelta(hours=12))
+    score(home, SITE, position=1, now=NOW)
     publish(home)
     known = asked()
     assert {(row["revision"], row["inputs_position"], row["superseded_at"]) for row in known} == {(0, 1, None)}
 
     land(home, {HOURS - 3: 60.0}, 2)
-    pipeline.score(home, SITE, position=2, now=NOW + timedelta(hours=2))
+    score(home, SITE, position=2, now=NOW + timedelta(hours=2))
     publish(home)
     then, now = asked("--as-of", (NOW + timedelta(hours=1)).isoformat()), asked()
     assert [{**row, "superseded_at": None} for row in then] == known
@@ -116,7 +118,7 @@ def test_what_was_known_before_late_data_came_can_be_asked(tmp_path: Path, monke
     assert asked("--as-of", (NOW - timedelta(hours=1)).isoformat()) == []
 
 
-def test_a_history_of_the_time_before_it_was_published_is_taken_over(tmp_path: Path) -> None:
+def test_superseded_rows_of_an_older_warehouse_file_are_kept(tmp_path: Path) -> None:
     home = Home(tmp_path)
     values = 20 + 5 * np.sin(np.arange(HOURS) / 24 * 2 * np.pi)
     land(home, dict(enumerate(map(float, values))), 1)
@@ -125,7 +127,7 @@ def test_a_history_of_the_time_before_it_was_published_is_taken_over(tmp_path: P
             "create table prediction_history as select 'a' as device_id, 'temp' as metric, 3.0 as value, 0 as revision,"
             " timestamp '2026-01-02' as issued_at, 1 as horizon_hours, timestamp '2026-01-03' as superseded_at"
         )
-    pipeline.score(home, SITE, position=1, now=NOW)
+    score(home, SITE, position=1, now=NOW)
     with writer(home, SITE, "test") as warehouse:
         rows = warehouse.connection.execute("select device_id, value from predictions_superseded").fetchall()
     assert rows == [("a", 3.0)]
@@ -135,10 +137,10 @@ def test_a_new_warehouse_file_still_knows_what_was_known_then(tmp_path: Path) ->
     home = Home(tmp_path)
     values = dict(enumerate(map(float, 20 + 5 * np.sin(np.arange(HOURS) / 24 * 2 * np.pi))))
     land(home, values, 1)
-    pipeline.train(home, SITE, NOW - timedelta(hours=12))
-    pipeline.score(home, SITE, position=1, now=NOW)
+    train(home, SITE, NOW - timedelta(hours=12))
+    score(home, SITE, position=1, now=NOW)
     land(home, {HOURS - 3: 60.0}, 2)
-    pipeline.score(home, SITE, position=2, now=NOW + timedelta(hours=2))
+    score(home, SITE, position=2, now=NOW + timedelta(hours=2))
     before = said(home)
     assert before["predictions_superseded"].height > 0
     for name, rows in before.items():
@@ -148,7 +150,7 @@ def test_a_new_warehouse_file_still_knows_what_was_known_then(tmp_path: Path) ->
 
     home.warehouse_file.unlink()
     land(home, values | {HOURS - 3: 60.0}, 2)
-    pipeline.score(home, SITE, position=2, now=NOW + timedelta(days=9))
+    score(home, SITE, position=2, now=NOW + timedelta(days=9))
     for name, rows in said(home).items():
         assert_frame_equal(rows, before[name], check_exact=True, check_column_order=False)
 

@@ -12,7 +12,7 @@ from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast import model_files
 from sensor_platform.predict.forecast.candidates import boosted, forecaster
-from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.selection import backtest, learn
 from sensor_platform.predict.forecast.selection.adjust import adjust, apply
 from sensor_platform.predict.forecast.selection.choice import MARGIN, choose

@@ -10,7 +10,8 @@ from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features import matrix
 from sensor_platform.predict.features.grid import Grid, grid_for
 from sensor_platform.predict.features.matrix import Source
-from sensor_platform.predict.forecast.candidates.baselines import baselines
+from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.forecast.candidates.baselines import BASELINE_CANDIDATES
 
 Make = Callable[..., pl.DataFrame]
 
@@ -18,6 +19,13 @@ Make = Callable[..., pl.DataFrame]
 def source(make_hourly: Make, series: dict[str, np.ndarray], other: dict[str, np.ndarray] | None = None) -> Source:
     panel = features.build(make_hourly(series))
     return Source(panel, {"o": features.build(make_hourly(other))} if other else {})
+
+
+def baselines(rows: matrix.Examples) -> dict[str, Floats]:
+    found: dict[str, Floats] = {}
+    for candidate in BASELINE_CANDIDATES:
+        found[candidate.name] = candidate.compute(rows, found)
+    return found
 
 
 @settings(max_examples=40, deadline=None)

@@ -36,6 +36,6 @@ def test_contributions_name_the_inputs_by_size(of_season: Learned) -> None:
 
 
 def test_a_forecaster_without_trees_is_drawn_without_contributions(seasonal_noise: Source, of_season: Learned) -> None:
-    bare = replace(of_season, forecaster=replace(of_season.forecaster, trees=None))
+    bare = replace(of_season, forecaster=of_season.forecaster.without({"lightgbm"}))
     assert plots.contributions(bare) == {}
     assert plots.picture("m", seasonal_noise, bare) is not None

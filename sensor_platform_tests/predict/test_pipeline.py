@@ -11,12 +11,15 @@ from polars.testing import assert_frame_equal
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline
+from sensor_platform.predict.anomaly.build_anomalies import build_anomalies
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.features import feature_table as features
+from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast import predict
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.forecaster_registry import forecasters
+from sensor_platform.predict.forecast.score_job import score
+from sensor_platform.predict.forecast.train import needs_training, train
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.warehouse.config import WarehouseConfig
@@ -99,8 +102,8 @@ def stage(tmp_path: Path) -> Stage:
 def once_trained(tmp_path_factory: pytest.TempPathFactory, make_hourly: Make) -> Path:
     stage = Stage(Home(tmp_path_factory.mktemp("trained")), SiteOfTest())
     stage.write(history(make_hourly), 1)
-    pipeline.build_features(stage.home, stage.site)
-    assert pipeline.train(stage.home, stage.site, NOW).promoted == 1
+    build_features(stage.home, stage.site)
+    assert train(stage.home, stage.site, NOW).promoted == 1
     return stage.home.root
 
 
@@ -111,19 +114,19 @@ def trained(once_trained: Path, tmp_path: Path) -> Stage:
 
 def test_from_hours_to_predictions(stage: Stage, make_hourly: Make) -> None:
     stage.write(history(make_hourly), 1)
-    built = pipeline.build_features(stage.home, stage.site, position=1)
+    built = build_features(stage.home, stage.site, position=1)
     assert (built.windows, built.rows) == (HISTORY, 2 * HISTORY)
     assert built.by_metric == ({"metric": "temp", "rows": 2 * HISTORY, "devices": 2},)
     assert built.newest_hour == START + timedelta(hours=HISTORY - 1)
-    assert [need.metric for need in pipeline.needs_training(stage.home, stage.site)] == ["temp"]
+    assert [need.metric for need in needs_training(stage.home, stage.site)] == ["temp"]
 
-    trained = pipeline.train(stage.home, stage.site, NOW)
+    trained = train(stage.home, stage.site, NOW)
     assert (trained.promoted, trained.metrics[0].trained) == (1, True)
     assert [row["last"] for row in trained.backtest] == [1, 24]
     assert trained.score_days == ((NOW - timedelta(days=1)).date(), NOW.date())
-    assert pipeline.needs_training(stage.home, stage.site) == ()
+    assert needs_training(stage.home, stage.site) == ()
 
-    scored = pipeline.score(stage.home, stage.site, days=trained.score_days, now=NOW)
+    scored = score(stage.home, stage.site, days=trained.score_days, now=NOW)
     assert scored.rows == 2 * (1 + 24)
     assert scored.newest_issued_at == built.newest_hour
     rows = stage.table("predictions")
@@ -132,12 +135,12 @@ def test_from_hours_to_predictions(stage: Stage, make_hourly: Make) -> None:
 
 
 def test_a_second_run_has_nothing_to_do_and_a_full_rerun_changes_nothing(trained: Stage) -> None:
-    pipeline.score(trained.home, trained.site, position=1, now=NOW)
+    score(trained.home, trained.site, position=1, now=NOW)
     tables = {name: trained.table(name) for name in ("features", "predictions")}
-    assert pipeline.build_features(trained.home, trained.site, position=1).windows == 0
-    assert pipeline.score(trained.home, trained.site, position=1, now=NOW + timedelta(hours=1)).windows == 0
-    assert pipeline.build_features(trained.home, trained.site).windows == HISTORY
-    assert pipeline.score(trained.home, trained.site, now=NOW + timedelta(hours=1)).windows == HISTORY
+    assert build_features(trained.home, trained.site, position=1).windows == 0
+    assert score(trained.home, trained.site, position=1, now=NOW + timedelta(hours=1)).windows == 0
+    assert build_features(trained.home, trained.site).windows == HISTORY
+    assert score(trained.home, trained.site, now=NOW + timedelta(hours=1)).windows == HISTORY
     for name, rows in tables.items():
         assert_frame_equal(trained.table(name), rows, check_exact=True)
 
@@ -150,7 +153,7 @@ def test_day_by_day_equals_one_range(
     first = (START + timedelta(days=HISTORY // 24 - 10)).date()
     for day in range(10):
         at = first + timedelta(days=day)
-        pipeline.build_features(daily.home, daily.site, days=(at, at))
+        build_features(daily.home, daily.site, days=(at, at))
     expected = trained.table("features").filter(pl.col("window_start") >= pl.lit(first))
     assert_frame_equal(daily.table("features"), expected, check_exact=True)
 
@@ -159,24 +162,24 @@ def test_hours_that_waited_for_the_first_model_are_scored_though_nothing_is_dirt
     stage: Stage, make_hourly: Make
 ) -> None:
     stage.write(history(make_hourly), 1)
-    pipeline.build_features(stage.home, stage.site, position=1)
-    early = pipeline.score(stage.home, stage.site, position=1, now=NOW)
+    build_features(stage.home, stage.site, position=1)
+    early = score(stage.home, stage.site, position=1, now=NOW)
     assert early.rows == 0
     assert early.by_model[0]["note"] == "no model yet: it waits for training"
-    pipeline.train(stage.home, stage.site, NOW)
-    assert pipeline.score(stage.home, stage.site, position=1, now=NOW).rows == 2 * (1 + 24)
+    train(stage.home, stage.site, NOW)
+    assert score(stage.home, stage.site, position=1, now=NOW).rows == 2 * (1 + 24)
 
 
 def test_what_a_first_model_adds_is_published_though_no_evidence_is_new(stage: Stage, make_hourly: Make) -> None:
     stage.write(history(make_hourly), 1)
-    pipeline.build_features(stage.home, stage.site, position=1)
-    pipeline.score(stage.home, stage.site, position=1, now=NOW)
+    build_features(stage.home, stage.site, position=1)
+    score(stage.home, stage.site, position=1, now=NOW)
     assert published_days(stage, mark=True) == set(range(30))
-    pipeline.train(stage.home, stage.site, NOW)
-    pipeline.score(stage.home, stage.site, position=1, now=NOW)
+    train(stage.home, stage.site, NOW)
+    score(stage.home, stage.site, position=1, now=NOW)
     assert published_days(stage) == set(range(29))
     published_days(stage, mark=True)
-    pipeline.score(stage.home, stage.site, now=NOW)
+    score(stage.home, stage.site, now=NOW)
     assert published_days(stage) == set(range(30))
 
 
@@ -203,7 +206,7 @@ def test_a_late_value_changes_only_rows_within_its_reach_and_equals_a_full_build
     late = history(make_hourly).with_columns(pl.col("mean") + 1.0)
     late = late.filter(pl.col("window_start") == (START + timedelta(hours=400)).replace(tzinfo=None))
     trained.write(late, 2)
-    assert pipeline.build_features(trained.home, trained.site, position=2).windows == 169
+    assert build_features(trained.home, trained.site, position=2).windows == 169
     after_late = trained.table("features")
     in_reach = pl.col("window_start").is_between(
         (START + timedelta(hours=400)).replace(tzinfo=None), (START + timedelta(hours=567)).replace(tzinfo=None)
@@ -211,16 +214,16 @@ def test_a_late_value_changes_only_rows_within_its_reach_and_equals_a_full_build
     assert_frame_equal(after_late.filter(~in_reach), before.filter(~in_reach), check_exact=True)
     untouched = after_late.filter(in_reach).join(before, on=before.columns, how="semi", nulls_equal=True)
     assert untouched.is_empty()
-    pipeline.build_features(trained.home, trained.site)
+    build_features(trained.home, trained.site)
     assert_frame_equal(trained.table("features"), after_late, check_exact=True)
 
 
 def test_an_hour_that_became_empty_loses_its_features_and_predictions(trained: Stage, make_hourly: Make) -> None:
-    pipeline.score(trained.home, trained.site, position=1, now=NOW)
+    score(trained.home, trained.site, position=1, now=NOW)
     last = after(history(make_hourly), HISTORY - 1)
     trained.write(last.with_columns(mean=pl.lit(None, pl.Float64)), 2)
-    pipeline.build_features(trained.home, trained.site, position=2)
-    pipeline.score(trained.home, trained.site, position=2, now=NOW)
+    build_features(trained.home, trained.site, position=2)
+    score(trained.home, trained.site, position=2, now=NOW)
     hour = (START + timedelta(hours=HISTORY - 1)).replace(tzinfo=None)
     assert trained.table("features").filter(pl.col("window_start") == hour).is_empty()
     assert trained.table("predictions").filter(pl.col("issued_at") == hour).is_empty()
@@ -232,17 +235,17 @@ def test_a_younger_model_serves_new_hours_and_leaves_old_forecasts_alone(trained
     trained.write(
         after(longer, HISTORY).filter(pl.col("window_start") < (NOW + timedelta(hours=24)).replace(tzinfo=None)), 2
     )
-    pipeline.build_features(trained.home, trained.site, position=2)
-    pipeline.score(trained.home, trained.site, position=2, now=NOW)
+    build_features(trained.home, trained.site, position=2)
+    score(trained.home, trained.site, position=2, now=NOW)
     old = trained.table("predictions")
 
     tomorrow = NOW + timedelta(days=1, hours=3)
-    report = pipeline.train(trained.home, trained.site, tomorrow)
+    report = train(trained.home, trained.site, tomorrow)
     assert report.score_days is None
     assert report.metrics[0].promoted, report.metrics[0].why
     trained.write(after(longer, HISTORY + 25), 3)
-    pipeline.build_features(trained.home, trained.site, position=3)
-    pipeline.score(trained.home, trained.site, now=tomorrow + timedelta(days=1))
+    build_features(trained.home, trained.site, position=3)
+    score(trained.home, trained.site, now=tomorrow + timedelta(days=1))
     new = trained.table("predictions")
     at = pl.col("issued_at") < tomorrow.replace(tzinfo=None)
     assert_frame_equal(
@@ -254,19 +257,19 @@ def test_a_younger_model_serves_new_hours_and_leaves_old_forecasts_alone(trained
 
 def test_a_metric_without_enough_history_waits_and_is_noted(stage: Stage, make_hourly: Make) -> None:
     stage.write(history(make_hourly, 100), 1)
-    pipeline.build_features(stage.home, stage.site)
-    report = pipeline.train(stage.home, stage.site, NOW)
+    build_features(stage.home, stage.site)
+    report = train(stage.home, stage.site, NOW)
     assert (report.promoted, report.metrics[0].trained, report.score_days) == (0, False, None)
     assert "100 of the 168 hours" in report.metrics[0].why
-    (need,) = pipeline.needs_training(stage.home, stage.site)
+    (need,) = needs_training(stage.home, stage.site)
     assert (need.why, need.last_asked_at) == (report.metrics[0].why, NOW)
 
 
 def test_an_hour_that_is_not_over_is_not_learnt_from(stage: Stage, make_hourly: Make) -> None:
     stage.write(history(make_hourly), 1)
-    pipeline.build_features(stage.home, stage.site)
+    build_features(stage.home, stage.site)
     half_past = START + timedelta(hours=HISTORY - 1, minutes=30)
-    report = pipeline.train(stage.home, stage.site, half_past)
+    report = train(stage.home, stage.site, half_past)
     assert report.metrics[0].trained_to == START + timedelta(hours=HISTORY - 2)
 
 
@@ -277,13 +280,13 @@ def with_metrics(stage: Stage, *metrics: str) -> Stage:
 
 def test_a_metric_configured_later_gets_its_whole_history(trained: Stage, make_hourly: Make) -> None:
     trained.write(pl.concat([history(make_hourly), history(make_hourly, metric="rain")]), 1)
-    assert pipeline.build_features(trained.home, trained.site, position=1).windows == 0
+    assert build_features(trained.home, trained.site, position=1).windows == 0
     both = with_metrics(trained, "temp", "rain")
     today = (START + timedelta(hours=HISTORY)).date()
-    report = pipeline.build_features(both.home, both.site, days=(today, today), position=1)
+    report = build_features(both.home, both.site, days=(today, today), position=1)
     assert report.new_metrics == ("rain",)
     assert {row["metric"]: row["rows"] for row in report.by_metric} == {"rain": 2 * HISTORY, "temp": 2 * HISTORY}
-    assert pipeline.build_features(both.home, both.site, position=1).new_metrics == ()
+    assert build_features(both.home, both.site, position=1).new_metrics == ()
 
 
 @pytest.mark.parametrize("metrics", [(), ("never seen",)])
@@ -292,17 +295,17 @@ def test_without_metrics_the_tables_exist_and_are_empty(
 ) -> None:
     stage = with_metrics(stage, *metrics)
     stage.write(history(make_hourly, 30), 1)
-    assert pipeline.build_features(stage.home, stage.site).rows == 0
-    assert pipeline.train(stage.home, stage.site, NOW).promoted == 0
-    assert pipeline.score(stage.home, stage.site, now=NOW).rows == 0
+    assert build_features(stage.home, stage.site).rows == 0
+    assert train(stage.home, stage.site, NOW).promoted == 0
+    assert score(stage.home, stage.site, now=NOW).rows == 0
     assert stage.table("features").schema == features.empty().schema
     assert stage.table("predictions").schema == predict.empty().schema
 
 
 def test_an_empty_warehouse_is_no_error(stage: Stage) -> None:
-    assert pipeline.build_features(stage.home, stage.site).rows == 0
-    assert pipeline.train(stage.home, stage.site, NOW).metrics[0].why == "no hourly value of it yet"
-    assert pipeline.score(stage.home, stage.site, now=NOW).rows == 0
+    assert build_features(stage.home, stage.site).rows == 0
+    assert train(stage.home, stage.site, NOW).metrics[0].why == "no hourly value of it yet"
+    assert score(stage.home, stage.site, now=NOW).rows == 0
 
 
 def test_hostile_device_and_metric_names_are_only_data(stage: Stage, make_hourly: Make) -> None:
@@ -310,9 +313,9 @@ def test_hostile_device_and_metric_names_are_only_data(stage: Stage, make_hourly
     stage = with_metrics(stage, metric)
     rows: pl.DataFrame = make_hourly({device: wave(1), "b": wave(2)}, metric)
     stage.write(rows, 1)
-    pipeline.build_features(stage.home, stage.site)
-    assert pipeline.train(stage.home, stage.site, NOW).promoted == 1
-    assert pipeline.score(stage.home, stage.site, now=NOW).rows == 2 * (1 + 24)
+    build_features(stage.home, stage.site)
+    assert train(stage.home, stage.site, NOW).promoted == 1
+    assert score(stage.home, stage.site, now=NOW).rows == 2 * (1 + 24)
     assert set(stage.table("predictions")["device_id"]) == {device, "b"}
 
 
@@ -323,29 +326,29 @@ def tamper(stage: Stage, old: bytes, new: bytes) -> None:
 
 
 def test_a_tampered_champion_stops_scoring_and_changes_no_table(trained: Stage) -> None:
-    pipeline.score(trained.home, trained.site, now=NOW)
+    score(trained.home, trained.site, now=NOW)
     before = trained.table("predictions")
     tamper(trained, b"leaf_value=", b"leaf_value=9")
     with pytest.raises(CheckFailed, match=r"median\.txt"):
-        pipeline.score(trained.home, trained.site, now=NOW)
+        score(trained.home, trained.site, now=NOW)
     assert_frame_equal(trained.table("predictions"), before)
 
 
 def test_training_replaces_a_tampered_champion_and_keeps_its_old_forecasts(trained: Stage) -> None:
-    pipeline.score(trained.home, trained.site, now=NOW)
+    score(trained.home, trained.site, now=NOW)
     before = trained.table("predictions")
     tamper(trained, b"leaf_value=", b"leaf_value=9")
-    report = pipeline.train(trained.home, trained.site, NOW + timedelta(hours=1))
+    report = train(trained.home, trained.site, NOW + timedelta(hours=1))
     assert report.metrics[0].promoted
     assert "cannot be used" in report.metrics[0].why
-    scored = pipeline.score(trained.home, trained.site, now=NOW)
+    scored = score(trained.home, trained.site, now=NOW)
     assert "kept as they were" in str(scored.by_model[0]["note"])
     assert_frame_equal(trained.table("predictions"), before, check_exact=True)
 
 
 def test_needs_training_notices_a_changed_horizon(trained: Stage) -> None:
     config = ForecastConfig(metrics=("temp",), horizons=(1, 24, 48))
-    (need,) = pipeline.needs_training(trained.home, SiteOfTest(forecast=config))
+    (need,) = needs_training(trained.home, SiteOfTest(forecast=config))
     assert "48 h" in need.why
 
 
@@ -356,7 +359,7 @@ def test_needs_training_opens_no_database(trained: Stage, monkeypatch: pytest.Mo
         raise AssertionError("opened")
 
     monkeypatch.setattr(duckdb, "connect", refuse)
-    assert pipeline.needs_training(trained.home, trained.site) == ()
+    assert needs_training(trained.home, trained.site) == ()
 
 
 def test_a_spike_a_shift_and_a_stuck_value_are_flagged_with_reasons_and_little_else(
@@ -368,7 +371,7 @@ def test_a_spike_a_shift_and_a_stuck_value_are_flagged_with_reasons_and_little_e
     spoilt[41 * 24 : 41 * 24 + 20] = spoilt[41 * 24]
     rows = make_hourly({"a": spoilt, **{name: wave(seed, 45 * 24) for seed, name in enumerate("bcd", 2)}}, "temp")
     stage.write(rows.with_columns(pl.col("n").cast(pl.Int64)), 1)
-    report = pipeline.build_anomalies(stage.home, stage.site, position=1)
+    report = build_anomalies(stage.home, stage.site, position=1)
     found = stage.table("anomalies")
     assert report.rows == found.height
     hour = (pl.col("window_start") - START.replace(tzinfo=None)).dt.total_hours()
@@ -385,11 +388,11 @@ def test_a_spike_a_shift_and_a_stuck_value_are_flagged_with_reasons_and_little_e
 
 def test_anomalies_hour_by_hour_equal_those_of_one_build(stage: Stage, make_hourly: Make) -> None:
     stage.write(history(make_hourly, 40 * 24), 1)
-    pipeline.build_anomalies(stage.home, stage.site)
+    build_anomalies(stage.home, stage.site)
     whole = stage.table("anomalies")
     assert whole.height > 300
     with writer(stage.home, stage.site, "test") as warehouse:
         warehouse.connection.execute("delete from anomalies")
     for day in sorted(set(whole["window_start"].dt.date())):
-        pipeline.build_anomalies(stage.home, stage.site, days=(day, day))
+        build_anomalies(stage.home, stage.site, days=(day, day))
     assert_frame_equal(stage.table("anomalies"), whole, check_exact=True)

@@ -6,7 +6,7 @@ import pytest
 
 from sensor_platform.predict.features.matrix import Examples, Source
 from sensor_platform.predict.forecast import new_version, promotion
-from sensor_platform.predict.forecast.candidates.baselines import BASELINES
+from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES
 from sensor_platform.predict.forecast.candidates.forecaster import Forecaster, Forecasts
 from sensor_platform.predict.forecast.promotion import Decision, Incumbent
 from sensor_platform.predict.forecast.selection.adjust import BucketRule

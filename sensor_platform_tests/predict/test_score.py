@@ -11,7 +11,7 @@ from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.forecast import new_version, predict
-from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.forecaster_registry import ForecastModel
 from sensor_platform.predict.forecast.selection.learn import learn
 

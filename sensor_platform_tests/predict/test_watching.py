@@ -10,13 +10,15 @@ import polars as pl
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline
 from sensor_platform.predict.anomaly.config import AnomalyConfig
+from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast import monitor
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.forecaster_registry import forecasters
+from sensor_platform.predict.forecast.score_job import score
 from sensor_platform.predict.forecast.selection.adjust import BucketRule
 from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.forecast.train import needs_training, train
 from sensor_platform.predict.monitoring import drift
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised.config import TaskConfig
@@ -78,10 +80,10 @@ def built(tmp_path_factory: pytest.TempPathFactory, make_hourly: Make) -> Home:
     )
     cut = (START + timedelta(hours=TRAINED)).replace(tzinfo=None)
     write(found, rows.filter(pl.col("window_start") < cut))
-    pipeline.build_features(found, SITE)
-    assert pipeline.train(found, SITE, PROMOTED).promoted == 1
+    build_features(found, SITE)
+    assert train(found, SITE, PROMOTED).promoted == 1
     write(found, rows.filter(pl.col("window_start") >= cut))
-    pipeline.build_features(found, SITE)
+    build_features(found, SITE)
     return found
 
 
@@ -112,7 +114,7 @@ def poison(home: Home) -> str:
 def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -> None:
     good = forecasters.champion_periods(home, "temp")[-1].version
     poisoned = poison(home)
-    pipeline.score(home, SITE, now=NOW)
+    score(home, SITE, now=NOW)
     (health,) = monitor.watch(home, SITE, NOW)
     assert health.action.startswith("rolled back: error")
     periods = forecasters.champion_periods(home, "temp")
@@ -144,14 +146,14 @@ def test_scoring_goes_on_with_the_sound_version_before_a_changed_file(home: Home
     good = forecasters.champion_periods(home, "temp")[-1].version
     changed = home.models / version_files.folder_name("temp") / poison(home) / "median.txt"
     changed.write_bytes(changed.read_bytes() + b"\n")
-    pipeline.score(home, SITE, now=NOW)
+    score(home, SITE, now=NOW)
     newest = forecasters.champion_periods(home, "temp")[-1]
     assert newest.version == good
     assert "SHA-256" in newest.why
 
 
 def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: Home) -> None:
-    pipeline.score(home, SITE, now=NOW)
+    score(home, SITE, now=NOW)
     (health,) = monitor.watch(home, SITE, NOW)
     assert health.breaches == ()
     assert health.forecasts > 1000
@@ -166,7 +168,7 @@ def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: H
 def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pipeline.score(home, SITE, now=NOW)
+    score(home, SITE, now=NOW)
     champion = forecasters.load_champion(home, "temp")
     assert champion is not None
     rules, seen = champion.card.rules, []
@@ -187,12 +189,12 @@ def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
 
 
 def test_an_adjustment_changes_no_forecast_that_was_issued_before_it(home: Home) -> None:
-    pipeline.score(home, SITE, now=NOW)
+    score(home, SITE, now=NOW)
     champion = forecasters.load_champion(home, "temp")
     assert champion is not None
     rules = tuple(msgspec.structs.replace(rule, served="persistence", widening=9.0) for rule in champion.card.rules)
     forecasters.promote(home, "temp", champion.card.version, NOW - timedelta(hours=10), "by hand", rules)
-    pipeline.score(home, SITE, now=NOW)
+    score(home, SITE, now=NOW)
     with writer(home, SITE, "test") as warehouse:
         found = warehouse.connection.execute(
             "select served = 'persistence', min(issued_at), max(issued_at) from predictions group by 1 order by 1"
@@ -205,7 +207,7 @@ def test_an_adjustment_changes_no_forecast_that_was_issued_before_it(home: Home)
 
 
 def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Home) -> None:
-    pipeline.score(home, SITE, now=NOW)
+    score(home, SITE, now=NOW)
     with writer(home, SITE, "test") as warehouse:
         cut = (START + timedelta(hours=TRAINED)).replace(tzinfo=None)
         warehouse.connection.execute(
@@ -214,11 +216,11 @@ def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Hom
     (health,) = monitor.watch(home, SITE, NOW)
     assert any("PSI" in each for each in health.breaches)
     assert "asked for training" in health.action
-    (need,) = pipeline.needs_training(home, SITE)
+    (need,) = needs_training(home, SITE)
     assert "drift" in need.why
-    pipeline.build_features(home, SITE)
-    pipeline.train(home, SITE, NOW + timedelta(minutes=1))
-    assert pipeline.needs_training(home, SITE) == ()
+    build_features(home, SITE)
+    train(home, SITE, NOW + timedelta(minutes=1))
+    assert needs_training(home, SITE) == ()
 
 
 def test_weights_that_hardly_moved_are_no_adjustment() -> None:

@@ -105,7 +105,7 @@ def _judged(
         status="forecast",
         trained_rows=trained,
         tested_rows=len(test),
-        recipe=str(learned.forecaster.recipe) if learned.forecaster.trees else "baselines and linear model only",
+        recipe=str(learned.forecaster.recipe) if learned.forecaster.has_interval else "baselines and linear model only",
         interval_rests_on=", ".join(sorted(served.rests_on)),
         rows=by_bucket,
         by_horizon=by_horizon,

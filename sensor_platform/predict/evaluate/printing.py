@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from sensor_platform.predict.evaluate.anomalies import AnomalyReport, Point
 from sensor_platform.predict.evaluate.forecasting import TargetReport
 from sensor_platform.predict.evaluate.result_rows import Row, best_baseline
-from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 
 _SHORT = {"persistence": "last", "seasonal_naive": "seasonal", "weekly_naive": "weekly"}
 

@@ -7,7 +7,8 @@ import numpy.typing as npt
 
 from sensor_platform.predict.evaluate.serve_piecewise import Served
 from sensor_platform.predict.features.matrix import Examples
-from sensor_platform.predict.forecast.candidates.baselines import BASELINES, CANDIDATES, PERSISTENCE
+from sensor_platform.predict.forecast.candidates.baselines import PERSISTENCE
+from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES, CANDIDATES
 from sensor_platform.predict.forecast.candidates.forecaster import Forecasts
 from sensor_platform.predict.forecast.selection.forecast_record import buckets
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.selection.forecast_record import Record
 from sensor_platform.warehouse.tables import Warehouse
 
@@ -18,8 +18,7 @@ MOST_ROWS = 200_000
 """Newest forecasts that are looked at: memory is bounded whatever the number of devices."""
 
 _LIVE = """
-select p.issued_at, p.horizon_hours, a.mean, p.raw_lower, p.raw_upper, p.width,
-       p.persistence, p.seasonal_naive, p.weekly_naive, p.linear, p.average, p.lightgbm
+select p.issued_at, p.horizon_hours, a.mean, p.raw_lower, p.raw_upper, p.width, {candidates}
 from predictions p
 join readings_1h a on a.device_id = p.device_id and a.metric = p.metric and a.window_start = p.target_at
 where p.metric = ? and p.target_at > ? and p.target_at < ? and isfinite(a.mean) and p.raw_lower is not null
@@ -45,7 +44,7 @@ def read_live(
     if not {"predictions", "readings_1h"} <= tables:
         return None
     found = warehouse.connection.execute(
-        _LIVE,
+        _LIVE.format(candidates=", ".join(f'p."{name}"' for name in CANDIDATES)),
         [metric, from_micros(to_micros(first)), from_micros(to_micros(last)), model_id, model_id, MOST_ROWS],
     ).fetchnumpy()
     columns = {name: _floats(values) for name, values in found.items() if name != "issued_at"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from sensor_platform.predict.forecast.candidates.boosted import Anchor
+from sensor_platform.predict.forecast.candidates.candidate import Anchor
 from sensor_platform.predict.forecast.selection.adjust import BucketRule
 
 LIBRARIES = ("lightgbm", "numpy", "polars")

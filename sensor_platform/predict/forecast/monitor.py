@@ -13,7 +13,7 @@ from sensor_platform.predict.features.matrix import examples
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.features.read_panels import read_source
 from sensor_platform.predict.forecast.actuals import read_live
-from sensor_platform.predict.forecast.candidates.baselines import BASELINES, CANDIDATES
+from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES, CANDIDATES
 from sensor_platform.predict.forecast.forecaster_registry import (
     ForecasterPeriod,
     ForecastModel,

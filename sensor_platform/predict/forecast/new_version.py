@@ -1,12 +1,13 @@
 """What was learnt, as a version for the registry: its card and its files."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 from sensor_platform.kernel.clock import EPOCH
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.forecast import model_card as cards
 from sensor_platform.predict.forecast import model_files
-from sensor_platform.predict.forecast.candidates import boosted
+from sensor_platform.predict.forecast.candidates.candidate_table import TABLE
 from sensor_platform.predict.forecast.candidates.forecaster import LEVEL
 from sensor_platform.predict.forecast.model_card import Card
 from sensor_platform.predict.forecast.selection.learn import Learned
@@ -57,10 +58,14 @@ def version(
         units=dict(forecaster.units),
         spreads=dict(forecaster.spreads),
         least=forecaster.least,
-        parameters=boosted.parameters(learned.examples, seed) | boosted.PER_QUANTILE,
+        parameters=_parameters(learned.examples, seed),
         seed=seed,
         libraries=cards.library_versions(),
         git_revision=model_files.git_revision(),
         files={},
     )
     return card, contents
+
+
+def _parameters(examples: int, seed: int) -> dict[str, Any]:
+    return {name: value for each in TABLE for name, value in each.parameters(examples, seed).items()}

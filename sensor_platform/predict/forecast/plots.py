@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensor_platform.predict.features.matrix import Layout, Source
-from sensor_platform.predict.forecast.candidates.boosted import scaled_inputs
+from sensor_platform.predict.forecast.candidates.boosted import LIGHTGBM, Boosted, scaled_inputs
 from sensor_platform.predict.forecast.promotion import served_errors
 from sensor_platform.predict.forecast.selection.adjust import adjust
 from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record
@@ -112,8 +112,8 @@ def _contributions(axes: "Axes", learned: Learned) -> None:
 
 def contributions(learned: Learned) -> dict[str, float]:
     """Mean size of each input's contribution to the median, in usual moves, largest first; empty without trees."""
-    trees = learned.forecaster.trees
-    if trees is None or learned.judged is None:
+    trees = learned.forecaster.fitted.get(LIGHTGBM)
+    if not isinstance(trees, Boosted) or learned.judged is None:
         return {}
     layout = learned.forecaster.layout
     step = max(1, len(learned.judged) // _CONTRIBUTING_ROWS)

@@ -10,7 +10,7 @@ from sensor_platform.kernel.clock import plain_utc, to_micros
 from sensor_platform.predict import revisions
 from sensor_platform.predict.features.matrix import Source, at
 from sensor_platform.predict.features.panel import Ints
-from sensor_platform.predict.forecast.candidates.baselines import CANDIDATES
+from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.forecaster_registry import ForecastModel
 from sensor_platform.predict.forecast.selection.adjust import BucketRule, apply
 

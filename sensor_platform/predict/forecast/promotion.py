@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from sensor_platform.predict.features.matrix import Examples, Layout
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.forecast.candidates.baselines import BASELINES
+from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES
 from sensor_platform.predict.forecast.candidates.forecaster import Forecaster
 from sensor_platform.predict.forecast.model_card import Card
 from sensor_platform.predict.forecast.selection.adjust import BucketRule, apply

@@ -62,7 +62,7 @@ def score(
     periods = {metric: forecasters.sound_periods(home, metric, now) for metric in site.forecast.metrics}
     with writer(home, site, "score") as warehouse:
         due = _due(warehouse, site, periods, days, position)
-        _drop_other_columns(warehouse)
+        ensure_predictions(warehouse.connection, home)
         every = _joined(due, warehouse.due(SUPERSEDED, days, position))
         values = _ROWS // max(1, len(site.forecast.horizons))
         tally = Tally()
@@ -201,24 +201,6 @@ def _by_period(
         theirs.setdefault(found.index(champion_at(found, hour)), []).append(hour)
     for number, some in theirs.items():
         yield found[number], some
-
-
-def _drop_other_columns(warehouse: Warehouse) -> None:
-    """A table of an older shape gets the columns that it lacks; its rows keep what they said."""
-    connection = warehouse.connection
-    ensure_predictions(connection, warehouse.home)
-    known = {name for name, *_ in connection.execute(f"describe {MODEL}").fetchall()}
-    if not set(scorer.COLUMNS) <= known:
-        connection.register("shape", scorer.empty().to_arrow())
-        for name, kind, *_ in connection.execute("describe shape").fetchall():
-            if name not in known:
-                connection.execute(f'alter table {MODEL} add column "{name}" {kind}')
-        connection.execute(f"update {MODEL} set revision = 0 where revision is null")  # noqa: S608 - our own names
-        connection.unregister("shape")
-    old = connection.execute("select 1 from duckdb_tables() where table_name = 'prediction_history'").fetchall()
-    if old:  # its name until it was published
-        connection.execute(f"insert into {SUPERSEDED} by name select * from prediction_history")  # noqa: S608
-        connection.execute("drop table prediction_history")
 
 
 def _joined(due: Due, rest: Due) -> Due:

@@ -3,6 +3,8 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from sensor_platform.warehouse.candidate_columns import CANDIDATE_COLUMNS
+
 
 @dataclass(frozen=True, slots=True)
 class JoinedView:
@@ -13,6 +15,7 @@ class JoinedView:
     sql: str
 
 
+_CANDIDATES = "".join(f'    p."{name}",\n' for name in CANDIDATE_COLUMNS)
 _PREDICTION_ACCURACY = """\
 create view "prediction_accuracy" as
 select
@@ -23,12 +26,7 @@ select
     p.target_at,
     p.served,
     p.value,
-    p.persistence,
-    p.seasonal_naive,
-    p.weekly_naive,
-    p.linear,
-    p.average,
-    p.lightgbm,
+{candidates}\
     p.lower,
     p.upper,
     p."interval",
@@ -48,7 +46,7 @@ select
 from predictions as p
 inner join readings_1h as a
     on a.device_id = p.device_id and a.metric = p.metric and a.window_start = p.target_at
-where a.mean is not null"""
+where a.mean is not null""".replace("{candidates}", _CANDIDATES)
 
 _ANOMALY_EVENTS = """\
 create view "anomaly_events" as

@@ -10,9 +10,11 @@ from typing import Any
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.predict import pipeline
+from sensor_platform.predict.anomaly.build_anomalies import build_anomalies
 from sensor_platform.predict.anomaly.config import AnomalyConfig
+from sensor_platform.predict.forecast import train as training
 from sensor_platform.predict.forecast.config import ForecastConfig
+from sensor_platform.predict.forecast.score_job import score
 from sensor_platform.predict.reports import TrainReport
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.predict.machines import SITE, SiteOfTest, fill
@@ -39,18 +41,18 @@ def write_hours(home: Home, metric: str, values: Mapping[str, Sequence[float]]) 
 
 def train(home: Home, site: SiteOfTest, hours: int) -> TrainReport:
     """Train as of the end of the hours that were written."""
-    return pipeline.train(home, site, MONDAY + timedelta(hours=hours, minutes=5))
+    return training.train(home, site, MONDAY + timedelta(hours=hours, minutes=5))
 
 
 def predict(home: Home, site: SiteOfTest, hours: int) -> list[dict[str, Any]]:
     """Forecasts of the newest hours."""
-    pipeline.score(home, site, position=1, now=MONDAY + timedelta(hours=hours, minutes=5))
+    score(home, site, position=1, now=MONDAY + timedelta(hours=hours, minutes=5))
     return _table(home, site, "predictions")
 
 
 def watch(home: Home, site: SiteOfTest) -> list[dict[str, Any]]:
     """Anomaly scores of every hour."""
-    pipeline.build_anomalies(home, site, position=1)
+    build_anomalies(home, site, position=1)
     return _table(home, site, "anomalies")
 
 

@@ -11,11 +11,12 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from sensor_platform.predict import pipeline
 from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.forecast import monitor
+from sensor_platform.predict.forecast.score_job import score
 from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform.predict.forecast.train import train
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.field.live.base import need, site_files
@@ -60,11 +61,11 @@ class ForecastHome:
         fill(self.home, frame, self._position, self.site, "load", START)
 
     def train(self, at: float) -> None:
-        report = pipeline.train(self.home, self.site, moment(at))
+        report = train(self.home, self.site, moment(at))
         need(report.promoted == 1, f"a first model is promoted: {report}")
 
     def score(self, at: float) -> None:
-        pipeline.score(self.home, self.site, now=moment(at))
+        score(self.home, self.site, now=moment(at))
 
     def watch(self, at: float) -> Any:
         """What the watch sees of the metric's forecasts."""

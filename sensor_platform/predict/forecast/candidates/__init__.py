@@ -1,1 +1,1 @@
-"""What can be served: baselines, a linear model, LightGBM, and the average of the last two."""
+"""Forecast candidates: baselines, a linear model, LightGBM, and the mean of the last two."""

@@ -1,39 +1,52 @@
 """LightGBM: one model for all devices and horizons, direct, one booster per quantile.
 
-The target is the difference from an anchor (the last or the seasonal value, or what the linear model says), in units of
-how far the metric usually moves over that horizon: trees do not extrapolate, and without the unit the far horizons,
-which move most, would decide every split.
+The target is the difference from an anchor (last value, seasonal value, or linear forecast), in units of how far the
+metric usually moves over that horizon: trees do not extrapolate, and without the unit the far horizons, which move the
+most, would decide every split.
 """
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sensor_platform.predict.features.matrix import Examples, Inputs, Layout
 from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.forecast.candidates.baselines import base_of
+from sensor_platform.predict.forecast.candidates.candidate import (
+    Anchor,
+    Candidate,
+    CandidateForecast,
+    StoredVersion,
+    Training,
+    units_of,
+    usual_moves,
+)
+from sensor_platform.predict.forecast.candidates.linear import LINEAR
 
 if TYPE_CHECKING:
     import lightgbm as lgb
 
-Anchor = Literal["last", "seasonal", "linear"]
+LIGHTGBM = "lightgbm"
 QUANTILES = {"lower": 0.05, "median": 0.5, "upper": 0.95}
 ROUNDS = {"lower": 50, "median": 100, "upper": 50}
 LEAVES = {"lower": 15, "median": 31, "upper": 15}
-"""Tails are learnt from few rows: smaller trees cover better than larger ones, and cost less."""
+"""The tails have few rows: smaller trees cover better there than larger ones, and cost less."""
 PER_QUANTILE = {"rounds": ROUNDS, "num_leaves": LEAVES}
 LEAST_EXAMPLES = 200
-"""With fewer there is nothing to learn from."""
+"""With fewer examples no model is trained."""
 
 
 @dataclass(frozen=True, slots=True)
 class Boosted:
-    """`boosters` by the names in QUANTILES; `units` per horizon: the usual move, by which targets were divided."""
+    """One booster per quantile."""
 
     boosters: "Mapping[str, lgb.Booster]"
+    """By the names in QUANTILES."""
     units: Mapping[int, float]
+    """Usual move per horizon, by which targets were divided."""
     anchor: Anchor
     is_scaled: bool
 
@@ -48,9 +61,61 @@ class Boosted:
         raw = [np.asarray(self.boosters[name].predict(seen, num_threads=1)) for name in names]
         return np.asarray(np.sort(np.stack(raw), axis=0) * unit + anchor)
 
-    def texts(self) -> dict[str, str]:
-        """The models in LightGBM's text format, by quantile name."""
-        return {name: booster.model_to_string() for name, booster in self.boosters.items()}
+    def forecast(self, rows: Examples, layout: Layout, earlier: Mapping[str, Floats]) -> CandidateForecast:
+        """See FittedCandidate."""
+        lower, value, upper = self.predict(rows, layout, anchor_of(self.anchor, rows, earlier.get(LINEAR)))
+        return CandidateForecast(value, lower, upper)
+
+    @property
+    def has_interval(self) -> bool:
+        """See FittedCandidate."""
+        return True
+
+    def files(self) -> dict[str, bytes]:
+        """The models in LightGBM's text format, a file per quantile."""
+        return {f"{name}.txt": booster.model_to_string().encode() for name, booster in self.boosters.items()}
+
+
+class BoostedCandidate(Candidate):
+    """LightGBM in the table of candidates."""
+
+    name = LIGHTGBM
+
+    def fit(self, training: Training) -> Boosted | None:
+        """Train one booster per quantile; None for fewer than LEAST_EXAMPLES examples."""
+        rows, layout, recipe = training.rows, training.layout, training.recipe
+        if len(rows) < LEAST_EXAMPLES:
+            return None
+        lines = training.fitted.get(LINEAR)
+        anchor = anchor_of(recipe.anchor, rows, lines.forecast(rows, layout, {}).value if lines else None)
+        return fit(
+            rows,
+            layout,
+            anchor,
+            training.seed,
+            kind=recipe.anchor,
+            is_scaled=recipe.is_scaled,
+            parallel_fits=training.parallel_fits,
+        )
+
+    def load(self, files: Mapping[str, bytes], version: StoredVersion) -> Boosted | None:
+        """Read it from `lower.txt`, `median.txt` and `upper.txt`."""
+        texts = {name: files[f"{name}.txt"].decode() for name in QUANTILES if f"{name}.txt" in files}
+        recipe = version.recipe
+        if not texts:
+            return None
+        return load(texts, version.layout, version.units, recipe.anchor, is_scaled=recipe.is_scaled)
+
+    def parameters(self, examples: int, seed: int) -> dict[str, Any]:
+        """LightGBM's parameters, those that differ between the quantiles by quantile."""
+        return parameters(examples, seed) | PER_QUANTILE
+
+
+def anchor_of(anchor: Anchor, rows: Examples, linear_forecast: Floats | None) -> Floats:
+    """What the target of each example is measured from."""
+    if anchor == "linear" and linear_forecast is not None:
+        return linear_forecast
+    return base_of(rows, is_seasonal=anchor == "seasonal")
 
 
 def parameters(examples: int, seed: int) -> dict[str, Any]:
@@ -126,7 +191,7 @@ def fit(
 def load(
     texts: Mapping[str, str], layout: Layout, units: Mapping[int, float], kind: Anchor, *, is_scaled: bool
 ) -> Boosted:
-    """The model that `texts` were written from; predictions are equal bit for bit.
+    """The model in these texts, by quantile; its predictions are those of the model that was written, bit for bit.
 
     Raises:
         ValueError: a model is missing or was made for other inputs.
@@ -139,21 +204,6 @@ def load(
     return Boosted(boosters, units, kind, is_scaled)
 
 
-def usual_moves(rows: Examples, *, is_scaled: bool) -> dict[int, float]:
-    """Mean absolute difference from the last value per horizon; 1 where nothing ever moved."""
-    difference = np.abs(rows.actual - rows.value) / (rows.scale if is_scaled else 1.0)
-    found = {int(h): float(difference[rows.horizon == h].mean()) for h in np.unique(rows.horizon)}
-    return {horizon: unit if unit > 0 else 1.0 for horizon, unit in found.items()}
-
-
-def units_of(rows: Examples, units: Mapping[int, float], *, is_scaled: bool) -> Floats:
-    """The usual move of each example, in the metric's unit."""
-    result = np.ones(len(rows))
-    for horizon, unit in units.items():
-        result[rows.horizon == horizon] = unit
-    return result * rows.scale if is_scaled else result
-
-
 def scaled_inputs(rows: Examples, layout: Layout, *, is_scaled: bool) -> Inputs:
     """The inputs, where asked with the metric's own columns divided by each row's spread."""
     if not is_scaled:
@@ -164,5 +214,5 @@ def scaled_inputs(rows: Examples, layout: Layout, *, is_scaled: bool) -> Inputs:
 
 
 def _plain(layout: Layout) -> list[str]:
-    """Input names as LightGBM's text format can hold them; what stands behind a number is in the card."""
+    """Input names as LightGBM's text format can hold them; the card has the names that the numbers stand for."""
     return [name.replace(":", "_") for name in layout.names]

@@ -13,14 +13,7 @@ import numpy.typing as npt
 
 from sensor_platform.predict.features.matrix import Examples
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.forecast.candidates.baselines import (
-    AVERAGE,
-    BASELINES,
-    CANDIDATES,
-    LIGHTGBM,
-    MIX,
-    PERSISTENCE,
-)
+from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES, CANDIDATES, ENSEMBLE, simpler
 from sensor_platform.predict.forecast.candidates.forecaster import Forecasts
 from sensor_platform.predict.forecast.selection import conformal
 from sensor_platform.predict.forecast.selection.choice import Choice, choose, chosen
@@ -36,15 +29,15 @@ class BucketRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     first: int
     last: int
     served: str
-    """A candidate, or MIX: the weighted mean of several."""
+    """A candidate, or ENSEMBLE: the weighted mean of several."""
     why: str
     widening: float
     widening_rests_on: str
     rows: int
     mae: dict[str, float]
-    """Mean absolute error on the record: of every candidate, and of MIX as its weights are."""
+    """Mean absolute error on the record: of every candidate, and of ENSEMBLE as its weights are."""
     weights: dict[str, float] = {}
-    """Of MIX, by candidate; they sum to 1."""
+    """Of ENSEMBLE, by candidate; they sum to 1."""
     newest: int = 0
     """Newest forecasts of the record that alone decided; 0 for all of them."""
 
@@ -55,7 +48,7 @@ class BucketRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     def shares(self, known: Container[str]) -> dict[str, float]:
         """Weight of each candidate in what is served; for one that is not known the next simpler one."""
-        weights = self.weights if self.served == MIX else {self.served: 1.0}
+        weights = self.weights if self.served == ENSEMBLE else {self.served: 1.0}
         found: dict[str, float] = {}
         for name, weight in weights.items():
             there = name if name in known else simpler(name, known)
@@ -147,11 +140,3 @@ def preview(record: Record, horizons: Sequence[int]) -> float | None:
     for rule in rules:
         widening[Bucket(rule.first, rule.last).holds(newer.horizon)] = rule.widening
     return float((newer.misses <= widening).mean())
-
-
-def simpler(name: str, known: Container[str]) -> str:
-    """The most capable candidate that is there, if `name` is not."""
-    if name in {LIGHTGBM, AVERAGE} and AVERAGE not in known and LIGHTGBM in known:
-        return LIGHTGBM
-    earlier = CANDIDATES[: CANDIDATES.index(name)]
-    return next((each for each in reversed(earlier) if each in known), PERSISTENCE)

@@ -13,7 +13,9 @@ import numpy as np
 from sensor_platform.predict.features.matrix import Examples, Source, examples
 from sensor_platform.predict.features.matrix import joined as joined_examples
 from sensor_platform.predict.features.panel import Ints
-from sensor_platform.predict.forecast.candidates.forecaster import Recipe, best_recipe, fit
+from sensor_platform.predict.forecast.candidates.candidate import Recipe
+from sensor_platform.predict.forecast.candidates.forecaster import fit
+from sensor_platform.predict.forecast.candidates.recipes import best_recipe
 from sensor_platform.predict.forecast.selection.forecast_record import Record, joined, recorded
 
 ORIGINS = 4
@@ -34,8 +36,8 @@ class Backtest:
     """The examples of the record, in its order: for a champion to be compared on."""
     recipe: Recipe
     recipe_errors: dict[str, float]
-    has_trees: bool
-    """Whether every fold had enough examples for LightGBM."""
+    fitted: frozenset[str]
+    """Candidates that every fold had enough examples for."""
 
 
 def origins(newest: int, block: int) -> tuple[int, ...]:
@@ -52,7 +54,7 @@ def backtest(source: Source, horizons: Sequence[int], block: int, seed: int, par
     starts = origins(int(steps.max()), block)
     edges = (*starts, int(steps.max()) + 1)
     recipe, errors = _recipe(source, horizons, rows, starts[0], seed)
-    parts, rows_of, trees = [], [], []
+    parts, rows_of, fitted = [], [], []
     for first, last in itertools.pairwise(edges):
         learnt = examples(source, horizons, rows[steps < first], FOLD_EXAMPLES, seed, known_to=first)
         judged = examples(source, horizons, rows[(steps >= first) & (steps < last)], JUDGED_EXAMPLES, seed)
@@ -62,10 +64,10 @@ def backtest(source: Source, horizons: Sequence[int], block: int, seed: int, par
         forecaster = fit(learnt, source.layout, recipe, seed, parallel_fits)
         parts.append(recorded(judged, forecaster.forecast(judged)))
         rows_of.append(judged)
-        trees.append(forecaster.trees is not None)
+        fitted.append(frozenset(forecaster.fitted))
     if not parts:
         return None
-    return Backtest(starts, joined(parts), joined_examples(rows_of), recipe, errors, all(trees))
+    return Backtest(starts, joined(parts), joined_examples(rows_of), recipe, errors, frozenset.intersection(*fitted))
 
 
 def _recipe(

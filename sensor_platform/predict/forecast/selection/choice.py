@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.forecast.candidates.baselines import BASELINES, CANDIDATES, MIX, PERSISTENCE
+from sensor_platform.predict.forecast.candidates.baselines import PERSISTENCE
+from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES, CANDIDATES, ENSEMBLE
 from sensor_platform.predict.forecast.selection import ensemble
 from sensor_platform.predict.forecast.selection.forecast_record import Record
 
@@ -39,7 +40,7 @@ _DOUBT = 3.5
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A candidate's name, or MIX with the weights of several; the reason in words; errors on the whole record."""
+    """A candidate's name, or ENSEMBLE with the weights of several; the reason in words; errors on the whole record."""
 
     served: str
     why: str
@@ -70,13 +71,15 @@ class _Blocks:
 def choose(errors: Mapping[str, float]) -> tuple[str, str]:
     """What is served, and the reason in words, from the mean errors of the candidates and the mix on the same rows."""
     best = PERSISTENCE
-    for name in (name for name in (*BASELINES, MIX) if name in errors):
-        if errors[name] < errors[best] * (1 - (MARGIN if name == MIX else SMALL_MARGIN)):
+    for name in (name for name in (*BASELINES, ENSEMBLE) if name in errors):
+        if errors[name] < errors[best] * (1 - (MARGIN if name == ENSEMBLE else SMALL_MARGIN)):
             best = name
     alone = min((name for name in CANDIDATES if name in errors), key=lambda name: errors[name], default=best)
     if best != alone and errors[alone] < errors[best] * (1 - MARGIN):
         best = alone  # the mix has not learnt its weights, or a storm has just upset them
-    others = ", ".join(f"{name} {errors[name]:.4g}" for name in (*CANDIDATES, MIX) if name in errors and name != best)
+    others = ", ".join(
+        f"{name} {errors[name]:.4g}" for name in (*CANDIDATES, ENSEMBLE) if name in errors and name != best
+    )
     return best, f"error {errors[best]:.4g} against {others}; a mix must beat the baselines by {MARGIN:.1%}"
 
 
@@ -86,7 +89,7 @@ def chosen(record: Record) -> Choice:
         return Choice(PERSISTENCE, "no actual to judge by")
     blocks = _blocks(record)
     choice, totals, counts = _of(blocks)
-    served = (*blocks.names, MIX).index(choice.served)
+    served = (*blocks.names, ENSEMBLE).index(choice.served)
     newest = _since_change(totals[::-1], counts[::-1], served)
     if newest is None:
         return _plain(choice)
@@ -106,10 +109,12 @@ def _of(blocks: _Blocks) -> tuple[Choice, Floats, Floats]:
     said = np.column_stack([blocks.said, blocks.said @ weights])
     totals: Floats = np.add.reduceat(np.abs(said - blocks.actual[:, None]), blocks.edges[:-1], axis=0)
     counts = np.diff(blocks.edges).astype(np.float64)
-    errors = dict(zip((*blocks.names, MIX), (float(each) for each in totals.sum(axis=0) / counts.sum()), strict=True))
+    errors = dict(
+        zip((*blocks.names, ENSEMBLE), (float(each) for each in totals.sum(axis=0) / counts.sum()), strict=True)
+    )
     served, why = choose(errors)
     shares = {name: float(each) for name, each in zip(blocks.names, weights, strict=True) if each > 0}
-    return Choice(served, why, shares if served == MIX else {}, errors), totals, counts
+    return Choice(served, why, shares if served == ENSEMBLE else {}, errors), totals, counts
 
 
 def _plain(choice: Choice) -> Choice:

@@ -1,12 +1,13 @@
 """From the panels of one metric to a judged forecaster: the whole recipe, pure and reproducible."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from sensor_platform.predict.features.matrix import Examples, Source, examples
-from sensor_platform.predict.forecast.candidates.forecaster import Forecaster, Recipe, fit
+from sensor_platform.predict.forecast.candidates.candidate import Recipe
+from sensor_platform.predict.forecast.candidates.forecaster import Forecaster, fit
 from sensor_platform.predict.forecast.selection.adjust import BucketRule, adjust, preview
 from sensor_platform.predict.forecast.selection.backtest import backtest
 from sensor_platform.predict.forecast.selection.forecast_record import Record
@@ -56,9 +57,9 @@ def learn(source: Source, horizons: Sequence[int], block: int, seed: int, parall
     history = int(steps.max() - steps.min()) + 1
     judged = backtest(source, horizons, block_steps(history, block), seed, parallel_fits)
     final = fit(everything, source.layout, judged.recipe if judged else Recipe(), seed, parallel_fits)
-    if judged is None or not judged.has_trees:
-        # Never judged, so never served, and no interval rests on it.
-        final = replace(final, trees=None)
+    # A candidate that no backtest has judged is never served, and must not give the interval either.
+    known = judged.fitted if judged else frozenset()
+    final = final.without({name for name, each in final.fitted.items() if each.has_interval and name not in known})
     return Learned(
         forecaster=final,
         rules=adjust(judged.record if judged else _nothing(), horizons),

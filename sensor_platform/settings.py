@@ -3,7 +3,6 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -11,11 +10,7 @@ import msgspec
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.live.config import LiveConfig
 from sensor_platform.site import Site, load_site
-
-if TYPE_CHECKING:
-    from sensor_platform.live.process import LiveSetup
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
@@ -58,29 +53,6 @@ def _site_folder(named: str | None, home: Home) -> Path | None:
     """The folder that was named; else the home's own `site`, for a home is never to be read by another site's rules."""
     own = home.root / "site"
     return Path(named).resolve() if named else own if (own / "site.yaml").is_file() else None
-
-
-def live_setup(settings: Settings, live: LiveConfig) -> "LiveSetup":
-    """What the live process is told: the settings, with another `live` section."""
-    from sensor_platform.live.process import LiveSetup
-
-    site = settings.site
-    return LiveSetup(
-        home=settings.home,
-        site=site.name,
-        start=site.start,
-        slot_minutes=site.slot_minutes,
-        collect=site.collect,
-        landing=site.landing,
-        live=live,
-        alerts=site.alerts,
-        contracts=site.contracts,
-        catalog=site.catalog,
-        broker=settings.broker,
-        uplink=settings.uplink,
-        token=settings.live_token,
-        variables=environ_with({}),
-    )
 
 
 def broker_from(url: str) -> Broker:

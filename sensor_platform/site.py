@@ -12,13 +12,13 @@ from sensor_platform.collect.config import CollectConfig
 from sensor_platform.errors import WrongUse
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.live.config import LiveConfig
-from sensor_platform.live.sending.prediction_contract import PREDICTIONS_CONTRACT
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.retention.config import check as check_retention
+from sensor_platform.sinks.prediction_sink import PREDICTIONS_CONTRACT
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.lineage import dbt_tables
 from sensor_platform.warehouse.meta import Freshness

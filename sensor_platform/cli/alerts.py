@@ -99,37 +99,36 @@ alerts.add_command(ack, "ack")
 @alerts.command("send-test", epilog="\b\nExample:\n  sensor-platform alerts send-test --channel ops-mail")
 @click.option("--channel", default="", help="Only this one; all without it.")
 def send_test(channel: str) -> None:
-    """Send a test notification through the channels of rules.yaml, past the outbox, and say what became of it."""
+    """Send a test notification directly through the channels of rules.yaml, and print the result of each."""
+    from sensor_platform.cli.live import live_setup
     from sensor_platform.errors import CheckFailed
-    from sensor_platform.live.process import make_parts
-    from sensor_platform.settings import live_setup, load_settings
-    from sensor_platform.sinks.trial import send_tests
+    from sensor_platform.live.sending.connections import make_connections, make_links
+    from sensor_platform.settings import load_settings
+    from sensor_platform.sinks.channel_check import send_tests
 
     settings = load_settings()
-    parts = make_parts(live_setup(settings, settings.site.live))
-    config = settings.site.alerts
+    setup = live_setup(settings, settings.site.live)
+    links = make_links(setup)
     failed = []
     try:
-        for name, problem in send_tests(
-            config, channel, settings.site.name, parts.variables, parts.link, parts.carriers.kafka_producer
-        ):
+        for name, problem in send_tests(setup.alerts, channel, setup.site, make_connections(setup, links)):
             click.echo(f"{name}: {problem or 'sent'}")
             failed += [name] if problem else []
     finally:
-        parts.link.stop()
+        links.site.stop()
     if failed:
         raise CheckFailed(f"{len(failed)} channels do not work: {', '.join(failed)}", "correct their url in rules.yaml")
 
 
 @alerts.command("retry", epilog="\b\nExample:\n  sensor-platform alerts retry")
 def retry() -> None:
-    """Give messages that were given up (dead letters) another life."""
+    """Queue dead letters (messages that failed too often) again."""
+    from sensor_platform.alert.outbox import requeue_dead_letters
     from sensor_platform.alert.store import connect
     from sensor_platform.settings import load_settings
-    from sensor_platform.sinks.dispatcher import revive
 
     with closing(connect(load_settings().home.live_file)) as connection:
-        click.echo(f"{revive(connection)} messages will be sent again", err=True)
+        click.echo(f"{requeue_dead_letters(connection)} messages will be sent again", err=True)
 
 
 @alerts.command("backtest", epilog="\b\nExample:\n  sensor-platform alerts backtest --last 30d --rules changed.yaml")

@@ -2,8 +2,14 @@
 
 import logging
 import sys
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from sensor_platform.live.config import LiveConfig
+    from sensor_platform.live.live_setup import LiveSetup
+    from sensor_platform.settings import Settings
 
 
 @click.command(epilog="\b\nExample:\n  sensor-platform live\n  sensor-platform live --port 0")
@@ -14,12 +20,12 @@ def live(port: int | None, host: str | None, dagster_url: str | None) -> None:
     """Follow the collector live: windows, alarms, notifications, page, API and metrics, until stopped.
 
     Prints one line, the address of the page, when it can be opened; logs go to stderr. Needs no collector to run beside
-    it, but follows nothing without one. May be killed at any moment: the next start goes on exactly.
+    it, but follows nothing without one. May be killed at any moment: the next start continues exactly there.
     """
     import msgspec
 
     from sensor_platform.live.process import run
-    from sensor_platform.settings import live_setup, load_settings
+    from sensor_platform.settings import load_settings
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     for noisy in ("apprise", "paho", "urllib3", "httpx"):
@@ -31,4 +37,33 @@ def live(port: int | None, host: str | None, dagster_url: str | None) -> None:
         if value is not None
     }
     setup = live_setup(settings, msgspec.structs.replace(settings.site.live, **changes))
-    run(setup, lambda url: print(url, flush=True))  # noqa: T201 - the contract with whoever started us
+    run(setup, lambda url: print(url, flush=True))  # noqa: T201 - the line that the starting process reads
+
+
+def live_setup(settings: "Settings", live: "LiveConfig") -> "LiveSetup":
+    """Return what a live process is configured with.
+
+    Args:
+        settings: of the site.
+        live: used instead of the site's own section `live`.
+    """
+    from sensor_platform.live.live_setup import LiveSetup
+    from sensor_platform.settings import environ_with
+
+    site = settings.site
+    return LiveSetup(
+        home=settings.home,
+        site=site.name,
+        start=site.start,
+        slot_minutes=site.slot_minutes,
+        collect=site.collect,
+        landing=site.landing,
+        live=live,
+        alerts=site.alerts,
+        contracts=site.contracts,
+        catalog=site.catalog,
+        broker=settings.broker,
+        uplink=settings.uplink,
+        token=settings.live_token,
+        variables=environ_with({}),
+    )

@@ -1,233 +1,216 @@
-"""A live process put together: engine thread, outbox, ingest, watchers, and what the endpoints ask of them."""
+"""The composition root of a live process: makes every piece from the settings, and gives each only what it needs."""
 
-import logging
-import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
+import msgspec
 from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp
 
 from sensor_platform.alert import store
 from sensor_platform.alert.history.rule_epochs import note_rules
-from sensor_platform.alert.operator_answers import answer_alert
-from sensor_platform.home import Home
-from sensor_platform.kernel.clock import utc_from_micros
-from sensor_platform.live.config import LiveConfig
-from sensor_platform.live.engine.checkpoints import Checkpoints
-from sensor_platform.live.engine.emitted_windows import decode_closed
+from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.clock import now_micros
+from sensor_platform.kernel.durations import duration
+from sensor_platform.live.background import BackgroundWork
+from sensor_platform.live.engine import checkpoints, score_feed
+from sensor_platform.live.engine.catalog_view import catalog_of
+from sensor_platform.live.engine.emitted_windows import EmittedWindows
 from sensor_platform.live.engine.loop import Loop
-from sensor_platform.live.engine.score_series import Scores
-from sensor_platform.live.engine.step import Done, Injected, Step
 from sensor_platform.live.engine.view import Viewer
-from sensor_platform.live.monitor.metrics import LiveCollector, Stages, groups_of
-from sensor_platform.live.monitor.platform_status import Watcher
+from sensor_platform.live.live_setup import LiveSetup
+from sensor_platform.live.monitor import platform_status
+from sensor_platform.live.monitor.health import HealthChecks
+from sensor_platform.live.monitor.metrics import LiveCollector, StageMetrics
+from sensor_platform.live.monitor.step_observer import StepObserver
 from sensor_platform.live.requests.ingest import IngestWriter
 from sensor_platform.live.requests.predictor import Predictor
-from sensor_platform.live.sending.carriers import Carriers
-from sensor_platform.live.sending.failed_run_notices import FailedRuns
-from sensor_platform.live.sending.outputs import LiveOutput
-from sensor_platform.reading.batch import Limits
+from sensor_platform.live.sending import failed_run_notifications
+from sensor_platform.live.sending.connections import BrokerLinks, make_connections, make_links, prediction_steps
+from sensor_platform.live.sending.destinations import all_destinations
+from sensor_platform.live.sending.output_streams import PredictionStreams
+from sensor_platform.live.sending.step_messages import StepMessages
+from sensor_platform.live.threads import LiveThreads
+from sensor_platform.live.web import answer_links
+from sensor_platform.live.web.alerts_api import AlertsApi
+from sensor_platform.live.web.history_api import HistoryApi
+from sensor_platform.live.web.post_api import IngestApi, PredictApi
+from sensor_platform.live.web.readings_api import ReadingsApi
+from sensor_platform.live.web.security import is_loopback
+from sensor_platform.live.web.site_api import MonitoringApi, SiteApi
+from sensor_platform.live.web.small_pages import LoginPage
+from sensor_platform.live.web.socket import Hub
+from sensor_platform.live.web.web_app import Endpoints, make_web_app
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.reading.model import Envelope
-from sensor_platform.sinks.dispatcher import Dispatcher
-from sensor_platform.sinks.mqtt_link import DeviceStates, Link
-from sensor_platform.stream.rules import Count, Threshold, limits_in
+from sensor_platform.sinks.dispatcher import Dispatcher, make_dispatchers
+from sensor_platform.sinks.prediction_sink import PredictionSteps
+from sensor_platform.stream.engine import Engine
 
-log = logging.getLogger(__name__)
-_MOST_ALERTS = 1_000
+_PAGE_PREDICTIONS = 20
 
 
-@dataclass(slots=True)
-class Parts:
-    """Everything of one live process. Made by `process.make_parts`."""
+@dataclass(frozen=True, slots=True)
+class LiveApp:
+    """A live process that is put together but not started."""
 
-    home: Home
-    config: LiveConfig
-    limits: Limits
+    setup: LiveSetup
+    clock: Callable[[], int]
+    """Microseconds since the epoch, UTC."""
     loop: Loop
     viewer: Viewer
-    decoder: Decoder
-    """For ingest; the loop has its own."""
-    ingest: IngestWriter
-    watcher: Watcher
-    link: Link
-    uplink: Link | None
-    """To the broker of the centre, where there is one; it may be away for long."""
-    states: DeviceStates
-    predictor: Predictor
-    output: LiveOutput
-    variables: Mapping[str, str]
-    clock: Callable[[], int]
-    registry: CollectorRegistry
-    stages: Stages
-    scores: Scores = field(init=False)
-    failed_runs: FailedRuns = field(init=False)
-    checkpoints: Checkpoints = field(init=False)
-    carriers: Carriers = field(init=False)
-    dispatchers: list[Dispatcher] = field(default_factory=list)
-    clients: Callable[[], int] = lambda: 0
-    failure: BaseException | None = None
-    """What ended the engine's thread, if anything did."""
-    _thread: threading.Thread | None = None
+    links: BrokerLinks
+    predictions: PredictionSteps
+    dispatchers: Sequence[Dispatcher]
+    threads: LiveThreads
+    web: ASGIApp
+    """Starts the threads with its lifespan, and stops them."""
 
-    def __post_init__(self) -> None:
-        self.checkpoints = Checkpoints(self.loop.path)
-        self.carriers = Carriers(
-            self.loop.path,
-            self.config,
-            self.output.alerts,
-            self.link,
-            self.uplink,
-            self.variables,
-            self.clock,
-            self.predictor.predict,
-            self.store_message,
+
+def make_live(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> LiveApp:
+    """Put a live process together.
+
+    Args:
+        setup: the settings.
+        clock: microseconds since the epoch, UTC.
+
+    Raises:
+        WrongUse: the site's files or settings are wrong.
+    """
+    live, path = setup.live, setup.home.live_file
+    if not is_loopback(live.host) and not setup.token:
+        raise WrongUse(
+            f"site.yaml: live.host {live.host} can be reached from other machines, and no token is set",
+            "set SENSOR_PLATFORM_LIVE_TOKEN, or leave live.host at 127.0.0.1",
         )
-        self.viewer.recall = self.newest_closed
-        self.scores = Scores(self.home, self.output.alerts.rules, self._inject, self._newest_of)
-        self.failed_runs = FailedRuns(
-            self.home, self.loop.path, self.output.alerts, self.output.site, self.clock, self._wake
+    ingest = IngestWriter(setup.home, f"{setup.collect.collector}.http", clock)
+    predictor = Predictor(setup.home)
+    links = make_links(setup)
+    predictions = PredictionStreams(path, live.republish, clock)
+    steps = prediction_steps(predictor, ingest, predictions, clock)
+    connections = make_connections(setup, links, steps)
+    dispatchers = make_dispatchers(all_destinations(setup.alerts, live), connections, path, clock)
+
+    def wake() -> None:
+        for each in dispatchers:
+            each.wake()
+
+    registry = CollectorRegistry()
+    stages = StageMetrics(registry)
+    windows = EmittedWindows(path, clock)
+    viewer = Viewer(live.page_per_second, duration(live.silent_after), recall=windows.newest)
+    loop = _make_loop(setup, clock, StepObserver(viewer, stages, clock, live.group_tag, wake))
+    poller = platform_status.StatusPoller(setup.home)
+    hub = Hub(
+        view=lambda: viewer.view,
+        states=lambda: links.states.states,
+        per_second=live.page_per_second,
+        most=live.most_clients,
+        most_per_address=live.most_clients_per_address,
+        pipeline=lambda: msgspec.to_builtins(poller.now),
+        predictions=lambda: list(predictions.newest)[-_PAGE_PREDICTIONS:],
+    )
+    viewer.is_new = hub.publish
+    registry.register(
+        LiveCollector(
+            lambda: viewer.view, lambda: poller.now, dispatchers, lambda: len(hub.clients), clock, live.group_tag
         )
+    )
+    health = HealthChecks(
+        home=setup.home,
+        status=lambda: loop.status,
+        view=lambda: viewer.view,
+        platform=lambda: poller.now,
+        ingest_problem=lambda: ingest.problem,
+        dispatchers=dispatchers,
+        clock=clock,
+        limits=lambda: {"most_series": int(viewer.view.counts.get("refused_series", 0))},
+    )
+    endpoints = Endpoints(
+        hub=hub,
+        site=SiteApi(setup.site, live, setup.alerts, lambda: dict(loop.engine.catalog.units)),
+        monitoring=MonitoringApi(registry, health),
+        readings=ReadingsApi(lambda: viewer.view),
+        history=HistoryApi(
+            setup.home, windows, live.engine.windows[0].name if live.engine.windows else "", lambda: loop.engine
+        ),
+        alerts=AlertsApi(setup.home, clock, loop.wake, answer_links.secret_of(setup.home.live)),
+        ingest=IngestApi(ingest, Decoder(setup.contracts, setup.limits), stages, clock, live.ingest_topic),
+        predict=PredictApi(predictor),
+        login=LoginPage(setup.token),
+    )
+    threads = _make_threads(setup, clock, ingest, loop, links, dispatchers, poller, wake)
+    web = make_web_app(endpoints, live, setup.token, threads.start, threads.stop)
+    return LiveApp(setup, clock, loop, viewer, links, steps, dispatchers, threads, web)
 
-    def start(self) -> None:
-        """Start every thread.
 
-        Raises:
-            WrongUse: another live process works on this home, or a channel cannot be made.
-        """
-        self.ingest.start()
-        store.connect(self.loop.path).close()
-        note_rules(self.home, self.output.alerts, self.clock())
-        self.dispatchers = self.carriers.dispatchers()
-        if self.uplink is not None:
-            self.uplink.start()
-        if self.states.topic or any(not each.name.startswith("(predict") for each in self.dispatchers):
-            self.link.start()
-        self.watcher.start()
-        self.checkpoints.start()
-        self.scores.start()
-        self.failed_runs.start()
-        for each in self.dispatchers:
-            each.start()
-        self.registry.register(
-            LiveCollector(
-                lambda: self.viewer.view,
-                lambda: self.watcher.now,
-                lambda: self.dispatchers,
-                self.clients,
-                self.clock,
-                self.config.group_tag,
-            )
-        )
-        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
-        self._thread.start()
+def _make_loop(setup: LiveSetup, clock: Callable[[], int], observer: StepObserver) -> Loop:
+    live = setup.live
+    secret = answer_links.secret_of(setup.home.live)
 
-    def stop(self) -> None:
-        """Stop in order: no more messages, the engine's last snapshot, then what sends."""
-        self.ingest.stop()
-        self.loop.stop()
-        if self._thread is not None:
-            self._thread.join(30.0)
-        for each in self.dispatchers:
-            each.stop()
-        self.link.stop()
-        if self.uplink is not None:
-            self.uplink.stop()
-        self.watcher.stop()
-        self.checkpoints.stop()
-        self.scores.stop()
-        self.failed_runs.stop()
+    def link_of(alert_id: str) -> str:
+        return answer_links.link_of(secret, live.public_url, alert_id, clock() // 1_000_000)
 
-    def after_step(self, step: Step, done: Done) -> None:
-        """Called by the engine's thread."""
-        self.viewer.take(self.loop.engine, self.loop.status, step, done)
-        self.stages.note(done.events)
-        for taken in done.taken:
-            arrived = taken.piece.messages.received_at[-1]
-            self.stages.observe("queued", (self.clock() - arrived) / 1e6 - self.loop.status.step_seconds)
-            groups = groups_of(taken.readings, self.loop.engine.index, self.config.group_tag)
-            self.stages.note_received(taken.collector, len(taken.piece.messages) - len(taken.piece.duplicates), groups)
-        if done.taken:
-            self.stages.observe("step", self.loop.status.step_seconds)
-        if done.events or done.closed or done.taken:
-            self._wake()
+    return Loop(
+        home=setup.home,
+        path=setup.home.live_file,
+        engine=Engine(
+            live.engine,
+            catalog_of(setup.catalog),
+            setup.alerts.rules,
+            setup.alerts.maintenance,
+            slot_minutes=setup.slot_minutes,
+        ),
+        decoder=Decoder(setup.contracts, setup.limits),
+        output=StepMessages(setup.alerts, live, setup.site, link_of),
+        clock=clock,
+        after=observer.after_step,
+        snapshot_seconds=live.snapshot_seconds,
+        keep_hours=live.keep_hours,
+    )
 
-    def newest_closed(self, spec: str, micros: int) -> list[bytes]:
-        """Stored windows of a spec of the last microseconds, oldest first."""
-        connection = store.connect(self.loop.path)
-        try:
-            rows = connection.execute(
-                "select body from closed where at >= ? and spec = ? order by seq", (self.clock() - micros, spec)
-            )
-            return [body for (body,) in rows]
-        finally:
-            connection.close()
 
-    def recent(self, device: str, metric: str, spec: str, minutes: float) -> list[dict[str, Any]]:
-        """Windows of one series that closed in the last minutes, newest revision each, oldest first."""
-        name = spec or (self.config.engine.windows[0].name if self.config.engine.windows else "")
-        found: dict[int, dict[str, Any]] = {}
-        for body in self.newest_closed(name, int(minutes * 60e6)):
-            for row in decode_closed(body, (device, metric)):
-                found[row["start"]] = {key: value if value == value else None for key, value in row.items()}
-        return [found[start] for start in sorted(found)]
+def _make_threads(
+    setup: LiveSetup,
+    clock: Callable[[], int],
+    ingest: IngestWriter,
+    loop: Loop,
+    links: BrokerLinks,
+    dispatchers: Sequence[Dispatcher],
+    poller: platform_status.StatusPoller,
+    wake: Callable[[], None],
+) -> LiveThreads:
+    path = setup.home.live_file
 
-    def limits_of(self, device: str, metric: str) -> list[tuple[int, str, float]]:
-        """Limits that threshold rules set to a series: level, `above` or `below`, value."""
-        rule_set = self.loop.engine.rule_set
-        series = rule_set.index.find(device, metric)
-        found = []
-        for instance in rule_set.instances:
-            rule = instance.rule
-            if isinstance(rule, Threshold | Count) and series is not None and instance.is_match(series):
-                found += limits_in(rule)
-        return sorted(set(found))
-
-    def alert_rows(self, state: str, device: str) -> list[dict[str, Any]]:
-        """Alerts, newest first, at most a thousand."""
-        connection = store.connect(self.loop.path)
-        try:
-            result = connection.execute(
-                "select * from alerts where (? = '' or state = ?) and (? = '' or device_id = ?)"
-                " order by noticed_at desc limit ?",
-                (state, state, device, device, _MOST_ALERTS),
-            )
-            names = [column[0] for column in result.description]
-            return [dict(zip(names, row, strict=True)) for row in result.fetchall()]
-        finally:
-            connection.close()
-
-    def answer(self, alert_id: str, kind: str, by: str) -> None:
-        """Acknowledge, confirm or reject an alert.
-
-        Raises:
-            WrongUse: there is no such alert or answer.
-        """
-        answer_alert(self.home, alert_id, kind, by, self.clock())
-        self.loop.wake()
-
-    def store_message(self, topic: str, payload: bytes) -> None:
-        """A message of our own, through the same segments as all others; returns once it is on disk."""
-        moment = utc_from_micros(self.clock())
-        self.ingest.put([Envelope(topic, payload, moment, "", 0, session="live")], len(payload)).result(30.0)
-
-    def _inject(self, rows: list[Injected]) -> None:
-        self.loop.injected.extend(rows)
-        self.loop.wake()
-
-    def _newest_of(self, device: str, metric: str) -> int | None:
-        index = self.loop.engine.index
+    def newest_known(device: str, metric: str) -> int | None:
+        index = loop.engine.index
         series = index.find(device, metric)
         return None if series is None else int(index.by_series["event_at"][series])
 
-    def _wake(self) -> None:
-        for each in self.dispatchers:
-            each.wake()
+    def prepare() -> None:
+        store.connect(path).close()
+        note_rules(setup.home, setup.alerts, clock())
 
-    def _run(self) -> None:
-        try:
-            self.loop.run()
-        except BaseException as error:
-            log.exception("the engine has ended")
-            self.failure = error
+    to_site = links.states.topic or any(
+        each.destination.kind == "mqtt" and not each.destination.is_uplink for each in dispatchers
+    )
+    copier = checkpoints.Checkpoints(path)
+    feed = score_feed.ScoreFeed(setup.home, setup.alerts.rules, loop.inject, newest_known)
+    failed_runs = failed_run_notifications.FailedRunNotifications(
+        setup.home, path, setup.alerts, setup.site, clock, wake
+    )
+    background = [
+        BackgroundWork("platform status", platform_status.EVERY_SECONDS, poller.poll, is_first_at_once=True),
+        BackgroundWork("checkpoints", checkpoints.EVERY_SECONDS, copier.make),
+        BackgroundWork("failed runs", failed_run_notifications.EVERY_SECONDS, failed_runs.look_and_log),
+    ]
+    if feed.is_needed:
+        background.append(BackgroundWork("scores", score_feed.EVERY_SECONDS, feed.feed))
+    return LiveThreads(
+        ingest=ingest,
+        loop=loop,
+        checkpoints=copier,
+        links=[*([links.site] if to_site else []), *([links.uplink] if links.uplink else [])],
+        dispatchers=dispatchers,
+        background=background,
+        prepare=prepare,
+    )

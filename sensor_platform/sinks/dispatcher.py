@@ -1,7 +1,8 @@
-"""Sends what waits in the outbox, one thread per channel, so that a channel that hangs holds up nobody else.
+"""Sends what waits in the outbox: one thread per channel, so that a slow channel does not delay the others.
 
-At least once: a message counts as sent only after its channel took it, and a kill in between sends it again with the
-same key. Failures wait longer each time, up to ten minutes, and end among the dead letters after so many attempts.
+Delivery is at least once: a message counts as sent only after its sink accepted it, and after a kill in between it is
+sent again with the same key. After a failure the pause doubles, up to ten minutes. After the channel's number of
+attempts a message becomes a dead letter.
 """
 
 import logging
@@ -9,85 +10,81 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sensor_platform.alert.outbox import OutboxRow, due_messages, mark_failed, mark_sent
 from sensor_platform.alert.store import connect
 from sensor_platform.kernel.backoff import Backoff
 from sensor_platform.kernel.clock import MINUTE, SECOND
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.sinks.channels import Sender, Unsent
+from sensor_platform.sinks.sink import Connections, Destination, Sink, Unsent
+from sensor_platform.sinks.sink_table import make_sink
 
 log = logging.getLogger(__name__)
 _BACKOFF = Backoff(2 * SECOND, 10 * MINUTE)
-_MOST_TOGETHER = 50
-_LOOK_SECONDS = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class _Row:
-    number: int
-    grouping: str
-    body: bytes
-    attempts: int
-
-
-def always() -> bool:
-    """It is up."""
-    return True
+_POLL_SECONDS = 0.5
+_RATE_SECONDS = 60.0
 
 
 @dataclass(slots=True)
 class Dispatcher:
-    """One channel's thread."""
+    """The thread of one channel."""
 
-    name: str
+    destination: Destination
+    sink: Sink
     path: Path
-    """Of the store."""
-    sender: Sender
+    """File of the live store."""
     clock: Callable[[], int]
-    per_minute: int = 60
-    attempts: int = 20
-    is_up: Callable[[], bool] = always
-    """While it is not, everything waits in order and counts no attempt: a link that may be away for days."""
+    """Microseconds since the epoch."""
     sent: int = 0
     failed: int = 0
     problem: str = ""
-    """Of the last try; empty where it worked."""
+    """Why the last attempt failed; empty if it succeeded."""
     _news: threading.Event = field(default_factory=threading.Event)
     _is_stopping: bool = False
     _recent: deque[float] = field(default_factory=deque)
     _thread: threading.Thread | None = None
 
+    @property
+    def name(self) -> str:
+        """Name of the channel."""
+        return self.destination.name
+
+    @property
+    def is_internal(self) -> bool:
+        """Whether the channel belongs to the platform (commands, streams, triggers) instead of rules.yaml."""
+        return self.name.startswith("(")
+
     def start(self) -> None:
-        """Begin sending."""
+        """Start the thread."""
         self._thread = threading.Thread(target=self._run, name=f"channel {self.name}", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
-        """There may be something new."""
+        """Look into the outbox now."""
         self._news.set()
 
     def stop(self, seconds: float = 2.0) -> None:
-        """Let the message that is on its way finish; the rest stays in the outbox."""
+        """Let the current attempt finish; all other messages stay in the outbox."""
         self._is_stopping = True
         self._news.set()
         if self._thread is not None:
             self._thread.join(seconds)
 
     def send_due(self, connection: sqlite3.Connection) -> bool:
-        """Send what is due, one message or one group; False where nothing is, or the rate does not allow it."""
-        if not self._may_send():
+        """Send one message or one group that is due; returns False if there is none or it may not be sent now."""
+        if not self._is_within_rate():
             return False
-        if not self.is_up():
+        if not self.sink.is_up():
             self.problem = "not connected"
             return False
-        rows = self._due(connection)
+        rows = due_messages(connection, self.name, self.clock())
         if not rows:
             return False
         try:
-            self.sender.send([row.body for row in rows])
+            self.sink.send([message for row in rows for message in self.destination.read(row.body)])
         except Unsent as error:
             self._note_failure(connection, rows, str(error))
         else:
@@ -95,10 +92,7 @@ class Dispatcher:
             self.sent += len(rows)
             self._recent.append(time.monotonic())
             with transaction(connection):
-                connection.executemany(
-                    "update outbox set state = 'sent', sent_at = ?, problem = '' where id = ?",
-                    [(self.clock(), row.number) for row in rows],
-                )
+                mark_sent(connection, rows, self.clock())
         return True
 
     def _run(self) -> None:
@@ -111,53 +105,43 @@ class Dispatcher:
                         pass
                 except (sqlite3.OperationalError, OSError) as error:
                     self.problem = f"{type(error).__name__}: {error}"
-                    log.warning("channel %s waits: %s", self.name, self.problem)
-                self._news.wait(_LOOK_SECONDS)
+                    log.warning("channel %s is waiting: %s", self.name, self.problem)
+                self._news.wait(_POLL_SECONDS)
         finally:
-            self.sender.close()
+            self.sink.close()
             connection.close()
 
-    def _may_send(self) -> bool:
+    def _is_within_rate(self) -> bool:
         now = time.monotonic()
-        while self._recent and self._recent[0] < now - 60.0:
+        while self._recent and self._recent[0] < now - _RATE_SECONDS:
             self._recent.popleft()
-        return len(self._recent) < self.per_minute
+        return len(self._recent) < self.destination.per_minute
 
-    def _due(self, connection: sqlite3.Connection) -> Sequence[_Row]:
-        """The oldest message that is due, with those of its group."""
-        first = connection.execute(
-            "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting'"
-            " and not_before <= ? order by not_before, id limit 1",
-            (self.name, self.clock()),
-        ).fetchone()
-        if first is None:
-            return []
-        if not first[1]:
-            return [_Row(*first)]
-        rows = connection.execute(
-            "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting' and grouping = ?"
-            " order by id limit ?",
-            (self.name, first[1], _MOST_TOGETHER),
-        )
-        return [_Row(*row) for row in rows]
-
-    def _note_failure(self, connection: sqlite3.Connection, rows: Sequence[_Row], problem: str) -> None:
+    def _note_failure(self, connection: sqlite3.Connection, rows: Sequence[OutboxRow], problem: str) -> None:
         if problem != self.problem:
-            log.warning("channel %s: %s; it is tried again", self.name, problem)
+            log.warning("channel %s: %s; trying again later", self.name, problem)
         self.problem = problem
         with transaction(connection):
             for row in rows:
-                tries = row.attempts + 1
-                state = "dead" if tries >= self.attempts else "waiting"
-                connection.execute(
-                    "update outbox set attempts = ?, state = ?, problem = ?, not_before = ? where id = ?",
-                    (tries, state, problem, self.clock() + round(_BACKOFF.after(tries)), row.number),
-                )
+                attempts = row.attempts + 1
+                is_last = attempts >= self.destination.attempts
+                retry_at = self.clock() + round(_BACKOFF.after(attempts))
+                mark_failed(connection, row, problem, retry_at, is_last=is_last)
         self.failed += 1
 
 
-def revive(connection: sqlite3.Connection) -> int:
-    """Dead letters get another life; returns how many."""
-    return connection.execute(
-        "update outbox set state = 'waiting', attempts = 0, not_before = 0 where state = 'dead'"
-    ).rowcount
+def make_dispatchers(
+    destinations: Iterable[Destination], connections: Connections, path: Path, clock: Callable[[], int]
+) -> list[Dispatcher]:
+    """Make a dispatcher with its sink for each destination, not started.
+
+    Args:
+        destinations: with different names.
+        connections: that the sinks share.
+        path: file of the live store.
+        clock: microseconds since the epoch.
+
+    Raises:
+        WrongUse: a sink cannot be made from its settings.
+    """
+    return [Dispatcher(each, make_sink(each, connections), path, clock) for each in destinations]

@@ -1,9 +1,9 @@
-"""The live process's own connection to the broker: publishes commands and streams, hears devices' states."""
+"""The live process's own connection to a broker: publishes for the sinks, and receives the states of devices."""
 
 import logging
 import ssl
 import threading
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from sensor_platform.collect.config import Broker
 from sensor_platform.reading.names import topic_matches
-from sensor_platform.sinks.channels import Unsent
+from sensor_platform.sinks.sink import SinkMessage, Unsent
 
 log = logging.getLogger(__name__)
 _ACK_SECONDS = 10.0
@@ -22,13 +22,14 @@ _MOST_STATE_BYTES = 64
 
 @dataclass(slots=True)
 class DeviceStates:
-    """What devices say of themselves, or their last will says for them. `+` of the filter is the device's id."""
+    """Newest state of each device, as published by the device or by its last will."""
 
     topic: str
+    """Topic filter; the level of the first `+` is the device's id."""
     states: dict[str, str] = field(default_factory=dict)
 
     def take(self, topic: str, payload: bytes) -> None:
-        """A message; bounded, whoever sends it."""
+        """Take a message; the number of devices and the length of a state are bounded."""
         if not topic_matches(self.topic, topic):
             return
         levels = zip(self.topic.split("/"), topic.split("/"), strict=False)
@@ -39,8 +40,8 @@ class DeviceStates:
 
 
 @dataclass(slots=True)
-class Link:
-    """A paho client with its thread; reconnects by itself."""
+class MqttLink:
+    """A paho client with its thread; reconnects automatically."""
 
     broker: Broker
     client_id: str
@@ -51,32 +52,28 @@ class Link:
 
     @property
     def is_connected(self) -> bool:
-        """Whether the broker is there now."""
+        """Whether the broker is connected now."""
         return self._client is not None and bool(self._client.is_connected())
 
     def start(self) -> None:
-        """Connect in the background; a broker that is away is tried again."""
+        """Connect in the background, and again whenever the connection is lost. A second call does nothing."""
         with self._start_lock:
             if self._client is None:
                 self._client = self._make()
                 self._client.connect_async(self.broker.host, self.broker.port)
                 self._client.loop_start()
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool) -> None:
-        """At QoS 1, waiting for the broker's acknowledgement.
+    def publish_all(self, messages: Sequence[SinkMessage]) -> None:
+        """Publish at QoS 1 and wait until the broker has acknowledged all of them.
 
         Raises:
-            Unsent: it did not come.
+            Unsent: the broker is not connected, or did not acknowledge in time.
         """
-        self.publish_all([(topic, payload)], retain=retain)
-
-    def publish_all(self, messages: "list[tuple[str, bytes]]", *, retain: bool) -> None:
-        """Several, waiting once."""
         self.start()
         if not self.is_connected:
             raise Unsent("the broker is not connected")
         try:
-            sent = [self._client.publish(topic, payload, qos=1, retain=retain) for topic, payload in messages]
+            sent = [self._client.publish(each.topic, each.payload, qos=1, retain=each.retain) for each in messages]
             for each in sent:
                 each.wait_for_publish(_ACK_SECONDS)
         except (ValueError, RuntimeError) as error:
@@ -104,7 +101,7 @@ class Link:
             client.tls_set_context(context)
         client.reconnect_delay_set(1, 30)
         client.on_connect = self._connected
-        client.on_message = self._heard
+        client.on_message = self._received
         return client
 
     def _connected(self, client: Any, *_: object) -> None:  # noqa: ANN401
@@ -112,11 +109,6 @@ class Link:
         if self.states is not None:
             client.subscribe(self.states.topic, qos=1)
 
-    def _heard(self, _client: object, _data: object, message: Any) -> None:  # noqa: ANN401
+    def _received(self, _client: object, _data: object, message: Any) -> None:  # noqa: ANN401
         if self.states is not None:
             self.states.take(message.topic, message.payload)
-
-
-def publisher(link: Link) -> Callable[..., None]:
-    """The link's `publish`, for channels."""
-    return link.publish

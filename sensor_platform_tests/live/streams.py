@@ -13,10 +13,10 @@ from typing import Any
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.home import Home
 from sensor_platform.live.config import LiveConfig
-from sensor_platform.live.engine import loop as loop_module
+from sensor_platform.live.engine import followed_collectors
 from sensor_platform.live.engine.emitted_windows import decode_closed
 from sensor_platform.live.engine.loop import Loop
-from sensor_platform.live.sending.outputs import LiveOutput
+from sensor_platform.live.sending.step_messages import StepMessages
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
@@ -124,22 +124,18 @@ def loop_of(
     home: Home, clock: Any, after: Any = lambda *_: None, keep: str = "1h", rules: tuple[Rule, ...] = RULES
 ) -> Loop:
     """A live loop without a page."""
-    loop: Loop
-    alerts = AlertConfig(rules=rules)
-    output = LiveOutput(lambda: loop.engine, alerts, LiveConfig(), "test", lambda _: "")
     limits = Limits(0, 3600 * SECOND)
-    loop = Loop(
+    return Loop(
         home=home,
         path=home.live_file,
         engine=engine_of(rules, keep),
         decoder=Decoder([DEFAULT_CONTRACT], limits),
-        output=output,
+        output=StepMessages(AlertConfig(rules=rules), LiveConfig(), "test", lambda _: ""),
         clock=clock,
         after=after,
         snapshot_seconds=0.2,
         keep_hours=10**6,
     )
-    return loop
 
 
 def closed_rows(home: Home) -> list[dict[str, Any]]:
@@ -176,12 +172,12 @@ def follow_until(home: Path, now: int, kill_at: int) -> None:
         return connection
 
     store.connect = connect_traced
-    loop_module._MOST_BYTES = 6_000  # many small steps, so that there is much to interrupt
+    followed_collectors._MOST_BYTES = 6_000  # many small steps, so that there is much to interrupt
     loop = loop_of(Home(home), lambda: now)
     state = {"idle": 0}
 
-    def after(step: Any, done: Any) -> None:
-        state["idle"] = 0 if done.taken else state["idle"] + 1
+    def after(_engine: Any, _status: Any, _step: Any, result: Any) -> None:
+        state["idle"] = 0 if result.taken else state["idle"] + 1
         if state["idle"] > 3:
             loop.stop()
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sensor_platform.live.process import make_parts
-from sensor_platform_tests.live.test_serve import client_of, setup_of
+from sensor_platform_tests.live.live_apps import app_of, client_of
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "rules.yml"
@@ -25,7 +24,7 @@ def _expressions() -> Iterator[str]:
 
 
 def test_every_metric_that_is_asked_for_is_served(tmp_path: Path) -> None:
-    with client_of(make_parts(setup_of(tmp_path / "home"))) as client:
+    with client_of(app_of(tmp_path / "home")) as client:
         client.post("/ingest", json={"device_id": "a", "temp": 1})
         kinds = dict(re.findall(r"# TYPE (\S+) (\S+)", client.get("/metrics").text))
     served = set(kinds) | {f"{name}_bucket" for name, kind in kinds.items() if kind == "histogram"}

@@ -12,11 +12,10 @@ from sensor_platform.alert import failed_runs as runs
 from sensor_platform.alert.config import AlertConfig, Channel, Route
 from sensor_platform.alert.failed_runs import FailedRun, note_failed_run
 from sensor_platform.home import Home
-from sensor_platform.live.sending.failed_run_notices import FailedRuns
-from sensor_platform.sinks.dispatcher import Dispatcher
+from sensor_platform.live.sending.failed_run_notifications import FailedRunNotifications
 from sensor_platform_tests.landing.homes import T0
 from sensor_platform_tests.live.receivers import hook, wait_for
-from sensor_platform_tests.live.test_notify import _sender
+from sensor_platform_tests.sinks.channels import webhook_dispatcher
 
 CONFIG = AlertConfig(
     channels={"hook": Channel(mqtt="a"), "mail": Channel(mqtt="b"), "north": Channel(mqtt="c")},
@@ -32,8 +31,8 @@ def failed(number: int = 1) -> FailedRun:
     return FailedRun(run_id=f"r{number}", job="days", first_day="2026-03-01", last_day="2026-03-02", error="disk full")
 
 
-def watcher(home: Home) -> FailedRuns:
-    return FailedRuns(home, home.live_file, CONFIG, "hall", lambda: T0, lambda: None)
+def watcher(home: Home) -> FailedRunNotifications:
+    return FailedRunNotifications(home, home.live_file, CONFIG, "hall", lambda: T0, lambda: None)
 
 
 def _note(home: Home, run: FailedRun, age_seconds: float = 60.0) -> None:
@@ -53,7 +52,7 @@ def test_a_failed_run_goes_to_whom_critical_alarms_of_every_device_go(tmp_path: 
     assert watcher(home).look() == 1
     assert _outbox(home) == [("hook", "run-r1")]
     with hook() as receiver:
-        dispatcher = Dispatcher("hook", home.live_file, _sender(receiver.url), lambda: T0)
+        dispatcher = webhook_dispatcher(receiver.url, home.live_file, lambda: T0)
         dispatcher.start()
         wait_for(lambda: receiver.bodies)
         dispatcher.stop()

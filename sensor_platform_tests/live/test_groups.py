@@ -3,11 +3,11 @@
 import numpy as np
 from prometheus_client import CollectorRegistry, generate_latest
 
-from sensor_platform.live.engine.loop import LoopStatus
-from sensor_platform.live.engine.step import Done, Step
+from sensor_platform.live.engine.loop_status import LoopStatus
+from sensor_platform.live.engine.step import Step, StepResult
 from sensor_platform.live.engine.view import Viewer
 from sensor_platform.live.monitor.metrics import LiveCollector
-from sensor_platform.live.monitor.platform_status import Pipeline
+from sensor_platform.live.monitor.platform_status import PlatformStatus
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
@@ -30,9 +30,9 @@ def scraped(plants: int) -> list[str]:
     zeros, yes = np.zeros(count, np.uint8), np.ones(count, np.bool_)
     engine._take(Readings(series, np.arange(count), at, at, value, zeros, zeros.astype(np.uint64), yes), T0)
     viewer = Viewer(10)
-    viewer.take(engine, LoopStatus(), Step(now=T0), Done())
+    viewer.take(engine, LoopStatus(), Step(now=T0), StepResult())
     registry = CollectorRegistry()
-    registry.register(LiveCollector(lambda: viewer.view, Pipeline, list, lambda: 0, lambda: T0, "plant"))
+    registry.register(LiveCollector(lambda: viewer.view, PlatformStatus, [], lambda: 0, lambda: T0, "plant"))
     lines = generate_latest(registry).decode().splitlines()
     return [line.removeprefix("sensor_platform_") for line in lines if line.startswith("sensor_platform_group")]
 

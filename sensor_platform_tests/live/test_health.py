@@ -14,10 +14,9 @@ from sensor_platform.collect.collector_status import status_path as collector_pa
 from sensor_platform.home import Home
 from sensor_platform.landing.lander_status import LanderStatus, write_status
 from sensor_platform.landing.ledger.schema import open_ledger
-from sensor_platform.live.monitor.platform_status import Watcher
-from sensor_platform.live.process import make_parts
+from sensor_platform.live.monitor.platform_status import StatusPoller
+from sensor_platform_tests.live.live_apps import app_of, client_of
 from sensor_platform_tests.live.receivers import wait_for
-from sensor_platform_tests.live.test_serve import client_of, setup_of
 
 PIPELINE = ("collector", "lander", "ledger", "published")
 
@@ -38,7 +37,7 @@ def _lander(home: Home, state: str, age: float = 0.0) -> None:
 
 def _ready(home: Home) -> tuple[int, dict[str, Any]]:
     """What `/readyz` says once it has looked."""
-    with client_of(make_parts(setup_of(home.root))) as client:
+    with client_of(app_of(home.root)) as client:
         wait_for(lambda: "ledger" in client.get("/readyz").json()["checks"])
         wait_for(lambda: client.get("/readyz").json()["checks"]["engine"]["ok"])
         answer = client.get("/readyz")
@@ -71,7 +70,7 @@ def test_what_works_is_ok(tmp_path: Path) -> None:
         ("collector", lambda home: _collector(home, "connected", age=30), "c gone"),
         ("collector", lambda home: _collector(home, "connecting"), "c connecting"),
         ("lander", lambda home: _lander(home, "waiting"), "waiting"),
-        ("lander", lambda home: _lander(home, "idle", age=90), "idle when last heard of, 9"),
+        ("lander", lambda home: _lander(home, "idle", age=90), "idle when last seen, 9"),
     ],
 )
 def test_what_has_worked_and_does_not_any_more_is_said_by_503(
@@ -91,18 +90,16 @@ def test_a_look_that_fails_ends_no_looking(tmp_path: Path) -> None:
         tables.execute(f"copy (select 1 as x) to '{piece}' (format parquet)")
         tables.execute(f"create view predictions as select * from read_parquet('{piece}')")
     piece.rename(piece.with_suffix(".gone"))
-    watcher = Watcher(home)
-    watcher.start()
-    try:
-        wait_for(lambda: watcher.now.problem)
-        piece.with_suffix(".gone").rename(piece)
-        wait_for(lambda: watcher.now.predictions == 1 and not watcher.now.problem)
-    finally:
-        watcher.stop()
+    poller = StatusPoller(home)
+    poller.poll()
+    assert poller.now.problem
+    piece.with_suffix(".gone").rename(piece)
+    poller.poll()
+    assert (poller.now.predictions, poller.now.problem) == (1, "")
 
 
 def test_who_is_turned_away_is_told_why_and_what_to_do_as_json(tmp_path: Path) -> None:
-    with client_of(make_parts(setup_of(tmp_path / "home", token="t" * 20)), "t" * 20) as client:
+    with client_of(app_of(tmp_path / "home", token="t" * 20)) as client:
         known = {"authorization": f"Bearer {'t' * 20}"}
         turned = [
             client.get("/api/latest"),

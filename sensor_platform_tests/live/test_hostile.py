@@ -13,7 +13,6 @@ from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from sensor_platform.live.config import LiveConfig
 from sensor_platform.live.engine.view import NOTHING
-from sensor_platform.live.process import make_parts
 from sensor_platform.live.web import security
 from sensor_platform.live.web.socket import Hub
 from sensor_platform.reading.batch import Limits, MessageBatch
@@ -24,8 +23,8 @@ from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.rules import NoData
 from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform_tests.landing.homes import T0, land_all
+from sensor_platform_tests.live.live_apps import app_of, client_of
 from sensor_platform_tests.live.receivers import wait_for
-from sensor_platform_tests.live.test_serve import client_of, setup_of
 
 SECOND, HOUR = 1_000_000, 3_600_000_000
 
@@ -110,7 +109,7 @@ def test_a_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch, t
         return compare(given, wanted)
 
     monkeypatch.setattr(hmac, "compare_digest", counting)
-    with client_of(make_parts(setup_of(tmp_path / "home", token="s" * 20)), "s" * 20) as client:
+    with client_of(app_of(tmp_path / "home", token="s" * 20)) as client:
         assert client.get("/api/latest", headers={"authorization": "Bearer guess"}).status_code == 401
         assert client.get("/api/latest", headers={"cookie": f"{security.COOKIE}=guess"}).status_code == 401
     assert asked == [b"guess", b"guess"]
@@ -118,20 +117,20 @@ def test_a_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch, t
 
 def test_a_crowd_of_devices_is_bounded_told_and_landed(tmp_path: Path) -> None:
     live = LiveConfig(requests_per_second=10_000, engine=EngineConfig(settle="0s", most_series=1_000))
-    parts = make_parts(setup_of(tmp_path / "home", live=live))
-    with client_of(parts) as client:
+    app = app_of(tmp_path / "home", live=live)
+    with client_of(app) as client:
         for start in range(0, 100_000, 25_000):
             lines = b"\n".join(b'{"device_id":"crowd-%d","temp":1}' % n for n in range(start, start + 25_000))
             answer = client.post("/ingest", content=lines, headers={"content-type": "application/x-ndjson"})
             assert answer.json()["accepted"] == 25_000
-        wait_for(lambda: parts.viewer.view.counts.get("refused_series", 0) == 99_000, 60)
+        wait_for(lambda: app.viewer.view.counts.get("refused_series", 0) == 99_000, 60)
         check = client.get("/readyz").json()["checks"]["most_series"]
         assert (check["ok"], check["detail"]) == (False, "reached: 99000 readings are not followed live")
         assert client.get("/api/devices").json()["total"] == 1_000
-        index = parts.loop.engine.index
-        held = (index.devices, index.metrics, index._device_numbers, index._series, parts.viewer._numbers)
+        index = app.loop.engine.index
+        held = (index.devices, index.metrics, index._device_numbers, index._series, app.viewer._numbers)
         assert max(map(len, held)) <= 1_000, "nothing that grows with names grows beyond the limit"
-    manifests = land_all(parts.home, (DEFAULT_CONTRACT,))
+    manifests = land_all(app.setup.home, (DEFAULT_CONTRACT,))
     assert sum(manifest.landed for manifest in manifests) == 100_000, "the tables have them all"
 
 

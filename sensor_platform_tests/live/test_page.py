@@ -19,12 +19,9 @@ import pytest
 import uvicorn
 
 from sensor_platform.collect.brokers.local import free_port
-from sensor_platform.live.process import make_parts
-from sensor_platform.live.web import answer_links
-from sensor_platform.live.web.web_app import make_app
 from sensor_platform_tests.live.browser import Tab, browser
+from sensor_platform_tests.live.live_apps import app_of
 from sensor_platform_tests.live.receivers import wait_for
-from sensor_platform_tests.live.test_serve import setup_of
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 
@@ -231,9 +228,9 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
         tab.wait("document.querySelector('#device-active .runbook')?.textContent.startsWith('<img')")
         tab.wait("document.querySelector('#values button')?.textContent.startsWith('<img')")
         tab.ask("location.hash = '#/'")
-        assert tab.ask("document.querySelector('#notice').hidden")
+        assert tab.ask("document.querySelector('#notification').hidden")
         post([{"device_id": f"crowd-{number}", "m": 1} for number in range(500)])
-        tab.wait("document.querySelector('#notice').textContent.includes('most_series')")
+        tab.wait("document.querySelector('#notification').textContent.includes('most_series')")
         tab.wait("document.querySelector('#found')?.textContent === '20 devices'")
         tab.size(390, 800, mobile=True)
         assert tab.ask("document.documentElement.scrollWidth <= innerWidth"), "long names break, nothing hangs over"
@@ -241,10 +238,11 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
 
 
 def test_without_a_connection_the_page_says_that_what_it_shows_is_old(tmp_path: Path) -> None:
-    parts = make_parts(setup_of(tmp_path / "home"))
-    app = make_app(parts, "", answer_links.secret_of(parts.home.live))
+    app = app_of(tmp_path / "home")
     server = uvicorn.Server(
-        uvicorn.Config(app, port=free_port(), log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1)
+        uvicorn.Config(
+            app.web, port=free_port(), log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1
+        )
     )
     thread = threading.Thread(target=server.run)
     thread.start()

@@ -23,8 +23,8 @@ def test_scores_of_a_step_that_could_not_be_stored_are_taken_again(
     ticks = iter(range(10**9))
     seen: list[int] = []
 
-    def after(_step: Any, done: Any) -> None:
-        seen.extend(event.kind == "fired" for event in done.events)
+    def after(_engine: Any, _status: Any, _step: Any, result: Any) -> None:
+        seen.extend(event.kind == "fired" for event in result.events)
         if sum(seen) or next(ticks) > 300:
             loop.stop()
 
@@ -32,16 +32,16 @@ def test_scores_of_a_step_that_could_not_be_stored_are_taken_again(
         home, lambda: T0 + next(ticks) * SECOND, after, rules=(Anomaly(name="odd", metric="temp", above=1.0),)
     )
     refused: list[object] = []
-    store_events = store.store_events
+    note_events = store.store_events
 
     def full(*given: Any) -> None:
         if len(refused) < 2 and given[2]:
             refused.append(given)
             raise sqlite3.OperationalError("database or disk is full")
-        store_events(*given)
+        note_events(*given)
 
-    monkeypatch.setattr(store, "store_events", full)
-    loop.injected.append(("dev1", f"{SCORE_OF}temp", T0, T0, 4.0))
+    monkeypatch.setattr(store, "note_events", full)
+    loop.inject([("dev1", f"{SCORE_OF}temp", T0, T0, 4.0)])
     loop.run()
     assert len(refused) == 2
     assert [kind for _, _, kind, _ in emitted_events(home)] == ["fired"]

@@ -17,20 +17,19 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.brokers.local import free_port, local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
-from sensor_platform.live.config import LiveConfig, Republish
-from sensor_platform.live.process import make_parts
+from sensor_platform.live.config import LiveConfig, OutputStream
 from sensor_platform.stream.config import EngineConfig, WindowSpec
 from sensor_platform.stream.rules import LocalCommand, Threshold
+from sensor_platform_tests.live.live_apps import app_of, client_of, send
 from sensor_platform_tests.live.receivers import wait_for
-from sensor_platform_tests.live.test_serve import _send, client_of, setup_of
 
 OLD = 1_700_000_000
 LIVE = LiveConfig(
     requests_per_second=10_000,
     engine=EngineConfig(settle="0s", windows=(WindowSpec(),)),
     republish=(
-        Republish(what="windows", mqtt="p7/windows/{device}/{metric}", to="uplink", metric="vib*"),
-        Republish(what="alarms", mqtt="p7/alarms/{device}", to="uplink"),
+        OutputStream(what="windows", mqtt="p7/windows/{device}/{metric}", to="uplink", metric="vib*"),
+        OutputStream(what="alarms", mqtt="p7/alarms/{device}", to="uplink"),
     ),
 )
 ALERTS = AlertConfig(
@@ -83,13 +82,12 @@ def test_with_the_uplink_cut_the_machine_is_stopped_and_all_windows_and_alarms_a
         pass  # the centre's session exists: what is sent before it listens again is kept for it
     site = local_broker(tmp_path / "site", kind="mosquitto")
     with site as local, _hearing(port := int(local.url.rpartition(":")[2])) as at_site:
-        setup = setup_of(tmp_path / "home", live=LIVE, alerts=ALERTS, broker=Broker(port=port), uplink=Broker(port=up))
-        parts = make_parts(setup)
-        with client_of(parts) as page:
-            wait_for(lambda: parts.link.is_connected)
+        app = app_of(tmp_path / "home", live=LIVE, alerts=ALERTS, broker=Broker(port=port), uplink=Broker(port=up))
+        with client_of(app) as page:
+            wait_for(lambda: app.links.site.is_connected)
             for step in range(60):  # ten minutes without the centre
                 vibration = 9.0 if step == 30 else 1.0 + step / 100
-                _send(
+                send(
                     page,
                     {"device_id": "press", "timestamp": OLD + 10 * step, "vibration": vibration, "temperature": 20},
                 )
@@ -103,11 +101,11 @@ def test_with_the_uplink_cut_the_machine_is_stopped_and_all_windows_and_alarms_a
                 means = {start: mean for _, start, _, mean in _windows(at_centre)}
                 assert [means[(OLD + 10 * step) * 1_000_000] for step in (0, 30, 57)] == [1.0, 9.0, 1.0 + 57 / 100]
                 before = len(_windows(at_centre))
-            wait_for(lambda: parts.uplink is not None and not parts.uplink.is_connected)
+            wait_for(lambda: app.links.uplink is not None and not app.links.uplink.is_connected)
             for step in range(60, 120):
-                _send(page, {"device_id": "press", "timestamp": OLD + 10 * step, "vibration": 2.0, "temperature": 20})
+                send(page, {"device_id": "press", "timestamp": OLD + 10 * step, "vibration": 2.0, "temperature": 20})
             time.sleep(1.5)
-            assert not [each for each in parts.dispatchers if each.failed], "waiting is no failure"
+            assert not [each for each in app.dispatchers if each.failed], "waiting is no failure"
             with _centre(tmp_path, up), _hearing(up) as again:
                 wait_for(lambda: before + len(_windows(again) - _windows(at_centre)) >= 118, 40)
                 starts = sorted({start for _, start, *_ in _windows(again) | _windows(at_centre)})
@@ -115,6 +113,5 @@ def test_with_the_uplink_cut_the_machine_is_stopped_and_all_windows_and_alarms_a
 
 
 def test_a_stream_to_an_uplink_that_is_not_set_is_refused(tmp_path: Path) -> None:
-    parts = make_parts(setup_of(tmp_path / "home", live=LIVE, alerts=ALERTS))
-    with pytest.raises(WrongUse, match="uplink"), client_of(parts):
-        pass
+    with pytest.raises(WrongUse, match="uplink"):
+        app_of(tmp_path / "home", live=LIVE, alerts=ALERTS)

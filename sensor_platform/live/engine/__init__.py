@@ -1,1 +1,1 @@
-"""The engine thread: steps over what the collector committed, windows and alarms stored, what the page sees of them."""
+"""The engine's thread: steps over committed messages, storage of windows and alarms, and the view of the page."""

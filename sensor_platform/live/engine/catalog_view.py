@@ -1,4 +1,4 @@
-"""The site's catalog as the engine wants it: the same files that the tables are judged by."""
+"""The site's catalog in the form that the engine uses; the tables are checked with the same files."""
 
 from collections import defaultdict
 from datetime import datetime
@@ -12,7 +12,10 @@ from sensor_platform.warehouse.catalog import read_catalog
 
 
 def catalog_of(folder: Path | None) -> EngineCatalog:
-    """Limits, units and calibrations of a site.
+    """Read limits, units and calibrations of a site.
+
+    Args:
+        folder: of the catalog; None for an empty one.
 
     Raises:
         WrongUse: naming file and line of the first mistake.
@@ -39,5 +42,5 @@ def catalog_of(folder: Path | None) -> EngineCatalog:
 
 
 def _at(plain: datetime | None, otherwise: int) -> int:
-    """Microseconds of a plain UTC time."""
+    """Convert a plain UTC time to microseconds since the epoch."""
     return otherwise if plain is None else to_micros(plain)

@@ -1,12 +1,17 @@
-"""Closed windows as bytes for the store, and as rows for those who want rows."""
+"""Closed windows in the live store: encoded as columns, decoded as rows or columns, and read back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.alert import store
+from sensor_platform.alert.queries import closed_windows
 from sensor_platform.stream.series import SeriesIndex
 from sensor_platform.stream.windows import ClosedWindows
 
@@ -14,8 +19,37 @@ NUMBERS = ("n", "sum", "m2", "min", "max", "mean", "first", "last", "first_at", 
 COUNTS = ("bad_n", "uncertain_n", "late_n", "revision")
 
 
+@dataclass(frozen=True, slots=True)
+class EmittedWindows:
+    """Reads windows that were emitted lately. May be used by any thread."""
+
+    path: Path
+    """File of the live store."""
+    clock: Callable[[], int]
+    """Microseconds since the epoch."""
+
+    def newest(self, spec: str, micros: int) -> list[bytes]:
+        """Return the encoded windows of a spec that were emitted in the last microseconds, oldest first."""
+        with closing(store.connect(self.path)) as connection:
+            return closed_windows(connection, spec, self.clock() - micros)
+
+    def of_series(self, device: str, metric: str, spec: str, minutes: float) -> list[dict[str, Any]]:
+        """Return the windows of one series that were emitted in the last minutes, oldest first.
+
+        Each window is in it once, in its newest revision; a missing number is None.
+        """
+        found: dict[int, dict[str, Any]] = {}
+        for body in self.newest(spec, int(minutes * 60e6)):
+            for row in decode_closed(body, (device, metric)):
+                found[row["start"]] = {key: value if value == value else None for key, value in row.items()}
+        return [found[start] for start in sorted(found)]
+
+
 def rows_of(closed: ClosedWindows, index: SeriesIndex) -> Iterator[dict[str, Any]]:
-    """One dictionary per window, with its device and metric. Times in microseconds; no numbers without a reading."""
+    """Yield one dictionary per window, with its device and metric.
+
+    Times are microseconds since the epoch. A window without readings has None for its numbers.
+    """
     columns = {name: column.tolist() for name, column in closed.columns.items()}
     for row, series in enumerate(columns["series"]):
         found: dict[str, Any] = {
@@ -34,7 +68,7 @@ def rows_of(closed: ClosedWindows, index: SeriesIndex) -> Iterator[dict[str, Any
 
 
 def encode_closed(closed: ClosedWindows, index: SeriesIndex) -> bytes:
-    """Columns, with the names of the series that occur."""
+    """Encode the columns, with the names of the series that occur."""
     series = closed.columns["series"]
     used, number = np.unique(series, return_inverse=True)
     return msgspec.msgpack.encode(
@@ -53,11 +87,11 @@ def encode_closed(closed: ClosedWindows, index: SeriesIndex) -> bytes:
 
 
 def decode_closed(body: bytes, only: tuple[str, str] | None = None) -> Iterator[dict[str, Any]]:
-    """Rows of stored windows: device_id, metric, start and the columns of `ClosedWindows`; NaN for no number.
+    """Decode rows of stored windows: device_id, metric, start and the columns of `ClosedWindows`; NaN for no number.
 
     Args:
-        body: as `encode_closed` made it.
-        only: device and metric; all the others cost next to nothing then.
+        body: made by `encode_closed`.
+        only: the one device and metric to decode; the others are skipped cheaply.
     """
     saved = msgspec.msgpack.decode(body)
     names = list(zip(saved["devices"], saved["metrics"], strict=True))
@@ -72,7 +106,7 @@ def decode_closed(body: bytes, only: tuple[str, str] | None = None) -> Iterator[
 
 
 def columns_of(body: bytes, index: SeriesIndex) -> dict[str, npt.NDArray[Any]]:
-    """Columns of stored windows, with the numbers that their series have now; unknown ones are left out."""
+    """Decode columns of stored windows, with the present numbers of their series; unknown series are left out."""
     saved = msgspec.msgpack.decode(body)
     names = zip(saved["devices"], saved["metrics"], strict=True)
     numbers = np.array([-1 if (found := index.find(*pair)) is None else found for pair in names], np.int64)

@@ -1,6 +1,6 @@
-"""The engine's thread: follows the segments, does step after step, and stores each with what came of it.
+"""The engine's thread: follows the collectors, runs step after step, and stores each step with its results.
 
-Position, state and outbox move together: a step is one SQLite transaction. See `alert.store` for what a kill leaves.
+See `alert.store` for what a kill leaves, and `recovery` for how the next start continues from there.
 """
 
 import logging
@@ -8,326 +8,183 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
-import msgspec
-
-from sensor_platform.alert import store
-from sensor_platform.alert.store import Outgoing
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR
-from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
-from sensor_platform.live.engine.emitted_windows import encode_closed
-from sensor_platform.live.engine.step import Done, Injected, Step, do, read_again
+from sensor_platform.live.engine.followed_collectors import FollowedCollectors
+from sensor_platform.live.engine.loop_status import LoopStatus
+from sensor_platform.live.engine.recovery import EngineState, Snapshots, restore
+from sensor_platform.live.engine.step import Injected, Step, StepResult
+from sensor_platform.live.engine.step_store import Output, StepStore
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.reading.memory import NodeState
-from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.engine import Engine
-from sensor_platform.wal.segment_reader import Batch
-from sensor_platform.wal.tail import Place, SegmentGone, Tail
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS, _IDLE_POLL_SECONDS = 0.008, 0.025
 _QUIET_SECONDS = 2.0
-"""Without news for so long it looks less often."""
+"""Time without news after which it polls less often."""
 _LOOK_SECONDS = 0.25
-"""Between two looks for new collectors and for old rows."""
-_MOST_BYTES = 4 << 20
+"""Interval of looking for new collectors and old rows."""
 _RETRY_SECONDS = 1.0
-_MOST_IDLE_STEPS = 1_000
-"""Steps without news that may wait for a snapshot."""
 _TICK, _IDLE_TICK = 100_000, 400_000
-"""Least microseconds between two looks at what is due, and between two steps without news."""
+"""Minimum microseconds between two checks of what is due, and between two steps without news."""
 
-
-class Output(Protocol):
-    """Turns what came of a step into messages; called again for a step that is done again, with the same outcome."""
-
-    def messages(self, step: Step, seq: int, done: Done) -> list[Outgoing]:
-        """For the outbox."""
-
-    def tags(self, event: Event) -> str:
-        """Tags of the event's device, as JSON."""
-
-
-@dataclass(slots=True)
-class LoopStatus:
-    """What the thread says about itself; read by other threads."""
-
-    state: str = "starting"
-    """`starting`, `restoring`, `following`, `catching up`, `waiting` (the disk does not allow it) or `stopped`."""
-    problem: str = ""
-    is_caught_up: bool = False
-    lag_bytes: int = 0
-    lag_micros: int = 0
-    """How far the newest message taken lies behind the clock, while there is more to take."""
-    steps: int = 0
-    gaps: list[str] = field(default_factory=list)
-    """What could not be read any more, newest last: windows and alarms began afresh there."""
-    restored: str = ""
-    """What the start found."""
-    step_seconds: float = 0.0
-    """Of the newest step that took something in."""
-    damaged_bytes: int = 0
+AfterStep = Callable[[Engine, LoopStatus, Step, StepResult], None]
 
 
 @dataclass(slots=True)
 class Loop:
-    """One live process's engine with its position. `run` belongs to one thread."""
+    """One engine with its position. `run` belongs to one thread; others may call `stop`, `wake` and `inject`."""
 
     home: Home
     path: Path
-    """Of the store."""
+    """File of the live store."""
     engine: Engine
+    """The engine that runs now; after a failed write it is another object."""
     decoder: Decoder
     output: Output
     clock: Callable[[], int]
     """Microseconds since the epoch, UTC."""
-    after: Callable[[Step, Done], None]
+    after: AfterStep
     """Called after every step that was stored, and once at the start."""
     snapshot_seconds: float = 10.0
     keep_hours: int = 24
     status: LoopStatus = field(default_factory=LoopStatus)
-    tails: dict[str, Tail] = field(default_factory=dict)
     injected: "deque[Injected]" = field(default_factory=deque)
-    """Others may append; the next step takes them in, and they go once it is stored."""
+    """Waits for the next step; removed once that step is stored."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _wake: threading.Event = field(default_factory=threading.Event)
-    _seq: int = 0
-    _connection: sqlite3.Connection = field(init=False)
-    _snapshot_at: float = 0.0
-    _snapshot_cost: float = 0.0
+    _state: EngineState = field(init=False)
+    _store: StepStore = field(init=False)
+    _snapshots: Snapshots = field(init=False)
     _looked_at: float = 0.0
-    _data_version: int = -1
     _news_at: float = 0.0
-    _stepped: int = 0
-    """Steps since the snapshot."""
+
+    def __post_init__(self) -> None:
+        self._state = EngineState(self.engine, self.decoder, FollowedCollectors(self.home, self.status.gaps))
+        self._store = StepStore(self.path, self.output)
+        self._snapshots = Snapshots(self._store, self.snapshot_seconds)
 
     def run(self) -> None:
-        """Restore, then follow until told to stop; ends with a snapshot."""
-        self._connection = store.connect(self.path)
+        """Restore, then follow until stopped."""
+        with self.opened():
+            self.after(self.engine, self.status, Step(now=self.clock()), StepResult())
+            self._follow()
+
+    @contextmanager
+    def opened(self) -> Iterator[None]:
+        """Connect to the live store and restore the engine; at the end, store a snapshot and close everything."""
+        self._store.open()
         try:
             self.status.state = "restoring"
             self._restore()
-            self.after(Step(now=self.clock()), Done())
-            self._follow()
-            self._snapshot()
+            yield
+            self._snapshots.make(self._state)
         finally:
             self.status.state = "stopped"
-            self._connection.close()
-            for tail in self.tails.values():
-                tail.close()
+            self._store.close()
+            self._state.collectors.close()
 
     def stop(self) -> None:
-        """Finish the step and end."""
+        """End after the current step."""
         self._stop.set()
         self._wake.set()
 
     def wake(self) -> None:
-        """There may be a command, or injected rows."""
+        """Run a step now: a command was given."""
         self._wake.set()
 
-    def _follow(self) -> None:
-        while not self._stop.is_set():
-            self._wake.clear()
-            try:
-                is_busy = self._step()
-            except (OSError, sqlite3.OperationalError) as error:
-                self._complain(error)
-                self._stop.wait(_RETRY_SECONDS)
-                self._reset()
-                continue
-            if not is_busy:
-                is_quiet = time.monotonic() - self._news_at > _QUIET_SECONDS
-                self._wake.wait(_IDLE_POLL_SECONDS if is_quiet else _POLL_SECONDS)
+    def inject(self, rows: list[Injected]) -> None:
+        """Give the engine readings that do not come from a collector."""
+        self.injected.extend(rows)
+        self._wake.set()
 
-    def _step(self) -> bool:
-        """One step, where there is anything to do; True where more is waiting."""
-        self._look_around()
-        batches, is_more = self._read()
-        commands = store.pending_commands(self._connection) if self._has_commands() else []
+    def step(self, *, look: bool = False) -> bool:
+        """Run one step, unless there is nothing to do; returns whether more messages wait.
+
+        Args:
+            look: whether to look for new collectors in any case.
+        """
+        self._look_around(is_forced=look)
+        batches, is_more = self._state.collectors.read()
+        commands = self._store.new_commands()
         rows = tuple(self.injected)
         newest = max((batch.received_at[-1] for _, some in batches for batch in some if len(batch)), default=0)
-        # while there is more to take, time is what has been taken: a backlog must not look like silence
+        # While there is more to read, the time is that of the messages: a backlog must not look like silence.
         now = max(self.engine.now, newest if is_more else max(self.clock(), newest))
         has_news = bool(newest or commands or rows)
         self._note_lag(newest, is_more=is_more)
         if not has_news and now - self.engine.now < _IDLE_TICK:
             return False
-        places = tuple((name, tail.place) for name, tail in self.tails.items())
-        obeyed = tuple(each for _, each in commands)
-        is_tick = now - self.engine.ticked >= _TICK
-        step = Step(now=now, sources=places, commands=obeyed, injected=rows, is_tick=is_tick)
+        step = Step(
+            now=now,
+            sources=self._state.collectors.places,
+            commands=tuple(command for _, command in commands),
+            injected=rows,
+            is_tick=now - self.engine.ticked >= _TICK,
+        )
         if has_news:
             self._news_at = time.monotonic()
         begin = time.perf_counter()
-        done = do(self.engine, self.decoder, step, batches)
-        self._store(step, done, [number for number, _ in commands])
+        result = self._state.run(step, batches)
+        self._store.add(self.engine, step, result, [number for number, _ in commands])
+        for _ in rows:
+            self.injected.popleft()
+        self._snapshots.make_when_due(self._state, self._news_at)
         if newest:
             self.status.step_seconds = time.perf_counter() - begin
         self.status.steps += 1
-        self.after(step, done)
+        self.after(self.engine, self.status, step, result)
         return is_more
 
-    def _store(self, step: Step, done: Done, obeyed: Sequence[int]) -> None:
-        self._seq += 1
-        with transaction(self._connection):
-            self._connection.execute("insert into steps values (?, ?)", (self._seq, msgspec.msgpack.encode(step)))
-            self._keep(step, self._seq, done)
-            self._connection.executemany("delete from inbox where id = ?", [(number,) for number in obeyed])
-        for _ in step.injected:  # stored: only now are they ours
-            self.injected.popleft()
-        self._stepped += 1
-        pause = max(self.snapshot_seconds, 20 * self._snapshot_cost)
-        is_idle = self._news_at < self._snapshot_at and self._stepped < _MOST_IDLE_STEPS
-        if time.monotonic() - self._snapshot_at > pause and not is_idle:
-            self._snapshot()
-
-    def _keep(self, step: Step, seq: int, done: Done) -> None:
-        """What came of a step, in the step's transaction; all of it is ignored where it is there already."""
-        tagged = [(event, self.output.tags(event)) for event in done.events]
-        store.store_events(self._connection, seq, tagged)
-        for closed in done.closed:
-            self._connection.execute(
-                "insert or ignore into closed values (?, ?, ?, ?)",
-                (seq, closed.spec.name, step.now, encode_closed(closed, self.engine.index)),
-            )
-        store.store_outgoing(self._connection, self.output.messages(step, seq, done))
-
-    def _snapshot(self) -> None:
-        """The whole state, so that the steps before it are not needed any more."""
-        begin = time.monotonic()
-        body = msgspec.msgpack.encode(
-            {
-                "engine": self.engine.dump(),
-                "places": {name: tail.place for name, tail in self.tails.items()},
-                "nodes": self.decoder.memory.nodes,
-            }
-        )
-        with transaction(self._connection):
-            self._connection.execute("insert or replace into snapshot values (1, ?, ?)", (self._seq, body))
-            self._connection.execute("delete from steps where seq <= ?", (self._seq,))
-        self._stepped = 0
-        self._snapshot_at = time.monotonic()
-        self._snapshot_cost = self._snapshot_at - begin
+    def _follow(self) -> None:
+        is_ahead = False
+        while not self._stop.is_set():
+            self._wake.clear()
+            try:
+                if is_ahead:
+                    self._state.clear()
+                    self.engine = self._state.engine
+                    self._restore()
+                    is_ahead = False
+                is_busy = self.step()
+            except (OSError, sqlite3.OperationalError) as error:
+                is_ahead = True  # of the store: the engine has run a step that was not stored
+                self._note_problem(error)
+                self._stop.wait(_RETRY_SECONDS)
+                continue
+            if not is_busy:
+                is_quiet = time.monotonic() - self._news_at > _QUIET_SECONDS
+                self._wake.wait(_IDLE_POLL_SECONDS if is_quiet else _POLL_SECONDS)
 
     def _restore(self) -> None:
-        row = self._connection.execute("select seq, body from snapshot").fetchone()
-        if row is not None:
-            self._seq, saved = row[0], msgspec.msgpack.decode(row[1])
-            self.decoder.memory.nodes = msgspec.convert(saved["nodes"], dict[str, NodeState])
-            fresh = self.engine.load(saved["engine"])
-            for name, place in saved["places"].items():
-                self._follow_collector(name, msgspec.convert(place, Place))
-            if fresh:
-                log.info("new or changed since the last start, begins afresh: %s", ", ".join(fresh))
-        steps = self._connection.execute(
-            "select seq, body from steps where seq > ? order by seq", (self._seq,)
-        ).fetchall()
-        for seq, body in steps:
-            self._redo(seq, msgspec.msgpack.decode(body, type=Step))
-        self.status.restored = (
-            f"snapshot and {len(steps)} steps" if row or steps else "nothing: this is the first start"
-        )
-        self._snapshot()
+        self.status.restored = restore(self._state, self._store)
+        self._snapshots.make(self._state)
 
-    def _redo(self, seq: int, step: Step) -> None:
-        batches, lost = read_again(self.tails, step)
-        self.status.gaps += lost
-        done = do(self.engine, self.decoder, step, batches)
-        self._seq = seq
-        with transaction(self._connection):
-            self._keep(step, seq, done)
-
-    def _reset(self) -> None:
-        """After a failed store: the engine is ahead of what is stored, so it is made again from there."""
-        for tail in self.tails.values():
-            tail.close()
-        self.tails = {}
-        dumped = self.engine
-        self.engine = Engine(
-            dumped.config, dumped.catalog, dumped.rules, dumped.maintenance, slot_minutes=dumped.slot_minutes
-        )
-        try:
-            self._restore()
-        except (OSError, sqlite3.OperationalError) as error:
-            self._complain(error)
-
-    def _read(self) -> tuple[list[tuple[str, list[Batch]]], bool]:
-        found: list[tuple[str, list[Batch]]] = []
-        is_more = False
-        for name, tail in self.tails.items():
-            before = tail.place
-            try:
-                batches = tail.read(_MOST_BYTES)
-            except SegmentGone as error:
-                self._note_gap(name, tail, error)
-                batches = []
-            found.append((name, batches))
-            is_same = before.segment == tail.place.segment
-            is_more |= (tail.place.offset - before.offset if is_same else tail.place.offset) >= _MOST_BYTES // 2
-            is_more |= not is_same and bool(batches)
-        return found, is_more
-
-    def _note_gap(self, name: str, tail: Tail, error: SegmentGone) -> None:
-        """The bytes are gone. Windows that were open there stay incomplete; the tables have everything."""
-        log.warning("%s: %s; %s", name, error.message, error.hint)
-        self.status.gaps.append(f"{name}: {error.message}")
-        tail.skip_gap()
-
-    def _note_lag(self, newest: int, *, is_more: bool) -> None:
-        self.status.is_caught_up = not is_more
-        self.status.state = "catching up" if is_more else "following"
-        self.status.problem = ""
-        self.status.lag_bytes = sum(tail.lag_bytes for tail in self.tails.values())
-        self.status.lag_micros = max(0, self.clock() - newest) if is_more and newest else 0
-        self.status.damaged_bytes = sum(tail.damaged_bytes for tail in self.tails.values())
-
-    def _has_commands(self) -> bool:
-        """Whether another connection has written since the last look; costs far less than to look."""
-        (version,) = self._connection.execute("pragma data_version").fetchone()
-        changed = version != self._data_version
-        self._data_version = version
-        return bool(changed)
-
-    def _look_around(self) -> None:
+    def _look_around(self, *, is_forced: bool) -> None:
         now = time.monotonic()
-        if now - self._looked_at < _LOOK_SECONDS:
+        if now - self._looked_at < _LOOK_SECONDS and not is_forced:
             return
         self._looked_at = now
-        known = len(self.tails)
-        for folder in (self.home.wal, self.home.ingest):
-            if folder.is_dir():
-                for mark in folder.glob("*.committed"):
-                    self._follow_collector(mark.stem, None, folder)
-        if len(self.tails) > known:
-            self._snapshot()  # where a collector was first met is part of the state
-        self._forget()
+        if self._state.collectors.look_for_new():
+            self._snapshots.make(self._state)  # the place where a collector was first met is part of the state
+        self._store.forget(self.clock() - self.keep_hours * HOUR)
 
-    def _follow_collector(self, name: str, place: Place | None, folder: Path | None = None) -> None:
-        if name in self.tails:
-            return
-        if folder is None:
-            folder = self.home.ingest if (self.home.ingest / f"{name}.committed").exists() else self.home.wal
-        self.tails[name] = Tail(self.home, name, LandedSegmentsOf(self.home, name), place, folder)
+    def _note_lag(self, newest: int, *, is_more: bool) -> None:
+        self.status.state = "catching up" if is_more else "following"
+        self.status.problem = ""
+        self.status.lag_bytes = self._state.collectors.lag_bytes
+        self.status.lag_micros = max(0, self.clock() - newest) if is_more and newest else 0
+        self.status.damaged_bytes = self._state.collectors.damaged_bytes
 
-    def _forget(self) -> None:
-        """Old rows; a few at a time."""
-        before = self.clock() - self.keep_hours * HOUR
-        for statement in (
-            "delete from closed where at < ?",
-            "delete from outbox where state = 'sent' and sent_at < ?",
-        ):
-            self._connection.execute(statement, (before,))
-
-    def _complain(self, error: Exception) -> None:
+    def _note_problem(self, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"
         if text != self.status.problem:
-            log.warning("cannot go on now, trying again: %s", text)
+            log.warning("the step failed, trying again: %s", text)
         self.status.problem = text
         self.status.state = "waiting"

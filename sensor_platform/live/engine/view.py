@@ -1,4 +1,4 @@
-"""What the page and the API see: a copy of the newest values, made a few times a second by the engine's thread.
+"""What the page and the API show: a copy of the newest values, made a few times a second by the engine's thread.
 
 A view never changes, so that any thread may read it without a lock.
 """
@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.live.engine.emitted_windows import columns_of
-from sensor_platform.live.engine.loop import LoopStatus
-from sensor_platform.live.engine.step import Done, Step
+from sensor_platform.live.engine.loop_status import LoopStatus
+from sensor_platform.live.engine.step import Step, StepResult
 from sensor_platform.stream.alert_state import AlertState
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.series import SeriesIndex
 
 SPARKS = 32
 _SOON = 0.05
-"""Seconds between two views when an alarm has changed."""
+"""Minimum seconds between two views when an alarm has changed."""
 VERDICTS = ("good", "uncertain", "bad")
 STANDINGS = ("ok", "warning", "critical", "silent")
 
@@ -42,41 +42,41 @@ class AlarmRow:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One moment."""
+    """The state at one moment."""
 
     at: int
     devices: Sequence[str]
-    """Grows at its end; `device_n` of it belong to this view."""
+    """Grows at its end; the first `device_n` belong to this view."""
     device_n: int
     metrics: Sequence[str]
     series_n: int
     columns: dict[str, npt.NDArray[Any]]
-    """device, metric, event_at, received_at, value, verdict, count, bad, waiting (in open windows) by series."""
+    """By series: device, metric, event_at, received_at, value, verdict, count, bad, waiting (in open windows)."""
     series_of: Sequence[Sequence[int]]
     """Series by device; those below `series_n` belong to this view."""
     numbers: dict[str, int]
     """Device id to number."""
     tags: dict[int, dict[str, str]]
     sparks: npt.NDArray[np.float32]
-    """Means of the newest windows by series, oldest first, NaN where there is none. May run ahead of the view."""
+    """Means of the newest windows by series, oldest first, NaN for none. May be newer than the view."""
     alarms: tuple[AlarmRow, ...]
     levels: dict[str, int]
-    """Highest alarm level by device, only where there is one."""
+    """Highest alarm level by device, only of devices with an alarm."""
     is_silent: npt.NDArray[np.bool_]
-    """By device: nothing has come of it for long."""
+    """By device: whether nothing was received from it for a long time."""
     counts: dict[str, float]
 
     def standing(self, device: int) -> str:
-        """What the overview counts a device as: `critical`, `warning`, `silent` or `ok`."""
+        """Return the state of a device in the overview: `critical`, `warning`, `silent` or `ok`."""
         level = self.levels.get(self.devices[device], 0)
         return STANDINGS[level] if level else "silent" if self.is_silent[device] else "ok"
 
     def latest(self, device: int) -> list[dict[str, Any]]:
-        """Newest value of each metric of a device."""
+        """Return the newest value of each metric of a device."""
         return [self.reading(series) for series in self.series_of[device] if series < self.series_n]
 
     def reading(self, series: int) -> dict[str, Any]:
-        """Newest value of a series."""
+        """Return the newest value of a series."""
         columns = self.columns
         value = float(columns["value"][series])
         return {
@@ -89,7 +89,7 @@ class View:
         }
 
     def spark(self, series: int) -> list[float | None]:
-        """Means of the newest windows."""
+        """Return the means of a series' newest windows, oldest first."""
         row = self.sparks[series].tolist() if series < len(self.sparks) else []
         return [None if value != value else round(value, 6) for value in row]
 
@@ -103,12 +103,12 @@ class Viewer:
 
     per_second: int
     silent: int = 300_000_000
-    """Microseconds without news after which a device counts as silent."""
+    """Microseconds without a message after which a device counts as silent."""
     view: View = NOTHING
-    recall: Callable[[str, int], Iterable[bytes]] = lambda _spec, _count: ()
-    """Newest closed windows as they were stored, oldest first: what the trends begin with after a restart."""
-    is_new: Any = None
-    """Called without arguments when there is a new view."""
+    recall: Callable[[str, int], Iterable[bytes]] = lambda _spec, _micros: ()
+    """Returns encoded windows of a spec of the last microseconds, oldest first: the trends begin with them."""
+    is_new: Callable[[], None] | None = None
+    """Called when there is a new view."""
     _engine: Engine | None = None
     _made_at: float = 0.0
     _messages: int = 0
@@ -118,15 +118,15 @@ class Viewer:
     _numbers: dict[str, int] = field(default_factory=dict)
     _sparks: npt.NDArray[np.float32] = field(default_factory=lambda: np.full((1024, SPARKS), np.nan, np.float32))
 
-    def take(self, engine: Engine, status: LoopStatus, step: Step, done: Done) -> None:
-        """After a step."""
+    def take(self, engine: Engine, status: LoopStatus, step: Step, result: StepResult) -> None:
+        """Take the result of a step, and make a new view if it is time."""
         if engine is not self._engine:
             self._engine = engine
             self._series_of, self._known, self._numbers = [], 0, {}
             self._recall(engine)
-        self._spark(engine, done)
+        self._add_to_sparks(engine, result)
         now = time.monotonic()
-        pause = _SOON if done.events else 1.0 / self.per_second
+        pause = _SOON if result.events else 1.0 / self.per_second
         if now - self._made_at < pause:
             return
         self._made_at = now
@@ -174,11 +174,11 @@ class Viewer:
             self._series_of[int(index.by_series["device"][series])].append(series)
         self._known = len(index)
 
-    def _spark(self, engine: Engine, done: Done) -> None:
+    def _add_to_sparks(self, engine: Engine, result: StepResult) -> None:
         if not engine.windows:
             return
         spec = engine.windows[0].spec
-        for closed in done.closed:
+        for closed in result.closed:
             if closed.spec == spec:
                 self._push(closed.columns, len(engine.index))
 
@@ -190,7 +190,7 @@ class Viewer:
             self._push(columns_of(body, engine.index), len(engine.index))
 
     def _push(self, columns: Mapping[str, npt.NDArray[Any]], size: int) -> None:
-        """Closed windows to the end of the trends; revisions change nothing."""
+        """Append closed windows to the trends; revisions are ignored."""
         fresh = columns["revision"] == 0
         series, mean, starts = (columns[name][fresh] for name in ("series", "mean", "start"))
         if len(self._sparks) < size:
@@ -226,7 +226,7 @@ class Viewer:
 
 
 def _standings(levels: dict[str, int], is_silent: npt.NDArray[np.bool_], numbers: dict[str, int]) -> dict[str, float]:
-    """Devices by what the overview counts them as; each is counted once."""
+    """Count the devices by their state in the overview; each device is counted once."""
     known = [numbers[device] for device in levels if device in numbers]
     critical = sum(level == STANDINGS.index("critical") for level in levels.values())
     silent = int(is_silent.sum()) - int(is_silent[known].sum())

@@ -1,7 +1,7 @@
-"""What the first message would pay for, paid before the port opens: imports, caches, first allocations.
+"""Pays the one-time costs of the first messages before the port opens: imports, caches, first allocations.
 
-Traced: without it the first step took 490 ms, of which nearly all was importing what only messages need, and the first
-notification 27 ms. The engine that is fed here is thrown away; nothing of it is stored or seen.
+Measured without it: the first step took 490 ms, nearly all for imports that only messages need, and the first
+notification 27 ms. The engine used here is thrown away; nothing of it is stored or shown.
 """
 
 import gc
@@ -9,8 +9,8 @@ import sys
 from collections.abc import Sequence
 
 from sensor_platform.live.engine.emitted_windows import encode_closed
-from sensor_platform.live.engine.loop import LoopStatus
-from sensor_platform.live.engine.step import Done, Step
+from sensor_platform.live.engine.loop_status import LoopStatus
+from sensor_platform.live.engine.step import Step, StepResult
 from sensor_platform.live.engine.view import Viewer
 from sensor_platform.reading.batch import Limits, MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
@@ -18,13 +18,13 @@ from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.engine import Engine
 
 _SWITCH_SECONDS = 0.001
-"""Python's own 5 ms is how long an API request may wait for the engine's thread, at each of its turns."""
+"""An API request may wait so long for the engine's thread at each switch; Python's default is 5 ms."""
 _BEFORE = 400_000_000
-"""Microseconds before now; the windows of the sample are closed in the end."""
+"""Microseconds before now at which the sample begins, so that its windows close at the end."""
 
 
 def warm_up(engine: Engine, contracts: Sequence[Contract], limits: Limits, now: int) -> None:
-    """Run a few made-up messages through a copy of everything, then keep what is loaded out of garbage collection.
+    """Run a few made-up messages through a copy of everything, then exempt what is loaded from garbage collection.
 
     Args:
         engine: its configuration, catalog and rules are used, its state is not touched.
@@ -40,11 +40,11 @@ def warm_up(engine: Engine, contracts: Sequence[Contract], limits: Limits, now: 
         messages = _sample(at, number)
         decoded = decoder.decode(messages)
         _, events = copy.take(decoded, messages.received_at, set(), {0}, at)
-        viewer.take(copy, LoopStatus(), Step(now=at), Done(events))
+        viewer.take(copy, LoopStatus(), Step(now=at), StepResult(events))
     outcome = copy.tick(now)
     for closed in outcome.closed:
         encode_closed(closed, copy.index)
-    viewer.take(copy, LoopStatus(), Step(now=now), Done(outcome.events, outcome.closed))
+    viewer.take(copy, LoopStatus(), Step(now=now), StepResult(outcome.events, outcome.closed))
     copy.load(copy.dump())
     del copy, decoder, viewer, outcome
     gc.collect()
@@ -53,7 +53,7 @@ def warm_up(engine: Engine, contracts: Sequence[Contract], limits: Limits, now: 
 
 
 def _sample(at: int, number: int) -> MessageBatch:
-    """A few messages of made-up devices that use what messages use: ids, texts, tags, several metrics."""
+    """Make a few messages with ids, texts, booleans and numbers."""
     bodies = [
         b'{"device_id":"warm-%d","message_id":"%d","timestamp":%d,"temperature":%d.5,"state":"on","on":true}'
         % (device, number, at, number)

@@ -1,1 +1,1 @@
-"""How the live process and the rest of the platform are: health, metrics, layers."""
+"""Health and metrics of the live process, and the status of the other processes and layers."""

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sensor_platform.home import Home
-from sensor_platform.live.engine.loop import LoopStatus
+from sensor_platform.live.engine.loop_status import LoopStatus
 from sensor_platform.live.engine.view import View
-from sensor_platform.live.monitor.platform_status import Pipeline
+from sensor_platform.live.monitor.platform_status import PlatformStatus
 from sensor_platform.sinks.dispatcher import Dispatcher
 
 _STALE_SECONDS = 10.0
@@ -20,30 +20,30 @@ _FREE_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """Looks at everything that `/readyz` tells of."""
+class HealthChecks:
+    """Checks everything that `/readyz` reports."""
 
     home: Home
     status: Callable[[], LoopStatus]
     view: Callable[[], View]
-    pipeline: Callable[[], Pipeline]
+    platform: Callable[[], PlatformStatus]
     ingest_problem: Callable[[], str]
-    dispatchers: Callable[[], Sequence[Dispatcher]]
+    dispatchers: Sequence[Dispatcher]
     clock: Callable[[], int]
     limits: Callable[[], dict[str, int]]
-    """Bounds of memory that were reached, with the number of readings that were not followed."""
+    """Memory limits that were reached, with the number of readings that were ignored."""
 
     def checks(self) -> dict[str, dict[str, Any]]:
-        """Each dependency: `state` (`ok`, `waiting`: never used so far, `failed`), `ok` (not failed), words."""
+        """Check each dependency: `state` (`ok`, `waiting` if never used, `failed`), `ok` (not failed), `detail`."""
         status, age = self.status(), (self.clock() - self.view().at) / 1e6
         checks = {
             "engine": _check(status.state in {"following", "catching up"} and age < _STALE_SECONDS, status.state),
             "disk": self._disk(),
             "ingest": _check(not self.ingest_problem(), self.ingest_problem() or "ready"),
-            **self._pipeline(),
+            **self._platform(),
         }
-        for each in self.dispatchers():
-            if not each.name.startswith("("):
+        for each in self.dispatchers:
+            if not each.is_internal:
                 checks[f"channel {each.name}"] = _check(not each.problem, each.problem or "works") | {
                     "is_needed": False
                 }
@@ -55,7 +55,7 @@ class Health:
         return checks
 
     def ready(self) -> tuple[int, dict[str, Any]]:
-        """Status code and body of `/readyz`: 503 while a needed dependency fails; one that only waits does not."""
+        """Return status code and body of `/readyz`: 503 while a needed dependency has failed (not while it waits)."""
         checks = self.checks()
         failing = [name for name, check in checks.items() if not check["ok"] and check.get("is_needed", True)]
         degraded = [name for name, check in checks.items() if not check["ok"]]
@@ -63,31 +63,31 @@ class Health:
         return 503 if failing else 200, {"status": status, "timestamp": _now(), "checks": checks}
 
     def alive(self) -> tuple[int, dict[str, Any]]:
-        """Status code and body of `/healthz`: only ourselves."""
+        """Return status code and body of `/healthz`: this process only."""
         check = self.checks()["engine"]
         body = {"status": "healthy" if check["ok"] else "unhealthy", "timestamp": _now(), "checks": {"engine": check}}
         return 200 if check["ok"] else 503, body
 
-    def _pipeline(self) -> dict[str, dict[str, Any]]:
-        """What other processes leave. A platform that was started a moment ago has none of it, and is not ill."""
-        pipeline = self.pipeline()
-        if self.clock() / 1e6 - pipeline.at > _SILENT_SECONDS:
-            return {"pipeline": _check(ok=False, detail="nobody looks at it" if pipeline.at else "not looked at yet")}
+    def _platform(self) -> dict[str, dict[str, Any]]:
+        """Check the files of other processes. On a new platform there are none, which is not a failure."""
+        platform = self.platform()
+        if self.clock() / 1e6 - platform.at > _SILENT_SECONDS:
+            return {"pipeline": _check(ok=False, detail="its status is not updated" if platform.at else "not read yet")}
         checks = {
             "collector": _waiting("none has run yet"),
             "lander": _waiting("none has run yet"),
             "ledger": _waiting("nothing has landed yet"),
             "published": _waiting("nothing is published yet"),
         }
-        if states := pipeline.states:
+        if states := platform.states:
             words = ", ".join(f"{name} {state}" for name, state in states.items())
             checks["collector"] = _check("connected" in states.values(), words)
-        if (silence := pipeline.lander_age) >= 0:
-            is_heard = silence < _SILENT_SECONDS
-            words = pipeline.lander if is_heard else f"{pipeline.lander} when last heard of, {silence:.0f} s ago"
-            checks["lander"] = _check(is_heard and pipeline.lander in _LANDS, words)
-        if pipeline.ledger or pipeline.problem:
-            checks["ledger"] = _check(not pipeline.problem, pipeline.problem or "readable")
+        if (silence := platform.lander_age) >= 0:
+            is_recent = silence < _SILENT_SECONDS
+            words = platform.lander if is_recent else f"{platform.lander} when last seen, {silence:.0f} s ago"
+            checks["lander"] = _check(is_recent and platform.lander in _LANDS, words)
+        if platform.ledger or platform.problem:
+            checks["ledger"] = _check(not platform.problem, platform.problem or "readable")
         if self.home.analytics_file.exists():
             checks["published"] = _check(ok=True, detail="there")
         return checks

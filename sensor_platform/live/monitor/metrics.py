@@ -1,4 +1,4 @@
-"""Prometheus metrics, collected from the view and the status files when asked: counting costs nothing in between."""
+"""Prometheus metrics. Most are computed from the view and the platform status when `/metrics` is read."""
 
 from collections import Counter as Counted
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,7 @@ from prometheus_client.utils import floatToGoString
 
 from sensor_platform.collect.collector_status import ACK_BUCKETS
 from sensor_platform.live.engine.view import View
-from sensor_platform.live.monitor.platform_status import Pipeline
+from sensor_platform.live.monitor.platform_status import PlatformStatus
 from sensor_platform.sinks.dispatcher import Dispatcher
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import Readings
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
 BUCKETS = ACK_BUCKETS
-"""Seconds; as the water quality scenario wants them."""
+"""Bounds of the histograms of seconds."""
 _PREFIX = "sensor_platform_"
 _MOST_GROUPS = 100
 _LEVELS = ("warning", "critical")
 
 
-class Stages:
-    """What is counted where it happens: latencies by stage, and what became of alarms."""
+class StageMetrics:
+    """Metrics that are counted where it happens: latencies by stage, events of alarms, messages by group."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.seconds = Histogram(
@@ -55,8 +55,14 @@ class Stages:
         self._metrics: set[str] = set()
         self._seen_groups: set[str] = set()
 
-    def note_received(self, source: str, messages: int, groups: Sequence[str]) -> None:
-        """Messages of a source, and the group of each that had a number; beyond a hundred groups as `(others)`."""
+    def count_received(self, source: str, messages: int, groups: Sequence[str]) -> None:
+        """Count messages of a source by group.
+
+        Args:
+            source: name of the collector.
+            messages: their number.
+            groups: the group of each message with a numeric reading; beyond a hundred groups it is `(others)`.
+        """
         for group, count in Counted(groups).items():
             if len(self._seen_groups) < _MOST_GROUPS:
                 self._seen_groups.add(group)
@@ -64,8 +70,8 @@ class Stages:
         if messages > len(groups):
             self.received.labels(source, "(none)").inc(messages - len(groups))
 
-    def note(self, events: Sequence[Event]) -> None:
-        """Events of alarms; beyond a hundred metrics as `(others)`."""
+    def count_events(self, events: Sequence[Event]) -> None:
+        """Count events of alarms; beyond a hundred metrics the metric is `(others)`."""
         for event in events:
             if len(self._metrics) < _MOST_GROUPS:
                 self._metrics.add(event.metric)
@@ -73,35 +79,35 @@ class Stages:
             self.alarm_events.labels(event.kind, _LEVELS[event.level - 1], metric).inc()
 
     def observe(self, stage: str, seconds: float) -> None:
-        """One more."""
+        """Add a duration to the histogram of a stage."""
         self.seconds.labels(stage).observe(max(0.0, seconds))
 
 
 class LiveCollector(Collector):
-    """Everything that is known at this moment."""
+    """Metrics that are computed when they are read."""
 
     def __init__(
         self,
         view: Callable[[], View],
-        pipeline: Callable[[], Pipeline],
-        dispatchers: Callable[[], Sequence[Dispatcher]],
+        status: Callable[[], PlatformStatus],
+        dispatchers: Sequence[Dispatcher],
         clients: Callable[[], int],
         clock: Callable[[], int],
         group_tag: str = "",
     ) -> None:
         self._view = view
-        self._pipeline = pipeline
+        self._status = status
         self._dispatchers = dispatchers
         self._clients = clients
         self._clock = clock
         self._group_tag = group_tag
 
     def collect(self) -> "Iterator[Metric]":
-        """All families."""
-        view, pipeline = self._view(), self._pipeline()
+        """Yield all metric families."""
+        view, status = self._view(), self._status()
         yield from self._live(view)
-        yield from self._collected(pipeline)
-        yield from self._landed(pipeline)
+        yield from self._collected(status)
+        yield from self._landed(status)
         yield from self._channels()
 
     def _live(self, view: View) -> "Iterator[Metric]":
@@ -109,7 +115,7 @@ class LiveCollector(Collector):
         for name, key, text in (
             ("live_messages", "messages", "Messages that the live engine has taken in, duplicates included."),
             ("live_readings", "readings", "Numeric readings judged, repeats removed."),
-            ("live_bad_readings", "bad", "Of these, outside their range or said to be bad by the device."),
+            ("live_bad_readings", "bad", "Of these, outside their range or marked as bad by the device."),
             ("live_repeated_readings", "repeats", "Readings that a publisher repeated."),
             ("live_too_late_readings", "too_late", "Readings after their window was given up; the tables have them."),
             ("live_refused_readings", "refused_series", "Readings of series beyond live.engine.most_series."),
@@ -137,7 +143,7 @@ class LiveCollector(Collector):
         yield alarms
 
     def _groups(self, view: View) -> "Iterator[Metric]":
-        """By plant, or what else the site groups its devices by."""
+        """Yield the metrics by group, for instance by plant."""
         readings = CounterMetricFamily(
             f"{_PREFIX}group_readings", "Numeric readings judged, by group and verdict.", labels=["group", "status"]
         )
@@ -150,13 +156,13 @@ class LiveCollector(Collector):
             waiting.add_metric([group], open_n)
         yield from (readings, waiting)
 
-    def _collected(self, pipeline: Pipeline) -> "Iterator[Metric]":
+    def _collected(self, status: PlatformStatus) -> "Iterator[Metric]":
         received = CounterMetricFamily(f"{_PREFIX}received_messages", "Messages on disk, by source.", labels=["source"])
         duplicate = CounterMetricFamily(
             f"{_PREFIX}duplicate_messages", "Wire duplicates, by source.", labels=["source"]
         )
         up = GaugeMetricFamily(f"{_PREFIX}collector_up", "1 where the collector is connected.", labels=["source"])
-        for source, counters in pipeline.sources.items():
+        for source, counters in status.sources.items():
             received.add_metric([source], counters["messages"])
             duplicate.add_metric([source], counters.get("duplicates", 0))
             up.add_metric([source], counters["is_up"])
@@ -165,37 +171,42 @@ class LiveCollector(Collector):
             "Group commits by seconds from reading their first message to fsync and answer.",
             labels=["source"],
         )
-        for source, (counts, seconds) in pipeline.acks.items():
+        for source, (counts, seconds) in status.acks.items():
             bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
             acks.add_metric([source], list(zip(bounds, accumulate(counts), strict=True)), seconds)
         yield from (received, duplicate, up, acks)
 
-    def _landed(self, pipeline: Pipeline) -> "Iterator[Metric]":
-        for name, value in pipeline.ledger.items():
+    def _landed(self, status: PlatformStatus) -> "Iterator[Metric]":
+        for name, value in status.ledger.items():
             yield _counter(f"ledger_{name}", f"{name.replace('_', ' ')} in the ledger.", value)
-        rules = CounterMetricFamily(f"{_PREFIX}quarantined", "Refused messages and readings, by rule.", labels=["rule"])
-        for rule, count in pipeline.quarantined.items():
+        # A gauge: it covers the newest files only, so that it falls when files leave that range or are requeued.
+        rules = GaugeMetricFamily(
+            f"{_PREFIX}quarantined_total",
+            "Rejected messages and readings in the newest 500 quarantine files, by rule.",
+            labels=["rule"],
+        )
+        for rule, count in status.quarantined.items():
             rules.add_metric([rule], count)
         yield rules
-        yield _gauge("wal_segments", "Sealed segments waiting to be landed.", pipeline.pending_segments)
-        yield _gauge("wal_bytes", "Bytes of segments in the WAL.", pipeline.wal_bytes)
+        yield _gauge("wal_segments", "Sealed segments waiting to be landed.", status.pending_segments)
+        yield _gauge("wal_bytes", "Bytes of segments in the WAL.", status.wal_bytes)
         ages = GaugeMetricFamily(f"{_PREFIX}layer_age_seconds", "Age of the newest data of a layer.", labels=["layer"])
-        for layer, newest in pipeline.newest.items():
+        for layer, newest in status.newest.items():
             ages.add_metric([layer], max(0.0, self._clock() / 1e6 - newest))
         yield ages
-        yield _gauge("predictions", "Rows of the published predictions.", pipeline.predictions)
+        yield _gauge("predictions", "Rows of the published predictions.", status.predictions)
 
     def _channels(self) -> "Iterator[Metric]":
         sent = CounterMetricFamily(f"{_PREFIX}notifications_sent", "Messages sent.", labels=["channel"])
-        failed = CounterMetricFamily(f"{_PREFIX}notifications_failed", "Tries that failed.", labels=["channel"])
-        for each in self._dispatchers():
+        failed = CounterMetricFamily(f"{_PREFIX}notifications_failed", "Attempts that failed.", labels=["channel"])
+        for each in self._dispatchers:
             sent.add_metric([each.name], each.sent)
             failed.add_metric([each.name], each.failed)
         yield from (sent, failed)
 
 
 def groups_of(readings: Readings, index: SeriesIndex, tag: str) -> list[str]:
-    """The group of each message that had a number that is followed: that of its first reading's device."""
+    """Return the group of each message with a numeric reading: the group of its first reading's device."""
     import numpy as np
 
     _, first = np.unique(readings.message, return_index=True)
@@ -207,7 +218,7 @@ def groups_of(readings: Readings, index: SeriesIndex, tag: str) -> list[str]:
 
 
 def by_group(view: View, tag: str) -> dict[str, tuple[int, int, int]]:
-    """Readings, bad ones and those in open windows, by a tag of the devices; beyond a hundred groups as `(others)`."""
+    """Count readings, bad readings and readings in open windows by group; beyond a hundred groups as `(others)`."""
     import numpy as np
 
     if not view.columns:

@@ -1,10 +1,9 @@
-"""How the rest of the platform is: collector, lander, ledger, layers. Read from files, at most every few seconds."""
+"""Status of the other processes and layers, read from their files every few seconds."""
 
 import contextlib
 import logging
 import math
 import sqlite3
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -22,23 +21,24 @@ from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.live.requests.reading_history import has_table, newest_of
 
 log = logging.getLogger(__name__)
-_LOOK_SECONDS = 2.0
+EVERY_SECONDS = 2.0
 _SLOW_SECONDS = 15.0
 _GONE_SECONDS = 10.0
+_MOST_QUARANTINE_FILES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Pipeline:
-    """One look."""
+class PlatformStatus:
+    """Status at one moment. The page receives it as JSON with these names."""
 
     at: float = 0.0
     sources: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     acks: Mapping[str, tuple[Sequence[int], float]] = field(default_factory=dict)
-    """Collector to its histogram of acknowledgements (ACK_BUCKETS, since its start) and their seconds."""
+    """By collector: histogram of acknowledgements since its start (bounds ACK_BUCKETS), and their sum in seconds."""
     ack: Mapping[str, float] = field(default_factory=dict)
-    """`p99`: 99 of 100 groups of the last minute were acknowledged within so many seconds; empty without any."""
+    """`p99`: seconds within which 99% of the last minute's groups were acknowledged; empty without any group."""
     states: Mapping[str, str] = field(default_factory=dict)
-    """Collector to its state."""
+    """State by collector."""
     ledger: Mapping[str, float] = field(default_factory=dict)
     quarantined: Mapping[str, int] = field(default_factory=dict)
     pending_segments: int = 0
@@ -46,39 +46,37 @@ class Pipeline:
     lander: str = "unknown"
     lander_age: float = -1.0
     newest: Mapping[str, float] = field(default_factory=dict)
-    """Layer to its newest data time, seconds since the epoch."""
+    """Newest data time by layer, seconds since the epoch."""
     predictions: int = 0
     problem: str = ""
 
 
 @dataclass(slots=True)
-class Watcher:
-    """Looks in a thread of its own and keeps the newest look."""
+class StatusPoller:
+    """Reads the status and keeps the newest one. `poll` belongs to one thread."""
 
     home: Home
     clock: Callable[[], float] = time.time
-    now: Pipeline = field(default_factory=Pipeline)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
+    now: PlatformStatus = field(default_factory=PlatformStatus)
     _slow_at: float = float("-inf")
     _quarantine_at: int = -1
     _newest_landed: float = 0.0
-    _acks_before: "deque[list[int]]" = field(default_factory=lambda: deque(maxlen=round(60 / _LOOK_SECONDS)))
-    """Of all collectors together, of the looks of the last minute."""
+    _acks_before: "deque[list[int]]" = field(default_factory=lambda: deque(maxlen=round(60 / EVERY_SECONDS)))
+    """Histograms of all collectors together, one per poll of the last minute."""
 
-    def start(self) -> None:
-        """Begin."""
-        self._thread = threading.Thread(target=self._run, name="pipeline", daemon=True)
-        self._thread.start()
+    def poll(self) -> None:
+        """Replace `now` by the present status; after a failure only its time and problem change."""
+        import duckdb
 
-    def stop(self) -> None:
-        """End."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(5.0)
+        try:
+            self.now = self.read()
+        except (OSError, sqlite3.Error, duckdb.Error, PlatformError) as error:
+            problem = f"{type(error).__name__}: {error}"
+            log.warning("cannot read the status of the platform now: %s", problem)
+            self.now = replace(self.now, at=self.clock(), problem=problem)
 
-    def look(self) -> Pipeline:
-        """Look now."""
+    def read(self) -> PlatformStatus:
+        """Read the status now."""
         sources, states, acks = self._sources()
         sealed = list(self.home.wal.glob("*.wal")) if self.home.wal.is_dir() else []
         status = read_status(self.home)
@@ -102,7 +100,7 @@ class Watcher:
             self._slow_at = time.monotonic()
         if self._newest_landed:
             newest["landing"] = self._newest_landed
-        return Pipeline(
+        return PlatformStatus(
             at=self.clock(),
             sources=sources,
             acks=acks,
@@ -118,24 +116,12 @@ class Watcher:
             predictions=predictions,
         )
 
-    def _run(self) -> None:
-        import duckdb
-
-        while not self._stop.is_set():
-            try:
-                self.now = self.look()
-            except (OSError, sqlite3.Error, duckdb.Error, PlatformError) as error:
-                problem = f"{type(error).__name__}: {error}"
-                log.warning("cannot look at the pipeline now: %s", problem)
-                self.now = replace(self.now, at=self.clock(), problem=problem)
-            self._stop.wait(_LOOK_SECONDS)
-
     def _ack(self, acks: Mapping[str, tuple[Sequence[int], float]]) -> dict[str, float]:
         now = [sum(each) for each in zip(*(counts for counts, _ in acks.values()), strict=True)]
         before = self._acks_before[0] if self._acks_before else now
         self._acks_before.append(now)
         fresh = [a - b for a, b in zip(now, before, strict=False)]
-        if sum(fresh) <= 0 or min(fresh) < 0:  # a collector has started anew
+        if sum(fresh) <= 0 or min(fresh) < 0:  # a collector was restarted
             return {}
         below = [sum(fresh[: at + 1]) for at in range(len(ACK_BUCKETS))]
         return {"p99": next((s for s, n in zip(ACK_BUCKETS, below, strict=True) if n >= 0.99 * sum(fresh)), math.inf)}
@@ -178,16 +164,16 @@ def _count(home: Home, table: str) -> int:
     import duckdb
 
     with duckdb.connect(str(home.analytics_file), read_only=True, config={"threads": 1}) as connection:
-        row = connection.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - our own name
+        row = connection.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - a constant name
         return int(row[0]) if row else 0
 
 
 def _quarantined(home: Home) -> dict[str, int]:
-    """Refusals by rule, of the newest files."""
+    """Count rejects by rule, in the newest files."""
     import duckdb
 
     with read_ledger(home) as ledger:
-        files = quarantine_files(ledger, home)[-500:] if ledger else []
+        files = quarantine_files(ledger, home)[-_MOST_QUARANTINE_FILES:] if ledger else []
     files = [path for path in files if path.exists()]
     if not files:
         return {}

@@ -1,1 +1,1 @@
-"""What a request asks for, without HTTP: messages into segments, history from files, a prediction."""
+"""Work for requests, independent of HTTP: messages into segments, history from files, predictions."""

@@ -1,8 +1,8 @@
 """Predictions on request: a model by name, inputs and outputs as plain names and numbers.
 
-The champion of that name in the registry of supervised tasks, its hashes verified, is read as the tables are: the same
-inputs give the same answer. Where there is none, a bare file `models/served/<name>.txt`, beside it, where there is one,
-`<name>.json` with the names of the classes. Loaded again when it changes. Text, never pickle: loading runs no code.
+The model is the verified champion of the supervised task with that name, used as for the tables: the same inputs give
+the same prediction. Without a champion it is the LightGBM text file `models/served/<name>.txt`, optionally with
+`<name>.json` for the names of the classes. Models are loaded again when they change. Loading runs no code (no pickle).
 """
 
 import math
@@ -41,7 +41,7 @@ class _Loaded:
 
 @dataclass(slots=True)
 class Predictor:
-    """Loads models when they are first asked. Thread-safe."""
+    """Loads models when they are first used. Thread-safe."""
 
     home: Home
     _loaded: dict[str, _Loaded] = field(default_factory=dict)
@@ -49,26 +49,25 @@ class Predictor:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def predict(self, name: str, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        """One prediction: `value`, and for a classifier `class`, `confidence` and all `probabilities`.
+        """Make one prediction: `value`, and for a classifier `class`, `confidence` and all `probabilities`.
 
         Raises:
-            WrongUse: there is no such model, or an input is no number.
+            WrongUse: there is no such model, or an input is not a number.
             CheckFailed: the champion's files are not what was promoted.
         """
         with self._lock:
             champion = self._champion(name)
             if champion is not None:
-                return _said(champion, inputs)
+                return _predict(champion, inputs)
             model = self._model(name)
             row = np.array([[_number(key, inputs.get(key)) for key in model.inputs]])
             raw = np.asarray(model.booster.predict(row, num_threads=1), np.float64).reshape(-1)
         unknown = sorted(set(inputs) - set(model.inputs))
         missing = [key for key in model.inputs if inputs.get(key) is None]
-        said: dict[str, Any] = {"model": name, "missing": missing, "ignored": unknown}
-        return said | _answer(raw, model.classes)
+        return {"model": name, "missing": missing, "ignored": unknown} | _result(raw, model.classes)
 
     def names(self) -> list[str]:
-        """Models that can be asked."""
+        """Return the names of all models."""
         files = {path.stem for path in self._folder.glob("*.txt") if _NAME.fullmatch(path.stem)}
         return sorted(
             files | {task for task in task_models.names(self.home) if task_models.champion_periods(self.home, task)}
@@ -79,7 +78,7 @@ class Predictor:
         return self.home.models / "served"
 
     def _champion(self, name: str) -> TaskModel | None:
-        """The verified champion, loaded again when the pointer changes."""
+        """Return the verified champion; it is loaded again when the pointer changes."""
         try:
             stat = (task_models.folder(self.home, name) / CHAMPION).stat()
         except FileNotFoundError:
@@ -109,7 +108,7 @@ class Predictor:
         return found
 
 
-def _said(model: TaskModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
+def _predict(model: TaskModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
     card = model.card
     values = {key: np.array([_number(key, inputs.get(key))]) for key in card.sources}
     said = task_model.read(model, matrix(values, card.sources, card.defaults))
@@ -139,13 +138,13 @@ def _load(path: Path, stamp: tuple[int, int]) -> _Loaded:
     try:
         booster = lightgbm.Booster(model_str=path.read_text(encoding="utf-8"))
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{path} is no LightGBM model: {error}", "save it with Booster.save_model") from error
+        raise WrongUse(f"{path} is not a LightGBM model: {error}", "save it with Booster.save_model") from error
     card = path.with_suffix(".json")
     classes = msgspec.json.decode(card.read_bytes(), type=_Card).classes if card.is_file() else ()
     return _Loaded(stamp, booster, tuple(booster.feature_name()), classes)
 
 
-def _answer(raw: "np.ndarray[Any, np.dtype[np.float64]]", classes: tuple[str, ...]) -> dict[str, Any]:
+def _result(raw: "np.ndarray[Any, np.dtype[np.float64]]", classes: tuple[str, ...]) -> dict[str, Any]:
     if not classes:
         return {"value": float(raw[0])} if len(raw) == 1 else {"values": raw.tolist()}
     chances = np.array([1.0 - raw[0], raw[0]]) if len(raw) == 1 else raw
@@ -162,5 +161,5 @@ def _number(name: str, value: Any) -> float:  # noqa: ANN401 - anything that JSO
     if value is None:
         return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise WrongUse(f"input {name!r} is no number", "send numbers, or null where there is none")
+        raise WrongUse(f"input {name!r} is not a number", "send numbers, or null for a missing value")
     return float(value)

@@ -1,4 +1,4 @@
-"""History of one device and metric from the published files: read-only, never waits for a writer."""
+"""History of one device and metric from the published files: read-only, without waiting for a writer."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,45 +16,45 @@ _MOST_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What somebody wants to see. Times are plain UTC."""
+class HistoryQuery:
+    """What a request asks for. Times are plain UTC."""
 
     device: str
     metric: str
     start: datetime
     end: datetime
     window: str
-    """`raw`, a duration, or `auto` for the finest with at most about 2,000 points."""
+    """`raw`, a duration, or `auto` for the finest window with at most about 2,000 points."""
 
 
-def window_for(asked: Asked) -> str:
-    """The window that is used.
+def window_for(query: HistoryQuery) -> str:
+    """Return the window to use.
 
     Raises:
-        WrongUse: it is none.
+        WrongUse: it is not a window.
     """
-    if asked.window == "auto":
-        span = (asked.end - asked.start).total_seconds()
+    if query.window == "auto":
+        span = (query.end - query.start).total_seconds()
         return next(name for name, _ in reversed(_TABLES) if span / (duration(name) / 1e6) <= 2_000 or name == "1d")
-    if asked.window == RAW:
+    if query.window == RAW:
         return RAW
     try:
-        size = duration(asked.window)
+        size = duration(query.window)
     except ValueError as error:
         raise WrongUse(f"window: {error}", "write raw, auto, 10s, 1m, 5m, 1h, 1d") from error
     if size < duration("10s") or size % duration("10s"):
-        raise WrongUse(f"window {asked.window} is no multiple of 10s", "write raw, auto, 10s, 1m, 5m, 1h, 1d")
-    return asked.window
+        raise WrongUse(f"window {query.window} is not a multiple of 10s", "write raw, auto, 10s, 1m, 5m, 1h, 1d")
+    return query.window
 
 
-def history(home: Home, asked: Asked) -> dict[str, Any]:
-    """Rows of readings or windows, oldest first: times in microseconds, at most 20,000.
+def history(home: Home, query: HistoryQuery) -> dict[str, Any]:
+    """Return at most 20,000 readings or windows, oldest first, with times in microseconds.
 
     Raises:
         Unreachable: nothing is published yet.
-        WrongUse: the window is none.
+        WrongUse: it is not a window.
     """
-    window = window_for(asked)
+    window = window_for(query)
     if window == RAW:
         sql = (
             "select epoch_us(event_at) as at, value, verdict from readings_clean"
@@ -63,14 +63,14 @@ def history(home: Home, asked: Asked) -> dict[str, Any]:
         )
     else:
         sql = _windowed(duration(window))
-    days = (asked.start.date() - timedelta(days=1), asked.end.date())
-    parameters = [asked.device, asked.metric, *days, asked.start, asked.end, _MOST_ROWS]
+    days = (query.start.date() - timedelta(days=1), query.end.date())
+    parameters = [query.device, query.metric, *days, query.start, query.end, _MOST_ROWS]
     columns, rows = _ask(home, sql, parameters)
     return {"window": window, "columns": columns, "rows": rows, "is_cut": len(rows) == _MOST_ROWS}
 
 
 def forecast(home: Home, device: str, metric: str, start: datetime, end: datetime) -> dict[str, Any]:
-    """The newest forecast of each hour with its band, where there is one."""
+    """Return the newest forecast of each hour with its band."""
     sql = (
         "select epoch_us(target_at) as at, arg_max(value, issued_at) as value, arg_max(lower, issued_at) as lower,"
         " arg_max(upper, issued_at) as upper from predictions where device_id = ? and metric = ?"
@@ -81,7 +81,7 @@ def forecast(home: Home, device: str, metric: str, start: datetime, end: datetim
 
 
 def anomalies(home: Home, device: str, metric: str, start: datetime, end: datetime) -> dict[str, Any]:
-    """Hours that the served anomaly score flags, with the mean that they are shown at, score over threshold, reason."""
+    """Return the anomalous hours: mean, score divided by threshold, and reason."""
     sql = (
         "select epoch_us(window_start) as at, value, score / threshold as score, reason from anomalies"
         " where device_id = ? and metric = ? and is_anomaly and window_start >= ? and window_start < ?"
@@ -97,7 +97,7 @@ def has_table(home: Home, name: str) -> bool:
 
 
 def newest_of(home: Home) -> dict[str, float]:
-    """Newest data time of each published layer, seconds since the epoch."""
+    """Return the newest data time of each published layer, seconds since the epoch."""
     found: dict[str, float] = {}
     layers = {name: table.time_column for name, table in dbt_tables().items() if table.freshness}
     layers["predictions"] = "issued_at"
@@ -112,7 +112,7 @@ def newest_of(home: Home) -> dict[str, float]:
 
 
 def now_plain() -> datetime:
-    """The time as plain UTC."""
+    """Return the current time as plain UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
 
 
@@ -124,7 +124,7 @@ def _newest_day(folder: Path) -> str | None:
 
 
 def _windowed(size: int) -> str:
-    """Windows of any multiple of a published tier, from the coarsest tier that divides it, exactly."""
+    """SQL of windows of any multiple of a published tier, computed exactly from the coarsest tier that divides it."""
     table = next(name for tier, name in _TABLES if size % duration(tier) == 0)
     bucket = f"time_bucket(interval '{size} microseconds', window_start, timestamp '1970-01-01 00:00:00')"
     return (

@@ -1,1 +1,1 @@
-"""What leaves the live process: notifications, streams and commands to brokers, predictions that data asked for."""
+"""Messages that the live process puts into the outbox, and their destinations."""

@@ -1,1 +1,1 @@
-"""Page, WebSocket, API: HTTP and who may do what."""
+"""Page, WebSocket and API over HTTP, with access control."""

@@ -1,4 +1,4 @@
-"""Signed links by which a person answers an alert from a notification, without the token, for a while."""
+"""Signed links by which a person answers an alert from a notification without the token, for about a week."""
 
 import hashlib
 import hmac
@@ -12,7 +12,7 @@ _DAY = 86_400
 
 
 def secret_of(folder: Path) -> bytes:
-    """The secret of a home, made on first use; readable by its owner only."""
+    """Return the secret of a home; it is made on first use, readable by its owner only."""
     path = folder / "secret"
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -25,12 +25,15 @@ def secret_of(folder: Path) -> bytes:
 
 
 def sign(secret: bytes, alert_id: str, until: int) -> str:
-    """Signature of an alert and the second until when it may be answered."""
+    """Sign an alert's id and the time (seconds since the epoch) until which it may be answered."""
     return hmac.new(secret, f"{alert_id} {until}".encode(), hashlib.sha256).hexdigest()[:40]
 
 
 def link_of(secret: bytes, public_url: str, alert_id: str, now_seconds: int) -> str:
-    """A link to answer an alert. The same within a day, so that a step that is done again says the same."""
+    """Return a link to answer an alert; empty without a public URL.
+
+    It is the same within a day, so that a step that is run again gives the same notification.
+    """
     if not public_url:
         return ""
     until = (now_seconds // _DAY + _DAYS + 1) * _DAY
@@ -39,7 +42,7 @@ def link_of(secret: bytes, public_url: str, alert_id: str, now_seconds: int) -> 
 
 
 def is_valid(secret: bytes, alert_id: str, until: str, given: str, now_seconds: int) -> bool:
-    """Whether a link was made by us and is still good."""
+    """Whether a link has a correct signature and has not expired."""
     if not until.isascii() or not until.isdigit() or len(until) > 12 or int(until) < now_seconds:
         return False
     return hmac.compare_digest(given.encode("utf-8", "replace"), sign(secret, alert_id, int(until)).encode())

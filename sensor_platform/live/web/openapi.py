@@ -1,4 +1,4 @@
-"""The API, described for machines (OpenAPI 3.1)."""
+"""The OpenAPI 3.1 document of the API."""
 
 from importlib.metadata import version
 from typing import Any
@@ -10,7 +10,7 @@ _NAME = {"type": "string", "minLength": 1}
 _SPAN = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1e9}
 _TIME = {
     "anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0, "maximum": 4e9}],
-    "description": "ISO 8601, UTC where it names no zone, or seconds since 1970",
+    "description": "ISO 8601 (UTC if it names no zone), or seconds since 1970",
 }
 _TOPIC = {"type": "string", "pattern": "^[^+#\\x00]+$"}
 _MODEL = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$"}
@@ -18,7 +18,11 @@ _STATE = {"enum": ["", "firing", "acknowledged", "resolved"], "description": "em
 
 
 def description(ingest_topic: str) -> dict[str, Any]:
-    """The document; `ingest_topic` is where messages go that name none."""
+    """Return the document.
+
+    Args:
+        ingest_topic: topic of messages that come without one.
+    """
     return {
         "openapi": "3.1.0",
         "info": {"title": "sensor-platform live", "version": version("sensor-platform")},
@@ -43,7 +47,7 @@ def description(ingest_topic: str) -> dict[str, Any]:
                         "default": "auto",
                         "description": "raw, auto, or a multiple of 10s",
                     },
-                    forecast={**_TEXT, "description": "anything: with the forecast"},
+                    forecast={**_TEXT, "description": "any value: include the forecast"},
                 )
             },
             "/api/recent": {
@@ -54,12 +58,12 @@ def description(ingest_topic: str) -> dict[str, Any]:
                     device=_NAME,
                     metric=_NAME,
                     window=_TEXT,
-                    minutes={**_SPAN, "default": 15, "description": "at most 180 are looked at"},
+                    minutes={**_SPAN, "default": 15, "description": "at most 180 are used"},
                 )
             },
             "/api/devices": {
                 "get": _get(
-                    "Devices, those in alarm first",
+                    "Devices, those with alarms first",
                     "Anything",
                     search=_TEXT,
                     state={"enum": ["", *STANDINGS], "description": "empty for all"},
@@ -69,7 +73,7 @@ def description(ingest_topic: str) -> dict[str, Any]:
             "/api/alerts/{alert_id}/{answer}": {"post": _answer()},
             "/api/predict/{name}": {"post": _predict()},
             "/healthz": {"get": _health("Whether the process works")},
-            "/readyz": {"get": _health("Whether everything that it needs works")},
+            "/readyz": {"get": _health("Whether everything that the process needs works")},
             "/metrics": {"get": {"summary": "Prometheus metrics", "responses": {"200": {"description": "text"}}}},
         },
     }
@@ -87,8 +91,8 @@ def _schemas() -> dict[str, Any]:
     check = {
         "type": "object",
         "properties": {
-            "ok": {"type": "boolean", "description": "it has not failed"},
-            "state": {"enum": ["ok", "waiting", "failed"], "description": "waiting: never used so far"},
+            "ok": {"type": "boolean", "description": "whether it has not failed"},
+            "state": {"enum": ["ok", "waiting", "failed"], "description": "waiting: not used so far"},
             "detail": _TEXT,
             "is_needed": {"type": "boolean", "default": True},
         },
@@ -117,7 +121,11 @@ def _schemas() -> dict[str, Any]:
             "type": "object",
             "properties": {
                 "accepted": {"type": "integer", "description": "messages on disk"},
-                "refused": {"type": "array", "items": {"type": "object"}, "description": "of these, to the quarantine"},
+                "refused": {
+                    "type": "array",
+                    "items": {"type": "object"},
+                    "description": "messages that will be quarantined",
+                },
             },
         },
         "Health": {
@@ -146,12 +154,12 @@ def _get(summary: str, schema: str, *, required: tuple[str, ...] = (), **query: 
 def _ingest(topic: str) -> dict[str, Any]:
     body = {
         "schema": {
-            "description": "a message, or an array of messages, each any JSON: the contract of the topic judges them",
+            "description": "a message or an array of messages, any JSON; the topic's contract decides what is accepted",
             "not": {"type": "array", "maxItems": 0},
         }
     }
     return {
-        "summary": "Messages; answered once they are on disk",
+        "summary": "Store messages; answered once they are on disk",
         "parameters": [{"name": "topic", "in": "query", "schema": {**_TOPIC, "default": topic}}],
         "requestBody": {
             "required": True,
@@ -179,7 +187,7 @@ def _answer() -> dict[str, Any]:
 
 def _predict() -> dict[str, Any]:
     return {
-        "summary": "Ask a model",
+        "summary": "Make a prediction",
         "parameters": [{"name": "name", "in": "path", "required": True, "schema": _MODEL}],
         "requestBody": {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
         "responses": _responses("Anything"),
@@ -188,7 +196,7 @@ def _predict() -> dict[str, Any]:
 
 def _health(summary: str) -> dict[str, Any]:
     found = _get(summary, "Health")
-    found["responses"]["503"] = found["responses"]["200"] | {"description": "something that is needed does not work"}
+    found["responses"]["503"] = found["responses"]["200"] | {"description": "a needed dependency has failed"}
     return found
 
 

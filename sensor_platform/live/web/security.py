@@ -1,4 +1,4 @@
-"""Who may do what: token, allowed hosts, origins, rates, sizes, headers. One ASGI layer around everything."""
+"""Access control in one ASGI layer: token, allowed hosts, origins, rates, sizes, response headers."""
 
 import hashlib
 import hmac
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 COOKIE = "sensor_platform_live"
 ACTION_HEADER = "x-requested-with"
-"""Pages of others cannot send it without asking us first, which we never allow: what makes actions safe (CSRF)."""
+"""A page of another origin cannot send this header without a preflight, which is never allowed (CSRF protection)."""
 
 _OPEN_PATHS = ("/healthz", "/login", "/static/", "/answer")
 _CSP = (
@@ -38,14 +38,19 @@ _MOST_ADDRESSES = 10_000
 
 @dataclass(slots=True)
 class Rates:
-    """Token buckets by address."""
+    """Token buckets by client address."""
 
     per_second: float
     burst: float
     _buckets: OrderedDict[str, tuple[float, float]] = field(default_factory=OrderedDict)
 
     def allows(self, address: str, now: float) -> bool:
-        """Whether one more request of the address is fine now."""
+        """Whether one more request of the address is allowed now.
+
+        Args:
+            address: of the client.
+            now: monotonic time in seconds.
+        """
         left, at = self._buckets.pop(address, (self.burst, now))
         left = min(self.burst, left + (now - at) * self.per_second)
         is_allowed = left >= 1.0
@@ -57,17 +62,17 @@ class Rates:
 
 @dataclass(slots=True)
 class Gate:
-    """Refuses what may not pass. Without a token only this machine is served, by its local names."""
+    """Refuses requests that are not allowed. Without a token, only requests to a loopback name are served."""
 
     app: ASGIApp
     token: str
     hosts: Sequence[str]
-    """Names that requests may be for, besides addresses of this machine."""
+    """Host names that requests may use, in addition to loopback addresses."""
     most_body_bytes: int
     rates: Rates
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Check, then pass on with our headers."""
+        """Check a request, then pass it on; responses get the security headers."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
@@ -121,7 +126,7 @@ class Gate:
         return COOKIE in cookies and is_equal(cookies[COOKIE].value, cookie_of(self.token))
 
     def _is_ours(self, host: str) -> bool:
-        """Against names that point here although they are not ours (DNS rebinding)."""
+        """Whether the host name is one of this server (protection against DNS rebinding)."""
         name = urlsplit(f"//{host}").hostname or ""
         if name == "localhost" or name in self.hosts:
             return True
@@ -147,21 +152,21 @@ class Gate:
 
 
 class TooLarge(Exception):
-    """The body is longer than allowed; it said nothing of its length."""
+    """The body is longer than allowed, and the request had no content-length."""
 
 
 def is_equal(given: str, wanted: str) -> bool:
-    """Compare in constant time."""
+    """Whether two secrets are equal, compared in constant time."""
     return hmac.compare_digest(given.encode("utf-8", "replace"), wanted.encode())
 
 
 def cookie_of(token: str) -> str:
-    """What a browser keeps instead of the token."""
+    """Return the value of the cookie that stands for the token."""
     return hmac.new(token.encode(), b"live page", hashlib.sha256).hexdigest()
 
 
 def is_loopback(host: str) -> bool:
-    """Whether an address to bind to is of this machine only."""
+    """Whether an address to bind to can be reached from this machine only."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
@@ -171,7 +176,7 @@ def is_loopback(host: str) -> bool:
 def _is_same_origin(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
-        return True  # no browser: those always send it here
+        return True  # not a browser: browsers always send it
     return urlsplit(origin).netloc.lower() == headers.get("host", "").lower()
 
 
@@ -190,10 +195,10 @@ def _limited(receive: Receive, most: int) -> Receive:
 
 
 def _with_headers(send: Send) -> Send:
-    async def dressed(message: Message) -> None:
+    async def send_with_headers(message: Message) -> None:
         if message["type"] == "http.response.start":
             given = {name for name, _ in message["headers"]}
             message["headers"] = [*message["headers"], *(pair for pair in _HEADERS if pair[0] not in given)]
         await send(message)
 
-    return dressed
+    return send_with_headers

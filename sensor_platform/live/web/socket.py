@@ -1,6 +1,6 @@
-"""WebSocket clients: each is told what it looks at, as fast as it can take it, and never faster than the page wants.
+"""WebSocket clients: each receives what it displays, at its own speed, limited by the page's rate.
 
-A client has one pending update at most: while it is slow, newer views replace older ones, and nobody waits for it.
+A client has at most one pending update: while it is slow, newer views replace older ones, and nothing waits for it.
 """
 
 import asyncio
@@ -16,37 +16,37 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sensor_platform.live.engine.view import View
 
-_MOST_WATCHED = 200
+_MOST_ROWS = 200
 _MOST_MESSAGE = 16_384
 _VALUES = 6
-"""Newest values of a row of the overview; a wide screen shows them all."""
+"""Number of newest values in a row of the overview; a wide screen shows all of them."""
 _MOST_ALARMS = 500
 _MESSAGES_PER_SECOND = 20
 _SEND_SECONDS = 20.0
 
 
-class Watch(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What a client says it looks at."""
+class Viewport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a client displays; the message that it sends."""
 
     rows: tuple[int, ...] = ()
     """Device numbers that are visible in the overview."""
     device: int | None = None
-    """The one that is open."""
+    """Number of the device that is open; None for none."""
 
 
 @dataclass(slots=True, eq=False)
 class _Client:
     socket: WebSocket
     news: asyncio.Event = field(default_factory=asyncio.Event)
-    watch: Watch = field(default_factory=Watch)
+    viewport: Viewport = field(default_factory=Viewport)
     sent: dict[int, tuple[int, int, str]] = field(default_factory=dict)
-    """Device to (newest arrival, level, state) as last told."""
+    """By device: newest arrival, level and state, as they were sent last."""
     alarms: tuple[Any, ...] | None = None
 
 
 @dataclass(slots=True)
 class Hub:
-    """All clients. Belongs to the event loop's thread."""
+    """All clients. Belongs to the thread of the event loop."""
 
     view: Callable[[], View]
     states: Callable[[], dict[str, str]]
@@ -60,20 +60,20 @@ class Hub:
     _loop: asyncio.AbstractEventLoop | None = None
     _rows_of: View | None = None
     _rows: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """Rows of that view by device: pages that look at the same devices share them."""
+    """Rows of that view by device, shared by clients that display the same devices."""
 
     def publish(self) -> None:
-        """There is a new view; from any thread."""
+        """Announce a new view. May be called by any thread."""
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # the loop is closing
-                self._loop.call_soon_threadsafe(self._tell)
+                self._loop.call_soon_threadsafe(self._wake_clients)
 
     def begin(self) -> None:
-        """From within the event loop, before the first client."""
+        """Remember the running event loop. Called from it, before the first client."""
         self._loop = asyncio.get_running_loop()
 
     async def serve(self, socket: WebSocket) -> None:
-        """One client, until it goes."""
+        """Serve one client until it disconnects."""
         address = socket.client.host if socket.client else "local"
         if len(self.clients) >= self.most or self.addresses[address] >= self.most_per_address:
             await socket.close(1013, "too many connections")
@@ -87,7 +87,7 @@ class Hub:
         try:
             await self._receive(client)
         except (WebSocketDisconnect, RuntimeError):
-            pass  # it is gone, one way or the other
+            pass  # the client has disconnected
         finally:
             sender.cancel()
             self.clients.discard(client)
@@ -97,7 +97,7 @@ class Hub:
             with contextlib.suppress(asyncio.CancelledError, WebSocketDisconnect, RuntimeError):
                 await sender
 
-    def _tell(self) -> None:
+    def _wake_clients(self) -> None:
         for client in self.clients:
             client.news.set()
 
@@ -113,11 +113,11 @@ class Hub:
                 await client.socket.close(1008, "too much")
                 return
             try:
-                watch = msgspec.json.decode(text, type=Watch)
+                viewport = msgspec.json.decode(text, type=Viewport)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 await client.socket.close(1007, "not understood")
                 return
-            client.watch = msgspec.structs.replace(watch, rows=watch.rows[:_MOST_WATCHED])
+            client.viewport = msgspec.structs.replace(viewport, rows=viewport.rows[:_MOST_ROWS])
             client.sent.clear()
             client.news.set()
 
@@ -145,17 +145,17 @@ class Hub:
         states = self.states()
         if self._rows_of is not view:
             self._rows_of, self._rows = view, {}
-        rows = [row for number in client.watch.rows if (row := self._row(view, number, client, states)) is not None]
+        rows = [row for number in client.viewport.rows if (row := self._row(view, number, client, states)) is not None]
         if rows:
             update["rows"] = rows
-        if client.watch.device is not None and 0 <= client.watch.device < view.device_n:
-            update["device"] = view.latest(client.watch.device)
+        if client.viewport.device is not None and 0 <= client.viewport.device < view.device_n:
+            update["device"] = view.latest(client.viewport.device)
         update["pipeline"] = self.pipeline()
         update["predictions"] = self.predictions()
         return update
 
     def _row(self, view: View, number: int, client: _Client, states: dict[str, str]) -> dict[str, Any] | None:
-        """A device's row, where it has changed since this client was last told."""
+        """Return a device's row if it has changed since it was last sent to this client."""
         if not 0 <= number < view.device_n:
             return None
         row = self._rows.get(number)
@@ -172,7 +172,7 @@ class Hub:
 
 
 def _row(view: View, number: int, state: str) -> dict[str, Any] | None:
-    """One device for the overview; None where nothing is known of it."""
+    """Return one device's row of the overview; None if it has no series."""
     series = [each for each in view.series_of[number] if each < view.series_n]
     if not series:
         return None

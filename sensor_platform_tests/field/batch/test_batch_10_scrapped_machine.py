@@ -4,10 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from sensor_platform.live.process import make_parts
 from sensor_platform.site import read_rules
 from sensor_platform_tests.field.batch.rig import Place, eventually, make_place
-from sensor_platform_tests.live.test_serve import ACT, client_of, setup_of
+from sensor_platform_tests.live.live_apps import ACT, app_of, client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,8 +32,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
 @pytest.fixture
 def page(place: Place) -> "Iterator[TestClient]":
     """The live process with both alarms of pump-9 firing."""
-    parts = make_parts(setup_of(place.home, alerts=read_rules(place.site / "rules.yaml")))
-    with client_of(parts) as client:
+    app = app_of(place.home, alerts=read_rules(place.site / "rules.yaml"))
+    with client_of(app) as client:
         client.post("/ingest", json={"device_id": "pump-9", "temperature": 95})
         eventually(lambda: len(active(client)) == 2, "alarms hot and silent")
         eventually(lambda: counted(client) == 2, "both alarms in the metrics")

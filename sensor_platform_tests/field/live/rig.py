@@ -3,26 +3,27 @@
 Everything between is the product: segments, the engine's loop, the live store, the outbox and its channels.
 """
 
-import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sensor_platform.alert import store
+from sensor_platform.alert.queries import alert_rows
+from sensor_platform.cli.live import live_setup
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.live.process import make_parts
+from sensor_platform.live.app import make_live
 from sensor_platform.live.requests.ingest import Busy
-from sensor_platform.settings import Settings, live_setup, load_settings
-from sensor_platform.sinks.channels import Unsent
+from sensor_platform.live.sending.destinations import all_destinations
+from sensor_platform.settings import Settings, load_settings
+from sensor_platform.sinks.dispatcher import make_dispatchers
+from sensor_platform.sinks.prediction_sink import PredictionSteps
+from sensor_platform.sinks.sink import Connections, SinkMessage, Unsent
 from sensor_platform.wal import BatchFacts, CommittedOffsetFile, Header, SegmentWriter, encode_mqtt
 from sensor_platform_tests.field.live.base import site_files
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
-
-if TYPE_CHECKING:
-    from sensor_platform.sinks.dispatcher import Dispatcher
 
 SECOND = 1_000_000
 TOO_BUSY: Exception = Busy()
@@ -58,15 +59,12 @@ class LinkInHand:
     def stop(self) -> None:
         """Nothing to disconnect."""
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> None:
-        self.publish_all([(topic, payload)], retain=retain)
-
-    def publish_all(self, messages: Sequence[tuple[str, bytes]], *, retain: bool = False) -> None:  # noqa: ARG002
+    def publish_all(self, messages: Sequence[SinkMessage]) -> None:
         if self.breaks_while_sending:
             self.is_connected = False
         if not self.is_connected:
             raise Unsent("the broker is not connected")
-        self.published += messages
+        self.published += [(message.topic, message.payload) for message in messages]
 
     @property
     def topics(self) -> list[str]:
@@ -118,33 +116,30 @@ class LiveSite:
         settings = settings_of(site_files(folder, rules, {"live": config}, contract))
         self.home = settings.home
         self.setup = live_setup(settings, settings.site.live)
-        self.parts = make_parts(self.setup, lambda: T0 + int(self.seconds * SECOND))
-        self.carriers: Any = dataclasses.replace(
-            self.parts.carriers,
-            link=self.link,  # type: ignore[arg-type]
-            uplink=self.link,  # type: ignore[arg-type]
-            **(replaced or {}),
+        self.app = make_live(self.setup, lambda: T0 + int(self.seconds * SECOND))
+        steps = self.app.predictions
+        played = {"predict": steps.predict, "store": steps.store, "publish": steps.publish, **(replaced or {})}
+        self.dispatchers = make_dispatchers(
+            all_destinations(self.setup.alerts, self.setup.live),
+            Connections(self.link, self.link, lambda: None, {}, PredictionSteps(**played)),
+            self.home.live_file,
+            self.app.clock,
         )
-        self.loop: Any = self.parts.loop
-        self.loop._connection = store.connect(self.home.live_file)
+        self.loop: Any = self.app.loop
         self._outbox = store.connect(self.home.live_file)
-        self.loop._restore()
-        self.dispatchers: list[Dispatcher] = self.carriers.dispatchers()
+        self._opened = ExitStack()
+        self._opened.enter_context(self.loop.opened())
         self.arrivals = Arrivals(self.home.root, run)
 
     def stop(self) -> None:
         """As the process ends when it is told to."""
-        self.loop._snapshot()
-        for tail in self.loop.tails.values():
-            tail.close()
-        for connection in (self.loop._connection, self._outbox):
-            connection.close()
+        self._opened.close()
+        self._outbox.close()
         self.arrivals.close()
 
     def step(self) -> None:
         """The engine takes in what is there, and looks at the time."""
-        self.loop._looked_at = -1.0
-        while self.loop._step():
+        while self.loop.step(look=True):
             pass
 
     def receive(self, at: float, *messages: Mapping[str, Any], topic: str = "") -> None:
@@ -181,7 +176,7 @@ class LiveSite:
 
     def alerts(self) -> list[dict[str, Any]]:
         """As /api/alerts has them, newest first."""
-        return self.parts.alert_rows("", "")
+        return alert_rows(self._outbox, "", "")
 
     @property
     def firing(self) -> list[str]:

@@ -29,8 +29,11 @@ class FailsOnce:
         self.calls = 0
         self.taken: list[object] = []
 
-    def send(self, bodies: Sequence[bytes]) -> None:
-        self(*bodies)
+    def send(self, messages: Sequence[object]) -> None:
+        self(*messages)
+
+    def is_up(self) -> bool:
+        return True
 
     def close(self) -> None:
         """Nothing is open."""
@@ -61,7 +64,7 @@ def test_live_12_a_channel_goes_on_after_an_unexpected_error(tmp_path: Path) -> 
     rules = {"rules": [{**HOT, "channels": ["bus"]}], "channels": {"bus": {"mqtt": "alarms"}}}
     with live_site(tmp_path, rules) as site:
         flaky = FailsOnce(RuntimeError("a fault in a library"))
-        site.dispatchers[0].sender = flaky
+        site.dispatchers[0].sink = flaky
         site.receive(0, {"device_id": "m", "t": 50})
         assert _goes_on(site, flaky), "the channel's thread has ended"
 
@@ -70,7 +73,7 @@ def test_live_12_a_channel_goes_on_after_an_unexpected_error(tmp_path: Path) -> 
 @pytest.mark.usefixtures("quiet")
 def test_live_12_a_trigger_goes_on_when_too_much_waits_to_be_written(tmp_path: Path) -> None:
     flaky = FailsOnce(TOO_BUSY)
-    played = {"store_message": flaky, "predict": lambda name, _inputs: {"model": name, "value": 1.0}}
+    played = {"store": flaky, "predict": lambda name, _inputs: {"model": name, "value": 1.0}}
     trigger = {"name": "wear", "required": ["t"]}
     with live_site(tmp_path, {}, replaced=played, triggers=[trigger]) as site:
         site.receive(0, {"device_id": "m", "t": 50})

@@ -9,7 +9,7 @@ from sensor_platform_tests.field.live.rig import live_site
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 31")
 def test_live_31_a_group_with_wildcards_in_its_name_is_one_level_of_the_topic(tmp_path: Path) -> None:
-    played = {"store_message": lambda *_: None, "predict": lambda name, _inputs: {"model": name, "value": 1.0}}
+    played = {"store": lambda *_: None, "predict": lambda name, _inputs: {"model": name, "value": 1.0}}
     stream = {"what": "predictions", "mqtt": "predicted/{device}"}
     trigger = {"name": "wear", "required": ["t"]}
     with live_site(tmp_path, {}, replaced=played, republish=[stream], triggers=[trigger]) as site:

@@ -1,4 +1,4 @@
-"""Predictions asked for by data: per group, as soon as all required metrics are there, at most once per interval."""
+"""Predictions triggered by data: per group, when all required metrics have a value, at most once per interval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,49 +9,37 @@ import numpy as np
 from sensor_platform.alert.store import Outgoing
 from sensor_platform.kernel.durations import duration
 from sensor_platform.live.config import Trigger
-from sensor_platform.live.engine.step import Done, Step
+from sensor_platform.live.engine.step import Step, StepResult
+from sensor_platform.live.sending.destinations import trigger_channel
+from sensor_platform.sinks.prediction_sink import PredictionRequest
 from sensor_platform.stream.columns import BAD, Readings
 from sensor_platform.stream.series import NEVER, SeriesIndex
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True):
-    """One prediction that is due."""
-
-    trigger: str
-    group: str
-    window_start: int
-    """Microseconds; of the interval in which the required metrics came together."""
-    at: int
-    """Newest event time of the inputs."""
-    inputs: dict[str, float]
-    defaulted: tuple[str, ...]
-    """Inputs that had no value, and took their default."""
 
 
 @dataclass(slots=True)
 class _Group:
     values: dict[str, tuple[int, float]] = field(default_factory=dict)
-    """Metric to event time and newest usable value."""
-    done: int = -1
-    """Newest window that was asked for."""
+    """Event time and newest usable value by metric."""
+    requested: int = -1
+    """Start of the newest interval with a request, microseconds."""
 
 
 @dataclass(slots=True)
 class Triggers:
-    """Follows the newest values of every group."""
+    """Follows the newest values of every group. Belongs to the engine's thread."""
 
     triggers: Sequence[Trigger]
     groups: dict[tuple[int, str], _Group] = field(default_factory=dict)
-    """By number of the trigger and name of the group. Made again from the index at the start; the keys of the outbox
-    keep requests single."""
+    """By number of the trigger and name of the group. After a restart they are filled from the engine's index; the keys
+    of the outbox prevent a second request for an interval."""
     _is_seeded: bool = False
 
-    def requests(self, step: Step, done: Done, index: SeriesIndex) -> list[Outgoing]:
-        """Predictions that this step makes due."""
+    def requests(self, step: Step, result: StepResult, index: SeriesIndex) -> list[Outgoing]:
+        """Return requests for the predictions that this step makes due."""
         out: list[Outgoing] = []
         if self.triggers:
             self._seed(index)
-            for taken in done.taken:
+            for taken in result.taken:
                 for number, trigger in enumerate(self.triggers):
                     out += self._take(number, trigger, taken.readings, index, step.now)
         return out
@@ -73,15 +61,15 @@ class Triggers:
             if before is None or at >= before[0]:
                 group.values[index.metric(series)] = (at, float(readings.value[row]))
             window = at // every * every
-            if window > group.done and all(
+            if window > group.requested and all(
                 found is not None and found[0] >= window for found in map(group.values.get, trigger.required)
             ):
-                group.done = window
+                group.requested = window
                 out.append(_request(trigger, name, window, group, now))
         return out
 
     def _seed(self, index: SeriesIndex) -> None:
-        """After a start: the newest values that the engine knows."""
+        """Take the newest values from the index, once after the start."""
         if self._is_seeded:
             return
         self._is_seeded = True
@@ -101,11 +89,6 @@ class Triggers:
         return index.tags.get(int(index.by_series["device"][series]), {}).get(trigger.group_by, "default")
 
 
-def trigger_channel(trigger: Trigger) -> str:
-    """Name of the outbox's channel of a trigger."""
-    return f"(predict {trigger.name})"
-
-
 def _request(trigger: Trigger, name: str, window: int, group: _Group, now: int) -> Outgoing:
     inputs: dict[str, float] = {}
     defaulted: list[str] = []
@@ -116,7 +99,7 @@ def _request(trigger: Trigger, name: str, window: int, group: _Group, now: int) 
         elif field_name in trigger.defaults:
             inputs[field_name] = trigger.defaults[field_name]
             defaulted.append(field_name)
-    request = Request(
+    request = PredictionRequest(
         trigger=trigger.name,
         group=name,
         window_start=window,

@@ -22,19 +22,18 @@ from sensor_platform.collect.brokers.local import local_broker
 from sensor_platform.collect.config import Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.live.config import LiveConfig, Republish, Trigger
-from sensor_platform.live.engine.score_series import Scores
-from sensor_platform.live.process import make_parts
+from sensor_platform.live.config import LiveConfig, OutputStream, Trigger
+from sensor_platform.live.engine.score_feed import ScoreFeed
 from sensor_platform.live.requests.predictor import Predictor
-from sensor_platform.live.sending.prediction_contract import PREDICTIONS_CONTRACT
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Source
+from sensor_platform.sinks.prediction_sink import PREDICTIONS_CONTRACT
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Forecast, LocalCommand, Threshold
 from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform_tests.landing.homes import T0, land_all
+from sensor_platform_tests.live.live_apps import app_of, client_of, latest, send
 from sensor_platform_tests.live.receivers import wait_for
-from sensor_platform_tests.live.test_serve import _latest, _send, client_of, setup_of
 
 Heard = list[tuple[str, Any]]
 
@@ -84,11 +83,11 @@ def test_what_happens_is_published_for_others_and_a_command_goes_out(
         engine=EngineConfig(settle="0s", idle="1s"),
         state_topic="devices/+/state",
         republish=(
-            Republish(what="windows", mqtt="out/windows/{window}/{device}/{metric}", window="10s"),
-            Republish(what="alarms", mqtt="out/alarms/{rule}/{device}"),
-            Republish(what="readings", mqtt="out/readings/{device}"),
-            Republish(what="last_row", mqtt="out/row", every="1s", tags={"site": "north"}, retain=True),
-            Republish(what="predictions", mqtt="out/predictions/{device}"),
+            OutputStream(what="windows", mqtt="out/windows/{window}/{device}/{metric}", window="10s"),
+            OutputStream(what="alarms", mqtt="out/alarms/{rule}/{device}"),
+            OutputStream(what="readings", mqtt="out/readings/{device}"),
+            OutputStream(what="last_row", mqtt="out/row", every="1s", tags={"site": "north"}, retain=True),
+            OutputStream(what="predictions", mqtt="out/predictions/{device}"),
         ),
         triggers=(
             Trigger(
@@ -109,25 +108,24 @@ def test_what_happens_is_published_for_others_and_a_command_goes_out(
         command=LocalCommand(topic="cmd/{device}/stop", payload="1"),
     )
     alerts = AlertConfig(
-        rules=(rule,), channels={"bus": Channel(mqtt="out/notice/{device}")}, routes=(Route(channels=("bus",)),)
+        rules=(rule,), channels={"bus": Channel(mqtt="out/notification/{device}")}, routes=(Route(channels=("bus",)),)
     )
     contract = PREDICTIONS_CONTRACT
     default = msgspec.structs.replace(DEFAULT_CONTRACT, tags={"plant": Source(field=("plantId",))})
-    setup = setup_of(home.root, live=live, alerts=alerts, broker=Broker(port=port), contracts=(contract, default))
-    parts = make_parts(setup)
-    with client_of(parts) as page:
-        wait_for(lambda: parts.link.is_connected)
+    app = app_of(home.root, live=live, alerts=alerts, broker=Broker(port=port), contracts=(contract, default))
+    with client_of(app) as page:
+        wait_for(lambda: app.links.site.is_connected)
 
         def topics(prefix: str) -> list[Any]:
             return [json.loads(payload) for topic, payload in heard if topic.startswith(prefix)]
 
         old = 1_700_000_000
-        _send(page, {"device_id": "press", "timestamp": old, "temp": 20})
-        _send(page, {"device_id": "press", "timestamp": old + 30, "temp": 80})
+        send(page, {"device_id": "press", "timestamp": old, "temp": 20})
+        send(page, {"device_id": "press", "timestamp": old + 30, "temp": 80})
         (window,) = wait_for(lambda: topics("out/windows/10s/press/temp"))[:1]
         assert (window["n"], window["mean"], window["window_end"] - window["window_start"]) == (1, 20.0, 10_000_000)
         wait_for(lambda: topics("out/alarms/hot/press"))
-        assert wait_for(lambda: topics("out/notice/press"))[0]["level"] == "critical"
+        assert wait_for(lambda: topics("out/notification/press"))[0]["level"] == "critical"
         assert wait_for(lambda: [payload for topic, payload in heard if topic == "cmd/press/stop"]) == [b"1"]
         assert [row["value"] for row in wait_for(lambda: topics("out/readings/press"))] == [20.0, 80.0]
         row = wait_for(lambda: [each for each in topics("out/row") if each["devices"].get("press", {}).get("alarm")])[
@@ -139,13 +137,13 @@ def test_what_happens_is_published_for_others_and_a_command_goes_out(
             "hot",
         )
         client.publish("devices/press/state", "offline", qos=1, retain=True)
-        wait_for(lambda: parts.states.states.get("press") == "offline")
-        _send(page, [{"device_id": "s1", "plantId": "P1", "COD": 0}, {"device_id": "s2", "plantId": "P1", "pH": 7.2}])
-        _send(page, {"device_id": "s1", "plantId": "P1", "COD": 3})
+        wait_for(lambda: app.links.states.states.get("press") == "offline")
+        send(page, [{"device_id": "s1", "plantId": "P1", "COD": 0}, {"device_id": "s2", "plantId": "P1", "pH": 7.2}])
+        send(page, {"device_id": "s1", "plantId": "P1", "COD": 3})
         said = wait_for(lambda: topics("out/predictions/P1"))
         assert (said[0]["inputs"]["influent_COD"], said[0]["defaulted"]) == (0, ["flow_rate"]), "a real 0 stays 0"
         assert said[0]["class"] in {"fit", "unfit"}
-        wait_for(lambda: "reuse" in _latest(page, "P1"))
+        wait_for(lambda: "reuse" in latest(page, "P1"))
         asked = page.post("/api/predict/reuse", json=said[0]["inputs"], headers={"x-requested-with": "sensor-platform"})
         assert asked.json()["class"] == said[0]["class"]
         assert asked.json()["confidence"] == said[0]["reuse confidence"]
@@ -164,7 +162,7 @@ def test_a_model_is_asked_by_name_only_and_never_by_path(tmp_path: Path) -> None
     for name in ("../reuse", "", "nothing", "reuse/../reuse", "a" * 100):
         with pytest.raises(WrongUse):
             predictor.predict(name, {})
-    with pytest.raises(WrongUse, match="no number"):
+    with pytest.raises(WrongUse, match="not a number"):
         predictor.predict("reuse", {"influent_COD": "x"})
 
 
@@ -191,7 +189,7 @@ def test_scores_come_from_hours_that_are_over_each_once(tmp_path: Path) -> None:
             add(hour, 10.0, 1.0)
     rules = (Anomaly(name="a", metric="m", above=1.0), Forecast(name="f", metric="m"))
     given: list[Any] = []
-    scores = Scores(home, rules, given.extend, lambda *_: None)
+    scores = ScoreFeed(home, rules, given.extend, lambda *_: None)
     first = scores.look()
     assert [(row[1], row[4]) for row in first] == [(SCORE_OF + "m", 0.25), (OUTSIDE_OF + "m", 0.0)]
     assert {row[2] for row in first} == {int(base.replace(hour=2, tzinfo=UTC).timestamp() * 1e6)}, "the end of its hour"
@@ -200,7 +198,7 @@ def test_scores_come_from_hours_that_are_over_each_once(tmp_path: Path) -> None:
         add(3, 15.0, 6.0)
         add(4, 10.0, None)
         add(5, 10.0, 1.0)
-    again = Scores(home, rules, given.extend, lambda *_: first[0][2])
+    again = ScoreFeed(home, rules, given.extend, lambda *_: first[0][2])
     for looking in (scores, again):
         found = looking.look()
         assert [row[4] for row in found if row[1].startswith(SCORE_OF)] == [0.25, 1.5]

@@ -1,124 +1,70 @@
 """The live process over HTTP and WebSocket: data in, alarms out, answers, and who may do what."""
 
 import json
-import warnings
 from collections.abc import Iterator
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from starlette.websockets import WebSocketDisconnect
 
-from sensor_platform.alert.config import AlertConfig
-from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.errors import WrongUse
-from sensor_platform.home import Home
 from sensor_platform.labels.label_store import read_labels
-from sensor_platform.landing.config import LandingConfig
-from sensor_platform.live.app import Parts
+from sensor_platform.live.app import LiveApp
 from sensor_platform.live.config import LiveConfig
-from sensor_platform.live.process import LiveSetup, make_parts
 from sensor_platform.live.web import answer_links
-from sensor_platform.live.web.web_app import make_app
-from sensor_platform.reading.contract import DEFAULT_CONTRACT
-from sensor_platform.stream.config import EngineConfig
-from sensor_platform.stream.rules import Threshold
+from sensor_platform.live.web.web_app import STATIC
 from sensor_platform_tests.landing.homes import land_all
+from sensor_platform_tests.live.live_apps import ACT, TestClient, app_of, client_of, latest, send
 from sensor_platform_tests.live.receivers import wait_for
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # starlette would rather have the successor of httpx
-    from starlette.testclient import TestClient
-
-ACT = {"x-requested-with": "sensor-platform"}
-
-
-def setup_of(home: Path, **changes: Any) -> LiveSetup:
-    live = LiveConfig(requests_per_second=10_000, engine=EngineConfig(settle="0s"), page_per_second=50)
-    base: dict[str, Any] = {
-        "home": Home(home),
-        "site": "test <site>",
-        "start": date(2010, 1, 1),
-        "slot_minutes": 10,
-        "collect": CollectConfig(),
-        "landing": LandingConfig(),
-        "live": live,
-        "alerts": AlertConfig(rules=(Threshold(name="hot", metric="temp", above={"warning": 50.0, "critical": 80.0}),)),
-        "contracts": (DEFAULT_CONTRACT,),
-        "catalog": None,
-        "broker": Broker(port=1),
-        "uplink": None,
-        "token": "",
-        "variables": {},
-    }
-    return LiveSetup(**base | changes)
-
-
-def client_of(parts: Parts, token: str = "") -> TestClient:
-    app = make_app(parts, token, answer_links.secret_of(parts.home.live))
-    return TestClient(app, base_url="http://127.0.0.1:8420")
+Live = tuple[TestClient, LiveApp]
 
 
 @pytest.fixture(scope="module")
-def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, Parts]]:
-    parts = make_parts(setup_of(tmp_path_factory.mktemp("live") / "home"))
-    with client_of(parts) as client:
-        yield client, parts
-
-
-Live = tuple[TestClient, Parts]
-
-
-def _send(client: TestClient, body: Any, **headers: str) -> httpx.Response:
-    content = body if isinstance(body, bytes) else json.dumps(body)
-    answer: httpx.Response = client.post("/ingest", content=content, headers=headers)
-    return answer
-
-
-def _latest(client: TestClient, device: str) -> dict[str, Any]:
-    rows = client.get("/api/latest", params={"device": device}).json()["readings"]
-    return {row["metric"]: row["value"] for row in rows}
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    app = app_of(tmp_path_factory.mktemp("live") / "home")
+    with client_of(app) as client:
+        yield client, app
 
 
 def test_messages_by_http_are_on_disk_when_answered_shown_live_and_landed(live: Live) -> None:
-    client, parts = live
-    one = _send(client, {"device_id": "one", "temp": 20.5})
-    many = _send(client, [{"device_id": "two", "temp": 1}, {"device_id": "two", "temp": 2}])
-    lines = _send(
+    client, app = live
+    one = send(client, {"device_id": "one", "temp": 20.5})
+    many = send(client, [{"device_id": "two", "temp": 1}, {"device_id": "two", "temp": 2}])
+    lines = send(
         client, b'{"device_id":"three","temp":3}\n\n{"temp":NaN}\n', **{"content-type": "application/x-ndjson"}
     )
     assert [one.status_code, many.json()["accepted"], lines.json()["accepted"]] == [202, 2, 2]
     assert lines.json()["refused"][0]["rule"] in {"undecodable", "not_a_number", "no_device"}
-    wait_for(lambda: _latest(client, "two") == {"temp": 2.0})
-    assert _latest(client, "one") == {"temp": 20.5}
-    wait_for(lambda: list(parts.home.wal.glob("*.http-*.wal")), 15)
-    manifests = land_all(parts.home)
+    wait_for(lambda: latest(client, "two") == {"temp": 2.0})
+    assert latest(client, "one") == {"temp": 20.5}
+    wait_for(lambda: list(app.setup.home.wal.glob("*.http-*.wal")), 15)
+    manifests = land_all(app.setup.home)
     assert sum(manifest.messages for manifest in manifests) >= 5
     assert sum(manifest.landed for manifest in manifests) >= 4
 
 
 @pytest.mark.parametrize("body", [b"", b"   ", b"[", b"[1,", b"[]"])
 def test_a_body_without_messages_is_refused_with_a_hint(live: Live, body: bytes) -> None:
-    answer = _send(live[0], body)
+    answer = send(live[0], body)
     assert (answer.status_code, bool(answer.json()["hint"])) == (400, True)
 
 
 def test_an_alarm_is_shown_acknowledged_confirmed_and_becomes_a_label(live: Live) -> None:
-    client, parts = live
+    client, app = live
     name = "<script>alert(1)</script>"
-    _send(client, {"device_id": name, "temp": 95, "seq": 1})
+    send(client, {"device_id": name, "temp": 95, "seq": 1})
     rows = wait_for(lambda: client.get("/api/alerts", params={"device": name}).json()["alerts"])
     alert_id = rows[0]["alert_id"]
     assert (rows[0]["state"], rows[0]["highest"]) == ("firing", 2)
     assert client.post(f"/api/alerts/{alert_id}/acknowledge", headers=ACT).status_code == 200
     wait_for(lambda: client.get("/api/alerts", params={"device": name}).json()["alerts"][0]["state"] == "acknowledged")
     assert client.post(f"/api/alerts/{alert_id}/confirm", headers=ACT).status_code == 200
-    (label,) = [label for label in read_labels(parts.home) if label.device_id == name]
+    (label,) = [label for label in read_labels(app.setup.home) if label.device_id == name]
     assert (label.label, label.source, label.metric) == ("confirmed", "alert:hot", "temp")
-    _send(client, {"device_id": name, "temp": 20, "seq": 2})
+    send(client, {"device_id": name, "temp": 20, "seq": 2})
     wait_for(lambda: client.get("/api/alerts", params={"device": name}).json()["alerts"][0]["state"] == "resolved")
     counted = client.get("/metrics").text
     for kind in ("fired", "acknowledged", "resolved"):
@@ -128,9 +74,9 @@ def test_an_alarm_is_shown_acknowledged_confirmed_and_becomes_a_label(live: Live
 
 
 def test_the_websocket_tells_what_a_client_looks_at(live: Live) -> None:
-    client, parts = live
-    _send(client, {"device_id": "ws", "temp": 7})
-    number = wait_for(lambda: parts.viewer.view.numbers.get("ws", -1) + 1) - 1
+    client, app = live
+    send(client, {"device_id": "ws", "temp": 7})
+    number = wait_for(lambda: app.viewer.view.numbers.get("ws", -1) + 1) - 1
     with client.websocket_connect("ws://127.0.0.1:8420/ws") as socket:
         socket.send_text(json.dumps({"rows": [number], "device": number}))
         found: dict[str, Any] = {}
@@ -153,7 +99,7 @@ def test_a_client_that_is_not_understood_is_let_go(live: Live, text: str) -> Non
 
 def test_health_metrics_and_api_describe_themselves(live: Live) -> None:
     client, _ = live
-    _send(client, {"device_id": "measured", "temp": 1})
+    send(client, {"device_id": "measured", "temp": 1})
     alive = client.get("/healthz")
     assert (alive.status_code, alive.json().keys()) == (200, {"status", "timestamp", "checks"})
     text = client.get("/metrics").text
@@ -184,8 +130,9 @@ def test_the_page_has_no_foreign_source_and_forbids_them(live: Live) -> None:
 
 
 def test_the_pages_scripts_never_build_html_from_text() -> None:
-    static = Path(__file__).parents[2] / "sensor_platform" / "serve" / "web" / "static"
-    for path in static.glob("*.js"):
+    scripts = list(STATIC.glob("*.js"))
+    assert scripts
+    for path in scripts:
         text = path.read_text()
         for word in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function"):
             assert word not in text, f"{path.name} uses {word}"
@@ -206,7 +153,7 @@ def test_actions_of_other_pages_are_refused(live: Live, headers: dict[str, str],
 
 def test_a_page_of_others_cannot_ingest_or_connect_nor_come_by_a_foreign_name(live: Live) -> None:
     client, _ = live
-    assert _send(client, {"device_id": "x", "t": 1}, origin="http://evil.example").status_code == 403
+    assert send(client, {"device_id": "x", "t": 1}, origin="http://evil.example").status_code == 403
     assert client.get("/api/latest", headers={"host": "evil.example"}).status_code == 421
     with (
         pytest.raises(WebSocketDisconnect),
@@ -218,18 +165,17 @@ def test_a_page_of_others_cannot_ingest_or_connect_nor_come_by_a_foreign_name(li
 def test_with_a_token_nothing_but_health_is_open(tmp_path: Path) -> None:
     live = LiveConfig(host="0.0.0.0")
     with pytest.raises(WrongUse, match="no token"):
-        make_parts(setup_of(tmp_path / "home", live=live))
+        app_of(tmp_path / "home", live=live)
     token = "long-and-secret"
-    parts = make_parts(setup_of(tmp_path / "home", live=live, token=token))
-    with client_of(parts, token) as client:
+    with client_of(app_of(tmp_path / "home", live=live, token=token)) as client:
         for path in ("/api/latest", "/metrics", "/openapi.json", "/readyz"):
             assert client.get(path).status_code == 401
             assert client.get(path, headers={"authorization": "Bearer wrong"}).status_code == 401
         assert client.get("/healthz").status_code in {200, 503}
         known = {"authorization": f"Bearer {token}"}
         assert client.get("/api/latest", headers=known).status_code == 200
-        assert _send(client, {"device_id": "x", "t": 1}, **known).status_code == 202
-        assert _send(client, {"device_id": "x", "t": 1}).status_code == 401
+        assert send(client, {"device_id": "x", "t": 1}, **known).status_code == 202
+        assert send(client, {"device_id": "x", "t": 1}).status_code == 401
         with pytest.raises(WebSocketDisconnect), client.websocket_connect("ws://127.0.0.1:8420/ws") as socket:
             socket.receive_json()
         assert client.post("/login", data={"token": "wrong"}, follow_redirects=False).status_code == 401
@@ -245,8 +191,8 @@ def test_with_a_token_nothing_but_health_is_open(tmp_path: Path) -> None:
 
 def test_too_much_is_refused(tmp_path: Path) -> None:
     live = LiveConfig(requests_per_second=5, most_body_bytes=100)
-    with client_of(make_parts(setup_of(tmp_path / "home", live=live))) as client:
-        assert _send(client, b"x" * 101).status_code == 413
+    with client_of(app_of(tmp_path / "home", live=live)) as client:
+        assert send(client, b"x" * 101).status_code == 413
 
         def pieces() -> Iterator[bytes]:
             yield b"[" + b" " * 80
@@ -257,15 +203,15 @@ def test_too_much_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_signed_link_answers_only_when_a_button_is_pressed(live: Live) -> None:
-    client, parts = live
-    _send(client, {"device_id": "linked", "temp": 90})
+    client, app = live
+    send(client, {"device_id": "linked", "temp": 90})
     rows = wait_for(lambda: client.get("/api/alerts", params={"device": "linked"}).json()["alerts"])
-    secret = answer_links.secret_of(parts.home.live)
-    link = answer_links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], parts.clock() // 1_000_000)
+    secret = answer_links.secret_of(app.setup.home.live)
+    link = answer_links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], app.clock() // 1_000_000)
     assert client.get(link).status_code == 200
-    assert not [label for label in read_labels(parts.home) if label.device_id == "linked"]
+    assert not [label for label in read_labels(app.setup.home) if label.device_id == "linked"]
     assert client.post(link, data={"answer": "reject"}).status_code == 200
-    (label,) = [label for label in read_labels(parts.home) if label.device_id == "linked"]
+    (label,) = [label for label in read_labels(app.setup.home) if label.device_id == "linked"]
     assert label.label == "rejected"
     assert client.post(link[:-1] + ("0" if link[-1] != "0" else "1"), data={"answer": "confirm"}).status_code == 403
     old = answer_links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], 0)
@@ -276,11 +222,11 @@ def test_hostile_names_and_numbers_do_no_harm(live: Live) -> None:
     client, _ = live
     hostile = ["x" * 10_000, "\u0000\u202e", "'; drop table alerts; --", "../../etc/passwd", "\ud83d\ude00"]
     for name in hostile:
-        assert _send(client, json.dumps({"device_id": name, "temp": 60}).encode()).status_code == 202
+        assert send(client, json.dumps({"device_id": name, "temp": 60}).encode()).status_code == 202
     for number in ("NaN", "Infinity", "-Infinity", "1e999", "1e308"):
-        _send(client, b'{"device_id":"numbers","temp":%s}' % number.encode())
-    _send(client, {"device_id": "clock", "timestamp": 9e18, "temp": 1})
-    _send(client, {"device_id": "clock", "timestamp": "0001-01-01", "temp": 1})
+        send(client, b'{"device_id":"numbers","temp":%s}' % number.encode())
+    send(client, {"device_id": "clock", "timestamp": 9e18, "temp": 1})
+    send(client, {"device_id": "clock", "timestamp": "0001-01-01", "temp": 1})
     wait_for(lambda: client.get("/api/latest", params={"device": hostile[2]}).json()["readings"])
     assert client.get("/api/latest").status_code == 200
     assert client.get("/api/devices", params={"search": "drop"}).json()["total"] == 1

@@ -1,0 +1,80 @@
+"""The outbox of the live store: messages of each channel, with their attempts and their state.
+
+States are `waiting`, `sent` and `dead` (a dead letter, after too many attempts).
+"""
+
+import sqlite3
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_MOST_TOGETHER = 50
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxRow:
+    """One message that waits."""
+
+    number: int
+    grouping: str
+    body: bytes
+    attempts: int
+
+
+def due_messages(connection: sqlite3.Connection, channel: str, now: int) -> Sequence[OutboxRow]:
+    """Return the oldest message of a channel that is due, with up to 49 others of its group; empty if none is due.
+
+    Args:
+        connection: to the live store.
+        channel: name of the channel.
+        now: microseconds since the epoch.
+    """
+    first = connection.execute(
+        "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting'"
+        " and not_before <= ? order by not_before, id limit 1",
+        (channel, now),
+    ).fetchone()
+    if first is None:
+        return []
+    if not first[1]:
+        return [OutboxRow(*first)]
+    rows = connection.execute(
+        "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting' and grouping = ?"
+        " order by id limit ?",
+        (channel, first[1], _MOST_TOGETHER),
+    )
+    return [OutboxRow(*row) for row in rows]
+
+
+def mark_sent(connection: sqlite3.Connection, rows: Sequence[OutboxRow], now: int) -> None:
+    """Record that messages were sent, in the caller's transaction."""
+    connection.executemany(
+        "update outbox set state = 'sent', sent_at = ?, problem = '' where id = ?", [(now, row.number) for row in rows]
+    )
+
+
+def mark_failed(connection: sqlite3.Connection, row: OutboxRow, problem: str, retry_at: int, *, is_last: bool) -> None:
+    """Record a failed attempt, in the caller's transaction.
+
+    Args:
+        connection: to the live store.
+        row: the message.
+        problem: why it failed.
+        retry_at: microseconds since the epoch; not sent again before.
+        is_last: whether it becomes a dead letter.
+    """
+    connection.execute(
+        "update outbox set attempts = ?, state = ?, problem = ?, not_before = ? where id = ?",
+        (row.attempts + 1, "dead" if is_last else "waiting", problem, retry_at, row.number),
+    )
+
+
+def requeue_dead_letters(connection: sqlite3.Connection) -> int:
+    """Let all dead letters be sent again, with all their attempts; returns how many there were."""
+    return connection.execute(
+        "update outbox set state = 'waiting', attempts = 0, not_before = 0 where state = 'dead'"
+    ).rowcount
+
+
+def forget_sent(connection: sqlite3.Connection, before: int) -> None:
+    """Delete messages that were sent before a time, in microseconds since the epoch."""
+    connection.execute("delete from outbox where state = 'sent' and sent_at < ?", (before,))

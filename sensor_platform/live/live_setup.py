@@ -1,0 +1,49 @@
+"""Everything that a live process is configured with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from sensor_platform.alert.config import AlertConfig
+from sensor_platform.collect.config import Broker, CollectConfig
+from sensor_platform.home import Home
+from sensor_platform.kernel.clock import SECOND, start_of_day
+from sensor_platform.landing.config import LandingConfig
+from sensor_platform.live.config import LiveConfig
+from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.contract import Contract
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSetup:
+    """The settings of a live process."""
+
+    home: Home
+    site: str
+    """Name of the site."""
+    start: date
+    """First UTC day; earlier readings are rejected."""
+    slot_minutes: int
+    collect: CollectConfig
+    landing: LandingConfig
+    live: LiveConfig
+    alerts: AlertConfig
+    contracts: Sequence[Contract]
+    catalog: Path | None
+    """Folder of the catalog; None if there is none."""
+    broker: Broker
+    uplink: Broker | None
+    """The upstream broker, for streams `to: uplink`; None if there is none."""
+    token: str
+    """That requests need; empty for none."""
+    variables: Mapping[str, str]
+    """Values for `${NAME}` in URLs of channels."""
+
+    @property
+    def limits(self) -> Limits:
+        """Bounds of valid event times."""
+        return Limits(
+            start=start_of_day(self.start),
+            max_future=self.landing.max_future_seconds * SECOND,
+        )

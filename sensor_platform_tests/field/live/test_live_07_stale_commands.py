@@ -23,7 +23,6 @@ def _away(site: LiveSite, minutes: int) -> None:
     site.link.is_connected = True
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 7")
 @pytest.mark.parametrize(("rules", "topic"), [(STOP, "stop/pump"), (TELL, "alarms/pump")], ids=["command", "notice"])
 def test_live_07_what_is_still_true_is_sent_as_soon_as_the_broker_is_back(
     tmp_path: Path, rules: dict[str, Any], topic: str

@@ -80,7 +80,6 @@ def test_live_12_a_trigger_goes_on_when_too_much_waits_to_be_written(tmp_path: P
         assert _goes_on(site, flaky), "the trigger's thread has ended"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 12")
 def test_live_12_a_kafka_channel_without_servers_is_refused_or_shown(tmp_path: Path) -> None:
     rules = {"rules": [{**HOT, "channels": ["kaf"]}], "channels": {"kaf": {"kafka": "alarms"}}}
     try:

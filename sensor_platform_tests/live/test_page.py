@@ -228,9 +228,9 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
         tab.wait("document.querySelector('#device-active .runbook')?.textContent.startsWith('<img')")
         tab.wait("document.querySelector('#values button')?.textContent.startsWith('<img')")
         tab.ask("location.hash = '#/'")
-        assert tab.ask("document.querySelector('#notification').hidden")
+        assert tab.ask("document.querySelector('#notice').hidden")
         post([{"device_id": f"crowd-{number}", "m": 1} for number in range(500)])
-        tab.wait("document.querySelector('#notification').textContent.includes('most_series')")
+        tab.wait("document.querySelector('#notice').textContent.includes('most_series')")
         tab.wait("document.querySelector('#found')?.textContent === '20 devices'")
         tab.size(390, 800, mobile=True)
         assert tab.ask("document.documentElement.scrollWidth <= innerWidth"), "long names break, nothing hangs over"

@@ -32,15 +32,15 @@ def test_scores_of_a_step_that_could_not_be_stored_are_taken_again(
         home, lambda: T0 + next(ticks) * SECOND, after, rules=(Anomaly(name="odd", metric="temp", above=1.0),)
     )
     refused: list[object] = []
-    note_events = store.store_events
+    store_events = store.store_events
 
     def full(*given: Any) -> None:
         if len(refused) < 2 and given[2]:
             refused.append(given)
             raise sqlite3.OperationalError("database or disk is full")
-        note_events(*given)
+        store_events(*given)
 
-    monkeypatch.setattr(store, "note_events", full)
+    monkeypatch.setattr(store, "store_events", full)
     loop.inject([("dev1", f"{SCORE_OF}temp", T0, T0, 4.0)])
     loop.run()
     assert len(refused) == 2

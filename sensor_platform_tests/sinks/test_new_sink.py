@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sensor_platform.site import read_rules
 from sensor_platform.sinks.sink import Connections, Destination, SinkMessage
 from sensor_platform.sinks.sink_table import SINKS
+from sensor_platform.site import read_rules
 from sensor_platform_tests.live.live_apps import app_of, client_of, send
 from sensor_platform_tests.live.receivers import wait_for
 

@@ -7,7 +7,7 @@ import msgspec
 
 from sensor_platform.alert.template import check_template
 from sensor_platform.errors import WrongUse
-from sensor_platform.stream.rules import Level, Maintenance, Rule
+from sensor_platform.stream.rules import AnyRule, Level, Maintenance
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -49,7 +49,7 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
 class AlertConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The whole file."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[AnyRule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
     channels: dict[str, Channel] = {}
     routes: tuple[Route, ...] = ()

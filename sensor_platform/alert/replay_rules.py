@@ -17,7 +17,6 @@ from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, GOOD, UNCERTAIN, Readings
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rule_set import RuleSet
-from sensor_platform.stream.rules import Anomaly, Forecast
 from sensor_platform.stream.series import SeriesIndex
 
 READING_COLUMNS = (
@@ -119,7 +118,7 @@ def readings_in(rows: Columns, places: Sequence[tuple[Any, Any]], index: SeriesI
 
 def about_scores(config: AlertConfig, *, wanted: bool) -> AlertConfig:
     """The rules about scores and forecasts alone, or all the others."""
-    rules = tuple(rule for rule in config.rules if isinstance(rule, Anomaly | Forecast) == wanted)
+    rules = tuple(rule for rule in config.rules if bool(rule.series_prefix) == wanted)
     return msgspec.structs.replace(config, rules=rules)
 
 

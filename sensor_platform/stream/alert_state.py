@@ -5,8 +5,8 @@ the outcome does not depend on how a stream was cut into batches, nor on when so
 """
 
 import hashlib
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal, Self
 
 import msgspec
 
@@ -153,6 +153,17 @@ class AlertState:
             return []
         self.acknowledged_by = by
         return [self._event("acknowledged", self.level, now, now)]
+
+    def dump(self) -> dict[str, Any]:
+        """State for a snapshot: the fields by name."""
+        return asdict(self) | {"since": list(self.since.items())}
+
+    @classmethod
+    def loaded(cls, saved: dict[str, Any]) -> Self:
+        """The state that `dump` returned."""
+        since = {level: (at, received) for level, (at, received) in saved["since"]}
+        clear = saved["clear_since"]
+        return cls(**saved | {"since": since, "clear_since": tuple(clear) if clear else None})
 
     @staticmethod
     def _has_waited(seen: Observation, at: int, received: int, timing: Timing) -> bool:

@@ -8,7 +8,7 @@ import ast
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import reduce
+from functools import lru_cache, reduce
 from typing import Any
 
 import numpy as np
@@ -46,6 +46,7 @@ class Expression:
     """From one column per metric to one truth each."""
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Expression:
     """Check and compile a condition.
 

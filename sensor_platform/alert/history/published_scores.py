@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.alert.replay_rules import Score
 from sensor_platform.home import Home
-from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Forecast, Rule
+from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Rule
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -37,7 +37,8 @@ from scored
 where lower is not null and upper is not null
 qualify target_at < max(target_at) over (partition by device_id, metric)
 """
-_KINDS = ((Anomaly, SCORE_OF, _ANOMALIES), (Forecast, OUTSIDE_OF, _FORECASTS))
+_QUERIES = {SCORE_OF: _ANOMALIES, OUTSIDE_OF: _FORECASTS}
+"""By prefix of the series."""
 
 
 def read_scores(home: Home, rules: Sequence[Rule], since: int | None = 0) -> list[Score]:
@@ -50,7 +51,8 @@ def read_scores(home: Home, rules: Sequence[Rule], since: int | None = 0) -> lis
     """
     import duckdb
 
-    wanted = [(prefix, sql) for kind, prefix, sql in _KINDS if any(isinstance(rule, kind) for rule in rules)]
+    prefixes = {rule.series_prefix for rule in rules}
+    wanted = [(prefix, sql) for prefix, sql in _QUERIES.items() if prefix in prefixes]
     if not wanted or not home.analytics_file.exists():
         return []
     found: list[Score] = []

@@ -14,12 +14,12 @@ from sensor_platform.alert.config import AlertConfig
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.stream.rules import Maintenance, Rule
+from sensor_platform.stream.rules import AnyRule, Maintenance, Rule
 
 
 class _Line(msgspec.Struct, frozen=True, kw_only=True):
     since: int
-    rules: tuple[Rule, ...]
+    rules: tuple[AnyRule, ...]
     maintenance: tuple[Maintenance, ...]
 
 

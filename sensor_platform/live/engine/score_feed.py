@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from sensor_platform.alert.history.published_scores import read_scores
 from sensor_platform.home import Home
 from sensor_platform.live.engine.step import Injected
-from sensor_platform.stream.rules import Anomaly, Forecast, Rule
+from sensor_platform.stream.rules import Rule
 
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 15.0
@@ -30,7 +30,7 @@ class ScoreFeed:
     @property
     def is_needed(self) -> bool:
         """Whether a rule looks at scores."""
-        return any(isinstance(rule, Anomaly | Forecast) for rule in self.rules)
+        return any(rule.series_prefix for rule in self.rules)
 
     def look(self) -> list[Injected]:
         """Return the hours that are new to the engine; only the newest hour of a series that it does not know."""

@@ -13,7 +13,6 @@ from sensor_platform.live.engine.emitted_windows import EmittedWindows
 from sensor_platform.live.requests.reading_history import HistoryQuery, anomalies, forecast, history, now_plain
 from sensor_platform.live.web.responses import Json, number_parameter, text_parameter, time_parameter
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.rules import Count, Threshold, limits_in
 
 _DEFAULT_MINUTES = 15
 _MOST_MINUTES = 180
@@ -66,7 +65,6 @@ def limits_of(engine: Engine, device: str, metric: str) -> list[tuple[int, str, 
     series = rule_set.index.find(device, metric)
     found = []
     for instance in rule_set.instances:
-        rule = instance.rule
-        if isinstance(rule, Threshold | Count) and series is not None and instance.is_match(series):
-            found += limits_in(rule)
+        if series is not None and instance.is_match(series):
+            found += instance.rule.limits()
     return sorted(set(found))

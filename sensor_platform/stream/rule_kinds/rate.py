@@ -1,0 +1,59 @@
+"""Rule kind `rate`: the change from one reading to the next, per unit of time, strictly above a limit."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from sensor_platform.kernel.durations import duration, duration_text
+from sensor_platform.stream.rule_kinds.rule import MetricRule, Observer
+from sensor_platform.stream.rule_kinds.threshold import Limits, by_level, limit_words
+
+if TYPE_CHECKING:
+    from sensor_platform.stream.columns import Readings
+    from sensor_platform.stream.observations import Observations, PreviousReadings
+    from sensor_platform.stream.series import SeriesIndex
+
+_SIGNS = {"any": 0, "rise": 1, "fall": -1}
+
+
+class Rate(MetricRule, frozen=True, kw_only=True, tag="rate"):
+    """Change from one reading to the next, per unit of time, strictly above."""
+
+    above: Limits
+    per: str = "1m"
+    direction: Literal["any", "rise", "fall"] = "any"
+    clear_margin: float = 0.0
+
+    def observer(self, index: "SeriesIndex") -> Observer:
+        """Compares every reading with the one before it."""
+        from sensor_platform.stream.observations import LimitObserver
+
+        del index
+        limits = LimitObserver(by_level(self.above, self.severity), margin=self.clear_margin)
+        return RateObserver(limits, duration(self.per), _SIGNS[self.direction])
+
+    def limit_text(self) -> str:
+        """For instance `above 120.0 per 1m`."""
+        return f"{limit_words('above', self.above)} per {duration_text(duration(self.per))}"
+
+
+@dataclass(slots=True)
+class RateObserver(Observer):
+    """Remembers nothing: the caller has the reading before."""
+
+    limits: Observer
+    per: int
+    sign: int
+    """1 for rises, -1 for falls, 0 for both."""
+
+    def observe(self, readings: "Readings", previous: "PreviousReadings") -> "Observations":
+        """Every reading that is later than the one before it is an observation of the change."""
+        import numpy as np
+
+        from sensor_platform.stream.series import NEVER
+
+        is_compared = (previous.at > NEVER) & (readings.event_at > previous.at)
+        some = readings.pick(is_compared)
+        pause = (some.event_at - previous.at[is_compared]) / self.per
+        change = (some.value - previous.value[is_compared]) / pause
+        some.value = change * self.sign if self.sign else np.abs(change)
+        return self.limits.observe(some, previous)

@@ -1,0 +1,44 @@
+"""Rule kinds `anomaly` and `forecast`: rules about series that are computed from the published tables."""
+
+from typing import TYPE_CHECKING, ClassVar
+
+from sensor_platform.stream.rule_kinds.rule import OUTSIDE_OF, SCORE_OF, MetricRule, Observer
+from sensor_platform.stream.rule_kinds.threshold import Limits, by_level, limit_words
+
+if TYPE_CHECKING:
+    from sensor_platform.stream.series import SeriesIndex
+
+
+class Anomaly(MetricRule, frozen=True, kw_only=True, tag="anomaly"):
+    """The published anomaly score of a metric, divided by its threshold, strictly above."""
+
+    series_prefix: ClassVar[str] = SCORE_OF
+
+    above: Limits
+    clear_margin: float = 0.0
+
+    def observer(self, index: "SeriesIndex") -> Observer:
+        """Compares every score with the limits."""
+        from sensor_platform.stream.observations import LimitObserver
+
+        del index
+        return LimitObserver(by_level(self.above, self.severity), margin=self.clear_margin)
+
+    def limit_text(self) -> str:
+        """For instance `above 1.0`."""
+        return limit_words("above", self.above)
+
+
+class Forecast(MetricRule, frozen=True, kw_only=True, tag="forecast"):
+    """The mean of a published hour lies outside its forecast band by more than `margin`, in the metric's unit."""
+
+    series_prefix: ClassVar[str] = OUTSIDE_OF
+
+    margin: float = 0.0
+
+    def observer(self, index: "SeriesIndex") -> Observer:
+        """Compares every distance from the band with the margin."""
+        from sensor_platform.stream.observations import LimitObserver
+
+        del index
+        return LimitObserver({self.level: self.margin})

@@ -11,7 +11,8 @@ from sensor_platform.home import Home
 from sensor_platform.live.engine import loop as loop_module
 from sensor_platform.stream.rules import SCORE_OF, Anomaly
 from sensor_platform_tests.landing.homes import T0
-from sensor_platform_tests.live.streams import SECOND, emitted_events, loop_of
+from sensor_platform_tests.live.stream_runs import emitted_events, loop_of
+from sensor_platform_tests.stream.streams import SECOND
 
 
 def test_scores_of_a_step_that_could_not_be_stored_are_taken_again(

@@ -4,6 +4,7 @@ import random
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -14,7 +15,6 @@ from sensor_platform.stream.series import SeriesIndex
 from sensor_platform.stream.verdicts import Validator
 from sensor_platform.warehouse.build import build
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
-from sensor_platform_tests.warehouse.test_publish import ask
 
 CATALOG = (
     "metric,unit,min,max,max_change_per_s,compare_within_s,stuck_after_s\n"
@@ -41,18 +41,18 @@ def stream(seed: int, count: int) -> list[Row]:
     return sorted(rows, key=lambda row: (row[2], row[3]))
 
 
-def judged(rows: list[Row], folder: Path, sizes: random.Random) -> list[bool]:
+def verdicts(rows: list[Row], folder: Path, sizes: random.Random) -> list[bool]:
     """Whether each is bad, live, in batches of random size with a restart before each."""
     catalog = catalog_of(folder)
     index = SeriesIndex()
-    judge = Validator(catalog, index)
+    validator = Validator(catalog, index)
     found: list[bool] = []
     start = 0
     while start < len(rows):
         some = rows[start : start + sizes.randrange(1, 60)]
         again = Validator(catalog, index)
-        again.look_back.load(judge.look_back.dump())
-        judge = again
+        again.look_back.load(validator.look_back.dump())
+        validator = again
         device = index.device_numbers([row[0] for row in some])
         metric = np.array([index.metric_number(row[1]) for row in some], np.int64)
         count = len(some)
@@ -67,7 +67,7 @@ def judged(rows: list[Row], folder: Path, sizes: random.Random) -> list[bool]:
             np.ones(count, np.bool_),
         )
         order = np.lexsort((columns.message, columns.series))
-        verdict = judge.validate(columns.pick(order)).verdict
+        verdict = validator.validate(columns.pick(order)).verdict
         back = np.empty(count, np.int64)
         back[order] = np.arange(count)
         found += (verdict[back] == BAD).tolist()
@@ -86,12 +86,12 @@ def test_verdicts_that_look_back_are_those_of_the_tables(tmp_path: Path, seed: i
         [reading(device, metric, NOON + timedelta(microseconds=at), value) for device, metric, at, value in rows]
     )
     assert build(home, SiteStub(catalog=folder)).is_ok
-    table = ask(
-        home.warehouse_file,
-        f"select device_id, metric, epoch_us(event_at) - {(NOON - EPOCH) // timedelta(microseconds=1)}, value,"
-        " verdict = 'bad', rule from readings_clean",
-    )
-    live = [(*row, is_bad) for row, is_bad in zip(rows, judged(rows, folder, random.Random(seed)), strict=True)]
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as warehouse:
+        table = warehouse.execute(
+            f"select device_id, metric, epoch_us(event_at) - {(NOON - EPOCH) // timedelta(microseconds=1)}, value,"
+            " verdict = 'bad', rule from readings_clean"
+        ).fetchall()
+    live = [(*row, is_bad) for row, is_bad in zip(rows, verdicts(rows, folder, random.Random(seed)), strict=True)]
     assert sorted(live) == sorted(row[:5] for row in table)
     rules = {row[5] for row in table}
     assert {"changes_too_fast", "stuck", "above_range", None} <= rules, "or it was not compared"

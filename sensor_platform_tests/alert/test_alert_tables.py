@@ -3,8 +3,6 @@
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,8 +23,8 @@ from sensor_platform.stream.rules import NoData, Threshold
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.landing.homes import T0, land_all
-from sensor_platform_tests.live import streams
-from sensor_platform_tests.live.streams import RULES, SECOND, WrittenStream
+from sensor_platform_tests.live.stream_runs import WrittenStream, follow
+from sensor_platform_tests.stream.streams import RULES, SECOND, stream
 from sensor_platform_tests.warehouse.landings import SiteStub
 
 ENGINE = EngineConfig(keep="1h")
@@ -51,7 +49,7 @@ def piecewise(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, SiteStub,
     """A home whose tables were built again and again while a stream came."""
     folder = tmp_path_factory.mktemp("alerts")
     home, site = Home(folder / "home"), _site(folder)
-    written = WrittenStream(home, streams.stream(seed=3, count=2500))
+    written = WrittenStream(home, stream(seed=3, count=2500))
     more = True
     replayed = []
     while more:
@@ -105,11 +103,10 @@ def test_the_tables_are_the_same_when_everything_is_lost_and_built_at_once(
 
 def test_live_alarms_are_those_of_the_tables(tmp_path: Path) -> None:
     home, site = Home(tmp_path / "home"), _site(tmp_path)
-    written = WrittenStream(home, streams.stream(seed=5, count=500))
+    written = WrittenStream(home, stream(seed=5, count=500))
     written.write(10**6)
     written.seal()
-    argv = [sys.executable, "-m", "sensor_platform_tests.live.streams", str(home.root), str(written.arrived_at), "0"]
-    assert subprocess.run(argv, cwd=Path(__file__).parents[2], timeout=60, check=False).returncode == 0
+    assert follow(home, written.arrived_at) == 0
     land_all(home)
     build(home, site)
     publish(home, site)
@@ -126,7 +123,7 @@ def test_live_alarms_are_those_of_the_tables(tmp_path: Path) -> None:
 def test_readings_that_are_landed_late_take_the_tables_back_to_before_them(tmp_path: Path) -> None:
     def run(home: Home, order: list[int]) -> list[tuple[Any, ...]]:
         site = _site(home.root.parent)
-        messages = streams.stream(seed=8, count=900)
+        messages = stream(seed=8, count=900)
         written = WrittenStream(home, messages)
         for _ in range(3):
             written.write(len(messages) // 3 + 1)
@@ -174,7 +171,7 @@ def test_what_people_answered_is_in_the_table(piecewise: tuple[Home, SiteStub, i
 
 def test_an_alert_that_fired_stays_although_its_rule_is_changed_later(tmp_path: Path) -> None:
     home, site = Home(tmp_path / "home"), _site(tmp_path)
-    written = WrittenStream(home, streams.stream(seed=4, count=800))
+    written = WrittenStream(home, stream(seed=4, count=800))
     first = AlertConfig(rules=(Threshold(name="hot", metric="temp", above=60.0),))
     second = AlertConfig(rules=(Threshold(name="hot", metric="temp", above=70.0),))
     written.write(400)

@@ -1,9 +1,7 @@
 """The live path and the batch path give the same answer, whatever was killed in between."""
 
 import math
-import subprocess
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,19 +15,13 @@ from sensor_platform.stream.config import EngineConfig
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.landing.homes import T0, land_all
-from sensor_platform_tests.live import streams
-from sensor_platform_tests.live.streams import RULES, SECOND, WrittenStream
+from sensor_platform_tests.live.stream_runs import WrittenStream, closed_rows, emitted_events, follow
+from sensor_platform_tests.stream.streams import RULES, SECOND, stream
 from sensor_platform_tests.warehouse.landings import SiteStub
 
-ROOT = Path(__file__).parents[2]
 _NUMBERS = ("min", "max", "first", "last", "first_at", "last_at")
 _COUNTS = ("n", "bad_n", "uncertain_n", "late_n", "last_received_at")
 _CLOSE = ("sum", "mean", "m2")
-
-
-def _follow(home: Home, now: int, kill_at: int = 0) -> int:
-    argv = [sys.executable, "-m", "sensor_platform_tests.live.streams", str(home.root), str(now), str(kill_at)]
-    return subprocess.run(argv, cwd=ROOT, timeout=120, check=False).returncode
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +32,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, int]:
     catalog = folder / "catalog"
     catalog.mkdir()
     (catalog / "metrics.csv").write_text("metric,unit,min,max\ntemp,degC,-50,120\n")
-    written = WrittenStream(home, streams.stream(seed=11, count=2500))
+    written = WrittenStream(home, stream(seed=11, count=2500))
     kills = 0
     more = True
     for number in range(7):
@@ -49,11 +41,11 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, int]:
             written.seal()
         if number == 4:
             land_all(home)
-        kills += _follow(home, written.arrived_at, kill_at=3 + 2 * number) == -9
+        kills += follow(home, written.arrived_at, kill_at=3 + 2 * number) == -9
     assert not more
     written.seal()
     end = written.arrived_at + 600 * SECOND
-    assert _follow(home, end) == 0
+    assert follow(home, end) == 0
     assert kills >= 5, "the kills must have happened, or this proves nothing"
     land_all(home)
     site = SiteStub(catalog=catalog)
@@ -64,7 +56,7 @@ def killed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Home, int]:
 
 def _final(home: Home, spec: str) -> dict[tuple[str, str, int], dict[str, Any]]:
     final: dict[tuple[str, str, int], dict[str, Any]] = {}
-    for row in streams.closed_rows(home):
+    for row in closed_rows(home):
         if row["spec"] == spec:
             final[row["device_id"], row["metric"], row["start"]] = row
     return final
@@ -96,7 +88,7 @@ def test_final_live_windows_equal_the_tables_row_by_row(killed: tuple[Home, int]
 def test_no_window_is_emitted_twice_or_skips_a_revision(killed: tuple[Home, int]) -> None:
     home, _ = killed
     revisions: dict[tuple[Any, ...], list[int]] = {}
-    for row in streams.closed_rows(home):
+    for row in closed_rows(home):
         revisions.setdefault((row["spec"], row["device_id"], row["metric"], row["start"]), []).append(row["revision"])
     assert all(found == list(range(len(found))) for found in revisions.values())
     assert any(len(found) > 1 for found in revisions.values()), "late readings must have revised some window"
@@ -106,21 +98,17 @@ def test_alarms_live_equal_those_of_a_run_without_kills_and_those_of_the_backtes
     killed: tuple[Home, int], tmp_path: Path
 ) -> None:
     home, end = killed
-    events = streams.emitted_events(home)
+    events = emitted_events(home)
     assert len({kind for _, _, kind, _ in events} & {"fired", "resolved", "escalated", "reminder"}) == 4
     assert {event[1].split("-")[1] for event in events} <= {"fired", "escalated", "eased", "resolved", "reminder"}
     calm = Home(tmp_path / "calm")
-    written = WrittenStream(calm, streams.stream(seed=11, count=2500))
+    written = WrittenStream(calm, stream(seed=11, count=2500))
     written.write(10**6)
     written.seal()
-    assert _follow(calm, end) == 0
-    assert streams.emitted_events(calm) == events
+    assert follow(calm, end) == 0
+    assert emitted_events(calm) == events
     start, last = (datetime(1970, 1, 1) + timedelta(microseconds=at) for at in (T0 - SECOND, end))  # noqa: DTZ001
     found = run_backtest(home, AlertConfig(rules=RULES), EngineConfig(keep="1h"), start, last)
     assert sorted((e.noticed_at, e.key, e.kind, e.alert_id) for e in found.events) == events
     summary = {row[0]: row for row in found.summary_rows()}
     assert all(summary[rule.name][1] > 0 for rule in RULES), "every rule must have fired, or it was not compared"
-
-
-def test_times_are_utc() -> None:
-    assert datetime.fromtimestamp(T0 / 1e6, UTC).tzinfo is UTC

@@ -1,35 +1,14 @@
 """Made-up series with known laws, for the predict room."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
-
 import numpy as np
-import numpy.typing as npt
-import polars as pl
 import pytest
 
 from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform_tests.predict.stage import Make, hourly
 
-Values = Sequence[float] | npt.NDArray[np.float64]
-Make = Callable[..., pl.DataFrame]
-START = datetime(2026, 1, 1)  # noqa: DTZ001 - plain UTC, as in the tables
 HORIZONS = (1, 6, 24)
-
-
-def hourly(values: Mapping[str, Values], metric: str = "m") -> pl.DataFrame:
-    frames = [
-        pl.DataFrame({"mean": np.asarray(series, dtype=np.float64)}).select(
-            pl.lit(device).alias("device_id"),
-            pl.lit(metric).alias("metric"),
-            (pl.lit(START, pl.Datetime("us")) + pl.duration(hours=pl.int_range(pl.len()))).alias("window_start"),
-            "mean",
-            pl.lit(60).alias("n"),
-        )
-        for device, series in values.items()
-    ]
-    return pl.concat(frames).filter(pl.col("mean").is_not_nan())
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,10 @@ from sensor_platform.predict.features.read_panels import read_source, read_to_le
 from sensor_platform.predict.forecast import score_job
 from sensor_platform.predict.forecast.score_job import score
 from sensor_platform.predict.forecast.train import train
+from sensor_platform.predict.revised_table import RevisedTable
 from sensor_platform.warehouse.staleness.propagation import Built
 from sensor_platform.warehouse.tables import Due, writer
-from sensor_platform_tests.predict.test_pipeline import HISTORY, NOW, START, Make, SiteOfTest, Stage, history, wave
+from sensor_platform_tests.predict.stage import HISTORY, NOW, START, Make, SiteOfTest, Stage, history, wave
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def test_a_range_in_pieces_gives_the_rows_and_the_report_of_the_range_at_once(
     monkeypatch.setattr(building, "_ROWS", 1)
     monkeypatch.setattr(score_job, "_ROWS", 1)
     replaced: list[int] = []
-    monkeypatch.setattr(score_job, "_score_piece", _noted(score_job._score_piece, replaced))
+    monkeypatch.setattr(RevisedTable, "replace", _noted(RevisedTable.replace, replaced))
     with writer(stage.home, stage.site, "test") as warehouse:
         warehouse.connection.execute("delete from predictions")
     pieces = [build_features(stage.home, stage.site), score(stage.home, stage.site, now=later)]
@@ -53,10 +54,10 @@ def test_a_range_in_pieces_gives_the_rows_and_the_report_of_the_range_at_once(
         assert _facts(one) == _facts(other)
 
 
-def _noted(function: Callable[..., None], sizes: list[int]) -> Callable[..., None]:
-    def noted(home: Home, warehouse: Any, due: Due, *rest: Any) -> None:
+def _noted(function: Callable[..., Any], sizes: list[int]) -> Callable[..., Any]:
+    def noted(table: RevisedTable, warehouse: Any, due: Due, *rest: Any) -> Any:
         sizes.append(len(due.windows))
-        function(home, warehouse, due, *rest)
+        return function(table, warehouse, due, *rest)
 
     return noted
 

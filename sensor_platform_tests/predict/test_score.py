@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from sensor_platform.predict import revisions
 from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features.matrix import Source
 from sensor_platform.predict.features.panel import Ints
@@ -136,20 +137,20 @@ def test_a_changed_forecast_is_a_new_revision_and_an_unchanged_one_is_no_news(
     source: Source, model: ForecastModel
 ) -> None:
     first = predicted(source, model)
-    second = predict.revised(changed(first, ["a"]), first)
+    second = revisions.revised(changed(first, ["a"]), first, predict.KEYS)
     assert second.filter(pl.col("device_id") == "a")["revision"].unique().to_list() == [1]
     unchanged = pl.col("device_id") != "a"
     assert_frame_equal(second.filter(unchanged), first.filter(unchanged))
-    third = predict.revised(changed(second, ["a"]), second)
+    third = revisions.revised(changed(second, ["a"]), second, predict.KEYS)
     assert third.filter(pl.col("device_id") == "a")["revision"].unique().to_list() == [2]
-    assert_frame_equal(predict.revised(first, pl.DataFrame()), first)
+    assert_frame_equal(revisions.revised(first, pl.DataFrame(), predict.KEYS), first)
 
 
 def test_what_is_superseded_is_kept_with_the_time_of_it(source: Source, model: ForecastModel) -> None:
     first = predicted(source, model)
-    second = predict.revised(changed(first, ["a"]), first)
-    gone = predict.superseded(second, first, NOW + timedelta(hours=2))
+    second = revisions.revised(changed(first, ["a"]), first, predict.KEYS)
+    gone = revisions.superseded(second, first, predict.KEYS, NOW + timedelta(hours=2))
     assert_frame_equal(gone.drop("superseded_at"), first.filter(pl.col("device_id") == "a"))
     assert gone["superseded_at"].unique().to_list() == [(NOW + timedelta(hours=2)).replace(tzinfo=None)]
-    assert predict.superseded(first, first, NOW).is_empty()
-    assert predict.superseded(first, pl.DataFrame(), NOW).is_empty()
+    assert revisions.superseded(first, first, predict.KEYS, NOW).is_empty()
+    assert revisions.superseded(first, pl.DataFrame(), predict.KEYS, NOW).is_empty()

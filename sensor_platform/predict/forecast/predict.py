@@ -1,13 +1,12 @@
 """Feature rows and a champion in, prediction rows out. Pure: created_at and everything else comes in as a parameter."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sensor_platform.kernel.clock import plain_utc, to_micros
-from sensor_platform.predict import revisions
 from sensor_platform.predict.features.matrix import Source, at
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
@@ -111,24 +110,16 @@ def of_hours(rows: "pl.DataFrame", metric: str, hours: "pl.Series") -> "pl.DataF
     return rows.filter(pl.col("metric") == metric, pl.col("issued_at").is_in(hours.implode())).select(COLUMNS)
 
 
-def revised(rows: "pl.DataFrame", before: "pl.DataFrame") -> "pl.DataFrame":
-    """`rows` as the next revision of what they replace; where they say the same, what they replace.
+def with_positions(rows: "pl.DataFrame", positions: "Mapping[datetime, int]") -> "pl.DataFrame":
+    """Fill in `inputs_position`, where it is null, by `issued_at` (plain UTC)."""
+    import polars as pl
 
-    Args:
-        rows: prediction rows.
-        before: prediction rows that they replace; without columns if there was no table.
-    """
-    return revisions.revised(rows, before, KEYS)
-
-
-def changed_hours(rows: "pl.DataFrame", before: "pl.DataFrame") -> set[datetime]:
-    """Hours of issue, aware UTC, of which `rows` says something else than `before`."""
-    return revisions.changed_windows(rows, before, "issued_at")
-
-
-def superseded(rows: "pl.DataFrame", before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
-    """Rows of `before` that are no longer there, with the time at which that became known."""
-    return revisions.superseded(rows, before, KEYS, now)
+    known = pl.DataFrame(
+        {"issued_at": list(positions), "position": list(positions.values())},
+        schema={"issued_at": pl.Datetime("us"), "position": pl.Int64},
+    )
+    joined = rows.join(known, on="issued_at", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("inputs_position", "position").alias("inputs_position")).select(rows.columns)
 
 
 def _one_horizon(

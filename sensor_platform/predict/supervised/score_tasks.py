@@ -9,9 +9,9 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, to_micros
 from sensor_platform.kernel.days import Days
 from sensor_platform.labels.label_store import Label, read_history
-from sensor_platform.predict import revisions
 from sensor_platform.predict.registry import champions, version_files
 from sensor_platform.predict.reports import Row, TaskScoreReport, utc
+from sensor_platform.predict.revised_table import RevisedTable
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import ground_truth, score_rows
 from sensor_platform.predict.supervised.config import TaskConfig
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
     import polars as pl
 
-SUPERSEDED = "supervised_superseded"
+TABLE = RevisedTable(SCORES, "supervised_superseded", score_rows.KEYS, "window_start")
 _ROWS = 1_000_000
 """Hourly values that are looked at at once, about: memory grows neither with the range nor with the fleet."""
 _ALARMS = 20
@@ -68,11 +68,7 @@ def score_tasks(
         counts, alarms = [_counted(score_rows.empty())], score_rows.empty()
         for piece in due.pieces(warehouse.hours_of(due, looked_at, _ROWS)):
             before = warehouse.read_windows(piece)
-            rows = revisions.revised(_rows(warehouse, known, piece, before, now), before, score_rows.KEYS)
-            gone = revisions.superseded(rows, before, score_rows.KEYS, now)
-            revisions.keep(warehouse, piece, SUPERSEDED, score_rows.KEYS, gone, "window_start")
-            warehouse.publish_again(SCORES, revisions.changed_windows(rows, before, "window_start"))
-            warehouse.replace_windows(piece, rows)
+            rows = TABLE.replace(warehouse, piece, _rows(warehouse, known, piece, before, now), before, now, piece)
             counts.append(_counted(rows))
             alarms = pl.concat([alarms, rows.filter("is_alarm")]).sort("window_start", descending=True).head(_ALARMS)
         if known:

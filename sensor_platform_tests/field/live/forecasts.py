@@ -21,9 +21,8 @@ from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.field.live.base import need, site_files
 from sensor_platform_tests.field.live.rig import settings_of
-from sensor_platform_tests.predict.conftest import hourly
 from sensor_platform_tests.predict.machines import fill
-from sensor_platform_tests.predict.test_pipeline import wave
+from sensor_platform_tests.predict.stage import hourly, wave
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 DEVICES = ("m0", "m1")

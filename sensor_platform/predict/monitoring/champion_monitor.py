@@ -1,4 +1,4 @@
-"""What monitoring does with a champion of any registry: check that it is intact, roll back, ask for training on drift."""
+"""What monitoring does with a champion of any registry: check that it is intact, roll it back, ask for training."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace

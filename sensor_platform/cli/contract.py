@@ -83,8 +83,7 @@ def drift(last: str, limit: int, as_json: bool) -> None:
     """List what changed about devices: new kinds of values of a metric, gaps in Sparkplug sequences."""
     from sensor_platform.cli.moments import micros_ago
     from sensor_platform.cli.rows import write
-    from sensor_platform.landing.ledger.queries import drift_since
-    from sensor_platform.landing.ledger.schema import read_ledger
+    from sensor_platform.landing.ledger import drift_since, read_ledger
     from sensor_platform.settings import load_settings
 
     since = micros_ago(last)

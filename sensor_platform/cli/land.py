@@ -69,8 +69,8 @@ def _seal_abandoned(home: Home) -> None:
 
 
 def _rebuild(home: Home) -> None:
+    from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
     from sensor_platform.landing.lander_lock import changes_lock, lander_lock
-    from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
 
     with lander_lock(home), changes_lock(home):
         rebuilt = rebuild_ledger(home)

@@ -95,7 +95,7 @@ def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: AN
     What is still refused stays, with today's reason. Doing it twice lands nothing twice. Kafka keys and user properties
     are not kept in the quarantine; contracts that need them find nothing there.
     """
-    from sensor_platform.landing.ledger.commit import load_memory
+    from sensor_platform.landing.ledger import load_memory
     from sensor_platform.landing.open_lander import limits_of
     from sensor_platform.reading.contract import contract_version
     from sensor_platform.reading.decode import Decoder
@@ -155,7 +155,7 @@ def _settler() -> "Iterator[tuple[Settler, Settings]]":
     from sensor_platform.errors import Unreachable
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.lander_lock import changes_lock
-    from sensor_platform.landing.ledger.schema import open_ledger
+    from sensor_platform.landing.ledger import open_ledger
     from sensor_platform.landing.quarantine.reconcile import Settler
     from sensor_platform.settings import load_settings
 

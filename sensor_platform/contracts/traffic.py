@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.ledger import raw_files_since, read_ledger
 from sensor_platform.landing.record_batches import Intake, Piece
 from sensor_platform.reading.batch import MessageBatch
 
@@ -33,12 +33,7 @@ def _segments(home: Home, since: int) -> Iterator[Path]:
     """A segment that was committed before `since` holds nothing newer."""
     with read_ledger(home) as ledger:
         if ledger is not None:
-            rows = ledger.execute(
-                "select file from files join segments using (segment) where kind = 'raw' and replaced_at is null"
-                " and committed_at >= ? order by position",
-                (since,),
-            ).fetchall()
-            yield from (home.root / file for (file,) in rows)
+            yield from raw_files_since(ledger, home, since)
     yield from sorted(home.wal.glob("*.wal"))
 
 

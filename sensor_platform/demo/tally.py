@@ -9,7 +9,7 @@ import msgspec
 from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
-from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.landing.ledger import landing_paths, read_ledger
 
 _METRIC = "temperature"
 """Every message has one reading of it, so readings count messages."""
@@ -143,10 +143,9 @@ def _landed(home: Home) -> dict[str, set[int]]:
 
     found: dict[str, set[int]] = defaultdict(set)
     with read_ledger(home) as ledger:
-        query = "select file from files where kind = 'landing' and replaced_at is null"
-        files = [file for (file,) in ledger.execute(query)] if ledger else []
-    for file in files:
-        frame = pl.read_parquet(home.root / file, columns=["device_id", "metric", "message_id"])
+        paths = landing_paths(ledger, home) if ledger else []
+    for path in paths:
+        frame = pl.read_parquet(path, columns=["device_id", "metric", "message_id"])
         for device, number in frame.filter(pl.col("metric") == _METRIC).select("device_id", "message_id").iter_rows():
             found[device].add(int(number))
     return found

@@ -25,9 +25,17 @@ from sensor_platform.kernel.clock import HOUR, utc_from_micros
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.files.leftovers import clear_changes
 from sensor_platform.landing.lander_lock import changes_lock
-from sensor_platform.landing.ledger.commit import commit_segment
-from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest, SourceEntry, write_manifest
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import (
+    DeviceCounts,
+    FileEntry,
+    Manifest,
+    SourceEntry,
+    commit_segment,
+    imported_files,
+    next_commit_time,
+    open_ledger,
+    write_manifest,
+)
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract, contract_version
 
@@ -91,12 +99,11 @@ def import_files(
     with changes_lock(home), open_ledger(home) as ledger:
         clear_changes(home, ledger)
         sources = {source.sha256: source for source in (open_source(path, plan.separator) for path in paths)}
-        known = [key for key in sources if ledger.execute("select 1 from imports where source = ?", (key,)).fetchone()]
+        known = imported_files(ledger, sources)
         passed = tuple(str(sources.pop(key).path) for key in known)
         if not sources:
             return Imported(None, passed, 0, 0, 0, 0, {}, 0, None, None)
-        newest = ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
-        now = max(clock(), int(newest) + 1)
+        now = next_commit_time(ledger, clock())
         manifest, rules = _Import(home, plan, list(sources.values()), now, say).run()
         write_manifest(home, manifest)
         commit_segment(ledger, manifest)

@@ -19,7 +19,7 @@ from sensor_platform.imports.row_outcomes import Dictionaries
 from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing, sha256
 from sensor_platform.landing.files.parquet import LANDING_ENCODINGS, group_sizes
-from sensor_platform.landing.ledger.manifest import FileEntry
+from sensor_platform.landing.ledger import FileEntry
 
 _TEXT = pa.string()
 _TIME = pa.timestamp("us")

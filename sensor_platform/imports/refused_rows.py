@@ -15,7 +15,7 @@ from sensor_platform.imports.landing_writer import naive
 from sensor_platform.imports.sources import EXTRA
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.files.parquet import file_entry
-from sensor_platform.landing.ledger.manifest import FileEntry
+from sensor_platform.landing.ledger import FileEntry
 from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
 from sensor_platform.reading.reject_rules import HINTS
 

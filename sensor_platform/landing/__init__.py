@@ -1,1 +1,32 @@
-"""The border between stream and batch: segments, landing files, manifests, ledger, quarantine, raw archive, audit."""
+"""From sealed WAL segments to Parquet files and the ledger, which alone makes them visible.
+
+Other rooms import from the modules in `PUBLIC` only, and from the ledger's package, not from its modules. They are not
+imported here: reading the ledger must not load Polars.
+"""
+
+PUBLIC = (
+    "config",
+    "files.landing_table",
+    "files.leftovers",
+    "files.parquet",
+    "files.paths",
+    "housekeeping",
+    "integrity.audit",
+    "integrity.damage",
+    "integrity.day_files",
+    "integrity.raw_copies",
+    "integrity.rebuild_ledger",
+    "integrity.reland",
+    "integrity.verify",
+    "lander_lock",
+    "lander_status",
+    "ledger",
+    "open_lander",
+    "quarantine.choose",
+    "quarantine.listing",
+    "quarantine.reconcile",
+    "quarantine.reject_rate",
+    "record_batches",
+    "rejects",
+    "service",
+)

@@ -17,6 +17,7 @@ from sensor_platform.kernel.durable import fsync_folder, sha256
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
+from sensor_platform.landing.ledger.queries import is_committed, next_commit_time
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.wal import DamagedSegment
@@ -56,7 +57,7 @@ class Lander:
 
     def land(self, sealed: Path) -> Manifest:
         """Land one sealed segment, or only finish it where the ledger knows it already."""
-        if not self._is_committed(sealed.stem):
+        if not is_committed(self.ledger, sealed.stem):
             memory = self.decoder.memory
             memory.forget()  # what a try that failed had learnt
             manifest = self._stage(sealed)
@@ -70,16 +71,11 @@ class Lander:
         fsync_folder(sealed.parent)
         return manifest
 
-    def _is_committed(self, segment: str) -> bool:
-        return self.ledger.execute("select 1 from segments where segment = ?", (segment,)).fetchone() is not None
-
     def _stage(self, sealed: Path) -> Manifest:
         return stage_segment(self.home, sealed, self.decoder, self.contract_version, self.slot, self._now)
 
     def _now(self) -> int:
-        """The clock, later than every commit before: a rebuild of the ledger orders the manifests by it."""
-        newest = self.ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
-        return max(self.clock(), int(newest) + 1)
+        return next_commit_time(self.ledger, self.clock())
 
     def _finish(self, sealed: Path) -> Manifest:
         """After a kill between commit and delete: check what was committed, make it again where it is not whole."""

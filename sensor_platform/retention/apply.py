@@ -12,11 +12,10 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, MINUTE, start_of_day
 from sensor_platform.kernel.days import ALL_TIME, day_of
 from sensor_platform.landing.housekeeping import delete_with_ledger, expired_raw
-from sensor_platform.landing.ledger import open_ledger, read_ledger
-from sensor_platform.landing.ledger.horizon import landing_floor
+from sensor_platform.landing.ledger import VisibleFile, landing_floor, open_ledger, read_ledger
 from sensor_platform.retention import landing_tier, warehouse_tiers
 from sensor_platform.retention.config import RetentionConfig
-from sensor_platform.retention.landing_tier import LandingPlan, OldFile, arrivals
+from sensor_platform.retention.landing_tier import LandingPlan, arrivals
 from sensor_platform.retention.warehouse_tiers import Kept, TierDay
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome
@@ -37,9 +36,9 @@ class Retention:
     """What goes, and what is old enough and stays."""
 
     days: tuple[TierDay, ...] = ()
-    landing: tuple[OldFile, ...] = ()
+    landing: tuple[VisibleFile, ...] = ()
     """Landing and quarantine files."""
-    raw: tuple[OldFile, ...] = ()
+    raw: tuple[VisibleFile, ...] = ()
     floor: date | None = None
     """First day that can be built again afterwards; None where that does not change."""
     kept: tuple[Kept, ...] = field(default=())
@@ -135,9 +134,9 @@ def _plan(
     return Retention(tuple(days), landing.files, raw, raised, (*kept, *staying))
 
 
-def _raw(home: Home, raw_days: int, now: int) -> Iterator[OldFile]:
+def _raw(home: Home, raw_days: int, now: int) -> Iterator[VisibleFile]:
     for file in expired_raw(home, raw_days, now):
-        yield OldFile(file, "raw", 0, (home.root / file).stat().st_size)
+        yield VisibleFile(file, "raw", 0, (home.root / file).stat().st_size)
 
 
 def _landing(

@@ -8,18 +8,15 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, start_of_day
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.housekeeping import delete_with_ledger
-from sensor_platform.landing.ledger.horizon import landing_floor, raise_floor
-
-
-@dataclass(frozen=True, slots=True)
-class OldFile:
-    """One file that goes."""
-
-    file: str
-    """Relative to home."""
-    kind: str
-    rows: int
-    bytes: int
+from sensor_platform.landing.ledger import (
+    VisibleFile,
+    files_wholly_before,
+    first_slots,
+    landing_floor,
+    last_file_of_days,
+    raise_floor,
+    touched_days,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +27,7 @@ class LandingPlan:
     """Slots that start before it are frozen then, microseconds; None where it does not move."""
     days: tuple[int, ...]
     """Starts of the days with slots that it freezes."""
-    files: tuple[OldFile, ...]
+    files: tuple[VisibleFile, ...]
 
 
 def plan(ledger: sqlite3.Connection, keep_days: int, now: int) -> LandingPlan:
@@ -44,44 +41,21 @@ def plan(ledger: sqlite3.Connection, keep_days: int, now: int) -> LandingPlan:
     cutoff = now // DAY * DAY - keep_days * DAY
     now_floor = landing_floor(ledger)
     low = now_floor if now_floor is not None else -(1 << 62)
-    young = min((start for file, start in _first_slots(ledger, low, cutoff) if _day(file) >= cutoff), default=None)
+    young = min((start for file, start in first_slots(ledger, low, cutoff) if _day(file) >= cutoff), default=None)
     floor = cutoff if young is None else min(cutoff, young // DAY * DAY)
-    days = {
-        start // DAY * DAY
-        for (start,) in ledger.execute(
-            "select slot_start from slots where slot_start >= ? and slot_start < ?",
-            (low, floor),
-        )
-    }
+    days = touched_days(ledger, low, floor)
     is_moving = bool(days) and (now_floor is None or floor > now_floor)
     # a day more: the first slots that can be built again look back at those before them
     reached = floor if is_moving else now_floor
     files = () if reached is None else tuple(_files(ledger, reached - DAY, cutoff))
-    return LandingPlan(floor if is_moving else None, tuple(sorted(days)) if is_moving else (), files)
+    return LandingPlan(floor if is_moving else None, tuple(days) if is_moving else (), files)
 
 
-def _first_slots(ledger: sqlite3.Connection, start: int, end: int) -> list[tuple[str, int]]:
-    """Landing files with rows in [start, end), and the first slot there of each."""
-    rows = ledger.execute(
-        "select s.file, min(s.slot_start) from file_slots s join files f using (file)"
-        " where f.kind = 'landing' and f.replaced_at is null and s.slot_start >= ? and s.slot_start < ?"
-        " group by s.file",
-        (start, end),
-    )
-    return [(str(file), int(first)) for file, first in rows]
-
-
-def _files(ledger: sqlite3.Connection, before: int, cutoff: int) -> list[OldFile]:
+def _files(ledger: sqlite3.Connection, before: int, cutoff: int) -> list[VisibleFile]:
     """Landing files that lie wholly below and came before the cutoff, and quarantine of that age."""
-    rows = ledger.execute(
-        "select f.file, f.kind, f.rows, f.bytes from files f where f.replaced_at is null and ("
-        " f.kind = 'landing' and not exists (select 1 from file_slots s where s.file = f.file and s.slot_start >= ?)"
-        " or f.kind = 'quarantine') order by f.file",
-        (before,),
-    )
     # the day in the path is the one of arrival, of compacted files too
     last = {"landing": cutoff, "quarantine": min(cutoff, before)}
-    return [OldFile(*row) for row in rows if _day(row[0]) < last[row[1]]]
+    return [file for file in files_wholly_before(ledger, before) if _day(file.file) < last[file.kind]]
 
 
 def _day(file: str) -> int:
@@ -90,11 +64,7 @@ def _day(file: str) -> int:
 
 def arrivals(ledger: sqlite3.Connection) -> dict[int, int]:
     """Start of each day of event time to the start of the day in which something came for it last."""
-    rows = ledger.execute(
-        "select s.slot_start / 86400000000 * 86400000000, max(s.file) from file_slots s join files f using (file)"
-        " where f.kind = 'landing' and f.replaced_at is null group by 1"
-    )
-    return {int(day): _day(file) for day, file in rows}
+    return {day: _day(file) for day, file in last_file_of_days(ledger).items()}
 
 
 def apply(home: Home, ledger: sqlite3.Connection, planned: LandingPlan, now: int) -> None:

@@ -11,8 +11,17 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, MINUTE, now_micros
 from sensor_platform.kernel.days import Days, day_span
 from sensor_platform.kernel.days import name as span_name
-from sensor_platform.landing.ledger import generation, landing_files, newest_touch, read_ledger, slots_between
-from sensor_platform.landing.ledger.horizon import NOTHING, frozen
+from sensor_platform.landing.ledger import (
+    NOTHING,
+    frozen,
+    generation,
+    landing_files,
+    newest_touch,
+    read_ledger,
+    readings_by_slot,
+    slots_between,
+    touched_extent,
+)
 from sensor_platform.warehouse.build_report import BuildReport, ModelReport
 from sensor_platform.warehouse.catalog import adopt
 from sensor_platform.warehouse.catalog.unit_tables import learn_conversions
@@ -129,9 +138,9 @@ def _chosen(names: Sequence[str] | None) -> list[Model]:
 def _scopes(home: Home, site: WarehouseSite, days: Days | None, *, everything: bool) -> list[Scope]:
     """The chunks of this build; at least one, so that an empty warehouse has its tables too."""
     with read_ledger(home) as ledger:
-        extent = ledger_evidence.extent(ledger) if ledger else None
+        extent = touched_extent(ledger) if ledger else None
         first, last = bounds(days, extent)
-        rows = ledger_evidence.rows_by_slot(ledger, first, last) if ledger and everything else {}
+        rows = readings_by_slot(ledger, first, last) if ledger and everything else {}
     return chunks(first, last, rows, site.warehouse.chunk_readings)
 
 

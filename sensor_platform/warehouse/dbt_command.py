@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import ExitCode, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.horizon import NOTHING, frozen
+from sensor_platform.landing.ledger import NOTHING, frozen, read_ledger, touched_extent
 from sensor_platform.warehouse.build import bounds, prepare
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import runner as dbt_runner
@@ -96,7 +95,7 @@ def _refuse_if_anything_is_gone(home: Home, connection: "DuckDBPyConnection") ->
 
 def _everything(home: Home) -> Scope:
     with read_ledger(home) as ledger:
-        extent = ledger_evidence.extent(ledger) if ledger else None
+        extent = touched_extent(ledger) if ledger else None
     return Scope(*bounds(None, extent))
 
 

@@ -16,20 +16,22 @@ from sensor_platform.kernel.days import day_of
 from sensor_platform.landing.ledger import (
     StateRow,
     copy_state,
+    frozen,
     generation,
     newest_touch,
     note,
     open_ledger,
     read_ledger,
+    readings_by_slot,
     slots_after,
     slots_between,
+    touched_extent,
 )
-from sensor_platform.landing.ledger.horizon import frozen
 from sensor_platform.warehouse.catalog.catalog_files import digest
 from sensor_platform.warehouse.catalog.sync import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import READINGS, WHOLE, Model, models
-from sensor_platform.warehouse.staleness.ledger_evidence import extent, rows_by_slot, state_copy
+from sensor_platform.warehouse.staleness.ledger_evidence import state_copy
 from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
 
 
@@ -82,7 +84,7 @@ def _catalog_day(
 
     Which windows that makes dirty is known after it. No run has reached its position, so that it is asked for.
     """
-    newest_slot = extent(ledger)
+    newest_slot = touched_extent(ledger)
     if newest_slot is None or digest(site.catalog) == (note(ledger, NOTE) or ""):
         return {}
     day = max(found, default=day_of(newest_slot[1]))
@@ -126,7 +128,7 @@ def _days_of(
         chosen, slots, state, generation=current, slot=slot, scope=scope, everything=False, frozen=frozen(ledger)
     )
     newest_day = max((start - start % DAY for start in slots), default=scope.start)
-    rows = rows_by_slot(ledger, scope.start, scope.end) if any(work.values()) else {}
+    rows = readings_by_slot(ledger, scope.start, scope.end) if any(work.values()) else {}
     return _by_day(chosen, work, rows, newest_day)
 
 

@@ -9,15 +9,13 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.days import Days, day_of
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.horizon import NOTHING, Frozen, frozen
+from sensor_platform.landing.ledger import NOTHING, Frozen, frozen, read_ledger, readings_by_slot
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.healing import forget_copy
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models
-from sensor_platform.warehouse.staleness import ledger_evidence
 
 KEPT = "warehouse.duckdb.before-rebuild"
 """The file as it was, until the new one is whole."""
@@ -119,7 +117,7 @@ def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Frozen]:
 def _pieces(home: Home, most: int) -> Iterator[tuple[Days, int]]:
     """Ranges of whole days with about so many readings each, oldest first."""
     with read_ledger(home) as ledger:
-        rows = ledger_evidence.rows_by_slot(ledger, -(1 << 62), 1 << 62) if ledger else {}
+        rows = readings_by_slot(ledger, -(1 << 62), 1 << 62) if ledger else {}
         gone = frozen(ledger) if ledger else NOTHING
     by_day: dict[int, int] = {}
     for slot, count in rows.items():

@@ -14,8 +14,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE, from_micros, to_micros, utc_from_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
-from sensor_platform.landing.ledger import generation, read_ledger
-from sensor_platform.landing.ledger.horizon import NOTHING, frozen
+from sensor_platform.landing.ledger import NOTHING, frozen, generation, read_ledger
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.writer_lock import writer_lock

@@ -12,8 +12,7 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.imports import external_sort
 from sensor_platform.imports.import_files import Imported, ImportPlan, import_files
-from sensor_platform.landing.ledger.queries import landing_files_between
-from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.ledger import landing_files_between, read_ledger
 from sensor_platform.reading.batch import Limits
 from sensor_platform.reading.contract import Contract
 

@@ -10,8 +10,8 @@ import pytest
 from sensor_platform.errors import CheckFailed, Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
+from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.lander_lock import changes_lock
-from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
 from sensor_platform.reading.contract import Contract, Source, TimeSource
 from sensor_platform_tests.history.imports import NOW, imported, landed, make_small, quarantined, write_csv
 from sensor_platform_tests.landing.homes import tables

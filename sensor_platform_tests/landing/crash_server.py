@@ -24,7 +24,7 @@ from sensor_platform.imports.import_files import ImportPlan, import_files
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.housekeeping import keep_up
 from sensor_platform.landing.integrity.reland import contracts_of, reland
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.landing.quarantine.reconcile import Settler
 from sensor_platform.reading.batch import Limits

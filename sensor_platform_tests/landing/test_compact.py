@@ -11,8 +11,7 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.files.compaction import Source, compact, groups
 from sensor_platform.landing.housekeeping import keep_up
-from sensor_platform.landing.ledger import landing_files_between, newest_position, read_ledger
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import landing_files_between, newest_position, open_ledger, read_ledger
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
 
 SLOT = 600_000_000

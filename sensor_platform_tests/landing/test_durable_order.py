@@ -68,7 +68,7 @@ def test_everything_is_on_disk_before_the_commit_and_the_wal_goes_after_it(
 
 
 def test_the_ledger_waits_for_the_disk_at_every_commit(home: Home) -> None:
-    from sensor_platform.landing.ledger.schema import open_ledger
+    from sensor_platform.landing.ledger import open_ledger
 
     with open_ledger(home) as ledger:
         assert ledger.execute("pragma synchronous").fetchone() == (2,)

@@ -7,7 +7,7 @@ import pytest
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
+from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.reading.contract import Contract, Source
 from sensor_platform.wal.device_messages import take_device_messages
 from sensor_platform_tests.landing.homes import T0, Message, land_all, lander_of, seal_segment, tables

@@ -8,9 +8,8 @@ import pytest
 from sensor_platform.errors import CheckFailed, Unreachable
 from sensor_platform.home import Home
 from sensor_platform.landing.housekeeping import keep_up
-from sensor_platform.landing.ledger import generation, read_ledger
-from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
+from sensor_platform.landing.ledger import generation, open_ledger, read_ledger
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
 
 

@@ -8,8 +8,8 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.landing.files.leftovers import clear_leftovers
 from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.landing.ledger.manifest import manifest_path
-from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.reading.contract import Contract
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, files, land_all, mixed_messages, seal_segment, tables
 

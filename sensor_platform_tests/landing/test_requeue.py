@@ -11,9 +11,8 @@ from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
 from sensor_platform.landing.housekeeping import keep_up
 from sensor_platform.landing.integrity.audit import audit, audit_device
-from sensor_platform.landing.ledger.queries import newest_position, slots_after, totals
-from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
-from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
+from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
+from sensor_platform.landing.ledger import newest_position, open_ledger, read_ledger, slots_after, totals
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.landing.quarantine.listing import chosen_rows, waiting
 from sensor_platform.landing.quarantine.reconcile import Settled, Settler

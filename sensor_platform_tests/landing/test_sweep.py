@@ -8,7 +8,7 @@ import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.landing.files.leftovers import clear_leftovers
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import open_ledger
 from sensor_platform_tests.landing.homes import Message, land_all, seal_segment
 
 ORPHAN = "col-1772366400000-00000099.parquet"

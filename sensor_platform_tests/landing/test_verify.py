@@ -18,10 +18,10 @@ from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.housekeeping import keep_up
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.raw_copies import Contracts
+from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import contracts_of, mend, reland
 from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.ledger import landing_files_between, read_ledger, slots_between
-from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment, tables
 

@@ -13,7 +13,7 @@ from sensor_platform.collect.collector_status import CollectorStatus
 from sensor_platform.collect.collector_status import status_path as collector_path
 from sensor_platform.home import Home
 from sensor_platform.landing.lander_status import LanderStatus, write_status
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.live.monitor.platform_status import StatusPoller
 from sensor_platform_tests.live.live_apps import app_of, client_of
 from sensor_platform_tests.live.receivers import wait_for

@@ -11,8 +11,7 @@ import duckdb
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.queries import totals
+from sensor_platform.landing.ledger import read_ledger, totals
 from sensor_platform_tests.kafka_cluster import MockKafka, mock_kafka
 from sensor_platform_tests.running import RunningCollector, wait_until
 

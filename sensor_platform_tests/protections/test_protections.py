@@ -123,9 +123,9 @@ PROTECTIONS = (
     ),
     protection(
         "the same bytes are imported once",
-        "sensor_platform/imports/import_files.py",
-        'ledger.execute("select 1 from imports where source = ?", (key,)).fetchone()]',
-        'ledger.execute("select 1 from imports where source = ?", (key + "x",)).fetchone()]',
+        "sensor_platform/landing/ledger/queries.py",
+        'connection.execute("select 1 from imports where source = ?", (digest,)).fetchone()',
+        'connection.execute("select 1 from imports where source = ?", (digest + "x",)).fetchone()',
         "history/test_import.py::test_the_same_bytes_are_imported_once_under_any_name",
     ),
     protection(

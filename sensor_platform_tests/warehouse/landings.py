@@ -11,8 +11,7 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import sha256
-from sensor_platform.landing.ledger import commit_segment, open_ledger
-from sensor_platform.landing.ledger.manifest import FileEntry, Manifest
+from sensor_platform.landing.ledger import FileEntry, Manifest, commit_segment, open_ledger
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.lineage import dbt_models
 

@@ -8,8 +8,7 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.landing.ledger import open_ledger
-from sensor_platform.landing.ledger.horizon import raise_floor
+from sensor_platform.landing.ledger import open_ledger, raise_floor
 from sensor_platform.landing.ledger.schema import new_generation
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days

@@ -51,8 +51,7 @@ class Daily(Landing):
 
     def arrive(self, day: int, rows: list[dict[str, object]]) -> None:
         from sensor_platform.kernel.durable import sha256
-        from sensor_platform.landing.ledger import commit_segment, open_ledger
-        from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, write_manifest
+        from sensor_platform.landing.ledger import FileEntry, Manifest, commit_segment, open_ledger, write_manifest
         from sensor_platform_tests.warehouse.landings import write_landing
 
         self.count += 1

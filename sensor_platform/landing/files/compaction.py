@@ -28,6 +28,7 @@ from sensor_platform.landing.ledger.manifest import (
     encode_compaction,
     read_compaction,
 )
+from sensor_platform.landing.ledger.visible_files import is_known, is_visible
 
 MOST_ROWS = 4_000_000
 """Readings in one compacted file at most (about 1 GB of memory while it is made)."""
@@ -102,15 +103,15 @@ def settle_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
     remove_dead([*home.landing.glob("*/compact-*.tmp"), *folder.glob("*.tmp")])
     for path in sorted(folder.glob("*.json")):
         manifest = read_compaction(path)
-        if _is_known(ledger, manifest.file.file):
+        if is_known(ledger, manifest.file.file):
             continue
-        if (home.root / manifest.file.file).exists() and all(_is_visible(ledger, file) for file in manifest.replaces):
+        if (home.root / manifest.file.file).exists() and all(is_visible(ledger, file) for file in manifest.replaces):
             _commit(ledger, manifest)
         else:
             path.unlink()
             fsync_folder(folder)
     for path in sorted(home.landing.glob("*/compact-*.parquet")):
-        if not _is_known(ledger, str(path.relative_to(home.root))):
+        if not is_known(ledger, str(path.relative_to(home.root))):
             path.unlink()
 
 
@@ -177,12 +178,3 @@ def _commit(ledger: sqlite3.Connection, manifest: CompactionManifest) -> None:
     with transaction(ledger):
         insert_file(ledger, manifest.name, manifest.file)
         replace_files(ledger, manifest.replaces, manifest.written_at)
-
-
-def _is_known(ledger: sqlite3.Connection, file: str) -> bool:
-    return ledger.execute("select 1 from files where file = ?", (file,)).fetchone() is not None
-
-
-def _is_visible(ledger: sqlite3.Connection, file: str) -> bool:
-    found = ledger.execute("select 1 from files where file = ? and replaced_at is null", (file,))
-    return found.fetchone() is not None

@@ -13,6 +13,8 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
+from sensor_platform.landing.ledger.queries import is_committed
+from sensor_platform.landing.ledger.visible_files import is_known
 from sensor_platform.wal import parse_name
 
 _CLOCK_SECONDS = 5.0
@@ -44,14 +46,14 @@ def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
     """Clean up after a killed import or requeue: what it did not commit can be made again. Hold `changes_lock`."""
     for verb in ("import", "requeue", "drop"):
         for path in sorted((home.ledger / "segments").glob(f"{verb}-*.json")):
-            if not ledger.execute("select 1 from segments where segment = ?", (path.stem,)).fetchone():
+            if not is_committed(ledger, path.stem):
                 path.unlink()  # before its files: a rebuild of the ledger must not miss them
                 fsync_folder(path.parent)
         for folder in _folders(home):
             for path in sorted(folder.glob(f"*/{verb}-*")):
                 if path.suffix == ".tmp":
                     remove_dead([path])
-                elif path.suffix == ".parquet" and not _is_known(ledger, home, path):
+                elif path.suffix == ".parquet" and not is_known(ledger, str(path.relative_to(home.root))):
                     path.unlink()
     for left in home.root.glob(".import-*"):
         shutil.rmtree(left, ignore_errors=True)
@@ -123,12 +125,7 @@ def _orphans(home: Home, ledger: sqlite3.Connection, folders: list[Path]) -> Ite
 def _is_accounted_for(home: Home, ledger: sqlite3.Connection, segment: str, path: Path) -> bool:
     if any((home.wal / f"{segment}{suffix}").exists() for suffix in (".wal", ".open")):
         return True
-    if _is_known(ledger, home, path):
+    if is_known(ledger, str(path.relative_to(home.root))):
         return True
     # a file that retention or compaction has dropped from the ledger is theirs to delete
     return manifest_path(home, segment).exists()
-
-
-def _is_known(ledger: sqlite3.Connection, home: Home, path: Path) -> bool:
-    file = str(path.relative_to(home.root))
-    return ledger.execute("select 1 from files where file = ?", (file,)).fetchone() is not None

@@ -16,7 +16,7 @@ import msgspec
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import sha256
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.landing.files.paths import aside, set_aside
+from sensor_platform.landing.files import paths
 from sensor_platform.landing.ledger.commit import delete_files, insert_file, next_position, touch_slots
 from sensor_platform.landing.ledger.manifest import FileEntry
 
@@ -66,35 +66,43 @@ def put_aside(home: Home, ledger: sqlite3.Connection, known: Known, what: str, n
     """Take a damaged file out of use: no reader sees it any more, and its slots are held as they are."""
     entry = _entry(ledger, known)
     path = home.root / known.file
-    target = str((aside(home) / path.name).relative_to(home.root)) if path.exists() else ""
+    target = str((paths.aside(home) / path.name).relative_to(home.root)) if path.exists() else ""
     damaged = DamagedFile(
         file=known.file, segment=known.segment, kind=known.kind, rows=known.rows, what=what, aside=target
     )
     with transaction(ledger):
         delete_files(ledger, [known.file])
-        ledger.execute(
-            "insert or replace into damaged_files values (?, ?, ?, ?, ?, ?, ?, ?)",
-            (known.file, known.segment, known.kind, known.rows, now, what, target, msgspec.json.encode(entry).decode()),
-        )
-        ledger.executemany(
-            "insert or ignore into held_slots values (?, ?)", [(slot, known.file) for slot in entry.slots]
-        )
+        insert_missed(ledger, known.segment, entry, what, now, target)
     if path.exists():
-        where = str(set_aside(home, path).relative_to(home.root))
+        where = str(paths.set_aside(home, path).relative_to(home.root))
         with transaction(ledger):
             ledger.execute("update damaged_files set aside = ? where file = ?", (where, known.file))
         damaged = msgspec.structs.replace(damaged, aside=where)
     return damaged
 
 
-def insert_missed(ledger: sqlite3.Connection, segment: str, entry: FileEntry, what: str, now: int) -> None:
-    """Miss a file that is no more, and hold its slots as they are; within a transaction of the caller's."""
-    encoded = msgspec.json.encode(entry).decode()
+def insert_missed(
+    ledger: sqlite3.Connection, segment: str, entry: FileEntry, what: str, now: int, aside: str = ""
+) -> None:
+    """Record that a file is missed, and that its slots may not be built; within the caller's transaction.
+
+    Args:
+        ledger: open for writing.
+        segment: of the file.
+        entry: the file as the ledger knew it.
+        what: what is wrong with it.
+        now: microseconds since the epoch, UTC.
+        aside: where the file is now, relative to home; empty where it is nowhere.
+    """
     ledger.execute(
-        "insert or replace into damaged_files values (?, ?, ?, ?, ?, ?, '', ?)",
-        (entry.file, segment, entry.kind, entry.rows, now, what, encoded),
+        "insert or replace into damaged_files (file, segment, kind, rows, found_at, what, aside, entry)"
+        " values (?, ?, ?, ?, ?, ?, ?, ?)",
+        (entry.file, segment, entry.kind, entry.rows, now, what, aside, msgspec.json.encode(entry).decode()),
     )
-    _hold_slots(ledger, entry)
+    ledger.executemany(
+        "insert or ignore into held_slots (slot_start, file) values (?, ?)",
+        [(slot, entry.file) for slot in entry.slots],
+    )
 
 
 def damaged_files(ledger: sqlite3.Connection) -> list[DamagedFile]:
@@ -116,7 +124,7 @@ def take_back(home: Home, ledger: sqlite3.Connection) -> list[str]:
         if not path.exists():
             continue
         if what_is_wrong(path, known) is not None:
-            set_aside(home, path)
+            paths.set_aside(home, path)
             continue
         with transaction(ledger):
             insert_file(ledger, segment, entry)
@@ -131,10 +139,6 @@ def forget_damage(ledger: sqlite3.Connection, files: Iterable[str]) -> None:
     rows = [(file,) for file in files]
     ledger.executemany("delete from damaged_files where file = ?", rows)
     ledger.executemany("delete from held_slots where file = ?", rows)
-
-
-def _hold_slots(ledger: sqlite3.Connection, entry: FileEntry) -> None:
-    ledger.executemany("insert or ignore into held_slots values (?, ?)", [(slot, entry.file) for slot in entry.slots])
 
 
 def _entry(ledger: sqlite3.Connection, known: Known) -> FileEntry:

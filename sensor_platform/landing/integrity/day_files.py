@@ -10,7 +10,8 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.days import day_of, day_span
 from sensor_platform.kernel.durable import sha256
-from sensor_platform.landing.ledger import generation, read_ledger
+from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.ledger.warehouse_copy import newest_built_position
 
 _SHOWN = 20
 _IMPORTED = "^import-[^-]*$"
@@ -78,7 +79,8 @@ def verify(home: Home, days: tuple[date, date], *, is_whole: bool, slot: timedel
         if ledger is None:
             return Verified((), 0, 0, ())
         by_day = _rows_by_day(ledger, start, end)
-        files = _files(ledger, start, end, after=-1 if is_whole else _built_position(ledger, start, end))
+        built = -1 if is_whole else newest_built_position(ledger, "readings_clean", start, end)
+        files = _files(ledger, start, end, after=built)
     damage = tuple(Damage(file.name, what) for file in files if (what := _damage(home.root / file.name, file)))
     broken = {one.file for one in damage}
     devices, late, newest = _facts([home.root / file.name for file in files if file.name not in broken], days, slot)
@@ -94,16 +96,6 @@ def _rows_by_day(ledger: sqlite3.Connection, start: int, end: int) -> tuple[DayR
         (start, end),
     )
     return tuple(DayRows(day_of(day * DAY), count, files) for day, count, files in rows)
-
-
-def _built_position(ledger: sqlite3.Connection, start: int, end: int) -> int:
-    """The newest position that a build of these days has reached: what it read was checked then."""
-    row = ledger.execute(
-        "select coalesce(max(position), -1) from warehouse_state"
-        " where model = 'readings_clean' and generation = ? and window_start >= ? and window_start < ?",
-        (generation(ledger), start, end),
-    ).fetchone()
-    return int(row[0])
 
 
 def _files(ledger: sqlite3.Connection, start: int, end: int, after: int) -> list[_File]:

@@ -35,6 +35,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_compaction,
     read_manifest,
 )
+from sensor_platform.landing.ledger.queries import next_commit_time
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.contract import Contract, contract_version
@@ -155,8 +156,7 @@ def _is_in_use(ledger: sqlite3.Connection, file: str) -> bool:
 def _land_unit(
     home: Home, ledger: sqlite3.Connection, unit: Unit, contracts: Contracts, clock: Callable[[], int]
 ) -> tuple[list[tuple[Manifest, Manifest]], list[str]]:
-    newest = ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
-    now = max(clock(), int(newest) + 1)
+    now = next_commit_time(ledger, clock())
     pairs: list[tuple[Manifest, Manifest]] = []
     skipped: list[str] = []
     for segment in unit.segments:

@@ -25,7 +25,9 @@ from sensor_platform.landing.ledger.manifest import (
     encode_compaction,
     write_manifest,
 )
+from sensor_platform.landing.ledger.visible_files import is_known
 
+_FILE = "file, segment, kind, rows, bytes, sha256, first_event_at, last_event_at, replaced_at"
 _LOST = "was part of a compacted file that is damaged, and its raw archive is gone"
 
 
@@ -119,10 +121,10 @@ def _commit(ledger: sqlite3.Connection, again: Again) -> None:
     """The old files are replaced, not deleted: whoever reads them now has an hour."""
     for old, new in zip(again.old, again.new, strict=True):
         kept = {entry.file for entry in new.files}
-        known = ledger.execute("select * from files where segment = ?", (new.segment,)).fetchall()
+        known = ledger.execute(f"select {_FILE} from files where segment = ?", (new.segment,)).fetchall()  # noqa: S608
         insert_segment(ledger, new, instead_of=old, also_touched={slot for entry in old.files for slot in entry.slots})
         gone = [(*row[:-1], row[-1] or again.written_at) for row in known if row[0] not in kept]
-        ledger.executemany("insert into files values (?, ?, ?, ?, ?, ?, ?, ?, ?)", gone)
+        ledger.executemany(f"insert into files ({_FILE}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", gone)  # noqa: S608
     if again.rest is not None:
         insert_file(ledger, again.rest.name, again.rest.file)
     replace_files(ledger, again.retired, again.written_at)
@@ -138,7 +140,7 @@ def _clear_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
         remove_dead(folder.glob("*/*~*.tmp"))
         for path in folder.glob("*/*~*.parquet"):
             file = str(path.relative_to(home.root))
-            if not ledger.execute("select 1 from files where file = ?", (file,)).fetchone():
+            if not is_known(ledger, file):
                 path.unlink()
 
 

@@ -108,4 +108,4 @@ def _remember(home: Home, ledger: sqlite3.Connection, files: list[Known], now: i
         with contextlib.suppress(FileNotFoundError):
             rows.append((known.file, (home.root / known.file).stat().st_mtime_ns, now))
     with transaction(ledger):
-        ledger.executemany("insert or replace into verified values (?, ?, ?)", rows)
+        ledger.executemany("insert or replace into verified (file, mtime, at) values (?, ?, ?)", rows)

@@ -1,44 +1,112 @@
-"""The ledger: only its commit makes a landed segment visible. This module is what other rooms import of it.
+"""The ledger: only its commit makes a landed segment visible. Other rooms import from here, not from its modules.
 
-Write side: `open_ledger`, `commit_segment` (the lander's), `copy_state` (the warehouse's, after its own commit),
-`reopen_slots` (what changes the past without a reading).
-Read side: `read_ledger` and the questions below. SQLite in WAL mode, synchronous FULL; times are integer microseconds.
+Only room `landing` knows the ledger's tables; other rooms ask by the functions below. Writing starts with
+`open_ledger`, reading with `read_ledger`. SQLite in WAL mode, synchronous FULL; times are integer microseconds.
 """
 
-from sensor_platform.landing.ledger.commit import StateRow, commit_segment, copy_state, reopen_slots
+from sensor_platform.landing.ledger.commit import commit_segment, load_memory, reopen_slots
+from sensor_platform.landing.ledger.daily_rows import (
+    drift_fingerprints,
+    drift_rows,
+    drift_since,
+    late_fingerprints,
+    late_rows,
+)
+from sensor_platform.landing.ledger.horizon import NOTHING, Frozen, frozen, landing_floor, raise_floor
+from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
+from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest, SourceEntry, write_manifest
 from sensor_platform.landing.ledger.queries import (
-    LandingFile,
     Totals,
     generation,
-    landing_files,
-    landing_files_between,
+    imported_files,
+    newest_event,
     newest_position,
     newest_touch,
+    next_commit_time,
     note,
-    quarantine_files,
-    slots_after,
-    slots_between,
     totals,
 )
 from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
+from sensor_platform.landing.ledger.slots import (
+    newest_slots,
+    readings_by_slot,
+    slots_after,
+    slots_between,
+    touched_days,
+    touched_extent,
+)
+from sensor_platform.landing.ledger.visible_files import (
+    LandingFile,
+    VisibleFile,
+    files_wholly_before,
+    first_slots,
+    landing_bytes,
+    landing_files,
+    landing_files_between,
+    landing_paths,
+    last_file_of_days,
+    quarantine_files,
+    raw_files_since,
+)
+from sensor_platform.landing.ledger.warehouse_copy import (
+    StateRow,
+    built_position,
+    built_windows,
+    copy_state,
+    replace_state,
+)
 
 __all__ = [
+    "NOTHING",
+    "DeviceCounts",
+    "FileEntry",
+    "Frozen",
+    "LandedSegmentsOf",
     "LandingFile",
+    "Manifest",
+    "SourceEntry",
     "StateRow",
     "Totals",
+    "VisibleFile",
+    "built_position",
+    "built_windows",
     "commit_segment",
     "copy_state",
+    "drift_fingerprints",
+    "drift_rows",
+    "drift_since",
+    "files_wholly_before",
+    "first_slots",
+    "frozen",
     "generation",
+    "imported_files",
+    "landing_bytes",
     "landing_files",
     "landing_files_between",
+    "landing_floor",
+    "landing_paths",
+    "last_file_of_days",
+    "late_fingerprints",
+    "late_rows",
+    "load_memory",
+    "newest_event",
     "newest_position",
+    "newest_slots",
     "newest_touch",
+    "next_commit_time",
     "note",
     "open_ledger",
     "quarantine_files",
+    "raise_floor",
+    "raw_files_since",
     "read_ledger",
+    "readings_by_slot",
     "reopen_slots",
+    "replace_state",
     "slots_after",
     "slots_between",
     "totals",
+    "touched_days",
+    "touched_extent",
+    "write_manifest",
 ]

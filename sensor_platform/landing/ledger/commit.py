@@ -1,26 +1,15 @@
-"""What is written into the ledger: segments by the lander, the copy of the warehouse's state by the warehouse."""
+"""Writes to the ledger: segments with their files and counts, and slots that changed without a segment."""
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-import msgspec
+from msgspec.structs import asdict
 
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.ledger.horizon import floor_at
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.sequences import union
 from sensor_platform.reading.memory import Memory, load_nodes
-
-
-@dataclass(frozen=True, slots=True)
-class StateRow:
-    """One window of one warehouse model, as built. `window_start` is microseconds since the epoch, UTC."""
-
-    model: str
-    window_start: int
-    generation: str
-    position: int
 
 
 def commit_segment(
@@ -39,7 +28,9 @@ def commit_segment(
     """
     with transaction(connection):
         if memory is not None:
-            connection.executemany("insert or replace into births values (?, ?)", list(memory.changed_nodes()))
+            connection.executemany(
+                "insert or replace into births (node, content) values (?, ?)", list(memory.changed_nodes())
+            )
         return insert_segment(connection, manifest, instead_of)
 
 
@@ -54,20 +45,11 @@ def insert_segment(
     if instead_of is not None:
         _forget(connection, instead_of, position)
     connection.execute(
-        "insert into segments values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            manifest.segment,
-            position,
-            manifest.written_at,
-            manifest.contract_version,
-            manifest.messages,
-            manifest.landed,
-            manifest.quarantined,
-            manifest.duplicate,
-            manifest.readings,
-            manifest.rejected_readings,
-            manifest.newest_event_at,
-        ),
+        "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined,"
+        " duplicate, readings, rejected_readings, newest_event_at) values (:segment, :position, :written_at,"
+        " :contract_version, :messages, :landed, :quarantined, :duplicate, :readings, :rejected_readings,"
+        " :newest_event_at)",
+        {**asdict(manifest), "position": position},
     )
     for entry in manifest.files:
         insert_file(connection, manifest.segment, entry)
@@ -77,21 +59,23 @@ def insert_segment(
     _add_sequences(connection, manifest)
     _note_frozen(connection, manifest)
     connection.executemany(
-        "insert into damage values (?, ?, ?)", [(manifest.segment, d.start, d.bytes) for d in manifest.damage]
+        "insert into damage (segment, start, bytes) values (:segment, :start, :bytes)",
+        [{**asdict(damage), "segment": manifest.segment} for damage in manifest.damage],
     )
     connection.executemany(
-        "insert into imports values (?, ?, ?, ?, ?)",
-        [
-            (source.sha256, manifest.segment, source.name, source.rows, source.first_position)
-            for source in manifest.sources
-        ],
+        "insert into imports (source, segment, name, rows, first_position)"
+        " values (:sha256, :segment, :name, :rows, :first_position)",
+        [{**asdict(source), "segment": manifest.segment} for source in manifest.sources],
     )
     connection.executemany(
-        "insert into drift values (?, ?, ?, ?, ?, ?, ?, ?)",
-        [(manifest.segment, *msgspec.structs.astuple(drift)) for drift in manifest.drift],
+        "insert into drift (segment, position, received_at, device_id, metric, what, was, now)"
+        " values (:segment, :position, :received_at, :device_id, :metric, :what, :was, :now)",
+        [{**asdict(drift), "segment": manifest.segment} for drift in manifest.drift],
     )
     connection.executemany(
-        "insert into kinds values (?, ?, ?) on conflict do update set kinds = kinds | excluded.kinds", manifest.kinds
+        "insert into kinds (device_id, metric, kinds) values (?, ?, ?)"
+        " on conflict do update set kinds = kinds | excluded.kinds",
+        manifest.kinds,
     )
     return position
 
@@ -99,20 +83,13 @@ def insert_segment(
 def insert_file(connection: sqlite3.Connection, segment: str, entry: FileEntry) -> None:
     """Add a file and its slots."""
     connection.execute(
-        "insert into files values (?, ?, ?, ?, ?, ?, ?, ?, null)",
-        (
-            entry.file,
-            segment,
-            entry.kind,
-            entry.rows,
-            entry.bytes,
-            entry.sha256,
-            entry.first_event_at,
-            entry.last_event_at,
-        ),
+        "insert into files (file, segment, kind, rows, bytes, sha256, first_event_at, last_event_at)"
+        " values (:file, :segment, :kind, :rows, :bytes, :sha256, :first_event_at, :last_event_at)",
+        {**asdict(entry), "segment": segment},
     )
     connection.executemany(
-        "insert into file_slots values (?, ?, ?)", [(slot, entry.file, rows) for slot, rows in entry.slots.items()]
+        "insert into file_slots (slot_start, file, rows) values (?, ?, ?)",
+        [(slot, entry.file, rows) for slot, rows in entry.slots.items()],
     )
 
 
@@ -131,7 +108,9 @@ def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:
 
 def touch_slots(connection: sqlite3.Connection, slots: Iterable[int], position: int) -> None:
     """Record that a position changed slots."""
-    connection.executemany("insert or replace into slots values (?, ?)", [(slot, position) for slot in slots])
+    connection.executemany(
+        "insert or replace into slots (slot_start, position) values (?, ?)", [(slot, position) for slot in slots]
+    )
 
 
 def reopen_slots(connection: sqlite3.Connection, slots: Iterable[int], notes: Mapping[str, str]) -> int:
@@ -144,7 +123,8 @@ def reopen_slots(connection: sqlite3.Connection, slots: Iterable[int], notes: Ma
         if found:
             touch_slots(connection, found, next_position(connection))
         connection.executemany(
-            "insert or replace into meta values (?, ?)", [(f"note.{key}", value) for key, value in notes.items()]
+            "insert or replace into meta (key, value) values (?, ?)",
+            [(f"note.{key}", value) for key, value in notes.items()],
         )
         return next_position(connection) - 1
 
@@ -164,37 +144,27 @@ def load_memory(connection: sqlite3.Connection) -> Memory:
     return Memory(load_nodes(births), {(device, metric): seen for device, metric, seen in kinds})
 
 
-def copy_state(connection: sqlite3.Connection, rows: Iterable[StateRow]) -> None:
-    """Copy what the warehouse has built, for readers that must not open the warehouse. Call it after its commit."""
-    with transaction(connection):
-        connection.executemany(
-            "insert or replace into warehouse_state values (?, ?, ?, ?)",
-            [(row.model, row.window_start, row.generation, row.position) for row in rows],
-        )
-
-
 def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -> None:
     touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}, position)
     known = connection.execute("select file from files where segment = ?", (manifest.segment,)).fetchall()
     delete_files(connection, [file for (file,) in known])
     _add_counts(connection, manifest, -1)
-    connection.execute("delete from damage where segment = ?", (manifest.segment,))
-    connection.execute("delete from late_frozen where segment = ?", (manifest.segment,))
-    connection.execute("delete from imports where segment = ?", (manifest.segment,))
-    connection.execute("delete from drift where segment = ?", (manifest.segment,))
-    connection.execute("delete from segments where segment = ?", (manifest.segment,))
+    for table in ("damage", "late_frozen", "imports", "drift", "segments"):
+        connection.execute(f"delete from {table} where segment = ?", (manifest.segment,))  # noqa: S608 - constants
 
 
 def _add_counts(connection: sqlite3.Connection, manifest: Manifest, sign: int) -> None:
     connection.executemany(
-        "insert into counts values (?, ?, ?, ?, ?, ?, ?) on conflict do update set"
+        "insert into counts (hour, device_id, received, landed, quarantined, duplicate, rejected_readings)"
+        " values (?, ?, ?, ?, ?, ?, ?) on conflict do update set"
         " received = received + excluded.received, landed = landed + excluded.landed,"
         " quarantined = quarantined + excluded.quarantined, duplicate = duplicate + excluded.duplicate,"
         " rejected_readings = rejected_readings + excluded.rejected_readings",
         [_signed(row, sign) for row in manifest.counts],
     )
     connection.executemany(
-        "insert into arrivals values (?, ?) on conflict do update set received = received + excluded.received",
+        "insert into arrivals (hour, received) values (?, ?)"
+        " on conflict do update set received = received + excluded.received",
         [(hour, sign * messages) for hour, messages in manifest.arrivals.items()],
     )
 
@@ -214,7 +184,10 @@ def _add_sequences(connection: sqlite3.Connection, manifest: Manifest) -> None:
         joined = union(known, row.sequences)
         if joined != known:
             connection.execute("delete from sequences where hour = ? and device_id = ?", key)
-            connection.executemany("insert into sequences values (?, ?, ?, ?)", [(*key, *each) for each in joined])
+            connection.executemany(
+                "insert into sequences (hour, device_id, first, last) values (?, ?, ?, ?)",
+                [(*key, *each) for each in joined],
+            )
 
 
 def _note_frozen(connection: sqlite3.Connection, manifest: Manifest) -> None:
@@ -226,5 +199,7 @@ def _note_frozen(connection: sqlite3.Connection, manifest: Manifest) -> None:
         (manifest.segment, slot, rows) for entry in manifest.files for slot, rows in entry.slots.items() if slot < floor
     ]
     connection.executemany(
-        "insert into late_frozen values (?, ?, ?) on conflict do update set rows = rows + excluded.rows", rows
+        "insert into late_frozen (segment, slot_start, rows) values (?, ?, ?)"
+        " on conflict do update set rows = rows + excluded.rows",
+        rows,
     )

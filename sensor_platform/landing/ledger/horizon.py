@@ -75,4 +75,4 @@ def late_frozen_rows(connection: sqlite3.Connection) -> int:
 def _put(connection: sqlite3.Connection, floors: list[list[int]]) -> None:
     newest = max(floor for _, floor in floors)
     rows = [(_FLOORS, json.dumps(floors)), (FLOOR, str(newest))]
-    connection.executemany("insert or replace into meta values (?, ?)", rows)
+    connection.executemany("insert or replace into meta (key, value) values (?, ?)", rows)

@@ -1,34 +1,16 @@
-"""What others ask the ledger. All take a connection of `read_ledger`; times are microseconds since the epoch, UTC."""
+"""Questions about segments and positions. All take a connection of `read_ledger` or `open_ledger`.
+
+Times are microseconds since the epoch, UTC.
+"""
 
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-
-from sensor_platform.home import Home
-
-_AT_ONCE = 500
-"""Slots per statement; SQLite bounds the number of parameters."""
-_NOT_FROZEN = (
-    "slot_start >= coalesce((select cast(value as integer) from meta where key = 'landing_floor'), slot_start)"
-    " and slot_start not in (select slot_start from held_slots)"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class LandingFile:
-    """One visible landing file."""
-
-    path: Path
-    segment: str
-    rows: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Everything that was ever landed."""
+    """Sums over everything that was landed."""
 
     segments: int
     messages: int
@@ -57,66 +39,44 @@ def newest_touch(connection: sqlite3.Connection) -> int:
     return max(int(row[0]), newest_position(connection))
 
 
+def next_commit_time(connection: sqlite3.Connection, now: int) -> int:
+    """`now`, or a little later: after every commit before, because a rebuilt ledger orders the manifests by it."""
+    newest = connection.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
+    return max(now, int(newest) + 1)
+
+
 def note(connection: sqlite3.Connection, key: str) -> str | None:
-    """What `reopen_slots` noted under this key."""
+    """The note that `reopen_slots` left under this key."""
     row = connection.execute("select value from meta where key = ?", (f"note.{key}",)).fetchone()
     return None if row is None else str(row[0])
 
 
-def slots_between(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:
-    """Slots of [start, end) that were ever touched and are not frozen, with the newest position that touched them."""
-    rows = connection.execute(
-        f"select slot_start, position from slots where slot_start >= ? and slot_start < ? and {_NOT_FROZEN}",  # noqa: S608
-        (start, end),
-    )
-    return dict(rows.fetchall())
+def is_committed(connection: sqlite3.Connection, segment: str) -> bool:
+    """Whether the segment was landed."""
+    return connection.execute("select 1 from segments where segment = ?", (segment,)).fetchone() is not None
 
 
-def slots_after(connection: sqlite3.Connection, position: int) -> dict[int, int]:
-    """Slots touched by anything newer than `position`, but for frozen ones."""
-    rows = connection.execute(
-        f"select slot_start, position from slots where position > ? and {_NOT_FROZEN}",  # noqa: S608 - a constant
-        (position,),
-    )
-    return dict(rows.fetchall())
+def imported_files(connection: sqlite3.Connection, digests: Iterable[str]) -> list[str]:
+    """Those of the SHA-256 digests whose file was imported before."""
+    return [
+        digest
+        for digest in digests
+        if connection.execute("select 1 from imports where source = ?", (digest,)).fetchone()
+    ]
 
 
-def landing_files(connection: sqlite3.Connection, home: Home, slots: Iterable[int]) -> list[LandingFile]:
-    """The visible landing files with rows in any of `slots`, by name."""
-    wanted = sorted(set(slots))
-    found: dict[str, LandingFile] = {}
-    for at in range(0, len(wanted), _AT_ONCE):
-        some = wanted[at : at + _AT_ONCE]
-        rows = connection.execute(
-            "select distinct f.file, f.segment, f.rows, f.bytes, f.sha256 from file_slots s join files f using (file)"  # noqa: S608 - question marks only
-            f" where s.slot_start in ({','.join('?' * len(some))}) and f.kind = 'landing' and f.replaced_at is null",
-            some,
-        )
-        for file, segment, count, size, digest in rows:
-            found[file] = LandingFile(home.root / file, segment, count, size, digest)
-    return [found[file] for file in sorted(found)]
+def newest_event(connection: sqlite3.Connection, segments: int) -> int | None:
+    """Newest event time of the newest segments; None without a reading in them.
 
-
-def landing_files_between(connection: sqlite3.Connection, home: Home, start: int, end: int) -> list[LandingFile]:
-    """The visible landing files with rows in any slot of [start, end), by name."""
-    return landing_files(connection, home, slots_between(connection, start, end))
-
-
-def drift_since(
-    connection: sqlite3.Connection, since: int, limit: int
-) -> list[tuple[int, str, str | None, str, str, str]]:
-    """Newest events of drift: receive time, device, metric, what, what it was and what it is."""
-    return connection.execute(
-        "select received_at, device_id, metric, what, was, now from drift where received_at >= ?"
-        " order by received_at desc, device_id, metric limit ?",
-        (since, limit),
-    ).fetchall()
-
-
-def quarantine_files(connection: sqlite3.Connection, home: Home) -> list[Path]:
-    """The visible quarantine files, oldest first."""
-    rows = connection.execute("select file from files where kind = 'quarantine' and replaced_at is null order by file")
-    return [home.root / file for (file,) in rows]
+    Args:
+        connection: of the ledger.
+        segments: how many segments to look at, newest first.
+    """
+    row = connection.execute(
+        "select max(newest_event_at) from (select newest_event_at from segments order by position desc limit ?)",
+        (segments,),
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
 
 
 def totals(connection: sqlite3.Connection) -> Totals:

@@ -6,8 +6,8 @@ from datetime import datetime
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.queries import quarantine_files
 from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.ledger.visible_files import quarantine_files
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
 

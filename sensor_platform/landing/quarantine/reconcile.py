@@ -19,7 +19,8 @@ from sensor_platform.landing.files.leftovers import clear_changes
 from sensor_platform.landing.files.parquet import file_entry, write_landing, write_quarantine
 from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, write_manifest
-from sensor_platform.landing.ledger.queries import quarantine_files
+from sensor_platform.landing.ledger.queries import next_commit_time
+from sensor_platform.landing.ledger.visible_files import quarantine_files
 from sensor_platform.landing.quarantine.choose import Choice
 from sensor_platform.landing.quarantine.recount import recount
 from sensor_platform.landing.quarantine.redecode import Again, decode_again
@@ -96,8 +97,7 @@ class Settler:
         dropped: pl.DataFrame,
     ) -> None:
         segment = f"{verb}-{hashlib.sha256(file.encode()).hexdigest()[:32]}"
-        newest = self.ledger.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
-        now = max(self.clock(), int(newest) + 1)
+        now = next_commit_time(self.ledger, self.clock())
         day = utc_from_micros(now).date().isoformat()
         files: list[FileEntry] = []
         if again is not None:

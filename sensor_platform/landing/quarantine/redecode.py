@@ -7,7 +7,7 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.landing.files.landing_table import LANDING_COLUMNS, Readings
-from sensor_platform.landing.ledger.queries import landing_files
+from sensor_platform.landing.ledger.visible_files import landing_files
 from sensor_platform.landing.record_batches import Piece
 from sensor_platform.landing.rejects import Refusals
 from sensor_platform.reading.batch import MessageBatch

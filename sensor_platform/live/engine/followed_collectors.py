@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
+from sensor_platform.landing.ledger import LandedSegmentsOf
 from sensor_platform.wal.segment_reader import Batch
 from sensor_platform.wal.tail import Place, SegmentGone, Tail
 

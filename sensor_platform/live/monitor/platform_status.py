@@ -16,8 +16,7 @@ from sensor_platform.collect.collector_status import ACK_BUCKETS, CollectorStatu
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.lander_status import read_status
-from sensor_platform.landing.ledger.queries import quarantine_files, totals
-from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.ledger import quarantine_files, read_ledger, totals
 from sensor_platform.live.requests.reading_history import has_table, newest_of
 
 log = logging.getLogger(__name__)

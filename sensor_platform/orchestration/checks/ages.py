@@ -10,7 +10,7 @@ import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE
-from sensor_platform.landing.ledger import generation, read_ledger
+from sensor_platform.landing.ledger import built_position, generation, newest_event, newest_slots, read_ledger
 from sensor_platform.site import Site
 from sensor_platform.warehouse.lineage import Model, models, published
 
@@ -72,15 +72,10 @@ def newest_events(home: Home, site: Site) -> dict[str, datetime]:
     with read_ledger(home) as ledger:
         if ledger is None:
             return {}
-        landed = ledger.execute(
-            "select max(newest_event_at) from (select newest_event_at from segments order by position desc limit ?)",
-            (_NEWEST,),
-        ).fetchone()[0]
+        landed = newest_event(ledger, _NEWEST)
         if landed is None:
             return {}
-        slots = ledger.execute(
-            "select slot_start, position from slots order by slot_start desc limit ?", (_NEWEST,)
-        ).fetchall()
+        slots = newest_slots(ledger, _NEWEST)
         known = models(site.warehouse.large_piece)
         layers = {layer: known.get(layer, known[published("readings_clean")]) for layer in site.freshness}
         slot = site.slot_minutes * MINUTE
@@ -93,11 +88,8 @@ def _newest_slot(ledger: sqlite3.Connection, model: Model, slots: Sequence[tuple
     """The newest slot whose readings the model has seen."""
     current = generation(ledger)
     for start, position in slots:
-        row = ledger.execute(
-            "select position from warehouse_state where model = ? and window_start = ? and generation = ?",
-            (model.name, model.floor(start, slot), current),
-        ).fetchone()
-        if row is not None and row[0] >= position:
+        built = built_position(ledger, model.name, model.floor(start, slot), current)
+        if built is not None and built >= position:
             return start
     return None
 

@@ -1,6 +1,5 @@
 """What a backfill of some days would be: how much there is, what it will cost, and in which runs. Reads the ledger."""
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import date
 
@@ -8,10 +7,8 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.kernel.days import Days, day_of, day_span
-from sensor_platform.landing.ledger import read_ledger
-from sensor_platform.landing.ledger.horizon import NOTHING, frozen
+from sensor_platform.landing.ledger import NOTHING, frozen, landing_bytes, read_ledger, readings_by_slot, touched_extent
 from sensor_platform.warehouse.lineage import models
-from sensor_platform.warehouse.staleness import ledger_evidence
 from sensor_platform.warehouse.staleness.costs import estimate, history
 
 RUN_READINGS = 100_000_000
@@ -56,9 +53,9 @@ def plan(
     """
     start, end = day_span(days)
     with read_ledger(home) as ledger:
-        rows = ledger_evidence.rows_by_slot(ledger, start, end) if ledger else {}
+        rows = readings_by_slot(ledger, start, end) if ledger else {}
         gone = frozen(ledger) if ledger else NOTHING
-        size = _bytes(ledger, start, end) if ledger else 0
+        size = landing_bytes(ledger, start, end) if ledger else 0
     refused = {slot // DAY for slot in rows if slot < gone.floor}
     rows = {slot: count for slot, count in rows.items() if slot >= gone.floor}
     by_day: dict[int, int] = {}
@@ -109,15 +106,6 @@ def _runs(by_day: dict[int, int], most: int, days_per_run: int) -> list[Days]:
     return runs
 
 
-def _bytes(ledger: sqlite3.Connection, start: int, end: int) -> int:
-    row = ledger.execute(
-        "select coalesce(sum(bytes), 0) from files where kind = 'landing' and replaced_at is null and file in"
-        " (select file from file_slots where slot_start >= ? and slot_start < ?)",
-        (start, end),
-    ).fetchone()
-    return int(row[0])
-
-
 def range_of(home: Home, first: date | None, last: date | None) -> Days:
     """The days asked for, or all that have readings.
 
@@ -125,7 +113,7 @@ def range_of(home: Home, first: date | None, last: date | None) -> Days:
         WrongUse: nothing was ever landed.
     """
     with read_ledger(home) as ledger:
-        found = ledger_evidence.extent(ledger) if ledger else None
+        found = touched_extent(ledger) if ledger else None
     if found is None:
         raise WrongUse("nothing was ever landed here", "collect or import first")
     return first or day_of(found[0]), last or day_of(found[1])

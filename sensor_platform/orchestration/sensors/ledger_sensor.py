@@ -20,7 +20,7 @@ from dagster import (
 )
 
 from sensor_platform.kernel.clock import HOUR
-from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.landing.ledger import read_ledger, touched_extent
 from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAST
 from sensor_platform.orchestration.jobs import DAYS_JOB, SCORING_JOB, TRAINING_JOB, days_job, scoring_job, training_job
 from sensor_platform.orchestration.partitions import (
@@ -39,7 +39,6 @@ from sensor_platform.orchestration.sensors.change_poller import News
 from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
-from sensor_platform.warehouse.staleness.ledger_evidence import extent
 
 _PATIENCE_SECONDS = 4.4
 """Dagster looks at sensors every 5 seconds; this one waits for news inside its tick, to see them at once."""
@@ -81,7 +80,7 @@ def look(instance: DagsterInstance, settings: Settings, now: datetime) -> Look:
 
 def _landed_hours(settings: Settings) -> float:
     with read_ledger(settings.home) as ledger:
-        found = extent(ledger) if ledger else None
+        found = touched_extent(ledger) if ledger else None
     return (found[1] - found[0]) / HOUR if found else 0.0
 
 

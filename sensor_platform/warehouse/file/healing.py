@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
-from sensor_platform.landing.ledger import open_ledger
+from sensor_platform.landing.ledger import StateRow, open_ledger, replace_state
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -92,8 +91,8 @@ def _open_what_is_left(home: Home, open_file: Callable[[], "DuckDBPyConnection"]
 def forget_copy(home: Home) -> None:
     """The ledger's copy of a state that may be no more: every day has work."""
     if home.ledger_file.exists():
-        with open_ledger(home) as ledger, transaction(ledger):
-            ledger.execute("delete from warehouse_state")
+        with open_ledger(home) as ledger:
+            replace_state(ledger)
 
 
 def _copy_state(home: Home, connection: "DuckDBPyConnection") -> None:
@@ -106,6 +105,5 @@ def _copy_state(home: Home, connection: "DuckDBPyConnection") -> None:
         if known
         else []
     )
-    with open_ledger(home) as ledger, transaction(ledger):
-        ledger.execute("delete from warehouse_state")
-        ledger.executemany("insert or replace into warehouse_state values (?, ?, ?, ?)", rows)
+    with open_ledger(home) as ledger:
+        replace_state(ledger, (StateRow(*row) for row in rows))

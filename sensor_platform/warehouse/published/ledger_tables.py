@@ -4,7 +4,7 @@ They are written from the ledger, not from the warehouse. A day is written again
 """
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, from_micros
 from sensor_platform.kernel.durable import fsync_folder, replacing
-from sensor_platform.landing.ledger import read_ledger
+from sensor_platform.landing.ledger import (
+    drift_fingerprints,
+    drift_rows,
+    late_fingerprints,
+    late_rows,
+    read_ledger,
+)
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,10 +30,10 @@ class LedgerTable:
 
     columns: tuple[tuple[str, str], ...]
     """Names and DuckDB types; the first is the time that its day is taken from."""
-    held: str
-    """SQL: for each day, what is in it, such that no change leaves it the same."""
-    rows: str
-    """SQL: the rows of a day, columns as above, times as microseconds; bound to its start and end."""
+    fingerprints: Callable[[sqlite3.Connection], dict[int, str]]
+    """Day (since the epoch) to a text that changes whenever the rows of the day change."""
+    rows: Callable[[sqlite3.Connection, int, int], list[tuple[object, ...]]]
+    """The rows between two times, columns as above; times are microseconds since the epoch, UTC."""
 
 
 TABLES: Mapping[str, LedgerTable] = {
@@ -41,16 +47,13 @@ TABLES: Mapping[str, LedgerTable] = {
             ("now", "VARCHAR"),
             ("segment", "VARCHAR"),
         ),
-        "select received_at / 86400000000, count(*) || ':' || max(rowid) || ':' || sum(rowid) from drift group by 1",
-        "select received_at, device_id, metric, what, was, now, segment from drift"
-        " where received_at >= ? and received_at < ? order by received_at, device_id, metric",
+        drift_fingerprints,
+        drift_rows,
     ),
     "late_frozen": LedgerTable(
         (("slot_start", "TIMESTAMP"), ("rows", "BIGINT"), ("received_at", "TIMESTAMP"), ("segment", "VARCHAR")),
-        "select slot_start / 86400000000, count(*) || ':' || sum(rows) || ':' || max(segment) || min(segment)"
-        " from late_frozen group by 1",
-        "select slot_start, rows, committed_at, segment from late_frozen left join segments using (segment)"
-        " where slot_start >= ? and slot_start < ? order by slot_start, segment",
+        late_fingerprints,
+        late_rows,
     ),
 }
 
@@ -65,13 +68,13 @@ def publish_ledger_tables(home: Home, connection: "DuckDBPyConnection") -> int:
 def _publish(
     home: Home, connection: "DuckDBPyConnection", ledger: sqlite3.Connection, name: str, table: LedgerTable
 ) -> int:
-    held: dict[int, str] = dict(ledger.execute(table.held).fetchall())
+    held = table.fingerprints(ledger)
     rows = connection.execute("select day, held from ledger_pieces where table_name = ?", [name]).fetchall()
     written: dict[int, str] = dict(rows)
     due = [day for day, what in held.items() if written.get(day) != what or not _path(home, name, day).exists()]
     gone = [day for day in written if day not in held]
     for day in due:
-        _write(_path(home, name, day), table, ledger.execute(table.rows, (day * DAY, (day + 1) * DAY)).fetchall())
+        _write(_path(home, name, day), table, table.rows(ledger, day * DAY, (day + 1) * DAY))
     for day in gone:
         path = _path(home, name, day)
         path.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, from_micros, start_of_day
-from sensor_platform.landing.ledger.horizon import Frozen
+from sensor_platform.landing.ledger import Frozen
 from sensor_platform.warehouse.file.connection import NEW
 from sensor_platform.warehouse.lineage import Model, models
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, quoted

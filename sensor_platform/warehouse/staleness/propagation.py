@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sensor_platform.landing.ledger.horizon import NOTHING, Frozen
+from sensor_platform.landing.ledger import NOTHING, Frozen
 from sensor_platform.warehouse.lineage import SLOTS, WHOLE, Model
 
 

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sensor_platform.kernel.clock import DAY
-from sensor_platform.landing.ledger.horizon import NOTHING, Frozen
+from sensor_platform.landing.ledger import NOTHING, Frozen
 from sensor_platform.warehouse.lineage import SLOTS, Model
 from sensor_platform.warehouse.staleness.propagation import Built
 

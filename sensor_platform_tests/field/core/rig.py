@@ -8,11 +8,17 @@ from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.integrity import reland as relanding
 from sensor_platform.landing.integrity import reland_intent
 from sensor_platform.landing.integrity.audit import audit
+from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.verify import Verified, verify
 from sensor_platform.landing.lander_lock import changes_lock
-from sensor_platform.landing.ledger import generation, landing_files_between, newest_touch, read_ledger, reopen_slots
-from sensor_platform.landing.ledger.rebuild_ledger import rebuild_ledger
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import (
+    generation,
+    landing_files_between,
+    newest_touch,
+    open_ledger,
+    read_ledger,
+    reopen_slots,
+)
 from sensor_platform.landing.open_lander import limits_of, open_lander
 from sensor_platform.landing.quarantine import reconcile as settling
 from sensor_platform.landing.quarantine.choose import Choice

@@ -1,0 +1,59 @@
+"""Questions about slots. All take a connection of `read_ledger`; times are microseconds since the epoch, UTC."""
+
+import sqlite3
+
+_CAN_CHANGE = (
+    "slot_start >= coalesce((select cast(value as integer) from meta where key = 'landing_floor'), slot_start)"
+    " and slot_start not in (select slot_start from held_slots)"
+)
+
+
+def slots_between(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:
+    """Slots of [start, end) with the newest position that touched them, without those that may not be built again."""
+    rows = connection.execute(
+        f"select slot_start, position from slots where slot_start >= ? and slot_start < ? and {_CAN_CHANGE}",  # noqa: S608
+        (start, end),
+    )
+    return dict(rows.fetchall())
+
+
+def slots_after(connection: sqlite3.Connection, position: int) -> dict[int, int]:
+    """Slots touched by anything newer than `position`, without those that may not be built again."""
+    rows = connection.execute(
+        f"select slot_start, position from slots where position > ? and {_CAN_CHANGE}",  # noqa: S608 - a constant
+        (position,),
+    )
+    return dict(rows.fetchall())
+
+
+def newest_slots(connection: sqlite3.Connection, limit: int) -> list[tuple[int, int]]:
+    """The newest slots, newest first, with the newest position that touched each."""
+    return connection.execute(
+        "select slot_start, position from slots order by slot_start desc limit ?", (limit,)
+    ).fetchall()
+
+
+def touched_extent(connection: sqlite3.Connection) -> tuple[int, int] | None:
+    """First and last slot that was ever touched; None where nothing was landed."""
+    first, last = connection.execute("select min(slot_start), max(slot_start) from slots").fetchone()
+    return None if first is None else (int(first), int(last))
+
+
+def touched_days(connection: sqlite3.Connection, start: int, end: int) -> list[int]:
+    """Starts of the UTC days that have a touched slot in [start, end), ascending; retained or not."""
+    rows = connection.execute(
+        "select distinct slot_start - (slot_start % 86400000000 + 86400000000) % 86400000000 from slots"
+        " where slot_start >= ? and slot_start < ? order by 1",
+        (start, end),
+    )
+    return [day for (day,) in rows]
+
+
+def readings_by_slot(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:
+    """Number of visible readings of each slot in [start, end)."""
+    rows = connection.execute(
+        "select s.slot_start, sum(s.rows) from file_slots s join files f using (file)"
+        " where s.slot_start >= ? and s.slot_start < ? and f.replaced_at is null and f.kind = 'landing' group by 1",
+        (start, end),
+    )
+    return dict(rows.fetchall())

@@ -1,6 +1,7 @@
-"""Units of measurement, by pint: how a value in one unit is said in another.
+"""Units of measurement, by pint: converts values from one unit to another.
 
 A unit is text from outside: only short expressions of letters and single-digit exponents are given to the parser.
+In pint an angle is a plain number (1 rad = 1). For a frequency that is wrong: one revolution is 1 (60 rpm = 1 Hz).
 """
 
 import math
@@ -17,7 +18,7 @@ _TEMPERATURES = {
     "c": "degC", "°c": "degC", "degc": "degC", "celsius": "degC", "f": "degF", "°f": "degF", "degf": "degF",
     "fahrenheit": "degF", "k": "kelvin", "°k": "kelvin", "kelvin": "kelvin",
 }  # fmt: skip
-"""What people write for temperatures; to physicists C and F are charge and capacity."""
+"""What people write for temperatures; in physics C and F are charge and capacitance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,7 @@ def is_same(unit: str, other: str) -> bool:
 
 @lru_cache(maxsize=10_000)
 def conversion(unit: str, to: str) -> Conversion | None:
-    """How values are said in another unit; None where that is not known, or not linear."""
+    """How to convert values of one unit to another; None where a unit is not known or the conversion not linear."""
     if unit == to:
         return Conversion(1.0, 0.0)
     pairs = [(unit, to)]
@@ -55,7 +56,10 @@ def _by_pint(unit: str, to: str) -> Conversion | None:
     if first is None or last is None:
         return None
     try:
-        zero, one, ten = (float(_registry().Quantity(value, first).to(last).magnitude) for value in (0.0, 1.0, 10.0))
+        turns = _turns(first, last)
+        zero, one, ten = (
+            float(_registry().Quantity(value, first).to(last).magnitude) * turns for value in (0.0, 1.0, 10.0)
+        )
     except _refusals():
         return None
     if not all(map(math.isfinite, (zero, one, ten))):
@@ -64,6 +68,27 @@ def _by_pint(unit: str, to: str) -> Conversion | None:
     gain = one - zero if zero == 0.0 else (ten - zero) / 10.0
     is_linear = all(math.isclose(zero + x * gain, y, rel_tol=1e-9, abs_tol=1e-12) for x, y in ((1.0, one), (10.0, ten)))
     return Conversion(_rounded(gain), _rounded(zero)) if is_linear and gain else None
+
+
+def _turns(unit: Any, to: Any) -> float:  # noqa: ANN401 - pint's units
+    """What pint's conversion must be multiplied by because of angles.
+
+    Raises:
+        ValueError: one unit has an angle that the other lacks, and they are not both rates of rotation or frequency.
+    """
+    angles, angles_to = _angles(unit), _angles(to)
+    if angles == angles_to:
+        return 1.0
+    rate = _registry().hertz.dimensionality
+    if unit.dimensionality != rate or to.dimensionality != rate or {angles, angles_to} != {0, 1}:
+        raise ValueError("an angle is not a plain number")
+    return float((2 * math.pi) ** (angles_to - angles))
+
+
+def _angles(unit: Any) -> float:  # noqa: ANN401
+    """The exponent of the radian in a unit."""
+    _, root = _registry().get_root_units(unit, check_nonmult=False)
+    return float(dict(_registry().Quantity(1, root).unit_items()).get("radian", 0))
 
 
 def _parsed(text: str) -> Any:  # noqa: ANN401 - pint's unit

@@ -4,7 +4,6 @@ import csv
 import io
 import json
 import math
-import time
 from typing import Any
 
 import cbor2
@@ -208,9 +207,7 @@ HOSTILE: dict[str, list[bytes]] = {
     ("encoding", "payload"), [(e, p) for e, some in HOSTILE.items() for p in some], ids=lambda v: str(v)[:24]
 )
 def test_hostile_payloads_become_quarantine_rows_with_a_hint(decode: Any, encoding: Any, payload: bytes) -> None:
-    started = time.perf_counter()
     found = decode(payload, encoding=encoding)
-    assert time.perf_counter() - started < 2
     assert [item.rule for item in found] == ["undecodable"]
     assert found[0].hint
     assert found[0].reason

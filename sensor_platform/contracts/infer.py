@@ -9,14 +9,12 @@ from typing import Any
 import msgspec
 
 from sensor_platform.kernel.clock import EPOCH, to_micros
-from sensor_platform.reading.contract import Contract, Encoding, Layout, Source
-from sensor_platform.reading.encodings import UndecodableError, decode_for
+from sensor_platform.reading.contract import Contract, Layout, Source
+from sensor_platform.reading.encodings import ENCODINGS, PayloadDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.names import fold
 from sensor_platform.reading.times import time_reader, zone
 from sensor_platform.reading.unfold import unfold
 
-_TRIED: tuple[Encoding, ...] = ("json", "json_in_json", "influx", "csv", "plain", "msgpack", "cbor")
-"""In this order: what is text is hardly ever meant as MessagePack, though many bytes could be."""
 _DEVICES = re.compile(
     r"(^|\.)(device|sensor|generator|machine|node|meter|station|unit|asset|host)_?(id|name|no|number)?$"
 )
@@ -74,22 +72,23 @@ def infer(name: str, topic: str, messages: Sequence[tuple[str, bytes]]) -> Infer
     return Inferred(contract, len(messages), len(messages) - len(contents), tuple(notes))
 
 
-def _encoding(payloads: list[bytes]) -> tuple[Encoding, list[object]]:
+def _encoding(payloads: list[bytes]) -> tuple[str, list[object]]:
     """The first encoding that takes most payloads, and makes objects of them."""
-    best: tuple[Encoding, list[object]] = ("plain", [])
-    for encoding in _TRIED:
-        decode = decode_for(Contract(name="t", topic="#", encoding=encoding))
+    best: tuple[str, list[object]] = ("plain", [])
+    for name, encoding in ENCODINGS.items():
+        decoder = decoder_for(Contract(name="t", topic="#", encoding=name))
+        if not isinstance(decoder, PayloadDecoder):
+            continue
         contents: list[object] = []
         for payload in payloads:
             try:
-                content = decode.careful(payload)
+                content = decoder.careful(payload)
             except UndecodableError:
                 continue
             if isinstance(content, dict) or (isinstance(content, list) and content and isinstance(content[0], dict)):
                 contents.append(content)
-        is_plain_csv = encoding == "csv" and all(isinstance(c, list) and len(c[0]) < 2 for c in contents)
-        if len(contents) > len(best[1]) and not is_plain_csv:
-            best = encoding, contents
+        if len(contents) > len(best[1]) and encoding.is_likely(contents):
+            best = name, contents
         if len(best[1]) > 0.9 * len(payloads):
             break
     return best
@@ -108,7 +107,7 @@ def _records(contents: Iterable[object]) -> Iterable[dict[str, object]]:
 def _structured(
     name: str,
     topic: str,
-    encoding: Encoding,
+    encoding: str,
     records: list[dict[str, object]],
     messages: Sequence[tuple[str, bytes]],
     notes: list[str],

@@ -7,10 +7,12 @@ from typing import Literal
 
 import msgspec
 
+from sensor_platform.reading.encodings import ENCODINGS
+from sensor_platform.reading.encodings.delimited import CsvForm
+from sensor_platform.reading.encodings.influx import InfluxForm
 from sensor_platform.reading.names import filter_error, topic_matches
 from sensor_platform.reading.times import TimeFormat, zone
 
-Encoding = Literal["json", "json_in_json", "msgpack", "cbor", "influx", "csv", "sparkplug", "plain"]
 Layout = Literal["auto", "wide", "long", "nested", "samples"]
 
 
@@ -52,39 +54,14 @@ class TimeSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
         zone(self.timezone)
 
 
-class CsvForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Key `csv`: how messages of encoding `csv` are written."""
-
-    separator: str = ","
-    columns: tuple[str, ...] = ()
-    """Names of the columns; without them the first line of every message names them. An empty name is passed over."""
-
-    def __post_init__(self) -> None:
-        """Refuse what the reader cannot take.
-
-        Raises:
-            ValueError: naming the key.
-        """
-        if len(self.separator) != 1 or self.separator in '"\r\n':
-            raise ValueError(f"csv: separator {self.separator!r} must be one character, and no quote or line break")
-        if len(set(self.columns)) < len(self.columns):
-            raise ValueError("csv: columns must differ")
-
-
-class InfluxForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Key `influx`: how messages of encoding `influx` are written."""
-
-    precision: Literal["ns", "us", "ms", "s"] = "ns"
-    """Unit of the times."""
-
-
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One file of `contracts/`."""
 
     name: str
     topic: str
     """MQTT topic filter; the first contract (by file name) whose filter matches is used."""
-    encoding: Encoding = "json"
+    encoding: str = "json"
+    """A name in the table `reading.encodings.ENCODINGS`."""
     csv: CsvForm = CsvForm()
     influx: InfluxForm = InfluxForm()
     layout: Layout = "auto"
@@ -128,6 +105,8 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         """
         if not self.name:
             raise ValueError("name must not be empty")
+        if self.encoding not in ENCODINGS:
+            raise ValueError(f"encoding: {self.encoding!r} is not one of {', '.join(ENCODINGS)}")
         if reason := filter_error(self.topic):
             raise ValueError(f"topic: {reason}")
         if self.unknown_fields != "evolve" and not self.metrics:

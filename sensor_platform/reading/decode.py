@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sensor_platform.kernel.clock import to_micros, utc_from_micros
 from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
 from sensor_platform.reading.contract import Contract, contract_for
-from sensor_platform.reading.encodings import MANY, UndecodableError, decode_for
+from sensor_platform.reading.encodings import ENCODINGS, MessageDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.memory import Memory
@@ -39,9 +39,7 @@ class Decoder:
     def __init__(self, contracts: Sequence[Contract], limits: Limits, memory: Memory | None = None) -> None:
         self.memory = Memory() if memory is None else memory
         self._contracts = tuple(contracts)
-        self._decodes = [
-            None if contract.encoding == "sparkplug" else decode_for(contract) for contract in self._contracts
-        ]
+        self._decoders = [decoder_for(contract) for contract in self._contracts]
         self._limits = limits
         self._by_topic: dict[str, int | None] = {}
         self._plans: dict[tuple[int, RecordKind, Keys], Plan] = {}
@@ -90,10 +88,10 @@ class Decoder:
 
     def _collect(self, number: int, messages: Sequence[int], batch: MessageBatch, out: Decoded) -> _Shapes:
         """Decode the payloads of one contract's messages and sort them by their fields."""
-        contract, decode = self._contracts[number], self._decodes[number]
-        if decode is None:
-            return self._collect_sparkplug(messages, batch, out)
-        quick, careful = decode.quick, decode.careful
+        contract, decoder = self._contracts[number], self._decoders[number]
+        if isinstance(decoder, MessageDecoder):
+            return self._collect_with_memory(decoder, messages, batch, out)
+        quick, careful = decoder.quick, decoder.careful
         payloads = batch.payloads
         by_keys: dict[Keys, _Rows] = {}
         last: Keys | None = None  # messages of one shape often follow each other
@@ -122,14 +120,14 @@ class Decoder:
             _take_array(contract, index, content, shapes, out)
         return shapes
 
-    def _collect_sparkplug(self, messages: Sequence[int], batch: MessageBatch, out: Decoded) -> _Shapes:
-        """The same for Sparkplug B, where a message is understood by those before it."""
-        from sensor_platform.reading.sparkplug.messages import read_sparkplug
-
+    def _collect_with_memory(
+        self, decoder: MessageDecoder, messages: Sequence[int], batch: MessageBatch, out: Decoded
+    ) -> _Shapes:
+        """The same where a message is understood only with its topic and with those before it."""
         shapes: _Shapes = {}
         for index in messages:
             try:
-                read = read_sparkplug(batch.topics[index], batch.payloads[index], self.memory)
+                read = decoder.decode(batch.topics[index], batch.payloads[index], self.memory)
             except UndecodableError as error:
                 out.rejected.append((index, rejected("undecodable", str(error))))
                 continue
@@ -195,7 +193,7 @@ def _reading(decoded: Decoded, envelope: Envelope, block_number: int, row: int) 
 
 def _take_array(contract: Contract, index: int, content: object, shapes: _Shapes, out: Decoded) -> None:
     """An array of objects is so many messages, where the layout allows it; nothing else can be taken."""
-    is_taken = contract.layout in {"auto", "samples"} or contract.encoding in MANY
+    is_taken = contract.layout in {"auto", "samples"} or ENCODINGS[contract.encoding].holds_many
     if not isinstance(content, list) or not is_taken:
         kind = "an array" if isinstance(content, list) else "a string" if isinstance(content, str) else "a bare value"
         hint = ": is it `encoding: json_in_json`?" if isinstance(content, str) else ""

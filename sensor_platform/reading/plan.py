@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.encodings import ENCODINGS
 from sensor_platform.reading.names import MAX_NAME, fold
 
 
@@ -179,7 +180,7 @@ def role_fields(contract: Contract) -> set[str]:
 
 def tags_path(contract: Contract) -> str | None:
     """Path of the object whose members are tags, None where there is none."""
-    return contract.tags_in or ("tags" if contract.encoding == "influx" else None)
+    return contract.tags_in or ENCODINGS[contract.encoding].tags_in
 
 
 def is_below(folded: str, parents: tuple[str, ...]) -> bool:

@@ -10,7 +10,7 @@ from typing import Any
 import cbor2
 import msgspec
 
-from sensor_platform.reading.encodings.decoders import UndecodableError
+from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder, UndecodableError
 from sensor_platform.reading.values import text_of
 
 _DEPTH = 400
@@ -124,3 +124,7 @@ def _text(data: bytes) -> str:
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:200]
+
+
+MSGPACK = Encoding(lambda _: PayloadDecoder.of(from_msgpack))
+CBOR = Encoding(lambda _: PayloadDecoder.of(from_cbor))

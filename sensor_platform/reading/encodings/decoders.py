@@ -1,18 +1,69 @@
-"""What every encoding is: bytes to a Python object of dicts, lists, texts, numbers, booleans and None."""
+"""The protocol of encodings: what an encoding provides, and what decoding with it returns or raises."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sensor_platform.reading.contract import Contract
+    from sensor_platform.reading.memory import Memory
+    from sensor_platform.reading.model import Rejected
 
 
 class UndecodableError(ValueError):
-    """The payload is not in the encoding that the contract names; the text says why."""
+    """The payload is not in the encoding that the contract names; the text is the reason."""
 
 
 @dataclass(frozen=True, slots=True)
-class Decode:
-    """How payloads of one encoding are decoded: `quick` takes nearly all, `careful` says of the rest what they are."""
+class PayloadDecoder:
+    """Decodes payloads by themselves: bytes to dict, list, str, int, float, bool or None.
+
+    Both functions need time and memory that the length of the payload bounds.
+    """
 
     quick: Callable[[bytes], object]
-    """Raises ValueError for what it does not take."""
+    """Decodes nearly all payloads. Raises ValueError for those that it cannot decode."""
     careful: Callable[[bytes], object]
-    """Raises UndecodableError. Agrees with `quick` wherever that takes a payload."""
+    """Decodes what `quick` does, with the same result, and what it refuses. Raises UndecodableError with a reason."""
+
+    @classmethod
+    def of(cls, decode: Callable[[bytes], object]) -> "PayloadDecoder":
+        """One function for both: there is no quicker way for the usual payload. It raises UndecodableError."""
+        return cls(decode, decode)
+
+
+@dataclass(slots=True)
+class DecodedMessage:
+    """One message, decoded with its topic and what earlier messages taught."""
+
+    records: list[dict[str, object]] = field(default_factory=list)
+    rejected: list["Rejected"] = field(default_factory=list)
+    gap: tuple[int, int] | None = None
+    """Sequence number that was expected, and the one that came."""
+    device: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDecoder:
+    """Decodes messages that are understood only with their topic and with earlier messages."""
+
+    decode: Callable[[str, bytes, "Memory"], DecodedMessage]
+    """Topic, payload and memory to records; updates the memory. Raises UndecodableError with a reason."""
+
+
+def _fits(_: Sequence[object]) -> bool:
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """One row of the table `reading.encodings.ENCODINGS`."""
+
+    decoder: Callable[["Contract"], PayloadDecoder | MessageDecoder]
+    """Makes the decoder for a contract of this encoding."""
+    holds_many: bool = False
+    """Whether a message may hold many records by nature, whatever the layout."""
+    tags_in: str | None = None
+    """Path of the object that holds the tags, unless the contract names one."""
+    is_likely: Callable[[Sequence[object]], bool] = _fits
+    """Whether decoded payloads look as if they were meant in this encoding, when a contract is inferred."""

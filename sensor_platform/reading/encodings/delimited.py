@@ -2,11 +2,31 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from sensor_platform.reading.contract import CsvForm
-from sensor_platform.reading.encodings.decoders import UndecodableError
+import msgspec
+
+from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder, UndecodableError
 from sensor_platform.reading.encodings.scalars import scalar_of
+
+
+class CsvForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Key `csv`: how messages of encoding `csv` are written."""
+
+    separator: str = ","
+    columns: tuple[str, ...] = ()
+    """Names of the columns; without them the first line of every message names them. An empty name is passed over."""
+
+    def __post_init__(self) -> None:
+        """Refuse what the reader cannot take.
+
+        Raises:
+            ValueError: naming the key.
+        """
+        if len(self.separator) != 1 or self.separator in '"\r\n':
+            raise ValueError(f"csv: separator {self.separator!r} must be one character, and no quote or line break")
+        if len(set(self.columns)) < len(self.columns):
+            raise ValueError("csv: columns must differ")
 
 
 def csv_reader(form: CsvForm) -> Callable[[bytes], object]:
@@ -47,3 +67,11 @@ def _record(columns: tuple[str, ...], row: list[str], number: int) -> dict[str, 
     if len(row) > len(columns):
         raise UndecodableError(f"not CSV that we read: row {number} has {len(row)} cells for {len(columns)} columns")
     return {name: scalar_of(cell) for name, cell in zip(columns, row, strict=False) if name}
+
+
+def _is_table(contents: Sequence[object]) -> bool:
+    """Whether any message has a row of two cells: text without a separator would be a table of one column."""
+    return any(isinstance(rows, list) and len(rows[0]) > 1 for rows in contents)
+
+
+CSV = Encoding(lambda contract: PayloadDecoder.of(csv_reader(contract.csv)), holds_many=True, is_likely=_is_table)

@@ -7,11 +7,20 @@ A record's tags are below `tags.`, the measurement among them; its fields are me
 from collections.abc import Callable
 from typing import Literal
 
-from sensor_platform.reading.encodings.decoders import UndecodableError
+import msgspec
+
+from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder, UndecodableError
 
 Precision = Literal["ns", "us", "ms", "s"]
 _TO_US = {"ns": (1, 1000), "us": (1, 1), "ms": (1000, 1), "s": (1_000_000, 1)}
 _BOOLEANS = {word: word[0] in "tT" for word in ("t", "T", "true", "True", "TRUE", "f", "F", "false", "False", "FALSE")}
+
+
+class InfluxForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Key `influx`: how messages of encoding `influx` are written."""
+
+    precision: Precision = "ns"
+    """Unit of the times."""
 
 
 class _Malformed(ValueError):
@@ -149,3 +158,8 @@ def _value(text: str) -> object:
         return int(text[:-1]) if text[-1] in "iu" else float(text)
     except ValueError:
         raise _Malformed(f"{text[:40]!r} is no value") from None
+
+
+INFLUX = Encoding(
+    lambda contract: PayloadDecoder.of(influx_reader(contract.influx.precision)), holds_many=True, tags_in="tags"
+)

@@ -4,7 +4,7 @@ import json
 
 import orjson
 
-from sensor_platform.reading.encodings.decoders import UndecodableError
+from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder, UndecodableError
 
 
 def from_json(payload: bytes | str) -> object:
@@ -46,3 +46,7 @@ def from_json_in_json(payload: bytes) -> object:
     """
     content = from_json(payload)
     return from_json(content) if isinstance(content, str) else content
+
+
+JSON = Encoding(lambda _: PayloadDecoder(orjson.loads, from_json))
+JSON_IN_JSON = Encoding(lambda _: PayloadDecoder.of(from_json_in_json))

@@ -2,7 +2,7 @@
 
 import re
 
-from sensor_platform.reading.encodings.decoders import UndecodableError
+from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder, UndecodableError
 from sensor_platform.reading.encodings.scalars import scalar_of
 
 _WITH_UNIT = re.compile(r"([+-]?\d{1,300}(?:\.\d{1,300})?(?:[eE][+-]?\d{1,4})?)\s+(\S{1,32})")
@@ -23,3 +23,6 @@ def from_plain(payload: bytes) -> object:
     if match := _WITH_UNIT.fullmatch(text):
         return {"value": scalar_of(match[1]), "unit": match[2]}
     return {"value": scalar_of(text)}
+
+
+PLAIN = Encoding(lambda _: PayloadDecoder.of(from_plain))

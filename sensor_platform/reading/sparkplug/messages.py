@@ -1,15 +1,14 @@
 """Sparkplug B messages to long records, one per metric, with what earlier births said."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from google.protobuf.message import DecodeError
 
-from sensor_platform.reading.encodings.decoders import UndecodableError
+from sensor_platform.reading.encodings.decoders import DecodedMessage, UndecodableError
 from sensor_platform.reading.encodings.json_text import from_json
 from sensor_platform.reading.memory import Memory, MetricBirth, NodeState
-from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.sparkplug.protobuf_schema import SIGNED_BITS, Payload
 
@@ -22,17 +21,6 @@ _REPEATED = 32
 """A message whose number is at most so far behind came again; a loss of more than 223 in a row looks the same."""
 ONLINE = "online"
 """Metric that births set to 1 and deaths to 0."""
-
-
-@dataclass(slots=True)
-class SparkplugMessage:
-    """One message, read."""
-
-    records: list[dict[str, object]] = field(default_factory=list)
-    rejected: list[Rejected] = field(default_factory=list)
-    gap: tuple[int, int] | None = None
-    """Sequence number that was expected, and the one that came."""
-    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +39,7 @@ class _Topic:
         return f"{self.node_key}/{self.device}" if self.device else self.node_key
 
 
-def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> SparkplugMessage:
+def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> DecodedMessage:
     """Read one message, and learn from it.
 
     Args:
@@ -68,7 +56,7 @@ def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> SparkplugMessa
     if len(levels) not in {4, 5} or levels[2] not in _KINDS | _COMMANDS:
         raise UndecodableError("not a Sparkplug B topic: spBv1.0/<group>/<kind>/<node>[/<device>] is expected")
     place = _Topic(levels[2], levels[1], levels[3], levels[4] if len(levels) == 5 else "")
-    message = SparkplugMessage(device=place.device_id)
+    message = DecodedMessage(device=place.device_id)
     content = _parse(payload)
     if place.kind in _COMMANDS:
         _add_commands(place, content, memory, message)
@@ -91,7 +79,7 @@ def _parse(payload: bytes) -> Any:  # noqa: ANN401 - a generated class
         raise UndecodableError(f"not a Sparkplug B payload: {str(error)[:200]}") from None
 
 
-def _learn(place: _Topic, content: Any, memory: Memory, message: SparkplugMessage) -> None:  # noqa: ANN401
+def _learn(place: _Topic, content: Any, memory: Memory, message: DecodedMessage) -> None:  # noqa: ANN401
     known = memory.node(place.node_key)
     seq = content.seq % 256 if content.HasField("seq") else None
     if place.kind == "NDEATH":
@@ -149,7 +137,7 @@ def _add_metric(
     number: int,
     named: tuple[str, Any],
     memory: Memory,
-    message: SparkplugMessage,
+    message: DecodedMessage,
 ) -> None:
     name, metric = named
     birth = _birth_of(place, name, metric, memory)
@@ -185,7 +173,7 @@ def _birth_of(place: _Topic, name: str, metric: Any, memory: Memory) -> MetricBi
     return next((birth for birth in births.values() if birth.name == name), None)
 
 
-def _add_commands(place: _Topic, content: Any, memory: Memory, message: SparkplugMessage) -> None:  # noqa: ANN401
+def _add_commands(place: _Topic, content: Any, memory: Memory, message: DecodedMessage) -> None:  # noqa: ANN401
     """What somebody told a node, our own requests among it, below `command/`. No birth is asked for because of it."""
     for name, metric in _flat(content.metrics, ""):
         birth = _birth_of(place, name, metric, memory)
@@ -195,7 +183,7 @@ def _add_commands(place: _Topic, content: Any, memory: Memory, message: Sparkplu
             message.records.append(record | {"metric": f"command/{known}", "value": value})
 
 
-def _add_online(place: _Topic, content: Any, message: SparkplugMessage, *, is_online: bool) -> None:  # noqa: ANN401
+def _add_online(place: _Topic, content: Any, message: DecodedMessage, *, is_online: bool) -> None:  # noqa: ANN401
     record = _record(place, content, 0, content.timestamp)
     if not is_online:
         record.pop("timestamp", None)  # a last will was written when the node connected
@@ -237,9 +225,9 @@ def _signed(value: int, datatype: int) -> int:
     return value
 
 
-def _state(host: str, payload: bytes) -> SparkplugMessage:
+def _state(host: str, payload: bytes) -> DecodedMessage:
     """What a host application says of itself: JSON, or plain ONLINE and OFFLINE in old versions."""
-    message = SparkplugMessage(device=host)
+    message = DecodedMessage(device=host)
     text = payload.decode("utf-8", "replace").strip()
     content = {"online": text == "ONLINE"} if text in {"ONLINE", "OFFLINE"} else from_json(payload)
     if not isinstance(content, dict) or not isinstance(content.get("online"), bool):

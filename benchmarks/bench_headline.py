@@ -29,10 +29,10 @@ from bench_live_latency import one_round, summary  # type: ignore[import-not-fou
 from bench_live_processing import _EVERY, _batch, rules  # type: ignore[import-not-found]
 
 from sensor_platform.home import Home
-from sensor_platform.landing.files.landing_table import Readings
+from sensor_platform.landing.files.landing_table import LandingTable
 from sensor_platform.landing.files.parquet import write_landing
-from sensor_platform.landing.record_batches import Piece
-from sensor_platform.reading.batch import Limits, MessageBatch
+from sensor_platform.landing.record_batches import SegmentBatch
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
@@ -93,7 +93,7 @@ def _processing(seconds: float) -> dict[str, Any]:
     batch = _batch(rng, 5_000, 0, count)
     arrivals = [batch.received_at[0] + number * every for number in range(count)]
     engine = Engine(EngineConfig(), EngineCatalog({"temperature": (-50.0, 150.0)}), rules())
-    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, _EVERY * count + 3_600_000_000))
+    decoder = Decoder([DEFAULT_CONTRACT], TimeLimits(0, _EVERY * count + 3_600_000_000))
     late: list[float] = []
     begin, now = 0, arrivals[0] + 8_000
     while begin < count:
@@ -116,12 +116,14 @@ def _processing(seconds: float) -> dict[str, Any]:
 def _storage(folder: Path) -> dict[str, Any]:
     rng = random.Random(2)
     batch = _batch(rng, 500, 0, 3_334)
-    decoded = Decoder([DEFAULT_CONTRACT], Limits(0, 3_600_000_000)).decode(batch)
+    decoded = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3_600_000_000)).decode(batch)
     times = []
     for number in range(60):
-        readings = Readings("segment")
+        readings = LandingTable("segment")
         readings.add(
-            Piece(0, batch, [0x32] * len(batch.payloads), set(), set()), decoded, readings.device_numbers(decoded)
+            SegmentBatch(0, batch, [0x32] * len(batch.payloads), set(), set()),
+            decoded,
+            readings.device_numbers(decoded),
         )
         begin = time.perf_counter()
         table = readings.table(600_000_000)

@@ -37,11 +37,11 @@ import pyarrow as pa  # noqa: E402
 
 from sensor_platform.home import Home  # noqa: E402
 from sensor_platform.landing.config import LandingConfig  # noqa: E402
-from sensor_platform.landing.files.landing_table import Readings  # noqa: E402
+from sensor_platform.landing.files.landing_table import LandingTable  # noqa: E402
 from sensor_platform.landing.files.parquet import write_landing  # noqa: E402
 from sensor_platform.landing.open_lander import open_lander  # noqa: E402
-from sensor_platform.landing.record_batches import Piece  # noqa: E402
-from sensor_platform.reading.batch import Limits, MessageBatch  # noqa: E402
+from sensor_platform.landing.record_batches import SegmentBatch  # noqa: E402
+from sensor_platform.reading.batch import MessageBatch, TimeLimits  # noqa: E402
 from sensor_platform.reading.contract import DEFAULT_CONTRACT  # noqa: E402
 from sensor_platform.reading.decode import Decoder  # noqa: E402
 from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt  # noqa: E402
@@ -123,13 +123,13 @@ def _land(payloads: list[bytes], folder: Path) -> tuple[float, float]:
 
 def _decode_write(payloads: list[bytes], folder: Path) -> None:
     count = len(payloads)
-    decoder = Decoder((DEFAULT_CONTRACT,), Limits(0, 3_600_000_000))
-    readings = Readings("segment")
+    decoder = Decoder((DEFAULT_CONTRACT,), TimeLimits(0, 3_600_000_000))
+    readings = LandingTable("segment")
     for start in range(0, count, 100_000):
         some = payloads[start : start + 100_000]
         batch = MessageBatch([_TOPIC.decode()] * len(some), some, [_NOW] * len(some))
         decoded = decoder.decode(batch)
-        piece = Piece(start, batch, [0x32] * len(some), set(), set())
+        piece = SegmentBatch(start, batch, [0x32] * len(some), set(), set())
         readings.add(piece, decoded, readings.device_numbers(decoded))
     write_landing(Home(folder), folder / "x.parquet", readings.table(_SLOT))
 

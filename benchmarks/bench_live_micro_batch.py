@@ -18,7 +18,7 @@ from typing import Any
 
 from bench_live_latency import summary  # type: ignore[import-not-found]
 
-from sensor_platform.reading.batch import Limits, MessageBatch
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
@@ -54,7 +54,7 @@ def main() -> None:
 def one_round(payloads: list[bytes], arrivals: list[int], every: int) -> dict[str, Any]:
     """Feed the stream: at most once in `every` microseconds, all that has come by then."""
     engine = Engine(EngineConfig(), EngineCatalog({"temperature": (-50.0, 200.0)}), _RULES)
-    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3_600_000_000))
+    decoder = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3_600_000_000))
     late: list[float] = []
     spent, steps, begin, now = 0.0, 0, 0, arrivals[0]
     while begin < len(arrivals):

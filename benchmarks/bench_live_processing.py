@@ -11,7 +11,7 @@ import random
 import time
 from typing import Any
 
-from sensor_platform.reading.batch import Limits, MessageBatch
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
@@ -39,7 +39,7 @@ def main() -> None:
 def one_round(devices: int, messages: int, batch: int) -> dict[str, float]:
     rng = random.Random(1)
     engine = Engine(EngineConfig(), EngineCatalog({"temperature": (-50.0, 150.0)}), rules())
-    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3_600_000_000))
+    decoder = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3_600_000_000))
     batches = [_batch(rng, devices, start, batch) for start in range(0, messages, batch)]
     warm = max(1, len(batches) // 10)
     spent = {"decode": 0.0, "engine": 0.0}

@@ -11,7 +11,7 @@ from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:
     from sensor_platform.landing.integrity.audit import Audit, HourAudit
-    from sensor_platform.landing.integrity.verify import Verified
+    from sensor_platform.landing.integrity.verify import Verification
 
 _SHOWN = 20
 
@@ -53,7 +53,7 @@ def audit(
         ctx.exit(ExitCode.CHECK_FAILED)
 
 
-def _verify(start: datetime | None, end: datetime | None) -> "Verified":
+def _verify(start: datetime | None, end: datetime | None) -> "Verification":
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.integrity.verify import verify
     from sensor_platform.settings import load_settings
@@ -65,7 +65,7 @@ def _verify(start: datetime | None, end: datetime | None) -> "Verified":
         return verify(settings.home, now_micros(), days)
 
 
-def _as_json(found: "Audit", verified: "Verified | None") -> dict[str, Any]:
+def _as_json(found: "Audit", verified: "Verification | None") -> dict[str, Any]:
     report: dict[str, Any] = {
         "hours": [_row(hour) for hour in found.hours],
         "difference": found.difference,
@@ -107,7 +107,7 @@ def _row(hour: "HourAudit") -> dict[str, str | int]:
     }
 
 
-def _show(found: "Audit", verified: "Verified | None") -> None:
+def _show(found: "Audit", verified: "Verification | None") -> None:
     names = ("hour", "received", "landed", "quarantined", "duplicate", "difference")
     click.echo("  ".join(f"{name:>20}" if name == "hour" else f"{name:>12}" for name in names))
     for row in map(_row, found.hours):

@@ -11,8 +11,8 @@ import click
 from sensor_platform.kernel.clock import MINUTE
 
 if TYPE_CHECKING:
-    from sensor_platform.landing.quarantine.choose import Choice
-    from sensor_platform.landing.quarantine.reconcile import Settled, Settler
+    from sensor_platform.landing.quarantine.choose import RowSelection
+    from sensor_platform.landing.quarantine.reconcile import Reconciled, Reconciler
     from sensor_platform.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -122,15 +122,15 @@ def drop(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN40
     _report(done, as_json=as_json)
 
 
-def _choice(chosen: dict[str, Any]) -> "Choice":
+def _choice(chosen: dict[str, Any]) -> "RowSelection":
     from sensor_platform.cli.moments import moment_or_ago
     from sensor_platform.errors import WrongUse
-    from sensor_platform.landing.quarantine.choose import Choice
+    from sensor_platform.landing.quarantine.choose import RowSelection
 
     segment, _, position = (chosen.get("id") or "").rpartition(":")
     if chosen.get("id") and not (segment and position.isdigit()):
         raise WrongUse(f"{chosen['id']!r} is no id", "take the last column of `sensor-platform quarantine list`")
-    return Choice(
+    return RowSelection(
         rules=tuple(chosen.get("rules") or ()),
         topic=chosen.get("topic"),
         since=moment_or_ago(chosen["since"]) if chosen.get("since") else None,
@@ -141,7 +141,7 @@ def _choice(chosen: dict[str, Any]) -> "Choice":
     )
 
 
-def _asked(chosen: dict[str, Any], *, everything: bool) -> "Choice":
+def _asked(chosen: dict[str, Any], *, everything: bool) -> "RowSelection":
     """The choice of a command that changes something: it must say what, or that it means all."""
     from sensor_platform.errors import WrongUse
 
@@ -151,24 +151,24 @@ def _asked(chosen: dict[str, Any], *, everything: bool) -> "Choice":
 
 
 @contextmanager
-def _settler() -> "Iterator[tuple[Settler, Settings]]":
+def _settler() -> "Iterator[tuple[Reconciler, Settings]]":
     from sensor_platform.errors import Unreachable
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.lander_lock import changes_lock
     from sensor_platform.landing.ledger import open_ledger
-    from sensor_platform.landing.quarantine.reconcile import Settler
+    from sensor_platform.landing.quarantine.reconcile import Reconciler
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
     home = settings.home
     try:
         with changes_lock(home), open_ledger(home) as ledger:
-            yield Settler(home, ledger, settings.site.slot_minutes * MINUTE, now_micros), settings
+            yield Reconciler(home, ledger, settings.site.slot_minutes * MINUTE, now_micros), settings
     except OSError as error:
         raise Unreachable(f"cannot write now: {error}", "check disk space and rights, then try again") from error
 
 
-def _report(done: "list[Settled]", *, as_json: bool) -> None:
+def _report(done: "list[Reconciled]", *, as_json: bool) -> None:
     sums = {
         "rows": sum(one.chosen for one in done),
         "landed_messages": sum(one.landed_messages for one in done),

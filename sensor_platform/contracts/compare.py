@@ -9,7 +9,7 @@ from sensor_platform.contracts.comparison_side import Example, Side
 from sensor_platform.contracts.traffic import traffic
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import utc_from_micros
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, contract_for
 from sensor_platform.reading.decode import Decoder
 
@@ -71,7 +71,7 @@ class Terms:
     """What decides about messages."""
 
     contracts: tuple[Contract, ...]
-    limits: Limits
+    limits: TimeLimits
 
 
 def compare(home: Home, now: Terms, then: Terms, since: int) -> Comparison:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import polars as pl
 
 from sensor_platform.kernel.clock import HOUR
-from sensor_platform.landing.files.landing_table import Readings
-from sensor_platform.landing.record_batches import Piece
-from sensor_platform.landing.rejects import Refusals
+from sensor_platform.landing.files.landing_table import LandingTable
+from sensor_platform.landing.record_batches import SegmentBatch
+from sensor_platform.landing.rejects import RejectRows
 from sensor_platform.reading.decode import Decoder
 
 _PREVIEW = 200
@@ -37,15 +37,15 @@ class Side:
     examples: dict[str, Example] = field(default_factory=dict)
     _sums: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, piece: Piece) -> None:
+    def add(self, piece: SegmentBatch) -> None:
         """Decode a piece."""
         decoded = self.decoder.decode(piece.messages)
         self.landed += sum(decoded.has_reading)
-        found = Readings("trial")
+        found = LandingTable("trial")
         found.add(piece, decoded, found.device_numbers(decoded))
         table = found.table(HOUR)
         self.readings += len(table)
-        refused = Refusals()
+        refused = RejectRows()
         refused.add("trial", piece, decoded)
         self.rules.update(refused.rule)
         for row, rule in enumerate(refused.rule):

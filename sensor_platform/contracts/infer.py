@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from sensor_platform.kernel.clock import EPOCH, to_micros
-from sensor_platform.reading.contract import Contract, Layout, Source
+from sensor_platform.reading.contract import Contract, Layout, ValueSource
 from sensor_platform.reading.encodings import ENCODINGS, PayloadDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.names import fold
 from sensor_platform.reading.times import time_reader, zone
@@ -171,8 +171,8 @@ def _is_tag(found: _Field, records: int) -> bool:
 def _plain(name: str, topic: str, messages: Sequence[tuple[str, bytes]], notes: list[str]) -> Contract:
     notes.append("plain values: the last level of the topic is taken for the metric, the one before it for the device")
     depth = min(found.count("/") + 1 for found, _ in messages)
-    device = Source(topic_level=-2) if depth > 1 else Source(topic_level=-1)
-    return Contract(name=name, topic=topic, encoding="plain", device=device, metric=Source(topic_level=-1))
+    device = ValueSource(topic_level=-2) if depth > 1 else ValueSource(topic_level=-1)
+    return Contract(name=name, topic=topic, encoding="plain", device=device, metric=ValueSource(topic_level=-1))
 
 
 def _device_level(messages: Sequence[tuple[str, bytes]]) -> tuple[int, str]:

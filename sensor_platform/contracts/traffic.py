@@ -5,13 +5,13 @@ from pathlib import Path
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import raw_files_since, read_ledger
-from sensor_platform.landing.record_batches import Intake, Piece
+from sensor_platform.landing.record_batches import SegmentBatch, SegmentReader
 from sensor_platform.reading.batch import MessageBatch
 
 _PIECE_MESSAGES = 50_000
 
 
-def traffic(home: Home, since: int, wants: Callable[[str], bool]) -> Iterator[Piece]:
+def traffic(home: Home, since: int, wants: Callable[[str], bool]) -> Iterator[SegmentBatch]:
     """Messages in order of segments, piece by piece.
 
     Args:
@@ -21,7 +21,7 @@ def traffic(home: Home, since: int, wants: Callable[[str], bool]) -> Iterator[Pi
     """
     for path in _segments(home, since):
         try:
-            for piece in Intake(path).pieces(_PIECE_MESSAGES):
+            for piece in SegmentReader(path).pieces(_PIECE_MESSAGES):
                 kept = _kept(piece, since, wants)
                 if len(kept.messages):
                     yield kept
@@ -37,7 +37,7 @@ def _segments(home: Home, since: int) -> Iterator[Path]:
     yield from sorted(home.wal.glob("*.wal"))
 
 
-def _kept(piece: Piece, since: int, wants: Callable[[str], bool]) -> Piece:
+def _kept(piece: SegmentBatch, since: int, wants: Callable[[str], bool]) -> SegmentBatch:
     batch = piece.messages
     topics = {topic: wants(topic) for topic in set(batch.topics)}
     rows = [
@@ -48,7 +48,7 @@ def _kept(piece: Piece, since: int, wants: Callable[[str], bool]) -> Piece:
     if len(rows) == len(batch):
         return piece
     numbered = {row: number for number, row in enumerate(rows)}
-    return Piece(
+    return SegmentBatch(
         piece.position,
         MessageBatch(
             [batch.topics[row] for row in rows],

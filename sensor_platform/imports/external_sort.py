@@ -45,7 +45,7 @@ class _Run:
 
 
 @dataclass(slots=True)
-class Runs:
+class SortedRuns:
     """Takes readings with an `event_at`, gives them back by slot."""
 
     folder: Path

@@ -15,12 +15,12 @@ import polars as pl
 
 from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.imports.external_sort import Runs
+from sensor_platform.imports.external_sort import SortedRuns
 from sensor_platform.imports.landing_writer import LandingWriter
 from sensor_platform.imports.refused_rows import RefusedRows
 from sensor_platform.imports.row_outcomes import Dictionaries, Tidied
 from sensor_platform.imports.rows import Tidier, plan_of
-from sensor_platform.imports.sources import Source, batches, open_source
+from sensor_platform.imports.sources import ImportSource, batches, open_source
 from sensor_platform.kernel.clock import HOUR, utc_from_micros
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.files.leftovers import clear_changes
@@ -36,7 +36,7 @@ from sensor_platform.landing.ledger import (
     open_ledger,
     write_manifest,
 )
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, contract_version
 
 _WRITERS = 2
@@ -49,7 +49,7 @@ class ImportPlan:
 
     contract: Contract
     """What the columns mean, as for a message with these fields."""
-    limits: Limits
+    limits: TimeLimits
     slot: int
     """Microseconds."""
     separator: str | None = None
@@ -126,7 +126,7 @@ def import_files(
 class _Import:
     home: Home
     plan: ImportPlan
-    sources: list[Source]
+    sources: list[ImportSource]
     now: int
     say: Callable[[str], None]
     names: Dictionaries = field(default_factory=Dictionaries)
@@ -149,7 +149,7 @@ class _Import:
             tempfile.TemporaryDirectory(prefix=".import-", dir=self.home.root) as spill,
             RefusedRows(self.home, quarantine, self.segment, self.now) as refused,
         ):
-            runs = Runs(Path(spill), self.plan.slot)
+            runs = SortedRuns(Path(spill), self.plan.slot)
             for source, tidier in zip(self.sources, tidiers, strict=True):
                 self._read(source, tidier, runs, refused)
             self._check_share(refused)
@@ -158,11 +158,11 @@ class _Import:
                 files.append(entry)
         return self._manifest(files, runs.count), dict(refused.rules)
 
-    def _tidier(self, source: Source) -> Tidier:
+    def _tidier(self, source: ImportSource) -> Tidier:
         plan = plan_of(self.plan.contract, source.columns)
         return Tidier(plan, source.columns, self.plan.limits, self.now, self.names)
 
-    def _read(self, source: Source, tidier: Tidier, runs: Runs, refused: RefusedRows) -> None:
+    def _read(self, source: ImportSource, tidier: Tidier, runs: SortedRuns, refused: RefusedRows) -> None:
         first = self.rows
         name = source.path.name
         topic = f"import/{name}"
@@ -198,7 +198,7 @@ class _Import:
             "correct the mapping, or allow more with --most-refused",
         )
 
-    def _write(self, runs: Runs, day: str) -> list[FileEntry]:
+    def _write(self, runs: SortedRuns, day: str) -> list[FileEntry]:
         """Write the landing files, two at a time: Polars and Arrow work outside the interpreter's lock."""
         writer = LandingWriter(self.home, self.names, self.segment, self.now, self.plan.slot)
         folder = self.home.landing / day

@@ -4,7 +4,7 @@ import polars as pl
 
 from sensor_platform.imports.cells import Cells, find_text
 from sensor_platform.imports.row_outcomes import REFUSED, Dictionaries, RowRefusals, Tidied, refused_frame
-from sensor_platform.reading.plan import Plan
+from sensor_platform.reading.plan import RecordPlan
 
 
 class BatchReadings:
@@ -12,7 +12,7 @@ class BatchReadings:
 
     def __init__(
         self,
-        plan: Plan,
+        plan: RecordPlan,
         columns: tuple[str, ...],
         names: Dictionaries,
         frame: pl.DataFrame,

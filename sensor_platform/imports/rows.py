@@ -11,13 +11,13 @@ from sensor_platform.imports.row_outcomes import Dictionaries, RowRefusals, Tidi
 from sensor_platform.imports.sources import EXTRA
 from sensor_platform.imports.time_columns import times_of
 from sensor_platform.kernel.clock import utc_from_micros
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.names import MAX_NAME, fold
-from sensor_platform.reading.plan import Plan, RecordKind, make_plan
+from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
 
 
-def plan_of(contract: Contract, columns: tuple[str, ...]) -> Plan:
+def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
     """What each column means.
 
     Raises:
@@ -40,9 +40,9 @@ def plan_of(contract: Contract, columns: tuple[str, ...]) -> Plan:
 class Tidier:
     """Tidies the batches of files that have the same columns."""
 
-    plan: Plan
+    plan: RecordPlan
     columns: tuple[str, ...]
-    limits: Limits
+    limits: TimeLimits
     now: int
     """When the import began, microseconds: the receive time of all its readings."""
     names: Dictionaries

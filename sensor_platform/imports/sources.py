@@ -16,7 +16,7 @@ _SUFFIXES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet",
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ImportSource:
     """One file of history."""
 
     path: Path
@@ -26,7 +26,7 @@ class Source:
     separator: str
 
 
-def open_source(path: Path, separator: str | None) -> Source:
+def open_source(path: Path, separator: str | None) -> ImportSource:
     """Look at a file: its columns and its checksum.
 
     Args:
@@ -48,10 +48,10 @@ def open_source(path: Path, separator: str | None) -> Source:
     if twice := next((name for name in columns if name.endswith("_duplicated_0")), None):
         name = twice.removesuffix("_duplicated_0")
         raise WrongUse(f"{path} has two columns {name!r}", "rename one of them in its first line")
-    return Source(path, sha256(path), columns, separator)
+    return ImportSource(path, sha256(path), columns, separator)
 
 
-def batches(source: Source) -> Iterator[pl.DataFrame]:
+def batches(source: ImportSource) -> Iterator[pl.DataFrame]:
     """The rows of a file in order, in frames of at most about `BATCH_ROWS`. CSV cells are texts; blank ones are null.
 
     Raises:

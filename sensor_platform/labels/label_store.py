@@ -52,7 +52,7 @@ class Label:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class LabelVersion:
     """A label and until when it was in force: `superseded_at` is None while it is."""
 
     label: Label
@@ -169,7 +169,7 @@ def read_labels(home: Home, source: str = "%") -> list[Label]:
         return [Label(*row) for row in rows]
 
 
-def read_history(home: Home) -> list[Said]:
+def read_history(home: Home) -> list[LabelVersion]:
     """Every label that was ever said, by start and then by when it was said: also those that count no more."""
     return _said(
         home,
@@ -178,19 +178,19 @@ def read_history(home: Home) -> list[Said]:
     )
 
 
-def read_superseded(home: Home) -> list[Said]:
+def read_superseded(home: Home) -> list[LabelVersion]:
     """Those of it that count no more: mostly few."""
     return _said(home, f"select {_COLUMNS}, superseded_at from superseded order by superseded_at")  # noqa: S608
 
 
-def _said(home: Home, sql: str) -> list[Said]:
+def _said(home: Home, sql: str) -> list[LabelVersion]:
     if not home.labels_file.exists():
         return []
     with open_labels(home) as connection:
-        return [Said(Label(*row[:-1]), row[-1]) for row in connection.execute(sql).fetchall()]
+        return [LabelVersion(Label(*row[:-1]), row[-1]) for row in connection.execute(sql).fetchall()]
 
 
-def as_of(history: Sequence[Said], at: int) -> list[Label]:
+def as_of(history: Sequence[LabelVersion], at: int) -> list[Label]:
     """The labels that were in force at a time (microseconds since the epoch)."""
     return [
         each.label
@@ -199,7 +199,7 @@ def as_of(history: Sequence[Said], at: int) -> list[Label]:
     ]
 
 
-def changes(history: Sequence[Said]) -> list[Label]:
+def changes(history: Sequence[LabelVersion]) -> list[Label]:
     """Every saying and every taking back, as labels whose `created_at` is when it happened."""
     gone = [replace(each.label, created_at=each.superseded_at) for each in history if each.superseded_at is not None]
     return [*(each.label for each in history), *gone]

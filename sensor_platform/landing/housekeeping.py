@@ -1,4 +1,4 @@
-"""Upkeep of the landing tier: compact closed hours, delete what was replaced, expire the raw archive."""
+"""Housekeeping of the landing tier: compact closed hours, delete what was replaced, expire the raw archive."""
 
 import contextlib
 import sqlite3
@@ -19,7 +19,7 @@ GRACE = HOUR
 
 
 @dataclass(frozen=True, slots=True)
-class Upkeep:
+class HousekeepingReport:
     """What was done."""
 
     compacted_files: int
@@ -31,7 +31,7 @@ class Upkeep:
     expired_raw: int
 
 
-def keep_up(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> Upkeep:
+def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> HousekeepingReport:
     """Do all upkeep that is due. The caller holds the warehouse's writer lock.
 
     Args:
@@ -44,7 +44,7 @@ def keep_up(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> Upke
         deleted = delete_replaced(home, ledger, now)
         made = compact(home, ledger, slot_minutes * MINUTE, now)
         expired = expire_raw(home, ledger, raw_keep_days, now)
-    return Upkeep(sum(len(manifest.replaces) for manifest in made), len(made), deleted, expired)
+    return HousekeepingReport(sum(len(manifest.replaces) for manifest in made), len(made), deleted, expired)
 
 
 def delete_replaced(home: Home, ledger: sqlite3.Connection, now: int) -> int:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from sensor_platform.landing.files.landing_table import Readings
+from sensor_platform.landing.files.landing_table import LandingTable
 from sensor_platform.landing.ledger.manifest import DriftEntry
-from sensor_platform.landing.record_batches import Piece
+from sensor_platform.landing.record_batches import SegmentBatch
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.memory import Memory
 from sensor_platform.reading.value_kinds import names
@@ -13,7 +13,7 @@ MAX_DRIFT = 10_000
 """Events of one segment that are written down; a sender that changes names all the time must not fill the ledger."""
 
 
-def drift_of_types(readings: Readings, memory: Memory) -> Iterator[DriftEntry]:
+def type_drift(readings: LandingTable, memory: Memory) -> Iterator[DriftEntry]:
     """Kinds that are new to a metric which already had another; `memory` learns them all."""
     for device, metric, kind, position, received_at in readings.seen_kinds():
         known = memory.kinds_of(device, metric)
@@ -32,7 +32,7 @@ def drift_of_types(readings: Readings, memory: Memory) -> Iterator[DriftEntry]:
             )
 
 
-def drift_said(piece: Piece, decoded: Decoded) -> Iterator[DriftEntry]:
+def decoder_drift(piece: SegmentBatch, decoded: Decoded) -> Iterator[DriftEntry]:
     """What decoding itself found, of messages that are no duplicates."""
     for found in decoded.drift:
         if found.message not in piece.duplicates:

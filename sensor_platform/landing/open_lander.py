@@ -11,15 +11,15 @@ from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.lander_lock import lander_lock
 from sensor_platform.landing.ledger.commit import load_memory
 from sensor_platform.landing.ledger.schema import open_ledger
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.reading.decode import Decoder
 
 
-def limits_of(config: LandingConfig, start: date) -> Limits:
+def limits_of(config: LandingConfig, start: date) -> TimeLimits:
     """Between which times readings are believed."""
     first = start_of_day(start)
-    return Limits(start=first, max_future=config.max_future_seconds * 1_000_000)
+    return TimeLimits(start=first, max_future=config.max_future_seconds * 1_000_000)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import polars as pl
 from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.files.landing_table import Names
 from sensor_platform.landing.ledger.manifest import DeviceCounts
-from sensor_platform.landing.record_batches import Piece
+from sensor_platform.landing.record_batches import SegmentBatch
 from sensor_platform.landing.sequences import Range, union
 from sensor_platform.reading.batch import Decoded
 
@@ -22,7 +22,7 @@ _SUMS = [pl.col(name).sum() for name in _COUNTS]
 
 
 @dataclass(slots=True)
-class Fates:
+class OutcomeCounts:
     """Counts of one segment, filled piece by piece. Exactly one fate for each message."""
 
     devices: Names
@@ -31,7 +31,7 @@ class Fates:
     runs: list[pl.DataFrame] = field(default_factory=list)
     """Ranges of the devices' own numbers, by hour and device."""
 
-    def add(self, piece: Piece, decoded: Decoded, devices: pl.Series, refused_readings: list[int]) -> None:
+    def add(self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series, refused_readings: list[int]) -> None:
         """Count a piece.
 
         Args:
@@ -102,7 +102,7 @@ class Fates:
             found[records.message[::-1]] = devices.to_numpy()[::-1]
         return found
 
-    def _sequences(self, piece: Piece, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
+    def _sequences(self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
         """Least and greatest of the devices' own message numbers, where they are whole numbers."""
         records = decoded.records
         if records.message_id.count(None) == len(devices):

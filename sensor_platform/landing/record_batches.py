@@ -13,7 +13,7 @@ from sensor_platform.wal.frames import decode_mqtt, decode_records, read_frame
 
 
 @dataclass(slots=True)
-class Piece:
+class SegmentBatch:
     """Consecutive messages of one segment, and what the quarantine must know of them besides their payload."""
 
     position: int
@@ -28,13 +28,13 @@ class Piece:
 
 
 @dataclass(slots=True)
-class Intake:
+class SegmentReader:
     """One segment as read."""
 
     path: Path
     damage: list[DamagedRange] = field(default_factory=list)
 
-    def pieces(self, messages: int) -> Iterator[Piece]:
+    def pieces(self, messages: int) -> Iterator[SegmentBatch]:
         """The messages in pieces of at least `messages` (the last may be smaller). At the end `damage` is filled."""
         found: list[DamagedRange] = []
         some: list[Batch] = []
@@ -87,13 +87,13 @@ def _merged(damage: list[DamagedRange]) -> list[DamagedRange]:
     return merged
 
 
-def join(batches: list[Batch]) -> Piece:
+def join(batches: list[Batch]) -> SegmentBatch:
     """Several batches as one piece."""
     topics: list[str] = []
     payloads: list[bytes] = []
     received_at: list[int] = []
     heads: list[int] = []
-    piece = Piece(batches[0].position, MessageBatch(topics, payloads, received_at, {}, {}), heads, set(), set())
+    piece = SegmentBatch(batches[0].position, MessageBatch(topics, payloads, received_at, {}, {}), heads, set(), set())
     user_properties: dict[int, tuple[tuple[str, str], ...]] = {}
     keys: dict[int, bytes] = {}
     for batch in batches:

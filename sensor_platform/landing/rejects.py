@@ -7,7 +7,7 @@ from typing import Literal
 import polars as pl
 
 from sensor_platform.kernel.clock import from_micros
-from sensor_platform.landing.record_batches import Piece
+from sensor_platform.landing.record_batches import SegmentBatch
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.model import Rejected
 
@@ -29,7 +29,7 @@ QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
 
 
 @dataclass(slots=True)
-class Refusals:
+class RejectRows:
     """Columns of a quarantine file."""
 
     received_at: list[datetime] = field(default_factory=list)
@@ -46,7 +46,7 @@ class Refusals:
     retain: list[bool] = field(default_factory=list)
     scope: list[str] = field(default_factory=list)
 
-    def add(self, segment: str, piece: Piece, decoded: Decoded) -> list[int]:
+    def add(self, segment: str, piece: SegmentBatch, decoded: Decoded) -> list[int]:
         """Rows for everything refused in a piece; returns the message of each refused reading of a landed message.
 
         A message with nothing good in it is one row of scope `message`; what was refused of a landed message is one row
@@ -73,7 +73,9 @@ class Refusals:
     def __len__(self) -> int:
         return len(self.rule)
 
-    def _row(self, segment: str, piece: Piece, index: int, why: Rejected, scope: Literal["message", "reading"]) -> None:
+    def _row(
+        self, segment: str, piece: SegmentBatch, index: int, why: Rejected, scope: Literal["message", "reading"]
+    ) -> None:
         head = piece.heads[index]
         self.received_at.append(from_micros(piece.messages.received_at[index]))
         self.topic.append(piece.messages.topics[index])

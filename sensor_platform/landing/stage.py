@@ -8,14 +8,14 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.landing.files.landing_table import Readings
+from sensor_platform.landing.files.landing_table import LandingTable
 from sensor_platform.landing.files.parquet import file_entry, write_landing, write_quarantine
 from sensor_platform.landing.files.paths import aside, segment_paths
-from sensor_platform.landing.kind_drift import MAX_DRIFT, drift_of_types, drift_said
+from sensor_platform.landing.kind_drift import MAX_DRIFT, decoder_drift, type_drift
 from sensor_platform.landing.ledger.manifest import DamagedRange, DriftEntry, FileEntry, Manifest
-from sensor_platform.landing.outcomes import Fates
-from sensor_platform.landing.record_batches import Intake
-from sensor_platform.landing.rejects import Refusals
+from sensor_platform.landing.outcomes import OutcomeCounts
+from sensor_platform.landing.record_batches import SegmentReader
+from sensor_platform.landing.rejects import RejectRows
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.wal.archive import archive_segment
 
@@ -29,16 +29,16 @@ class Stage:
 
     segment: str
     first_received_at: int | None = None
-    readings: Readings = field(init=False)
-    fates: Fates = field(init=False)
-    refusals: Refusals = field(default_factory=Refusals)
+    readings: LandingTable = field(init=False)
+    fates: OutcomeCounts = field(init=False)
+    refusals: RejectRows = field(default_factory=RejectRows)
     drift: list[DriftEntry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.readings = Readings(self.segment)
-        self.fates = Fates(self.readings.devices)
+        self.readings = LandingTable(self.segment)
+        self.fates = OutcomeCounts(self.readings.devices)
 
-    def decode(self, intake: Intake, decoder: Decoder) -> None:
+    def decode(self, intake: SegmentReader, decoder: Decoder) -> None:
         """Decode all messages of the segment."""
         for piece in intake.pieces(_PIECE_MESSAGES):
             if self.first_received_at is None:
@@ -47,7 +47,7 @@ class Stage:
             devices = self.readings.device_numbers(decoded)
             self.readings.add(piece, decoded, devices)
             self.fates.add(piece, decoded, devices, self.refusals.add(self.segment, piece, decoded))
-            self.drift.extend(drift_said(piece, decoded))
+            self.drift.extend(decoder_drift(piece, decoded))
 
 
 def stage_segment(
@@ -76,10 +76,10 @@ def stage_segment(
         OSError: the disk does not allow it now.
         DamagedSegment: the segment is of a format that this version does not read.
     """
-    intake = Intake(sealed)
+    intake = SegmentReader(sealed)
     stage = Stage(sealed.stem)
     stage.decode(intake, decoder)
-    stage.drift.extend(drift_of_types(stage.readings, decoder.memory))
+    stage.drift.extend(type_drift(stage.readings, decoder.memory))
     readings = stage.readings.table(slot)
     files = _write_files(home, sealed, stage, readings, suffix)
     counts = stage.fates.counts()
@@ -116,7 +116,7 @@ def _write_files(home: Home, sealed: Path, stage: Stage, readings: pl.DataFrame,
     return tuple(files)
 
 
-def _keep_damage(home: Home, intake: Intake) -> tuple[DamagedRange, ...]:
+def _keep_damage(home: Home, intake: SegmentReader) -> tuple[DamagedRange, ...]:
     """Put damaged bytes aside, where they outlive the raw archive."""
     for found in intake.damage:
         if intake.path.suffix == ".zst":

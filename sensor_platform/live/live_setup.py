@@ -11,7 +11,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import SECOND, start_of_day
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.live.config import LiveConfig
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
 
 
@@ -41,9 +41,9 @@ class LiveSetup:
     """Values for `${NAME}` in URLs of channels."""
 
     @property
-    def limits(self) -> Limits:
+    def limits(self) -> TimeLimits:
         """Bounds of valid event times."""
-        return Limits(
+        return TimeLimits(
             start=start_of_day(self.start),
             max_future=self.landing.max_future_seconds * SECOND,
         )

@@ -19,7 +19,7 @@ _SHOWN = 100
 @op(pool=WRITER_POOL)
 def compact_landing(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Compact closed hours, delete what was replaced an hour ago, expire the raw archive."""
-    from sensor_platform.landing.housekeeping import keep_up
+    from sensor_platform.landing.housekeeping import keep_house
 
     site = settings.site
     with (
@@ -27,7 +27,7 @@ def compact_landing(context: OpExecutionContext, settings: ResourceParam[Setting
         writer_lock(settings.home, "upkeep", wait_seconds=site.warehouse.lock_wait_seconds),
     ):
         now = now_micros()
-        done = keep_up(settings.home, site.slot_minutes, site.landing.raw_keep_days, now)
+        done = keep_house(settings.home, site.slot_minutes, site.landing.raw_keep_days, now)
     context.add_output_metadata(asdict(done))
 
 

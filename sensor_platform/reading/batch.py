@@ -28,7 +28,7 @@ class MessageBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class TimeLimits:
     """Between which times a reading is believed, in microseconds."""
 
     start: int
@@ -54,7 +54,7 @@ class Records:
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class ReadingBlock:
     """Readings that were decoded together: `record[i]` measured `value[i]` (or said `text[i]`) of `metric[i]`."""
 
     record: Sequence[int]
@@ -79,7 +79,7 @@ class Decoded:
 
     records: Records = field(default_factory=Records)
     tag_sets: list[tuple[tuple[str, str], ...]] = field(default_factory=lambda: [()])
-    blocks: list[Block] = field(default_factory=list)
+    blocks: list[ReadingBlock] = field(default_factory=list)
     rejected: list[tuple[int, Rejected]] = field(default_factory=list)
     """Index of the message, and what was refused of it."""
     drift: list[Drift] = field(default_factory=list)

@@ -16,7 +16,7 @@ from sensor_platform.reading.times import TimeFormat, zone
 Layout = Literal["auto", "wide", "long", "nested", "samples"]
 
 
-class Source(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ValueSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Where a value comes from; the first that is present wins, in the order of these fields."""
 
     field: tuple[str, ...] = ()
@@ -66,15 +66,15 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     influx: InfluxForm = InfluxForm()
     layout: Layout = "auto"
     """`auto` takes wide, nested and arrays of samples, and long where a metric name and a value are present."""
-    device: Source = Source(field=("device_id", "sensor_id", "generator_id", "id"), topic_level=-1)
+    device: ValueSource = ValueSource(field=("device_id", "sensor_id", "generator_id", "id"), topic_level=-1)
     time: TimeSource = TimeSource()
-    message_id: Source = Source(field=("seq", "sequence", "message_id"))
-    metric: Source = Source(field=("metric", "metric_type", "parameter"))
+    message_id: ValueSource = ValueSource(field=("seq", "sequence", "message_id"))
+    metric: ValueSource = ValueSource(field=("metric", "metric_type", "parameter"))
     """For `long`: the name of the metric; the value is in `value`."""
-    value: Source = Source(field=("value",))
-    unit: Source = Source(field=("unit",))
-    quality: Source = Source(field=("quality",))
-    tags: dict[str, Source] = {}
+    value: ValueSource = ValueSource(field=("value",))
+    unit: ValueSource = ValueSource(field=("unit",))
+    quality: ValueSource = ValueSource(field=("quality",))
+    tags: dict[str, ValueSource] = {}
     tags_in: str | None = None
     """Payload path of an object all of whose members are tags by their own name (`tags` for encoding `influx`)."""
     units: dict[str, str] = {}

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sensor_platform.kernel.clock import to_micros, utc_from_micros
-from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
+from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.contract import Contract, contract_for
 from sensor_platform.reading.encodings import ENCODINGS, MessageDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.memory import Memory
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
-from sensor_platform.reading.plan import Plan, RecordKind, make_plan
+from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.unfold import unfold
 from sensor_platform.reading.value_kinds import Drift
@@ -36,13 +36,13 @@ _Shapes = dict[tuple[RecordKind, Keys], _Rows]
 class Decoder:
     """Turns messages into readings by the first contract that matches their topic. Not thread-safe."""
 
-    def __init__(self, contracts: Sequence[Contract], limits: Limits, memory: Memory | None = None) -> None:
+    def __init__(self, contracts: Sequence[Contract], limits: TimeLimits, memory: Memory | None = None) -> None:
         self.memory = Memory() if memory is None else memory
         self._contracts = tuple(contracts)
         self._decoders = [decoder_for(contract) for contract in self._contracts]
         self._limits = limits
         self._by_topic: dict[str, int | None] = {}
-        self._plans: dict[tuple[int, RecordKind, Keys], Plan] = {}
+        self._plans: dict[tuple[int, RecordKind, Keys], RecordPlan] = {}
         self._planned_fields = 0
 
     def decode(self, batch: MessageBatch) -> Decoded:
@@ -139,7 +139,7 @@ class Decoder:
                 out.drift.append(Drift(index, read.device, None, "sequence_gap", was, now))
         return shapes
 
-    def _plan(self, number: int, kind: RecordKind, keys: Keys) -> Plan:
+    def _plan(self, number: int, kind: RecordKind, keys: Keys) -> RecordPlan:
         plan = self._plans.get((number, kind, keys))
         if plan is None:
             self._planned_fields += len(keys) + 1
@@ -150,7 +150,7 @@ class Decoder:
         return plan
 
 
-def decode_message(contracts: Sequence[Contract], envelope: Envelope, limits: Limits) -> list[Reading | Rejected]:
+def decode_message(contracts: Sequence[Contract], envelope: Envelope, limits: TimeLimits) -> list[Reading | Rejected]:
     """What one message becomes: its readings in order of device, metric and time, then its refusals."""
     batch = MessageBatch(
         [envelope.topic],
@@ -212,7 +212,7 @@ def _add(shapes: _Shapes, kind: RecordKind, fields: dict[str, object], index: in
     rows.values.extend(fields.values())
 
 
-def _unfold(plan: Plan, keys: Keys, group: Group, shapes: _Shapes, out: Decoded) -> Group:
+def _unfold(plan: RecordPlan, keys: Keys, group: Group, shapes: _Shapes, out: Decoded) -> Group:
     """Open the records that hold objects or samples, adding what they hold to `shapes`; returns the other records."""
     opened: set[int] = set()
     for number, column in enumerate(group.columns):

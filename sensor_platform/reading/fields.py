@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import MessageBatch
-from sensor_platform.reading.contract import Source, TimeSource
+from sensor_platform.reading.contract import TimeSource, ValueSource
 from sensor_platform.reading.plan import Lookup
 from sensor_platform.reading.times import time_reader, zone
 from sensor_platform.reading.values import text_of
@@ -62,7 +62,7 @@ class FieldReader:
             found.append(text or self.outside(lookup.source, message))
         return found
 
-    def outside(self, source: Source, message: int) -> str | None:
+    def outside(self, source: ValueSource, message: int) -> str | None:
         """What a source finds without the payload."""
         if source.user_property and (value := self.user_property(source.user_property, message)):
             return value

@@ -4,15 +4,15 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from sensor_platform.reading.batch import Block, Decoded, Limits, MessageBatch
+from sensor_platform.reading.batch import Decoded, MessageBatch, ReadingBlock, TimeLimits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
-from sensor_platform.reading.plan import Plan, name_error
+from sensor_platform.reading.plan import RecordPlan, name_error
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.units import conversion, is_same
-from sensor_platform.reading.value_kinds import Kind
+from sensor_platform.reading.value_kinds import ValueKind
 from sensor_platform.reading.values import Column, Refusal, column_of
 
 Texts = Sequence[str | None]
@@ -23,7 +23,7 @@ class GroupReader:
     """Reads groups of one batch into `out`. Lives as long as the batch."""
 
     batch: MessageBatch
-    limits: Limits
+    limits: TimeLimits
     out: Decoded
     fields: FieldReader = field(init=False)
     units: dict[str, str] = field(default_factory=dict)
@@ -43,7 +43,7 @@ class GroupReader:
             for metric, numbers in contract.values.items()
         }
 
-    def read(self, plan: Plan, group: Group) -> None:
+    def read(self, plan: RecordPlan, group: Group) -> None:
         """Every record becomes readings or refusals. Records refused whole are put aside before values are read."""
         who = identify(plan, self.fields, self.limits, group)
         names: Texts = ()
@@ -68,7 +68,7 @@ class GroupReader:
             rows = [(row, why) for row, value in enumerate(values) if value is not None]
             self.refuse(rows, refused.metric, group, who)
 
-    def read_wide(self, plan: Plan, group: Group, who: Identity) -> None:
+    def read_wide(self, plan: RecordPlan, group: Group, who: Identity) -> None:
         """Every column that no role claims is a metric."""
         base = self.add_records(plan, group, who, ())
         strings = plan.contract.strings
@@ -79,10 +79,10 @@ class GroupReader:
             column = column_of(raw, strings if metric.takes_text else "text")
             self.add_numbers(column, metric.metric, group, base)
             if column.texts and metric.takes_text:
-                self.add_block(column.text_rows, metric.metric, None, column.texts, group, base, Kind.TEXT)
+                self.add_block(column.text_rows, metric.metric, None, column.texts, group, base, ValueKind.TEXT)
             self.refuse(column.refused, metric.metric, group, who)
 
-    def read_long(self, plan: Plan, group: Group, who: Identity, names: Texts) -> None:
+    def read_long(self, plan: RecordPlan, group: Group, who: Identity, names: Texts) -> None:
         """One reading per record; of the other fields, numbers are metrics of their own and texts become tags."""
         extras = [(extra, column_of(group.columns[extra.column])) for extra in plan.metrics]
         base = self.add_records(plan, group, who, [(e.metric, _spread(c, group)) for e, c in extras if c.texts])
@@ -95,7 +95,7 @@ class GroupReader:
         self.add_numbers(column, names, group, base)
         if column.texts:
             said = [names[r] for r in column.text_rows]
-            self.add_block(column.text_rows, said, None, column.texts, group, base, Kind.TEXT)
+            self.add_block(column.text_rows, said, None, column.texts, group, base, ValueKind.TEXT)
         for row, why in (*column.refused, *missing):
             self.refuse([(row, why)], names[row], group, who)
         for extra, found in extras:
@@ -103,7 +103,7 @@ class GroupReader:
                 self.add_numbers(found, extra.metric, group, base, is_described=False)
             self.refuse(found.refused, extra.metric, group, who)
 
-    def long_names(self, plan: Plan, group: Group) -> Texts:
+    def long_names(self, plan: RecordPlan, group: Group) -> Texts:
         """Metric of each record, renamed."""
         names = self.fields.texts(plan.metric, group)
         if not plan.contract.rename:
@@ -111,7 +111,9 @@ class GroupReader:
         renames = {fold(path): metric for path, metric in plan.contract.rename.items()}
         return [name if name is None else renames.get(fold(name), name) for name in names]
 
-    def add_records(self, plan: Plan, group: Group, who: Identity, extra_tags: Sequence[tuple[str, Texts]]) -> int:
+    def add_records(
+        self, plan: RecordPlan, group: Group, who: Identity, extra_tags: Sequence[tuple[str, Texts]]
+    ) -> int:
         """Append the records; returns the number of the first."""
         records = self.out.records
         base = len(records.message)
@@ -156,7 +158,7 @@ class GroupReader:
             return
         self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds, is_described=is_described)
 
-    def foreign_units(self, plan: Plan, group: Group, units: Texts) -> Texts | None:
+    def foreign_units(self, plan: RecordPlan, group: Group, units: Texts) -> Texts | None:
         """The unit of each record where it is not what one of its metrics is kept in; None where all are."""
         wanted: list[tuple[str, ...]]
         if plan.is_long:
@@ -215,7 +217,7 @@ class GroupReader:
                 texts.append(value)
         if rows:
             names = metric if isinstance(metric, str) else [metric[row] for row in rows]
-            self.add_block(rows, names, numbers, texts, group, base, Kind.TEXT)
+            self.add_block(rows, names, numbers, texts, group, base, ValueKind.TEXT)
         return rest
 
     def add_block(
@@ -234,7 +236,7 @@ class GroupReader:
     ) -> None:
         """Append readings and mark their messages as landed."""
         record = range(base, base + len(rows)) if isinstance(rows, range) else [base + row for row in rows]
-        self.out.blocks.append(Block(record, metric, value, text, kinds, unit, quality, is_described))  # type: ignore[arg-type]
+        self.out.blocks.append(ReadingBlock(record, metric, value, text, kinds, unit, quality, is_described))  # type: ignore[arg-type]
         if group.is_landed:
             return
         has_reading = self.out.has_reading
@@ -249,7 +251,7 @@ class GroupReader:
             self.out.rejected.append((group.messages[row], rejected(why.rule, reason, who.devices[row], metric)))
 
 
-def _refuse_names(plan: Plan, names: Texts, who: Identity) -> None:
+def _refuse_names(plan: RecordPlan, names: Texts, who: Identity) -> None:
     """Refuse records of a long layout whose metric has no name, or none that the contract wants."""
     contract = plan.contract
     known = frozenset(contract.metrics) if contract.unknown_fields != "evolve" else None
@@ -267,7 +269,7 @@ def _refuse_names(plan: Plan, names: Texts, who: Identity) -> None:
             who.bad.setdefault(row, rejected(*why, who.devices[row]))
 
 
-def _refuse_incomplete(plan: Plan, group: Group, who: Identity) -> None:
+def _refuse_incomplete(plan: RecordPlan, group: Group, who: Identity) -> None:
     """Refuse records that lack a good value of a required metric."""
     columns = {metric.metric: metric.column for metric in plan.metrics}
     for name in plan.required:

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sensor_platform.kernel.clock import utc_from_micros
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import MAX_NAME
-from sensor_platform.reading.plan import Plan
+from sensor_platform.reading.plan import RecordPlan
 from sensor_platform.reading.reject_rules import rejected
 
 
@@ -31,7 +31,7 @@ class Identity:
         )
 
 
-def identify(plan: Plan, fields: FieldReader, limits: Limits, group: Group) -> Identity:
+def identify(plan: RecordPlan, fields: FieldReader, limits: TimeLimits, group: Group) -> Identity:
     """Device and event time of every record."""
     bad: dict[int, Rejected] = {}
     devices = fields.texts(plan.device, group)
@@ -58,7 +58,7 @@ def _check_devices(devices: Sequence[str | None], bad: dict[int, Rejected]) -> N
 
 
 def _settle(
-    plan: Plan,
+    plan: RecordPlan,
     fields: FieldReader,
     group: Group,
     found: list[int | str | None],
@@ -78,7 +78,7 @@ def _settle(
 
 def _check_limits(
     fields: FieldReader,
-    limits: Limits,
+    limits: TimeLimits,
     group: Group,
     event_at: list[int],
     devices: Sequence[str | None],

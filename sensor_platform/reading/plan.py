@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.reading.encodings import ENCODINGS
 from sensor_platform.reading.names import MAX_NAME, fold
 
@@ -25,7 +25,7 @@ class Lookup:
     """Columns that may hold a value, first match first, and where else it may come from."""
 
     columns: tuple[int, ...]
-    source: Source
+    source: ValueSource
 
     @property
     def is_possible(self) -> bool:
@@ -56,7 +56,7 @@ class RefusedColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RecordPlan:
     """How to read records of one shape."""
 
     contract: Contract
@@ -79,7 +79,7 @@ class Plan:
     """Whether objects inside this record are to be opened."""
 
 
-def make_plan(contract: Contract, keys: tuple[str, ...], kind: RecordKind) -> Plan:
+def make_plan(contract: Contract, keys: tuple[str, ...], kind: RecordKind) -> RecordPlan:
     """Compile the plan of one shape."""
     return _Compiler(contract, keys, kind).plan()
 
@@ -96,7 +96,7 @@ class _Compiler:
         self.renames = {fold(path): metric for path, metric in contract.rename.items()}
         self.known = frozenset(contract.metrics)
 
-    def plan(self) -> Plan:
+    def plan(self) -> RecordPlan:
         contract = self.contract
         metric, value = self.look(contract.metric), self.look(contract.value)
         is_long = contract.layout == "long" or (
@@ -106,7 +106,7 @@ class _Compiler:
         tags += tuple(self.named_tags({name for name, _ in tags}))
         metrics, refused = self.columns(is_long=is_long)
         unfolds = contract.layout in {"auto", "nested", "samples"} and self.kind is RecordKind.MESSAGE
-        return Plan(
+        return RecordPlan(
             contract=contract,
             width=len(self.keys),
             is_long=is_long,
@@ -135,9 +135,9 @@ class _Compiler:
             name = ".".join(key.split(".")[path.count(".") + 1 :])
             if fold(key).startswith(f"{fold(path)}.") and name and name not in taken:
                 taken.add(name)
-                yield name, Lookup((column,), Source())
+                yield name, Lookup((column,), ValueSource())
 
-    def look(self, source: Source) -> Lookup:
+    def look(self, source: ValueSource) -> Lookup:
         return Lookup(self.find(source.field), source)
 
     def find(self, fields: tuple[str, ...]) -> tuple[int, ...]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntFlag
 
 
-class Kind(IntFlag):
+class ValueKind(IntFlag):
     """Kinds of values in payloads; bits, so that all that were seen of a metric fit into a number."""
 
     BOOLEAN = 1
@@ -13,7 +13,12 @@ class Kind(IntFlag):
     TEXT = 8
 
 
-KIND_OF: dict[type, int] = {bool: Kind.BOOLEAN, int: Kind.INTEGER, float: Kind.FLOAT, str: Kind.TEXT}
+KIND_OF: dict[type, int] = {
+    bool: ValueKind.BOOLEAN,
+    int: ValueKind.INTEGER,
+    float: ValueKind.FLOAT,
+    str: ValueKind.TEXT,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +37,4 @@ class Drift:
 
 def names(kinds: int) -> str:
     """Kinds in words: `integer, float`."""
-    return ", ".join(kind.name.lower() for kind in Kind if kinds & kind and kind.name)
+    return ", ".join(kind.name.lower() for kind in ValueKind if kinds & kind and kind.name)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
-from sensor_platform.reading.value_kinds import KIND_OF, Kind
+from sensor_platform.reading.value_kinds import KIND_OF, ValueKind
 
 Strings = Literal["text", "number", "ignore"]
 
@@ -59,7 +59,7 @@ def column_of(values: Sequence[object], strings: Strings = "text") -> Column:
         value = value_of(raw, strings)
         if isinstance(value, float):
             rows.append(row)
-            kinds.append(KIND_OF.get(type(raw), Kind.FLOAT))
+            kinds.append(KIND_OF.get(type(raw), ValueKind.FLOAT))
             column.numbers.append(value)
         elif isinstance(value, str):
             column.text_rows.append(row)
@@ -73,8 +73,8 @@ def kinds_of(values: Sequence[object]) -> int | list[int]:
     """`drift.Kind` of all values where it is one, else of each."""
     types = set(map(type, values))
     if len(types) == 1:
-        return KIND_OF.get(types.pop(), Kind.FLOAT)
-    return [KIND_OF.get(type(value), Kind.FLOAT) for value in values]
+        return KIND_OF.get(types.pop(), ValueKind.FLOAT)
+    return [KIND_OF.get(type(value), ValueKind.FLOAT) for value in values]
 
 
 def text_of(value: object) -> str | None:

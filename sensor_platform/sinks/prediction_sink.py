@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from sensor_platform.errors import PlatformError
-from sensor_platform.reading.contract import Contract, Source, TimeSource
+from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.sinks.sink import Connections, Destination, SinkMessage, Unsent
 
 PREDICTIONS_TOPIC = "live/predictions"
@@ -15,10 +15,10 @@ PREDICTIONS_CONTRACT = Contract(
     name="live-predictions",
     topic=f"{PREDICTIONS_TOPIC}/+",
     layout="wide",
-    device=Source(field=("group",)),
+    device=ValueSource(field=("group",)),
     time=TimeSource(field=("window_start",), format="us", required=True),
-    message_id=Source(field=("id",)),
-    tags={"model": Source(field=("model",)), "class": Source(field=("class",))},
+    message_id=ValueSource(field=("id",)),
+    tags={"model": ValueSource(field=("model",)), "class": ValueSource(field=("class",))},
     ignore=("defaulted", "inputs"),
 )
 """Contract by which stored predictions become readings: metric `NAME`, and `NAME confidence` for a classifier."""

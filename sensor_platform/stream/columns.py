@@ -7,7 +7,7 @@ from types import MappingProxyType
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.reading.batch import Block, Decoded, Records
+from sensor_platform.reading.batch import Decoded, ReadingBlock, Records
 from sensor_platform.reading.units import conversion
 from sensor_platform.stream.series import Ints, SeriesIndex
 
@@ -114,7 +114,7 @@ def readings_of(
     return readings
 
 
-def in_units(block: Block, records: Records, value: Floats, units: Mapping[str, str]) -> tuple[Floats, Bools]:
+def in_units(block: ReadingBlock, records: Records, value: Floats, units: Mapping[str, str]) -> tuple[Floats, Bools]:
     """The values of a block in the units of the catalog, and which of them say a unit that cannot be converted."""
     is_unknown = np.zeros(len(value), np.bool_)
     if not block.is_described:
@@ -136,7 +136,7 @@ def in_units(block: Block, records: Records, value: Floats, units: Mapping[str, 
     return converted, is_unknown
 
 
-def _metric(block: Block, index: SeriesIndex) -> Ints:
+def _metric(block: ReadingBlock, index: SeriesIndex) -> Ints:
     if isinstance(block.metric, str):
         return np.full(len(block.record), index.metric_number(block.metric), np.int64)
     numbers = {name: index.metric_number(name) for name in set(block.metric)}

@@ -12,13 +12,13 @@ from sensor_platform.kernel.clock import DAY, MINUTE, now_micros
 from sensor_platform.kernel.days import Days, day_span
 from sensor_platform.kernel.days import name as span_name
 from sensor_platform.landing.ledger import (
-    NOTHING,
-    frozen,
+    NO_HORIZON,
     generation,
     landing_files,
     newest_touch,
     read_ledger,
     readings_by_slot,
+    retention_horizon,
     slots_between,
     touched_extent,
 )
@@ -193,7 +193,7 @@ def _restore(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") 
         dbt_runner.run(arguments, folder, slot_minutes=site.slot_minutes, invocation=prepared.invocation)
     ensure_predictions(connection, home)
     with read_ledger(home) as ledger:
-        restore.restore(home, connection, frozen(ledger) if ledger else NOTHING)
+        restore.restore(home, connection, retention_horizon(ledger) if ledger else NO_HORIZON)
     state.clear_work(connection)
 
 
@@ -218,7 +218,7 @@ def prepare(
         made = generation(ledger) if ledger else ""
         slots = slots_between(ledger, *span) if ledger else {}
         known = state.read_state(connection, dbt_models(), *span)
-        gone = frozen(ledger) if ledger else NOTHING
+        gone = retention_horizon(ledger) if ledger else NO_HORIZON
         work = work_list(
             chosen, slots, known, generation=made, slot=slot, scope=scope, everything=everything, frozen=gone
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import ExitCode, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import NOTHING, frozen, read_ledger, touched_extent
+from sensor_platform.landing.ledger import NO_HORIZON, read_ledger, retention_horizon, touched_extent
 from sensor_platform.warehouse.build import bounds, prepare
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import runner as dbt_runner
@@ -85,7 +85,7 @@ def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> in
 def _refuse_if_anything_is_gone(home: Home, connection: "DuckDBPyConnection") -> None:
     """A full refresh drops the tables; what is made of readings that retention has deleted would not come back."""
     with read_ledger(home) as ledger:
-        is_frozen = ledger is not None and frozen(ledger) != NOTHING
+        is_frozen = ledger is not None and retention_horizon(ledger) != NO_HORIZON
     if is_frozen or trimmed.read(connection):
         raise WrongUse(
             "refused: a full refresh would drop aggregates of readings that retention has deleted",

@@ -16,13 +16,13 @@ from sensor_platform.kernel.days import day_of
 from sensor_platform.landing.ledger import (
     StateRow,
     copy_state,
-    frozen,
     generation,
     newest_touch,
     note,
     open_ledger,
     read_ledger,
     readings_by_slot,
+    retention_horizon,
     slots_after,
     slots_between,
     touched_extent,
@@ -125,7 +125,14 @@ def _days_of(
     for model in (model for model in chosen if model.grain == "whole"):
         state[model.name] = state_copy(ledger, [model.name], WHOLE, WHOLE + 1)[model.name]
     work = work_list(
-        chosen, slots, state, generation=current, slot=slot, scope=scope, everything=False, frozen=frozen(ledger)
+        chosen,
+        slots,
+        state,
+        generation=current,
+        slot=slot,
+        scope=scope,
+        everything=False,
+        frozen=retention_horizon(ledger),
     )
     newest_day = max((start - start % DAY for start in slots), default=scope.start)
     rows = readings_by_slot(ledger, scope.start, scope.end) if any(work.values()) else {}

@@ -9,7 +9,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.days import Days, day_of
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.landing.ledger import NOTHING, Frozen, frozen, read_ledger, readings_by_slot
+from sensor_platform.landing.ledger import NO_HORIZON, Horizon, read_ledger, readings_by_slot, retention_horizon
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
@@ -96,10 +96,10 @@ def _start(home: Home) -> None:
         fsync_folder(home.warehouse)
 
 
-def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Frozen]:
+def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Horizon]:
     """Rows that the first, empty build has taken from the published tables."""
     with read_ledger(home) as ledger:
-        gone = frozen(ledger) if ledger else NOTHING
+        gone = retention_horizon(ledger) if ledger else NO_HORIZON
     names = [m.name for m in models().values() if m.builder not in {"publish", "catalog"} and m.is_published]
     with (
         writer_lock(home, "rebuild", wait_seconds=site.warehouse.lock_wait_seconds),
@@ -118,7 +118,7 @@ def _pieces(home: Home, most: int) -> Iterator[tuple[Days, int]]:
     """Ranges of whole days with about so many readings each, oldest first."""
     with read_ledger(home) as ledger:
         rows = readings_by_slot(ledger, -(1 << 62), 1 << 62) if ledger else {}
-        gone = frozen(ledger) if ledger else NOTHING
+        gone = retention_horizon(ledger) if ledger else NO_HORIZON
     by_day: dict[int, int] = {}
     for slot, count in rows.items():
         if slot >= gone.floor:

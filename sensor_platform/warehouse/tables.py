@@ -14,7 +14,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE, from_micros, to_micros, utc_from_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
-from sensor_platform.landing.ledger import NOTHING, frozen, generation, read_ledger
+from sensor_platform.landing.ledger import NO_HORIZON, generation, read_ledger, retention_horizon
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.writer_lock import writer_lock
@@ -84,7 +84,7 @@ class Warehouse:
         """
         made = _python_model(model)
         with read_ledger(self.home) as ledger:
-            current, gone = (generation(ledger), frozen(ledger)) if ledger else ("", NOTHING)
+            current, gone = (generation(ledger), retention_horizon(ledger)) if ledger else ("", NO_HORIZON)
         scope = _scope(days)
         start = scope.start - made.reach(self.slot)
         known = state.read_state(self.connection, [made.name, *made.parents], start, scope.end)

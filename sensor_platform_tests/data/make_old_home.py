@@ -35,15 +35,14 @@ from sensor_platform.collect.mqtt.session_record import SessionRecord, save_reco
 from sensor_platform.imports.import_files import ImportPlan, import_files
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.labels.label_store import add_label, add_labels, stated, take_back
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.reland import contracts_of, reland
 from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.lander_lock import changes_lock
-from sensor_platform.landing.ledger import open_ledger
-from sensor_platform.landing.ledger.commit import load_memory
+from sensor_platform.landing.ledger import load_memory, open_ledger
 from sensor_platform.landing.open_lander import limits_of, open_lander
-from sensor_platform.landing.quarantine.choose import Choice
-from sensor_platform.landing.quarantine.reconcile import Settler
+from sensor_platform.landing.quarantine.choose import RowSelection
+from sensor_platform.landing.quarantine.reconcile import Reconciler
 from sensor_platform.live.engine.loop import Loop
 from sensor_platform.live.engine.step import Done, Step
 from sensor_platform.live.process import make_parts
@@ -182,10 +181,10 @@ class Maker:
         """Requeue what the changed contract can read, and drop the tests of somebody."""
         site = self.site
         with changes_lock(self.home), open_ledger(self.home) as ledger:
-            settler = Settler(self.home, ledger, site.slot_minutes * 60_000_000, lambda: micros(now))
+            settler = Reconciler(self.home, ledger, site.slot_minutes * 60_000_000, lambda: micros(now))
             decoder = Decoder(site.contracts, limits_of(site.landing, site.start), load_memory(ledger))
-            print(list(settler.requeue(Choice(rules=("no_device",)), decoder, contract_version(site.contracts))))
-            print(list(settler.drop(Choice(topic="sensors/test"))))
+            print(list(settler.requeue(RowSelection(rules=("no_device",)), decoder, contract_version(site.contracts))))
+            print(list(settler.drop(RowSelection(topic="sensors/test"))))
 
     def damage_and_restore(self, now: datetime) -> None:
         """A landing file is damaged, set aside, and landed again from the raw archive."""
@@ -213,9 +212,9 @@ class Maker:
         add_label(self.home, stated("pump-2", "failure", micros(at(8, 6)), None, source="person", now=micros(now)))
         score_tasks(self.home, self.site, now=now)
 
-    def keep_up(self, now: datetime) -> None:
+    def keep_house(self, now: datetime) -> None:
         """Landing files of closed hours become larger ones."""
-        print(keep_up(self.home, self.site.slot_minutes, RAW_DAYS, micros(now)))
+        print(keep_house(self.home, self.site.slot_minutes, RAW_DAYS, micros(now)))
 
     def answer_alerts(self, now: datetime) -> None:
         """One alert is right, one is wrong, one was seen."""

@@ -11,7 +11,7 @@ from sensor_platform.demo.demo_home import SHIPPED_SITE
 from sensor_platform.demo.recording import Recording, record
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.clock import to_micros
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
 from sensor_platform.site import load_site
@@ -29,7 +29,7 @@ def recording() -> Recording:
 
 def decoded(recording: Recording, topic: str) -> list[Reading]:
     site = load_site(SHIPPED_SITE)
-    limits = Limits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
+    limits = TimeLimits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
     payloads = [payload for _, name, payload in recording.messages if name == topic]
     found = []
     for payload in payloads[-30:]:

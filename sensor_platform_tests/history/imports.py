@@ -13,12 +13,12 @@ from sensor_platform.home import Home
 from sensor_platform.imports import external_sort
 from sensor_platform.imports.import_files import Imported, ImportPlan, import_files
 from sensor_platform.landing.ledger import landing_files_between, read_ledger
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
 
 NOW = 1_772_366_400_000_000
 SLOT = 600_000_000
-LIMITS = Limits(start=1_262_304_000_000_000, max_future=3_600_000_000)
+LIMITS = TimeLimits(start=1_262_304_000_000_000, max_future=3_600_000_000)
 DEFAULT = Contract(name="history", topic="#")
 
 

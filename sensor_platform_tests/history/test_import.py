@@ -12,7 +12,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.lander_lock import changes_lock
-from sensor_platform.reading.contract import Contract, Source, TimeSource
+from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform_tests.history.imports import NOW, imported, landed, make_small, quarantined, write_csv
 from sensor_platform_tests.landing.homes import tables
 
@@ -184,7 +184,7 @@ def test_a_wide_parquet_file_of_typed_columns_lands_as_a_message_would(home: Hom
         name="w",
         topic="#",
         time=TimeSource(field=("when",), timezone="Europe/Berlin"),
-        tags={"hall": Source(field=("hall",))},
+        tags={"hall": ValueSource(field=("hall",))},
         rename={"t": "temperature"},
         ignore=("junk",),
     )

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sensor_platform.home import Home
 from sensor_platform.imports.time_columns import times_of
 from sensor_platform.kernel.clock import utc_from_micros
-from sensor_platform.reading.contract import Contract, Source, TimeSource
+from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
 from sensor_platform.reading.times import time_reader, zone
@@ -79,8 +79,8 @@ def as_import(contract: Contract, frame: pl.DataFrame) -> tuple[list[tuple[Any, 
 )
 def test_wide_rows_and_messages_agree(rows: list[dict[str, Any]], strings: Any) -> None:
     contract = Contract(
-        name="w", topic="#", layout="wide", device=Source(field=("id",)), strings=strings,
-        tags={"u": Source(field=("u",))},
+        name="w", topic="#", layout="wide", device=ValueSource(field=("id",)), strings=strings,
+        tags={"u": ValueSource(field=("u",))},
         time=TimeSource(field=("ts",), timezone="Europe/Berlin", required=True),
     )  # fmt: skip
     _agree(contract, rows)
@@ -98,7 +98,8 @@ def test_wide_rows_and_messages_agree(rows: list[dict[str, Any]], strings: Any) 
 )
 def test_long_rows_and_messages_agree(rows: list[dict[str, Any]], unknown: Any) -> None:
     contract = Contract(
-        name="l", topic="#", layout="long", device=Source(field=("id",)), rename={"a": "alpha"}, unknown_fields=unknown,
+        name="l", topic="#", layout="long", device=ValueSource(field=("id",)), rename={"a": "alpha"},
+        unknown_fields=unknown,
         metrics=("alpha", "7", "n"), time=TimeSource(field=("ts",), required=True),
     )  # fmt: skip
     _agree(contract, rows)

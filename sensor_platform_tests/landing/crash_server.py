@@ -22,13 +22,13 @@ from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.imports.import_files import ImportPlan, import_files
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.reland import contracts_of, reland
 from sensor_platform.landing.ledger import open_ledger
-from sensor_platform.landing.quarantine.choose import Choice
-from sensor_platform.landing.quarantine.reconcile import Settler
-from sensor_platform.reading.batch import Limits
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source
+from sensor_platform.landing.quarantine.choose import RowSelection
+from sensor_platform.landing.quarantine.reconcile import Reconciler
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform_tests.landing.homes import lander_of
 
@@ -87,16 +87,18 @@ def act(action: str, home: Home, now: int) -> None:
             service.start()
             service.land_all()
     elif action == "upkeep":
-        keep_up(home, 10, 7, now)
+        keep_house(home, 10, 7, now)
     elif action == "reland":
         contracts = contracts_of((DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
         reland(home, contracts, lambda: now)
     elif action == "requeue":
         with open_ledger(home) as ledger:
-            decoder = Decoder([Contract(name="any", topic="#", device=Source(topic_level=-1))], Limits(0, 1 << 60))
-            list(Settler(home, ledger, 600_000_000, lambda: now).requeue(Choice(), decoder, "v"))
+            decoder = Decoder(
+                [Contract(name="any", topic="#", device=ValueSource(topic_level=-1))], TimeLimits(0, 1 << 60)
+            )
+            list(Reconciler(home, ledger, 600_000_000, lambda: now).requeue(RowSelection(), decoder, "v"))
     elif action == "import":
-        plan = ImportPlan(Contract(name="history", topic="#"), Limits(0, 1 << 60), 600_000_000, most_refused=1.0)
+        plan = ImportPlan(Contract(name="history", topic="#"), TimeLimits(0, 1 << 60), 600_000_000, most_refused=1.0)
         import_files(home, sorted(home.root.parent.glob("*.csv")), plan, lambda: now)
     else:
         with open_ledger(home):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.landing.files.compaction import Source, compact, groups
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.files.compaction import CompactionInput, compact, groups
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.ledger import landing_files_between, newest_position, open_ledger, read_ledger
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
 
@@ -36,7 +36,7 @@ def rows(home: Home) -> list[str]:
 def test_a_closed_hour_becomes_one_file_with_the_same_rows_and_dirties_nothing(home: Home) -> None:
     fill(home)
     before, slots = rows(home), tables(home)["slots"]
-    done = keep_up(home, 10, 7, T0 + HOUR)
+    done = keep_house(home, 10, 7, T0 + HOUR)
     assert (done.compacted_files, done.made_files) == (4, 1)
     assert len(visible(home)) == 1
     assert rows(home) == before
@@ -48,7 +48,7 @@ def test_a_closed_hour_becomes_one_file_with_the_same_rows_and_dirties_nothing(h
 
 def test_the_rows_of_a_compacted_file_are_sorted_across_its_sources(home: Home) -> None:
     fill(home)
-    keep_up(home, 10, 7, T0 + HOUR)
+    keep_house(home, 10, 7, T0 + HOUR)
     frame = pl.read_parquet(visible(home)[0], hive_partitioning=False)
     frame = frame.with_columns(slot=pl.col("event_at").dt.truncate("10m"))
     order = ["slot", "device_id", "metric", "event_at"]
@@ -58,18 +58,18 @@ def test_the_rows_of_a_compacted_file_are_sorted_across_its_sources(home: Home) 
 
 def test_the_open_hour_and_single_files_are_left_alone(home: Home) -> None:
     fill(home)
-    assert keep_up(home, 10, 7, T0 + HOUR - 1).made_files == 0
-    keep_up(home, 10, 7, T0 + HOUR)
-    assert keep_up(home, 10, 7, T0 + 2 * HOUR).made_files == 0
+    assert keep_house(home, 10, 7, T0 + HOUR - 1).made_files == 0
+    keep_house(home, 10, 7, T0 + HOUR)
+    assert keep_house(home, 10, 7, T0 + 2 * HOUR).made_files == 0
 
 
 def test_replaced_files_stay_for_an_hour(home: Home) -> None:
     fill(home)
     old = visible(home)
-    keep_up(home, 10, 7, T0 + HOUR)
-    assert keep_up(home, 10, 7, T0 + 2 * HOUR).deleted_files == 0
+    keep_house(home, 10, 7, T0 + HOUR)
+    assert keep_house(home, 10, 7, T0 + 2 * HOUR).deleted_files == 0
     assert all(path.exists() for path in old)
-    assert keep_up(home, 10, 7, T0 + 2 * HOUR + 1).deleted_files == 4
+    assert keep_house(home, 10, 7, T0 + 2 * HOUR + 1).deleted_files == 4
     assert not any(path.exists() for path in old)
     made = [path for kind in ("landing", "quarantine", "raw") for path in home.root.glob(f"{kind}/*/*")]
     assert len(tables(home)["files"]) == len(made) == 9
@@ -78,7 +78,7 @@ def test_replaced_files_stay_for_an_hour(home: Home) -> None:
 def test_a_segment_whose_wal_is_still_there_is_not_compacted(home: Home) -> None:
     fill(home)
     (home.wal / "col-1772366400000-00000002.wal").touch()
-    assert keep_up(home, 10, 7, T0 + HOUR).compacted_files == 3
+    assert keep_house(home, 10, 7, T0 + HOUR).compacted_files == 3
 
 
 def test_a_file_that_does_not_hold_what_the_ledger_says_is_not_replaced(home: Home) -> None:
@@ -102,8 +102,8 @@ def test_the_raw_archive_is_kept_for_the_days_that_were_asked(home: Home) -> Non
     fill(home)
     day = 24 * HOUR
     midnight = T0 // day * day
-    assert keep_up(home, 10, 7, midnight + 8 * day - 1).expired_raw == 0
-    assert keep_up(home, 10, 7, midnight + 8 * day).expired_raw == 4
+    assert keep_house(home, 10, 7, midnight + 8 * day - 1).expired_raw == 0
+    assert keep_house(home, 10, 7, midnight + 8 * day).expired_raw == 4
     assert not any(home.raw.iterdir())
     assert not any(row[2] == "raw" for row in tables(home)["files"])
 
@@ -111,7 +111,7 @@ def test_the_raw_archive_is_kept_for_the_days_that_were_asked(home: Home) -> Non
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 2)), max_size=30))
 def test_groups_keep_order_hour_and_size(sizes: list[tuple[int, int]]) -> None:
     sizes.sort(key=lambda pair: pair[1])
-    sources = [Source(f"f{number}", f"s{number}", rows, hour) for number, (rows, hour) in enumerate(sizes)]
+    sources = [CompactionInput(f"f{number}", f"s{number}", rows, hour) for number, (rows, hour) in enumerate(sizes)]
     found = list(groups(sources, 60))
     assert all(len(group) > 1 for group in found)
     assert all(len({source.hour for source in group}) == 1 for group in found)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform_tests.landing.homes import (
     HOUR,
     T0,
@@ -109,7 +109,7 @@ def test_requeue_and_import_stopped_at_any_step_end_as_if_undisturbed(
 ) -> None:
     if action == "requeue":
         seal_segment(home, 1, [Message(b'{"device_id": {}, "ts": %d}' % n) for n in range(3)] + mixed_messages(3, 20))
-        land_all(home, [Contract(name="strict", topic="#", device=Source(field=("nowhere",)))])
+        land_all(home, [Contract(name="strict", topic="#", device=ValueSource(field=("nowhere",)))])
     for number in range(2):
         rows = "".join(f"d{n},2026-01-0{n + 1},{number}\n" for n in range(3))
         tmp_path.joinpath(f"{number}.csv").write_text(f"device_id,ts,t\n{rows}d,never,1\n")

@@ -16,14 +16,14 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.files.parquet import group_sizes
 from sensor_platform.landing.ledger import landing_files_between, quarantine_files, read_ledger, totals
-from sensor_platform.reading.batch import Limits
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
 from sensor_platform.wal import read_envelopes
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
 
-LIMITS = Limits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=HOUR)
+LIMITS = TimeLimits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=HOUR)
 SLOT = 600_000_000
 
 
@@ -56,7 +56,7 @@ def as_row(reading: Reading) -> dict[str, Any]:
 @pytest.mark.parametrize("seed", range(5))
 def test_the_landing_file_holds_exactly_what_the_messages_say(home: Home, seed: int) -> None:
     contracts = (
-        Contract(name="tagged", topic="sensors/topic1", tags={"where": Source(topic_level=1)}),
+        Contract(name="tagged", topic="sensors/topic1", tags={"where": ValueSource(topic_level=1)}),
         DEFAULT_CONTRACT,
     )
     sealed = seal_segment(home, 1, mixed_messages(seed, 200))

@@ -8,12 +8,12 @@ import pytest
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
-from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.wal.device_messages import take_device_messages
 from sensor_platform_tests.landing.homes import T0, Message, land_all, lander_of, seal_segment, tables
 from sensor_platform_tests.reading.test_sparkplug import CONTRACT, birth, payload
 
-EACH = Contract(name="each", topic="#", device=Source(topic_level=-1))
+EACH = Contract(name="each", topic="#", device=ValueSource(topic_level=-1))
 
 
 def sparkplug(kind: str, content: bytes) -> Message:
@@ -114,7 +114,9 @@ def test_a_ledger_of_before_drift_and_imports_is_brought_up_to_date(home: Home) 
 
 
 def test_a_text_that_means_a_number_lands_with_both(home: Home) -> None:
-    contract = Contract(name="door", topic="#", device=Source(topic_level=-1), values={"door": {"open": 1, "shut": 0}})
+    contract = Contract(
+        name="door", topic="#", device=ValueSource(topic_level=-1), values={"door": {"open": 1, "shut": 0}}
+    )
     seal_segment(home, 1, [Message(b'{"door": "open"}'), Message(b'{"door": "ajar"}'), Message(b'{"door": 0}')])
     land_all(home, [contract])
     frame = pl.read_parquet(sorted(home.landing.glob("*/*.parquet")), hive_partitioning=False)
@@ -122,7 +124,7 @@ def test_a_text_that_means_a_number_lands_with_both(home: Home) -> None:
 
 
 def test_a_converted_value_lands_in_the_unit_of_the_contract_beside_others(home: Home) -> None:
-    contract = Contract(name="u", topic="#", device=Source(topic_level=-1), units={"t": "degC"})
+    contract = Contract(name="u", topic="#", device=ValueSource(topic_level=-1), units={"t": "degC"})
     turns = [
         b'{"t": 212, "unit": "degF"}',
         b'{"t": 20, "unit": "degC", "h": 1}',

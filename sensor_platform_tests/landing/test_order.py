@@ -4,9 +4,9 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.landing.files.landing_table import Readings
-from sensor_platform.landing.record_batches import Piece
-from sensor_platform.reading.batch import Limits, MessageBatch
+from sensor_platform.landing.files.landing_table import LandingTable
+from sensor_platform.landing.record_batches import SegmentBatch
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 
@@ -24,7 +24,7 @@ def test_rows_are_ordered_by_slot_device_metric_time_and_position(
 ) -> None:
     if is_in_order:
         messages.sort(key=lambda message: message[1])
-    decoder, readings = Decoder((DEFAULT_CONTRACT,), Limits(0, NOW)), Readings("segment")
+    decoder, readings = Decoder((DEFAULT_CONTRACT,), TimeLimits(0, NOW)), LandingTable("segment")
     payloads = [
         b'{"id":"%s","ts":%d,"%s":%d,"z":"%d"}' % (device.encode(), minutes * 60, metric.encode(), n, n)
         if has_text
@@ -35,7 +35,7 @@ def test_rows_are_ordered_by_slot_device_metric_time_and_position(
         some = payloads[start : start + at_once]
         batch = MessageBatch(["x/y"] * len(some), some, [NOW] * len(some))
         decoded = decoder.decode(batch)
-        piece = Piece(start, batch, [0] * len(some), set(), set())
+        piece = SegmentBatch(start, batch, [0] * len(some), set(), set())
         readings.add(piece, decoded, readings.device_numbers(decoded))
     table = readings.table(SLOT)
     found = table.select("slot_start", "device_id", "metric", pl.col("event_at").cast(pl.Int64), "position").rows()

@@ -7,7 +7,7 @@ import pytest
 
 from sensor_platform.errors import CheckFailed, Unreachable
 from sensor_platform.home import Home
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.ledger import generation, open_ledger, read_ledger
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
@@ -18,7 +18,7 @@ def fill(home: Home) -> None:
     for seq in range(1, 4):
         seal_segment(home, seq, mixed_messages(seq), received_at=T0 + seq)
     land_all(home, now=T0 + HOUR // 2)
-    keep_up(home, 10, 7, T0 + HOUR)
+    keep_house(home, 10, 7, T0 + HOUR)
     for seq in range(4, 7):
         seal_segment(home, seq, mixed_messages(seq), received_at=T0 + HOUR + seq)
     land_all(home, now=T0 + HOUR + HOUR // 2)
@@ -35,7 +35,7 @@ def generation_of(home: Home) -> str:
 def test_a_rebuilt_ledger_equals_the_one_that_was_lost(home: Home, harm: str, upkeep_at: int | None) -> None:
     fill(home)
     if upkeep_at is not None:
-        keep_up(home, 10, 7, upkeep_at)
+        keep_house(home, 10, 7, upkeep_at)
     before, was = tables(home), generation_of(home)
     if harm == "deleted":
         for path in home.ledger.glob("ledger.sqlite*"):
@@ -96,7 +96,7 @@ def test_a_segment_with_a_manifest_but_no_commit_is_taken_and_its_wal_only_delet
 def test_a_compaction_that_overlaps_another_is_passed_over(home: Home) -> None:
     fill(home)
     manifests = sorted((home.ledger / "compactions").glob("*.json"))
-    keep_up(home, 10, 7, T0 + HOUR)
+    keep_house(home, 10, 7, T0 + HOUR)
     (first,) = sorted((home.ledger / "compactions").glob("*.json"))
     assert manifests == [first]
     before = tables(home)

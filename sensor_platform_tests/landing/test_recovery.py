@@ -7,7 +7,7 @@ import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.landing.files.leftovers import clear_leftovers
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.landing.ledger.manifest import manifest_path
 from sensor_platform.reading.contract import Contract
@@ -70,8 +70,8 @@ def test_a_known_segment_that_was_compacted_is_not_landed_twice(home: Home, kind
         sealed = seal_segment(home, seq, mixed_messages(seq))
         contents.append((sealed, sealed.read_bytes()))
     manifests = land_all(home)
-    keep_up(home, 10, 7, T0 + 4 * HOUR)
-    keep_up(home, 10, 7, T0 + 6 * HOUR)
+    keep_house(home, 10, 7, T0 + 4 * HOUR)
+    keep_house(home, 10, 7, T0 + 6 * HOUR)
     harmed = next(entry.file for entry in manifests[0].files if entry.kind == kind)
     (home.root / harmed).write_bytes(b"harmed")
     before = tables(home)

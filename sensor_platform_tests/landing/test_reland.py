@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.audit import audit
-from sensor_platform.landing.integrity.raw_copies import Contracts
+from sensor_platform.landing.integrity.raw_copies import ContractsInForce
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import contracts_of, reland
 from sensor_platform.landing.integrity.verify import verify
@@ -28,7 +28,7 @@ __all__ = ["server"]  # the fixture
 NOW = T0 + 6 * HOUR
 
 
-def contracts(*some: Contract) -> Contracts:
+def contracts(*some: Contract) -> ContractsInForce:
     return contracts_of(some or (DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
 
 
@@ -47,8 +47,8 @@ def filled(home: Home, request: pytest.FixtureRequest) -> Home:
         seal_segment(home, seq, mixed_messages(seq, 40), received_at=T0 + seq)
     land_all(home)
     if request.param == "compacted":
-        keep_up(home, 10, 7, T0 + 3 * HOUR)
-        keep_up(home, 10, 7, T0 + 5 * HOUR)
+        keep_house(home, 10, 7, T0 + 3 * HOUR)
+        keep_house(home, 10, 7, T0 + 5 * HOUR)
     return home
 
 
@@ -80,7 +80,7 @@ def test_a_new_contract_reads_the_old_messages_anew(filled: Home) -> None:
 def test_a_ledger_made_anew_knows_what_was_landed_again(filled: Home) -> None:
     before = rows(filled)
     reland(filled, contracts(), lambda: NOW)
-    keep_up(filled, 10, 7, NOW + 2 * HOUR)
+    keep_house(filled, 10, 7, NOW + 2 * HOUR)
     assert rows(filled) == before
     assert rebuild_ledger(filled).missing == ()
     assert rows(filled) == before
@@ -127,8 +127,8 @@ def test_what_was_requeued_stays_as_it_is_and_its_neighbours_are_landed_again(ho
     seal_segment(home, 2, mixed_messages(2, 40), received_at=T0 + 2)
     land_all(home)
     if is_compacted:
-        keep_up(home, 10, 7, T0 + 3 * HOUR)
-        keep_up(home, 10, 7, T0 + 5 * HOUR)
+        keep_house(home, 10, 7, T0 + 3 * HOUR)
+        keep_house(home, 10, 7, T0 + 5 * HOUR)
     before, counts = rows(home), tables(home)["counts"]
     for _ in range(2):
         again = reland(home, contracts(), lambda: NOW)
@@ -168,8 +168,8 @@ def test_a_harmed_compacted_file_of_settled_segments_is_put_back_by_the_command(
         seal_segment(home, seq, [*mixed_messages(seq, 20), Message(b"garbage")], received_at=T0 + seq)
     land_all(home)
     assert len(drop(home)) == 2
-    keep_up(home, 10, 7, T0 + 3 * HOUR)
-    keep_up(home, 10, 7, T0 + 5 * HOUR)
+    keep_house(home, 10, 7, T0 + 3 * HOUR)
+    keep_house(home, 10, 7, T0 + 5 * HOUR)
     (path,) = home.landing.glob("*/compact-*.parquet")
     before, whole = rows(home), path.read_bytes()
     path.write_bytes(whole[:-100])

@@ -9,15 +9,15 @@ from click.testing import CliRunner
 
 from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.audit import audit, audit_device
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.ledger import newest_position, open_ledger, read_ledger, slots_after, totals
-from sensor_platform.landing.quarantine.choose import Choice
+from sensor_platform.landing.quarantine.choose import RowSelection
 from sensor_platform.landing.quarantine.listing import chosen_rows, waiting
-from sensor_platform.landing.quarantine.reconcile import Settled, Settler
-from sensor_platform.reading.batch import Limits
-from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.landing.quarantine.reconcile import Reconciled, Reconciler
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform_tests.landing.homes import (
     HOUR,
@@ -30,21 +30,23 @@ from sensor_platform_tests.landing.homes import (
     tables,
 )
 
-STRICT = Contract(name="strict", topic="#", device=Source(field=("device",)), strings="number")
-LOOSE = Contract(name="loose", topic="#", device=Source(field=("device", "id")), strings="text")
-LIMITS = Limits(start=0, max_future=HOUR)
+STRICT = Contract(name="strict", topic="#", device=ValueSource(field=("device",)), strings="number")
+LOOSE = Contract(name="loose", topic="#", device=ValueSource(field=("device", "id")), strings="text")
+LIMITS = TimeLimits(start=0, max_future=HOUR)
 LATER = T0 + 2 * HOUR
-ALL = Choice()
+ALL = RowSelection()
 
 
-def requeue(home: Home, contract: Contract, choice: Choice = ALL, now: int = LATER) -> list[Settled]:
+def requeue(home: Home, contract: Contract, choice: RowSelection = ALL, now: int = LATER) -> list[Reconciled]:
     with open_ledger(home) as ledger:
-        return list(Settler(home, ledger, 600_000_000, lambda: now).requeue(choice, Decoder([contract], LIMITS), "v"))
+        return list(
+            Reconciler(home, ledger, 600_000_000, lambda: now).requeue(choice, Decoder([contract], LIMITS), "v")
+        )
 
 
-def drop(home: Home, choice: Choice = ALL) -> list[Settled]:
+def drop(home: Home, choice: RowSelection = ALL) -> list[Reconciled]:
     with open_ledger(home) as ledger:
-        return list(Settler(home, ledger, 600_000_000, lambda: LATER).drop(choice))
+        return list(Reconciler(home, ledger, 600_000_000, lambda: LATER).drop(choice))
 
 
 def landed(home: Home) -> list[tuple[object, ...]]:
@@ -57,7 +59,7 @@ def landed(home: Home) -> list[tuple[object, ...]]:
 
 
 def rules(home: Home) -> list[tuple[str, str]]:
-    return sorted(chosen_rows(home, Choice()).select("rule", "scope").iter_rows())
+    return sorted(chosen_rows(home, RowSelection()).select("rule", "scope").iter_rows())
 
 
 def fates(home: Home) -> tuple[int, int, int, int]:
@@ -130,27 +132,27 @@ def test_requeue_twice_lands_nothing_twice_and_nothing_to_land_changes_nothing(h
 
 def test_only_chosen_rows_are_requeued(home: Home) -> None:
     fill(home)
-    requeue(home, LOOSE, Choice(rules=("not_a_number",)))
+    requeue(home, LOOSE, RowSelection(rules=("not_a_number",)))
     assert fates(home) == (6, 2, 4, 0)
     assert rules(home) == [("no_device", "message")] * 3 + [("undecodable", "message")]
-    assert not requeue(home, LOOSE, Choice(topic="other/#"))
+    assert not requeue(home, LOOSE, RowSelection(topic="other/#"))
     since = datetime.fromtimestamp((T0 + 2000) / 1e6, UTC)
-    (done,) = requeue(home, LOOSE, Choice(since=since))
+    (done,) = requeue(home, LOOSE, RowSelection(since=since))
     assert done.landed_messages == 1
-    (done,) = requeue(home, LOOSE, Choice(segment="col-1772366400000-00000001", position=0))
+    (done,) = requeue(home, LOOSE, RowSelection(segment="col-1772366400000-00000001", position=0))
     assert done.landed_messages == 1
 
 
 def test_dropped_rows_are_out_of_sight_but_kept_and_counted(home: Home) -> None:
     fill(home)
-    (done,) = drop(home, Choice(rules=("undecodable",)))
+    (done,) = drop(home, RowSelection(rules=("undecodable",)))
     assert done.dropped == 1
     assert waiting(home) == (3, 1)
     assert ("undecodable", "message") not in rules(home)
     assert fates(home) == (6, 2, 4, 1)
     (path,) = home.quarantine.glob("*/*.dropped.parquet")
     assert pl.read_parquet(path)["payload"].to_list() == [b"garbage"]
-    assert not drop(home, Choice(rules=("undecodable",)))
+    assert not drop(home, RowSelection(rules=("undecodable",)))
     drop(home)
     assert rules(home) == []
     assert fates(home) == (6, 2, 4, 1)
@@ -161,16 +163,16 @@ def test_status_asks_nobody_to_look_at_what_was_dropped(home: Home, monkeypatch:
     monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(home.root))
     monkeypatch.delenv("SENSOR_PLATFORM_SITE", raising=False)
     fill(home)
-    drop(home, Choice(rules=("undecodable",)))
+    drop(home, RowSelection(rules=("undecodable",)))
     result = CliRunner().invoke(cli, ["status", "--json"], catch_exceptions=False)
     assert json.loads(result.stdout)["quarantine"] == {"messages": 3, "readings": 1}
 
 
 def test_a_rebuilt_ledger_remembers_requeue_and_drop_even_after_upkeep(home: Home) -> None:
     fill(home)
-    requeue(home, LOOSE, Choice(rules=("no_device",)))
-    drop(home, Choice(rules=("undecodable",)))
-    keep_up(home, 10, 7, LATER + 5 * HOUR)
+    requeue(home, LOOSE, RowSelection(rules=("no_device",)))
+    drop(home, RowSelection(rules=("undecodable",)))
+    keep_house(home, 10, 7, LATER + 5 * HOUR)
     state, readings = tables(home), landed(home)
     rebuilt = rebuild_ledger(home)
     assert rebuilt.missing == ()

@@ -12,15 +12,15 @@ from sensor_platform.cli.main import cli
 from sensor_platform.contracts.compare import Terms, compare, with_contract
 from sensor_platform.contracts.infer import infer
 from sensor_platform.home import Home
-from sensor_platform.reading.batch import Limits
-from sensor_platform.reading.contract import Contract, Source, TimeSource
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, files, land_all, mixed_messages, seal_segment, tables
 
-LIMITS = Limits(start=0, max_future=HOUR)
-OLD = Contract(name="press", topic="press/+", device=Source(field=("machine",)))
+LIMITS = TimeLimits(start=0, max_future=HOUR)
+OLD = Contract(name="press", topic="press/+", device=ValueSource(field=("machine",)))
 NEW = Contract(
-    name="press", topic="press/+", device=Source(field=("machine", "id")), rename={"f": "force"}, ignore=("x",)
+    name="press", topic="press/+", device=ValueSource(field=("machine", "id")), rename={"f": "force"}, ignore=("x",)
 )
 REST = Contract(name="rest", topic="#")
 
@@ -62,7 +62,7 @@ def test_only_traffic_since_the_moment_counts_and_an_equal_contract_changes_noth
     same = compare(home, now, now, 0)
     assert same.messages == 0
     assert same.is_same
-    shorter = Terms(now.contracts, Limits(start=T0 + HOUR, max_future=HOUR))
+    shorter = Terms(now.contracts, TimeLimits(start=T0 + HOUR, max_future=HOUR))
     late = compare(home, now, shorter, 0)
     assert late.messages > 30
     assert any(rule.rule == "before_start" and rule.then for rule in late.rules)
@@ -121,7 +121,7 @@ def test_a_wide_json_contract_is_inferred() -> None:
     assert contract.device.field == ("sensorId",)
     assert contract.time.field == ("eventTime",)
     assert contract.time.required
-    assert contract.tags == {"plant": Source(field=("plant",))}
+    assert contract.tags == {"plant": ValueSource(field=("plant",))}
     assert any("name no zone" in note for note in found.notes)
 
 

@@ -15,9 +15,9 @@ from click.testing import CliRunner
 from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.audit import audit
-from sensor_platform.landing.integrity.raw_copies import Contracts
+from sensor_platform.landing.integrity.raw_copies import ContractsInForce
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import contracts_of, mend, reland
 from sensor_platform.landing.integrity.verify import verify
@@ -29,7 +29,7 @@ NOW = T0 + 3 * HOUR
 ALWAYS = (0, 1 << 60)
 
 
-def contracts() -> Contracts:
+def contracts() -> ContractsInForce:
     from datetime import date
 
     return contracts_of((DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
@@ -119,8 +119,8 @@ def slot_positions(home: Home) -> dict[int, int]:
 @pytest.mark.parametrize("is_compacted", [False, True])
 def test_a_harmed_file_is_made_again_from_the_raw_archive(filled: Home, is_compacted: bool) -> None:
     if is_compacted:
-        keep_up(filled, 10, 7, T0 + 3 * HOUR)
-        keep_up(filled, 10, 7, T0 + 5 * HOUR)
+        keep_house(filled, 10, 7, T0 + 3 * HOUR)
+        keep_house(filled, 10, 7, T0 + 5 * HOUR)
         assert len(landed(filled)) == 1
     rows = visible_rows(filled)
     harm(landed(filled)[0], "flip")
@@ -137,8 +137,8 @@ def test_a_harmed_file_is_made_again_from_the_raw_archive(filled: Home, is_compa
 
 
 def test_of_a_compacted_file_without_archive_the_rest_is_held(filled: Home) -> None:
-    keep_up(filled, 10, 7, T0 + 3 * HOUR)
-    keep_up(filled, 10, 7, T0 + 5 * HOUR)
+    keep_house(filled, 10, 7, T0 + 3 * HOUR)
+    keep_house(filled, 10, 7, T0 + 5 * HOUR)
     rows = visible_rows(filled)
     next(iter(sorted(filled.raw.glob("*/*.zst")))).unlink()
     harm(landed(filled)[0], "flip")
@@ -151,7 +151,7 @@ def test_of_a_compacted_file_without_archive_the_rest_is_held(filled: Home) -> N
 
 
 def test_landing_again_without_some_archives_keeps_what_they_held(filled: Home) -> None:
-    keep_up(filled, 10, 7, T0 + 3 * HOUR)
+    keep_house(filled, 10, 7, T0 + 3 * HOUR)
     rows = visible_rows(filled)
     next(iter(sorted(filled.raw.glob("*/*.zst")))).unlink()
     done = reland(filled, contracts(), lambda: NOW)

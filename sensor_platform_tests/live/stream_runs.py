@@ -16,7 +16,7 @@ from sensor_platform.live.engine import followed_collectors
 from sensor_platform.live.engine.emitted_windows import decode_closed
 from sensor_platform.live.engine.loop import Loop
 from sensor_platform.live.sending.step_messages import StepMessages
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.rules import Rule
@@ -69,7 +69,7 @@ def loop_of(
     home: Home, clock: Any, after: Any = lambda *_: None, keep: str = "1h", rules: tuple[Rule, ...] = RULES
 ) -> Loop:
     """A live loop without a page."""
-    limits = Limits(0, 3600 * SECOND)
+    limits = TimeLimits(0, 3600 * SECOND)
     return Loop(
         home=home,
         path=home.live_file,

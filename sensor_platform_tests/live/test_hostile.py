@@ -15,7 +15,7 @@ from sensor_platform.live.config import LiveConfig
 from sensor_platform.live.engine.view import NOTHING
 from sensor_platform.live.web import security
 from sensor_platform.live.web.socket import Hub
-from sensor_platform.reading.batch import Limits, MessageBatch
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
@@ -140,7 +140,7 @@ def _fed(engine: Engine, rows: list[tuple[str, int, int]], now: int) -> tuple[li
         json.dumps({"device_id": d, "timestamp": (T0 + at * SECOND) / 1e6, "m": 1}).encode() for d, at, _ in rows
     ]
     arrivals = [T0 + arrival * SECOND for *_, arrival in rows]
-    decoded = Decoder([DEFAULT_CONTRACT], Limits(0, 10 * HOUR)).decode(
+    decoded = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 10 * HOUR)).decode(
         MessageBatch(["x"] * len(rows), payloads, arrivals)
     )
     _, events = engine.take(decoded, arrivals, set(), set(), T0 + now * SECOND)

@@ -25,7 +25,7 @@ from sensor_platform.home import Home
 from sensor_platform.live.config import LiveConfig, OutputStream, Trigger
 from sensor_platform.live.engine.score_feed import ScoreFeed
 from sensor_platform.live.requests.predictor import Predictor
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Source
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, ValueSource
 from sensor_platform.sinks.prediction_sink import PREDICTIONS_CONTRACT
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
@@ -111,7 +111,7 @@ def test_what_happens_is_published_for_others_and_a_command_goes_out(
         rules=(rule,), channels={"bus": Channel(mqtt="out/notification/{device}")}, routes=(Route(channels=("bus",)),)
     )
     contract = PREDICTIONS_CONTRACT
-    default = msgspec.structs.replace(DEFAULT_CONTRACT, tags={"plant": Source(field=("plantId",))})
+    default = msgspec.structs.replace(DEFAULT_CONTRACT, tags={"plant": ValueSource(field=("plantId",))})
     app = app_of(home.root, live=live, alerts=alerts, broker=Broker(port=port), contracts=(contract, default))
     with client_of(app) as page:
         wait_for(lambda: app.links.site.is_connected)

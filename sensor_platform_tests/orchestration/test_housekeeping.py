@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sensor_platform.cli.status import status
 from sensor_platform.home import Home
-from sensor_platform.landing.integrity.day_files import verify
+from sensor_platform.landing.integrity.day_files import verify_days
 from sensor_platform.orchestration.partitions import POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, SeenRun
 from sensor_platform.orchestration.sensors.run_failures import run_failures
@@ -30,17 +30,17 @@ def test_a_second_look_checks_new_files_only(platform: Platform) -> None:
     platform.arrive(("d1", at(DAY, 10), 1.0))
     assert platform.run(DAY, tags={POSITION_TAG: "1"}).success
     platform.arrive(("d2", at(DAY, 10), 1.0), ("d3", at(DAY, 9), 1.0), received_at=at(DAY, 10, 5))
-    new = verify(platform.home, (DAY, DAY), is_whole=False, slot=SLOT)
+    new = verify_days(platform.home, (DAY, DAY), is_whole=False, slot=SLOT)
     assert (new.checked_files, new.checked_rows, new.devices, new.late_rows) == (1, 2, 2, 1)
     assert new.rows == 3
     assert new.newest_event_at == at(DAY, 10)
-    assert verify(platform.home, (DAY, DAY), is_whole=True, slot=SLOT).checked_files == 2
+    assert verify_days(platform.home, (DAY, DAY), is_whole=True, slot=SLOT).checked_files == 2
 
 
 def test_files_of_other_days_are_not_checked(platform: Platform) -> None:
     platform.arrive(("d1", at(DAY, 23, 59, 59), 1.0))
     platform.arrive(("d1", at(DAY + timedelta(days=1)), 1.0))
-    found = verify(platform.home, (DAY, DAY), is_whole=True, slot=SLOT)
+    found = verify_days(platform.home, (DAY, DAY), is_whole=True, slot=SLOT)
     assert (found.checked_files, [one.day for one in found.days]) == (1, [DAY])
 
 
@@ -48,13 +48,13 @@ def test_a_file_cut_short_is_damage(platform: Platform) -> None:
     platform.arrive(("d1", at(DAY, 10), 1.0))
     (path,) = platform.home.landing.glob("*/*.parquet")
     path.write_bytes(path.read_bytes()[:-1])
-    (damage,) = verify(platform.home, (DAY, DAY), is_whole=True, slot=SLOT).damage
+    (damage,) = verify_days(platform.home, (DAY, DAY), is_whole=True, slot=SLOT).damage
     assert damage.file == str(path.relative_to(platform.home.root))
     assert "bytes" in damage.what
 
 
 def test_an_empty_home_has_nothing_to_verify(tmp_path: Path) -> None:
-    assert verify(Home(tmp_path), (DAY, DAY), is_whole=True, slot=SLOT).rows == 0
+    assert verify_days(Home(tmp_path), (DAY, DAY), is_whole=True, slot=SLOT).rows == 0
 
 
 def seen(first: int, last: int, outcome: Outcome = Outcome.DONE, lane: Lane | None = Lane.TODAY) -> SeenRun:

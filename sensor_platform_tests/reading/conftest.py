@@ -8,13 +8,13 @@ import orjson
 import pytest
 
 from sensor_platform.kernel.clock import to_micros
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading, Rejected
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LIMITS = Limits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
+LIMITS = TimeLimits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
 
 Decode = Callable[..., list[Reading | Rejected]]
 
@@ -26,7 +26,7 @@ def now() -> datetime:
 
 
 @pytest.fixture
-def limits() -> Limits:
+def limits() -> TimeLimits:
     """From 2010 to one hour ahead."""
     return LIMITS
 

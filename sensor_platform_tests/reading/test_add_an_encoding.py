@@ -1,5 +1,7 @@
 """An encoding is a module and a line in the table: a toy one is accepted, decoded, inferred and documented by it."""
 
+from collections.abc import Iterator
+
 import msgspec
 import pytest
 import yaml
@@ -25,13 +27,14 @@ PAIRS = Encoding(lambda _: PayloadDecoder.of(from_pairs))
 
 
 @pytest.fixture(autouse=True)
-def with_pairs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The line in the table, before `plain`, which takes any text."""
+def with_pairs() -> Iterator[None]:
+    """The line in the table, before `plain`, which takes any text. The order of the table counts."""
     known = dict(ENCODINGS)
-    for name in known:
-        monkeypatch.delitem(ENCODINGS, name)
-    for name, encoding in {"pairs": PAIRS, **known}.items():
-        monkeypatch.setitem(ENCODINGS, name, encoding)
+    ENCODINGS.clear()
+    ENCODINGS.update({"pairs": PAIRS, **known})
+    yield
+    ENCODINGS.clear()
+    ENCODINGS.update(known)
 
 
 def test_its_messages_become_readings_and_reasons() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source, TimeSource, contract_version
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource, ValueSource, contract_version
 from sensor_platform.site import load_site
 
 
@@ -17,8 +17,8 @@ from sensor_platform.site import load_site
         ({"unknown_fields": "ignore"}, "needs `metrics`"),
         ({"unknown_fields": "quarantine"}, "needs `metrics`"),
         ({"layout": "long", "required_metrics": ("a",)}, "required_metrics"),
-        ({"layout": "long", "metric": Source()}, "metric"),
-        ({"layout": "long", "value": Source(constant="3")}, "value"),
+        ({"layout": "long", "metric": ValueSource()}, "metric"),
+        ({"layout": "long", "value": ValueSource(constant="3")}, "value"),
         ({"metrics": ("a",), "required_metrics": ("a", "b")}, "'b' is not among"),
         ({"samples": ""}, "samples"),
     ],
@@ -58,7 +58,7 @@ def test_the_version_changes_with_any_contract_and_with_their_order() -> None:
             (other, one),
             (one,),
             (Contract(name="a", topic="a/#", ignore=("x",)), other),
-            (Contract(name="a", topic="a/#", tags={"p": Source(field=("plant",))}), other),
+            (Contract(name="a", topic="a/#", tags={"p": ValueSource(field=("plant",))}), other),
             (DEFAULT_CONTRACT,),
         )
     }

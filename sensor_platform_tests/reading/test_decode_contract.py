@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sensor_platform.reading.batch import Limits
-from sensor_platform.reading.contract import Contract, Source, TimeSource
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Rejected
 
@@ -23,7 +23,7 @@ def test_json_inside_a_json_string_is_opened_once(values: Callable[..., Any], ru
 
 
 def test_a_device_may_come_from_anywhere_in_the_order_of_the_source(decode: Callable[..., Any]) -> None:
-    source = Source(field=("dev",), user_property="device", kafka_key=True, topic_level=1, constant="c")
+    source = ValueSource(field=("dev",), user_property="device", kafka_key=True, topic_level=1, constant="c")
     full = {"user_properties": (("x", "y"), ("device", "up")), "key": b"kk"}
     cases: list[tuple[dict[str, Any], str, dict[str, Any], str]] = [
         ({"dev": "f"}, "a/b", full, "f"),
@@ -39,7 +39,7 @@ def test_a_device_may_come_from_anywhere_in_the_order_of_the_source(decode: Call
 
 @pytest.mark.parametrize(("level", "device"), [(0, "a"), (1, "b"), (-1, "c"), (-3, "a"), (3, None), (-4, None)])
 def test_topic_levels_count_from_both_ends(decode: Callable[..., Any], level: int, device: str | None) -> None:
-    (found,) = decode({"t": 1}, "a/b/c", device=Source(topic_level=level))
+    (found,) = decode({"t": 1}, "a/b/c", device=ValueSource(topic_level=level))
     assert found.rule == "no_device" if device is None else found.device_id == device
 
 
@@ -47,9 +47,9 @@ def test_the_key_may_be_the_device_and_a_header_the_message_id(decode: Callable[
     (reading,) = decode(
         {"ts": "2026-03-01T11:53:20.000001", "value": 3},
         envelope={"key": b"s-7", "user_properties": (("id", "uuid-1"),)},
-        device=Source(kafka_key=True),
-        message_id=Source(user_property="id"),
-        metric=Source(constant="temperature"),
+        device=ValueSource(kafka_key=True),
+        message_id=ValueSource(user_property="id"),
+        metric=ValueSource(constant="temperature"),
         layout="long",
     )
     assert (reading.device_id, reading.message_id, reading.metric, reading.value) == (
@@ -61,13 +61,13 @@ def test_the_key_may_be_the_device_and_a_header_the_message_id(decode: Callable[
 
 
 def test_a_key_that_is_no_text_is_still_a_device(decode: Callable[..., Any]) -> None:
-    (reading,) = decode({"t": 1}, envelope={"key": b"\xff\x01"}, device=Source(kafka_key=True))
+    (reading,) = decode({"t": 1}, envelope={"key": b"\xff\x01"}, device=ValueSource(kafka_key=True))
     assert reading.device_id == "\\xff\x01"
 
 
 def test_the_metric_may_be_a_level_of_the_topic(decode: Callable[..., Any]) -> None:
     (reading,) = decode(
-        {"sensor_id": "s", "value": 3}, "telemetry/vibration", layout="long", metric=Source(topic_level=-1)
+        {"sensor_id": "s", "value": 3}, "telemetry/vibration", layout="long", metric=ValueSource(topic_level=-1)
     )
     assert (reading.device_id, reading.metric) == ("s", "vibration")
 
@@ -91,9 +91,9 @@ def test_a_naive_time_is_of_the_stations_zone(decode: Callable[..., Any]) -> Non
 
 def test_tags_come_from_payload_topic_and_constants(decode: Callable[..., Any]) -> None:
     tags = {
-        "plant": Source(field=("plantId",), constant="default"),
-        "line": Source(topic_level=0),
-        "x": Source(field=("no",)),
+        "plant": ValueSource(field=("plantId",), constant="default"),
+        "line": ValueSource(topic_level=0),
+        "x": ValueSource(field=("no",)),
     }
     (reading,) = decode({"plant_id": "p1", "t": 1}, "l7/d", tags=tags)
     assert reading.tags == {"plant": "p1", "line": "l7"}
@@ -104,7 +104,7 @@ def test_tags_come_from_payload_topic_and_constants(decode: Callable[..., Any]) 
 def test_nested_roles_are_found_by_their_path(decode: Callable[..., Any]) -> None:
     (reading,) = decode(
         {"meta": {"deviceId": "d", "at": AT}, "data": {"t": 1}},
-        device=Source(field=("meta.device_id",)),
+        device=ValueSource(field=("meta.device_id",)),
         time=TimeSource(field=("meta.at",)),
         rename={"data.t": "temperature"},
     )
@@ -127,7 +127,7 @@ def test_long_refuses_what_has_no_metric_or_no_value(rules: Callable[..., list[s
 
 
 def test_long_takes_the_first_value_field_that_is_there(values: Callable[..., Any]) -> None:
-    value = Source(field=("value", "val"))
+    value = ValueSource(field=("value", "val"))
     assert values({"metric": "t", "value": None, "val": 4}, layout="long", value=value) == {"t": 4.0}
 
 
@@ -216,7 +216,7 @@ def test_text_is_treated_as_the_contract_says(
     assert {item.metric: item.text if item.value is None else item.value for item in found} == expected
 
 
-def test_a_message_on_a_topic_without_contract_is_refused(now: datetime, limits: Limits) -> None:
+def test_a_message_on_a_topic_without_contract_is_refused(now: datetime, limits: TimeLimits) -> None:
     envelope = Envelope("other/x", b'{"t":1}', now, "s", 0)
     (refused,) = decode_message((Contract(name="a", topic="sensors/#"),), envelope, limits)
     assert isinstance(refused, Rejected)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sensor_platform.reading.batch import Limits
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
@@ -14,7 +14,7 @@ from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejec
 AT = 1_772_366_000  # 2026-03-01T11:53:20Z
 
 
-def test_every_field_of_a_reading_is_filled(now: datetime, limits: Limits) -> None:
+def test_every_field_of_a_reading_is_filled(now: datetime, limits: TimeLimits) -> None:
     payload = b'{"sensor_id":"s1","timestamp":%d,"seq":7,"temperature":21.5,"unit":"C","quality":"good"}' % AT
     envelope = Envelope("sensors/x", payload, now, "col-1-2", 9, flags=EnvelopeFlag.SUSPECT)
     assert decode_message((DEFAULT_CONTRACT,), envelope, limits) == [

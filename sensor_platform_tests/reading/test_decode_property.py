@@ -9,16 +9,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.kernel.clock import to_micros, utc_from_micros
-from sensor_platform.reading.batch import Decoded, Limits, MessageBatch
-from sensor_platform.reading.contract import Contract, Source, TimeSource
+from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
+from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.reading.decode import Decoder, decode_message
 from sensor_platform.reading.model import Envelope, Reading, Rejected
 from sensor_platform.reading.reject_rules import HINTS
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-LIMITS = Limits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
+LIMITS = TimeLimits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)
 CONTRACTS = (
-    Contract(name="json", topic="j/#", encoding="json_in_json", tags={"p": Source(field=("p",), topic_level=0)}),
+    Contract(name="json", topic="j/#", encoding="json_in_json", tags={"p": ValueSource(field=("p",), topic_level=0)}),
     Contract(name="long", topic="l/+", layout="long", rename={"t": "x"}, strings="number"),
     Contract(name="wide", topic="w/+", layout="wide", metrics=("t", "u"), unknown_fields="quarantine", ignore=("a",)),
     Contract(name="need", topic="n/#", required_metrics=("t",), time=TimeSource(required=True)),

@@ -13,7 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.reading.batch import MessageBatch
-from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.encodings import ENCODINGS, PayloadDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.encodings.delimited import CsvForm
@@ -113,7 +113,7 @@ def test_influx_readings_have_tags_and_a_value_named_after_its_measurement(
 ) -> None:
     payload = f'temperature,room=a\\ b,rack=7 value=21.5 {time}\npower,room=c u=1i,on=t,note="x, y" {time}'.encode()
     found = decode(
-        payload, encoding="influx", influx=InfluxForm(precision=precision), device=Source(field=("tags.room",))
+        payload, encoding="influx", influx=InfluxForm(precision=precision), device=ValueSource(field=("tags.room",))
     )
     assert all(isinstance(reading, Reading) and reading.event_at == NOW and reading.is_device_time for reading in found)
     assert [(r.device_id, r.metric, r.value, r.text, r.tags) for r in found] == [
@@ -144,8 +144,8 @@ def test_plain_payloads_have_everything_else_in_the_topic(
         payload,
         topic="home/kitchen/state",
         encoding="plain",
-        device=Source(topic_level=1),
-        metric=Source(topic_level=-1),
+        device=ValueSource(topic_level=1),
+        metric=ValueSource(topic_level=-1),
         values={"state": {"on": 1, "off": 0}},
     )
     assert isinstance(reading, Reading)
@@ -170,11 +170,11 @@ def test_texts_with_a_meaning_are_numbers_and_keep_their_text(decode: Any) -> No
 
 def test_members_of_an_object_of_tags_are_tags(decode: Any) -> None:
     telegraf = {"fields": {"t": 1}, "name": "m", "tags": {"host": "h", "rack_no": 7}, "timestamp": 1772366400}
-    (reading,) = decode(telegraf, device=Source(field=("tags.host",)), tags_in="tags", ignore=("name",))
+    (reading,) = decode(telegraf, device=ValueSource(field=("tags.host",)), tags_in="tags", ignore=("name",))
     assert isinstance(reading, Reading)
     assert (reading.device_id, reading.metric, reading.tags) == ("h", "fields.t", {"host": "h", "rack_no": "7"})
     samples = {"tags": {"host": "h"}, "samples": [{"t": 1}, {"t": 2}]}
-    found = decode(samples, device=Source(field=("tags.host",)), tags_in="tags")
+    found = decode(samples, device=ValueSource(field=("tags.host",)), tags_in="tags")
     assert [(r.device_id, r.tags) for r in found] == [("h", {"host": "h"})] * 2
 
 

@@ -10,8 +10,8 @@ from sensor_platform.cli.main import cli
 from sensor_platform.contracts.telegraf.converted_site import TelegrafSite
 from sensor_platform.contracts.telegraf.read_config import read_telegraf
 from sensor_platform.errors import WrongUse
-from sensor_platform.reading.batch import Limits
-from sensor_platform.reading.contract import Contract, Source
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
 from sensor_platform.site import load_site
@@ -51,7 +51,7 @@ data_type = "float"
 )
 
 
-def read(site: TelegrafSite, topic: str, payload: bytes, limits: Limits = LIMITS) -> list[Reading]:
+def read(site: TelegrafSite, topic: str, payload: bytes, limits: TimeLimits = LIMITS) -> list[Reading]:
     found = decode_message(site.contracts, Envelope(topic, payload, NOW, "s", 0), limits)
     assert all(isinstance(item, Reading) for item in found), found
     return [item for item in found if isinstance(item, Reading)]
@@ -194,6 +194,6 @@ def test_the_command_writes_a_site_that_loads(tmp_path: Path) -> None:
     assert site.contracts == tuple(read_telegraf(PIVOT).contracts)
     again: Any = CliRunner().invoke(cli, ["import", str(conf), "--to", str(tmp_path / "site")])
     assert isinstance(again.exception, WrongUse)
-    assert Contract(name="x", topic="#").device == Source(
+    assert Contract(name="x", topic="#").device == ValueSource(
         field=("device_id", "sensor_id", "generator_id", "id"), topic_level=-1
     )

@@ -6,7 +6,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from sensor_platform.reading.batch import Limits, MessageBatch
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.alert_state import Event
@@ -22,7 +22,7 @@ Finals = dict[tuple[str, str, str, int], list[str]]
 
 def test_a_backlog_in_one_batch_is_late_for_nothing() -> None:
     engine = Engine(EngineConfig(), EngineCatalog())
-    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
+    decoder = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3600 * SECOND))
     payloads = [b'{"device_id":"d","ts":%d,"temp":1}' % (T0 // SECOND + at) for at in range(0, 3600, 10)]
     arrivals = [T0 + 3600 * SECOND] * len(payloads)
     batch = MessageBatch(["x"] * len(payloads), payloads, arrivals)
@@ -34,7 +34,7 @@ def test_a_backlog_in_one_batch_is_late_for_nothing() -> None:
 
 def test_a_silent_device_that_goes_on_does_not_begin_a_window_again() -> None:
     engine = Engine(EngineConfig(), EngineCatalog())
-    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
+    decoder = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3600 * SECOND))
 
     def take(at: int, arrived: int) -> None:
         batch = MessageBatch(["x"], [b'{"device_id":"d","ts":%d,"temp":1}' % (T0 // SECOND + at)], [arrived])
@@ -51,7 +51,7 @@ def test_a_silent_device_that_goes_on_does_not_begin_a_window_again() -> None:
 def _run(messages: list[tuple[int, Message]], cuts: list[int], seed_dump: bool) -> tuple[list[Event], Finals]:
     """Feed the engine in pieces; with `seed_dump` through a snapshot after every piece."""
     engine = engine_of()
-    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
+    decoder = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3600 * SECOND))
     events: list[Event] = []
     edges = [0, *cuts, len(messages)]
     for start, end in pairwise(edges):
@@ -96,7 +96,7 @@ def test_alarms_and_windows_do_not_depend_on_how_the_stream_is_cut_nor_on_snapsh
 
 def test_series_beyond_the_limit_are_refused_and_counted() -> None:
     engine = Engine(EngineConfig(most_series=100), EngineCatalog(), RULES)
-    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
+    decoder = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3600 * SECOND))
     payloads = [b'{"device_id":"d%d","temp":1}' % number for number in range(500)]
     batch = MessageBatch(["x"] * 500, payloads, [T0] * 500)
     engine.take(decoder.decode(batch), [T0] * 500, set(), set(), T0)

@@ -12,7 +12,7 @@ import msgspec
 from sensor_platform.alert.backtest import run_backtest
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import SECOND, from_micros
-from sensor_platform.reading.batch import Limits, MessageBatch
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.site import read_rules
@@ -29,7 +29,7 @@ def live(rules: Any, batches: list[list[Reading]], *, snapshot: bool) -> list[An
     """Events of the engine; with a snapshot a new engine goes on after each batch."""
     config = EngineConfig(settle="0s")
     engine = Engine(config, EngineCatalog(), rules)
-    decoder = Decoder([DEFAULT_CONTRACT], Limits(0, 3600 * SECOND))
+    decoder = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3600 * SECOND))
     events = []
     for some in batches:
         arrivals = [at for at, _ in some]

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from sensor_platform.cli.main import cli
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.housekeeping import keep_up
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.wal import open_segment
 from sensor_platform.wal.frames import HEAD_BYTES, FrameKind, read_frame
 from sensor_platform.warehouse.trace import Trace, trace
@@ -66,7 +66,7 @@ def test_a_row_of_any_table_leads_to_its_readings(filled: Home, table: str, at: 
 
 def test_compacted_rows_lead_to_the_same_messages(filled: Home) -> None:
     before = of(filled, "readings_1d", NOON, most=1000)
-    keep_up(filled, 10, 7, T0 + 3 * HOUR)
+    keep_house(filled, 10, 7, T0 + 3 * HOUR)
     after = of(filled, "readings_1d", NOON, most=1000)
     assert {origin.file for origin in after.origins}.isdisjoint(origin.file for origin in before.origins)
     assert after.messages == before.messages

@@ -36,7 +36,7 @@ _ORDER = ("slot_start", "device_id", "metric", "event_at", "received_at", "segme
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class CompactionInput:
     """One landing file that may be compacted."""
 
     file: str
@@ -58,7 +58,7 @@ def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list
     Raises:
         CheckFailed: a file does not hold what the ledger says of it; nothing was replaced by it.
     """
-    settle_unfinished(home, ledger)
+    finish_compactions(home, ledger)
     made: list[CompactionManifest] = []
     for group in groups(candidates(home, ledger, now), MOST_ROWS):
         manifest = _merge(home, ledger, group, slot, now)
@@ -68,7 +68,7 @@ def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list
     return made
 
 
-def candidates(home: Home, ledger: sqlite3.Connection, now: int) -> list[Source]:
+def candidates(home: Home, ledger: sqlite3.Connection, now: int) -> list[CompactionInput]:
     """Landing files of closed hours that no compaction has touched, in order of commit."""
     rows = ledger.execute(
         "select f.file, f.segment, f.rows, s.committed_at from files f join segments s using (segment)"
@@ -77,15 +77,15 @@ def candidates(home: Home, ledger: sqlite3.Connection, now: int) -> list[Source]
     )
     # a WAL that is still there may have to be checked against its own landing file
     return [
-        Source(file, segment, count, committed_at // HOUR * HOUR)
+        CompactionInput(file, segment, count, committed_at // HOUR * HOUR)
         for file, segment, count, committed_at in rows
         if not (home.wal / f"{segment}.wal").exists()
     ]
 
 
-def groups(sources: list[Source], most_rows: int) -> Iterator[list[Source]]:
+def groups(sources: list[CompactionInput], most_rows: int) -> Iterator[list[CompactionInput]]:
     """Sources that become one file: of one hour, not too many rows; a single file is left alone."""
-    group: list[Source] = []
+    group: list[CompactionInput] = []
     for source in sources:
         is_full = sum(member.rows for member in group) + source.rows > most_rows
         if group and (is_full or group[0].hour != source.hour):
@@ -97,7 +97,7 @@ def groups(sources: list[Source], most_rows: int) -> Iterator[list[Source]]:
         yield group
 
 
-def settle_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
+def finish_compactions(home: Home, ledger: sqlite3.Connection) -> None:
     """After a kill: commit a compaction that has its manifest, if it still fits; delete what else is uncommitted."""
     folder = home.ledger / "compactions"
     remove_dead([*home.landing.glob("*/compact-*.tmp"), *folder.glob("*.tmp")])
@@ -115,7 +115,9 @@ def settle_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
             path.unlink()
 
 
-def _merge(home: Home, ledger: sqlite3.Connection, group: list[Source], slot: int, now: int) -> CompactionManifest:
+def _merge(
+    home: Home, ledger: sqlite3.Connection, group: list[CompactionInput], slot: int, now: int
+) -> CompactionManifest:
     name = "compact-" + hashlib.sha256("\n".join(source.file for source in group).encode()).hexdigest()[:32]
     folder = home.landing / utc_from_micros(group[0].hour).date().isoformat()
     sources = [(home.root / source.file, source.rows) for source in group]
@@ -167,7 +169,7 @@ def _read(path: Path, rows: int) -> pl.DataFrame:
     return frame
 
 
-def _slots(ledger: sqlite3.Connection, group: list[Source]) -> dict[int, int]:
+def _slots(ledger: sqlite3.Connection, group: list[CompactionInput]) -> dict[int, int]:
     found: Counter[int] = Counter()
     for source in group:
         found.update(dict(ledger.execute("select slot_start, rows from file_slots where file = ?", (source.file,))))

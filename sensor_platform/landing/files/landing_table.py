@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, fields
 import numpy as np
 import polars as pl
 
-from sensor_platform.landing.record_batches import Piece
-from sensor_platform.reading.batch import Block, Decoded
+from sensor_platform.landing.record_batches import SegmentBatch
+from sensor_platform.reading.batch import Decoded, ReadingBlock
 from sensor_platform.reading.model import Reading
 
 UNKNOWN_DEVICE = "(unknown)"
@@ -55,7 +55,7 @@ class TagSets:
 
 
 @dataclass(slots=True)
-class Readings:
+class LandingTable:
     """The readings of one segment, filled piece by piece."""
 
     segment: str
@@ -75,7 +75,7 @@ class Readings:
         """The number of each record's device."""
         return pl.Series(self.devices.of(decoded.records.device_id), dtype=pl.UInt32)
 
-    def add(self, piece: Piece, decoded: Decoded, devices: pl.Series) -> None:
+    def add(self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series) -> None:
         """Take over the readings of a piece, except those of duplicates.
 
         Args:
@@ -145,7 +145,7 @@ class Readings:
             )
         return table.select(LANDING_COLUMNS)
 
-    def _records(self, piece: Piece, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
+    def _records(self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
         """What readings share, one row per record."""
         records = decoded.records
         message = pl.Series(records.message, dtype=pl.UInt32)
@@ -168,7 +168,7 @@ class Readings:
             }
         )
 
-    def _readings(self, blocks: Sequence[Block]) -> pl.DataFrame:
+    def _readings(self, blocks: Sequence[ReadingBlock]) -> pl.DataFrame:
         """What is a reading's own, one row per reading; numbers first, then texts."""
         numbers = [block for block in blocks if block.value is not None]
         texts = [block for block in blocks if block.value is None]
@@ -199,7 +199,9 @@ class Readings:
             }
         )
 
-    def _kinds_seen(self, piece: Piece, decoded: Decoded, devices: pl.Series, frame: pl.DataFrame) -> pl.DataFrame:
+    def _kinds_seen(
+        self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series, frame: pl.DataFrame
+    ) -> pl.DataFrame:
         seen = frame.select("record", "metric", "kind").with_columns(device=devices.gather(frame["record"]))
         first = seen.group_by("device", "metric", "kind").agg(pl.col("record").min())
         message = pl.Series(decoded.records.message, dtype=pl.UInt32).gather(first["record"])
@@ -210,7 +212,7 @@ class Readings:
             received_at.alias("received_at"),
         )  # fmt: skip
 
-    def _metric(self, block: Block) -> "np.ndarray[tuple[int], np.dtype[np.uint32]]":
+    def _metric(self, block: ReadingBlock) -> "np.ndarray[tuple[int], np.dtype[np.uint32]]":
         if isinstance(block.metric, str):
             return np.full(len(block.record), self.metrics.of([block.metric])[0], np.uint32)
         return np.array(self.metrics.of(block.metric), np.uint32)
@@ -223,7 +225,7 @@ def _own(texts: Sequence[tuple[str | None, int]]) -> pl.Series:
     return pl.concat([pl.repeat(text, count, dtype=pl.String, eager=True) for text, count in texts])
 
 
-def _kinds(block: Block) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
+def _kinds(block: ReadingBlock) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
     if isinstance(block.kinds, int):
         return np.full(len(block.record), block.kinds, np.uint8)
     return np.array(block.kinds, np.uint8)

@@ -15,7 +15,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.integrity.damage import DamagedFile, damaged_files
 from sensor_platform.landing.ledger.horizon import late_frozen_rows
 from sensor_platform.landing.ledger.schema import read_ledger
-from sensor_platform.landing.record_batches import Intake
+from sensor_platform.landing.record_batches import SegmentReader
 from sensor_platform.landing.sequences import Range, missing
 from sensor_platform.wal import parse_name, read_committed_offset
 
@@ -193,5 +193,5 @@ def _messages(home: Home, path: Path) -> int:
         name = parse_name(path.stem)
         mark = read_committed_offset(home.wal, name.collector) if name else None
         end = mark.offset if mark and mark.segment == path.stem else None
-    counted: Counter[int] = Counter(Intake(path).arrivals(end))
+    counted: Counter[int] = Counter(SegmentReader(path).arrivals(end))
     return counted.total()

@@ -20,7 +20,7 @@ from sensor_platform.landing.files import paths
 from sensor_platform.landing.ledger.commit import delete_files, insert_file, next_position, touch_slots
 from sensor_platform.landing.ledger.manifest import FileEntry
 
-LOST = "is missing"
+MISSING = "is missing"
 
 
 class DamagedFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class DamagedFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class LedgerFile:
     """A file as the ledger knows it."""
 
     file: str
@@ -49,7 +49,7 @@ class Known:
     sha256: str
 
 
-def what_is_wrong(path: Path, known: Known) -> str | None:
+def what_is_wrong(path: Path, known: LedgerFile) -> str | None:
     """How a file differs from what the ledger says; None if it does not."""
     try:
         size = path.stat().st_size
@@ -57,12 +57,12 @@ def what_is_wrong(path: Path, known: Known) -> str | None:
             return f"has {size} bytes, the ledger says {known.bytes}"
         return None if sha256(path) == known.sha256 else "its content has changed (SHA-256)"
     except FileNotFoundError:
-        return LOST
+        return MISSING
     except OSError as error:
         return f"cannot be read: {error.strerror}"
 
 
-def put_aside(home: Home, ledger: sqlite3.Connection, known: Known, what: str, now: int) -> DamagedFile:
+def put_aside(home: Home, ledger: sqlite3.Connection, known: LedgerFile, what: str, now: int) -> DamagedFile:
     """Take a damaged file out of use: no reader sees it any more, and its slots are held as they are."""
     entry = _entry(ledger, known)
     path = home.root / known.file
@@ -119,7 +119,7 @@ def take_back(home: Home, ledger: sqlite3.Connection) -> list[str]:
     back: list[str] = []
     for file, segment, kind, text in ledger.execute("select file, segment, kind, entry from damaged_files").fetchall():
         entry = msgspec.json.decode(text, type=FileEntry)
-        known = Known(file, segment, kind, entry.rows, entry.bytes, entry.sha256)
+        known = LedgerFile(file, segment, kind, entry.rows, entry.bytes, entry.sha256)
         path = home.root / file
         if not path.exists():
             continue
@@ -141,7 +141,7 @@ def forget_damage(ledger: sqlite3.Connection, files: Iterable[str]) -> None:
     ledger.executemany("delete from held_slots where file = ?", rows)
 
 
-def _entry(ledger: sqlite3.Connection, known: Known) -> FileEntry:
+def _entry(ledger: sqlite3.Connection, known: LedgerFile) -> FileEntry:
     first, last = ledger.execute(
         "select first_event_at, last_event_at from files where file = ?", (known.file,)
     ).fetchone()

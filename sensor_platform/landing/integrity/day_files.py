@@ -28,7 +28,7 @@ class DayRows:
 
 
 @dataclass(frozen=True, slots=True)
-class Damage:
+class FileDamage:
     """A landing file that is not what the ledger says."""
 
     file: str
@@ -36,14 +36,14 @@ class Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class VerifiedDays:
     """Some days' landing files."""
 
     days: tuple[DayRows, ...]
     """Days with readings, ascending."""
     checked_files: int
     checked_rows: int
-    damage: tuple[Damage, ...]
+    damage: tuple[FileDamage, ...]
     devices: int = 0
     """Devices in the checked files, within the days."""
     late_rows: int = 0
@@ -65,7 +65,7 @@ class _File:
     sha256: str
 
 
-def verify(home: Home, days: tuple[date, date], *, is_whole: bool, slot: timedelta) -> Verified:
+def verify_days(home: Home, days: tuple[date, date], *, is_whole: bool, slot: timedelta) -> VerifiedDays:
     """Check the landing files of `days` (both included) by size, SHA-256 and number of rows.
 
     Args:
@@ -77,14 +77,14 @@ def verify(home: Home, days: tuple[date, date], *, is_whole: bool, slot: timedel
     start, end = day_span(days)
     with read_ledger(home) as ledger:
         if ledger is None:
-            return Verified((), 0, 0, ())
+            return VerifiedDays((), 0, 0, ())
         by_day = _rows_by_day(ledger, start, end)
         built = -1 if is_whole else newest_built_position(ledger, "readings_clean", start, end)
         files = _files(ledger, start, end, after=built)
-    damage = tuple(Damage(file.name, what) for file in files if (what := _damage(home.root / file.name, file)))
+    damage = tuple(FileDamage(file.name, what) for file in files if (what := _damage(home.root / file.name, file)))
     broken = {one.file for one in damage}
     devices, late, newest = _facts([home.root / file.name for file in files if file.name not in broken], days, slot)
-    return Verified(by_day, len(files), sum(file.rows for file in files), damage, devices, late, newest)
+    return VerifiedDays(by_day, len(files), sum(file.rows for file in files), damage, devices, late, newest)
 
 
 def _rows_by_day(ledger: sqlite3.Connection, start: int, end: int) -> tuple[DayRows, ...]:

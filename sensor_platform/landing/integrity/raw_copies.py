@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Contracts:
+class ContractsInForce:
     """How messages are read now."""
 
     decoder: "Decoder"
@@ -49,7 +49,7 @@ def raw_file(home: Home, ledger: sqlite3.Connection, segment: str) -> Path | Non
     return path if path is not None and path.exists() else None
 
 
-def is_settled(ledger: sqlite3.Connection, manifest: Manifest) -> bool:
+def is_reconciled(ledger: sqlite3.Connection, manifest: Manifest) -> bool:
     """Whether somebody has requeued or dropped what was refused of a segment: it was landed by that already."""
     return any(
         entry.kind == "quarantine"
@@ -63,8 +63,12 @@ def is_settled(ledger: sqlite3.Connection, manifest: Manifest) -> bool:
     )
 
 
-def put_back_settled(
-    home: Home, ledger: sqlite3.Connection, segments: Collection[str], contracts: Contracts, clock: Callable[[], int]
+def put_back_reconciled(
+    home: Home,
+    ledger: sqlite3.Connection,
+    segments: Collection[str],
+    contracts: ContractsInForce,
+    clock: Callable[[], int],
 ) -> None:
     """Make missed landing files of such segments again where they were; `take_back` has them in use then.
 
@@ -98,10 +102,10 @@ def segment_of(stem: str) -> str:
 
 def _is_settled(home: Home, ledger: sqlite3.Connection, segment: str) -> bool:
     path = manifest_path(home, segment)
-    return path.exists() and is_settled(ledger, read_manifest(path))
+    return path.exists() and is_reconciled(ledger, read_manifest(path))
 
 
-def _put_back(home: Home, lost: FileEntry, raws: Sequence[Path], contracts: Contracts, now: int) -> None:
+def _put_back(home: Home, lost: FileEntry, raws: Sequence[Path], contracts: ContractsInForce, now: int) -> None:
     place, made = home.root / lost.file, list[FileEntry]()
     try:
         for raw in raws:

@@ -13,7 +13,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import start_of_day
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
-from sensor_platform.landing.integrity.damage import LOST, insert_missed
+from sensor_platform.landing.integrity.damage import MISSING, insert_missed
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
 from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
 from sensor_platform.landing.ledger.horizon import landing_floor, restore_floor
@@ -43,7 +43,7 @@ _PROOF = ("sequences", "late_frozen", "damaged_files", "held_slots", "verified")
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuiltLedger:
     """What a rebuild found."""
 
     segments: int
@@ -52,7 +52,7 @@ class Rebuilt:
     """Landing and quarantine files that a manifest names, that nothing replaces, and that are not there."""
 
 
-def rebuild_ledger(home: Home) -> Rebuilt:
+def rebuild_ledger(home: Home) -> RebuiltLedger:
     """Replace what the ledger says by what the manifests say, in one transaction. Hold the lander's lock.
 
     Raises:
@@ -80,10 +80,10 @@ def rebuild_ledger(home: Home) -> Rebuilt:
         lost = [(segment, entry) for segment, entry in lost if not _is_trimmed(entry, floor)]
         now = max((manifest.written_at for manifest in segments), default=0)
         for segment, entry in lost:
-            insert_missed(ledger, segment, entry, LOST, now)
+            insert_missed(ledger, segment, entry, MISSING, now)
     for path in sorted((home.ledger / "relands").glob("*.json")):
         drop_intent(path)
-    return Rebuilt(len(segments), len(compactions), tuple(sorted(entry.file for _, entry in lost)))
+    return RebuiltLedger(len(segments), len(compactions), tuple(sorted(entry.file for _, entry in lost)))
 
 
 def _is_trimmed(entry: FileEntry, floor: int | None) -> bool:

@@ -18,14 +18,14 @@ from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.files.compaction import merge_rest
 from sensor_platform.landing.integrity.damage import DamagedFile, take_back
 from sensor_platform.landing.integrity.raw_copies import (
-    Contracts,
-    is_settled,
-    put_back_settled,
+    ContractsInForce,
+    is_reconciled,
+    put_back_reconciled,
     raw_file,
     segment_of,
     segments_of,
 )
-from sensor_platform.landing.integrity.reland_intent import Again, Lost, carry_out, settle
+from sensor_platform.landing.integrity.reland_intent import LostFile, RelandIntent, carry_out, finish_intents
 from sensor_platform.landing.ledger.commit import load_memory
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
@@ -42,17 +42,19 @@ from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.wal import DamagedSegment
 
 
-def contracts_of(contracts: Sequence[Contract], config: LandingConfig, start: date, slot_minutes: int) -> Contracts:
+def contracts_of(
+    contracts: Sequence[Contract], config: LandingConfig, start: date, slot_minutes: int
+) -> ContractsInForce:
     """From the site's configuration."""
     from sensor_platform.landing.open_lander import limits_of
     from sensor_platform.reading.decode import Decoder
 
     decoder = Decoder(contracts, limits_of(config, start))
-    return Contracts(decoder, contract_version(contracts), slot_minutes * MINUTE)
+    return ContractsInForce(decoder, contract_version(contracts), slot_minutes * MINUTE)
 
 
 @dataclass(frozen=True, slots=True)
-class Landed:
+class Relanded:
     """What landing again did."""
 
     segments: int
@@ -76,12 +78,12 @@ class Unit:
 
 def reland(
     home: Home,
-    contracts: Contracts,
+    contracts: ContractsInForce,
     clock: Callable[[], int],
     days: tuple[date, date] | None = None,
     say: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
     only: Sequence[str] | None = None,
-) -> Landed:
+) -> Relanded:
     """Land again what the raw archive has.
 
     Args:
@@ -96,10 +98,10 @@ def reland(
         CheckFailed: a manifest is damaged.
     """
     with open_ledger(home) as ledger:
-        settle(home, ledger)
+        finish_intents(home, ledger)
         wanted = set(_archived(home, ledger, days)) if only is None else set(only)
         contracts.decoder.memory = load_memory(ledger)  # births that came before the archive begins
-        put_back_settled(home, ledger, wanted, contracts, clock)
+        put_back_reconciled(home, ledger, wanted, contracts, clock)
         restored = take_back(home, ledger)
         contracts.decoder.memory = load_memory(ledger)
         units = list(_units(home, ledger, wanted))
@@ -111,7 +113,7 @@ def reland(
             done += pairs
             skipped += left
             say(len(done) + len(skipped), total)
-    return Landed(
+    return Relanded(
         segments=len(done),
         messages=sum(new.messages for _, new in done),
         readings=sum(new.readings for _, new in done),
@@ -154,7 +156,7 @@ def _is_in_use(ledger: sqlite3.Connection, file: str) -> bool:
 
 
 def _land_unit(
-    home: Home, ledger: sqlite3.Connection, unit: Unit, contracts: Contracts, clock: Callable[[], int]
+    home: Home, ledger: sqlite3.Connection, unit: Unit, contracts: ContractsInForce, clock: Callable[[], int]
 ) -> tuple[list[tuple[Manifest, Manifest]], list[str]]:
     now = next_commit_time(ledger, clock())
     pairs: list[tuple[Manifest, Manifest]] = []
@@ -168,7 +170,7 @@ def _land_unit(
     if not pairs:
         return [], skipped
     rest, lost = _rest(home, unit, skipped, contracts.slot, now)
-    again = Again(
+    again = RelandIntent(
         name=f"{unit.segments[0]}~{now}",
         written_at=now,
         old=tuple(old for old, _ in pairs),
@@ -183,7 +185,7 @@ def _land_unit(
 
 
 def _stage(
-    home: Home, ledger: sqlite3.Connection, segment: str, contracts: Contracts, now: int
+    home: Home, ledger: sqlite3.Connection, segment: str, contracts: ContractsInForce, now: int
 ) -> tuple[Manifest, Manifest] | None:
     """The manifest as it was, and of the files that were just made beside the old ones; None without an archive."""
     raw = raw_file(home, ledger, segment)
@@ -191,7 +193,7 @@ def _stage(
     if raw is None or not path.exists() or (home.wal / f"{segment}.wal").exists():
         return None
     old = read_manifest(path)
-    if is_settled(ledger, old):
+    if is_reconciled(ledger, old):
         return None
     try:
         new = stage_segment(
@@ -211,7 +213,7 @@ def _file_of(home: Home, unit: Unit) -> tuple[str, ...]:
 
 def _rest(
     home: Home, unit: Unit, skipped: list[str], slot: int, now: int
-) -> tuple[CompactionManifest | None, tuple[Lost, ...]]:
+) -> tuple[CompactionManifest | None, tuple[LostFile, ...]]:
     """Rows of a compacted file whose segments have no archive: in a file of their own, or lost with it."""
     if unit.compaction is None or not skipped:
         return None, ()
@@ -221,10 +223,10 @@ def _rest(
         return merge_rest(home, compaction, taken, slot, now), ()
     manifests = [read_manifest(manifest_path(home, segment)) for segment in skipped]
     entries = ((manifest.segment, entry) for manifest in manifests for entry in manifest.files)
-    return None, tuple(Lost(segment=segment, entry=entry) for segment, entry in entries if entry.kind == "landing")
+    return None, tuple(LostFile(segment=segment, entry=entry) for segment, entry in entries if entry.kind == "landing")
 
 
-def mend(home: Home, files: Sequence[DamagedFile], contracts: Contracts, clock: Callable[[], int]) -> Landed:
+def mend(home: Home, files: Sequence[DamagedFile], contracts: ContractsInForce, clock: Callable[[], int]) -> Relanded:
     """Land again the segments of damaged landing and quarantine files, as far as the archive has them."""
     wanted = {segment for each in files if each.kind != "raw" for segment in segments_of(home, each.file)}
     return reland(home, contracts, clock, only=sorted(wanted))

@@ -1,8 +1,8 @@
-"""Landing segments again, as one step that a crash cannot halve.
+"""Replaces segments by their relanded files in one step that a crash cannot halve.
 
-What will be true is written down first (`ledger/relands/<name>.json`: the manifests as they were and will be,
-and the compactions that end), then done: manifests, ledger commit, intent deleted. `settle` does it again for every
-intent that a killed process left, and changes nothing where it had been done.
+The intent is written first (`ledger/relands/<name>.json`: the manifests before and after, the compactions that end).
+Then it is carried out: manifests, ledger commit, intent deleted. `finish_intents` repeats this for every intent that a
+killed process left; repeating a finished one changes nothing.
 """
 
 import sqlite3
@@ -31,14 +31,14 @@ _FILE = "file, segment, kind, rows, bytes, sha256, first_event_at, last_event_at
 _LOST = "was part of a compacted file that is damaged, and its raw archive is gone"
 
 
-class Lost(msgspec.Struct, frozen=True, kw_only=True):
+class LostFile(msgspec.Struct, frozen=True, kw_only=True):
     """Rows that nothing has any more."""
 
     segment: str
     entry: FileEntry
 
 
-class Again(msgspec.Struct, frozen=True, kw_only=True):
+class RelandIntent(msgspec.Struct, frozen=True, kw_only=True):
     """One step: segments that are landed again, and what they take the place of."""
 
     format: int = 1
@@ -53,7 +53,7 @@ class Again(msgspec.Struct, frozen=True, kw_only=True):
     """Their names."""
     rest: CompactionManifest | None = None
     """What a retired file holds of segments that have no archive: it stays, in a file of its own."""
-    lost: tuple[Lost, ...] = ()
+    lost: tuple[LostFile, ...] = ()
     """Files of such segments where the retired one is damaged."""
 
 
@@ -62,13 +62,13 @@ def intent_path(home: Home, name: str) -> Path:
     return home.ledger / "relands" / f"{name}.json"
 
 
-def carry_out(home: Home, ledger: sqlite3.Connection, again: Again) -> None:
+def carry_out(home: Home, ledger: sqlite3.Connection, again: RelandIntent) -> None:
     """Make it true, durably; may be repeated."""
     write_file(intent_path(home, again.name), msgspec.json.encode(again))
     _finish(home, ledger, again)
 
 
-def settle(home: Home, ledger: sqlite3.Connection) -> int:
+def finish_intents(home: Home, ledger: sqlite3.Connection) -> int:
     """Finish what killed processes had begun; returns how many steps."""
     intents = [_read(path) for path in sorted((home.ledger / "relands").glob("*.json"))]
     for again in intents:
@@ -83,7 +83,7 @@ def write_manifests(home: Home) -> None:
         _write_manifests(home, _read(path))
 
 
-def _finish(home: Home, ledger: sqlite3.Connection, again: Again) -> None:
+def _finish(home: Home, ledger: sqlite3.Connection, again: RelandIntent) -> None:
     _write_manifests(home, again)
     with transaction(ledger):
         if not _is_committed(ledger, again):
@@ -97,7 +97,7 @@ def drop_intent(path: Path) -> None:
     fsync_folder(path.parent)
 
 
-def _write_manifests(home: Home, again: Again) -> None:
+def _write_manifests(home: Home, again: RelandIntent) -> None:
     for manifest in again.new:
         write_manifest(home, manifest)
     for name in again.compactions:
@@ -108,7 +108,7 @@ def _write_manifests(home: Home, again: Again) -> None:
         write_file(compaction_path(home, again.rest.name), encode_compaction(again.rest))
 
 
-def _is_committed(ledger: sqlite3.Connection, again: Again) -> bool:
+def _is_committed(ledger: sqlite3.Connection, again: RelandIntent) -> bool:
     """Every segment carries the commit time of this step."""
     for manifest in again.new:
         found = ledger.execute("select committed_at from segments where segment = ?", (manifest.segment,)).fetchone()
@@ -117,7 +117,7 @@ def _is_committed(ledger: sqlite3.Connection, again: Again) -> bool:
     return True
 
 
-def _commit(ledger: sqlite3.Connection, again: Again) -> None:
+def _commit(ledger: sqlite3.Connection, again: RelandIntent) -> None:
     """The old files are replaced, not deleted: whoever reads them now has an hour."""
     for old, new in zip(again.old, again.new, strict=True):
         kept = {entry.file for entry in new.files}
@@ -144,8 +144,8 @@ def _clear_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
                 path.unlink()
 
 
-def _read(path: Path) -> Again:
+def _read(path: Path) -> RelandIntent:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Again)
+        return msgspec.json.decode(path.read_bytes(), type=RelandIntent)
     except msgspec.DecodeError as error:
         raise CheckFailed(f"{path} is damaged: {error}", "restore it from a backup of the home") from error

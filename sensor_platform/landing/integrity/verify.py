@@ -10,7 +10,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.integrity.damage import (
     DamagedFile,
-    Known,
+    LedgerFile,
     damaged_files,
     put_aside,
     take_back,
@@ -20,7 +20,7 @@ from sensor_platform.landing.ledger.schema import open_ledger
 
 
 @dataclass(frozen=True, slots=True)
-class Verified:
+class Verification:
     """One verification."""
 
     files: int
@@ -40,7 +40,7 @@ def verify(
     *,
     is_full: bool = True,
     only: Collection[str] | None = None,
-) -> Verified:
+) -> Verification:
     """Check files, set damaged ones aside, take restored ones back.
 
     Args:
@@ -51,7 +51,7 @@ def verify(
         only: these files, relative to home.
     """
     if not home.ledger_file.exists():
-        return Verified(0, 0, (), ())
+        return Verification(0, 0, (), ())
     with open_ledger(home) as ledger:
         restored = take_back(home, ledger)
         wanted = [
@@ -70,14 +70,14 @@ def verify(
         _remember(home, ledger, [known for known, what in found if what is None], now)
         missed = damaged_files(ledger)
     total = sum(known.bytes for known in wanted)
-    return Verified(len(wanted), total, tuple(damaged), tuple(missed), tuple(restored))
+    return Verification(len(wanted), total, tuple(damaged), tuple(missed), tuple(restored))
 
 
-def _files(ledger: sqlite3.Connection) -> list[Known]:
+def _files(ledger: sqlite3.Connection) -> list[LedgerFile]:
     rows = ledger.execute(
         "select file, segment, kind, rows, bytes, sha256 from files where replaced_at is null order by file"
     )
-    return [Known(*row) for row in rows]
+    return [LedgerFile(*row) for row in rows]
 
 
 def _is_of(file: str, days: tuple[date, date] | None) -> bool:
@@ -89,7 +89,7 @@ def _is_of(file: str, days: tuple[date, date] | None) -> bool:
     return True
 
 
-def _unseen(home: Home, ledger: sqlite3.Connection, files: list[Known]) -> Iterator[Known]:
+def _unseen(home: Home, ledger: sqlite3.Connection, files: list[LedgerFile]) -> Iterator[LedgerFile]:
     """Files that were not verified as they are now: missing, of another time or size, or never looked at."""
     seen = dict(ledger.execute("select file, mtime from verified").fetchall())
     for known in files:
@@ -102,7 +102,7 @@ def _unseen(home: Home, ledger: sqlite3.Connection, files: list[Known]) -> Itera
             yield known
 
 
-def _remember(home: Home, ledger: sqlite3.Connection, files: list[Known], now: int) -> None:
+def _remember(home: Home, ledger: sqlite3.Connection, files: list[LedgerFile], now: int) -> None:
     rows = []
     for known in files:
         with contextlib.suppress(FileNotFoundError):

@@ -12,7 +12,7 @@ from sensor_platform.landing.ledger.daily_rows import (
     late_fingerprints,
     late_rows,
 )
-from sensor_platform.landing.ledger.horizon import NOTHING, Frozen, frozen, landing_floor, raise_floor
+from sensor_platform.landing.ledger.horizon import NO_HORIZON, Horizon, landing_floor, raise_floor, retention_horizon
 from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest, SourceEntry, write_manifest
 from sensor_platform.landing.ledger.queries import (
@@ -57,10 +57,10 @@ from sensor_platform.landing.ledger.warehouse_copy import (
 )
 
 __all__ = [
-    "NOTHING",
+    "NO_HORIZON",
     "DeviceCounts",
     "FileEntry",
-    "Frozen",
+    "Horizon",
     "LandedSegmentsOf",
     "LandingFile",
     "Manifest",
@@ -77,7 +77,6 @@ __all__ = [
     "drift_since",
     "files_wholly_before",
     "first_slots",
-    "frozen",
     "generation",
     "imported_files",
     "landing_bytes",
@@ -103,6 +102,7 @@ __all__ = [
     "readings_by_slot",
     "reopen_slots",
     "replace_state",
+    "retention_horizon",
     "slots_after",
     "slots_between",
     "totals",

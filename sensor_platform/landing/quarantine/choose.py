@@ -10,7 +10,7 @@ from sensor_platform.reading.names import topic_matches
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RowSelection:
     """All of these hold for a chosen row; without any, every row is chosen."""
 
     rules: tuple[str, ...] = ()

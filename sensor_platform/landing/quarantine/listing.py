@@ -8,7 +8,7 @@ import polars as pl
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.landing.ledger.visible_files import quarantine_files
-from sensor_platform.landing.quarantine.choose import Choice
+from sensor_platform.landing.quarantine.choose import RowSelection
 from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
 
 
@@ -32,7 +32,7 @@ def read_quarantine(home: Home) -> pl.LazyFrame | None:
     return pl.scan_parquet(files, hive_partitioning=False) if files else None
 
 
-def chosen_rows(home: Home, choice: Choice) -> pl.DataFrame:
+def chosen_rows(home: Home, choice: RowSelection) -> pl.DataFrame:
     """The rows of a choice, in the columns of a quarantine file."""
     with read_ledger(home) as ledger:
         files = [] if ledger is None else quarantine_files(ledger, home)

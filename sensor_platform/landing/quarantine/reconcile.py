@@ -21,14 +21,14 @@ from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, write_manifest
 from sensor_platform.landing.ledger.queries import next_commit_time
 from sensor_platform.landing.ledger.visible_files import quarantine_files
-from sensor_platform.landing.quarantine.choose import Choice
+from sensor_platform.landing.quarantine.choose import RowSelection
 from sensor_platform.landing.quarantine.recount import recount
-from sensor_platform.landing.quarantine.redecode import Again, decode_again
+from sensor_platform.landing.quarantine.redecode import Redecoded, redecode
 from sensor_platform.reading.decode import Decoder
 
 
 @dataclass(frozen=True, slots=True)
-class Settled:
+class Reconciled:
     """What became of the chosen rows of one file."""
 
     file: str
@@ -41,7 +41,7 @@ class Settled:
 
 
 @dataclass(slots=True)
-class Settler:
+class Reconciler:
     """Requeues and drops in one home. Hold `changes_lock`."""
 
     home: Home
@@ -51,7 +51,7 @@ class Settler:
     clock: Callable[[], int]
     """Microseconds since the epoch, UTC."""
 
-    def requeue(self, choice: Choice, decoder: Decoder, version: str) -> Iterator[Settled]:
+    def requeue(self, choice: RowSelection, decoder: Decoder, version: str) -> Iterator[Reconciled]:
         """Decode the chosen rows' messages again; what is good now lands with its original receive time.
 
         Args:
@@ -61,23 +61,23 @@ class Settler:
         """
         for file, rows, chosen in self._files(choice):
             is_chosen = rows["position"].is_in(rows["position"].filter(chosen).implode())  # a message as a whole
-            again = decode_again(self.home, self.ledger, rows.filter(is_chosen), decoder, self.slot)
+            again = redecode(self.home, self.ledger, rows.filter(is_chosen), decoder, self.slot)
             decoder.memory.forget()  # old messages teach nothing about now
             if not len(again.readings):
-                yield Settled(file, int(is_chosen.sum()))
+                yield Reconciled(file, int(is_chosen.sum()))
                 continue
             rest = pl.concat([rows.filter(~is_chosen), again.refused]).sort("position", maintain_order=True)
             self._commit("requeue", file, version, again, rows, rest, rows.head(0))
-            yield Settled(file, int(is_chosen.sum()), again.landed_messages, len(again.readings))
+            yield Reconciled(file, int(is_chosen.sum()), again.landed_messages, len(again.readings))
 
-    def drop(self, choice: Choice) -> Iterator[Settled]:
+    def drop(self, choice: RowSelection) -> Iterator[Reconciled]:
         """Take the chosen rows out of sight. They stay on disk, and their messages stay counted as quarantined."""
         for file, rows, is_chosen in self._files(choice):
             chosen = rows.filter(is_chosen)
             self._commit("drop", file, "", None, rows, rows.filter(~is_chosen), chosen)
-            yield Settled(file, len(chosen), dropped=len(chosen))
+            yield Reconciled(file, len(chosen), dropped=len(chosen))
 
-    def _files(self, choice: Choice) -> Iterator[tuple[str, pl.DataFrame, pl.Series]]:
+    def _files(self, choice: RowSelection) -> Iterator[tuple[str, pl.DataFrame, pl.Series]]:
         """Visible files with chosen rows: name, rows, and which are chosen."""
         clear_changes(self.home, self.ledger)
         for path in quarantine_files(self.ledger, self.home):
@@ -91,7 +91,7 @@ class Settler:
         verb: str,
         file: str,
         version: str,
-        again: Again | None,
+        again: Redecoded | None,
         before: pl.DataFrame,
         rest: pl.DataFrame,
         dropped: pl.DataFrame,

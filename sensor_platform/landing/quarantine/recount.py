@@ -8,7 +8,7 @@ import polars as pl
 from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.ledger.manifest import DeviceCounts
-from sensor_platform.landing.quarantine.redecode import Again
+from sensor_platform.landing.quarantine.redecode import Redecoded
 
 _Key = tuple[int, str]
 """Hour of arrival and device."""
@@ -24,7 +24,7 @@ class Change:
     counts: tuple[DeviceCounts, ...]
 
 
-def recount(before: pl.DataFrame, rest: pl.DataFrame, dropped: pl.DataFrame, again: Again | None) -> Change:
+def recount(before: pl.DataFrame, rest: pl.DataFrame, dropped: pl.DataFrame, again: Redecoded | None) -> Change:
     """The change from `before` to what is left.
 
     Args:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.landing.files.landing_table import LANDING_COLUMNS, Readings
+from sensor_platform.landing.files.landing_table import LANDING_COLUMNS, LandingTable
 from sensor_platform.landing.ledger.visible_files import landing_files
-from sensor_platform.landing.record_batches import Piece
-from sensor_platform.landing.rejects import Refusals
+from sensor_platform.landing.record_batches import SegmentBatch
+from sensor_platform.landing.rejects import RejectRows
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.decode import Decoder
 
@@ -18,7 +18,7 @@ _SAME = ("segment", "position", "device_id", "metric", "event_at", "value", "tex
 
 
 @dataclass(frozen=True, slots=True)
-class Again:
+class Redecoded:
     """What the messages became."""
 
     readings: pl.DataFrame
@@ -34,7 +34,7 @@ class Again:
         return len(self.landed)
 
 
-def decode_again(home: Home, ledger: sqlite3.Connection, rows: pl.DataFrame, decoder: Decoder, slot: int) -> Again:
+def redecode(home: Home, ledger: sqlite3.Connection, rows: pl.DataFrame, decoder: Decoder, slot: int) -> Redecoded:
     """Decode the messages of some rows, which are of one segment.
 
     Args:
@@ -48,10 +48,10 @@ def decode_again(home: Home, ledger: sqlite3.Connection, rows: pl.DataFrame, dec
     segment = str(messages["segment"][0])
     piece = _piece(messages)
     decoded = decoder.decode(piece.messages)
-    found = Readings(segment)
+    found = LandingTable(segment)
     devices = found.device_numbers(decoded)
     found.add(piece, decoded, devices)
-    refusals = Refusals()
+    refusals = RejectRows()
     refusals.add(segment, piece, decoded)
     positions = messages["position"]
     readings = _placed(found.table(slot), positions)
@@ -68,17 +68,17 @@ def decode_again(home: Home, ledger: sqlite3.Connection, rows: pl.DataFrame, dec
     # a message that stays is counted where it was counted
     owner = pl.col("position").replace_strict(owners, default=None, return_dtype=pl.String)
     refused = refused.with_columns(pl.when(is_whole).then(owner).otherwise("device_id").alias("device_id"))
-    return Again(fresh.select(LANDING_COLUMNS), refused, landed.select("position", "device_id"))
+    return Redecoded(fresh.select(LANDING_COLUMNS), refused, landed.select("position", "device_id"))
 
 
-def _piece(messages: pl.DataFrame) -> Piece:
+def _piece(messages: pl.DataFrame) -> SegmentBatch:
     heads = [0x30 | qos << 1 | retain for qos, retain in messages.select("qos", "retain").iter_rows()]
     batch = MessageBatch(
         messages["topic"].to_list(),
         messages["payload"].to_list(),
         messages["received_at"].cast(pl.Datetime("us")).cast(pl.Int64).to_list(),
     )
-    return Piece(0, batch, heads, set(), set())
+    return SegmentBatch(0, batch, heads, set(), set())
 
 
 def _placed(table: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from sensor_platform.alert.store import OperatorCommand
-from sensor_platform.landing.record_batches import Piece, join
+from sensor_platform.landing.record_batches import SegmentBatch, join
 from sensor_platform.live.engine.followed_collectors import CollectorBatches
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.decode import Decoder
@@ -37,7 +37,7 @@ class CollectorReadings:
     """Messages and readings of one collector in one step."""
 
     collector: str
-    piece: Piece
+    piece: SegmentBatch
     decoded: Decoded
     readings: Readings
 

@@ -12,7 +12,7 @@ from sensor_platform.live.engine.emitted_windows import encode_closed
 from sensor_platform.live.engine.loop_status import LoopStatus
 from sensor_platform.live.engine.step import Step, StepResult
 from sensor_platform.live.engine.view import Viewer
-from sensor_platform.reading.batch import Limits, MessageBatch
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.engine import Engine
@@ -23,7 +23,7 @@ _BEFORE = 400_000_000
 """Microseconds before now at which the sample begins, so that its windows close at the end."""
 
 
-def warm_up(engine: Engine, contracts: Sequence[Contract], limits: Limits, now: int) -> None:
+def warm_up(engine: Engine, contracts: Sequence[Contract], limits: TimeLimits, now: int) -> None:
     """Run a few made-up messages through a copy of everything, then exempt what is loaded from garbage collection.
 
     Args:

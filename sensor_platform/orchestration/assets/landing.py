@@ -14,7 +14,7 @@ from dagster import (
     asset,
 )
 
-from sensor_platform.landing.integrity.day_files import Verified, verify
+from sensor_platform.landing.integrity.day_files import VerifiedDays, verify_days
 from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.checks.integrity import mend_files
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
@@ -53,7 +53,7 @@ def landing(context: AssetExecutionContext, settings: ResourceParam[Settings]) -
     """
     work = work_of(context)
     with tried_again(context, settings.site.runs):
-        found = verify(
+        found = verify_days(
             settings.home,
             (work.first, work.last),
             is_whole=work.position is None,
@@ -66,7 +66,7 @@ def landing(context: AssetExecutionContext, settings: ResourceParam[Settings]) -
     yield MaterializeResult(metadata=_metadata(found), check_results=[_check(found, is_lost=is_lost)])
 
 
-def _metadata(found: Verified) -> Facts:
+def _metadata(found: VerifiedDays) -> Facts:
     metadata: Facts = {
         "rows": found.rows,
         "checked_files": found.checked_files,
@@ -80,7 +80,7 @@ def _metadata(found: Verified) -> Facts:
     return metadata
 
 
-def _check(found: Verified, *, is_lost: bool) -> AssetCheckResult:
+def _check(found: VerifiedDays, *, is_lost: bool) -> AssetCheckResult:
     """Red and blocking where readings are missing now; amber where the raw archive had them."""
     return AssetCheckResult(
         check_name=FILES_AGREE,

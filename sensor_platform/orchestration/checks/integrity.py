@@ -19,7 +19,7 @@ from dagster import (
 
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.damage import DamagedFile
-from sensor_platform.landing.integrity.verify import Verified
+from sensor_platform.landing.integrity.verify import Verification
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.partitions import SETTINGS
 from sensor_platform.settings import Settings
@@ -62,7 +62,7 @@ def proof(context: AssetCheckExecutionContext, settings: ResourceParam[Settings]
 
 def mend_files(
     settings: Settings, *, is_full: bool, only: Collection[str] | None = None
-) -> tuple[Verified, int, tuple[DamagedFile, ...]]:
+) -> tuple[Verification, int, tuple[DamagedFile, ...]]:
     """Set damaged files aside and make again what the raw archive has.
 
     Args:

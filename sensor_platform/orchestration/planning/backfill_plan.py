@@ -7,7 +7,14 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.kernel.days import Days, day_of, day_span
-from sensor_platform.landing.ledger import NOTHING, frozen, landing_bytes, read_ledger, readings_by_slot, touched_extent
+from sensor_platform.landing.ledger import (
+    NO_HORIZON,
+    landing_bytes,
+    read_ledger,
+    readings_by_slot,
+    retention_horizon,
+    touched_extent,
+)
 from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.staleness.costs import estimate, history
 
@@ -54,7 +61,7 @@ def plan(
     start, end = day_span(days)
     with read_ledger(home) as ledger:
         rows = readings_by_slot(ledger, start, end) if ledger else {}
-        gone = frozen(ledger) if ledger else NOTHING
+        gone = retention_horizon(ledger) if ledger else NO_HORIZON
         size = landing_bytes(ledger, start, end) if ledger else 0
     refused = {slot // DAY for slot in rows if slot < gone.floor}
     rows = {slot: count for slot, count in rows.items() if slot >= gone.floor}

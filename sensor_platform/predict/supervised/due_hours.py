@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, from_micros, to_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
-from sensor_platform.labels.label_store import Label, Said, changes
+from sensor_platform.labels.label_store import Label, LabelVersion, changes
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.late_labels import late_labels
@@ -19,7 +19,7 @@ def due_hours(
     warehouse: Warehouse,
     home: Home,
     site: PredictSite,
-    history: Sequence[Said],
+    history: Sequence[LabelVersion],
     days: Days | None,
     position: int | None,
 ) -> Due:

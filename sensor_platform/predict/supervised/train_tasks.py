@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import EPOCH, HOUR, to_micros, utc_from_micros
-from sensor_platform.labels.label_store import Label, Said, changes, read_history, read_labels, read_superseded
+from sensor_platform.labels.label_store import Label, LabelVersion, changes, read_history, read_labels, read_superseded
 from sensor_platform.predict.forecast import model_card as forecast_cards
 from sensor_platform.predict.forecast import model_files
 from sensor_platform.predict.forecast.promotion import Decision
@@ -61,7 +61,9 @@ class _Made:
     score_from: tuple[datetime, ...] = ()
 
 
-def _trained_or_why(home: Home, site: PredictSite, config: TaskConfig, history: list[Said], now: datetime) -> _Made:
+def _trained_or_why(
+    home: Home, site: PredictSite, config: TaskConfig, history: list[LabelVersion], now: datetime
+) -> _Made:
     """A damaged pointer of one task keeps no other from being trained: the gate's check fails for it."""
     try:
         return _train(home, site, config, history, now)
@@ -69,7 +71,7 @@ def _trained_or_why(home: Home, site: PredictSite, config: TaskConfig, history: 
         return _Made(_waits(config, error.message))
 
 
-def _train(home: Home, site: PredictSite, config: TaskConfig, history: list[Said], now: datetime) -> _Made:
+def _train(home: Home, site: PredictSite, config: TaskConfig, history: list[LabelVersion], now: datetime) -> _Made:
     began = time.monotonic()
     late = late_labels(home, config, changes(history), 1)
     score_from = tuple(utc_from_micros(each.start_at) for each in late)
@@ -129,7 +131,7 @@ def needs_task_training(home: Home, site: PredictSite) -> tuple[TrainingNeed, ..
     return tuple(need for config in wanted if (need := _need(home, config, gone)))
 
 
-def _need(home: Home, config: TaskConfig, gone: Sequence[Said]) -> TrainingNeed | None:
+def _need(home: Home, config: TaskConfig, gone: Sequence[LabelVersion]) -> TrainingNeed | None:
     """Labels that came before there is a model, those that were learnt from and taken back, what the watch asks for."""
     try:
         has_model = task_models.champion_card(home, config.name) is not None

@@ -8,7 +8,7 @@ from pathlib import Path
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing
-from sensor_platform.labels.label_store import Said, read_history
+from sensor_platform.labels.label_store import LabelVersion, read_history
 from sensor_platform.warehouse.published.views import WHOLE_FILE, Columns
 
 TABLE = "labels"
@@ -44,7 +44,7 @@ def publish_tables(home: Home) -> bool:
     return True
 
 
-def _write(path: Path, columns: Columns, said: Sequence[Said], changed: int) -> None:
+def _write(path: Path, columns: Columns, said: Sequence[LabelVersion], changed: int) -> None:
     import polars as pl
 
     schema = {name: pl.Datetime("us") if kind == "TIMESTAMP" else pl.String() for name, kind in columns}
@@ -54,7 +54,7 @@ def _write(path: Path, columns: Columns, said: Sequence[Said], changed: int) -> 
         os.utime(temporary, ns=(changed, changed))
 
 
-def _owner(said: Said, name: str) -> object:
+def _owner(said: LabelVersion, name: str) -> object:
     return said if name == "superseded_at" else said.label
 
 

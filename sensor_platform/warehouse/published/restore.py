@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, from_micros, start_of_day
-from sensor_platform.landing.ledger import Frozen
+from sensor_platform.landing.ledger import Horizon
 from sensor_platform.warehouse.file.connection import NEW
 from sensor_platform.warehouse.lineage import Model, models
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, quoted
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def restore(home: Home, connection: "DuckDBPyConnection", frozen: Frozen) -> dict[str, int]:
+def restore(home: Home, connection: "DuckDBPyConnection", frozen: Horizon) -> dict[str, int]:
     """Fill frozen windows of every table from its published pieces, once; returns the rows of each table.
 
     What models said is not among them: a new file takes it back whole. One transaction. The tables must exist: their
@@ -41,7 +41,7 @@ def restore(home: Home, connection: "DuckDBPyConnection", frozen: Frozen) -> dic
     return rows
 
 
-def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, frozen: Frozen) -> int:
+def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, frozen: Horizon) -> int:
     pieces = sorted((home.published / model.name).glob("day=*/*.parquet"))
     files = [str(path) for path in pieces if _is_wanted(path, frozen)]
     if not files:
@@ -63,7 +63,7 @@ def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, frozen: Fr
     return int(done[0]) if done else 0
 
 
-def _is_wanted(path: Path, frozen: Frozen) -> bool:
+def _is_wanted(path: Path, frozen: Horizon) -> bool:
     if str(path).endswith(COLUMNS_FILE):
         return False
     day = start_of_day(date.fromisoformat(path.parent.name.removeprefix("day=")))

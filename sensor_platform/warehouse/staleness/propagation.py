@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from sensor_platform.landing.ledger import NOTHING, Frozen
+from sensor_platform.landing.ledger import NO_HORIZON, Horizon
 from sensor_platform.warehouse.lineage import SLOTS, WHOLE, Model
 
 
@@ -52,7 +52,7 @@ def work_list(
     slot: int,
     scope: Scope,
     everything: bool,
-    frozen: Frozen = NOTHING,
+    frozen: Horizon = NO_HORIZON,
 ) -> dict[str, dict[int, Built]]:
     """Windows to rebuild, by model, with what each will have recorded once it and its parents are built.
 
@@ -79,7 +79,7 @@ def work_list(
     return work
 
 
-def _is_frozen(model: Model, window: int, slot: int, frozen: Frozen) -> bool:
+def _is_frozen(model: Model, window: int, slot: int, frozen: Horizon) -> bool:
     """Whether the window lies below the landing floor, or is a slot whose landing file is damaged."""
     if model.size(slot) is None:
         return False

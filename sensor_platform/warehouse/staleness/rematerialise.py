@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sensor_platform.kernel.clock import DAY
-from sensor_platform.landing.ledger import NOTHING, Frozen
+from sensor_platform.landing.ledger import NO_HORIZON, Horizon
 from sensor_platform.warehouse.lineage import SLOTS, Model
 from sensor_platform.warehouse.staleness.propagation import Built
 
@@ -33,7 +33,7 @@ def thaw(
     trimmed: Mapping[str, Collection[int]],
     slot: int,
     generation: str,
-    frozen: Frozen = NOTHING,
+    frozen: Horizon = NO_HORIZON,
 ) -> Thawed:
     """Add the windows that the work needs and that are no longer there.
 
@@ -78,6 +78,6 @@ def _windows(parent: Model, slots: Mapping[int, int], window: int, size: int, sl
     return found.items()
 
 
-def _is_gone(window: int, size: int, state: Collection[int], frozen: Frozen) -> bool:
+def _is_gone(window: int, size: int, state: Collection[int], frozen: Horizon) -> bool:
     """Whether part of the window was built from slots that are frozen now."""
     return frozen.holds(window, window + size) and any(window <= start < window + size for start in state)

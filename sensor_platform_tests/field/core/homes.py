@@ -11,12 +11,12 @@ import polars as pl
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import (
     DEFAULT_CONTRACT,
-    Choice,
     Contract,
     Decoder,
     Home,
     LandingConfig,
-    Verified,
+    RowSelection,
+    Verification,
     changes_lock,
     landing_files_between,
     landing_tier,
@@ -64,9 +64,9 @@ def series(device: str, start: int, count: int, step: int = 1_000_000) -> list[o
     return [{"device_id": device, "ts": (start + number * step) / 1e6, "t": 10.0} for number in range(count)]
 
 
-def upkeep(home: Home, now: int, slot_minutes: int = 10) -> upkeeping.Upkeep:
+def upkeep(home: Home, now: int, slot_minutes: int = 10) -> upkeeping.HousekeepingReport:
     """The hourly upkeep of the landing tier, the raw archive kept for 7 days."""
-    return upkeeping.keep_up(home, slot_minutes, 7, now)
+    return upkeeping.keep_house(home, slot_minutes, 7, now)
 
 
 def reland(home: Home, now: int, contract: Contract = DEFAULT_CONTRACT) -> None:
@@ -80,7 +80,7 @@ def requeue(home: Home, now: int, contract: Contract) -> None:
     """As `quarantine requeue`, with its lock."""
     with changes_lock(home), open_ledger(home) as ledger:
         decoder = Decoder([contract], limits_of(LandingConfig(), START))
-        list(settling.Settler(home, ledger, 10 * MINUTE, lambda: now).requeue(Choice(), decoder, "v2"))
+        list(settling.Reconciler(home, ledger, 10 * MINUTE, lambda: now).requeue(RowSelection(), decoder, "v2"))
 
 
 def readings(home: Home) -> pl.DataFrame:
@@ -91,7 +91,7 @@ def readings(home: Home) -> pl.DataFrame:
     return pl.concat(frames) if frames else pl.DataFrame()
 
 
-def verified(home: Home, now: int, *, is_full: bool = True) -> Verified:
+def verified(home: Home, now: int, *, is_full: bool = True) -> Verification:
     """A verification of files."""
     return verify(home, now, is_full=is_full)
 

@@ -9,7 +9,7 @@ from sensor_platform.landing.integrity import reland as relanding
 from sensor_platform.landing.integrity import reland_intent
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
-from sensor_platform.landing.integrity.verify import Verified, verify
+from sensor_platform.landing.integrity.verify import Verification, verify
 from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import (
     generation,
@@ -21,10 +21,10 @@ from sensor_platform.landing.ledger import (
 )
 from sensor_platform.landing.open_lander import limits_of, open_lander
 from sensor_platform.landing.quarantine import reconcile as settling
-from sensor_platform.landing.quarantine.choose import Choice
+from sensor_platform.landing.quarantine.choose import RowSelection
 from sensor_platform.orchestration.checks.integrity import mend_files
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, decide
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, Source, TimeSource
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource, ValueSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.retention import apply as retaining
 from sensor_platform.retention import landing_tier
@@ -55,7 +55,6 @@ __all__ = [
     "WHOLE",
     "BatchFacts",
     "BuildReport",
-    "Choice",
     "CommittedOffsetFile",
     "Contract",
     "Decoder",
@@ -67,14 +66,15 @@ __all__ = [
     "Outcome",
     "PlatformError",
     "Retention",
+    "RowSelection",
     "Rules",
     "SeenRun",
     "SegmentWriter",
     "Site",
-    "Source",
     "StoredOffsets",
     "TimeSource",
-    "Verified",
+    "ValueSource",
+    "Verification",
     "audit",
     "build",
     "changes_lock",

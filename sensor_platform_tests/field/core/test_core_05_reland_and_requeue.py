@@ -7,11 +7,11 @@ import pytest
 
 from sensor_platform_tests.field.core.homes import HOUR, T0, land, readings, reland, requeue, seal
 from sensor_platform_tests.field.core.needs import need
-from sensor_platform_tests.field.core.rig import Contract, Home, PlatformError, Source, audit
+from sensor_platform_tests.field.core.rig import Contract, Home, PlatformError, ValueSource, audit
 from sensor_platform_tests.field.core.steps import RELAND_CARRIES_OUT, REQUEUE_COMMITS, Step, meanwhile
 
-STRICT = Contract(name="c", topic="#", device=Source(field=("device",)))
-LOOSE = Contract(name="c", topic="#", device=Source(field=("device", "id")))
+STRICT = Contract(name="c", topic="#", device=ValueSource(field=("device",)))
+LOOSE = Contract(name="c", topic="#", device=ValueSource(field=("device", "id")))
 LATER = T0 + 2 * HOUR
 
 

@@ -13,14 +13,14 @@ from sensor_platform_tests.field.core.rig import (
     Home,
     PlatformError,
     SegmentWriter,
-    Source,
+    ValueSource,
     audit,
     encode_mqtt,
 )
 
 PAYLOAD = b'{"ts": %d, "seq": 7, "t": 68.0, "h": "47 %%", "unit": "degF"}' % (T0 // 1_000_000)
 """One number, and one text that the first contract does not accept."""
-DEVICE = Source(user_property="device", topic_level=-1)
+DEVICE = ValueSource(user_property="device", topic_level=-1)
 STRICT = Contract(name="c", topic="#", strings="number")
 STRICT_DEVICE = Contract(name="c", topic="#", strings="number", device=DEVICE)
 

@@ -6,12 +6,12 @@ import pytest
 
 from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, land, requeue, seal, send, series
 from sensor_platform_tests.field.core.needs import need
-from sensor_platform_tests.field.core.rig import Contract, Home, Source, publish
+from sensor_platform_tests.field.core.rig import Contract, Home, ValueSource, publish
 from sensor_platform_tests.field.core.tables import built, retain, site_with
 
 SITE = site_with()
-STRICT = Contract(name="c", topic="#", device=Source(field=("device",)))
-LOOSE = Contract(name="c", topic="#", device=Source(field=("device", "id")))
+STRICT = Contract(name="c", topic="#", device=ValueSource(field=("device",)))
+LOOSE = Contract(name="c", topic="#", device=ValueSource(field=("device", "id")))
 
 
 def pieces(home: Home, table: str) -> dict[Path, int]:

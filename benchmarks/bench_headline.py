@@ -38,7 +38,8 @@ from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.verdicts import EngineCatalog
-from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt, read_batches
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt, read_batches
+from sensor_platform.wal.segment_writer import SegmentWriter
 
 
 def main() -> None:

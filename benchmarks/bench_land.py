@@ -44,7 +44,8 @@ from sensor_platform.landing.record_batches import SegmentBatch  # noqa: E402
 from sensor_platform.reading.batch import MessageBatch, TimeLimits  # noqa: E402
 from sensor_platform.reading.contract import DEFAULT_CONTRACT  # noqa: E402
 from sensor_platform.reading.decode import Decoder  # noqa: E402
-from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt  # noqa: E402
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt  # noqa: E402
+from sensor_platform.wal.segment_writer import SegmentWriter  # noqa: E402
 
 _NOW = 1_772_366_400_000_000
 _DEVICES = 500

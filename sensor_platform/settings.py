@@ -1,6 +1,7 @@
 """The only reader of the environment. Rooms are handed the frozen objects that this makes."""
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,6 +13,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.site import Site, load_site
 
+_USERNAME = re.compile(r"SENSOR_PLATFORM_([A-Z0-9]+)_USERNAME")
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -22,8 +24,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     site: Site
     site_folder: Path | None
     broker: Broker
-    kafka_login: tuple[str, str] | None = None
-    """User and password for SASL."""
+    logins: dict[str, tuple[str, str]] = {}
+    """User and password of sources other than MQTT, by source (`kafka`)."""
     live_token: str = ""
     uplink: Broker | None = None
     """The broker of the centre, where this site is the edge."""
@@ -43,7 +45,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         site=load_site(folder),
         site_folder=folder,
         broker=_broker(env),
-        kafka_login=_kafka_login(env),
+        logins=_logins(env),
         uplink=_broker(env, "UPLINK") if env.get("SENSOR_PLATFORM_UPLINK_URL") else None,
         live_token=env.get("SENSOR_PLATFORM_LIVE_TOKEN", ""),
     )
@@ -87,9 +89,10 @@ def _broker(env: Mapping[str, str], which: str = "BROKER") -> Broker:
     )
 
 
-def _kafka_login(env: Mapping[str, str]) -> tuple[str, str] | None:
-    user = env.get("SENSOR_PLATFORM_KAFKA_USERNAME", "")
-    return (user, env.get("SENSOR_PLATFORM_KAFKA_PASSWORD", "")) if user else None
+def _logins(env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """From SENSOR_PLATFORM_<SOURCE>_USERNAME and _PASSWORD."""
+    users = {match[1]: user for name, user in env.items() if user and (match := _USERNAME.fullmatch(name))}
+    return {name.lower(): (user, env.get(f"SENSOR_PLATFORM_{name}_PASSWORD", "")) for name, user in users.items()}
 
 
 def environ_with(changes: Mapping[str, str]) -> dict[str, str]:

@@ -10,12 +10,12 @@ from types import FrameType
 
 import click
 
+from sensor_platform.collect.child_process import ChildCommand, SupervisedChild
 from sensor_platform.collect.collector import Collector, CollectorSetup
 from sensor_platform.collect.collector_lock import collector_lock
-from sensor_platform.collect.lander_process import LanderProcess
-from sensor_platform.collect.mqtt.selftest import why_no_bulk_reading
+from sensor_platform.collect.config import choose_source
 from sensor_platform.home import Home
-from sensor_platform.settings import Settings, load_settings
+from sensor_platform.settings import load_settings
 from sensor_platform.wal import check_collector
 
 log = logging.getLogger("sensor_platform.collect")
@@ -38,57 +38,26 @@ def collect(with_lander: bool) -> None:
     settings = load_settings()
     config = settings.site.collect
     check_collector(config.collector)
-    who = f"{config.collector}, process {os.getpid()} on {socket.gethostname()}"
-    with collector_lock(settings.home.wal, who):
-        run = _run_kafka if config.kafka.topics else _run
-        run(settings, LanderProcess(_LAND, time.monotonic) if with_lander else None)
-
-
-def _run(settings: Settings, lander: LanderProcess | None) -> None:
-    reason = why_no_bulk_reading()
-    if reason:
-        log.warning("slow path: the installed paho-mqtt does not allow reading in bulk (%s); QoS 1 at most", reason)
+    lander = SupervisedChild(ChildCommand("the lander", _LAND, ends_with_input=True)) if with_lander else None
     wake_read, wake_write = socket.socketpair()
     wake_write.setblocking(False)  # noqa: FBT003 - the socket's own signature
-    collector = Collector(
-        CollectorSetup(
-            config=settings.site.collect,
-            broker=settings.broker,
+    with collector_lock(settings.home.wal, f"{config.collector}, process {os.getpid()} on {socket.gethostname()}"):
+        setup = CollectorSetup(
+            config=config,
             home=settings.home,
-            use_bulk_lane=reason is None,
             announce=lambda: print("ready", flush=True),  # noqa: T201 - the contract with whoever started us
+            broker=settings.broker,
+            logins=settings.logins,
             wake_fd=wake_read.fileno(),
             lander=lander,
         )
-    )
-    _on_signals(collector, wake_write)
-    try:
-        collector.run()
-    finally:
-        if lander:
-            _land_the_rest(settings.home, lander)
-
-
-def _run_kafka(settings: Settings, lander: LanderProcess | None) -> None:
-    from sensor_platform.collect.kafka.kafka_collector import KafkaCollector, KafkaSetup
-
-    def announce() -> None:
-        print("ready", flush=True)  # noqa: T201 - the contract with whoever started us
-
-    collector = KafkaCollector(KafkaSetup(settings.site.collect, settings.home, announce, lander, settings.kafka_login))
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        del frame
-        collector.stop()
-        signal.signal(number, signal.SIG_DFL)
-
-    signal.signal(signal.SIGTERM, stop)
-    signal.signal(signal.SIGINT, stop)
-    try:
-        collector.run()
-    finally:
-        if lander:
-            _land_the_rest(settings.home, lander)
+        collector = Collector(setup, choose_source(config))
+        _on_signals(collector, wake_write)
+        try:
+            collector.run()
+        finally:
+            if lander:
+                _land_the_rest(settings.home, lander)
 
 
 def _on_signals(collector: Collector, wake: socket.socket) -> None:
@@ -102,8 +71,8 @@ def _on_signals(collector: Collector, wake: socket.socket) -> None:
     signal.signal(signal.SIGINT, stop)
 
 
-def _land_the_rest(home: Home, lander: LanderProcess) -> None:
-    """Wait until every sealed segment is landed, then let the lander go."""
+def _land_the_rest(home: Home, lander: SupervisedChild) -> None:
+    """Wait until every sealed segment is landed, then stop the lander."""
     deadline = time.monotonic() + _DRAIN_SECONDS
     while any(home.wal.glob("*.wal")) and time.monotonic() < deadline:
         lander.tend()

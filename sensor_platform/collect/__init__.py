@@ -1,1 +1,1 @@
-"""Sockets in, segments out: MQTT, replay, simulation. Never imports Polars, DuckDB or Dagster."""
+"""Messages of MQTT or Kafka to segments of the WAL. Never imports Polars, DuckDB or Dagster."""

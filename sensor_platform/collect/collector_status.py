@@ -1,4 +1,4 @@
-"""What a running collector says about itself, once a second, for `status`, `doctor` and metrics."""
+"""The status file of a running collector, replaced once a second, for `status`, `doctor` and metrics."""
 
 import os
 from bisect import bisect_left
@@ -14,61 +14,65 @@ State = Literal["connecting", "connected", "stalled", "stopping", "stopped"]
 
 
 class Counters(msgspec.Struct, kw_only=True):
-    """Since this collector started."""
+    """Counts since this collector started."""
 
     messages: int = 0
-    """Committed to a segment: what has been fsynced, and so acknowledged."""
+    """Messages committed to a segment: fsynced, and so acknowledged."""
     best_effort: int = 0
-    """Of these, at QoS 0: the broker may have dropped others before."""
+    """Messages at QoS 0 among `messages`: the broker may have dropped others."""
     duplicates: int = 0
     suspects: int = 0
     bytes: int = 0
     commits: int = 0
     segments: int = 0
     connects: int = 0
-    """Connections opened, and connections lost."""
+    """Connections opened."""
     disconnects: int = 0
+    """Connections lost."""
     stalls: int = 0
-    """Times that writing failed and reading was stopped."""
+    """Times that a write failed and reading was stopped."""
     lander_starts: int = 0
     ack_commits: list[int] = msgspec.field(default_factory=lambda: [0] * (len(ACK_BUCKETS) + 1))
-    """Group commits by seconds from reading their first message to fsync and answer, in buckets of ACK_BUCKETS."""
+    """Group commits by seconds from reading the first message to its acknowledgement; see ACK_BUCKETS."""
     ack_seconds: float = 0.0
-    """Their sum."""
+    """Sum of these seconds."""
 
     def note_ack(self, seconds: float) -> None:
-        """One more group was acknowledged."""
+        """Count one group that was acknowledged after `seconds`."""
         self.ack_commits[bisect_left(ACK_BUCKETS, seconds)] += 1
         self.ack_seconds += seconds
 
 
 class CollectorStatus(msgspec.Struct, kw_only=True):
-    """`wal/<collector>.status.json`, replaced atomically; older than a few seconds means that the collector is gone."""
+    """`wal/<collector>.status.json`, replaced atomically. The collector has ended if it is some seconds old."""
 
     collector: str
     pid: int
-    broker: str
-    """Without the password."""
-    client_id: str
-    lane: Literal["bulk", "stock"]
-    started_at: float
-    """Seconds since the epoch, as `updated_at`."""
-    updated_at: float
+    broker: str = ""
+    """Address of the source, without a password."""
+    client_id: str = ""
+    """MQTT client id, or consumer group of Kafka."""
+    lane: Literal["bulk", "stock"] = "stock"
+    """`bulk`: MQTT packets are read in bulk by our own reader; `stock`: by the client library."""
+    started_at: float = 0.0
+    """Seconds since the epoch."""
+    updated_at: float = 0.0
+    """Seconds since the epoch."""
     state: State = "connecting"
     session: str = ""
     problem: str | None = None
-    """Why it is not connected, or why it is stalled."""
+    """Why the collector is not connected, or why it is stalled."""
     is_lander_running: bool = False
     counters: Counters = msgspec.field(default_factory=Counters)
 
 
 def status_path(wal: Path, collector: str) -> Path:
-    """Where a collector keeps its status."""
+    """The status file of a collector."""
     return wal / f"{collector}.status.json"
 
 
 def write_status(wal: Path, status: CollectorStatus) -> None:
-    """Replace the status; not fsynced, for it is worth nothing after a power cut.
+    """Replace the status file; not fsynced, because it has no value after a power cut.
 
     Raises:
         OSError: the folder cannot be written now.
@@ -80,7 +84,7 @@ def write_status(wal: Path, status: CollectorStatus) -> None:
 
 
 def read_status(wal: Path, collector: str) -> CollectorStatus | None:
-    """The status as last written; None where there is none that can be read."""
+    """The status as last written; None where there is no readable file."""
     try:
         return msgspec.json.decode(status_path(wal, collector).read_bytes(), type=CollectorStatus)
     except (FileNotFoundError, msgspec.DecodeError):

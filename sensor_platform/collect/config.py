@@ -1,8 +1,14 @@
-"""What the collector is told: broker, credentials, subscriptions, when to commit and to seal."""
+"""Settings of the collector, and the table of its sources."""
 
-from typing import Literal
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, cast
 
 import msgspec
+
+if TYPE_CHECKING:
+    from sensor_platform.collect.source import OpenSource
 
 
 class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -13,22 +19,22 @@ class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
 
 
 class KafkaSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where messages come from instead of MQTT, where `topics` are named."""
+    """Kafka as the source, instead of MQTT, if `topics` are named."""
 
     servers: str = "127.0.0.1:9092"
     """bootstrap.servers"""
     topics: tuple[str, ...] = ()
-    """Names; one that begins with ^ is a regular expression."""
+    """Topic names; a name that begins with ^ is a regular expression."""
     group: str = "sensor-platform"
-    """Consumer group; several collectors, each with a home of its own, share the partitions."""
+    """Consumer group: several collectors, each with its own home, share the partitions."""
     options: tuple[str, ...] = ()
-    """Further settings of librdkafka, for instance `security.protocol=ssl`."""
+    """Additional settings of librdkafka, for instance `security.protocol=ssl`."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no setting.
+        """Check the options.
 
         Raises:
-            ValueError: naming it.
+            ValueError: an option is not of the form name=value, or is a secret.
         """
         if wrong := [text for text in self.options if "=" not in text]:
             raise ValueError(f"options: {wrong[0]!r} is not of the form name=value")
@@ -44,22 +50,22 @@ class CollectConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     """Name of this collector; part of segment names and of the client id."""
     subscriptions: tuple[Subscription, ...] = (Subscription(topic="sensors/#"),)
     kafka: KafkaSettings = KafkaSettings()
-    """Read instead of MQTT where it names topics."""
+    """Used instead of MQTT if it names topics."""
     protocol: Literal["3.1.1", "5"] = "5"
     session_expiry_seconds: int = 7 * 24 * 3600
     receive_maximum: int = 32767
-    """Most unacknowledged messages that the broker may have in flight to us, 1..32767 (MQTT 5)."""
+    """Maximum number of unacknowledged messages in flight from the broker, 1..32767 (MQTT 5)."""
     keepalive_seconds: int = 30
     commit_milliseconds: float = 10.0
-    """How long a group commit may wait for company; it never waits when the socket is quiet."""
+    """Maximum time that a group commit waits for more messages; it never waits when the socket is quiet."""
     seal_seconds: float = 5.0
-    """A segment with messages is sealed and handed to the lander at this age,"""
+    """Age at which a segment with messages is sealed and handed to the lander."""
     seal_megabytes: int = 64
-    """or at this size."""
+    """Size at which a segment is sealed, even if it is younger."""
 
 
 class Broker(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the broker is and how to log in; from the environment, never from the site folder."""
+    """Address and login of an MQTT broker; from the environment, never from the site folder."""
 
     host: str = "127.0.0.1"
     port: int = 1883
@@ -71,7 +77,33 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
     key_file: str | None = None
 
     def __repr__(self) -> str:
-        """Without the password: settings end up in logs."""
+        """URL without the password, because settings are logged."""
         scheme = "mqtts" if self.tls else "mqtt"
         user = f"{self.username}:***@" if self.username else ""
         return f"{scheme}://{user}{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceEntry:
+    """One row of the table of sources."""
+
+    name: str
+    is_chosen: Callable[[CollectConfig], bool]
+    """Whether the settings ask for this source."""
+    target: str
+    """`module:class`. Imported only if it is chosen, because its library may be an optional extra."""
+
+
+_HERE = "sensor_platform.collect"
+SOURCES = (
+    SourceEntry("kafka", lambda config: bool(config.kafka.topics), f"{_HERE}.kafka.kafka_source:KafkaSource"),
+    SourceEntry("mqtt", lambda _: True, f"{_HERE}.mqtt.mqtt_source:MqttSource"),
+)
+"""The first entry that is chosen is used."""
+
+
+def choose_source(config: CollectConfig, sources: tuple[SourceEntry, ...] = SOURCES) -> "OpenSource":
+    """The source that the settings ask for, ready to be given to a collector."""
+    entry = next(entry for entry in sources if entry.is_chosen(config))
+    module, _, name = entry.target.partition(":")
+    return cast("OpenSource", getattr(import_module(module), name))

@@ -102,6 +102,7 @@ def _dagster(home: Home, environ: dict[str, str], port: int) -> ChildCommand:
 def _wait_until_ready(stack: Stack) -> None:
     end = time.monotonic() + _COLLECTOR_SECONDS
     log = stack.collector.command.log
+    assert log is not None
     while "ready" not in log.read_text("utf-8", "replace").split():
         stack.require_running()
         if time.monotonic() > end:

@@ -18,6 +18,7 @@ from sensor_platform.collect.config import Broker
 from sensor_platform.devices import publisher_wire as wire
 from sensor_platform.devices.publisher_socket import BrokerSocket
 from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.wal.mqtt_packet import MAX_REMAINING_LENGTH
 
 _SEND_AT_BYTES = 1 << 16
 
@@ -65,7 +66,7 @@ class Publisher:
             Unreachable: the broker was lost and did not come back.
         """
         name, qos = topic.encode(), self._options.qos
-        if len(name) > wire.MAX_TOPIC_BYTES or len(name) + len(payload) + 4 > wire.MAX_REMAINING_LENGTH:
+        if len(name) > wire.MAX_TOPIC_BYTES or len(name) + len(payload) + 4 > MAX_REMAINING_LENGTH:
             raise WrongUse(f"a message of {len(payload)} bytes on {topic[:60]!r} does not fit MQTT", "split it")
         packet_id = self._next_id() if qos else 0
         packet = wire.publish_packet(name, payload, qos=qos, packet_id=packet_id)

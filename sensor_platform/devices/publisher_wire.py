@@ -7,6 +7,8 @@ import struct
 from collections.abc import Iterator
 from typing import Final
 
+from sensor_platform.wal.mqtt_packet import PUBLISH, encode_packet, encode_publish, encode_text
+
 CONNACK: Final = 0x20
 PUBACK: Final = 0x40
 PUBREC: Final = 0x50
@@ -15,7 +17,6 @@ PINGREQ: Final = b"\xc0\x00"
 DISCONNECT: Final = b"\xe0\x00"
 
 MAX_TOPIC_BYTES: Final = 65535
-MAX_REMAINING_LENGTH: Final = 268_435_455
 
 REFUSALS: Final = {
     1: "it does not speak MQTT 3.1.1",
@@ -32,21 +33,19 @@ def connect_packet(
 ) -> bytes:
     """CONNECT without a last will."""
     flags = 0x02 if clean_session else 0
-    body = _text(client_id)
+    body = encode_text(client_id.encode())
     if username is not None:
         flags |= 0x80
-        body += _text(username)
+        body += encode_text(username.encode())
         if password is not None:  # the protocol forbids a password without a user name
             flags |= 0x40
-            body += _text(password)
-    return _packet(0x10, b"\x00\x04MQTT\x04" + bytes([flags]) + struct.pack("!H", keepalive_seconds) + body)
+            body += encode_text(password.encode())
+    return encode_packet(0x10, b"\x00\x04MQTT\x04" + bytes([flags]) + struct.pack("!H", keepalive_seconds) + body)
 
 
 def publish_packet(topic: bytes, payload: bytes, *, qos: int, packet_id: int) -> bytes:
     """PUBLISH, not retained. `packet_id` is 1..65535 and is left out at QoS 0."""
-    length = 2 + len(topic) + len(payload) + (2 if qos else 0)
-    head = bytes([0x30 | qos << 1]) + _remaining_length(length) + struct.pack("!H", len(topic)) + topic
-    return head + struct.pack("!H", packet_id) + payload if qos else head + payload
+    return encode_publish(PUBLISH << 4 | qos << 1, topic, packet_id, payload)
 
 
 def as_redelivery(packet: bytes) -> bytes:
@@ -81,23 +80,3 @@ def take_packets(buffer: bytearray) -> Iterator[tuple[int, int]]:
             yield kind, identifier
     finally:
         del buffer[:at]
-
-
-def _text(value: str) -> bytes:
-    raw = value.encode()
-    return struct.pack("!H", len(raw)) + raw
-
-
-def _packet(kind: int, body: bytes) -> bytes:
-    return bytes([kind]) + _remaining_length(len(body)) + body
-
-
-def _remaining_length(length: int) -> bytes:
-    if length < 128:
-        return bytes([length])
-    out = bytearray()
-    while True:
-        length, digit = divmod(length, 128)
-        out.append(digit | (128 if length else 0))
-        if not length:
-            return bytes(out)

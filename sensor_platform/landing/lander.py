@@ -13,15 +13,14 @@ from msgspec import structs
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.kernel.durable import fsync_folder, sha256
+from sensor_platform.kernel.durable import sha256
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from sensor_platform.landing.ledger.queries import is_committed, next_commit_time
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.wal import DamagedSegment
-from sensor_platform.wal.device_messages import DeviceOutbox
+from sensor_platform.wal import DamagedSegment, DeviceOutbox, delete_segment
 
 
 @dataclass(slots=True)
@@ -67,8 +66,7 @@ class Lander:
             memory.keep()
         else:
             manifest = self._finish(sealed)
-        sealed.unlink(missing_ok=True)
-        fsync_folder(sealed.parent)
+        delete_segment(sealed)
         return manifest
 
     def _stage(self, sealed: Path) -> Manifest:

@@ -8,8 +8,17 @@ from pathlib import Path
 from sensor_platform.kernel.clock import HOUR
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.wal import Batch, DamagedRange, FrameKind, open_segment, read_batches, read_frames
-from sensor_platform.wal.frames import decode_mqtt, decode_records, read_frame
+from sensor_platform.wal import (
+    Batch,
+    DamagedBytes,
+    FrameKind,
+    decode_mqtt,
+    decode_records,
+    open_segment,
+    read_batches,
+    read_frame,
+    read_frames,
+)
 
 
 @dataclass(slots=True)
@@ -32,11 +41,11 @@ class SegmentReader:
     """One segment as read."""
 
     path: Path
-    damage: list[DamagedRange] = field(default_factory=list)
+    damage: list[DamagedBytes] = field(default_factory=list)
 
     def pieces(self, messages: int) -> Iterator[SegmentBatch]:
         """The messages in pieces of at least `messages` (the last may be smaller). At the end `damage` is filled."""
-        found: list[DamagedRange] = []
+        found: list[DamagedBytes] = []
         some: list[Batch] = []
         count = 0
         for batch in read_batches(self.path, offset=_start(self.path, found), damage=found):
@@ -66,22 +75,22 @@ class SegmentReader:
         return {hour: count for hour, count in sorted(counted.items()) if count}
 
 
-def _start(path: Path, damage: list[DamagedRange]) -> int:
+def _start(path: Path, damage: list[DamagedBytes]) -> int:
     """Where reading starts: 0, or 1 where the header itself is damaged, so that the reader looks for the next frame."""
     with open_segment(path) as file:
         first = read_frame(file)
     if isinstance(first, bytes) or first[0] != FrameKind.HEADER:
-        damage.append(DamagedRange(0, 1))
+        damage.append(DamagedBytes(0, 1))
         return 1
     return 0
 
 
-def _merged(damage: list[DamagedRange]) -> list[DamagedRange]:
+def _merged(damage: list[DamagedBytes]) -> list[DamagedBytes]:
     """Adjacent ranges as one."""
-    merged: list[DamagedRange] = []
+    merged: list[DamagedBytes] = []
     for found in damage:
         if merged and merged[-1].offset + merged[-1].length == found.offset:
-            merged[-1] = DamagedRange(merged[-1].offset, merged[-1].length + found.length)
+            merged[-1] = DamagedBytes(merged[-1].offset, merged[-1].length + found.length)
         else:
             merged.append(found)
     return merged

@@ -17,7 +17,7 @@ from sensor_platform.landing.outcomes import OutcomeCounts
 from sensor_platform.landing.record_batches import SegmentReader
 from sensor_platform.landing.rejects import RejectRows
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.wal.archive import archive_segment
+from sensor_platform.wal import archive_segment
 
 _PIECE_MESSAGES = 100_000
 """Messages decoded at once: enough for columns to pay, few enough to bound memory."""

@@ -1,11 +1,12 @@
-"""Segments: the write-ahead log between the broker and the tables. Written by collect, read by land and live.
+"""The write-ahead log between the sources of messages and the tables. Only this room writes its segments.
 
-A segment is called `<collector>-<boot>-<seq>` and lives three lives, always with the same bytes:
+MQTT, Kafka and HTTP write through `open_wal` and `WalWriter`; the lander and the live process read. A segment is called
+`<collector>-<boot>-<seq>` and is stored in three places, one after the other, always with the same bytes:
 
-- `wal/<segment>.open` while the collector appends to it. Only the bytes before the committed mark
-  (`wal/<collector>.committed`) are safe; nobody reads past it while the collector runs.
+- `wal/<segment>.open` while it is written (`ingest/` instead of `wal/` for HTTP). Only the bytes before the committed
+  offset (`<collector>.committed` in the same folder) are safe; nobody reads past it while the writer runs.
 - `wal/<segment>.wal` once sealed: cut to what was committed, fsynced, renamed, folder fsynced.
-- `raw/<yyyy-mm-dd>/<segment>.zst`, zstd of the very same bytes, once landed.
+- `raw/<yyyy-mm-dd>/<segment>.zst`, the same bytes compressed with zstd, once landed.
 
 Format 1. A segment is a sequence of frames; all integers are little-endian:
 
@@ -16,37 +17,37 @@ Format 1. A segment is a sequence of frames; all integers are little-endian:
             u8 session_present; u16 length of the session id; u32 messages; u32 flagged; session id (UTF-8);
             flagged x (u32 index of the message in the batch, u8 EnvelopeFlag); then PUBLISH and PUBREL packets,
             byte for byte as the broker sent them
-    kind 2  records: msgpack array of envelopes as arrays (sources that have no packets: Kafka, HTTP, imports)
+    kind 2  records: msgpack array of envelopes as arrays (sources without packets: Kafka, HTTP, imports)
 
-A message's position is its ordinal in the segment (from 0), PUBREL packets not counted, duplicates counted.
+A message's position is its ordinal in the segment, from 0; PUBREL packets are not counted, duplicates are.
 A torn tail is what follows the last whole frame of an `.open` segment: a write that was never acknowledged. Bytes that
-are no whole frame but are followed by one are damage; readers raise `DamagedSegment` or, when asked, report and pass.
+are not a whole frame but are followed by one are damage: readers raise `DamagedSegment`, or report and skip them.
 
 Readers: `read_batches` (lists per field, about 0.6 microseconds per message) and `read_envelopes` (one by one).
 """
 
-from sensor_platform.wal.committed_offset import (
-    CommittedOffset,
-    CommittedOffsetFile,
-    committed_path,
-    read_committed_offset,
-)
+from sensor_platform.wal.archive import archive_segment, current_path, newest_segments_first
+from sensor_platform.wal.committed_offset import CommittedOffset, read_committed_offset
+from sensor_platform.wal.device_messages import DeviceOutbox, take_device_messages
 from sensor_platform.wal.frames import (
     FORMAT,
+    HEAD_BYTES,
     BatchFacts,
     DamagedSegment,
     FrameKind,
     Header,
+    decode_mqtt,
+    decode_records,
     encode_mqtt,
     encode_records,
+    read_frame,
 )
 from sensor_platform.wal.packet_columns import Extra
-from sensor_platform.wal.past_segments import current_path, newest_segments_first
-from sensor_platform.wal.recovery import Recovered, recover_segment, recover_segments
+from sensor_platform.wal.recovery import Recovered, recover_segments
 from sensor_platform.wal.segment_name import SegmentName, check_collector, parse_name, segment_names
 from sensor_platform.wal.segment_reader import (
     Batch,
-    DamagedRange,
+    DamagedBytes,
     Frame,
     envelope_of,
     open_segment,
@@ -55,41 +56,51 @@ from sensor_platform.wal.segment_reader import (
     read_frames,
     read_header,
 )
-from sensor_platform.wal.segment_writer import SegmentWriter, cut_file, discard_file, seal_file
+from sensor_platform.wal.segment_writer import delete_segment
+from sensor_platform.wal.tail import LandedSegments, Place, SegmentGone, Tail
+from sensor_platform.wal.writer import WalFolders, WalWriter, open_wal
 
 __all__ = [
     "FORMAT",
+    "HEAD_BYTES",
     "Batch",
     "BatchFacts",
     "CommittedOffset",
-    "CommittedOffsetFile",
-    "DamagedRange",
+    "DamagedBytes",
     "DamagedSegment",
+    "DeviceOutbox",
     "Extra",
     "Frame",
     "FrameKind",
     "Header",
+    "LandedSegments",
+    "Place",
     "Recovered",
+    "SegmentGone",
     "SegmentName",
-    "SegmentWriter",
+    "Tail",
+    "WalFolders",
+    "WalWriter",
+    "archive_segment",
     "check_collector",
-    "committed_path",
     "current_path",
-    "cut_file",
-    "discard_file",
+    "decode_mqtt",
+    "decode_records",
+    "delete_segment",
     "encode_mqtt",
     "encode_records",
     "envelope_of",
     "newest_segments_first",
     "open_segment",
+    "open_wal",
     "parse_name",
     "read_batches",
     "read_committed_offset",
     "read_envelopes",
+    "read_frame",
     "read_frames",
     "read_header",
-    "recover_segment",
     "recover_segments",
-    "seal_file",
     "segment_names",
+    "take_device_messages",
 ]

@@ -1,6 +1,6 @@
-"""What the lander wants to say to devices: small files that the collector publishes and deletes.
+"""Messages of the lander to devices: small files that the collector publishes and deletes.
 
-A message here may be lost or sent twice without harm: a node that is not heard of is asked for again.
+A message may be lost or sent twice without harm: a node that does not answer is asked again.
 """
 
 import contextlib
@@ -13,12 +13,12 @@ import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE
-from sensor_platform.wal import parse_name
+from sensor_platform.wal.segment_name import parse_name
 
-_AGAIN = MINUTE
-"""Microseconds before the same node is asked again."""
-_MOST = 100
-"""Files that may wait for a collector that is not there."""
+_REPEAT_MICROS = MINUTE
+"""Minimum interval between two requests to the same node, microseconds."""
+_MAX_FILES = 100
+"""Files that may wait while the collector is not running."""
 
 
 class DeviceMessage(msgspec.Struct, frozen=True):
@@ -32,16 +32,16 @@ class DeviceMessage(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class DeviceOutbox:
-    """The lander's end."""
+    """Writer of the messages; used by the lander."""
 
     home: Home
     clock: Callable[[], int]
     asked: dict[str, int] = field(default_factory=dict)
 
     def ask(self, segment: str, nodes: Iterable[str]) -> None:
-        """Ask Sparkplug nodes for their births, by the collector of the segment. A full disk is no reason to stop."""
+        """Queue rebirth requests to Sparkplug nodes for the collector of the segment. Disk errors are ignored."""
         now = self.clock()
-        due = [node for node in sorted(nodes) if now - self.asked.get(node, -_AGAIN) >= _AGAIN]
+        due = [node for node in sorted(nodes) if now - self.asked.get(node, -_REPEAT_MICROS) >= _REPEAT_MICROS]
         name = parse_name(segment)
         if not due or name is None:
             return
@@ -50,7 +50,7 @@ class DeviceOutbox:
         folder = outbox_folder(self.home.wal, name.collector)
         with contextlib.suppress(OSError):
             folder.mkdir(exist_ok=True)
-            for node in due[: _MOST - len(list(folder.glob("*.json")))]:
+            for node in due[: _MAX_FILES - len(list(folder.glob("*.json")))]:
                 group, _, edge = node.partition("/")
                 message = DeviceMessage(f"spBv1.0/{group}/NCMD/{edge}", rebirth_command(now // 1000), now)
                 path = folder / f"{hashlib.sha256(node.encode()).hexdigest()[:32]}.json"
@@ -61,12 +61,12 @@ class DeviceOutbox:
 
 
 def outbox_folder(wal: Path, collector: str) -> Path:
-    """Where messages for one collector to publish are."""
+    """The folder with the messages that one collector has to publish."""
     return wal / f"{collector}.outbox"
 
 
 def take_device_messages(wal: Path, collector: str) -> Iterator[DeviceMessage]:
-    """The collector's end: every message, whose file is gone once it was taken."""
+    """Every waiting message, for the collector to publish; its file is deleted before it is returned."""
     folder = outbox_folder(wal, collector)
     for path in sorted(folder.glob("*.json")) if folder.is_dir() else ():
         with contextlib.suppress(OSError, msgspec.DecodeError):

@@ -1,6 +1,6 @@
-"""Frames: the bytes of a segment. Each frame says what it is, how long it is, and proves by CRC-32 that it is whole.
+"""Frames: the bytes of a segment. Each frame holds its kind, its length, and a CRC-32 that proves that it is whole.
 
-What does not belong here: files. See `segment` for the description of the format.
+This module knows no files. The format is described in `wal/__init__.py`.
 """
 
 import struct
@@ -23,11 +23,11 @@ _CRC = struct.Struct("<I")  # of the ten bytes above and the body
 HEAD_BYTES = _HEAD.size + _CRC.size
 _BATCH = struct.Struct("<qBBHII")  # received_at us, protocol level, session_present, len(session), messages, flagged
 _FLAGGED = struct.Struct("<IB")  # index of the message in its batch, flag
-Piece = bytes | bytearray | memoryview
+Buffer = bytes | bytearray | memoryview
 
 
 class FrameKind(IntEnum):
-    """What the body of a frame is."""
+    """What the body of a frame contains."""
 
     HEADER = 0
     MQTT = 1
@@ -35,24 +35,25 @@ class FrameKind(IntEnum):
 
 
 class DamagedSegment(CheckFailed):
-    """A segment holds bytes that are no whole frame, and they are not just its torn end."""
+    """A segment holds bytes that are not a whole frame, and they are not just its torn end."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """First frame of every segment, as JSON."""
+    """First frame of every segment, stored as JSON."""
 
     format: int = FORMAT
     segment: str
     created_at: int
     """Microseconds since the epoch, UTC."""
     session: str = ""
-    """Broker session at creation, and its QoS 2 packet ids that had been received but not yet released then."""
+    """Broker session at creation."""
     unreleased: tuple[int, ...] = ()
+    """QoS 2 packet ids of the session that had been received but not released at creation."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchFacts:
-    """What is known about the packets of one MQTT batch besides their bytes."""
+    """Facts about the packets of one MQTT batch that their bytes do not contain."""
 
     received_at: int
     """Microseconds since the epoch, UTC."""
@@ -86,7 +87,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
 _record_decoder = msgspec.msgpack.Decoder(list[_Record])
 
 
-def encode_frame(kind: FrameKind, pieces: Sequence[Piece]) -> bytes:
+def encode_frame(kind: FrameKind, pieces: Sequence[Buffer]) -> bytes:
     """One frame whose body is `pieces`, one after the other."""
     head = _HEAD.pack(MARK, kind, sum(map(len, pieces)))
     crc = zlib.crc32(head)
@@ -95,7 +96,7 @@ def encode_frame(kind: FrameKind, pieces: Sequence[Piece]) -> bytes:
     return b"".join((head, _CRC.pack(crc), *pieces))
 
 
-def encode_mqtt(facts: BatchFacts, packets: Sequence[Piece]) -> bytes:
+def encode_mqtt(facts: BatchFacts, packets: Sequence[Buffer]) -> bytes:
     """Frame of PUBLISH and PUBREL packets, byte for byte as they arrived."""
     session = facts.session.encode()
     head = _BATCH.pack(
@@ -121,7 +122,7 @@ def decode_mqtt(body: bytes) -> tuple[BatchFacts, int]:
 
 
 def encode_records(envelopes: Iterable[Envelope]) -> bytes:
-    """Frame of whole envelopes (Kafka, HTTP, imports). `segment` and `position` are not stored: the place says them."""
+    """Frame of whole envelopes (Kafka, HTTP, imports). `segment` and `position` follow from its place."""
     records = [
         _Record(
             e.topic,
@@ -155,11 +156,11 @@ def encode_header(header: Header) -> bytes:
 
 
 def read_frame(file: BinaryIO, room: int | None = None) -> tuple[FrameKind, bytes] | bytes:
-    """Next frame of `file` as (kind, body), or the bytes read where they are no whole frame (empty at the end).
+    """Next frame of `file` as (kind, body), or the bytes read where they are not a whole frame (empty at the end).
 
     Args:
         file: positioned where a frame starts.
-        room: bytes that may be read at most; None for all.
+        room: maximum number of bytes to read; None for all.
     """
     head = file.read(HEAD_BYTES if room is None else min(room, HEAD_BYTES))
     if len(head) < HEAD_BYTES:
@@ -175,7 +176,7 @@ def read_frame(file: BinaryIO, room: int | None = None) -> tuple[FrameKind, byte
 
 
 def find_frame(data: bytes) -> int | None:
-    """Where in `data` the next whole frame starts, its first byte apart, or None."""
+    """Offset of the next whole frame in `data` after its first byte, or None."""
     view = memoryview(data)
     at = data.find(MARK, 1)
     while at >= 0:

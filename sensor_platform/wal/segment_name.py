@@ -16,7 +16,7 @@ _NAME = re.compile(r"(?P<collector>.+)-(?P<boot>\d{13})-(?P<seq>\d{8})")
 
 @dataclass(frozen=True, slots=True, order=True)
 class SegmentName:
-    """One segment's name, taken apart."""
+    """The parts of a segment's name."""
 
     collector: str
     boot: int
@@ -28,7 +28,7 @@ class SegmentName:
 
 
 def parse_name(text: str) -> SegmentName | None:
-    """The parts of a segment's name (without suffix), or None where it is no such name."""
+    """The parts of a segment's name (without suffix), or None where it is not such a name."""
     match = _NAME.fullmatch(text)
     if match is None:
         return None
@@ -51,7 +51,7 @@ def check_collector(collector: str) -> None:
 def segment_names(collector: str, wal: Path, clock_ms: Callable[[], int] | None = None) -> Iterator[str]:
     """Names for one run of a collector; the boot is recorded durably in `wal` before the first is handed out.
 
-    A clock that was set back cannot make a name come again: the boot is larger than every one recorded or in use.
+    A clock that was set back cannot produce a name twice: the boot is larger than every one that is recorded or in use.
 
     Raises:
         WrongUse: `collector` cannot be part of a file name.

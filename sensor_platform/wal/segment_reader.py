@@ -1,4 +1,4 @@
-"""Reading segments: `.open` (being written), `.wal` (sealed) and `.zst` (archived) alike."""
+"""Reads segments: `.open` (being written), `.wal` (sealed) and `.zst` (archived)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +11,7 @@ import msgspec
 
 from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
+from sensor_platform.wal.archive import ZstdStream
 from sensor_platform.wal.frames import (
     FORMAT,
     HEAD_BYTES,
@@ -24,12 +25,11 @@ from sensor_platform.wal.frames import (
     read_frame,
 )
 from sensor_platform.wal.packet_columns import Columns, Extra, read_columns
-from sensor_platform.wal.zstd_stream import ZstdStream
 
 
 @dataclass(frozen=True, slots=True)
-class DamagedRange:
-    """Bytes of a segment that are no whole frame although whole frames follow: a disk error, not a torn write."""
+class DamagedBytes:
+    """Bytes of a segment that are not a whole frame although whole frames follow: a disk error, not a torn write."""
 
     offset: int
     length: int
@@ -75,7 +75,7 @@ def read_batches(
     offset: int = 0,
     position: int = 0,
     end: int | None = None,
-    damage: list[DamagedRange] | None = None,
+    damage: list[DamagedBytes] | None = None,
 ) -> Iterator[Batch]:
     """Messages of a segment, batch by batch; the fast path.
 
@@ -84,10 +84,10 @@ def read_batches(
         offset: where to start in the uncompressed segment; the `end` of an earlier batch.
         position: ordinal of the first message there.
         end: read no further than this offset. Needed for an `.open` segment of a live collector: its committed offset.
-        damage: takes the damaged ranges, which are then passed over; without it they raise.
+        damage: a list to which damaged ranges are added, which are then skipped; without it they raise an error.
 
     Raises:
-        DamagedSegment: bytes that are no whole frame, other than the torn end of an `.open` segment.
+        DamagedSegment: bytes that are not a whole frame, other than the torn end of an `.open` segment.
         FileNotFoundError: the lander has archived the segment meanwhile.
     """
     topics: dict[bytes, str] = {}
@@ -100,7 +100,7 @@ def read_batches(
 
 
 def batch_of(frame: Frame, position: int, topics: dict[bytes, str]) -> Batch:
-    """Messages of one frame that is no header.
+    """Messages of one frame that is not a header.
 
     Args:
         frame: of kind MQTT or RECORDS.
@@ -157,13 +157,13 @@ def read_header(path: Path) -> Header:
     """
     for frame in read_frames(path):
         return _checked_header(path, frame.body)
-    raise DamagedSegment(f"{path} holds no header", "it was cut before its first commit; it can be deleted")
+    raise DamagedSegment(f"{path} holds no header", "it was cut before its first commit and can be deleted")
 
 
 def read_frames(
-    path: Path, *, offset: int = 0, end: int | None = None, damage: list[DamagedRange] | None = None
+    path: Path, *, offset: int = 0, end: int | None = None, damage: list[DamagedBytes] | None = None
 ) -> Iterator[Frame]:
-    """Whole frames of a segment, with the errors of `read_batches`."""
+    """Whole frames of a segment. Arguments and errors are those of `read_batches`."""
     with open_segment(path) as file:
         _skip(file, offset)
         at = offset
@@ -174,7 +174,7 @@ def read_frames(
                 rest = frame + file.read(-1 if end is None else max(0, end - at - len(frame)))
                 skip = find_frame(rest)
                 is_tail = skip is None and end is None
-                _report(path, DamagedRange(at, len(rest) if skip is None else skip), damage, is_tail=is_tail)
+                _report(path, DamagedBytes(at, len(rest) if skip is None else skip), damage, is_tail=is_tail)
                 if skip is None:
                     return
                 first = False
@@ -191,7 +191,7 @@ def read_frames(
 
 @contextmanager
 def open_segment(path: Path) -> Iterator[BinaryIO]:
-    """The uncompressed bytes of a segment, for reading forward."""
+    """Open a segment for reading its uncompressed bytes forward."""
     with path.open("rb") as file:
         yield cast("BinaryIO", ZstdStream(file, path)) if path.suffix == ".zst" else file
 
@@ -239,14 +239,14 @@ def _skip(file: BinaryIO, count: int) -> None:
         file.seek(count)
 
 
-def _report(path: Path, found: DamagedRange, damage: list[DamagedRange] | None, *, is_tail: bool) -> None:
-    """Accept the torn tail of an open segment, note or raise everything else."""
+def _report(path: Path, found: DamagedBytes, damage: list[DamagedBytes] | None, *, is_tail: bool) -> None:
+    """Accept the torn tail of an open segment; add everything else to `damage`, or raise an error."""
     if found.length == 0 or (is_tail and path.suffix == ".open"):
         return
     if damage is None:
         raise DamagedSegment(
             f"{path} is damaged at byte {found.offset}",
-            "check the disk; the lander sets the segment aside, the broker has no copy of acknowledged messages",
+            "check the disk; the lander keeps the damaged bytes aside; the broker has no copy of acknowledged messages",
         )
     damage.append(found)
 

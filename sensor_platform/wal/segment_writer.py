@@ -1,7 +1,7 @@
-"""Writing a segment: append, fsync, only then acknowledge; sealed by rename.
+"""One segment being written: append, fsync, seal by rename. Only `wal.writer` and `wal.recovery` use this module.
 
-After any OSError the writer is finished: after a failed fsync the page cache cannot be trusted. Cut the file back with
-`seal_file`, open a new segment and write what was not committed again.
+After any OSError a `SegmentWriter` is finished: after a failed fsync the page cache cannot be trusted. Its file is then
+cut back to the committed size, and what was not committed goes into a new segment.
 """
 
 import contextlib
@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from sensor_platform.kernel.durable import flush, fsync_folder, write_all
-from sensor_platform.wal.frames import Header, Piece, encode_header
+from sensor_platform.wal.frames import Buffer, Header, encode_header
 
 
 class SegmentWriter:
-    """One `.open` segment. Not thread-safe. Raises OSError where the disk does."""
+    """One `.open` segment. Not thread-safe. Every method raises the OSError of the disk."""
 
     def __init__(self, folder: Path, header: Header) -> None:
         """Create `<segment>.open` with its header; its folder entry is durable when this returns."""
@@ -23,7 +23,7 @@ class SegmentWriter:
         self.size = 0
         """Bytes written, committed or not."""
         self.committed = 0
-        """Bytes that are on disk for sure."""
+        """Bytes that were written before the last successful fsync."""
         self._fd = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             self.append((encode_header(header),))
@@ -32,8 +32,8 @@ class SegmentWriter:
             self.close()
             raise
 
-    def append(self, frames: Sequence[Piece]) -> None:
-        """Write frames in one go; they are safe only after `commit`."""
+    def append(self, frames: Sequence[Buffer]) -> None:
+        """Write frames with one system call; they are safe only after `commit`."""
         data = frames[0] if len(frames) == 1 else b"".join(frames)
         write_all(self._fd, data if isinstance(data, bytes) else memoryview(data))
         self.size += len(data)
@@ -45,30 +45,39 @@ class SegmentWriter:
         return self.committed
 
     def seal(self) -> Path:
-        """Hand the committed part over as `<segment>.wal`; may be called again after an OSError."""
+        """Close and seal what was committed. May be called again after an OSError."""
         self.close()
         return seal_file(self.path, self.committed)
 
     def close(self) -> None:
-        """Give up the file descriptor, keep the file."""
+        """Close the file descriptor; the file stays."""
         fd, self._fd = self._fd, -1
         if fd >= 0:
-            with contextlib.suppress(OSError):  # what counts was fsynced; an error of close adds nothing
+            with contextlib.suppress(OSError):  # committed bytes were fsynced; an error of close adds nothing
                 os.close(fd)
 
 
-def seal_file(path: Path, size: int) -> Path:
-    """Cut an `.open` segment to `size` bytes, fsync it, rename it to `.wal`, fsync the folder. May be repeated."""
-    sealed = path.with_suffix(".wal")
+def seal_file(path: Path, size: int, folder: Path | None = None) -> Path:
+    """Cut an `.open` segment to `size` bytes, fsync it and rename it to `.wal`, durably. May be repeated.
+
+    Args:
+        path: the `.open` file.
+        size: bytes to keep.
+        folder: where the sealed segment goes, on the same file system; the folder of `path` by default.
+    """
+    target = folder or path.parent
+    sealed = target / f"{path.stem}.wal"
     if path.exists():
         cut_file(path, size)
         os.replace(path, sealed)  # noqa: PTH105 - os.replace is the step that fault-injection tests count
-    fsync_folder(path.parent)
+    fsync_folder(target)
+    if target != path.parent:
+        fsync_folder(path.parent)
     return sealed
 
 
 def cut_file(path: Path, size: int) -> None:
-    """Take everything after `size` bytes away, durably, through a descriptor that has seen no error."""
+    """Remove everything after `size` bytes, durably, through a new descriptor: one that has seen no error."""
     fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
     try:
         if os.fstat(fd).st_size > size:
@@ -78,7 +87,7 @@ def cut_file(path: Path, size: int) -> None:
         os.close(fd)
 
 
-def discard_file(path: Path) -> None:
-    """Delete an `.open` segment in which nothing was ever committed."""
+def delete_segment(path: Path) -> None:
+    """Delete a segment durably: an `.open` one without a committed frame, or a sealed one that has been landed."""
     path.unlink(missing_ok=True)
     fsync_folder(path.parent)

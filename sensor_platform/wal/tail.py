@@ -1,7 +1,7 @@
-"""Following a collector: its committed bytes as they come, whatever happens to the files meanwhile.
+"""Follows a collector: returns its committed messages as they are written, while its files are moved.
 
-A tail keeps its descriptor when the segment is sealed (renamed) and landed (unlinked), goes on in the raw archive at
-the same offset where it has none, and raises `SegmentGone` where the bytes are gone for good. It never reads past the
+A tail keeps its descriptor when the segment is sealed (renamed) and landed (deleted), continues in the raw archive at
+the same offset where it has none, and raises `SegmentGone` where the bytes no longer exist. It never reads past the
 committed offset.
 """
 
@@ -13,18 +13,18 @@ from typing import BinaryIO, Protocol, cast
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
+from sensor_platform.wal.archive import ZstdStream
 from sensor_platform.wal.committed_offset import CommittedOffset, read_committed_offset
 from sensor_platform.wal.frames import HEAD_BYTES, FrameKind, find_frame, read_frame
 from sensor_platform.wal.segment_name import parse_name
 from sensor_platform.wal.segment_reader import Batch, Frame, batch_of
-from sensor_platform.wal.zstd_stream import ZstdStream
 
 _MAX_TOPICS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """How far a tail has come. Everything before it has been handed out."""
+    """Where a tail is in the WAL. All messages before it have been returned."""
 
     segment: str = ""
     offset: int = 0
@@ -32,21 +32,21 @@ class Place:
     position: int = 0
     """Ordinal of the next message."""
     is_finished: bool = False
-    """Nothing more will come in this segment."""
+    """The segment has no more messages."""
 
 
 class LandedSegments(Protocol):
-    """The segments of one collector that the ledger holds. `landing` implements it; this room does not import it."""
+    """The segments of one collector in the ledger. `landing` implements it; this room does not import `landing`."""
 
     def first_after(self, segment: str) -> str | None:
-        """The oldest landed segment after the one named; None without one."""
+        """Name of the oldest landed segment after `segment`; None without one."""
 
     def newest(self) -> str | None:
-        """The newest landed segment; None without one."""
+        """Name of the newest landed segment; None without one."""
 
 
 class SegmentGone(PlatformError):
-    """The segment that the tail stands in is neither in the WAL nor in the raw archive."""
+    """The segment that the tail reads is neither in the WAL nor in the raw archive."""
 
 
 class Tail:
@@ -67,7 +67,7 @@ class Tail:
             collector: its name.
             landed: the collector's segments in the ledger.
             place: where an earlier tail stopped.
-            folder: where open segments and the mark are; the WAL folder unless told otherwise.
+            folder: where open segments and the committed offset are; the WAL folder by default.
         """
         self._home = home
         self._collector = collector
@@ -75,34 +75,34 @@ class Tail:
         self._folder = folder or home.wal
         self._file: BinaryIO | None = None
         self._held: BinaryIO | None = None
-        """What `_file` reads from, where it decompresses or is in memory."""
+        """The file on disk, where `_file` decompresses it or is in memory."""
         self._is_archive = False
         self._topics: dict[bytes, str] = {}
         self.place = place or Place(landed.newest() or "", 0, 0, is_finished=True)
         self.damaged_bytes = 0
-        """Bytes passed over because they are no whole frame; the lander puts them aside."""
+        """Bytes skipped because they are not a whole frame; the lander keeps them aside."""
         self.lag_bytes = 0
-        """Committed bytes of the open segment that have not been handed out."""
+        """Committed bytes of the open segment that have not been returned."""
 
     def read(self, most: int = 4 << 20, until: Place | None = None) -> list[Batch]:
-        """What was committed since the last call, about `most` bytes of it; empty where there is nothing new.
+        """Messages that were committed since the last call, about `most` bytes; empty where there are none.
 
         Args:
-            most: bytes.
-            until: a place of an earlier tail, to read exactly as far as that one did.
+            most: maximum size, bytes.
+            until: a place of an earlier tail, to read exactly as far as that tail did.
 
         Raises:
             SegmentGone: the rest of the segment is gone.
-            OSError: the disk does not allow it now; nothing is lost, call again.
+            OSError: the disk fails now; nothing is lost, call again.
         """
-        mark = read_committed_offset(self._folder, self._collector)
+        committed = read_committed_offset(self._folder, self._collector)
         batches: list[Batch] = []
         room = most
         while room > 0:
             if self.place.is_finished and not self._next():
                 break
             before = self.place.offset
-            end, is_last = self._readable(mark)
+            end, is_last = self._readable(committed)
             if until is not None and until.segment == self.place.segment:
                 end, is_last = until.offset, until.is_finished
                 if before >= end:
@@ -116,17 +116,17 @@ class Tail:
         return batches
 
     def skip_gap(self) -> None:
-        """Give up the segment that is gone and go on with the oldest that there is."""
+        """Skip a segment that is gone and continue with the oldest one after it."""
         self._finish()
 
     def close(self) -> None:
-        """Give up the descriptor; the place stays."""
+        """Close the file; the place stays."""
         if self._held is not None:
             self._held.close()
         self._file = self._held = None
 
-    def _readable(self, mark: CommittedOffset | None) -> tuple[int | None, bool]:
-        """How far the segment may be read now (None: to the end of an archive), and whether that is all of it."""
+    def _readable(self, committed: CommittedOffset | None) -> tuple[int | None, bool]:
+        """Offset up to which the segment may be read (None: to the end of an archive), and whether it is complete."""
         name = self.place.segment
         is_open = (self._folder / f"{name}.open").exists()
         if self._file is None:
@@ -134,7 +134,7 @@ class Tail:
         if self._is_archive:
             return None, True
         if is_open:
-            end = mark.offset if mark is not None and mark.segment == name else self.place.offset
+            end = committed.offset if committed is not None and committed.segment == name else self.place.offset
             self.lag_bytes = end - self.place.offset
             return end, False
         assert self._file is not None
@@ -142,7 +142,7 @@ class Tail:
         return os.fstat(self._file.fileno()).st_size, True
 
     def _open(self) -> None:
-        """Open the segment wherever it is; it may move while we look, so in the order in which it moves."""
+        """Open the segment. It may be moved meanwhile, so its places are tried in the order in which it moves."""
         name = self.place.segment
         for path in (self._folder / f"{name}.open", self._home.wal / f"{name}.wal", *self._archived(name)):
             try:
@@ -159,7 +159,7 @@ class Tail:
             return
         raise SegmentGone(
             f"segment {name} is neither in the WAL nor in the raw archive",
-            "live was stopped for longer than landing.raw_keep_days; it goes on from here, the tables have everything",
+            "live was stopped for longer than landing.raw_keep_days; it continues after them, the tables are complete",
         )
 
     def _archived(self, name: str) -> list[Path]:
@@ -191,7 +191,7 @@ class Tail:
         return batches
 
     def _pass_damage(self, found: bytes, place: Place, whole: int | None) -> Place:
-        """After bytes that are no frame: on to the next whole one, or to the end."""
+        """Skip bytes that are not a frame, up to the next whole frame or to the end."""
         assert self._file is not None
         rest = found + self._file.read(-1 if whole is None else max(0, whole - place.offset - len(found)))
         skip = find_frame(rest)
@@ -210,7 +210,7 @@ class Tail:
         self.place = replace(self.place, is_finished=True)
 
     def _next(self) -> bool:
-        """Step to the oldest segment after this one; False where there is none yet."""
+        """Move to the oldest segment after this one; False where there is none yet."""
         # the WAL before the ledger: what is landed between the two looks is then in the ledger
         self.close()
         names = [name for name in self._waiting() if name > self.place.segment]

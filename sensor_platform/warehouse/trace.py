@@ -15,8 +15,7 @@ from sensor_platform.kernel.clock import DAY, MINUTE, from_micros, to_micros, ut
 from sensor_platform.landing.integrity.raw_copies import raw_file
 from sensor_platform.landing.ledger import LandingFile, landing_files, read_ledger, slots_between
 from sensor_platform.reading.model import Envelope
-from sensor_platform.wal import envelope_of, open_segment, read_batches
-from sensor_platform.wal.segment_reader import Batch
+from sensor_platform.wal import Batch, envelope_of, open_segment, read_batches
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import READINGS, Model, models, tiers
 
@@ -188,8 +187,7 @@ def _of_batch(home: Home, path: Path, batch: Batch, positions: set[int], start: 
 
 def _first_frame(path: Path) -> int:
     """Where the first frame after the header starts."""
-    from sensor_platform.wal import FrameKind
-    from sensor_platform.wal.frames import HEAD_BYTES, read_frame
+    from sensor_platform.wal import HEAD_BYTES, FrameKind, read_frame
 
     with open_segment(path) as file:
         first = read_frame(file)

@@ -14,7 +14,8 @@ from sensor_platform.collect.kafka.offsets import (
 )
 from sensor_platform.home import Home
 from sensor_platform.reading.model import Envelope
-from sensor_platform.wal import Header, SegmentWriter, encode_records
+from sensor_platform.wal import Header, encode_records
+from sensor_platform.wal.segment_writer import SegmentWriter
 
 PLACE = ("t", 0)
 
@@ -25,10 +26,10 @@ def test_a_record_that_comes_again_is_a_repeat_and_a_new_one_is_not() -> None:
     assert offsets.is_new("t", 1, 0, 1000)
 
 
-def test_records_of_a_topic_that_was_made_anew_are_no_repeats(caplog: pytest.LogCaptureFixture) -> None:
+def test_records_of_a_topic_that_was_created_again_are_not_repeats(caplog: pytest.LogCaptureFixture) -> None:
     offsets = StoredOffsets(Path("unused"), {PLACE: PartitionProgress(500, 9_000)})
     assert [offsets.is_new("t", 0, n, 10_000 + n) for n in range(3)] == [True] * 3
-    assert "made anew" in caplog.text
+    assert "created again" in caplog.text
     assert not offsets.is_new("t", 0, 1, 10_001)
 
 

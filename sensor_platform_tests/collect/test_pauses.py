@@ -2,9 +2,9 @@
 
 import pytest
 
+from sensor_platform.collect.mqtt.commit_window import CommitWindow
 from sensor_platform.collect.mqtt.paho_client import CONNECT_TIMEOUT_SECONDS
 from sensor_platform.collect.mqtt.reconnect import LONGEST_PAUSE
-from sensor_platform.collect.pauses import CommitWindow
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
 from sensor_platform.collect.mqtt.session_record import SessionRecord, load_record, rebuild_redelivery, save_record
 from sensor_platform.home import Home
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt, segment_names
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt, segment_names
+from sensor_platform.wal.segment_writer import SegmentWriter
 
 Publish = Callable[..., bytes]
 

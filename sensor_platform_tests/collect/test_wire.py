@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sensor_platform.collect.frame_encoder import FrameEncoder
+from sensor_platform.collect.collector_status import Counters
+from sensor_platform.collect.mqtt.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.packets import scan
 from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
 from sensor_platform.collect.mqtt.wire import Wire
@@ -78,7 +79,7 @@ def test_replies_leave_in_order_with_pahos_own_packets(pair: tuple[Wire, socket.
     assert not wire.wants_write
 
 
-class OneFrameJournal:
+class OneFrameWriter:
     """Takes frames; nothing of the disk matters here."""
 
     def __init__(self) -> None:
@@ -92,11 +93,12 @@ class OneFrameJournal:
 
 
 def test_replies_of_a_lost_connection_are_never_sent_on_the_next() -> None:
-    writer = OneFrameJournal()
-    encoder = FrameEncoder(writer, RedeliveryDetector(10), lambda: 0)  # type: ignore[arg-type]
+    writer = OneFrameWriter()
+    counters = Counters()
+    encoder = FrameEncoder(writer, RedeliveryDetector(10), lambda: 0, counters)  # type: ignore[arg-type]
     packet = b"\x32\x06\x00\x01t\x00\x07x"
     encoder.take(packet, scan(packet, 0, 4), 4)
     encoder.drop_replies()
     assert encoder.has_work, "the message itself is kept"
     assert encoder.commit() == b""
-    assert encoder.counters.messages == 1
+    assert counters.messages == 1

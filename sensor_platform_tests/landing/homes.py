@@ -20,7 +20,8 @@ from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt
+from sensor_platform.wal.segment_writer import SegmentWriter
 
 T0 = to_micros(datetime(2026, 3, 1, 12, 0, tzinfo=UTC))
 """When the first message of these tests arrives, microseconds."""

@@ -15,7 +15,8 @@ from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit, audit_device
 from sensor_platform.landing.quarantine.listing import count_rules, read_quarantine
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt
+from sensor_platform.wal.segment_writer import SegmentWriter
 from sensor_platform_tests.landing.homes import (
     HOUR,
     T0,

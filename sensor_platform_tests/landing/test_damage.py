@@ -82,7 +82,8 @@ def test_a_segment_of_a_newer_format_waits_and_does_not_hold_up_others(home: Hom
 
 
 def rewrite_format(path: Path) -> None:
-    from sensor_platform.wal import Header, SegmentWriter
+    from sensor_platform.wal import Header
+    from sensor_platform.wal.segment_writer import SegmentWriter
 
     path.unlink()
     writer = SegmentWriter(path.parent, Header(format=99, segment=path.stem, created_at=0))

@@ -16,7 +16,8 @@ from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.lander_lock import lander_lock
 from sensor_platform.landing.lander_status import read_status
-from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt
+from sensor_platform.wal.segment_writer import SegmentWriter
 from sensor_platform_tests.landing.homes import T0, Message, mixed_messages, publish_packet, seal_segment, tables
 
 Start = Callable[..., "subprocess.Popen[str]"]

@@ -20,7 +20,9 @@ from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.rules import Rule
-from sensor_platform.wal import BatchFacts, CommittedOffsetFile, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt
+from sensor_platform.wal.committed_offset import CommittedOffsetFile
+from sensor_platform.wal.segment_writer import SegmentWriter
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 from sensor_platform_tests.stream.streams import RULES, SECOND, engine_of
 

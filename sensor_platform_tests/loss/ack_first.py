@@ -4,7 +4,7 @@ The loss test runs it to show that it would see a loss.
 """
 
 from sensor_platform.cli.main import main
-from sensor_platform.collect.frame_encoder import FrameEncoder
+from sensor_platform.collect.mqtt.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.packets import encode_replies
 from sensor_platform.collect.mqtt.read_paths import BulkReadPath
 

@@ -15,7 +15,8 @@ from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.orchestration.partitions import RANGE_END_TAG, RANGE_START_TAG
 from sensor_platform.settings import Settings
-from sensor_platform.wal import BatchFacts, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt
+from sensor_platform.wal.segment_writer import SegmentWriter
 
 TODAY = datetime.now(UTC).date()
 

@@ -82,8 +82,8 @@ PROTECTIONS = (
     protection(
         "a torn tail is cut at the last whole frame",
         "sensor_platform/wal/recovery.py",
-        "seal_file(path, kept)",
-        "seal_file(path, size)",
+        "seal_file(path, kept, sealed)",
+        "seal_file(path, size, sealed)",
         "wal/test_segment_files.py::test_a_tail_torn_at_any_byte_is_cut_at_the_last_whole_frame",
     ),
     protection(

@@ -14,14 +14,15 @@ import pytest
 
 from sensor_platform.wal import (
     BatchFacts,
-    CommittedOffsetFile,
     Header,
+    WalFolders,
+    WalWriter,
     encode_mqtt,
     read_batches,
     recover_segments,
     segment_names,
 )
-from sensor_platform.wal.writer import WalWriter
+from sensor_platform.wal.committed_offset import CommittedOffsetFile
 
 Publish = Callable[..., bytes]
 STEPS = ("write", "short", "torn", "fsync", "replace", "open", "pwrite", "everything")
@@ -133,11 +134,11 @@ def wal(tmp_path: Path) -> Path:
     return folder
 
 
-def new_journal(wal: Path, mark: CommittedOffsetFile) -> WalWriter:
+def new_writer(wal: Path, mark: CommittedOffsetFile) -> WalWriter:
     def header(name: str) -> Header:
         return Header(segment=name, created_at=0)
 
-    return WalWriter(wal, segment_names("c", wal), mark, header, lambda: 0.0)
+    return WalWriter(WalFolders(wal, wal), segment_names("c", wal), mark, header, lambda: 0.0)
 
 
 def drive(writer: WalWriter, frames: Iterator[tuple[bytes, bytes]], acknowledged: list[bytes]) -> Iterator[None]:
@@ -184,14 +185,14 @@ def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answer
     for first in range(1, 80):
         for file in wal.iterdir():
             file.unlink()
-        writer = new_journal(wal, mark)
+        writer = new_writer(wal, mark)
         acknowledged: list[bytes] = []
         with monkeypatch.context() as patch:
             disk = FaultyDisk(patch, step, first, length)
             for _ in drive(writer, numbered_frames(publish_packet), acknowledged):
                 assert set(acknowledged) <= set(disk.payloads(wal)), "answered, and not durable"
         total += disk.failures
-        assert writer.is_clean
+        assert not writer.pending_bytes
         assert not list(wal.glob("*.open"))
         stored = [p for path in sorted(wal.glob("*.wal")) for batch in read_batches(path) for p in batch.payloads]
         assert stored == acknowledged
@@ -209,15 +210,15 @@ def test_a_kill_while_the_disk_fails_loses_nothing_that_was_answered(
         for first in range(1, 14):
             for file in wal.iterdir():
                 file.unlink()
-            writer = new_journal(wal, mark)
+            writer = new_writer(wal, mark)
             acknowledged: list[bytes] = []
             with monkeypatch.context() as patch:
                 FaultyDisk(patch, step, first, 3)
                 steps = drive(writer, numbered_frames(publish_packet), acknowledged)
                 for _ in range(stop_at):
                     next(steps, None)
-            if writer._writer:  # killed: no seal, no mend; only the kernel closes what was open
-                writer._writer.close()
+            if writer._segment:  # killed: no seal, no mend; only the kernel closes what was open
+                writer._segment.close()
             recover_segments(wal)
             stored = [p for path in sorted(wal.glob("*.wal")) for batch in read_batches(path) for p in batch.payloads]
             assert stored[: len(acknowledged)] == acknowledged
@@ -231,7 +232,7 @@ def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
     wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = numbered_frames(publish_packet)
-    writer = new_journal(wal, mark)
+    writer = new_writer(wal, mark)
     writer.add(next(frames)[1])
     writer.commit()
     writer.add(next(frames)[1])
@@ -249,7 +250,7 @@ def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
 def test_a_mark_that_cannot_be_written_holds_nothing_up(
     wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = new_journal(wal, mark)
+    writer = new_writer(wal, mark)
     writer.add(next(numbered_frames(publish_packet))[1])
     FaultyDisk(monkeypatch, "pwrite", 1, 1)
     writer.commit()
@@ -259,7 +260,7 @@ def test_a_mark_that_cannot_be_written_holds_nothing_up(
 def test_a_disk_that_takes_no_byte_and_says_nothing_does_not_hang_the_collector(
     wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = new_journal(wal, mark)
+    writer = new_writer(wal, mark)
     writer.add(next(numbered_frames(publish_packet))[1])
     monkeypatch.setattr(os, "write", lambda *_: 0)
     with pytest.raises(OSError, match="No space"):

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
 from sensor_platform.wal import (
     BatchFacts,
-    DamagedRange,
+    DamagedBytes,
     DamagedSegment,
     Header,
-    SegmentWriter,
     encode_mqtt,
     encode_records,
     read_batches,
@@ -25,6 +24,7 @@ from sensor_platform.wal import (
     recover_segments,
 )
 from sensor_platform.wal.frames import HEAD_BYTES, FrameKind, encode_frame
+from sensor_platform.wal.segment_writer import SegmentWriter
 
 Publish = Callable[..., bytes]
 SEGMENT = "c-1700000000000-00000001"
@@ -204,7 +204,7 @@ def test_a_flipped_bit_is_never_read_as_data(tmp_path: Path, publish_packet: Pub
         seen: list[bytes] = []
         with pytest.raises(DamagedSegment, match=r"damaged|header|format"):
             seen.extend(e.payload for e in read_envelopes(sealed))
-        damage: list[DamagedRange] = []
+        damage: list[DamagedBytes] = []
         seen = [payload for b in read_batches(sealed, damage=damage) for payload in b.payloads]
         assert damage
         assert seen in ([b"one"], [b"two"], good)
@@ -220,9 +220,9 @@ def test_damage_in_the_middle_of_an_open_segment_survives_recovery_and_is_report
     data[ends[0] + HEAD_BYTES + 3] ^= 0xFF
     path.write_bytes(data + b"torn")
     (left,) = recover_segments(tmp_path)
-    assert left.damage == (DamagedRange(ends[0], ends[1] - ends[0]),)
+    assert left.damage == (DamagedBytes(ends[0], ends[1] - ends[0]),)
     assert left.cut_bytes == 4
-    damage: list[DamagedRange] = []
+    damage: list[DamagedBytes] = []
     assert left.path is not None
     assert [b.payloads[0] for b in read_batches(left.path, damage=damage)] == [b"one", b"three"]
     assert damage == list(left.damage)

@@ -6,14 +6,8 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.wal import (
-    CommittedOffset,
-    CommittedOffsetFile,
-    committed_path,
-    parse_name,
-    read_committed_offset,
-    segment_names,
-)
+from sensor_platform.wal import CommittedOffset, parse_name, read_committed_offset, segment_names
+from sensor_platform.wal.committed_offset import CommittedOffsetFile, committed_path
 
 
 def test_names_sort_in_order_of_creation_across_restarts(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
-"""Which records of Kafka are on disk already, by topic and partition, in memory and beside the WAL.
+"""Which records of Kafka are stored already, by topic and partition: in memory and in a file beside the WAL.
 
-Written before a segment is handed over; what is younger is read back from the collector's own segments. So a record
-that Kafka delivers again after a kill, because its offset was not committed in time, is known.
+The file is written before a segment is sealed; newer records are read back from the collector's own segments. So a
+record that Kafka delivers again after a kill, because its offset was not committed in time, is recognised.
 """
 
 import logging
@@ -13,20 +13,19 @@ import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.wal import current_path, newest_segments_first, parse_name, read_envelopes
-from sensor_platform.wal.frames import DamagedSegment
+from sensor_platform.wal import DamagedSegment, current_path, newest_segments_first, parse_name, read_envelopes
 
 log = logging.getLogger(__name__)
 TIMESTAMP_HEADER = "kafka.timestamp"
-"""The record's own time as a header of ours, milliseconds since the epoch; a contract can name it as the time."""
-_MAX_SEGMENTS = 512  # looked back at most where the file is lost
+"""Header that we add: the time of the record, milliseconds since the epoch. A contract can use it as event time."""
+_MAX_SEGMENTS = 512  # maximum number of segments that are read where the file is lost
 
 Partition = tuple[str, int]
 """Topic and number."""
 
 
 class PartitionProgress(msgspec.Struct, array_like=True):
-    """What is on disk of a partition."""
+    """How far the records of a partition are stored."""
 
     next: int = 0
     """The offset after the last record."""
@@ -36,26 +35,26 @@ class PartitionProgress(msgspec.Struct, array_like=True):
 
 class _File(msgspec.Struct):
     segment: str
-    """The newest segment that may be in it."""
+    """The newest segment whose records may be in the file."""
     partitions: list[tuple[str, int, PartitionProgress]]
 
 
 @dataclass(slots=True)
 class StoredOffsets:
-    """What is known, by partition."""
+    """The stored records, by partition."""
 
     path: Path
     known: dict[Partition, PartitionProgress] = field(default_factory=dict)
 
     def is_new(self, topic: str, partition: int, offset: int, milliseconds: int) -> bool:
-        """Whether a record is not on disk yet; from now on it counts as if it were.
+        """Whether a record is not stored yet; it is added.
 
-        A low offset with a time after all that we have is no repeat: the topic was made anew, and counts from 0 again.
+        A low offset with a time after all stored records is not a repeat: the topic was created again, from 0.
         """
         known = self.known.setdefault((topic, partition), PartitionProgress())
         is_new = offset >= known.next
         if not is_new and milliseconds > known.newest:
-            log.warning("%s/%d was made anew: its records are no repeats", topic, partition)
+            log.warning("%s/%d was created again: its records are not repeats", topic, partition)
             is_new = True
         if is_new:
             known.next = offset + 1
@@ -63,20 +62,20 @@ class StoredOffsets:
         return is_new
 
     def save(self, segment: str) -> None:
-        """Durably, by rename.
+        """Replace the file durably.
 
         Args:
-            segment: the one that is being written; older ones need not be read again.
+            segment: the open segment; older ones need not be read at the next start.
 
         Raises:
-            OSError: the disk does not allow it now.
+            OSError: the disk fails now.
         """
         rows = [(topic, number, known) for (topic, number), known in sorted(self.known.items())]
         write_file(self.path, msgspec.json.encode(_File(segment, rows)))
 
 
 def load_stored_offsets(home: Home, collector: str) -> StoredOffsets:
-    """What a collector before this one had on disk; its open segments are recovered already."""
+    """The records that earlier runs have stored; their open segments must have been recovered."""
     offsets = StoredOffsets(home.wal / f"{collector}.offsets.json")
     done = ""
     try:
@@ -84,7 +83,7 @@ def load_stored_offsets(home: Home, collector: str) -> StoredOffsets:
         offsets.known = {(topic, number): known for topic, number, known in kept.partitions}
         done = kept.segment
     except (FileNotFoundError, msgspec.DecodeError):
-        pass  # the segments say the same
+        pass  # the segments hold the same
     for path in _newer(home, collector, done):
         _count(path, offsets.known)
     return offsets
@@ -110,4 +109,4 @@ def _count(path: Path, every: dict[Partition, PartitionProgress]) -> None:
                 known.next = max(known.next, envelope.offset + 1)
                 known.newest = max(known.newest, int(dict(envelope.user_properties).get(TIMESTAMP_HEADER, -1)))
     except (DamagedSegment, FileNotFoundError):
-        return  # the lander reports a damaged segment; here it only means that less is known
+        return  # the lander reports a damaged segment; here it means only that less is known

@@ -1,1 +1,1 @@
-"""The MQTT side of the collector: paho connects, and the bulk lane reads what it lets through."""
+"""MQTT as the source: paho connects, and our own reader takes the messages."""

@@ -1,4 +1,4 @@
-"""The connection to the broker: opened, subscribed to what the session lacks, lost and opened again."""
+"""The MQTT client of the collector: connects, subscribes to what its session lacks, and explains failures."""
 
 import logging
 import socket
@@ -14,7 +14,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from sensor_platform.collect.config import Broker, CollectConfig
-from sensor_platform.collect.frame_encoder import FrameEncoder
+from sensor_platform.collect.mqtt.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.paho_client import (
     explain_failure,
     explain_refusal,
@@ -34,21 +34,21 @@ _ANSWER_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class ConnectionSetup:
-    """What a link needs to know."""
+    """Settings of a connection."""
 
     config: CollectConfig
     broker: Broker
     client_id: str
     record_path: Path
-    use_bulk_lane: bool
+    use_bulk_reading: bool
     new_session: Callable[[], str]
-    """A session id that was never used."""
+    """Returns a session id that was never used."""
     clock: Callable[[], float]
     """Monotonic seconds."""
 
 
 class BrokerConnection:
-    """One MQTT client through all its connections."""
+    """One MQTT client over all its connections."""
 
     def __init__(self, setup: ConnectionSetup, encoder: FrameEncoder, redelivery: RedeliveryDetector) -> None:
         self._setup = setup
@@ -58,8 +58,8 @@ class BrokerConnection:
         self._client.on_connect = self._on_connect
         self._client.on_subscribe = self._on_subscribe
         self._client.on_disconnect = self._on_disconnect
-        lane = BulkReadPath if setup.use_bulk_lane else PahoReadPath
-        self.lane: ReadPath = lane(self._client, encoder, 5 if setup.config.protocol == "5" else 4)
+        read_path = BulkReadPath if setup.use_bulk_reading else PahoReadPath
+        self.read_path: ReadPath = read_path(self._client, encoder, 5 if setup.config.protocol == "5" else 4)
         self._asked: dict[str, int] = {}
         self._filters: dict[str, int] = {}
         self._opened_at = 0.0
@@ -67,7 +67,7 @@ class BrokerConnection:
         self.is_subscribed = False
         self.was_ever_connected = False
         self.problem: PlatformError | None = None
-        """Why the connection was lost or refused."""
+        """Why the last connection was lost or refused."""
 
     @property
     def sock(self) -> Any | None:  # noqa: ANN401 - paho's socket, plain, TLS or wrapped: something with a fileno
@@ -78,7 +78,7 @@ class BrokerConnection:
         """Open the socket and send CONNECT.
 
         Raises:
-            PlatformError: see `client.explain_failure`.
+            PlatformError: see `explain_failure`.
         """
         self.problem = None
         self.is_connected = self.is_subscribed = False
@@ -86,22 +86,22 @@ class BrokerConnection:
         open_connection(self._client, self._setup.config, self._setup.broker)
 
     def tend(self) -> None:
-        """Keep-alive, and an end to a broker that does not answer."""
+        """Send keep-alive packets, and close a connection whose broker does not answer."""
         self._client.loop_misc()
         if not self.is_subscribed and self._setup.clock() - self._opened_at > _ANSWER_SECONDS:
             self.close(Unreachable(f"{self._setup.broker!r} does not answer", "check the broker; trying again"))
 
-    def say(self, topic: str, payload: bytes) -> None:
-        """Publish at QoS 0: what may be lost, and is said again."""
+    def publish(self, topic: str, payload: bytes) -> None:
+        """Publish a message at QoS 0: it may be lost, and is sent again."""
         self._client.publish(topic, payload, qos=0)
 
     def close(self, problem: PlatformError | None = None) -> None:
-        """Say goodbye (the session stays at the broker)."""
+        """Disconnect; the session stays at the broker."""
         self.problem = self.problem or problem
         if self.is_subscribed:
             self._client.publish(state_topic(self._setup.config.collector), b"offline", qos=0, retain=True)
         self._client.disconnect()
-        self.lane.flush()
+        self.read_path.flush()
 
     def _on_connect(
         self,
@@ -117,7 +117,7 @@ class BrokerConnection:
             return
         self.is_connected = self.was_ever_connected = True
         record = self._adopt_session(is_present=flags.session_present)
-        wanted = {s.topic: min(s.qos, self.lane.max_qos) for s in self._setup.config.subscriptions}
+        wanted = {s.topic: min(s.qos, self.read_path.max_qos) for s in self._setup.config.subscriptions}
         stale = [topic for topic in record.filters if topic not in wanted]
         if stale:
             client.unsubscribe(stale)
@@ -129,7 +129,7 @@ class BrokerConnection:
             self._subscribed()
 
     def _adopt_session(self, *, is_present: bool) -> SessionRecord:
-        """Find out which session this is; recorded durably before anything of it can be acknowledged."""
+        """Determine the session; it is recorded durably before any message of it can be acknowledged."""
         setup = self._setup
         record = load_record(setup.record_path, setup.client_id)
         if not is_present:
@@ -159,9 +159,7 @@ class BrokerConnection:
                     "allow this user to read it, or change collect.subscriptions",
                 )
             elif reason.value < qos:
-                log.warning(
-                    "the broker granted only QoS %d for %r; messages may be lost before us", reason.value, topic
-                )
+                log.warning("the broker granted only QoS %d for %r; the broker may drop messages", reason.value, topic)
         if self.problem is None:
             self._filters |= self._asked
             self._subscribed()
@@ -194,8 +192,8 @@ class BrokerConnection:
         broker = self._setup.broker
         if is_from_broker:
             return Unreachable(f"{broker!r} closed the connection: {reason}", "see the broker's log; trying again")
-        if isinstance(self.lane.error, ssl.SSLError | socket.gaierror):
-            return explain_failure(self.lane.error, broker)
+        if isinstance(self.read_path.error, ssl.SSLError | socket.gaierror):
+            return explain_failure(self.read_path.error, broker)
         if self.is_connected:
             return Unreachable(f"the connection to {broker!r} was lost", "trying again")
         return Unreachable(

@@ -1,4 +1,4 @@
-"""Topic filters: which are valid, and which overlap (retained messages would then arrive once for each)."""
+"""Checks of topic filters: validity, and overlap (a retained message would arrive once for each filter)."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -26,12 +26,12 @@ def check_subscriptions(subscriptions: Sequence[Subscription]) -> None:
         if do_overlap(one.topic, other.topic):
             raise WrongUse(
                 f"collect.subscriptions: {one.topic!r} and {other.topic!r} overlap",
-                "a message that matches both would arrive twice; subscribe the wider one, or make them disjoint",
+                "a message that matches both would arrive twice; keep the wider one, or make them disjoint",
             )
 
 
 def why_invalid(topic: str) -> str | None:
-    """What is wrong with a topic filter, or None."""
+    """Why a topic filter is invalid, or None."""
     levels = topic.split("/")
     if not topic or "\0" in topic or len(topic.encode("utf-8", "surrogatepass")) > _MAX_BYTES:
         return "is empty, too long or holds a NUL"
@@ -58,6 +58,6 @@ def _overlap(one: list[str], other: list[str]) -> bool:
         if "+" not in (left, right) and left != right:
             return False
     longer = one[len(other) :] or other[len(one) :]
-    if longer == ["#"]:  # "a/#" matches "a" too; but "/#" and "+" would meet in the empty topic only, which is none
+    if longer == ["#"]:  # "a/#" matches "a" too; but "/#" and "+" have only the empty topic in common
         return min(len(one), len(other)) > 1 or "" not in (one[0], other[0])
     return not longer

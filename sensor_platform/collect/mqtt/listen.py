@@ -1,4 +1,4 @@
-"""Listens to a broker for a while in a session that leaves no trace: for a look at traffic, not for collecting."""
+"""Listens to a broker for a limited time, in a session that is not kept: to inspect traffic, not to collect."""
 
 import secrets
 import time
@@ -13,13 +13,13 @@ from sensor_platform.errors import PlatformError, Unreachable, WrongUse
 
 
 def listen(broker: Broker, topic: str, seconds: float, most: int) -> list[tuple[str, bytes]]:
-    """Topic and payload of what arrives, at QoS 0.
+    """Topic and payload of the messages that arrive, at QoS 0.
 
     Args:
-        broker: where.
-        topic: filter.
-        seconds: how long,
-        most: or until so many messages came.
+        broker: address and login.
+        topic: topic filter.
+        seconds: maximum duration.
+        most: maximum number of messages.
 
     Raises:
         Unreachable: the broker cannot be reached, or does not answer.

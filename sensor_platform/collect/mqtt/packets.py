@@ -1,14 +1,14 @@
-"""The bulk lane: finds the PUBLISH and PUBREL packets in what the socket gave, and what each is to be answered with.
+"""Finds the PUBLISH and PUBREL packets in received bytes, and the reply to each.
 
-Pure. A hot loop, about a third of a microsecond per QoS 1 message; everything that is not a plain first delivery at
-QoS 1 takes a slower turn.
+Pure. A hot loop, about a third of a microsecond per QoS 1 message; everything but a plain first delivery at QoS 1 takes
+a slower path.
 """
 
 import sys
 from array import array
 from dataclasses import dataclass, field
 
-from sensor_platform.wal.packet_columns import read_varint
+from sensor_platform.wal.mqtt_packet import PUBREL, read_varint
 
 # Replies as the four bytes of the packet, read as one big-endian number: type, length 2, packet id
 _PUBACK = 0x40020000
@@ -24,10 +24,10 @@ class _Malformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SpecialPacket:
-    """A packet that needs a decision or a note: QoS 0, QoS 2, a redelivery, a PUBREL."""
+    """A packet that is not a plain first delivery at QoS 1: QoS 0, QoS 2, a redelivery, a PUBREL."""
 
     index: int
-    """Ordinal among the PUBLISH packets of the run; of the next one for a PUBREL."""
+    """Ordinal among the PUBLISH packets of the run; a PUBREL has that of the next PUBLISH."""
     head: int
     packet_id: int
     """0 for QoS 0."""
@@ -35,7 +35,7 @@ class SpecialPacket:
     @property
     def is_pubrel(self) -> bool:
         """True for PUBREL, False for PUBLISH."""
-        return self.head >> 4 == 6
+        return self.head >> 4 == PUBREL
 
     @property
     def qos(self) -> int:
@@ -44,7 +44,7 @@ class SpecialPacket:
 
     @property
     def is_dup(self) -> bool:
-        """True where the broker says that it has sent this PUBLISH (QoS 1 or 2) before."""
+        """True where the broker marks this PUBLISH (QoS 1 or 2) as sent before."""
         return not self.is_pubrel and bool(self.head & 8) and bool(self.head & 6)
 
 
@@ -55,17 +55,17 @@ class PacketRun:
     end: int
     """First byte that is not part of the run."""
     replies: list[int] = field(default_factory=list)
-    """One word per packet to answer, in order; see `encode_replies`."""
+    """One word per packet that needs a reply, in order; see `encode_replies`."""
     specials: list[SpecialPacket] = field(default_factory=list)
     messages: int = 0
     best_effort: int = 0
-    """QoS 0 among the messages."""
+    """Messages at QoS 0 among `messages`."""
     need: int = 0
     """Bytes of the packet at `end`, if its length is known; 0 if not."""
     is_other: bool = False
     """True where the packet at `end` is whole and neither PUBLISH nor PUBREL."""
     malformed: str | None = None
-    """Why the packet at `end` is no MQTT; the run before it is good."""
+    """Why the packet at `end` is not MQTT; the run before it is good."""
 
 
 def scan(data: bytes, at: int, level: int) -> PacketRun:  # noqa: C901 - a hot loop, inlined
@@ -98,7 +98,7 @@ def scan(data: bytes, at: int, level: int) -> PacketRun:  # noqa: C901 - a hot l
             if after > end:
                 run.need = after - at
                 break
-            if head & 0xFE == 0x32:  # a PUBLISH at QoS 1 that is no redelivery
+            if head & 0xFE == 0x32:  # a PUBLISH at QoS 1 that is not a redelivery
                 stop = body + 2 + (data[body] << 8 | data[body + 1])
                 if stop + tail > after or (tail == 3 and data[stop + 2] and not _fits(data, stop + 2, after)):
                     run.malformed = _TOO_LONG
@@ -122,7 +122,7 @@ def scan(data: bytes, at: int, level: int) -> PacketRun:  # noqa: C901 - a hot l
 
 def _special(data: bytes, head: int, body: int, after: int, level: int, run: PacketRun, plain: int) -> None:
     index = plain + run.messages
-    if head >> 4 == 6:
+    if head >> 4 == PUBREL:
         if after - body < 2:
             raise _Malformed("a PUBREL without packet id")
         packet_id = data[body] << 8 | data[body + 1]

@@ -1,4 +1,4 @@
-"""The paho client: what it is told before it connects, and what its refusals mean to a person."""
+"""The paho client: its settings before it connects, and its errors as messages with a hint."""
 
 import hashlib
 import socket
@@ -22,12 +22,12 @@ _PROTOCOL = (0x84, 0x01)
 
 
 def client_id_of(collector: str, home: Path) -> str:
-    """The same for every start of this collector on this home, so that the broker keeps its session for it."""
+    """Client id of a collector on a home. It is the same at every start, so that the broker keeps the session."""
     return f"sensor-platform-{collector}-{hashlib.blake2b(str(home).encode(), digest_size=4).hexdigest()}"
 
 
 def state_topic(collector: str) -> str:
-    """Where the collector says `online` (retained), and its last will `offline`."""
+    """Topic of the retained state: the collector publishes `online`, its last will is `offline`."""
     return f"sensor-platform/{collector}/state"
 
 
@@ -59,7 +59,7 @@ def open_connection(client: mqtt.Client, config: CollectConfig, broker: Broker) 
     """Open the socket and send CONNECT; the answer comes later.
 
     Raises:
-        PlatformError: as `explain_failure` says.
+        PlatformError: see `explain_failure`.
     """
     properties: Properties | None = None
     if config.protocol == "5":
@@ -76,7 +76,7 @@ def open_connection(client: mqtt.Client, config: CollectConfig, broker: Broker) 
 
 
 def explain_failure(error: Exception, broker: Broker) -> PlatformError:
-    """What a failed connection means. WrongUse and a host name that does not resolve do not heal by themselves."""
+    """The error for a failed connection. WrongUse and UnknownHost do not pass by waiting."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return WrongUse(
             f"the certificate of {broker!r} is not trusted: {error.verify_message}",
@@ -98,7 +98,7 @@ class UnknownHost(Unreachable):
 
 
 def explain_refusal(code: int, reason: str, broker: Broker) -> PlatformError:
-    """What a CONNACK with an error means."""
+    """The error for a CONNACK with a failure code."""
     code = _OLD_LOGIN.get(code, code)
     if code in _LOGIN:
         return WrongUse(
@@ -112,7 +112,7 @@ def explain_refusal(code: int, reason: str, broker: Broker) -> PlatformError:
 
 
 def refusal_code(reason: ReasonCode | int) -> tuple[int, str]:
-    """Number and text of a reason code, whichever protocol it came by."""
+    """Number and text of a reason code of MQTT 3.1.1 or 5."""
     return (reason, str(reason)) if isinstance(reason, int) else (reason.value, str(reason))
 
 

@@ -1,6 +1,6 @@
-"""Two ways of reading messages off a paho client: in bulk, and as stock paho does it.
+"""Two ways to read the messages of a paho client: in bulk with our own reader, and through paho.
 
-The bulk lane rests on one private name of paho, the attribute that holds its socket. `selftest` tries it at start.
+Reading in bulk depends on one private name of paho, the attribute that holds its socket. `selftest` checks it at start.
 """
 
 import struct
@@ -9,35 +9,37 @@ from typing import Literal, Protocol
 import paho.mqtt.client as mqtt
 from paho.mqtt.properties import Properties
 
-from sensor_platform.collect.frame_encoder import FrameEncoder
+from sensor_platform.collect.mqtt.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.packets import scan
 from sensor_platform.collect.mqtt.wire import Wire
 from sensor_platform.errors import Unreachable
+from sensor_platform.wal.mqtt_packet import PUBLISH, encode_publish
 
-_STOCK_READ = 1000  # messages in one turn of the stock lane: paho reads one at a time
+_PAHO_READ = 1000  # messages in one turn: paho reads one at a time
 
 
 class MalformedStream(Unreachable):
-    """The broker sent bytes that are no MQTT; this connection cannot be used any further."""
+    """The broker sent bytes that are not MQTT; this connection cannot be used any further."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"the broker sent a malformed packet: {reason}", "check what listens on the broker's port")
 
 
 class ReadPath(Protocol):
-    """How messages come in and replies go out on the client's present connection."""
+    """Reads messages and sends replies on the current connection of the client."""
 
     name: Literal["bulk", "stock"]
+    """Value of `lane` in the status file."""
     max_qos: int
 
     def read(self) -> int:
-        """Take what can be read now; the number of bytes (or messages, for stock) that came."""
+        """Take what can be read now; returns the number of bytes (messages, if paho reads)."""
 
     def reply(self, packets: bytes) -> None:
         """Send PUBACK, PUBREC and PUBCOMP packets of four bytes each."""
 
     def flush(self) -> None:
-        """Send what the kernel did not take before."""
+        """Send what the kernel has not accepted yet."""
 
     @property
     def wants_write(self) -> bool:
@@ -45,15 +47,15 @@ class ReadPath(Protocol):
 
     @property
     def has_unread(self) -> bool:
-        """True where bytes are at hand that select cannot see."""
+        """True where bytes can be read that select does not report."""
 
     @property
     def error(self) -> OSError | None:
-        """What broke the connection, where it is known."""
+        """The error that ended the connection, if it is known."""
 
 
 class BulkReadPath:
-    """Reads up to 1 MiB at a time; paho sees only the packets that are its own."""
+    """Reads up to 1 MiB at a time; paho gets only the packets that are not messages."""
 
     name: Literal["bulk", "stock"] = "bulk"
     max_qos = 2
@@ -74,7 +76,7 @@ class BulkReadPath:
         self._parts, self._size, self._need = [], 0, 0
 
     def read(self) -> int:
-        """Bytes that came."""
+        """Read the socket; the number of bytes."""
         wire = self._wire
         if wire is None:
             return 0
@@ -85,7 +87,7 @@ class BulkReadPath:
             if self._size >= self._need:
                 self._take(self._parts[0] if len(self._parts) == 1 else b"".join(self._parts))
         if wire.is_at_end:
-            self._client.loop_read()  # paho sees the end, closes and tells on_disconnect
+            self._client.loop_read()  # paho sees the end, closes and calls on_disconnect
         return len(data)
 
     def _take(self, data: bytes) -> None:
@@ -108,12 +110,12 @@ class BulkReadPath:
         self._parts, self._size, self._need = ([rest] if rest else []), len(rest), run.need
 
     def reply(self, packets: bytes) -> None:
-        """All at once."""
+        """Send all packets in one write."""
         if self._wire is not None and self._client.socket() is not None:
             self._wire.send(packets)
 
     def flush(self) -> None:
-        """Paho's packets and ours."""
+        """Send the packets of paho and ours."""
         if self._client.want_write():
             self._client.loop_write()
         if self._wire is not None:
@@ -121,22 +123,22 @@ class BulkReadPath:
 
     @property
     def wants_write(self) -> bool:
-        """Paho's packets or ours."""
+        """True where packets of paho or ours wait."""
         return self._client.want_write() or (self._wire is not None and self._wire.wants_write)
 
     @property
     def has_unread(self) -> bool:
-        """TLS may hold decrypted bytes."""
+        """True where TLS holds decrypted bytes."""
         return self._wire is not None and self._client.socket() is not None and self._wire.pending() > 0
 
     @property
     def error(self) -> OSError | None:
-        """Of the socket."""
+        """The error of the socket."""
         return self._wire.error if self._wire else None
 
 
 class PahoReadPath:
-    """Paho's own reading, one message at a time, at QoS 1 at most: its QoS 2 answers before anything is written."""
+    """Paho reads, one message at a time, at QoS 1 at most: paho answers QoS 2 before anything is written."""
 
     name: Literal["bulk", "stock"] = "stock"
     max_qos = 1
@@ -149,14 +151,14 @@ class PahoReadPath:
         client.on_message = self._on_message
 
     def _on_message(self, client: mqtt.Client, userdata: object, message: mqtt.MQTTMessage) -> None:  # noqa: ARG002
-        raw = _encode_publish(message, self._level)
+        raw = _encode(message, self._level)
         self._encoder.take(raw, scan(raw, 0, self._level), self._level)
         self._count += 1
 
     def read(self) -> int:
-        """Messages that came."""
+        """Let paho read; the number of messages."""
         before = self._count
-        for _ in range(_STOCK_READ):
+        for _ in range(_PAHO_READ):
             count = self._count
             self._client.loop_read()
             if self._count == count or self._client.socket() is None:
@@ -164,28 +166,28 @@ class PahoReadPath:
         return self._count - before
 
     def reply(self, packets: bytes) -> None:
-        """One by one."""
+        """Send the packets one by one."""
         for _, packet_id in struct.iter_unpack("!HH", packets):
             self._client.ack(packet_id, 1)
 
     def flush(self) -> None:
-        """Paho keeps its own queue."""
+        """Let paho send its queue."""
         self._client.loop_write()
 
     @property
     def wants_write(self) -> bool:
-        """Paho keeps its own queue."""
+        """True where paho has packets to send."""
         return self._client.want_write()
 
     @property
     def has_unread(self) -> bool:
-        """TLS may hold decrypted bytes."""
+        """True where TLS holds decrypted bytes."""
         pending = getattr(self._client.socket(), "pending", None)
         return bool(pending and pending())
 
     @property
     def error(self) -> OSError | None:
-        """Paho does not tell."""
+        """None: paho does not report it."""
         return None
 
 
@@ -193,20 +195,11 @@ def _packed(properties: Properties) -> bytes:
     return bytes(properties.pack())  # type: ignore[no-untyped-call]
 
 
-def _encode_publish(message: mqtt.MQTTMessage, level: int) -> bytes:
-    """The packet as it was on the wire, as far as paho tells."""
-    topic = message._topic  # noqa: SLF001 - the bytes; `topic` refuses what is not UTF-8
-    body = struct.pack("!H", len(topic)) + topic
-    if message.qos:
-        body += struct.pack("!H", message.mid)
+def _encode(message: mqtt.MQTTMessage, level: int) -> bytes:
+    """The packet as it was received, as far as paho keeps it."""
+    head = PUBLISH << 4 | message.dup << 3 | message.qos << 1 | message.retain
+    properties = b""
     if level == 5:
-        properties = message.properties
-        body += _packed(properties) if properties is not None else b"\0"
-    body += message.payload
-    head = bytearray([0x30 | message.dup << 3 | message.qos << 1 | message.retain])
-    length = len(body)
-    while True:
-        length, digit = divmod(length, 128)
-        head.append(digit | (128 if length else 0))
-        if not length:
-            return bytes(head) + body
+        properties = _packed(message.properties) if message.properties is not None else b"\0"
+    topic = message._topic  # noqa: SLF001 - the bytes; `topic` refuses what is not UTF-8
+    return encode_publish(head, topic, message.mid, message.payload, properties)

@@ -1,4 +1,4 @@
-"""Keeps a connection up: opened when due, dealt with when lost, tried again later; says what cannot heal by waiting."""
+"""Opens a connection again after it was lost, with growing pauses; raises errors that do not pass by waiting."""
 
 import logging
 import time
@@ -16,14 +16,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 20.0
 
 
 class Reconnector:
-    """One connection over all its connections."""
+    """Keeps one `BrokerConnection` connected."""
 
     def __init__(self, connection: BrokerConnection, status: CollectorStatus, announce: Callable[[], None]) -> None:
         """Connects to nothing yet.
 
         Args:
-            connection: what is kept up.
-            status: told of connections, losses and what is wrong.
+            connection: not open yet.
+            status: connections, losses and problems are noted there.
             announce: called once, when subscribed for the first time.
         """
         self._connection = connection
@@ -32,11 +32,11 @@ class Reconnector:
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._connect_at = 0.0
         self._is_announced = False
-        self._is_up = False  # a connection was opened and its end has not been dealt with
+        self._is_up = False  # a connection was opened, and `lost` has not been called for its end
 
     @property
     def is_lost(self) -> bool:
-        """True where a connection ended and nobody has dealt with that yet."""
+        """True where a connection has ended and `lost` has not been called yet."""
         return self._is_up and self._connection.sock is None
 
     def patience(self, now: float) -> float:
@@ -58,7 +58,7 @@ class Reconnector:
         self._status.counters.connects += 1
 
     def lost(self, problem: PlatformError | None) -> None:
-        """Note a lost or refused connection and when to come again.
+        """Note a lost or refused connection and plan the next attempt.
 
         Raises:
             PlatformError: at the first connection only: login, certificate, subscription or host name are wrong.
@@ -79,7 +79,7 @@ class Reconnector:
         self._status.problem = text
 
     def tend(self) -> None:
-        """What is due a few times a second while there is a connection."""
+        """Keep-alive, a few times a second while there is a connection."""
         self._connection.tend()
         if self._connection.is_subscribed:
             self._backoff.reset()

@@ -1,6 +1,6 @@
-"""What the collector remembers of a broker session, and the one decision it serves: is this redelivery one we have?
+"""Detection of redelivered messages: the last records of a broker session, and whether a redelivery is one of them.
 
-Pure: no files, no sockets. `session` feeds it from the segments at start.
+Pure: no files, no sockets. At start `session_record` fills it from the segments.
 """
 
 from collections import deque
@@ -9,7 +9,7 @@ from hashlib import blake2b
 
 from sensor_platform.collect.mqtt.packets import PacketRun, SpecialPacket
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.wal.packet_columns import read_varint
+from sensor_platform.wal.mqtt_packet import PUBLISH, read_varint
 
 _MAX_RAW_BYTES = 16 << 20  # chunks beyond this are remembered as digests, so that big messages cannot fill the memory
 
@@ -23,15 +23,15 @@ def redelivery_flag(
     is_same: bool = False,
     is_recycling: bool = False,
 ) -> EnvelopeFlag:
-    """The flag of one message at QoS 1 or 2. Only what we can show to have is ever called a duplicate.
+    """The flag of one message at QoS 1 or 2. Only a message that is provably stored is flagged as a duplicate.
 
     Args:
         is_dup: the broker's dup bit.
         qos: 1 or 2.
         is_session_present: the broker continued an earlier session on this connection.
-        is_unreleased: QoS 2 and we hold a message of this packet id that was not released by a PUBREL.
+        is_unreleased: QoS 2, and a message of this packet id is stored and was not released by a PUBREL.
         is_same: the newest remembered record of this packet id has the same topic and payload.
-        is_recycling: packet ids came again for new messages within what is remembered: equal bytes prove nothing.
+        is_recycling: packet ids were used again within the remembered records: equal bytes prove nothing.
     """
     if not is_dup:
         return EnvelopeFlag.SUSPECT if qos == 2 and is_unreleased else EnvelopeFlag.NONE
@@ -50,13 +50,13 @@ class _Chunk:
     raw: bytes | None
     level: int
     digests: list[tuple[int, bool, bytes]] | None = None
-    """(packet id, dup, digest of topic and payload), once `raw` is given up."""
+    """(packet id, dup, digest of topic and payload), once `raw` is dropped."""
 
 
 class RedeliveryDetector:
     """The last `limit` records (messages at QoS 1 and 2) of one broker session, and its unreleased QoS 2 ids.
 
-    Remembering costs nothing per message: raw runs are kept as they are, and looked into when a redelivery comes.
+    Remembering costs nothing per message: raw runs are kept, and parsed only when a redelivery arrives.
     """
 
     def __init__(self, limit: int) -> None:
@@ -64,7 +64,7 @@ class RedeliveryDetector:
         self.forget("")
 
     def forget(self, session: str, unreleased: frozenset[int] = frozenset()) -> None:
-        """Start anew with another session."""
+        """Start with another session, and no records."""
         self.session = session
         self.unreleased = set(unreleased)
         self._chunks: deque[_Chunk] = deque()
@@ -72,25 +72,25 @@ class RedeliveryDetector:
         self._raw_bytes = 0
         self._index: dict[int, tuple[int, bytes]] = {}
         self._indexed = 0
-        self._reused = -1  # newest record whose packet id came again for another message
+        self._reused = -1  # newest record whose packet id was used again for another message
 
     def flags(self, raw: bytes, run: PacketRun, level: int, *, is_session_present: bool) -> list[tuple[int, int]]:
-        """Remember a run of packets and say which messages get a flag: (index in the run, flag)."""
+        """Remember a run of packets; returns the messages that get a flag: (index in the run, flag)."""
         found: list[tuple[int, int]] = []
         chunk = self._append(raw, run, level)
         if any(special.is_dup for special in run.specials):
             self._catch_up(chunk.first)
-            found = self._judge_run(chunk, run.specials, is_session_present=is_session_present)
+            found = self._run_flags(chunk, run.specials, is_session_present=is_session_present)
         else:
             for special in run.specials:
-                flag = self._judge_first(special, is_session_present=is_session_present)
+                flag = self._first_flag(special, is_session_present=is_session_present)
                 if flag:
                     found.append((special.index, flag))
         self._trim()
         return found
 
     def remember(self, raw: bytes, run: PacketRun, level: int) -> None:
-        """Take a run that was judged in an earlier life."""
+        """Remember a run whose flags were decided by an earlier process."""
         self._append(raw, run, level)
         for special in run.specials:
             self._note(special)
@@ -104,7 +104,7 @@ class RedeliveryDetector:
             self._raw_bytes += len(raw)
         return chunk
 
-    def _judge_first(self, special: SpecialPacket, *, is_session_present: bool) -> EnvelopeFlag:
+    def _first_flag(self, special: SpecialPacket, *, is_session_present: bool) -> EnvelopeFlag:
         flag = EnvelopeFlag.NONE
         if special.qos == 2 and not special.is_pubrel:
             is_unreleased = special.packet_id in self.unreleased
@@ -120,10 +120,10 @@ class RedeliveryDetector:
         elif special.qos == 2:
             self.unreleased.add(special.packet_id)
 
-    def _judge_run(
+    def _run_flags(
         self, chunk: _Chunk, specials: list[SpecialPacket], *, is_session_present: bool
     ) -> list[tuple[int, int]]:
-        """Walk through a run that holds redeliveries, judging each against everything before it."""
+        """Flags of a run with redeliveries; each message is compared with all records before it."""
         found: list[tuple[int, int]] = []
         assert chunk.raw is not None
         packets = _records(chunk.raw, chunk.level)
@@ -144,7 +144,7 @@ class RedeliveryDetector:
                 if flag:
                     found.append((index, flag))
                 self._note(waiting.popleft())
-            self._learn(ordinal, packet_id, digest, is_dup=is_dup)
+            self._index_record(ordinal, packet_id, digest, is_dup=is_dup)
         for special in waiting:
             self._note(special)
         self._indexed = chunk.first + chunk.records
@@ -154,19 +154,19 @@ class RedeliveryDetector:
         ordinal, digest = self._index.get(packet_id, (-1, b""))
         return digest if ordinal >= max(0, before - self._limit) else None
 
-    def _learn(self, ordinal: int, packet_id: int, digest: bytes, *, is_dup: bool) -> None:
+    def _index_record(self, ordinal: int, packet_id: int, digest: bytes, *, is_dup: bool) -> None:
         earlier, _ = self._index.get(packet_id, (-1, b""))
         if not is_dup:
             self._reused = max(self._reused, earlier)
         self._index[packet_id] = (ordinal, digest)
 
     def _catch_up(self, before: int) -> None:
-        """Index the records that were remembered since the last redelivery."""
+        """Index the records that were added since the last redelivery."""
         for chunk in self._chunks:
             if chunk.first >= before or chunk.first + chunk.records <= self._indexed:
                 continue
             for ordinal, (packet_id, is_dup, digest) in enumerate(_digests(chunk), chunk.first):
-                self._learn(ordinal, packet_id, digest, is_dup=is_dup)
+                self._index_record(ordinal, packet_id, digest, is_dup=is_dup)
         self._indexed = max(self._indexed, before)
 
     def _trim(self) -> None:
@@ -197,7 +197,7 @@ def _records(raw: bytes, level: int) -> list[tuple[int, int, bool, bytes]]:
         head = raw[at]
         length, body = read_varint(raw, at + 1)
         at = body + length
-        if head >> 4 != 3:
+        if head >> 4 != PUBLISH:
             continue
         if head & 6:
             stop = body + 2 + (raw[body] << 8 | raw[body + 1])

@@ -1,4 +1,4 @@
-"""Does this paho still let the bulk lane stand in for its socket? Tried at every start, on a loopback socket."""
+"""Checks at every start, on a loopback socket, that the installed paho works with the bulk read path."""
 
 import socket
 from contextlib import closing
@@ -17,7 +17,7 @@ _SECONDS = 2.0
 
 
 class _Witness:
-    """Notes what the lane hands over, where the collector would have its encoder."""
+    """Records what the read path passes on; stands in for the frame encoder."""
 
     def __init__(self) -> None:
         self.taken = b""
@@ -28,10 +28,10 @@ class _Witness:
 
 
 def why_no_bulk_reading() -> str | None:
-    """None where the bulk lane works with the installed paho, else what is different."""
+    """None where bulk reading works with the installed paho, otherwise what is different."""
     try:
         return _try()
-    except Exception as error:  # noqa: BLE001 - private names of a library may fail in any way; the stock path is the answer
+    except Exception as error:  # noqa: BLE001 - private names of a library may fail in any way; paho then reads by itself
         return f"{type(error).__name__}: {error}"
 
 
@@ -41,7 +41,7 @@ def _try() -> str | None:
     client = mqtt.Client(CallbackAPIVersion.VERSION2, client_id="selftest", protocol=mqtt.MQTTv311, manual_ack=True)
     client.on_connect = lambda *_: seen.append("connected")
     client.on_message = lambda *_: seen.append("message")
-    lane = BulkReadPath(client, witness, 4)  # type: ignore[arg-type]  # has the one method that the lane uses
+    read_path = BulkReadPath(client, witness, 4)  # type: ignore[arg-type]  # has the one method that it uses
     with closing(socket.create_server(("127.0.0.1", 0))) as server:
         client.connect("127.0.0.1", server.getsockname()[1])
         with closing(server.accept()[0]) as peer:
@@ -49,11 +49,10 @@ def _try() -> str | None:
             if peer.recv(4096)[:1] != b"\x10":
                 return "CONNECT did not leave through the wrapped socket"
             peer.sendall(_CONNACK + _PUBLISH + _PINGRESP)
-            lane_socket = client.socket()
-            assert lane_socket is not None
-            while len(witness.taken) < len(_PUBLISH) and lane.read():
+            assert client.socket() is not None
+            while len(witness.taken) < len(_PUBLISH) and read_path.read():
                 pass
-            lane.reply(_PUBACK)
+            read_path.reply(_PUBACK)
             is_answered = peer.recv(4096) == _PUBACK
             client.disconnect()
     if seen != ["connected"]:

@@ -1,4 +1,4 @@
-"""The broker session across restarts: its id and filters in a small file, its last records from the segments."""
+"""The broker session across restarts: id and filters from a small file, last records from the segments."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,23 +9,31 @@ from sensor_platform.collect.mqtt.packets import scan
 from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.wal import FrameKind, current_path, newest_segments_first, read_frames, read_header
-from sensor_platform.wal.frames import BatchFacts, DamagedSegment, decode_mqtt
+from sensor_platform.wal import (
+    BatchFacts,
+    DamagedSegment,
+    FrameKind,
+    current_path,
+    decode_mqtt,
+    newest_segments_first,
+    read_frames,
+    read_header,
+)
 
-_MAX_SEGMENTS = 512  # looked back at most at start; what lies further back is flagged suspect, never dropped
+_MAX_SEGMENTS = 512  # maximum number read at start; a redelivery from further back is flagged suspect, never dropped
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What the broker's session for us holds, as far as the broker has confirmed it. `wal/<collector>.session`."""
+    """Our session at the broker, as far as the broker has confirmed it. Stored in `wal/<collector>.session`."""
 
     session: str
     client_id: str
     filters: dict[str, int] = {}
-    """Topic filter -> QoS asked for."""
+    """Requested QoS by topic filter."""
 
 
 def load_record(path: Path, client_id: str) -> SessionRecord | None:
-    """The record of this client id's session; None where there is none that can be read."""
+    """The record of this client id; None where there is no readable one."""
     try:
         record = msgspec.json.decode(path.read_bytes(), type=SessionRecord)
     except (FileNotFoundError, msgspec.DecodeError):
@@ -39,9 +47,9 @@ def save_record(path: Path, record: SessionRecord) -> None:
 
 
 def rebuild_redelivery(home: Home, collector: str, limit: int) -> RedeliveryDetector:
-    """The last `limit` records of the newest session, from sealed segments and the raw archive.
+    """A detector with the last `limit` records of the newest session, from sealed segments and the raw archive.
 
-    Reads the newest segments only, as many as hold these records.
+    Reads only the newest segments, as many as contain these records.
     """
     redelivery = RedeliveryDetector(limit)
     chosen: list[Path] = []
@@ -84,5 +92,5 @@ def _facts(path: Path) -> Iterator[BatchFacts]:
             if frame.kind == FrameKind.MQTT:
                 yield decode_mqtt(frame.body)[0]
     except (DamagedSegment, FileNotFoundError):
-        # The lander reports a damaged segment; here it only means that less is remembered.
+        # The lander reports a damaged segment; here it means only that fewer records are known.
         return

@@ -1,8 +1,8 @@
-"""The socket that paho opened, with a large read buffer in front of it and one orderly way out.
+"""The socket that paho opened, with a large read buffer and one queue for writing.
 
-Reading: `fill` takes all that the kernel has; the bulk lane looks at it first and hands paho exactly the packets that
-are paho's own, so that paho can never acknowledge a message. Writing: paho's packets and our replies leave through one
-queue, so that neither can cut into the other.
+Reading: `fill` takes all that the kernel has; `BulkReadPath` parses it first and gives paho only the packets that are
+not messages, so that paho can never acknowledge a message. Writing: paho's packets and our replies leave through one
+queue, so that they cannot interleave.
 """
 
 import socket
@@ -14,14 +14,14 @@ _LINGER_SECONDS = 2.0
 
 
 class Wire:
-    """Stands where paho keeps its socket."""
+    """Replaces the socket of a paho client."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._offered = b""
         self._out = bytearray()
         self.is_at_end = False
-        """The broker closed the connection, or it broke."""
+        """The broker closed the connection, or an error ended it."""
         self.error: OSError | None = None
 
     def fill(self) -> bytes:
@@ -50,7 +50,7 @@ class Wire:
         self._offered += packet
 
     def recv(self, size: int) -> bytes:
-        """For paho: what it was offered."""
+        """For paho: the packets that were offered."""
         if not self._offered:
             if self.is_at_end:
                 return b""
@@ -59,7 +59,7 @@ class Wire:
         return piece
 
     def send(self, data: bytes | bytearray) -> int:
-        """For paho and for replies: takes everything, sends what the kernel takes now."""
+        """For paho and for replies: queues everything, sends what the kernel accepts now."""
         self._out += data
         self.flush()
         return len(data)
@@ -70,7 +70,7 @@ class Wire:
         return bool(self._out)
 
     def flush(self) -> None:
-        """Send what waits."""
+        """Send what is queued, as far as the kernel accepts it."""
         while self._out and not self.is_at_end:
             try:
                 sent = self._sock.send(self._out)
@@ -83,11 +83,11 @@ class Wire:
             del self._out[:sent]
 
     def fileno(self) -> int:
-        """Of the real socket."""
+        """File descriptor of the real socket."""
         return self._sock.fileno()
 
     def pending(self) -> int:
-        """Bytes that TLS has decrypted already, which select cannot see."""
+        """Bytes that TLS has already decrypted; select does not report them."""
         return self._sock.pending() if isinstance(self._sock, ssl.SSLSocket) else 0
 
     def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - the socket's own signature
@@ -95,7 +95,7 @@ class Wire:
         self._sock.setblocking(flag)
 
     def close(self) -> None:
-        """For paho. What was sent arrives: closing with unread bytes would reset the connection, replies and all."""
+        """For paho. Waits until what was sent has arrived: closing with unread bytes would reset the connection."""
         self.flush()
         if not self.is_at_end and self.error is None:
             self._linger()
@@ -103,7 +103,7 @@ class Wire:
         self._sock.close()
 
     def _linger(self) -> None:
-        """Say that no more comes, and read (to no purpose: nothing of it is acknowledged) until the broker closes."""
+        """Shut down writing, and read without acknowledging anything until the broker closes."""
         try:
             self._sock.settimeout(_LINGER_SECONDS)
             if self._out:

@@ -31,15 +31,9 @@ from sensor_platform.retention import landing_tier
 from sensor_platform.retention.apply import Retention
 from sensor_platform.settings import load_settings
 from sensor_platform.site import Site, load_site
-from sensor_platform.wal import (
-    BatchFacts,
-    CommittedOffsetFile,
-    Header,
-    SegmentWriter,
-    encode_mqtt,
-    read_committed_offset,
-    recover_segments,
-)
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt, read_committed_offset, recover_segments
+from sensor_platform.wal.committed_offset import CommittedOffsetFile
+from sensor_platform.wal.segment_writer import SegmentWriter
 from sensor_platform.warehouse import rebuild as rebuilding
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.build_report import BuildReport

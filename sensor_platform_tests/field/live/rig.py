@@ -21,7 +21,9 @@ from sensor_platform.settings import Settings, load_settings
 from sensor_platform.sinks.dispatcher import make_dispatchers
 from sensor_platform.sinks.prediction_sink import PredictionSteps
 from sensor_platform.sinks.sink import Connections, SinkMessage, Unsent
-from sensor_platform.wal import BatchFacts, CommittedOffsetFile, Header, SegmentWriter, encode_mqtt
+from sensor_platform.wal import BatchFacts, Header, encode_mqtt
+from sensor_platform.wal.committed_offset import CommittedOffsetFile
+from sensor_platform.wal.segment_writer import SegmentWriter
 from sensor_platform_tests.field.live.base import site_files
 from sensor_platform_tests.landing.homes import T0, Message, publish_packet
 

@@ -1,4 +1,4 @@
-"""From packets to frames: flags decided, frame added to the writer, replies kept until the writer has committed."""
+"""From packets to frames: flags are decided, the frame is queued, replies are kept until the frame is committed."""
 
 import time
 from collections.abc import Callable
@@ -7,20 +7,29 @@ from sensor_platform.collect.collector_status import Counters
 from sensor_platform.collect.mqtt.packets import PacketRun, encode_replies
 from sensor_platform.collect.mqtt.redelivery import RedeliveryDetector
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.wal import BatchFacts, encode_mqtt
-from sensor_platform.wal.writer import WalWriter
+from sensor_platform.wal import BatchFacts, WalWriter, encode_mqtt
 
 
 class FrameEncoder:
-    """What stands between a connection and the disk."""
+    """Between a connection and the WAL writer."""
 
-    def __init__(self, writer: WalWriter, redelivery: RedeliveryDetector, clock_us: Callable[[], int]) -> None:
-        self._writer = writer
+    def __init__(
+        self, wal: WalWriter, redelivery: RedeliveryDetector, clock: Callable[[], int], counters: Counters
+    ) -> None:
+        """Nothing waits yet.
+
+        Args:
+            wal: takes the frames.
+            redelivery: decides the flags.
+            clock: microseconds since the epoch, UTC.
+            counters: of what has been committed.
+        """
+        self._wal = wal
         self._redelivery = redelivery
-        self._clock_us = clock_us
+        self._clock = clock
         self._replies: list[int] = []
         self._waiting = Counters()
-        self.counters = Counters()
+        self._counters = counters
         self.since = 0.0
         """When the oldest message that is not committed was taken; monotonic seconds."""
         self.is_session_present = False
@@ -32,14 +41,14 @@ class FrameEncoder:
 
     @property
     def has_work(self) -> bool:
-        """True where there is something to commit or to answer."""
-        return bool(self._writer.pending_bytes or self._replies)
+        """True where there is something to commit or to acknowledge."""
+        return bool(self._wal.pending_bytes or self._replies)
 
     def take(self, raw: bytes, run: PacketRun, level: int) -> None:
-        """Packets of one run; safe, and to be answered, after `commit`."""
+        """Queue the packets of one run; they are safe, and may be acknowledged, after `commit`."""
         flags = self._redelivery.flags(raw, run, level, is_session_present=self.is_session_present)
         facts = BatchFacts(
-            received_at=self._clock_us(),
+            received_at=self._clock(),
             session=self._redelivery.session,
             is_session_present=self.is_session_present,
             level=level,
@@ -48,7 +57,7 @@ class FrameEncoder:
         )
         if not self._waiting.messages:
             self.since = time.monotonic()
-        self._writer.add(encode_mqtt(facts, (raw,)))
+        self._wal.add(encode_mqtt(facts, (raw,)))
         self._replies += run.replies
         waiting = self._waiting
         waiting.messages += run.messages
@@ -59,15 +68,15 @@ class FrameEncoder:
             waiting.suspects += flag == EnvelopeFlag.SUSPECT
 
     def commit(self) -> bytes:
-        """Make everything taken so far durable, and give the replies that may be sent now.
+        """Make everything taken so far durable, and return the replies that may be sent now.
 
         Raises:
-            OSError: nothing was committed, nothing may be answered; call again.
+            OSError: nothing was committed, nothing may be acknowledged; call again.
         """
-        self._writer.commit()
+        self._wal.commit()
         replies, self._replies = self._replies, []
         done, self._waiting = self._waiting, Counters()
-        total = self.counters
+        total = self._counters
         total.messages += done.messages
         total.best_effort += done.best_effort
         total.bytes += done.bytes
@@ -77,5 +86,5 @@ class FrameEncoder:
         return encode_replies(replies)
 
     def drop_replies(self) -> None:
-        """The connection is gone: its packet ids mean nothing on the next one. The messages stay."""
+        """Drop the replies of a connection that has ended: its packet ids are not valid on the next one."""
         self._replies = []

@@ -1,4 +1,4 @@
-"""When the collector waits and for how long: before reading, before a commit. Pure arithmetic."""
+"""How long the collector waits before a read and before a commit. Pure arithmetic."""
 
 _GATHER_SECONDS = 0.002
 _BUSY_SECONDS = 0.01
@@ -9,7 +9,7 @@ _IDLE_DISK = 2.5
 
 
 class CommitWindow:
-    """Group commit: how long messages may wait for company, given what a commit costs here."""
+    """How long a group commit waits for more messages, given the time that a commit takes on this disk."""
 
     def __init__(self, longest: float) -> None:
         self._longest = longest
@@ -19,13 +19,13 @@ class CommitWindow:
         self._read_size = 0
 
     def patience(self, now: float) -> float:
-        """Seconds to wait for the socket; short while something waits to be committed."""
+        """Seconds to wait for the socket; short while messages wait to be committed."""
         if self._due_at is None:
             return _IDLE_SECONDS
         return min(_GATHER_SECONDS, max(0.0, self._due_at - now))
 
     def pause(self, now: float) -> float:
-        """Seconds to wait between select and recv: on a busy socket this makes one read out of twenty."""
+        """Seconds to wait between select and recv: on a busy socket it replaces twenty reads by one."""
         is_busy = now - self._read_at < _BUSY_SECONDS and 0 < self._read_size < _FULL_READ_BYTES
         return _GATHER_SECONDS if is_busy else 0.0
 
@@ -39,8 +39,8 @@ class CommitWindow:
     def length(self) -> float:
         """Seconds from a group's first read to its commit.
 
-        So long that the disk is idle five sevenths of the time, but never so long that waiting and committing together
-        take more than was asked for. With four fifths the slowest hundredth of messages waits 3 ms longer, for a tenth
+        Long enough that the disk is idle five sevenths of the time, but waiting and committing together never take
+        longer than the limit. With four fifths the slowest hundredth of messages waits 3 ms longer, for a tenth
         less CPU (10,000 messages a second).
         """
         return max(_LEAST_WINDOW, min(_IDLE_DISK * self._cost, self._longest - self._cost))

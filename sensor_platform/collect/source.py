@@ -1,0 +1,67 @@
+"""What a source of messages is: the protocol that MQTT and Kafka implement, and what the collector gives to it.
+
+The table of sources is in `collect.config`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from sensor_platform.collect.collector_status import CollectorStatus, State
+from sensor_platform.collect.config import Broker, CollectConfig
+from sensor_platform.home import Home
+from sensor_platform.wal import Header, WalWriter
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What a source works with. Segments that an earlier process left are recovered before it is made."""
+
+    config: CollectConfig
+    home: Home
+    wal: WalWriter
+    status: CollectorStatus
+    """The source sets `broker`, `client_id`, `session` and `problem`, and adds to the counters."""
+    announce: Callable[[], None]
+    """To be called when messages can arrive for the first time: the collector is then ready."""
+    broker: Broker
+    """The MQTT broker of the settings."""
+    logins: Mapping[str, tuple[str, str]]
+    """User and password by source, from SENSOR_PLATFORM_<SOURCE>_USERNAME and _PASSWORD."""
+    wake_fd: int
+    """Readable when a signal has arrived; a source that waits in `select` includes it."""
+
+
+class Source(Protocol):
+    """One source of messages, driven by one thread. It connects in its first turn, not when it is made.
+
+    The order that nothing may change: `wal.add`, `wal.commit`, and only then the acknowledgement. Where `wal.commit`
+    raises OSError the source keeps its messages, reads no more, and commits again in a later turn.
+    """
+
+    @property
+    def state(self) -> State:
+        """`connecting`, `connected`, or `stalled` while the disk refuses a commit."""
+
+    def header(self, name: str) -> Header:
+        """Header of a new segment."""
+
+    def turn(self) -> None:
+        """Wait for messages, at most about 0.25 s, and write, commit and acknowledge them.
+
+        Raises:
+            PlatformError: the collector must end, because waiting cannot help: a login is wrong, for instance.
+        """
+
+    def tick(self) -> None:
+        """Periodic work, four times a second: keep-alive, answers that are missing."""
+
+    def prepare_seal(self) -> bool:
+        """Commit what waits and save what must be known without the open segment. False: the segment must stay open."""
+
+    def close(self) -> None:
+        """Commit and acknowledge what was read, and disconnect. The last call but `prepare_seal`."""
+
+
+OpenSource = Callable[[SourceContext], Source]
+"""Usually the class. Raises WrongUse where settings are wrong, OSError where the home cannot be read."""

@@ -17,6 +17,7 @@ from dagster import (
 
 from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
+from sensor_platform.orchestration.model_results import champion_health, made_rows
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
 from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.predict.reports import TrainReport
@@ -45,15 +46,7 @@ def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) 
     work = work_of(context)
     with tried_again(context, settings.site.runs):
         report = build_features(settings.home, settings.site, days=(work.first, work.last), position=work.position)
-    metadata: Facts = {
-        "rows": report.rows,
-        "windows": report.windows,
-        "by_metric": as_table(report.by_metric),
-        "seconds": round(report.seconds, 3),
-    }
-    if report.newest_hour is not None:
-        metadata["newest_event_at"] = MetadataValue.timestamp(report.newest_hour)
-    yield MaterializeResult(metadata=metadata)
+    yield made_rows(report, report.newest_hour, by_metric=report.by_metric)
 
 
 @asset(
@@ -133,18 +126,11 @@ def forecast_health(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None]]:
     """What came of the forecasts: adjusts what is served, rolls a worse model back, asks for training on drift."""
-    from sensor_platform.predict.forecast.monitor import row, watch
+    from sensor_platform.predict.forecast.monitor import monitor_forecasts
 
     with tried_again(context, settings.site.runs):
-        found = watch(settings.home, settings.site, datetime.now(UTC))
-    broken = [each for each in found if each.breaches or each.action.startswith("rolled back")]
-    check = AssetCheckResult(
-        check_name=HEALTHY,
-        passed=not broken,
-        severity=AssetCheckSeverity.WARN,
-        metadata={"metrics": as_table(row(each) for each in found)},
-    )
-    yield MaterializeResult(metadata={"metrics": as_table(row(each) for each in found)}, check_results=[check])
+        found = monitor_forecasts(settings.home, settings.site, datetime.now(UTC))
+    yield champion_health(HEALTHY, "metrics", found)
 
 
 def _training_facts(report: TrainReport) -> Facts:
@@ -180,13 +166,4 @@ def predictions(context: AssetExecutionContext, settings: ResourceParam[Settings
     with tried_again(context, settings.site.runs):
         days = (work.first, work.last)
         report = score(settings.home, settings.site, days, work.position, now=datetime.now(UTC))
-    metadata: Facts = {
-        "rows": report.rows,
-        "windows": report.windows,
-        "by_model": as_table(report.by_model),
-        "by_served": as_table(report.by_served),
-        "seconds": round(report.seconds, 3),
-    }
-    if report.newest_issued_at is not None:
-        metadata["newest_event_at"] = MetadataValue.timestamp(report.newest_issued_at)
-    yield MaterializeResult(metadata=metadata)
+    yield made_rows(report, report.newest_issued_at, by_model=report.by_model, by_served=report.by_served)

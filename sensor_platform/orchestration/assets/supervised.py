@@ -1,22 +1,20 @@
 """What labels teach, as assets: a model per task without partitions, and its scores by day."""
 
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckResult,
-    AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
     MaterializeResult,
-    MetadataValue,
     ResourceParam,
     asset,
 )
 
 from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAST
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
+from sensor_platform.orchestration.model_results import champion_health, made_rows
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
 from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
@@ -84,16 +82,7 @@ def supervised_scores(
     with tried_again(context, settings.site.runs):
         days = (work.first, work.last)
         report = score_tasks(settings.home, settings.site, days, work.position, now=datetime.now(UTC))
-    metadata: Facts = {
-        "rows": report.rows,
-        "windows": report.windows,
-        "by_task": as_table(report.by_task),
-        "alarms": as_table(report.alarms),
-        "seconds": round(report.seconds, 3),
-    }
-    if report.newest_hour is not None:
-        metadata["newest_event_at"] = MetadataValue.timestamp(report.newest_hour)
-    yield MaterializeResult(metadata=metadata)
+    yield made_rows(report, report.newest_hour, by_task=report.by_task, alarms=report.alarms)
 
 
 @asset(
@@ -116,15 +105,8 @@ def supervised_health(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None]]:
     """What came of the scores: rolls a worse model back, asks for training on drift."""
-    from sensor_platform.predict.supervised.monitor_tasks import watch_tasks
+    from sensor_platform.predict.supervised.monitor_tasks import monitor_tasks
 
     with tried_again(context, settings.site.runs):
-        found = watch_tasks(settings.home, settings.site, datetime.now(UTC))
-    rows = as_table({**asdict(each), "breaches": "; ".join(each.breaches)} for each in found)
-    check = AssetCheckResult(
-        check_name=TASK_HEALTHY,
-        passed=not any(each.breaches or each.action.startswith("rolled back") for each in found),
-        severity=AssetCheckSeverity.WARN,
-        metadata={"tasks": rows},
-    )
-    yield MaterializeResult(metadata={"tasks": rows}, check_results=[check])
+        found = monitor_tasks(settings.home, settings.site, datetime.now(UTC))
+    yield champion_health(TASK_HEALTHY, "tasks", found)

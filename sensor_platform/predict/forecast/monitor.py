@@ -1,8 +1,9 @@
 """The live record decides: adjust what is served, roll a worse model back, ask for a new one on drift."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 
@@ -20,12 +21,13 @@ from sensor_platform.predict.forecast.forecaster_registry import (
     forecasters,
     load_record,
 )
+from sensor_platform.predict.forecast.model_card import Card
 from sensor_platform.predict.forecast.promotion import served_errors
 from sensor_platform.predict.forecast.selection.adjust import BucketRule, adjust, apply
 from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record, joined
+from sensor_platform.predict.monitoring.champion_monitor import ChampionMonitor
 from sensor_platform.predict.monitoring.drift import breaches, distribution
 from sensor_platform.predict.registry import champions, version_files
-from sensor_platform.predict.reports import Row
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.tables import Warehouse, writer
 
@@ -41,7 +43,7 @@ _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class ForecastHealth:
     """The live state of one metric's forecasts. Figures are None while too little came true."""
 
     metric: str
@@ -60,66 +62,55 @@ class Health:
     """`none`, `adjusted`, `rolled back` or `asked for training`, with the reason."""
 
 
-def watch(home: Home, site: PredictSite, now: datetime) -> tuple[Health, ...]:
+_Monitor = ChampionMonitor[Card, ForecastModel, BucketRule, ForecastHealth]
+
+
+def monitor_forecasts(home: Home, site: PredictSite, now: datetime) -> tuple[ForecastHealth, ...]:
     """Look at every metric with a champion, and act.
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
     """
-    with writer(home, site, "watch forecasts") as warehouse:
-        return tuple(_watched(home, site, warehouse, now))
+    monitor: _Monitor = ChampionMonitor(forecasters, home, now, _unhealthy)
+    with writer(home, site, "monitor forecasts") as warehouse:
+        return tuple(
+            health
+            for metric in site.forecast.metrics
+            for health in monitor.check(metric, partial(_of, site, warehouse, monitor, metric))
+        )
 
 
-def _watched(home: Home, site: PredictSite, warehouse: Warehouse, now: datetime) -> Iterator[Health]:
-    for metric in site.forecast.metrics:
-        try:
-            periods = forecasters.champion_periods(home, metric)
-        except version_files.Unusable as error:
-            yield Health(metric=metric, model_id="", breaches=(error.message,))
-            continue
-        if not periods:
-            continue
-        try:
-            model = forecasters.load(home, metric, periods[-1].version, periods[-1].card_sha256)
-        except version_files.Unusable as error:
-            yield _unusable(home, metric, periods, error.message, now)
-            continue
-        since = now - site.forecast.record_hours * _HOUR
-        own = read_live(warehouse, metric, max(since, model.card.trained_to), now - _HOUR, model.model_id)
-        health = _health(warehouse, metric, model, periods[-1], own, now)
-        rolled_back = _roll_back(home, warehouse, metric, periods, model, own, now)
-        yield _acted(home, site, health, model, own, rolled_back, now)
+def _unhealthy(metric: str, model_id: str, breaches: tuple[str, ...]) -> ForecastHealth:
+    return ForecastHealth(metric=metric, model_id=model_id, breaches=breaches)
 
 
-def _unusable(home: Home, metric: str, periods: Sequence[ForecasterPeriod], why: str, now: datetime) -> Health:
-    """A champion that is not what was promoted: the newest sound version before it takes over."""
-    before = forecasters.fall_back(home, metric, periods, why, now)
-    found = Health(metric=metric, model_id=forecasters.model_id(metric, periods[-1].version), breaches=(why,))
-    return replace(found, action=f"rolled back: {why}" if before else "none: there is no sound version before it")
-
-
-def _acted(
-    home: Home,
+def _of(
     site: PredictSite,
-    health: Health,
+    warehouse: Warehouse,
+    monitor: _Monitor,
+    metric: str,
     model: ForecastModel,
-    own: Record | None,
-    rolled_back: str | None,
-    now: datetime,
-) -> Health:
-    if rolled_back is not None:
-        return replace(health, action=f"rolled back: {rolled_back}")
+    periods: Sequence[ForecasterPeriod],
+) -> ForecastHealth:
+    """Health of an intact champion, and what was done about it."""
+    home, now = monitor.home, monitor.now
+    since = now - site.forecast.record_hours * _HOUR
+    own = read_live(warehouse, metric, max(since, model.card.trained_to), now - _HOUR, model.model_id)
+    health = _health(warehouse, metric, model, periods[-1], own, now)
+    worse = _better_before(home, warehouse, metric, periods, model, own, now)
+    if worse is not None:
+        return monitor.roll_back(health, metric, *worse)
     if health.breaches:
-        reason = f"drift: {'; '.join(health.breaches)}"
-        forecasters.ask_training(home, health.metric, model.card.created_at, now, reason)
-        adjusted = _adjust(home, site, health.metric, model, own, now)
-        return replace(health, action=f"asked for training{'; ' + adjusted if adjusted else ''}")
-    return replace(health, action=_adjust(home, site, health.metric, model, own, now) or "none")
+        health = monitor.ask_training(health, metric, model.card.created_at)
+    adjusted = _adjust(home, site, metric, model, own, now)
+    if adjusted is None:
+        return health
+    return replace(health, action=adjusted if health.action == "none" else f"{health.action}; {adjusted}")
 
 
 def _health(
     warehouse: Warehouse, metric: str, model: ForecastModel, period: ForecasterPeriod, own: Record | None, now: datetime
-) -> Health:
+) -> ForecastHealth:
     rules = period.rules or model.card.rules
     error = ratio = coverage = None
     if own is not None and _is_enough(own):
@@ -129,7 +120,7 @@ def _health(
         coverage = float(_inside(own, rules).mean())
     psi, nulls = distribution(warehouse, metric, model.card.trained_to, model.card.devices, now)
     figures = {"ratio": ratio, "coverage": coverage, "psi": psi, "nulls": nulls}
-    return Health(
+    return ForecastHealth(
         metric=metric,
         model_id=model.model_id,
         forecasts=0 if own is None else len(own),
@@ -198,7 +189,7 @@ def _differs(rule: BucketRule, old: BucketRule) -> bool:
     return moved > _MOVED or abs(rule.widening - old.widening) > 0.02
 
 
-def _roll_back(
+def _better_before(
     home: Home,
     warehouse: Warehouse,
     metric: str,
@@ -206,8 +197,8 @@ def _roll_back(
     model: ForecastModel,
     own: Record | None,
     now: datetime,
-) -> str | None:
-    """Back to the version before, if on the hours that came true since it would have been clearly better."""
+) -> tuple[ForecasterPeriod, str] | None:
+    """The champion before this one, if it would have been clearly better on the hours since then, and why."""
     before = next(champions.earlier_champions(periods), None)
     if before is None or own is None or not _is_enough(own):
         return None
@@ -231,21 +222,4 @@ def _roll_back(
     if errors[0] is None or errors[1] is None or errors[1] <= errors[0] * (1 + WORSE):
         return None
     why = f"error {errors[1]:.4g} since {since:%Y-%m-%d %H:%M}Z where {before.version} would have had {errors[0]:.4g}"
-    forecasters.promote(home, metric, before.version, now, f"rolled back: {why}", before.rules)
-    return why
-
-
-def row(health: Health) -> Row:
-    """For a table of metadata."""
-    return {
-        "metric": health.metric,
-        "model_id": health.model_id,
-        "forecasts": health.forecasts,
-        "error": health.error,
-        "ratio_to_naive": health.ratio_to_naive,
-        "coverage": health.coverage,
-        "psi": health.psi,
-        "null_rate": health.null_rate,
-        "breaches": "; ".join(health.breaches),
-        "action": health.action,
-    }
+    return before, why

@@ -6,18 +6,21 @@ A score is judged once the labels tell its answer. What an earlier model would h
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import read_labels
 from sensor_platform.predict.monitoring import drift
-from sensor_platform.predict.registry import champions, version_files
+from sensor_platform.predict.monitoring.champion_monitor import ChampionMonitor
+from sensor_platform.predict.registry import champions
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import ground_truth
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.ground_truth import Known
 from sensor_platform.predict.supervised.losses import LEAST_GROUPS, Lost, is_clearly_more, without_a_model
+from sensor_platform.predict.supervised.task_card import TaskCard
 from sensor_platform.predict.supervised.task_model import TaskModel
 from sensor_platform.predict.supervised.task_record import Judged, clearly_better_before, is_asked, judged, unit
 from sensor_platform.predict.supervised.task_registry import TaskPeriod, task_models
@@ -50,7 +53,10 @@ class TaskHealth:
     """`none`, `rolled back` or `asked for training`, with the reason."""
 
 
-def watch_tasks(home: Home, site: PredictSite, now: datetime) -> tuple[TaskHealth, ...]:
+_Monitor = ChampionMonitor[TaskCard, TaskModel, None, TaskHealth]
+
+
+def monitor_tasks(home: Home, site: PredictSite, now: datetime) -> tuple[TaskHealth, ...]:
     """Look at every task with a champion, and act; the table of answers follows the labels.
 
     Raises:
@@ -59,57 +65,34 @@ def watch_tasks(home: Home, site: PredictSite, now: datetime) -> tuple[TaskHealt
     if not site.supervised:
         return ()
     labels = read_labels(home)
-    with writer(home, site, "watch tasks") as warehouse:
+    monitor: _Monitor = ChampionMonitor(task_models, home, now, _unhealthy)
+    with writer(home, site, "monitor tasks") as warehouse:
         ensure_predictions(warehouse.connection, home)
         every = [ground_truth.known(warehouse, config, labels, now) for config in site.supervised]
         ground_truth.publish(home, every)
-        return tuple(_watched(home, warehouse, every, now))
+        return tuple(
+            health
+            for known in every
+            for health in monitor.check(known.config.name, partial(_of, warehouse, monitor, known))
+        )
 
 
-def _watched(home: Home, warehouse: Warehouse, every: Sequence[Known], now: datetime) -> Iterator[TaskHealth]:
-    for known in every:
-        try:
-            periods = task_models.champion_periods(home, known.config.name)
-        except version_files.Unusable as error:
-            yield TaskHealth(known.config.name, "", breaches=(error.message,))
-            continue
-        if not periods:
-            continue
-        try:
-            model = task_models.load(home, known.config.name, periods[-1].version, periods[-1].card_sha256)
-        except version_files.Unusable as error:
-            yield _unusable(home, known.config.name, periods, error.message, now)
-            continue
-        own = judged(warehouse, known, model, champions.takeovers(periods)[0].serves_from, None)
-        yield _acted(home, warehouse, known, model, periods, own, now)
+def _unhealthy(task: str, model_id: str, breaches: tuple[str, ...]) -> TaskHealth:
+    return TaskHealth(task, model_id, breaches=breaches)
 
 
-def _unusable(home: Home, task: str, periods: tuple[TaskPeriod, ...], why: str, now: datetime) -> TaskHealth:
-    """A champion that is not what was promoted: the newest sound version before it takes over."""
-    before = task_models.fall_back(home, task, periods, why, now)
-    found = TaskHealth(task, task_models.model_id(task, periods[-1].version), breaches=(why,))
-    return replace(found, action=f"rolled back: {why}" if before else "none: there is no sound version before it")
-
-
-def _acted(
-    home: Home,
-    warehouse: Warehouse,
-    known: Known,
-    model: TaskModel,
-    periods: tuple[TaskPeriod, ...],
-    own: Judged | None,
-    now: datetime,
+def _of(
+    warehouse: Warehouse, monitor: _Monitor, known: Known, model: TaskModel, periods: Sequence[TaskPeriod]
 ) -> TaskHealth:
-    health = _health(warehouse, known, model, own, now)
-    worse = clearly_better_before(home, warehouse, known, champions.takeovers(periods), own)
+    """Health of an intact champion, and what was done about it."""
+    terms = champions.takeovers(periods)
+    own = judged(warehouse, known, model, terms[0].serves_from, None)
+    health = _health(warehouse, known, model, own, monitor.now)
+    worse = clearly_better_before(monitor.home, warehouse, known, terms, own)
     if worse is not None:
-        before, why = worse
-        task_models.promote(home, known.config.name, before.version, now, f"rolled back: {why}")
-        return replace(health, action=f"rolled back: {why}")
+        return monitor.roll_back(health, known.config.name, *worse)
     if health.breaches and known.config.is_trained:
-        reason = f"drift: {'; '.join(health.breaches)}"
-        task_models.ask_training(home, known.config.name, model.card.created_at, now, reason)
-        return replace(health, action="asked for training")
+        return monitor.ask_training(health, known.config.name, model.card.created_at)
     return health
 
 

@@ -68,7 +68,7 @@ class ForecastHome:
 
     def watch(self, at: float) -> Any:
         """What the watch sees of the metric's forecasts."""
-        (health,) = monitor.watch(self.home, self.site, moment(at))
+        (health,) = monitor.monitor_forecasts(self.home, self.site, moment(at))
         return health
 
     def rows(self, sql: str) -> list[tuple[Any, ...]]:

@@ -17,7 +17,7 @@ from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised import losses
 from sensor_platform.predict.supervised.calibration import Calibration
 from sensor_platform.predict.supervised.losses import is_clearly_more
-from sensor_platform.predict.supervised.monitor_tasks import TaskHealth, watch_tasks
+from sensor_platform.predict.supervised.monitor_tasks import TaskHealth, monitor_tasks
 from sensor_platform.predict.supervised.score_tasks import score_tasks
 from sensor_platform.predict.supervised.task_card import MODEL
 from sensor_platform.predict.supervised.task_registry import task_models
@@ -60,7 +60,7 @@ def successor(home: Home, task: str, at: datetime = PROMOTED, **changes: object)
 
 
 def watched(home: Home, task: str = "pump", now: datetime = NOW) -> TaskHealth:
-    (found,) = [each for each in watch_tasks(home, SITE, now) if each.task == task]
+    (found,) = [each for each in monitor_tasks(home, SITE, now) if each.task == task]
     return found
 
 
@@ -210,8 +210,8 @@ def test_a_damaged_pointer_keeps_no_other_task_from_being_trained_and_is_said(ho
 
 def test_a_task_without_a_champion_has_no_health(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    assert watch_tasks(home, SITE, NOW) == ()
-    assert watch_tasks(home, replace(SITE, supervised=()), NOW) == ()
+    assert monitor_tasks(home, SITE, NOW) == ()
+    assert monitor_tasks(home, replace(SITE, supervised=()), NOW) == ()
 
 
 def test_one_bad_day_is_one_observation() -> None:

@@ -115,13 +115,13 @@ def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -
     good = forecasters.champion_periods(home, "temp")[-1].version
     poisoned = poison(home)
     score(home, SITE, now=NOW)
-    (health,) = monitor.watch(home, SITE, NOW)
+    (health,) = monitor.monitor_forecasts(home, SITE, NOW)
     assert health.action.startswith("rolled back: error")
     periods = forecasters.champion_periods(home, "temp")
     assert [each.version for each in periods] == [good, poisoned, good]
     assert periods[-1].serves_from == NOW
     assert "rolled back" in periods[-1].why
-    (again,) = monitor.watch(home, SITE, NOW + timedelta(hours=1))
+    (again,) = monitor.monitor_forecasts(home, SITE, NOW + timedelta(hours=1))
     assert not again.action.startswith("rolled back")
 
 
@@ -129,16 +129,16 @@ def test_a_champion_whose_file_was_changed_is_rolled_back(home: Home) -> None:
     good = forecasters.champion_periods(home, "temp")[-1].version
     changed = home.models / version_files.folder_name("temp") / poison(home) / "median.txt"
     changed.write_bytes(changed.read_bytes() + b"\n")
-    (health,) = monitor.watch(home, SITE, NOW)
+    (health,) = monitor.monitor_forecasts(home, SITE, NOW)
     assert "SHA-256" in health.action
     assert forecasters.champion_periods(home, "temp")[-1].version == good
     sound = home.models / version_files.folder_name("temp") / good / "median.txt"
     sound.write_bytes(sound.read_bytes() + b"\n")
-    (health,) = monitor.watch(home, SITE, NOW)
-    assert health.action == "none: there is no sound version before it"
+    (health,) = monitor.monitor_forecasts(home, SITE, NOW)
+    assert health.action == "none: there is no intact version before it"
     assert "SHA-256" in health.breaches[0]
     (home.models / version_files.folder_name("temp") / "champion.json").write_text("{")
-    (health,) = monitor.watch(home, SITE, NOW)
+    (health,) = monitor.monitor_forecasts(home, SITE, NOW)
     assert "champion.json cannot be trusted" in health.breaches[0]
 
 
@@ -154,7 +154,7 @@ def test_scoring_goes_on_with_the_sound_version_before_a_changed_file(home: Home
 
 def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: Home) -> None:
     score(home, SITE, now=NOW)
-    (health,) = monitor.watch(home, SITE, NOW)
+    (health,) = monitor.monitor_forecasts(home, SITE, NOW)
     assert health.breaches == ()
     assert health.forecasts > 1000
     assert health.ratio_to_naive is not None
@@ -162,7 +162,7 @@ def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: H
     assert {each.version for each in forecasters.champion_periods(home, "temp")} == {
         forecasters.champion_periods(home, "temp")[0].version
     }
-    assert monitor.watch(home, SITE, NOW)[0].action == "none"
+    assert monitor.monitor_forecasts(home, SITE, NOW)[0].action == "none"
 
 
 def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
@@ -178,13 +178,13 @@ def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
         return rules
 
     monkeypatch.setattr(monitor, "adjust", noted)
-    monitor.watch(home, SITE, NOW)
+    monitor.monitor_forecasts(home, SITE, NOW)
     learnt_to = int(champion.card.trained_to.timestamp()) // 3600
     assert (seen[0].target <= learnt_to).sum() > 500
     assert (seen[0].target > learnt_to).sum() > 1000
     record = home.models / version_files.folder_name("temp") / champion.card.version / "backtest.parquet"
     record.write_bytes(b"")
-    monitor.watch(home, SITE, NOW)
+    monitor.monitor_forecasts(home, SITE, NOW)
     assert seen[1].target.min() > learnt_to, "without a backtest what came since is left"
 
 
@@ -213,7 +213,7 @@ def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Hom
         warehouse.connection.execute(
             "update readings_1h set mean = mean + 30 * random() where window_start >= ?", [cut]
         )
-    (health,) = monitor.watch(home, SITE, NOW)
+    (health,) = monitor.monitor_forecasts(home, SITE, NOW)
     assert any("PSI" in each for each in health.breaches)
     assert "asked for training" in health.action
     (need,) = needs_training(home, SITE)
@@ -245,7 +245,7 @@ def test_weights_that_hardly_moved_are_no_adjustment() -> None:
 
 
 def test_a_metric_without_a_champion_has_no_health(tmp_path: Path) -> None:
-    assert monitor.watch(Home(tmp_path), SITE, NOW) == ()
+    assert monitor.monitor_forecasts(Home(tmp_path), SITE, NOW) == ()
 
 
 def test_the_stability_index_is_near_zero_for_the_same_law_and_large_for_another() -> None:

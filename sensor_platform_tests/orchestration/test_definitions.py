@@ -68,7 +68,7 @@ def test_every_layer_promises_freshness_twice() -> None:
     for layer in DEFAULT_FRESHNESS:
         node = GRAPH.get(AssetKey(layer))
         assert node.freshness_policy is not None
-        assert "data_is_fresh" in {key.name for key in node.check_keys}
+        assert "freshness" in {key.name for key in node.check_keys}
 
 
 def test_broken_invariants_block_and_bad_readings_do_not() -> None:
@@ -77,9 +77,9 @@ def test_broken_invariants_block_and_bad_readings_do_not() -> None:
         spec = GRAPH.get_check_spec(key)
         assert isinstance(spec, AssetCheckSpec)
         blocking[key.asset_key.to_user_string(), key.name] = spec.blocking
-    assert blocking["landing", "landing_files_agree_with_the_ledger"]
+    assert blocking["landing", "landing_files"]
     assert [name for (table, name), blocks in blocking.items() if table == "readings_clean" and blocks]
-    assert not any(blocks for (_, name), blocks in blocking.items() if name == "data_is_fresh")
+    assert not any(blocks for (_, name), blocks in blocking.items() if name == "freshness")
 
 
 def test_sensors_and_schedules_run_from_the_start() -> None:

@@ -9,7 +9,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.quarantine.reject_rate import Level, quarantine_rate
-from sensor_platform.orchestration.checks.quarantine_rate import few_messages_are_quarantined, quarantine_sensor
+from sensor_platform.orchestration.checks.quarantine_rate import quarantine_rate_check, quarantine_sensor
 from sensor_platform.settings import Settings, load_settings
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
 
@@ -41,7 +41,7 @@ def test_check_and_sensor_report_the_same_and_the_sensor_only_what_is_new(tmp_pa
     (evaluation,) = third.asset_events
     assert isinstance(evaluation, AssetCheckEvaluation)
     assert (evaluation.passed, evaluation.severity) == (False, AssetCheckSeverity.ERROR)
-    result = few_messages_are_quarantined(settings=settings)
+    result = quarantine_rate_check(settings=settings)
     assert isinstance(result, AssetCheckResult)
     assert (result.passed, result.severity) == (False, AssetCheckSeverity.ERROR)
     assert "undecodable" in str(result.metadata["rules"])

@@ -23,9 +23,9 @@ from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.predict.reports import TrainReport
 from sensor_platform.settings import Settings
 
-HAS_MODEL = "every_forecast_metric_has_a_model"
-GATE = "what_was_trained_has_passed_its_gate"
-HEALTHY = "forecasts_are_as_good_as_promised"
+HAS_MODEL = "champion_exists"
+GATE = "training_gate"
+HEALTHY = "forecast_accuracy"
 SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
 """Metadata of a training: days whose predictions its first models make possible."""
 

@@ -22,7 +22,7 @@ from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, work
 from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 
-FILES_AGREE = "landing_files_agree_with_the_ledger"
+FILES_AGREE = "landing_files"
 _SHOWN = 31
 _WHAT_TO_DO = {
     True: "the files are set aside and their slots held as they are; put them back from a backup (docs/proof.md)",

@@ -19,8 +19,8 @@ from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRIT
 from sensor_platform.orchestration.retry_policy import tried_again
 from sensor_platform.settings import Settings
 
-TASK_GATE = "every_task_is_served_by_what_passed_its_gate"
-TASK_HEALTHY = "tasks_are_as_good_as_promised"
+TASK_GATE = "champion_gate"
+TASK_HEALTHY = "task_accuracy"
 
 
 @asset(

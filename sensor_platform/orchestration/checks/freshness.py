@@ -29,7 +29,7 @@ from sensor_platform.orchestration.metadata_tables import Facts
 from sensor_platform.orchestration.partitions import SETTINGS
 from sensor_platform.settings import Settings
 
-DATA_IS_FRESH = "data_is_fresh"
+FRESHNESS_CHECK = "freshness"
 _SEVERITY = {
     Verdict.EMPTY: AssetCheckSeverity.WARN,
     Verdict.FRESH: AssetCheckSeverity.WARN,
@@ -50,7 +50,7 @@ def policy_of(layer: str) -> FreshnessPolicy | None:
 
 _SPECS = [
     AssetCheckSpec(
-        DATA_IS_FRESH,
+        FRESHNESS_CHECK,
         asset=layer,
         description=f"The newest event is at most {promise.warn_minutes} minutes old (red at {promise.fail_minutes}).",
     )
@@ -58,8 +58,10 @@ _SPECS = [
 ]
 
 
-@multi_asset_check(specs=_SPECS, name="data_is_fresh", can_subset=True)
-def data_is_fresh(context: AssetCheckExecutionContext, settings: ResourceParam[Settings]) -> Iterator[AssetCheckResult]:
+@multi_asset_check(specs=_SPECS, name="freshness", can_subset=True)
+def freshness_checks(
+    context: AssetCheckExecutionContext, settings: ResourceParam[Settings]
+) -> Iterator[AssetCheckResult]:
     """Judge the selected layers now; the sensor does the same for all without a run."""
     wanted = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
     for age in ages(settings.home, settings.site, datetime.now(UTC)):
@@ -67,7 +69,7 @@ def data_is_fresh(context: AssetCheckExecutionContext, settings: ResourceParam[S
             continue
         yield AssetCheckResult(
             asset_key=AssetKey(age.layer),
-            check_name=DATA_IS_FRESH,
+            check_name=FRESHNESS_CHECK,
             passed=age.verdict is Verdict.FRESH,
             severity=_SEVERITY[age.verdict],
             description=age.sentence,
@@ -95,7 +97,7 @@ def freshness_sensor(context: SensorEvaluationContext, settings: ResourceParam[S
 def _evaluation(age: Age) -> AssetCheckEvaluation:
     return AssetCheckEvaluation(
         asset_key=AssetKey(age.layer),
-        check_name=DATA_IS_FRESH,
+        check_name=FRESHNESS_CHECK,
         passed=age.verdict is Verdict.FRESH,
         severity=_SEVERITY[age.verdict],
         description=age.sentence,

@@ -25,11 +25,11 @@ from sensor_platform.orchestration.partitions import SETTINGS
 from sensor_platform.settings import Settings
 
 FATES, NUMBERS, FILES, FROZEN, TRACES = (
-    "every_message_has_one_fate",
-    "no_counted_message_is_missing",
-    "every_file_is_as_it_was_written",
-    "no_reading_came_too_late",
-    "rows_lead_back_to_their_messages",
+    "message_outcomes",
+    "missing_sequences",
+    "file_checksums",
+    "too_late_readings",
+    "row_trace",
 )
 FULL_TAG = "sensor_platform/full_verification"
 _SHOWN = 31

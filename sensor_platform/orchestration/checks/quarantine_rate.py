@@ -20,21 +20,20 @@ from sensor_platform.landing.quarantine.reject_rate import Level, QuarantineRate
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.settings import Settings
 
-FEW_ARE_QUARANTINED = "few_messages_are_quarantined"
+QUARANTINE_RATE = "quarantine_rate"
 _AGAIN = timedelta(minutes=10)
 _SHOWN = 10
 
 
 @asset_check(
     asset="landing",
-    name=FEW_ARE_QUARANTINED,
+    name=QUARANTINE_RATE,
     description="Of the messages of the last hours, no larger share is quarantined than the site allows.",
 )
-def few_messages_are_quarantined(settings: ResourceParam[Settings]) -> AssetCheckResult:
-    """Judge it now, with the rules that strike most."""
-    from sensor_platform.landing.quarantine.listing import (
-        count_rules,  # brings Polars, whose threads forbid a warm fork
-    )
+def quarantine_rate_check(settings: ResourceParam[Settings]) -> AssetCheckResult:
+    """Judge the share of the last hours now; the metadata lists the most frequent rules."""
+    # brings Polars, whose threads forbid a warm fork
+    from sensor_platform.landing.quarantine.listing import count_rules
 
     found = _rate(settings, datetime.now(UTC))
     facts = _facts(found) | {"rules": as_table(count_rules(settings.home)[:_SHOWN])}
@@ -57,7 +56,7 @@ def quarantine_sensor(context: SensorEvaluationContext, settings: ResourceParam[
         return SensorResult(skip_reason="the verdict has not changed", cursor=context.cursor)
     evaluation = AssetCheckEvaluation(
         asset_key=AssetKey("landing"),
-        check_name=FEW_ARE_QUARANTINED,
+        check_name=QUARANTINE_RATE,
         passed=found.level is Level.GOOD,
         severity=_severity(found),
         description=found.sentence,

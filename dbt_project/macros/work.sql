@@ -5,10 +5,10 @@
 
 {# True if this invocation has a work list. #}
 {% macro has_work() -%}
-  {%- if not execute or not env_var('SENSOR_PLATFORM_INVOCATION', '') -%}
+  {%- if not execute or not var('invocation') -%}
     {{ return(false) }}
   {%- endif -%}
-  {%- set stamped = run_query("select 1 from work_stamp where invocation = '" ~ env_var('SENSOR_PLATFORM_INVOCATION') ~ "'") -%}
+  {%- set stamped = run_query("select 1 from work_stamp where invocation = '" ~ var('invocation') ~ "'") -%}
   {{ return(stamped | length > 0) }}
 {%- endmacro %}
 

@@ -10,6 +10,7 @@ from sensor_platform.devices.pacing import ScheduledMessage
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.ledger import landing_paths, read_ledger
+from sensor_platform.warehouse.file.connection import read_warehouse
 
 _METRIC = "temperature"
 """Every message has one reading of it, so readings count messages."""
@@ -153,9 +154,7 @@ def _landed(home: Home) -> dict[str, set[int]]:
 
 def _rows(home: Home) -> dict[str, tuple[int, int]]:
     """Readings by device in the table: all, and each time of the device once."""
-    import duckdb
-
-    with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
+    with read_warehouse(home) as connection:
         found = connection.execute(
             "select device_id, count(*), count(distinct event_at) from readings_clean where metric = ? group by 1",
             [_METRIC],

@@ -35,7 +35,7 @@ def compact_landing(context: OpExecutionContext, settings: ResourceParam[Setting
 def trim_tiers(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Retention: verify, then delete what is older than the site keeps it; give the freed space back to the disk."""
     from sensor_platform.retention import apply
-    from sensor_platform.retention.shrink import shrink
+    from sensor_platform.warehouse.file.shrink import shrink
 
     site = settings.site
     now = now_micros()

@@ -175,14 +175,14 @@ PROTECTIONS = (
         "sensor_platform/landing/ledger/horizon.py",
         "(FLOOR, str(newest))]",
         "(FLOOR, str(0 * newest))]",
-        "warehouse/test_retention.py::test_late_readings_below_the_floor_are_counted_and_change_nothing",
+        "retention/test_retention.py::test_late_readings_below_the_floor_are_counted_and_change_nothing",
     ),
     protection(
         "retention proves a day before it deletes it",
         "sensor_platform/retention/warehouse_tiers.py",
         "            elif differing.get(start):",
         "            elif not start and differing.get(start):",
-        "warehouse/test_retention.py::test_what_does_not_agree_is_kept_and_said",
+        "retention/test_retention.py::test_what_does_not_agree_is_kept_and_said",
     ),
     protection(
         "a published piece is replaced by rename",

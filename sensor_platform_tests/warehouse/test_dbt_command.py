@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from sensor_platform.cli.main import cli
-from sensor_platform.errors import ExitCode, Unreachable
+from sensor_platform.errors import ExitCode, Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dbt_command import run_command
@@ -42,6 +42,20 @@ def test_a_model_selected_alone_records_only_what_its_parents_have(
     report = build(home, site, position=position)
     assert report.models["readings_1m"].windows == 1
     assert [day.day for day in dirty_days(home, site, dbt_models())] == []
+
+
+@pytest.mark.parametrize("given", [["--vars", "{x: 1}"], ["--vars={x: 1}"]])
+def test_variables_of_a_person_do_not_hide_the_work_list(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime, given: list[str]
+) -> None:
+    landing.land([reading("d", "m", noon, 1.0)])
+    assert run_command(home, site, ["run", "--quiet", *given]) == ExitCode.OK
+    assert dirty_days(home, site, dbt_models()) == (), "without its work list dbt records no state"
+
+
+def test_variables_that_are_not_a_mapping_are_refused(home: Home, site: SiteStub) -> None:
+    with pytest.raises(WrongUse, match="not a mapping"):
+        run_command(home, site, ["run", "--vars", "x"])
 
 
 def test_a_broken_invariant_fails_the_build_and_says_which(

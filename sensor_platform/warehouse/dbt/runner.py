@@ -3,17 +3,17 @@
 A warm invocation costs half a second where the command line costs four.
 """
 
+import json
 import logging
-import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from sensor_platform.errors import CheckFailed
+from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.warehouse.config import WarehouseConfig
@@ -22,9 +22,8 @@ from sensor_platform.warehouse.dbt.declared import check_lineage, write_lineage
 from sensor_platform.warehouse.file.connection import duckdb_config
 
 PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
-INVOCATION = "SENSOR_PLATFORM_INVOCATION"
-DEFAULT_SLOT_MINUTES = 10
-"""As in dbt_project.yml."""
+INVOCATION = "invocation"
+"""Name of the dbt variable that the macro `has_work` compares with the stamp of the work list."""
 
 _SILENT = ("--log-level", "none", "--log-level-file", "info", "--no-write-json", "--no-print")
 
@@ -127,14 +126,40 @@ def _has_target(arguments: Sequence[str]) -> bool:
     return any(word.partition("=")[0] == "--target-path" for word in arguments)
 
 
-def _invoke(arguments: list[str], folder: Path, slot_minutes: int, invocation: str) -> Any:  # noqa: ANN401 - dbt has no types
+def _invoke(arguments: Sequence[str], folder: Path, slot_minutes: int, invocation: str) -> Any:  # noqa: ANN401 - dbt has no types
+    """One invocation with the parsed project at hand: variables that change between invocations cost no new parse."""
+    others, given = _without_vars(arguments)
+    variables = given | {"slot_minutes": slot_minutes, INVOCATION: invocation}
     with _one_at_a_time:
-        manifest = _manifest(folder, slot_minutes)
-        os.environ[INVOCATION] = invocation
-        try:
-            return _dbt([*arguments, *_places(folder, slot_minutes)], manifest)
-        finally:
-            os.environ.pop(INVOCATION, None)
+        return _dbt([*others, *_places(folder, variables)], _manifest(folder, slot_minutes))
+
+
+def _without_vars(arguments: Sequence[str]) -> tuple[list[str], dict[str, Any]]:
+    """The arguments without `--vars`, of which dbt takes only the last, and the variables that they set.
+
+    Raises:
+        WrongUse: the value of `--vars` is not a mapping in YAML.
+    """
+    others: list[str] = []
+    found: dict[str, Any] = {}
+    words = iter(arguments)
+    for word in words:
+        name, equals, value = word.partition("=")
+        if name == "--vars":
+            found |= _variables(value if equals else next(words, ""))
+        else:
+            others.append(word)
+    return others, found
+
+
+def _variables(text: str) -> Mapping[str, Any]:
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError:
+        found = None
+    if not isinstance(found, dict):
+        raise WrongUse(f"--vars {text!r} is not a mapping in YAML", "write for instance --vars '{slot_minutes: 10}'")
+    return found
 
 
 def _dbt(arguments: list[str], manifest: Any = None) -> Any:  # noqa: ANN401
@@ -162,16 +187,15 @@ def _close_logs() -> None:
         log.handlers.clear()
 
 
-def _places(folder: Path, slot_minutes: int) -> list[str]:
+def _places(folder: Path, variables: Mapping[str, Any]) -> list[str]:
     places = ["--project-dir", str(PROJECT), "--profiles-dir", str(folder)]
     outputs = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
-    settings = [] if slot_minutes == DEFAULT_SLOT_MINUTES else ["--vars", f"{{slot_minutes: {slot_minutes}}}"]
-    return [*places, *outputs, *settings]
+    return [*places, *outputs, "--vars", json.dumps(variables)]
 
 
 def _manifest(folder: Path, slot_minutes: int) -> Any:  # noqa: ANN401
     def parse() -> Any:  # noqa: ANN401
-        outcome = _dbt(["parse", *_places(folder, slot_minutes), *_SILENT])
+        outcome = _dbt(["parse", *_places(folder, {"slot_minutes": slot_minutes}), *_SILENT])
         if outcome.exception is not None or outcome.result is None:
             raise CheckFailed(f"dbt cannot read its project: {outcome.exception}", "run `sensor-platform dbt parse`")
         check_lineage(outcome.result)

@@ -74,6 +74,24 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
             connection.close()
 
 
+@contextlib.contextmanager
+def read_warehouse(home: Home) -> Iterator["DuckDBPyConnection"]:
+    """A read-only connection to the warehouse file, for checks while nothing writes it.
+
+    Raises:
+        Unreachable: there is no warehouse file, or another process has it open for writing.
+    """
+    import duckdb
+
+    try:
+        connection = duckdb.connect(str(home.warehouse_file), read_only=True)
+    except duckdb.Error as error:
+        first = str(error).splitlines()[0]
+        raise Unreachable(f"cannot read the warehouse: {first}", "try again when no build or publish runs") from error
+    with connection:
+        yield connection
+
+
 def is_new(connection: "DuckDBPyConnection") -> bool:
     """Whether this file has nothing yet of what landing no longer has."""
     return _exists(connection, NEW)

@@ -15,7 +15,6 @@ from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.horizon import late_frozen_rows
 from sensor_platform.retention import apply, warehouse_tiers
 from sensor_platform.retention.config import RetentionConfig, check
-from sensor_platform.retention.shrink import shrink
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dbt_command import run_command
 from sensor_platform.warehouse.dirty import dirty_days
@@ -276,21 +275,6 @@ def test_what_arrived_a_short_while_ago_stays_however_old_its_events(filled: Hom
     publish(other, SITE)
     done = apply.apply(other, SITE, KEEP, 7, NOW)
     assert (done.days, done.landing, done.floor) == ((), (), None)
-
-
-def test_the_file_gives_back_what_was_freed(filled: Home) -> None:
-    before = fingerprints(filled)
-    with open_warehouse(filled, SITE.warehouse) as connection:
-        connection.execute("create table ballast as select random() as x from range(3_000_000)")
-        connection.execute("create table after_it as select random() as x from range(10_000)")
-    with open_warehouse(filled, SITE.warehouse) as connection:
-        connection.execute("drop table ballast")
-    done = shrink(filled, SITE, least_bytes=1 << 20)
-    assert done.after < done.before / 2
-    assert fingerprints(filled) == before
-    assert build(filled, SITE).is_ok
-    assert fingerprints(filled) == before
-    assert shrink(filled, SITE).after == filled.warehouse_file.stat().st_size, "nothing to do"
 
 
 @pytest.mark.soak

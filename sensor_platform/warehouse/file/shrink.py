@@ -1,6 +1,6 @@
-"""The warehouse file does not grow without end: when much of it is free, its tables are copied into a new one.
+"""Keeps the warehouse file from growing without limit: when much of it is free, its tables are copied to a new file.
 
-The engine gives no space back to the disk. The copy is verified and takes the file's place by rename.
+DuckDB does not return free blocks to the disk. The copy is verified and replaces the file by rename.
 """
 
 from dataclasses import dataclass
@@ -19,29 +19,35 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 MOST_FREE = 0.5
-"""Share of free blocks from which the file is rewritten,"""
+"""The file is rewritten when at least this fraction of its blocks is free."""
 LEAST_BYTES = 64 << 20
-"""if they are at least so many bytes."""
+"""The file is not rewritten while fewer bytes than this are free."""
 
 
 @dataclass(frozen=True, slots=True)
-class Shrunk:
-    """What rewriting did."""
+class ShrinkReport:
+    """Size of the warehouse file before and after; equal if it was not rewritten."""
 
     before: int
-    """Bytes of the file,"""
+    """Bytes."""
     after: int
-    """and afterwards; the same where nothing was to be done."""
+    """Bytes."""
 
 
-def shrink(home: Home, site: WarehouseSite, least_bytes: int = LEAST_BYTES) -> Shrunk:
+def shrink(home: Home, site: WarehouseSite, least_bytes: int = LEAST_BYTES) -> ShrinkReport:
     """Rewrite the warehouse file if much of it is free.
 
+    Args:
+        home: the data folder.
+        site: warehouse settings.
+        least_bytes: do nothing while fewer bytes than this are free.
+
     Raises:
-        CheckFailed: the copy does not hold what the file holds; nothing was changed.
+        CheckFailed: the copy is incomplete; nothing was changed.
+        Unreachable: the writer lock or the warehouse file could not be had in time.
     """
     if not home.warehouse_file.exists():
-        return Shrunk(0, 0)
+        return ShrinkReport(0, 0)
     with writer_lock(home, "shrink", wait_seconds=site.warehouse.lock_wait_seconds):
         for left in home.warehouse.glob("warehouse.duckdb.*.tmp*"):
             left.unlink()
@@ -50,14 +56,14 @@ def shrink(home: Home, site: WarehouseSite, least_bytes: int = LEAST_BYTES) -> S
             free, total, block = _blocks(connection)
         before = home.warehouse_file.stat().st_size
         if not total or free / total < MOST_FREE or free * block < least_bytes:
-            return Shrunk(before, before)
+            return ShrinkReport(before, before)
         with replacing(home.warehouse_file) as temporary, open_warehouse(home, site.warehouse) as connection:
             _copy(connection, str(temporary))
-        return Shrunk(before, home.warehouse_file.stat().st_size)
+        return ShrinkReport(before, home.warehouse_file.stat().st_size)
 
 
 def _blocks(connection: "DuckDBPyConnection") -> tuple[int, int, int]:
-    """Free blocks, all blocks, bytes of a block."""
+    """Number of free blocks, number of all blocks, bytes per block."""
     row = connection.execute(
         "select free_blocks, total_blocks, block_size from pragma_database_size()"
         " where database_name = current_database()"
@@ -66,7 +72,7 @@ def _blocks(connection: "DuckDBPyConnection") -> tuple[int, int, int]:
 
 
 def _copy(connection: "DuckDBPyConnection", path: str) -> None:
-    """Every table, in order of time; views are made anew by the next build."""
+    """Copy every table, ordered by time. Views are not copied: the next build creates them."""
     connection.execute(f"attach {literal(path)} as fresh")
     try:
         for (table,) in connection.execute(
@@ -80,6 +86,6 @@ def _copy(connection: "DuckDBPyConnection", path: str) -> None:
                 f"select (select count(*) from {name}), (select count(*) from fresh.{name})"  # noqa: S608 - quoted
             ).fetchone()
             if counts is None or counts[0] != counts[1]:
-                raise CheckFailed(f"the copy of {table} is not whole", "check the disk space; nothing was changed")
+                raise CheckFailed(f"the copy of {table} is incomplete", "check the disk space; nothing was changed")
     finally:
         connection.execute("detach fresh")

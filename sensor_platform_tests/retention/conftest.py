@@ -1,0 +1,12 @@
+"""An empty data folder for every test of retention."""
+
+from pathlib import Path
+
+import pytest
+
+from sensor_platform.home import Home
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Home:
+    return Home(tmp_path / "home")

@@ -18,9 +18,9 @@ from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.retention.landing_tier import LandingPlan, arrivals
 from sensor_platform.retention.warehouse_tiers import Kept, TierDay
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.duckdb_sql import table_names
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import dbt_models, models
 from sensor_platform.warehouse.staleness import ledger_evidence, state, trimmed
@@ -121,7 +121,7 @@ def _plan(
     dirty: set[date],
 ) -> Retention:
     raw = tuple(_raw(home, raw_days, now))
-    if not outcome.has_tables(connection, dbt_models()):
+    if not table_names(connection) >= {*dbt_models()}:
         return Retention(raw=raw)  # nothing is built: nothing proves anything
     gone = trimmed.read(connection)
     landing, kept = _landing(home, config, now, connection, ledger, dirty)

@@ -15,6 +15,7 @@ from sensor_platform.kernel.clock import DAY, from_micros, start_of_day
 from sensor_platform.kernel.days import day_of
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.retention.config import RetentionConfig
+from sensor_platform.warehouse.file.duckdb_sql import table_names, transaction
 from sensor_platform.warehouse.lineage import READINGS, Model, dbt_tables, models, published, tiers
 from sensor_platform.warehouse.meta import Grain
 from sensor_platform.warehouse.published import partition_files
@@ -80,7 +81,7 @@ def due(
         now: microseconds since the epoch, UTC, as all times here.
         floor: below it nothing arrives into the tables any more.
     """
-    there = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    there = table_names(connection)
     for table in trimmed_tables():
         days = config.days_of(table)
         if not days or table not in there:
@@ -219,8 +220,7 @@ def delete(
             continue
         model, copy = known[table], known[published(table)]
         starts = [start_of_day(each.day) for each in those]
-        connection.begin()
-        try:
+        with transaction(connection):
             connection.execute(
                 f"delete from {table} where {model.window_column} < ?"  # noqa: S608 - our own names
                 f" and list_contains(?::timestamp[], date_trunc('day', {model.window_column}))",
@@ -231,10 +231,6 @@ def delete(
             behind = partition_files.behind(connection, copy, slot)
             # there is nothing to publish of the emptied pieces: as if it had been done
             state.record(connection, copy.name, {at: new for at, new in behind.items() if at - at % DAY in set(starts)})
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
         for start in starts:
             _delete_pieces(home, table, start)
     state.copy_recorded(home, connection)

@@ -32,6 +32,7 @@ from sensor_platform.warehouse.dbt.runner import NodeResult
 from sensor_platform.warehouse.dbt.source_view import coalesce, make_source_view
 from sensor_platform.warehouse.file import healing
 from sensor_platform.warehouse.file.connection import WarehouseSetAside, is_new, open_warehouse
+from sensor_platform.warehouse.file.duckdb_sql import table_names
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import READINGS, Model, dbt_models, dbt_tables, looking_back, models
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
@@ -161,7 +162,7 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
             _restore(home, site, connection)
         prepared = prepare(home, site, connection, scope, chosen, everything=everything)
         nodes: list[NodeResult] = []
-        if any(prepared.work.values()) or not outcome.has_tables(connection, names):
+        if any(prepared.work.values()) or not table_names(connection) >= {*names}:
             state.write_work(
                 connection, prepared.invocation, prepared.work, finality.final_before(connection, site.warehouse)
             )

@@ -13,8 +13,8 @@ from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.duckdb_sql import table_names, transaction
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, Model, dbt_models, models
 from sensor_platform.warehouse.lineage import published as published_name
@@ -101,7 +101,7 @@ def _has_all_tables(connection: "DuckDBPyConnection", home: Home) -> bool:
     """Whether every published table exists; those of dbt and of the catalog are made, typed and empty, by a build."""
     state.ensure_tables(connection)
     ensure_predictions(connection, home)
-    return outcome.has_tables(connection, [*dbt_models(), *CATALOG_TABLES])
+    return table_names(connection) >= {*dbt_models(), *CATALOG_TABLES}
 
 
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
@@ -141,7 +141,6 @@ def _publish_table(
 
 def _record(home: Home, connection: "DuckDBPyConnection", model: Model, done: Mapping[int, Built]) -> None:
     """After the renames: a crash before this writes the same pieces again."""
-    connection.begin()
-    state.record(connection, model.name, done)
-    connection.commit()
+    with transaction(connection):
+        state.record(connection, model.name, done)
     state.copy_recorded(home, connection)

@@ -13,6 +13,7 @@ from sensor_platform.landing.ledger import NO_HORIZON, Horizon, read_ledger, rea
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.duckdb_sql import table_names
 from sensor_platform.warehouse.file.healing import forget_copy
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models
@@ -105,7 +106,7 @@ def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Horizon]
         writer_lock(home, "rebuild", wait_seconds=site.warehouse.lock_wait_seconds),
         open_warehouse(home, site.warehouse) as connection,
     ):
-        there = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+        there = table_names(connection)
         counts = {
             name: connection.execute(f"select count(*) from {name}").fetchone()  # noqa: S608 - our own names
             for name in names

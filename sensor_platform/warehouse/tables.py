@@ -17,6 +17,7 @@ from sensor_platform.kernel.days import ALL_TIME, Days, day_span
 from sensor_platform.landing.ledger import NO_HORIZON, generation, read_ledger, retention_horizon
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.duckdb_sql import has_table, quoted, transaction
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import Model, models, published
 from sensor_platform.warehouse.staleness import state
@@ -116,7 +117,7 @@ class Warehouse:
     def hours_of(self, due: Due, metrics: Sequence[str], rows: int) -> int:
         """Hours that hold about `rows` hourly values of these metrics, going by the fullest one due; at least a day."""
         is_short = not due.windows or max(due.windows) - min(due.windows) < _DAY * _HOUR
-        if is_short or not _exists(self.connection, "readings_1h"):
+        if is_short or not has_table(self.connection, "readings_1h"):
             return _DAY
         ((fullest,),) = self.connection.execute(
             "select max(n) from (select count(*) as n from readings_1h"
@@ -130,7 +131,7 @@ class Warehouse:
         import polars as pl
 
         made = _python_model(due.model)
-        if not _exists(self.connection, made.name):
+        if not has_table(self.connection, made.name):
             return pl.DataFrame()
         rows: pl.DataFrame = self.connection.sql(
             f"select * from {made.name} where list_contains(?::timestamp[], {made.window_column})",  # noqa: S608
@@ -152,18 +153,14 @@ class Warehouse:
         _check_inside(made, due, rows)
         connection = self.connection
         connection.register("new_rows", rows.to_arrow())
-        connection.begin()
         try:
-            _shape(connection, made.name)
-            state.record(connection, made.name, due.windows)
-            connection.execute(
-                f"delete from {made.name} where {made.window_column} in (select window_start from recorded)"  # noqa: S608
-            )
-            connection.execute(f"insert into {made.name} by name select * from new_rows")  # noqa: S608
-            connection.commit()
-        except BaseException:
-            connection.rollback()
-            raise
+            with transaction(connection):
+                _shape(connection, made.name)
+                state.record(connection, made.name, due.windows)
+                connection.execute(
+                    f"delete from {made.name} where {made.window_column} in (select window_start from recorded)"  # noqa: S608
+                )
+                connection.execute(f"insert into {made.name} by name select * from new_rows")  # noqa: S608
         finally:
             connection.unregister("new_rows")
         state.copy_recorded(self.home, connection)
@@ -221,18 +218,13 @@ def _check_inside(model: Model, due: Due, rows: "pl.DataFrame") -> None:
         )
 
 
-def _exists(connection: "DuckDBPyConnection", table: str) -> bool:
-    return bool(connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall())
-
-
 def _shape(connection: "DuckDBPyConnection", table: str) -> None:
     """Make the table where it is missing, and add the columns that only the new rows have."""
     connection.execute(f"create table if not exists {table} as select * from new_rows limit 0")  # noqa: S608
     known = {name for name, *_ in connection.execute(f"describe {table}").fetchall()}
     for name, kind, *_ in connection.execute("describe new_rows").fetchall():
         if name not in known:
-            quoted = name.replace('"', '""')
-            connection.execute(f'alter table {table} add column "{quoted}" {kind}')
+            connection.execute(f"alter table {table} add column {quoted(name)} {kind}")
 
 
 def _plain(at: datetime) -> datetime:

@@ -22,7 +22,7 @@ def parsed(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """A fresh parse, which writes nothing to the checkout."""
     home = Home(tmp_path_factory.mktemp("lineage"))
     folder = dbt_runner.profile_folder(home, WarehouseConfig())
-    outcome = dbt_runner._dbt(["parse", *dbt_runner._places(folder, 10), *dbt_runner._SILENT])
+    outcome = dbt_runner._dbt(["parse", *dbt_runner._places(folder, {"slot_minutes": 10}), *dbt_runner._SILENT])
     assert outcome.success, outcome.exception
     return outcome.result
 

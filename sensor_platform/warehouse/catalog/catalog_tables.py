@@ -4,6 +4,7 @@ from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
 from sensor_platform.warehouse.catalog.catalog_model import Calibration, Catalog, Device, Metric, SiteFacts
+from sensor_platform.warehouse.file.duckdb_sql import transaction
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, WHOLE
 from sensor_platform.warehouse.staleness import state
 from sensor_platform.warehouse.staleness.propagation import Built
@@ -50,18 +51,13 @@ def write_tables(connection: "DuckDBPyConnection", site: SiteFacts, catalog: Cat
         "catalog_metrics": catalog.metrics,
         "catalog_calibration": catalog.calibration,
     }
-    connection.begin()
-    try:
+    with transaction(connection):
         for table, columns in _COLUMNS.items():
             connection.execute(f"create or replace table {table} ({columns})")
             if rows[table]:
                 marks = ", ".join("?" * len(fields(rows[table][0])))
                 connection.executemany(f"insert into {table} values ({marks})", [astuple(row) for row in rows[table]])  # noqa: S608 - our own
             state.record(connection, table, {WHOLE: built})
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
 
 
 def recorded_generation(connection: "DuckDBPyConnection") -> str | None:

@@ -24,6 +24,7 @@ from sensor_platform.warehouse.catalog.catalog_model import Catalog, SiteFacts
 from sensor_platform.warehouse.catalog.catalog_tables import read_tables, recorded_generation, write_tables
 from sensor_platform.warehouse.catalog.changes import Changed, changes
 from sensor_platform.warehouse.config import WarehouseSite
+from sensor_platform.warehouse.file.duckdb_sql import has_table
 from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:
@@ -98,8 +99,7 @@ def _starts_of(
     first: str,
     last: str | None = None,
 ) -> set[int]:
-    exists = connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall()
-    if not changed or not exists:
+    if not changed or not has_table(connection, table):
         return set()
     connection.execute(
         "create or replace temp table changed as select unnest(?::varchar[]) as metric,"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.errors import WrongUse
 from sensor_platform.warehouse.build_report import ModelReport, TestReport
 from sensor_platform.warehouse.dbt.runner import NodeResult
+from sensor_platform.warehouse.file.duckdb_sql import has_table
 from sensor_platform.warehouse.lineage import dbt_tables
 from sensor_platform.warehouse.staleness.propagation import Built
 
@@ -16,15 +17,6 @@ if TYPE_CHECKING:
 _WORST_FIRST = ("error", "fail", "skipped", "warn", "pass", "success")
 
 
-def has_tables(connection: "DuckDBPyConnection", names: Sequence[str]) -> bool:
-    """True if all of these tables exist."""
-    found = connection.execute(
-        "select count(*) from duckdb_tables() where schema_name = 'main' and list_contains(?, table_name)",
-        [list(names)],
-    ).fetchone()
-    return found is not None and found[0] == len(names)
-
-
 def model_reports(
     connection: "DuckDBPyConnection", work: Mapping[str, Mapping[int, Built]], nodes: Sequence[NodeResult]
 ) -> dict[str, ModelReport]:
@@ -32,7 +24,7 @@ def model_reports(
     seconds = {node.name: node.seconds for node in nodes if node.kind == "model"}
     reports = {}
     for name, windows in work.items():
-        is_there = windows and has_tables(connection, [name])
+        is_there = windows and has_table(connection, name)
         rows, late, revised, newest = _facts(connection, name) if is_there else (0, 0, 0, None)
         reports[name] = ModelReport(
             name=name,

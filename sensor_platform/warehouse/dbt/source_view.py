@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.kernel.clock import from_micros
 from sensor_platform.landing.ledger import LandingFile
+from sensor_platform.warehouse.file.duckdb_sql import literal
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -43,7 +44,7 @@ def make_source_view(
         empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in COLUMNS.items())
         connection.execute(f"create or replace view {VIEW} as select {empty} where false")
         return
-    names = ", ".join(_quoted(str(file.path)) for file in files)
+    names = ", ".join(literal(str(file.path)) for file in files)
     within = " or ".join(
         f"(event_at >= timestamp '{from_micros(start)}' and event_at < timestamp '{from_micros(end)}')"
         for start, end in ranges
@@ -65,7 +66,3 @@ def coalesce(windows: Sequence[int], size: int, most: int = 20) -> list[tuple[in
         gap = min(range(1, len(ranges)), key=lambda index: ranges[index][0] - ranges[index - 1][1])
         ranges[gap - 1 : gap + 1] = [(ranges[gap - 1][0], ranges[gap][1])]
     return ranges
-
-
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"

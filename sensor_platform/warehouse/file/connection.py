@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.file.duckdb_sql import has_table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -94,14 +95,10 @@ def read_warehouse(home: Home) -> Iterator["DuckDBPyConnection"]:
 
 def is_new(connection: "DuckDBPyConnection") -> bool:
     """Whether this file has nothing yet of what landing no longer has."""
-    return _exists(connection, NEW)
+    return has_table(connection, NEW)
 
 
 def _mark_new(connection: "DuckDBPyConnection") -> None:
     """A file without a state is new: remember it."""
-    if not _exists(connection, "state"):
+    if not has_table(connection, "state"):
         connection.execute(f"create table if not exists {NEW} (x integer)")
-
-
-def _exists(connection: "DuckDBPyConnection", table: str) -> bool:
-    return bool(connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall())

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger import StateRow, open_ledger, replace_state
+from sensor_platform.warehouse.file.duckdb_sql import has_table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -99,10 +100,9 @@ def _copy_state(home: Home, connection: "DuckDBPyConnection") -> None:
     """After a kill the file may be older than the ledger's copy of its state: make the copy exactly what it is."""
     if not home.ledger_file.exists():
         return
-    known = connection.execute("select 1 from duckdb_tables() where table_name = 'state'").fetchone()
     rows = (
         connection.execute("select model, epoch_us(window_start), generation, position from state").fetchall()
-        if known
+        if has_table(connection, "state")
         else []
     )
     with open_ledger(home) as ledger:

@@ -11,9 +11,9 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.duckdb_sql import literal, quoted
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models
-from sensor_platform.warehouse.published.views import literal, quoted
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection

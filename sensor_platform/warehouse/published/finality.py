@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.config import WarehouseConfig
+from sensor_platform.warehouse.file.duckdb_sql import has_table, literal
 from sensor_platform.warehouse.lineage import tiers
-from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, read_columns
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, read_columns
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -21,8 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 def final_before(connection: "DuckDBPyConnection", config: WarehouseConfig) -> datetime | None:
     """What ended before this, plain UTC, is final to those who read the tables as they are now; None: nothing is."""
-    known = connection.execute("select 1 from duckdb_tables() where table_name = 'device_status'").fetchall()
-    if not known:
+    if not has_table(connection, "device_status"):
         return None
     row = connection.execute("select max(last_received_at) from device_status").fetchone()
     return row[0] - timedelta(hours=config.allowed_lateness_hours) if row and row[0] else None

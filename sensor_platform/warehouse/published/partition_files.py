@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.warehouse.dbt.source_view import coalesce
+from sensor_platform.warehouse.file.duckdb_sql import literal
 from sensor_platform.warehouse.lineage import Model
-from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE
 from sensor_platform.warehouse.staleness import state
 from sensor_platform.warehouse.staleness.propagation import Built
 

@@ -9,8 +9,9 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, from_micros, start_of_day
 from sensor_platform.landing.ledger import Horizon
 from sensor_platform.warehouse.file.connection import NEW
+from sensor_platform.warehouse.file.duckdb_sql import has_table, literal, quoted, transaction
 from sensor_platform.warehouse.lineage import Model, models
-from sensor_platform.warehouse.published.views import COLUMNS_FILE, literal, quoted
+from sensor_platform.warehouse.published.views import COLUMNS_FILE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -24,20 +25,15 @@ def restore(home: Home, connection: "DuckDBPyConnection", frozen: Horizon) -> di
     windows: nobody builds or publishes them again.
     """
     rows: dict[str, int] = {}
-    connection.begin()
-    try:
+    with transaction(connection):
         for model in models().values():
             if model.builder == "publish" or not model.is_published or model.is_said or model.grain == "whole":
                 continue
-            if _exists(connection, model.name):
+            if has_table(connection, model.name):
                 count = _fill(home, connection, model, frozen)
                 if count:
                     rows[model.name] = count
         connection.execute(f"drop table {NEW}")
-        connection.commit()
-    except BaseException:
-        connection.rollback()
-        raise
     return rows
 
 
@@ -77,7 +73,3 @@ def _add_metric_columns(connection: "DuckDBPyConnection", names: Collection[str]
         if name.lower() not in known:
             connection.execute(f"alter table readings_1h_wide add column {quoted(name)} double")
             connection.execute("insert into metric_columns values (?, ?)", [name, name])
-
-
-def _exists(connection: "DuckDBPyConnection", table: str) -> bool:
-    return bool(connection.execute("select 1 from duckdb_tables() where table_name = ?", [table]).fetchall())

@@ -9,12 +9,13 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
+from sensor_platform.warehouse.file.duckdb_sql import literal, quoted, table_names
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models, tiers
 from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine_view
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
-from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE, literal, quoted
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -96,7 +97,7 @@ def _source(table: str) -> str:
 
 def _tables(connection: "DuckDBPyConnection") -> list[str]:
     """The published tables that exist."""
-    known = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    known = table_names(connection)
     published = [model.parents[0] for model in models().values() if model.builder == "publish"]
     return [table for table in published if table in known]
 

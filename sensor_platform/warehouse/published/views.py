@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.durable import replacing, write_file
+from sensor_platform.warehouse.file.duckdb_sql import literal, quoted
 from sensor_platform.warehouse.lineage import dbt_tables, tiers
 from sensor_platform.warehouse.published import derived, joined_views
 
@@ -23,18 +24,6 @@ COLUMNS_FILE = "day=1970-01-01/columns.parquet"
 WHOLE_FILE = "all.parquet"
 TEXT = "analytics.sql"
 DATABASE = "analytics.duckdb"
-
-_COLUMN = '"{}"'
-
-
-def quoted(name: str) -> str:
-    """An identifier; quotes in it are doubled, because names of metrics are data."""
-    return _COLUMN.format(name.replace('"', '""'))
-
-
-def literal(text: str) -> str:
-    """A string literal, for the places where SQL takes no parameter (views, COPY)."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def has_growing_columns(table: str) -> bool:

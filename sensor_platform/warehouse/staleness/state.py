@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import from_micros
+from sensor_platform.warehouse.file.duckdb_sql import transaction
 from sensor_platform.warehouse.staleness import ledger_evidence
 from sensor_platform.warehouse.staleness.propagation import Built
 
@@ -65,15 +66,14 @@ def write_work(
         work: windows to rebuild, by model.
         final_before: what ended before this, plain UTC, is final to readers; None while nothing is.
     """
-    connection.begin()
-    connection.execute("delete from work")
-    connection.execute("delete from work_stamp")
-    for name, windows in work.items():
-        _insert(connection, "work", name, windows)
-    connection.execute("insert into work_stamp values (?)", [invocation])
-    connection.execute("delete from work_final")
-    connection.execute("insert into work_final values (?)", [final_before])
-    connection.commit()
+    with transaction(connection):
+        connection.execute("delete from work")
+        connection.execute("delete from work_stamp")
+        for name, windows in work.items():
+            _insert(connection, "work", name, windows)
+        connection.execute("insert into work_stamp values (?)", [invocation])
+        connection.execute("delete from work_final")
+        connection.execute("insert into work_final values (?)", [final_before])
 
 
 def clear_work(connection: "DuckDBPyConnection") -> None:
@@ -116,12 +116,11 @@ def forget(connection: "DuckDBPyConnection", model: str) -> None:
 
 def forget_windows(connection: "DuckDBPyConnection", copy: str, table: str, starts: Sequence[datetime]) -> None:
     """Make these pieces of a published copy dirty, plain UTC starts."""
-    connection.begin()
-    connection.execute(
-        "delete from state where model = ? and list_contains(?::timestamp[], window_start)", [copy, list(starts)]
-    )
-    connection.execute("insert into unpublished select ?, unnest(?::timestamp[])", [table, list(starts)])
-    connection.commit()
+    with transaction(connection):
+        connection.execute(
+            "delete from state where model = ? and list_contains(?::timestamp[], window_start)", [copy, list(starts)]
+        )
+        connection.execute("insert into unpublished select ?, unnest(?::timestamp[])", [table, list(starts)])
 
 
 def is_followed(connection: "DuckDBPyConnection", copy: str) -> bool:
@@ -131,11 +130,10 @@ def is_followed(connection: "DuckDBPyConnection", copy: str) -> bool:
 
 def follow(connection: "DuckDBPyConnection", copy: str, table: str) -> None:
     """Note that the published copy has everything of its table; from now on only what is recorded anew is looked at."""
-    connection.begin()
-    connection.execute("delete from unpublished where model in (?, ?)", [table, copy])
-    connection.execute("delete from followed where model = ?", [copy])
-    connection.execute("insert into followed values (?)", [copy])
-    connection.commit()
+    with transaction(connection):
+        connection.execute("delete from unpublished where model in (?, ?)", [table, copy])
+        connection.execute("delete from followed where model = ?", [copy])
+        connection.execute("insert into followed values (?)", [copy])
 
 
 def _insert(connection: "DuckDBPyConnection", table: str, model: str, windows: Mapping[int, Built]) -> None:

@@ -82,7 +82,7 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = sqlite.connect(path, busy_seconds=30.0, synchronous="normal", any_thread=True)
-        connection.execute("pragma wal_autocheckpoint = 0")  # serve.engine.checkpoints does it, not who commits
+        connection.execute("pragma wal_autocheckpoint = 0")  # live.engine.checkpoints makes them
         connection.executescript(_TABLES)
         connection.execute("insert or ignore into meta values ('schema', ?)", (str(SCHEMA),))
         (schema,) = connection.execute("select value from meta where key = 'schema'").fetchone()

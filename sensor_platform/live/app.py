@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from prometheus_client import CollectorRegistry
@@ -17,11 +18,13 @@ from sensor_platform.live.engine import checkpoints, score_feed
 from sensor_platform.live.engine.catalog_view import catalog_of
 from sensor_platform.live.engine.emitted_windows import EmittedWindows
 from sensor_platform.live.engine.loop import Loop
-from sensor_platform.live.engine.view import Viewer
+from sensor_platform.live.engine.score_feed import newest_time
+from sensor_platform.live.engine.viewer import Viewer
 from sensor_platform.live.live_setup import LiveSetup
 from sensor_platform.live.monitor import platform_status
 from sensor_platform.live.monitor.health import HealthChecks
-from sensor_platform.live.monitor.metrics import LiveCollector, StageMetrics
+from sensor_platform.live.monitor.metrics import LiveCollector
+from sensor_platform.live.monitor.stage_metrics import StageMetrics
 from sensor_platform.live.monitor.step_observer import StepObserver
 from sensor_platform.live.requests.ingest import IngestWriter
 from sensor_platform.live.requests.predictor import Predictor
@@ -60,10 +63,29 @@ class LiveApp:
     viewer: Viewer
     links: BrokerLinks
     predictions: PredictionSteps
+    """How triggered predictions are made."""
     dispatchers: Sequence[Dispatcher]
     threads: LiveThreads
     web: ASGIApp
     """Starts the threads with its lifespan, and stops them."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Core:
+    """Pieces that both the web server and the threads are connected to. Stays inside this module."""
+
+    setup: LiveSetup
+    clock: Callable[[], int]
+    ingest: IngestWriter
+    predictor: Predictor
+    links: BrokerLinks
+    predictions: PredictionStreams
+    dispatchers: Sequence[Dispatcher]
+    stages: StageMetrics
+    windows: EmittedWindows
+    viewer: Viewer
+    loop: Loop
+    poller: platform_status.StatusPoller
 
 
 def make_live(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> LiveApp:
@@ -89,57 +111,27 @@ def make_live(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> LiveAp
     steps = prediction_steps(predictor, ingest, predictions, clock)
     connections = make_connections(setup, links, steps)
     dispatchers = make_dispatchers(all_destinations(setup.alerts, live), connections, path, clock)
-
-    def wake() -> None:
-        for each in dispatchers:
-            each.wake()
-
     registry = CollectorRegistry()
     stages = StageMetrics(registry)
     windows = EmittedWindows(path, clock)
     viewer = Viewer(live.page_per_second, duration(live.silent_after), recall=windows.newest)
-    loop = _make_loop(setup, clock, StepObserver(viewer, stages, clock, live.group_tag, wake))
-    poller = platform_status.StatusPoller(setup.home)
-    hub = Hub(
-        view=lambda: viewer.view,
-        states=lambda: links.states.states,
-        per_second=live.page_per_second,
-        most=live.most_clients,
-        most_per_address=live.most_clients_per_address,
-        pipeline=lambda: msgspec.to_builtins(poller.now),
-        predictions=lambda: list(predictions.newest)[-_PAGE_PREDICTIONS:],
+    loop = _make_loop(setup, clock, StepObserver(viewer, stages, clock, live.group_tag, partial(_wake, dispatchers)))
+    core = _Core(
+        setup,
+        clock,
+        ingest,
+        predictor,
+        links,
+        predictions,
+        dispatchers,
+        stages,
+        windows,
+        viewer,
+        loop,
+        platform_status.StatusPoller(setup.home),
     )
-    viewer.is_new = hub.publish
-    registry.register(
-        LiveCollector(
-            lambda: viewer.view, lambda: poller.now, dispatchers, lambda: len(hub.clients), clock, live.group_tag
-        )
-    )
-    health = HealthChecks(
-        home=setup.home,
-        status=lambda: loop.status,
-        view=lambda: viewer.view,
-        platform=lambda: poller.now,
-        ingest_problem=lambda: ingest.problem,
-        dispatchers=dispatchers,
-        clock=clock,
-        limits=lambda: {"most_series": int(viewer.view.counts.get("refused_series", 0))},
-    )
-    endpoints = Endpoints(
-        hub=hub,
-        site=SiteApi(setup.site, live, setup.alerts, lambda: dict(loop.engine.catalog.units)),
-        monitoring=MonitoringApi(registry, health),
-        readings=ReadingsApi(lambda: viewer.view),
-        history=HistoryApi(
-            setup.home, windows, live.engine.windows[0].name if live.engine.windows else "", lambda: loop.engine
-        ),
-        alerts=AlertsApi(setup.home, clock, loop.wake, answer_links.secret_of(setup.home.live)),
-        ingest=IngestApi(ingest, Decoder(setup.contracts, setup.limits), stages, clock, live.ingest_topic),
-        predict=PredictApi(predictor),
-        login=LoginPage(setup.token),
-    )
-    threads = _make_threads(setup, clock, ingest, loop, links, dispatchers, poller, wake)
-    web = make_web_app(endpoints, live, setup.token, threads.start, threads.stop)
+    threads = _make_threads(core)
+    web = make_web_app(_make_endpoints(core, registry), live, setup.token, threads.start, threads.stop)
     return LiveApp(setup, clock, loop, viewer, links, steps, dispatchers, threads, web)
 
 
@@ -169,48 +161,99 @@ def _make_loop(setup: LiveSetup, clock: Callable[[], int], observer: StepObserve
     )
 
 
-def _make_threads(
-    setup: LiveSetup,
-    clock: Callable[[], int],
-    ingest: IngestWriter,
-    loop: Loop,
-    links: BrokerLinks,
-    dispatchers: Sequence[Dispatcher],
-    poller: platform_status.StatusPoller,
-    wake: Callable[[], None],
-) -> LiveThreads:
-    path = setup.home.live_file
-
-    def newest_known(device: str, metric: str) -> int | None:
-        index = loop.engine.index
-        series = index.find(device, metric)
-        return None if series is None else int(index.by_series["event_at"][series])
-
-    def prepare() -> None:
-        store.connect(path).close()
-        note_rules(setup.home, setup.alerts, clock())
-
-    to_site = links.states.topic or any(
-        each.destination.kind == "mqtt" and not each.destination.is_uplink for each in dispatchers
+def _make_endpoints(core: _Core, registry: CollectorRegistry) -> Endpoints:
+    setup, live, viewer, loop = core.setup, core.setup.live, core.viewer, core.loop
+    hub = _make_hub(core)
+    registry.register(
+        LiveCollector(
+            lambda: viewer.view,
+            lambda: core.poller.now,
+            core.dispatchers,
+            lambda: len(hub.clients),
+            core.clock,
+            live.group_tag,
+        )
     )
+    default_window = live.engine.windows[0].name if live.engine.windows else ""
+    return Endpoints(
+        hub=hub,
+        site=SiteApi(setup.site, live, setup.alerts, lambda: dict(loop.engine.catalog.units)),
+        monitoring=MonitoringApi(registry, _make_health(core)),
+        readings=ReadingsApi(lambda: viewer.view),
+        history=HistoryApi(setup.home, core.windows, default_window, lambda: loop.engine),
+        alerts=AlertsApi(setup.home, core.clock, loop.wake, answer_links.secret_of(setup.home.live)),
+        ingest=IngestApi(
+            core.ingest, Decoder(setup.contracts, setup.limits), core.stages, core.clock, live.ingest_topic
+        ),
+        predict=PredictApi(core.predictor),
+        login=LoginPage(setup.token),
+    )
+
+
+def _make_hub(core: _Core) -> Hub:
+    live, viewer = core.setup.live, core.viewer
+    hub = Hub(
+        view=lambda: viewer.view,
+        states=lambda: core.links.states.states,
+        per_second=live.page_per_second,
+        most=live.most_clients,
+        most_per_address=live.most_clients_per_address,
+        pipeline=lambda: msgspec.to_builtins(core.poller.now),
+        predictions=lambda: list(core.predictions.newest)[-_PAGE_PREDICTIONS:],
+    )
+    viewer.is_new = hub.publish
+    return hub
+
+
+def _make_health(core: _Core) -> HealthChecks:
+    return HealthChecks(
+        home=core.setup.home,
+        status=lambda: core.loop.status,
+        view=lambda: core.viewer.view,
+        platform=lambda: core.poller.now,
+        ingest_problem=lambda: core.ingest.problem,
+        dispatchers=core.dispatchers,
+        clock=core.clock,
+        limits=lambda: {"most_series": int(core.viewer.view.counts.get("refused_series", 0))},
+    )
+
+
+def _make_threads(core: _Core) -> LiveThreads:
+    setup, loop, links = core.setup, core.loop, core.links
+    home, path = setup.home, setup.home.live_file
     copier = checkpoints.Checkpoints(path)
-    feed = score_feed.ScoreFeed(setup.home, setup.alerts.rules, loop.inject, newest_known)
     failed_runs = failed_run_notifications.FailedRunNotifications(
-        setup.home, path, setup.alerts, setup.site, clock, wake
+        home, path, setup.alerts, setup.site, core.clock, partial(_wake, core.dispatchers)
+    )
+    feed = score_feed.ScoreFeed(
+        home, setup.alerts.rules, loop.inject, lambda *series: newest_time(loop.engine, *series)
     )
     background = [
-        BackgroundWork("platform status", platform_status.EVERY_SECONDS, poller.poll, is_first_at_once=True),
+        BackgroundWork("platform status", platform_status.EVERY_SECONDS, core.poller.poll, is_first_at_once=True),
         BackgroundWork("checkpoints", checkpoints.EVERY_SECONDS, copier.make),
         BackgroundWork("failed runs", failed_run_notifications.EVERY_SECONDS, failed_runs.look_and_log),
     ]
     if feed.is_needed:
         background.append(BackgroundWork("scores", score_feed.EVERY_SECONDS, feed.feed))
+    has_site_link = links.states.topic or any(
+        each.destination.kind == "mqtt" and not each.destination.is_uplink for each in core.dispatchers
+    )
+
+    def prepare() -> None:
+        store.connect(path).close()
+        note_rules(home, setup.alerts, core.clock())
+
     return LiveThreads(
-        ingest=ingest,
+        ingest=core.ingest,
         loop=loop,
         checkpoints=copier,
-        links=[*([links.site] if to_site else []), *([links.uplink] if links.uplink else [])],
-        dispatchers=dispatchers,
+        links=[*([links.site] if has_site_link else []), *([links.uplink] if links.uplink else [])],
+        dispatchers=core.dispatchers,
         background=background,
         prepare=prepare,
     )
+
+
+def _wake(dispatchers: Sequence[Dispatcher]) -> None:
+    for each in dispatchers:
+        each.wake()

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.sinks.sink import Connections, Destination, Publisher, SinkMessage
+from sensor_platform.sinks.sink import Connections, Destination, MqttPublisher, SinkMessage
 
 
 class MqttSink:
     """Publishes messages to their topics, over a connection that several sinks share."""
 
-    def __init__(self, link: Publisher) -> None:
+    def __init__(self, link: MqttPublisher) -> None:
         self._link = link
 
     def send(self, messages: Sequence[SinkMessage]) -> None:

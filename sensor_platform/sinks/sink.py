@@ -66,7 +66,7 @@ class Destination:
     """Attempts after which a message becomes a dead letter."""
 
 
-class Publisher(Protocol):
+class MqttPublisher(Protocol):
     """A connection to an MQTT broker."""
 
     @property
@@ -88,8 +88,8 @@ class Publisher(Protocol):
 class Connections:
     """The connections and secrets of a process, which its sinks share."""
 
-    link: Publisher
-    uplink: Publisher | None
+    link: MqttPublisher
+    uplink: MqttPublisher | None
     """Connection to the upstream broker; None if no upstream broker is configured."""
     kafka: Callable[[], Any]
     """Makes a Kafka producer."""

@@ -97,12 +97,3 @@ def mail() -> Iterator[Mail]:
         yield found
     finally:
         found.controller.stop()
-
-
-def wait_for(condition: Any, seconds: float = 10.0) -> Any:
-    """Its first true value."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
-    return found

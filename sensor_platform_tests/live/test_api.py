@@ -17,7 +17,7 @@ from sensor_platform.live.web import answer_links
 from sensor_platform.live.web.web_app import STATIC
 from sensor_platform_tests.landing.homes import land_all
 from sensor_platform_tests.live.live_apps import ACT, TestClient, app_of, client_of, latest, send
-from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.waiting import wait_for
 
 Live = tuple[TestClient, LiveApp]
 

@@ -14,8 +14,9 @@ from sensor_platform.alert.failed_runs import FailedRun, note_failed_run
 from sensor_platform.home import Home
 from sensor_platform.live.sending.failed_run_notifications import FailedRunNotifications
 from sensor_platform_tests.landing.homes import T0
-from sensor_platform_tests.live.receivers import hook, wait_for
+from sensor_platform_tests.live.receivers import hook
 from sensor_platform_tests.sinks.channels import webhook_dispatcher
+from sensor_platform_tests.waiting import wait_for
 
 CONFIG = AlertConfig(
     channels={"hook": Channel(mqtt="a"), "mail": Channel(mqtt="b"), "north": Channel(mqtt="c")},

@@ -5,7 +5,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from sensor_platform.live.engine.loop_status import LoopStatus
 from sensor_platform.live.engine.step import Step, StepResult
-from sensor_platform.live.engine.view import Viewer
+from sensor_platform.live.engine.viewer import Viewer
 from sensor_platform.live.monitor.metrics import LiveCollector
 from sensor_platform.live.monitor.platform_status import PlatformStatus
 from sensor_platform.stream.columns import Readings

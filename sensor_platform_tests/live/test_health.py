@@ -16,7 +16,7 @@ from sensor_platform.landing.lander_status import LanderStatus, write_status
 from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.live.monitor.platform_status import StatusPoller
 from sensor_platform_tests.live.live_apps import app_of, client_of
-from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.waiting import wait_for
 
 PIPELINE = ("collector", "lander", "ledger", "published")
 

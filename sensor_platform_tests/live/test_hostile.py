@@ -24,7 +24,7 @@ from sensor_platform.stream.rules import NoData
 from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform_tests.landing.homes import T0, land_all
 from sensor_platform_tests.live.live_apps import app_of, client_of
-from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.waiting import wait_for
 
 SECOND, HOUR = 1_000_000, 3_600_000_000
 

@@ -11,7 +11,7 @@ from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rules import Threshold
 from sensor_platform_tests.kafka_cluster import MockKafka, mock_kafka
 from sensor_platform_tests.live.live_apps import app_of, client_of, send
-from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.waiting import wait_for
 
 OLD = 1_700_000_000
 

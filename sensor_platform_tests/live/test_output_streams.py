@@ -33,7 +33,7 @@ from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Anomaly, Forecast
 from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform_tests.landing.homes import T0, land_all
 from sensor_platform_tests.live.live_apps import app_of, client_of, latest, send
-from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.waiting import wait_for
 
 Heard = list[tuple[str, Any]]
 

@@ -21,7 +21,7 @@ import uvicorn
 from sensor_platform.collect.brokers.local import free_port
 from sensor_platform_tests.live.browser import Tab, browser
 from sensor_platform_tests.live.live_apps import app_of
-from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.waiting import wait_for
 
 pytestmark = pytest.mark.skipif(shutil.which("chromium") is None, reason="needs chromium")
 

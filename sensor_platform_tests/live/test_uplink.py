@@ -3,7 +3,6 @@
 import json
 import shutil
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -21,7 +20,7 @@ from sensor_platform.live.config import LiveConfig, OutputStream
 from sensor_platform.stream.config import EngineConfig, WindowSpec
 from sensor_platform.stream.rules import LocalCommand, Threshold
 from sensor_platform_tests.live.live_apps import app_of, client_of, send
-from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.waiting import wait_for
 
 OLD = 1_700_000_000
 LIVE = LiveConfig(
@@ -104,7 +103,8 @@ def test_with_the_uplink_cut_the_machine_is_stopped_and_all_windows_and_alarms_a
             wait_for(lambda: app.links.uplink is not None and not app.links.uplink.is_connected)
             for step in range(60, 120):
                 send(page, {"device_id": "press", "timestamp": OLD + 10 * step, "vibration": 2.0, "temperature": 20})
-            time.sleep(1.5)
+            up_there = [each for each in app.dispatchers if each.destination.is_uplink]
+            wait_for(lambda: [each.problem for each in up_there] == ["not connected"] * 2)
             assert not [each for each in app.dispatchers if each.failed], "waiting is no failure"
             with _centre(tmp_path, up), _hearing(up) as again:
                 wait_for(lambda: before + len(_windows(again) - _windows(at_centre)) >= 118, 40)

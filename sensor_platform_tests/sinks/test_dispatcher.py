@@ -11,8 +11,9 @@ import pytest
 from sensor_platform.alert import store
 from sensor_platform.alert.outbox import requeue_dead_letters
 from sensor_platform_tests.landing.homes import T0
-from sensor_platform_tests.live.receivers import Mail, hook, mail, wait_for
+from sensor_platform_tests.live.receivers import Mail, hook, mail
 from sensor_platform_tests.sinks.channels import event, put_out, states, webhook_dispatcher
+from sensor_platform_tests.waiting import wait_for
 
 
 def test_a_webhook_gets_every_notice_once_with_its_key(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sensor_platform.sinks.sink import Connections, Destination, SinkMessage
 from sensor_platform.sinks.sink_table import SINKS
 from sensor_platform.site import read_rules
 from sensor_platform_tests.live.live_apps import app_of, client_of, send
-from sensor_platform_tests.live.receivers import wait_for
+from sensor_platform_tests.waiting import wait_for
 
 RULES = """
 rules:

@@ -8,8 +8,9 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.sinks.channel_check import send_tests, trial_notification
 from sensor_platform.sinks.kafka_sink import KafkaSink
 from sensor_platform.sinks.sink_messages import fill_topic, notification_reader
-from sensor_platform_tests.live.receivers import hook, wait_for
+from sensor_platform_tests.live.receivers import hook
 from sensor_platform_tests.sinks.channels import NO_CONNECTIONS
+from sensor_platform_tests.waiting import wait_for
 
 
 def test_kafka_takes_notices_keyed_by_device() -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.alert import store
-from sensor_platform.alert.queries import closed_windows
+from sensor_platform.alert.live_queries import closed_windows
 from sensor_platform.stream.series import SeriesIndex
 from sensor_platform.stream.windows import ClosedWindows
 

@@ -1,6 +1,6 @@
 """The engine's thread: follows the collectors, runs step after step, and stores each step with its results.
 
-See `alert.store` for what a kill leaves, and `recovery` for how the next start continues from there.
+See `alert.store` for what a kill leaves, and `engine_state` for how the next start continues from there.
 """
 
 import logging
@@ -15,9 +15,9 @@ from pathlib import Path
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR
+from sensor_platform.live.engine.engine_state import EngineState, Snapshots, restore
 from sensor_platform.live.engine.followed_collectors import FollowedCollectors
 from sensor_platform.live.engine.loop_status import LoopStatus
-from sensor_platform.live.engine.recovery import EngineState, Snapshots, restore
 from sensor_platform.live.engine.step import Injected, Step, StepResult
 from sensor_platform.live.engine.step_store import Output, StepStore
 from sensor_platform.reading.decode import Decoder

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from sensor_platform.alert.history.published_scores import read_scores
 from sensor_platform.home import Home
 from sensor_platform.live.engine.step import Injected
+from sensor_platform.stream.engine import Engine
 from sensor_platform.stream.rules import Rule
 
 log = logging.getLogger(__name__)
@@ -56,3 +57,10 @@ class ScoreFeed:
             return
         if rows:
             self.inject(rows)
+
+
+def newest_time(engine: Engine, device: str, metric: str) -> int | None:
+    """Return the newest event time of a series in the engine, microseconds; None if it does not know the series."""
+    index = engine.index
+    series = index.find(device, metric)
+    return None if series is None else int(index.by_series["event_at"][series])

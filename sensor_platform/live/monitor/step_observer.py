@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from sensor_platform.live.engine.loop_status import LoopStatus
 from sensor_platform.live.engine.step import Step, StepResult
-from sensor_platform.live.engine.view import Viewer
-from sensor_platform.live.monitor.metrics import StageMetrics, groups_of
+from sensor_platform.live.engine.viewer import Viewer
+from sensor_platform.live.monitor.stage_metrics import StageMetrics, groups_of
 from sensor_platform.stream.engine import Engine
 
 

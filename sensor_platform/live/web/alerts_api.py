@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from sensor_platform.alert import store
+from sensor_platform.alert.live_queries import alert_rows
 from sensor_platform.alert.operator_answers import answer_alert
-from sensor_platform.alert.queries import alert_rows
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.live.web import answer_links

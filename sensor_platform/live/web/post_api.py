@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.clock import utc_from_micros
-from sensor_platform.live.monitor.metrics import StageMetrics
+from sensor_platform.live.monitor.stage_metrics import StageMetrics
 from sensor_platform.live.requests.ingest import IngestWriter
 from sensor_platform.live.requests.predictor import Predictor
 from sensor_platform.live.web.responses import Json

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from sensor_platform.alert import store
-from sensor_platform.alert.queries import alert_rows
+from sensor_platform.alert.live_queries import alert_rows
 from sensor_platform.cli.live import live_setup
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home

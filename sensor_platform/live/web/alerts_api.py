@@ -14,7 +14,7 @@ from sensor_platform.alert.live_queries import alert_rows
 from sensor_platform.alert.operator_answers import answer_alert
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.live.web import answer_links
+from sensor_platform.live.requests import answer_links
 from sensor_platform.live.web.responses import Json, choice_parameter
 from sensor_platform.live.web.small_pages import form_fields, small_page
 

@@ -1,4 +1,4 @@
-"""The composition root of a live process: connects its pieces to the web server and the threads."""
+"""The composition root of a live process: connects its components to the web server and the threads."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from starlette.types import ASGIApp
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.clock import now_micros
-from sensor_platform.live.live_pieces import LivePieces, make_pieces
+from sensor_platform.live.live_components import LiveComponents, make_components
 from sensor_platform.live.live_setup import LiveSetup
 from sensor_platform.live.monitor.health import HealthChecks
 from sensor_platform.live.monitor.metrics import LiveCollector
@@ -33,7 +33,7 @@ _PAGE_PREDICTIONS = 20
 class LiveApp:
     """A live process that is put together but not started."""
 
-    pieces: LivePieces
+    components: LiveComponents
     threads: LiveThreads
     web: ASGIApp
     """Starts the threads with its lifespan, and stops them."""
@@ -56,22 +56,22 @@ def make_live(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> LiveAp
             "set SENSOR_PLATFORM_LIVE_TOKEN, or leave live.host at 127.0.0.1",
         )
     registry = CollectorRegistry()
-    pieces = make_pieces(setup, clock, registry)
-    threads = make_threads(pieces)
-    web = make_web_app(_make_endpoints(pieces, registry), live, setup.token, threads.start, threads.stop)
-    return LiveApp(pieces, threads, web)
+    components = make_components(setup, clock, registry)
+    threads = make_threads(components)
+    web = make_web_app(_make_endpoints(components, registry), live, setup.token, threads.start, threads.stop)
+    return LiveApp(components, threads, web)
 
 
-def _make_endpoints(pieces: LivePieces, registry: CollectorRegistry) -> Endpoints:
-    setup, live, viewer, loop = pieces.setup, pieces.setup.live, pieces.viewer, pieces.loop
-    hub = _make_hub(pieces)
+def _make_endpoints(components: LiveComponents, registry: CollectorRegistry) -> Endpoints:
+    setup, live, viewer, loop = components.setup, components.setup.live, components.viewer, components.loop
+    hub = _make_hub(components)
     registry.register(
         LiveCollector(
             lambda: viewer.view,
-            lambda: pieces.poller.now,
-            pieces.dispatchers,
+            lambda: components.poller.now,
+            components.dispatchers,
             lambda: len(hub.clients),
-            pieces.clock,
+            components.clock,
             live.group_tag,
         )
     )
@@ -79,41 +79,45 @@ def _make_endpoints(pieces: LivePieces, registry: CollectorRegistry) -> Endpoint
     return Endpoints(
         hub=hub,
         site=SiteApi(setup.site, live, setup.alerts, lambda: dict(loop.engine.catalog.units)),
-        monitoring=MonitoringApi(registry, _make_health(pieces)),
+        monitoring=MonitoringApi(registry, _make_health(components)),
         readings=ReadingsApi(lambda: viewer.view),
-        history=HistoryApi(setup.home, pieces.windows, default_window, lambda: loop.engine),
-        alerts=AlertsApi(setup.home, pieces.clock, loop.wake, answer_links.secret_of(setup.home.live)),
+        history=HistoryApi(setup.home, components.windows, default_window, lambda: loop.engine),
+        alerts=AlertsApi(setup.home, components.clock, loop.wake, answer_links.secret_of(setup.home.live)),
         ingest=IngestApi(
-            pieces.ingest, Decoder(setup.contracts, setup.limits), pieces.stages, pieces.clock, live.ingest_topic
+            components.ingest,
+            Decoder(setup.contracts, setup.limits),
+            components.stages,
+            components.clock,
+            live.ingest_topic,
         ),
-        predict=PredictApi(pieces.predictor),
+        predict=PredictApi(components.predictor),
         login=LoginPage(setup.token),
     )
 
 
-def _make_hub(pieces: LivePieces) -> Hub:
-    live, viewer = pieces.setup.live, pieces.viewer
+def _make_hub(components: LiveComponents) -> Hub:
+    live, viewer = components.setup.live, components.viewer
     hub = Hub(
         view=lambda: viewer.view,
-        states=lambda: pieces.links.states.states,
+        states=lambda: components.links.states.states,
         per_second=live.page_per_second,
         most=live.most_clients,
         most_per_address=live.most_clients_per_address,
-        pipeline=lambda: msgspec.to_builtins(pieces.poller.now),
-        predictions=lambda: list(pieces.predictions.newest)[-_PAGE_PREDICTIONS:],
+        pipeline=lambda: msgspec.to_builtins(components.poller.now),
+        predictions=lambda: list(components.predictions.newest)[-_PAGE_PREDICTIONS:],
     )
     viewer.is_new = hub.publish
     return hub
 
 
-def _make_health(pieces: LivePieces) -> HealthChecks:
+def _make_health(components: LiveComponents) -> HealthChecks:
     return HealthChecks(
-        home=pieces.setup.home,
-        status=lambda: pieces.loop.status,
-        view=lambda: pieces.viewer.view,
-        platform=lambda: pieces.poller.now,
-        ingest_problem=lambda: pieces.ingest.problem,
-        dispatchers=pieces.dispatchers,
-        clock=pieces.clock,
-        limits=lambda: {"most_series": int(pieces.viewer.view.counts.get("refused_series", 0))},
+        home=components.setup.home,
+        status=lambda: components.loop.status,
+        view=lambda: components.viewer.view,
+        platform=lambda: components.poller.now,
+        ingest_problem=lambda: components.ingest.problem,
+        dispatchers=components.dispatchers,
+        clock=components.clock,
+        limits=lambda: {"most_series": int(components.viewer.view.counts.get("refused_series", 0))},
     )

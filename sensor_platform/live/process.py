@@ -26,7 +26,7 @@ def run(setup: LiveSetup, announce: Callable[[str], None]) -> None:
         Unreachable: the port is used by another process, or the engine has failed.
     """
     app = make_live(setup)
-    warm_up(app.pieces.loop.engine, setup.contracts, setup.limits, app.pieces.clock())
+    warm_up(app.components.loop.engine, setup.contracts, setup.limits, app.components.clock())
     config = uvicorn.Config(
         app.web,
         host=setup.live.host,

@@ -13,7 +13,7 @@ from sensor_platform.live.background import BackgroundWork
 from sensor_platform.live.engine import checkpoints, score_feed
 from sensor_platform.live.engine.checkpoints import Checkpoints
 from sensor_platform.live.engine.loop import Loop
-from sensor_platform.live.live_pieces import LivePieces, wake_all
+from sensor_platform.live.live_components import LiveComponents, wake_all
 from sensor_platform.live.monitor import platform_status
 from sensor_platform.live.requests.ingest import IngestWriter
 from sensor_platform.live.sending import failed_run_notifications
@@ -79,40 +79,40 @@ class LiveThreads:
             self.failure = error
 
 
-def make_threads(pieces: LivePieces) -> LiveThreads:
+def make_threads(components: LiveComponents) -> LiveThreads:
     """Make the threads of a live process, not started."""
-    setup, loop, links = pieces.setup, pieces.loop, pieces.links
+    setup, loop, links = components.setup, components.loop, components.links
     home, path = setup.home, setup.home.live_file
     copier = checkpoints.Checkpoints(path)
     failed_runs = failed_run_notifications.FailedRunNotifications(
-        home, path, setup.alerts, setup.site, pieces.clock, partial(wake_all, pieces.dispatchers)
+        home, path, setup.alerts, setup.site, components.clock, partial(wake_all, components.dispatchers)
     )
     feed = score_feed.ScoreFeed(home, setup.alerts.rules, loop.inject, partial(_newest_time, loop))
     background = [
-        BackgroundWork("platform status", platform_status.EVERY_SECONDS, pieces.poller.poll, is_first_at_once=True),
+        BackgroundWork("platform status", platform_status.EVERY_SECONDS, components.poller.poll, is_first_at_once=True),
         BackgroundWork("checkpoints", checkpoints.EVERY_SECONDS, copier.make),
         BackgroundWork("failed runs", failed_run_notifications.EVERY_SECONDS, failed_runs.look_and_log),
     ]
     if feed.is_needed:
         background.append(BackgroundWork("scores", score_feed.EVERY_SECONDS, feed.feed))
     has_site_link = links.states.topic or any(
-        each.destination.kind == "mqtt" and not each.destination.is_uplink for each in pieces.dispatchers
+        each.destination.kind == "mqtt" and not each.destination.is_uplink for each in components.dispatchers
     )
 
     def prepare() -> None:
         store.connect(path).close()
-        note_rules(home, setup.alerts, pieces.clock())
+        note_rules(home, setup.alerts, components.clock())
 
     return LiveThreads(
-        ingest=pieces.ingest,
+        ingest=components.ingest,
         loop=loop,
         checkpoints=copier,
         links=[*([links.site] if has_site_link else []), *([links.uplink] if links.uplink else [])],
-        dispatchers=pieces.dispatchers,
+        dispatchers=components.dispatchers,
         background=background,
         prepare=prepare,
     )
 
 
 def _newest_time(loop: Loop, device: str, metric: str) -> int | None:
-    return newest_time(loop.engine, device, metric)  # a failed write replaces the loop's engine
+    return score_feed.newest_time(loop.engine, device, metric)  # a failed write replaces the loop's engine

@@ -40,8 +40,8 @@ def test_messages_by_http_are_on_disk_when_answered_shown_live_and_landed(live: 
     assert lines.json()["refused"][0]["rule"] in {"undecodable", "not_a_number", "no_device"}
     wait_for(lambda: latest(client, "two") == {"temp": 2.0})
     assert latest(client, "one") == {"temp": 20.5}
-    wait_for(lambda: list(app.pieces.setup.home.wal.glob("*.http-*.wal")), 15)
-    manifests = land_all(app.pieces.setup.home)
+    wait_for(lambda: list(app.components.setup.home.wal.glob("*.http-*.wal")), 15)
+    manifests = land_all(app.components.setup.home)
     assert sum(manifest.messages for manifest in manifests) >= 5
     assert sum(manifest.landed for manifest in manifests) >= 4
 
@@ -62,7 +62,7 @@ def test_an_alarm_is_shown_acknowledged_confirmed_and_becomes_a_label(live: Live
     assert client.post(f"/api/alerts/{alert_id}/acknowledge", headers=ACT).status_code == 200
     wait_for(lambda: client.get("/api/alerts", params={"device": name}).json()["alerts"][0]["state"] == "acknowledged")
     assert client.post(f"/api/alerts/{alert_id}/confirm", headers=ACT).status_code == 200
-    (label,) = [label for label in read_labels(app.pieces.setup.home) if label.device_id == name]
+    (label,) = [label for label in read_labels(app.components.setup.home) if label.device_id == name]
     assert (label.label, label.source, label.metric) == ("confirmed", "alert:hot", "temp")
     send(client, {"device_id": name, "temp": 20, "seq": 2})
     wait_for(lambda: client.get("/api/alerts", params={"device": name}).json()["alerts"][0]["state"] == "resolved")
@@ -76,7 +76,7 @@ def test_an_alarm_is_shown_acknowledged_confirmed_and_becomes_a_label(live: Live
 def test_the_websocket_tells_what_a_client_looks_at(live: Live) -> None:
     client, app = live
     send(client, {"device_id": "ws", "temp": 7})
-    number = wait_for(lambda: app.pieces.viewer.view.numbers.get("ws", -1) + 1) - 1
+    number = wait_for(lambda: app.components.viewer.view.numbers.get("ws", -1) + 1) - 1
     with client.websocket_connect("ws://127.0.0.1:8420/ws") as socket:
         socket.send_text(json.dumps({"rows": [number], "device": number}))
         found: dict[str, Any] = {}
@@ -206,12 +206,14 @@ def test_a_signed_link_answers_only_when_a_button_is_pressed(live: Live) -> None
     client, app = live
     send(client, {"device_id": "linked", "temp": 90})
     rows = wait_for(lambda: client.get("/api/alerts", params={"device": "linked"}).json()["alerts"])
-    secret = answer_links.secret_of(app.pieces.setup.home.live)
-    link = answer_links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], app.pieces.clock() // 1_000_000)
+    secret = answer_links.secret_of(app.components.setup.home.live)
+    link = answer_links.link_of(
+        secret, "http://127.0.0.1:8420", rows[0]["alert_id"], app.components.clock() // 1_000_000
+    )
     assert client.get(link).status_code == 200
-    assert not [label for label in read_labels(app.pieces.setup.home) if label.device_id == "linked"]
+    assert not [label for label in read_labels(app.components.setup.home) if label.device_id == "linked"]
     assert client.post(link, data={"answer": "reject"}).status_code == 200
-    (label,) = [label for label in read_labels(app.pieces.setup.home) if label.device_id == "linked"]
+    (label,) = [label for label in read_labels(app.components.setup.home) if label.device_id == "linked"]
     assert label.label == "rejected"
     assert client.post(link[:-1] + ("0" if link[-1] != "0" else "1"), data={"answer": "confirm"}).status_code == 403
     old = answer_links.link_of(secret, "http://127.0.0.1:8420", rows[0]["alert_id"], 0)

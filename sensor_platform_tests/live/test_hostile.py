@@ -123,14 +123,14 @@ def test_a_crowd_of_devices_is_bounded_told_and_landed(tmp_path: Path) -> None:
             lines = b"\n".join(b'{"device_id":"crowd-%d","temp":1}' % n for n in range(start, start + 25_000))
             answer = client.post("/ingest", content=lines, headers={"content-type": "application/x-ndjson"})
             assert answer.json()["accepted"] == 25_000
-        wait_for(lambda: app.pieces.viewer.view.counts.get("refused_series", 0) == 99_000, 60)
+        wait_for(lambda: app.components.viewer.view.counts.get("refused_series", 0) == 99_000, 60)
         check = client.get("/readyz").json()["checks"]["most_series"]
         assert (check["ok"], check["detail"]) == (False, "reached: 99000 readings are not followed live")
         assert client.get("/api/devices").json()["total"] == 1_000
-        index = app.pieces.loop.engine.index
-        held = (index.devices, index.metrics, index._device_numbers, index._series, app.pieces.viewer._numbers)
+        index = app.components.loop.engine.index
+        held = (index.devices, index.metrics, index._device_numbers, index._series, app.components.viewer._numbers)
         assert max(map(len, held)) <= 1_000, "nothing that grows with names grows beyond the limit"
-    manifests = land_all(app.pieces.setup.home, (DEFAULT_CONTRACT,))
+    manifests = land_all(app.components.setup.home, (DEFAULT_CONTRACT,))
     assert sum(manifest.landed for manifest in manifests) == 100_000, "the tables have them all"
 
 

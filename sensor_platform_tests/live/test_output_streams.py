@@ -114,7 +114,7 @@ def test_what_happens_is_published_for_others_and_a_command_goes_out(
     default = msgspec.structs.replace(DEFAULT_CONTRACT, tags={"plant": ValueSource(field=("plantId",))})
     app = app_of(home.root, live=live, alerts=alerts, broker=Broker(port=port), contracts=(contract, default))
     with client_of(app) as page:
-        wait_for(lambda: app.pieces.links.site.is_connected)
+        wait_for(lambda: app.components.links.site.is_connected)
 
         def topics(prefix: str) -> list[Any]:
             return [json.loads(payload) for topic, payload in heard if topic.startswith(prefix)]
@@ -137,7 +137,7 @@ def test_what_happens_is_published_for_others_and_a_command_goes_out(
             "hot",
         )
         client.publish("devices/press/state", "offline", qos=1, retain=True)
-        wait_for(lambda: app.pieces.links.states.states.get("press") == "offline")
+        wait_for(lambda: app.components.links.states.states.get("press") == "offline")
         send(page, [{"device_id": "s1", "plantId": "P1", "COD": 0}, {"device_id": "s2", "plantId": "P1", "pH": 7.2}])
         send(page, {"device_id": "s1", "plantId": "P1", "COD": 3})
         said = wait_for(lambda: topics("out/predictions/P1"))

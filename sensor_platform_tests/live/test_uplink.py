@@ -83,7 +83,7 @@ def test_with_the_uplink_cut_the_machine_is_stopped_and_all_windows_and_alarms_a
     with site as local, _hearing(port := int(local.url.rpartition(":")[2])) as at_site:
         app = app_of(tmp_path / "home", live=LIVE, alerts=ALERTS, broker=Broker(port=port), uplink=Broker(port=up))
         with client_of(app) as page:
-            wait_for(lambda: app.pieces.links.site.is_connected)
+            wait_for(lambda: app.components.links.site.is_connected)
             for step in range(60):  # ten minutes without the centre
                 vibration = 9.0 if step == 30 else 1.0 + step / 100
                 send(
@@ -100,12 +100,12 @@ def test_with_the_uplink_cut_the_machine_is_stopped_and_all_windows_and_alarms_a
                 means = {start: mean for _, start, _, mean in _windows(at_centre)}
                 assert [means[(OLD + 10 * step) * 1_000_000] for step in (0, 30, 57)] == [1.0, 9.0, 1.0 + 57 / 100]
                 before = len(_windows(at_centre))
-            wait_for(lambda: app.pieces.links.uplink is not None and not app.pieces.links.uplink.is_connected)
+            wait_for(lambda: app.components.links.uplink is not None and not app.components.links.uplink.is_connected)
             for step in range(60, 120):
                 send(page, {"device_id": "press", "timestamp": OLD + 10 * step, "vibration": 2.0, "temperature": 20})
-            up_there = [each for each in app.pieces.dispatchers if each.destination.is_uplink]
+            up_there = [each for each in app.components.dispatchers if each.destination.is_uplink]
             wait_for(lambda: [each.problem for each in up_there] == ["not connected"] * 2)
-            assert not [each for each in app.pieces.dispatchers if each.failed], "waiting is no failure"
+            assert not [each for each in app.components.dispatchers if each.failed], "waiting is no failure"
             with _centre(tmp_path, up), _hearing(up) as again:
                 wait_for(lambda: before + len(_windows(again) - _windows(at_centre)) >= 118, 40)
                 starts = sorted({start for _, start, *_ in _windows(again) | _windows(at_centre)})

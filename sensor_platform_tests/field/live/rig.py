@@ -119,15 +119,15 @@ class LiveSite:
         self.home = settings.home
         self.setup = live_setup(settings, settings.site.live)
         self.app = make_live(self.setup, lambda: T0 + int(self.seconds * SECOND))
-        steps = self.app.pieces.steps
+        steps = self.app.components.steps
         played = {"predict": steps.predict, "store": steps.store, "publish": steps.publish, **(replaced or {})}
         self.dispatchers = make_dispatchers(
             all_destinations(self.setup.alerts, self.setup.live),
             Connections(self.link, self.link, lambda: None, {}, PredictionSteps(**played)),
             self.home.live_file,
-            self.app.pieces.clock,
+            self.app.components.clock,
         )
-        self.loop: Any = self.app.pieces.loop
+        self.loop: Any = self.app.components.loop
         self._outbox = store.connect(self.home.live_file)
         self._opened = ExitStack()
         self._opened.enter_context(self.loop.opened())

@@ -1,4 +1,4 @@
-"""The pieces of a live process: made from the settings, each with only what it needs."""
+"""The components of a live process: made from the settings, each with only what it needs."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -29,8 +29,8 @@ from sensor_platform.stream.engine import Engine
 
 
 @dataclass(frozen=True, slots=True)
-class LivePieces:
-    """Everything that works in a live process, for the modules that connect it: `app` and `threads`."""
+class LiveComponents:
+    """Everything that works in a live process. Only `app` and `threads`, which connect it, may see it as a whole."""
 
     setup: LiveSetup
     clock: Callable[[], int]
@@ -49,8 +49,8 @@ class LivePieces:
     poller: StatusPoller
 
 
-def make_pieces(setup: LiveSetup, clock: Callable[[], int], registry: CollectorRegistry) -> LivePieces:
-    """Make the pieces of a live process, not started.
+def make_components(setup: LiveSetup, clock: Callable[[], int], registry: CollectorRegistry) -> LiveComponents:
+    """Make the components of a live process, not started.
 
     Args:
         setup: the settings.
@@ -72,7 +72,7 @@ def make_pieces(setup: LiveSetup, clock: Callable[[], int], registry: CollectorR
     windows = EmittedWindows(path, clock)
     viewer = Viewer(live.page_per_second, duration(live.silent_after), recall=windows.newest)
     observer = StepObserver(viewer, stages, clock, live.group_tag, partial(wake_all, dispatchers))
-    return LivePieces(
+    return LiveComponents(
         setup=setup,
         clock=clock,
         ingest=ingest,

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from sensor_platform.live.engine.emitted_windows import encode_closed
 from sensor_platform.live.engine.loop_status import LoopStatus
 from sensor_platform.live.engine.step import Step, StepResult
-from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.live.engine.viewer import Viewer
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.engine import Engine

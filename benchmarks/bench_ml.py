@@ -27,7 +27,7 @@ import polars as pl
 from sensor_platform.predict.evaluate.forecasting import TargetReport, forecast, panels_of
 from sensor_platform.predict.evaluate.read_series import Question, read
 from sensor_platform.predict.evaluate.result_rows import Row, best_baseline
-from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.selection.learn import learn
 
@@ -68,7 +68,7 @@ def _trained(file: Path, metric: str, start: str) -> dict[str, Any]:
     """The cost of one training."""
     table, config = read(Question(file, "ts", "station", (metric,), 24, start)), ForecastConfig()
     panels = panels_of(table, table.test_from)
-    source = Source(panels.pop(metric), panels)
+    source = PanelSource(panels.pop(metric), panels)
     began, busy = time.perf_counter(), time.process_time()
     learned = learn(source, config.horizons, config.backtest_hours, config.seed, config.parallel_fits)
     assert learned is not None

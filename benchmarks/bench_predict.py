@@ -21,8 +21,8 @@ import numpy as np
 import polars as pl
 
 from sensor_platform.predict.features import feature_table as features
-from sensor_platform.predict.features.matrix import Source, at
-from sensor_platform.predict.forecast.selection.adjust import apply
+from sensor_platform.predict.features.matrix import PanelSource, examples_at
+from sensor_platform.predict.forecast.selection.adjust import apply_rules
 from sensor_platform.predict.forecast.selection.learn import learn
 
 _THEIRS = """
@@ -88,16 +88,16 @@ def made_up(series: int, hours: int) -> pl.DataFrame:
 
 def measured(hours: pl.DataFrame) -> dict[str, Any]:
     seconds, panel = best_of(3, lambda: features.build(hours))
-    small = Source(features.build(hours.filter(pl.col("device_id") < "d00020")))
+    small = PanelSource(features.build(hours.filter(pl.col("device_id") < "d00020")))
     learned = learn(small, tuple(range(1, 25)), 24 * 30, 7)
     assert learned is not None
-    source = Source(panel)
+    source = PanelSource(panel)
     newest = panel.rows[panel.step[panel.rows] == panel.step.max()]
 
     def predict() -> None:
         for horizon in range(1, 25):
-            rows = at(source, newest, horizon)
-            apply(learned.rules, rows, learned.forecaster.forecast(rows))
+            rows = examples_at(source, newest, horizon)
+            apply_rules(learned.rules, rows, learned.forecaster.forecast(rows))
 
     predicting, _ = best_of(3, predict)
     return {

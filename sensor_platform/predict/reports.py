@@ -73,7 +73,7 @@ class TrainReport:
 
 
 @dataclass(frozen=True, slots=True)
-class ScoreReport:
+class ForecastScoreReport:
     """One scoring."""
 
     windows: int

@@ -23,7 +23,7 @@ from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.forecaster_registry import forecasters
 from sensor_platform.predict.forecast.score_job import score
-from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster, learn
 from sensor_platform.predict.forecast.train import train
 from sensor_platform.predict.supervised import external
 from sensor_platform.predict.supervised.config import TaskConfig
@@ -96,10 +96,12 @@ def run(platform: Platform, *, only_model: bool) -> ExecuteInProcessResult:
 def spoilt(monkeypatch: pytest.MonkeyPatch) -> None:
     """Challengers whose intervals cover nothing."""
 
-    def worse(*parts: object, **more: object) -> Learned | None:
+    def worse(*parts: object, **more: object) -> LearnedForecaster | None:
         found = learn(*parts, **more)  # type: ignore[arg-type]
         assert found is not None
-        return Learned(**{name: getattr(found, name) for name in Learned.__slots__} | {"coverage": 0.2})
+        return LearnedForecaster(
+            **{name: getattr(found, name) for name in LearnedForecaster.__slots__} | {"coverage": 0.2}
+        )
 
     monkeypatch.setattr("sensor_platform.predict.forecast.train.learn", worse)
 

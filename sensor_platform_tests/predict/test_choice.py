@@ -8,21 +8,21 @@ from hypothesis import strategies as st
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.selection.adjust import adjust
-from sensor_platform.predict.forecast.selection.choice import Choice, chosen
+from sensor_platform.predict.forecast.selection.choice import CandidateChoice, chosen
 from sensor_platform.predict.forecast.selection.ensemble import learnt, rounded
-from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 
 DAYS, SERIES = 40, 5
 
 
-def record(errors: dict[str, Floats], horizon: int = 6) -> Record:
+def record(errors: dict[str, Floats], horizon: int = 6) -> ForecastRecord:
     """Hourly forecasts of SERIES devices; `errors` per hour of issue and series, newest last."""
     hours = len(next(iter(errors.values())))
     step = np.repeat(np.arange(hours), SERIES)
     rows = len(step)
     none = np.zeros(rows)
     said = {name: each.ravel() for name, each in errors.items()}
-    return Record(step, np.full(rows, horizon, np.int32), none, said, none, none, none + 1)
+    return ForecastRecord(step, np.full(rows, horizon, np.int32), none, said, none, none, none + 1)
 
 
 def noise(seed: int, size: float) -> Floats:
@@ -35,7 +35,7 @@ def with_newest(errors: Floats, days: int, size: float) -> Floats:
     return changed
 
 
-def weight_of(choice: Choice, name: str) -> float:
+def weight_of(choice: CandidateChoice, name: str) -> float:
     """What part of what is served is this candidate."""
     return choice.weights.get(name, 0.0) if choice.weights else float(choice.served == name)
 
@@ -136,7 +136,7 @@ def test_where_a_candidate_of_the_mix_is_missing_the_next_simpler_one_takes_its_
 
 def test_farther_than_anything_judged_the_best_baseline_of_nearer_horizons_is_served() -> None:
     known = record({"persistence": noise(1, 2.0), "seasonal_naive": noise(2, 1.0), "weekly_naive": noise(3, 3.0)}, 6)
-    model = Record(
+    model = ForecastRecord(
         known.step,
         known.horizon,
         known.actual,
@@ -158,5 +158,5 @@ def test_a_few_hours_of_a_single_series_are_no_change_of_law(seed: int) -> None:
     persistence[-6:], linear[-6:] = 9.0, 0.1
     step, none = np.arange(hours), np.zeros(hours)
     said = {"persistence": persistence.ravel(), "linear": linear.ravel()}
-    found = chosen(Record(step, np.full(hours, 6, np.int32), none, said, none, none, none + 1))
+    found = chosen(ForecastRecord(step, np.full(hours, 6, np.int32), none, said, none, none, none + 1))
     assert found.newest == 0

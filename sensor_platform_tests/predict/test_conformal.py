@@ -29,9 +29,9 @@ def test_a_bucket_with_few_rows_borrows_from_all_and_none_at_all_takes_the_worst
     many, few = rng.normal(0, 1, 500), rng.normal(0, 1, 20)
     found = conformal.calibrate({1: many, 24: few})
     assert found[1].rests_on == "bucket"
-    assert found[24] == conformal.Widening(conformal.calibrate({0: np.concatenate([many, few])})[0].widths, "pooled")
-    assert conformal.calibrate({1: few})[1] == conformal.Widening(few.max(), "short history")
-    assert conformal.calibrate({1: np.empty(0)})[1] == conformal.Widening(0.0, "short history")
+    assert found[24] == conformal.Margin(conformal.calibrate({0: np.concatenate([many, few])})[0].widths, "pooled")
+    assert conformal.calibrate({1: few})[1] == conformal.Margin(few.max(), "short history")
+    assert conformal.calibrate({1: np.empty(0)})[1] == conformal.Margin(0.0, "short history")
 
 
 @settings(max_examples=50)

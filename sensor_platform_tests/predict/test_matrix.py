@@ -9,16 +9,16 @@ from hypothesis import strategies as st
 from sensor_platform.predict.features import feature_table as features
 from sensor_platform.predict.features import matrix
 from sensor_platform.predict.features.grid import Grid, grid_for
-from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.baselines import BASELINE_CANDIDATES
 
 Make = Callable[..., pl.DataFrame]
 
 
-def source(make_hourly: Make, series: dict[str, np.ndarray], other: dict[str, np.ndarray] | None = None) -> Source:
+def source(make_hourly: Make, series: dict[str, np.ndarray], other: dict[str, np.ndarray] | None = None) -> PanelSource:
     panel = features.build(make_hourly(series))
-    return Source(panel, {"o": features.build(make_hourly(other))} if other else {})
+    return PanelSource(panel, {"o": features.build(make_hourly(other))} if other else {})
 
 
 def baselines(rows: matrix.Examples) -> dict[str, Floats]:
@@ -33,7 +33,7 @@ def baselines(rows: matrix.Examples) -> dict[str, Floats]:
 def test_seasonal_forecasts_are_the_newest_known_value_at_the_targets_hour(make_hourly: Make, horizon: int) -> None:
     found = source(make_hourly, {"a": np.arange(400.0)})
     issued = 300
-    said = baselines(matrix.at(found, found.panel.rows[[issued]], horizon))
+    said = baselines(matrix.examples_at(found, found.panel.rows[[issued]], horizon))
     for name, season in (("seasonal_naive", 24), ("weekly_naive", 168)):
         assert said[name] == next(h for h in range(issued, -1, -1) if (issued + horizon - h) % season == 0)
     assert said["persistence"] == issued
@@ -43,7 +43,7 @@ def test_a_gap_in_the_seasonal_hour_is_stood_in_for_by_the_last_value(make_hourl
     series = np.arange(400.0)
     series[300 + 6 - 24] = np.nan
     found = source(make_hourly, {"a": series})
-    said = baselines(matrix.at(found, np.array([300 + 168]), 6))
+    said = baselines(matrix.examples_at(found, np.array([300 + 168]), 6))
     assert said["seasonal_naive"] == said["persistence"] == 300
     assert said["weekly_naive"] == 300 + 6 - 168
 
@@ -104,7 +104,7 @@ def _inputs(make_hourly: Make, own: np.ndarray, other: np.ndarray, cut: int, hor
     first, second = (features.build(frame.with_columns(_squeezed(frame, grid)), grid) for frame in frames)
     start = 1767225600 * 1_000_000 // grid.step_us
     rows = first.rows[first.step[first.rows] <= start + cut]
-    return matrix.inputs(Source(first, {"o": second}), rows, horizon)
+    return matrix.inputs(PanelSource(first, {"o": second}), rows, horizon)
 
 
 def _squeezed(frame: pl.DataFrame, grid: Grid) -> pl.Series:
@@ -129,10 +129,10 @@ def test_another_metric_is_seen_at_the_time_of_issue_and_missing_where_it_is_mis
 
 def test_two_layouts_share_a_hash_only_if_they_are_equal() -> None:
     layouts = [
-        matrix.Layout(),
-        matrix.Layout(others=("x",)),
-        matrix.Layout(others=("y",)),
-        matrix.Layout(others=("x", "y")),
+        matrix.InputLayout(),
+        matrix.InputLayout(others=("x",)),
+        matrix.InputLayout(others=("y",)),
+        matrix.InputLayout(others=("x", "y")),
     ]
     assert len({each.sha256 for each in layouts}) == len(layouts)
-    assert matrix.Layout(others=("x",)).sha256 == layouts[1].sha256
+    assert matrix.InputLayout(others=("x",)).sha256 == layouts[1].sha256

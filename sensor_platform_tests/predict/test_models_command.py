@@ -11,10 +11,10 @@ from click.testing import CliRunner
 from sensor_platform.cli.models import models
 from sensor_platform.errors import CheckFailed, ExitCode, Missing, Unreachable
 from sensor_platform.home import Home
-from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.forecast import new_version
 from sensor_platform.predict.forecast.forecaster_registry import forecasters
-from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 from sensor_platform.predict.registry import version_files
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -23,7 +23,7 @@ LATER = NOW + timedelta(days=1)
 
 @pytest.fixture
 def versions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seasonal_noise: Source, of_season: Learned
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seasonal_noise: PanelSource, of_season: LearnedForecaster
 ) -> tuple[str, str]:
     """Two versions of `m`, of which the second is the champion."""
     monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(tmp_path))

@@ -16,8 +16,8 @@ from sensor_platform.predict.forecast import monitor
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.forecaster_registry import forecasters
 from sensor_platform.predict.forecast.score_job import score
-from sensor_platform.predict.forecast.selection.adjust import BucketRule
-from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.forecast.selection.adjust import ServingRule
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 from sensor_platform.predict.forecast.train import needs_training, train
 from sensor_platform.predict.monitoring import drift
 from sensor_platform.predict.registry import version_files
@@ -173,7 +173,7 @@ def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
     assert champion is not None
     rules, seen = champion.card.rules, []
 
-    def noted(record: Record, _: object) -> tuple[BucketRule, ...]:
+    def noted(record: ForecastRecord, _: object) -> tuple[ServingRule, ...]:
         seen.append(record)
         return rules
 
@@ -224,8 +224,8 @@ def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Hom
 
 
 def test_weights_that_hardly_moved_are_no_adjustment() -> None:
-    def rule(served: str, widening: float = 0.1, **weights: float) -> BucketRule:
-        return BucketRule(
+    def rule(served: str, widening: float = 0.1, **weights: float) -> ServingRule:
+        return ServingRule(
             first=1,
             last=1,
             served=served,

@@ -4,13 +4,13 @@ import msgspec
 import numpy as np
 import pytest
 
-from sensor_platform.predict.features.matrix import Examples, Source
+from sensor_platform.predict.features.matrix import Examples, PanelSource
 from sensor_platform.predict.forecast import new_version, promotion
 from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES
 from sensor_platform.predict.forecast.candidates.forecaster import Forecaster, Forecasts
-from sensor_platform.predict.forecast.promotion import Decision, Incumbent
-from sensor_platform.predict.forecast.selection.adjust import BucketRule
-from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.forecast.promotion import Incumbent, PromotionDecision
+from sensor_platform.predict.forecast.selection.adjust import ServingRule
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 
 BLOCK = 14 * 24
 HORIZONS = (1, 6, 24)
@@ -35,7 +35,7 @@ def off(forecaster: Forecaster, by: float) -> Forecaster:
     return found
 
 
-def spoilt(learned: Learned, by: float, buckets: tuple[int, ...] = HORIZONS) -> Learned:
+def spoilt(learned: LearnedForecaster, by: float, buckets: tuple[int, ...] = HORIZONS) -> LearnedForecaster:
     """A challenger whose models were off by `by` in the backtest at these horizons."""
     assert learned.record is not None
     said = learned.record.by_candidate
@@ -45,11 +45,11 @@ def spoilt(learned: Learned, by: float, buckets: tuple[int, ...] = HORIZONS) -> 
 
 
 @pytest.fixture(scope="module")
-def challenger(of_season: Learned) -> Learned:
+def challenger(of_season: LearnedForecaster) -> LearnedForecaster:
     return of_season
 
 
-def incumbent(challenger: Learned, source: Source, hours_ago: int, by: float = 0.0) -> Incumbent:
+def incumbent(challenger: LearnedForecaster, source: PanelSource, hours_ago: int, by: float = 0.0) -> Incumbent:
     from datetime import UTC, datetime
 
     card, _ = new_version.version("m", source, challenger, HORIZONS, 7, datetime(2026, 6, 1, tzinfo=UTC))
@@ -57,27 +57,29 @@ def incumbent(challenger: Learned, source: Source, hours_ago: int, by: float = 0
     return Incumbent(card, off(challenger.forecaster, by), challenger.rules, newest - hours_ago)
 
 
-def decide(learned: Learned, champion: Incumbent | None) -> Decision:
+def decide(learned: LearnedForecaster, champion: Incumbent | None) -> PromotionDecision:
     return promotion.decide(learned, {"x": b"x"}, champion)
 
 
-def test_a_first_model_is_promoted(challenger: Learned) -> None:
+def test_a_first_model_is_promoted(challenger: LearnedForecaster) -> None:
     assert decide(challenger, None).promoted
 
 
 def test_a_worse_challenger_is_refused_and_the_reason_names_both_errors(
-    challenger: Learned, seasonal_noise: Source
+    challenger: LearnedForecaster, seasonal_noise: PanelSource
 ) -> None:
     decision = decide(spoilt(challenger, 0.3), incumbent(challenger, seasonal_noise, BLOCK))
     assert not decision.promoted
     assert "against the champion's" in decision.why
 
 
-def test_a_better_challenger_is_promoted(challenger: Learned, seasonal_noise: Source) -> None:
+def test_a_better_challenger_is_promoted(challenger: LearnedForecaster, seasonal_noise: PanelSource) -> None:
     assert decide(challenger, incumbent(challenger, seasonal_noise, BLOCK, by=1.0)).promoted
 
 
-def test_a_challenger_that_is_worse_in_one_bucket_only_is_refused(challenger: Learned, seasonal_noise: Source) -> None:
+def test_a_challenger_that_is_worse_in_one_bucket_only_is_refused(
+    challenger: LearnedForecaster, seasonal_noise: PanelSource
+) -> None:
     champion = incumbent(challenger, seasonal_noise, BLOCK, by=0.8)
     assert decide(challenger, champion).promoted
     decision = decide(spoilt(challenger, 1.2, (6,)), champion)
@@ -85,19 +87,19 @@ def test_a_challenger_that_is_worse_in_one_bucket_only_is_refused(challenger: Le
     assert "at 6-6 h" in decision.why
 
 
-def test_a_challenger_worse_than_the_baselines_is_refused(challenger: Learned) -> None:
+def test_a_challenger_worse_than_the_baselines_is_refused(challenger: LearnedForecaster) -> None:
     decision = decide(spoilt(challenger, 50.0), None)
     assert not decision.promoted
     assert "baseline" in decision.why
 
 
-def test_an_interval_that_does_not_cover_is_refused(challenger: Learned) -> None:
+def test_an_interval_that_does_not_cover_is_refused(challenger: LearnedForecaster) -> None:
     decision = decide(replace(challenger, coverage=0.5), None)
     assert not decision.promoted
     assert "covered 50.0%" in decision.why
 
 
-def test_a_model_of_unreasonable_size_is_refused(challenger: Learned) -> None:
+def test_a_model_of_unreasonable_size_is_refused(challenger: LearnedForecaster) -> None:
     huge = bytes(promotion.MOST_BYTES + 1)
     decision = promotion.decide(challenger, {"median.txt": huge}, None)
     assert not decision.promoted
@@ -105,14 +107,16 @@ def test_a_model_of_unreasonable_size_is_refused(challenger: Learned) -> None:
 
 
 def test_a_champion_is_never_judged_on_hours_that_it_was_trained_on(
-    challenger: Learned, seasonal_noise: Source
+    challenger: LearnedForecaster, seasonal_noise: PanelSource
 ) -> None:
     decision = decide(spoilt(challenger, 0.3), incumbent(challenger, seasonal_noise, 0))
     assert decision.promoted
     assert "0 hours are new" in decision.why
 
 
-def test_a_champion_that_lacks_a_configured_horizon_gives_way(challenger: Learned, seasonal_noise: Source) -> None:
+def test_a_champion_that_lacks_a_configured_horizon_gives_way(
+    challenger: LearnedForecaster, seasonal_noise: PanelSource
+) -> None:
     champion = incumbent(challenger, seasonal_noise, BLOCK)
     narrow = replace(champion, card=msgspec.structs.replace(champion.card, horizons=(1,)))
     decision = decide(spoilt(challenger, 0.3), narrow)
@@ -120,19 +124,19 @@ def test_a_champion_that_lacks_a_configured_horizon_gives_way(challenger: Learne
     assert "horizon" in decision.why
 
 
-def test_a_served_baseline_is_judged_as_it_is_served(challenger: Learned) -> None:
+def test_a_served_baseline_is_judged_as_it_is_served(challenger: LearnedForecaster) -> None:
     served = tuple(msgspec.structs.replace(rule, served="seasonal_naive") for rule in challenger.rules)
     assert challenger.record is not None
     errors = promotion.served_errors(challenger.record, served)
     expected = np.abs(challenger.record.by_candidate["seasonal_naive"] - challenger.record.actual)
     np.testing.assert_array_equal(errors, expected)
-    assert isinstance(served[0], BucketRule)
+    assert isinstance(served[0], ServingRule)
     mixed = tuple(msgspec.structs.replace(r, served="mix", weights={"linear": 0.5, "lightgbm": 0.5}) for r in served)
     average = np.abs(challenger.record.by_candidate["average"] - challenger.record.actual)
     np.testing.assert_allclose(promotion.served_errors(challenger.record, mixed), average, atol=1e-9)
 
 
-def test_a_rule_that_rests_on_the_newest_forecasts_is_judged_by_these(challenger: Learned) -> None:
+def test_a_rule_that_rests_on_the_newest_forecasts_is_judged_by_these(challenger: LearnedForecaster) -> None:
     """As a whole the record speaks against what it serves: that is why only its newest part counted."""
     record = challenger.record
     assert record is not None

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.predict.features.matrix import Source, examples
+from sensor_platform.predict.features.matrix import PanelSource, examples
 from sensor_platform.predict.forecast import new_version
 from sensor_platform.predict.forecast.forecaster_registry import forecasters, load_record
-from sensor_platform.predict.forecast.model_card import Card
-from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.forecast.model_card import ForecasterCard
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.registry.champions import champion_at
 from sensor_platform.predict.registry.version_files import OtherInputs, Unusable
@@ -40,12 +40,12 @@ HOSTILE = (
 
 @dataclass(frozen=True)
 class Made:
-    card: Card
+    card: ForecasterCard
     contents: dict[str, bytes]
 
 
 @pytest.fixture(scope="module")
-def season(seasonal_noise: Source, of_season: Learned) -> Made:
+def season(seasonal_noise: PanelSource, of_season: LearnedForecaster) -> Made:
     return Made(*new_version.version("m", seasonal_noise, of_season, (1, 6, 24), 7, NOW))
 
 
@@ -66,7 +66,7 @@ def folder(home: Home, version: str) -> Path:
 
 
 def test_a_promoted_model_predicts_the_same_bits_after_loading(
-    home: Home, version: str, season: Made, of_season: Learned, seasonal_noise: Source
+    home: Home, version: str, season: Made, of_season: LearnedForecaster, seasonal_noise: PanelSource
 ) -> None:
     model = forecasters.load_champion(home, "m")
     assert model is not None
@@ -80,7 +80,7 @@ def test_a_promoted_model_predicts_the_same_bits_after_loading(
         np.testing.assert_array_equal(getattr(loaded, name), getattr(direct, name))
 
 
-def test_the_backtest_of_a_version_is_kept_with_it(home: Home, version: str, of_season: Learned) -> None:
+def test_the_backtest_of_a_version_is_kept_with_it(home: Home, version: str, of_season: LearnedForecaster) -> None:
     record = load_record(home, "m", version)
     assert record is not None
     assert of_season.record is not None

@@ -9,7 +9,7 @@ from polars.testing import assert_frame_equal
 
 from sensor_platform.predict import revisions
 from sensor_platform.predict.features import feature_table as features
-from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.forecast import new_version, predict
 from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
@@ -33,13 +33,13 @@ def hours(make_hourly: Make) -> pl.DataFrame:
 
 
 @pytest.fixture(scope="module")
-def source(hours: pl.DataFrame) -> Source:
-    return Source(features.build(hours))
+def source(hours: pl.DataFrame) -> PanelSource:
+    return PanelSource(features.build(hours))
 
 
 @pytest.fixture(scope="module")
 def model(hours: pl.DataFrame) -> ForecastModel:
-    past = Source(features.build(hours.group_by("device_id", maintain_order=True).head(TRAINED)))
+    past = PanelSource(features.build(hours.group_by("device_id", maintain_order=True).head(TRAINED)))
     found = learn(past, (1, 6, 24), 240, 7)
     assert found is not None
     card, _ = new_version.version("m", past, found, (1, 6, 24), 7, NOW)
@@ -47,7 +47,7 @@ def model(hours: pl.DataFrame) -> ForecastModel:
 
 
 def predicted(
-    source: Source, model: ForecastModel, served: str | None = None, index: Ints | None = None
+    source: PanelSource, model: ForecastModel, served: str | None = None, index: Ints | None = None
 ) -> pl.DataFrame:
     rules = model.card.rules
     if served is not None:
@@ -56,7 +56,7 @@ def predicted(
     return predict.predictions(source, chosen, "m", model, rules, NOW)
 
 
-def test_no_row_is_about_an_hour_that_the_model_was_trained_on(source: Source, model: ForecastModel) -> None:
+def test_no_row_is_about_an_hour_that_the_model_was_trained_on(source: PanelSource, model: ForecastModel) -> None:
     rows = predicted(source, model)
     trained_to = model.card.trained_to.replace(tzinfo=None)
     assert rows["target_at"].min() == trained_to + timedelta(hours=1)
@@ -66,7 +66,7 @@ def test_no_row_is_about_an_hour_that_the_model_was_trained_on(source: Source, m
     assert rows.height == 3 * ((new_hours + 1) + (new_hours + 6) + (new_hours + 24))
 
 
-def test_a_row_is_complete(source: Source, model: ForecastModel) -> None:
+def test_a_row_is_complete(source: PanelSource, model: ForecastModel) -> None:
     rows = predicted(source, model)
     assert dict(rows.schema) == predict.schema()
     # which ledger position its inputs came from is known to who reads them
@@ -80,7 +80,7 @@ def test_a_row_is_complete(source: Source, model: ForecastModel) -> None:
 
 @pytest.mark.parametrize("served", CANDIDATES)
 def test_what_was_chosen_is_served_inside_its_interval_and_lightgbm_is_always_beside_it(
-    source: Source, model: ForecastModel, served: str
+    source: PanelSource, model: ForecastModel, served: str
 ) -> None:
     rows = predicted(source, model, served)
     assert rows["served"].unique().to_list() == [served]
@@ -89,7 +89,7 @@ def test_what_was_chosen_is_served_inside_its_interval_and_lightgbm_is_always_be
     assert_frame_equal(rows.select("lightgbm"), predicted(source, model).select("lightgbm"))
 
 
-def test_a_mix_can_be_made_again_from_the_row_that_says_its_weights(source: Source, model: ForecastModel) -> None:
+def test_a_mix_can_be_made_again_from_the_row_that_says_its_weights(source: PanelSource, model: ForecastModel) -> None:
     weights = {"seasonal_naive": 0.25, "linear": 0.75}
     rules = tuple(msgspec.structs.replace(rule, served="mix", weights=weights) for rule in model.card.rules)
     rows = predict.predictions(source, source.panel.rows, "m", model, rules, NOW)
@@ -99,7 +99,9 @@ def test_a_mix_can_be_made_again_from_the_row_that_says_its_weights(source: Sour
     assert rows.select(pl.col("value").is_between("lower", "upper").all()).item()
 
 
-def test_intervals_cover_the_hours_that_came_after(hours: pl.DataFrame, source: Source, model: ForecastModel) -> None:
+def test_intervals_cover_the_hours_that_came_after(
+    hours: pl.DataFrame, source: PanelSource, model: ForecastModel
+) -> None:
     actual = hours.select("device_id", pl.col("window_start").alias("target_at"), pl.col("mean").alias("actual"))
     rows = predicted(source, model).join(actual, on=["device_id", "target_at"])
     assert rows.height > 900
@@ -111,18 +113,18 @@ def test_a_device_never_seen_in_training_gets_a_forecast_from_its_second_hour(
 ) -> None:
     late = np.full(HOURS, np.nan)
     late[-2:] = [19.0, 21.0]
-    rows = predicted(Source(features.build(make_hourly({"new": late}))), model)
+    rows = predicted(PanelSource(features.build(make_hourly({"new": late}))), model)
     assert rows.height == 6
     assert rows.select(pl.col("value", "lower", "upper", "lightgbm").is_finite().all()).row(0) == (True,) * 4
 
 
-def test_rows_do_not_depend_on_each_other(source: Source, model: ForecastModel, hours: pl.DataFrame) -> None:
+def test_rows_do_not_depend_on_each_other(source: PanelSource, model: ForecastModel, hours: pl.DataFrame) -> None:
     whole = predicted(source, model)
     some = predicted(source, model, index=source.panel.rows[::3])
     assert_frame_equal(some, whole.join(some, on=predict.KEYS, how="semi"), check_exact=True)
 
 
-def test_no_features_give_no_predictions(source: Source, model: ForecastModel) -> None:
+def test_no_features_give_no_predictions(source: PanelSource, model: ForecastModel) -> None:
     assert_frame_equal(predicted(source, model, index=source.panel.rows[:0]), predict.empty())
 
 
@@ -134,7 +136,7 @@ def changed(rows: pl.DataFrame, devices: Sequence[str]) -> pl.DataFrame:
 
 
 def test_a_changed_forecast_is_a_new_revision_and_an_unchanged_one_is_no_news(
-    source: Source, model: ForecastModel
+    source: PanelSource, model: ForecastModel
 ) -> None:
     first = predicted(source, model)
     second = revisions.revised(changed(first, ["a"]), first, predict.KEYS)
@@ -146,7 +148,7 @@ def test_a_changed_forecast_is_a_new_revision_and_an_unchanged_one_is_no_news(
     assert_frame_equal(revisions.revised(first, pl.DataFrame(), predict.KEYS), first)
 
 
-def test_what_is_superseded_is_kept_with_the_time_of_it(source: Source, model: ForecastModel) -> None:
+def test_what_is_superseded_is_kept_with_the_time_of_it(source: PanelSource, model: ForecastModel) -> None:
     first = predicted(source, model)
     second = revisions.revised(changed(first, ["a"]), first, predict.KEYS)
     gone = revisions.superseded(second, first, predict.KEYS, NOW + timedelta(hours=2))

@@ -11,10 +11,10 @@ from sensor_platform.predict.evaluate.read_series import Table
 from sensor_platform.predict.evaluate.result_rows import Row, judged_rows
 from sensor_platform.predict.evaluate.serve_piecewise import serve
 from sensor_platform.predict.features import feature_table as features
-from sensor_platform.predict.features.matrix import Source, examples
+from sensor_platform.predict.features.matrix import PanelSource, examples
 from sensor_platform.predict.features.panel import Panel
 from sensor_platform.predict.forecast.config import ForecastConfig
-from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster, learn
 
 TEST_EXAMPLES = 480_000
 """Pairs of hour and horizon that are judged at most, drawn at random."""
@@ -60,13 +60,13 @@ def panels_of(table: Table, known_to: int | None) -> dict[str, Panel]:
     }
 
 
-def _source(name: str, panels: dict[str, Panel]) -> Source:
-    return Source(panels[name], {other: panel for other, panel in panels.items() if other != name})
+def _source(name: str, panels: dict[str, Panel]) -> PanelSource:
+    return PanelSource(panels[name], {other: panel for other, panel in panels.items() if other != name})
 
 
 def _learnt(
     name: str, table: Table, before: dict[str, Panel], config: ForecastConfig, say: Say
-) -> tuple[Learned | None, int]:
+) -> tuple[LearnedForecaster | None, int]:
     """What was learnt of a target, None where not every horizon could be, and from how many values."""
     known = _source(name, before)
     say(f"{name}: learning from {len(known.panel.rows):,} values")
@@ -83,7 +83,7 @@ def _judged(
     name: str,
     table: Table,
     whole: dict[str, Panel],
-    learned: Learned | None,
+    learned: LearnedForecaster | None,
     trained: int,
     config: ForecastConfig,
     say: Say,

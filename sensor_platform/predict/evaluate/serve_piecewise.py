@@ -14,9 +14,14 @@ from sensor_platform.predict.features.matrix import Examples
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.forecast.candidates.forecaster import Forecasts
 from sensor_platform.predict.forecast.config import ForecastConfig
-from sensor_platform.predict.forecast.selection.adjust import BucketRule, adjust, apply
-from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record, joined, recorded
-from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.forecast.selection.adjust import ServingRule, adjust, apply_rules
+from sensor_platform.predict.forecast.selection.forecast_record import (
+    ForecastRecord,
+    HorizonBucket,
+    concatenate_records,
+    record_of,
+)
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 
 RECORD_ROWS = 60_000
 MOST_ADJUSTMENTS = 200
@@ -36,7 +41,12 @@ class Served:
 
 
 def serve(
-    learned: Learned, test: Examples, said: Forecasts, horizons: Sequence[int], step_us: int, config: ForecastConfig
+    learned: LearnedForecaster,
+    test: Examples,
+    said: Forecasts,
+    horizons: Sequence[int],
+    step_us: int,
+    config: ForecastConfig,
 ) -> Served:
     """Piece by piece, with the rules that could be known at the beginning of that piece.
 
@@ -66,10 +76,10 @@ def serve(
     return served
 
 
-def _by_time(learned: Learned, test: Examples, said: Forecasts) -> Record:
+def _by_time(learned: LearnedForecaster, test: Examples, said: Forecasts) -> ForecastRecord:
     """Backtest and test, in the order in which they came true."""
-    outcome = recorded(test, said)
-    evidence = joined([learned.record, outcome]) if learned.record is not None else outcome
+    outcome = record_of(test, said)
+    evidence = concatenate_records([learned.record, outcome]) if learned.record is not None else outcome
     return evidence.where(np.argsort(evidence.target, kind="stable"))
 
 
@@ -88,7 +98,7 @@ def _some(low: int, high: int) -> Ints:
     return np.linspace(low, high - 1, RECORD_ROWS).astype(np.int64)
 
 
-def _fill(served: Served, piece: Ints, rules: Sequence[BucketRule], test: Examples, said: Forecasts) -> None:
+def _fill(served: Served, piece: Ints, rules: Sequence[ServingRule], test: Examples, said: Forecasts) -> None:
     part = Forecasts(
         {name: each[piece] for name, each in said.by_candidate.items()},
         said.lower[piece],
@@ -97,10 +107,10 @@ def _fill(served: Served, piece: Ints, rules: Sequence[BucketRule], test: Exampl
         said.least,
     )
     rows = test.where(piece)
-    done = apply(rules, rows, part)
+    done = apply_rules(rules, rows, part)
     served.value[piece], served.lower[piece], served.upper[piece] = done.value, done.lower, done.upper
     for rule in rules:
-        inside = piece[Bucket(rule.first, rule.last).holds(rows.horizon)]
+        inside = piece[HorizonBucket(rule.first, rule.last).holds(rows.horizon)]
         for name, weight in rule.shares(said.by_candidate).items():
             served.shares[name][inside] = weight
     served.rests_on.update(rule.widening_rests_on for rule in rules)

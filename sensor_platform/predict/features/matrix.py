@@ -27,7 +27,7 @@ _SMALL = 1e-9
 
 
 @dataclass(frozen=True)
-class Layout:
+class InputLayout:
     """Names and kinds of a model's inputs: decided by the raster and by the other metrics that are looked at."""
 
     grid: Grid = HOURLY
@@ -79,7 +79,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Source:
+class PanelSource:
     """What the inputs of one metric are made of."""
 
     panel: Panel
@@ -88,9 +88,9 @@ class Source:
     """Static numbers by attribute and device."""
 
     @property
-    def layout(self) -> Layout:
+    def layout(self) -> InputLayout:
         """The inputs that this makes."""
-        return Layout(self.panel.grid, tuple(self.others), tuple(self.attributes))
+        return InputLayout(self.panel.grid, tuple(self.others), tuple(self.attributes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def seasonal_lag(horizon: int, season: int) -> int:
     return -horizon % season
 
 
-def inputs(source: Source, index: Ints, horizon: int) -> Inputs:
+def inputs(source: PanelSource, index: Ints, horizon: int) -> Inputs:
     """Model input of these elements of the panel for one horizon, shape (elements, inputs)."""
     panel, layout = source.panel, source.layout
     columns = _own(panel, index, horizon)
@@ -223,7 +223,7 @@ def scale_of(panel: Panel, index: Ints) -> Floats:
 
 
 def examples(
-    source: Source,
+    source: PanelSource,
     horizons: Sequence[int],
     index: Ints | None = None,
     limit: int | None = None,
@@ -243,15 +243,17 @@ def examples(
     rows = source.panel.rows if index is None else index
     share = None if limit is None else max(1, limit // len(horizons))
     parts = [_labelled(source, rows, horizon, share, seed, known_to) for horizon in horizons]
-    return joined(parts)
+    return concatenate_examples(parts)
 
 
-def joined(parts: Sequence[Examples]) -> Examples:
+def concatenate_examples(parts: Sequence[Examples]) -> Examples:
     """All of them, one after the other."""
     return Examples(*(np.concatenate([getattr(part, name) for part in parts]) for name in Examples.__slots__))
 
 
-def _labelled(source: Source, rows: Ints, horizon: int, limit: int | None, seed: int, known_to: int | None) -> Examples:
+def _labelled(
+    source: PanelSource, rows: Ints, horizon: int, limit: int | None, seed: int, known_to: int | None
+) -> Examples:
     panel = source.panel
     known = np.isfinite(panel.actual(rows, horizon))
     if known_to is not None:
@@ -260,10 +262,10 @@ def _labelled(source: Source, rows: Ints, horizon: int, limit: int | None, seed:
     if limit is not None and len(index) > limit:
         drawn = np.random.default_rng([seed, horizon]).choice(len(index), limit, replace=False)
         index = index[np.sort(drawn)]
-    return at(source, index, horizon)
+    return examples_at(source, index, horizon)
 
 
-def at(source: Source, index: Ints, horizon: int) -> Examples:
+def examples_at(source: PanelSource, index: Ints, horizon: int) -> Examples:
     """Examples of exactly these rows; `actual` is NaN where it is not known."""
     panel = source.panel
     season, week = panel.grid.season, panel.grid.long_season

@@ -95,7 +95,7 @@ class Panel:
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class PanelLayout:
     """Where the rows of sorted series go in the flat arrays."""
 
     position: Ints
@@ -106,10 +106,10 @@ class Layout:
     step: Ints
 
 
-def lay_out(device: npt.NDArray[np.int32], step: Ints, reach: int) -> Layout:
+def lay_out(device: npt.NDArray[np.int32], step: Ints, reach: int) -> PanelLayout:
     """Places for rows sorted by device and step, each stretch led by `reach` empty elements and followed by one."""
     if not len(step):
-        return Layout(np.empty(0, np.int64), 0, np.empty(0, np.int32), np.empty(0, np.int64))
+        return PanelLayout(np.empty(0, np.int64), 0, np.empty(0, np.int32), np.empty(0, np.int64))
     apart = np.zeros(len(step), dtype=np.int64)
     np.subtract(step[1:], step[:-1], out=apart[1:])
     begins = apart > reach
@@ -123,7 +123,7 @@ def lay_out(device: npt.NDArray[np.int32], step: Ints, reach: int) -> Layout:
     runs = np.diff(edges)
     flat = np.repeat(step[starts] - position[starts], runs)
     flat += np.arange(length, dtype=np.int64)
-    return Layout(position, length, np.repeat(device[starts], runs), flat)
+    return PanelLayout(position, length, np.repeat(device[starts], runs), flat)
 
 
 def network_of(step: Ints, value: Floats) -> tuple[int, Floats]:
@@ -138,7 +138,7 @@ def network_of(step: Ints, value: Floats) -> tuple[int, Floats]:
         return first, total / count
 
 
-def scattered(layout: Layout, values: Floats) -> Floats:
+def scattered(layout: PanelLayout, values: Floats) -> Floats:
     """`values` of the rows at their places, NaN elsewhere."""
     flat = np.full(layout.length, np.nan)
     flat[layout.position] = values

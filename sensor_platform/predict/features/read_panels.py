@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.predict.features import feature_table as features
-from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.features.panel import Panel
 from sensor_platform.warehouse.tables import Warehouse
 
@@ -18,7 +18,9 @@ LEARNT_FROM = 4_000_000
 A backtest draws far fewer examples from them; the mean of the network is that of all devices all the same."""
 
 
-def read_source(warehouse: Warehouse, metric: str, others: Sequence[str], first: datetime, last: datetime) -> Source:
+def read_source(
+    warehouse: Warehouse, metric: str, others: Sequence[str], first: datetime, last: datetime
+) -> PanelSource:
     """Panels of a metric and of the others, from feature rows with `first <= window_start <= last`.
 
     Args:
@@ -29,21 +31,21 @@ def read_source(warehouse: Warehouse, metric: str, others: Sequence[str], first:
         last: aware UTC.
     """
     if not _has_features(warehouse):
-        return Source(features.load(features.empty()), {name: features.load(features.empty()) for name in others})
+        return PanelSource(features.load(features.empty()), {name: features.load(features.empty()) for name in others})
     panels = {name: _panel(warehouse, name, first, last, None) for name in (metric, *others)}
-    return Source(panels[metric], {name: panels[name] for name in others})
+    return PanelSource(panels[metric], {name: panels[name] for name in others})
 
 
 def read_to_learn(
     warehouse: Warehouse, metric: str, others: Sequence[str], first: datetime, last: datetime, most: int = LEARNT_FROM
-) -> Source:
+) -> PanelSource:
     """The same, of so many devices as `most` values allow, and with the others that share a device with the metric."""
     if not _has_features(warehouse):
-        return Source(features.load(features.empty()), {})
+        return PanelSource(features.load(features.empty()), {})
     devices = _devices(warehouse, metric, first, last, most // (1 + len(others)))
     panels = {name: _panel(warehouse, name, first, last, devices) for name in (metric, *others)}
     own = set(panels[metric].devices)
-    return Source(panels[metric], {name: panels[name] for name in others if own & set(panels[name].devices)})
+    return PanelSource(panels[metric], {name: panels[name] for name in others if own & set(panels[name].devices)})
 
 
 def _has_features(warehouse: Warehouse) -> bool:

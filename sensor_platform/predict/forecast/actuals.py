@@ -11,7 +11,7 @@ from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
-from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 from sensor_platform.warehouse.tables import Warehouse
 
 MOST_ROWS = 200_000
@@ -30,7 +30,7 @@ limit ?
 
 def read_live(
     warehouse: Warehouse, metric: str, first: datetime, last: datetime, model_id: str | None = None
-) -> Record | None:
+) -> ForecastRecord | None:
     """Forecasts of `metric` with first < target < last whose hour came; None without any.
 
     Args:
@@ -51,7 +51,7 @@ def read_live(
     if not len(columns["mean"]):
         return None
     step = found["issued_at"].astype("datetime64[us]").astype(np.int64) // HOURLY.step_us
-    return Record(
+    return ForecastRecord(
         step=step,
         horizon=columns["horizon_hours"].astype(np.int32),
         actual=columns["mean"],

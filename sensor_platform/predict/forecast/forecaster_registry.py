@@ -4,17 +4,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sensor_platform.home import Home
-from sensor_platform.predict.features.matrix import Layout
+from sensor_platform.predict.features.matrix import InputLayout
 from sensor_platform.predict.forecast import model_files
 from sensor_platform.predict.forecast.candidates.forecaster import Forecaster
-from sensor_platform.predict.forecast.model_card import Card
-from sensor_platform.predict.forecast.selection.adjust import BucketRule
-from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.forecast.model_card import ForecasterCard
+from sensor_platform.predict.forecast.selection.adjust import ServingRule
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 from sensor_platform.predict.registry.champions import ChampionPeriod, Champions
 from sensor_platform.predict.registry.model_registry import ModelRegistry
 from sensor_platform.predict.registry.version_files import OtherInputs
 
-ForecasterPeriod = ChampionPeriod[BucketRule]
+ForecasterPeriod = ChampionPeriod[ServingRule]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class ForecastModel:
     """A verified version."""
 
     model_id: str
-    card: Card
+    card: ForecasterCard
     forecaster: Forecaster
 
 
-def _read(model_id: str, card: Card, file: Callable[[str], bytes]) -> ForecastModel:
-    layout = Layout(others=card.others)
+def _read(model_id: str, card: ForecasterCard, file: Callable[[str], bytes]) -> ForecastModel:
+    layout = InputLayout(others=card.others)
     if card.inputs_sha256 != layout.sha256:
         raise OtherInputs(
             f"model {model_id} was trained on another feature schema", "train again; the old version stays on disk"
@@ -38,14 +38,14 @@ def _read(model_id: str, card: Card, file: Callable[[str], bytes]) -> ForecastMo
 
 forecasters = ModelRegistry(
     prefix="",
-    card_type=Card,
-    champions_type=Champions[BucketRule],
+    card_type=ForecasterCard,
+    champions_type=Champions[ServingRule],
     name_of=lambda card: card.metric,
     read=_read,
 )
 
 
-def load_record(home: Home, metric: str, version: str) -> Record | None:
+def load_record(home: Home, metric: str, version: str) -> ForecastRecord | None:
     """Forecasts and actuals of a version's backtest; None if it has none.
 
     Raises:

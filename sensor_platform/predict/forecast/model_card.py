@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from sensor_platform.predict.forecast.candidates.candidate import Anchor
-from sensor_platform.predict.forecast.selection.adjust import BucketRule
+from sensor_platform.predict.forecast.selection.adjust import ServingRule
 
 LIBRARIES = ("lightgbm", "numpy", "polars")
 
 
-class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ForecasterCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """`card.json`. Times are aware UTC."""
 
     metric: str
@@ -27,7 +27,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     examples: int
     devices: int
     horizons: tuple[int, ...]
-    rules: tuple[BucketRule, ...]
+    rules: tuple[ServingRule, ...]
     """What is served per horizon bucket and why, with every candidate's error in the backtest."""
     coverage: float | None
     """Of the backtest's newer half, with the widening of its older half: an honest preview of live coverage."""

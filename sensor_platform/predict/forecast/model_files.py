@@ -5,22 +5,22 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from sensor_platform.predict.features.matrix import Layout
+from sensor_platform.predict.features.matrix import InputLayout
 from sensor_platform.predict.forecast.candidates.candidate import Recipe, StoredVersion
 from sensor_platform.predict.forecast.candidates.forecaster import Forecaster, load_candidates
-from sensor_platform.predict.forecast.model_card import Card
-from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.forecast.model_card import ForecasterCard
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 
 RECORD = "backtest.parquet"
 _FIXED = ("step", "horizon", "actual", "lower", "upper", "width")
 
 
-def written(forecaster: Forecaster, record: Record | None) -> dict[str, bytes]:
+def written(forecaster: Forecaster, record: ForecastRecord | None) -> dict[str, bytes]:
     """Files by name; the same forecaster gives the same bytes."""
     return forecaster.files() | ({RECORD: _parquet(record)} if record is not None else {})
 
 
-def read(card: Card, files: Mapping[str, bytes], layout: Layout) -> Forecaster:
+def read(card: ForecasterCard, files: Mapping[str, bytes], layout: InputLayout) -> Forecaster:
     """The forecaster that `files` were written from; its predictions are the same bit for bit.
 
     Raises:
@@ -31,14 +31,14 @@ def read(card: Card, files: Mapping[str, bytes], layout: Layout) -> Forecaster:
     return Forecaster(layout, version.recipe, card.units, fitted, card.spreads, card.least)
 
 
-def read_record(data: bytes) -> Record:
+def read_record(data: bytes) -> ForecastRecord:
     """The record of a version's backtest."""
     import polars as pl
 
     table = pl.read_parquet(io.BytesIO(data))
     columns = {name: table[name].to_numpy() for name in table.columns}
     fixed = {name: columns.pop(name) for name in _FIXED}
-    return Record(by_candidate=columns, **fixed)
+    return ForecastRecord(by_candidate=columns, **fixed)
 
 
 def git_revision() -> str | None:
@@ -55,7 +55,7 @@ def git_revision() -> str | None:
     return done.stdout.strip()
 
 
-def _parquet(record: Record) -> bytes:
+def _parquet(record: ForecastRecord) -> bytes:
     import polars as pl
 
     fixed = {name: getattr(record, name) for name in _FIXED}

@@ -21,10 +21,14 @@ from sensor_platform.predict.forecast.forecaster_registry import (
     forecasters,
     load_record,
 )
-from sensor_platform.predict.forecast.model_card import Card
+from sensor_platform.predict.forecast.model_card import ForecasterCard
 from sensor_platform.predict.forecast.promotion import served_errors
-from sensor_platform.predict.forecast.selection.adjust import BucketRule, adjust, apply
-from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record, joined
+from sensor_platform.predict.forecast.selection.adjust import ServingRule, adjust, apply_rules
+from sensor_platform.predict.forecast.selection.forecast_record import (
+    ForecastRecord,
+    HorizonBucket,
+    concatenate_records,
+)
 from sensor_platform.predict.monitoring.champion_monitor import ChampionMonitor
 from sensor_platform.predict.monitoring.drift import breaches, distribution
 from sensor_platform.predict.registry import champions, version_files
@@ -62,7 +66,7 @@ class ForecastHealth:
     """`none`, `adjusted`, `rolled back` or `asked for training`, with the reason."""
 
 
-_Monitor = ChampionMonitor[Card, ForecastModel, BucketRule, ForecastHealth]
+_Monitor = ChampionMonitor[ForecasterCard, ForecastModel, ServingRule, ForecastHealth]
 
 
 def monitor_forecasts(home: Home, site: PredictSite, now: datetime) -> tuple[ForecastHealth, ...]:
@@ -109,7 +113,12 @@ def _of(
 
 
 def _health(
-    warehouse: Warehouse, metric: str, model: ForecastModel, period: ForecasterPeriod, own: Record | None, now: datetime
+    warehouse: Warehouse,
+    metric: str,
+    model: ForecastModel,
+    period: ForecasterPeriod,
+    own: ForecastRecord | None,
+    now: datetime,
 ) -> ForecastHealth:
     rules = period.rules or model.card.rules
     error = ratio = coverage = None
@@ -133,19 +142,19 @@ def _health(
     )
 
 
-def _is_enough(record: Record) -> bool:
+def _is_enough(record: ForecastRecord) -> bool:
     return len(record) >= LEAST_FORECASTS and len(np.unique(record.target)) >= LEAST_HOURS
 
 
-def _inside(record: Record, rules: Sequence[BucketRule]) -> Floats:
+def _inside(record: ForecastRecord, rules: Sequence[ServingRule]) -> Floats:
     widening = np.zeros(len(record))
     for rule in rules:
-        widening[Bucket(rule.first, rule.last).holds(record.horizon)] = rule.widening
+        widening[HorizonBucket(rule.first, rule.last).holds(record.horizon)] = rule.widening
     return (record.misses <= widening).astype(np.float64)
 
 
 def _adjust(
-    home: Home, site: PredictSite, metric: str, model: ForecastModel, own: Record | None, now: datetime
+    home: Home, site: PredictSite, metric: str, model: ForecastModel, own: ForecastRecord | None, now: datetime
 ) -> str | None:
     """Serve by backtest and live record where they say something else than is in force; what was done, in words."""
     if own is None or not _is_enough(own):
@@ -162,7 +171,7 @@ def _adjust(
     return why
 
 
-def _evidence(home: Home, metric: str, model: ForecastModel, own: Record, since: datetime) -> Record:
+def _evidence(home: Home, metric: str, model: ForecastModel, own: ForecastRecord, since: datetime) -> ForecastRecord:
     """The live record behind that of the backtest, which alone knows more than a day: `evaluate` joins them as well."""
     try:
         backtest = load_record(home, metric, model.card.version)
@@ -170,10 +179,10 @@ def _evidence(home: Home, metric: str, model: ForecastModel, own: Record, since:
         return own
     if backtest is None:
         return own
-    return joined([backtest.where(backtest.target * HOURLY.step_us > to_micros(since)), own])
+    return concatenate_records([backtest.where(backtest.target * HOURLY.step_us > to_micros(since)), own])
 
 
-def _merged(found: Sequence[BucketRule], in_force: Sequence[BucketRule]) -> tuple[BucketRule, ...]:
+def _merged(found: Sequence[ServingRule], in_force: Sequence[ServingRule]) -> tuple[ServingRule, ...]:
     """The new rule where its bucket has enough forecasts, else the one in force."""
     by_bucket = {(rule.first, rule.last): rule for rule in found}
     merged = []
@@ -183,7 +192,7 @@ def _merged(found: Sequence[BucketRule], in_force: Sequence[BucketRule]) -> tupl
     return tuple(merged)
 
 
-def _differs(rule: BucketRule, old: BucketRule) -> bool:
+def _differs(rule: ServingRule, old: ServingRule) -> bool:
     new, before = rule.shares(CANDIDATES), old.shares(CANDIDATES)
     moved = max(abs(new.get(name, 0.0) - before.get(name, 0.0)) for name in CANDIDATES)
     return moved > _MOVED or abs(rule.widening - old.widening) > 0.02
@@ -195,7 +204,7 @@ def _better_before(
     metric: str,
     periods: Sequence[ForecasterPeriod],
     model: ForecastModel,
-    own: Record | None,
+    own: ForecastRecord | None,
     now: datetime,
 ) -> tuple[ForecasterPeriod, str] | None:
     """The champion before this one, if it would have been clearly better on the hours since then, and why."""
@@ -217,7 +226,7 @@ def _better_before(
         rows = panel_source.panel.rows
         late = rows[panel_source.panel.step[rows] >= start]
         some = examples(panel_source, horizons, late, _MOST_COMPARED)
-        served = apply(period.rules or each.card.rules, some, each.forecaster.forecast(some))
+        served = apply_rules(period.rules or each.card.rules, some, each.forecaster.forecast(some))
         errors.append(float(np.abs(served.value - some.actual).mean()) if len(some) >= LEAST_FORECASTS else None)
     if errors[0] is None or errors[1] is None or errors[1] <= errors[0] * (1 + WORSE):
         return None

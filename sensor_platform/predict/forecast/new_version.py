@@ -4,20 +4,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sensor_platform.kernel.clock import EPOCH
-from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.forecast import model_card as cards
 from sensor_platform.predict.forecast import model_files
 from sensor_platform.predict.forecast.candidates.candidate_table import TABLE
 from sensor_platform.predict.forecast.candidates.forecaster import LEVEL
-from sensor_platform.predict.forecast.model_card import Card
-from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.forecast.model_card import ForecasterCard
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 from sensor_platform.predict.registry import version_files
 
 
 def version(
-    metric: str, source: Source, learned: Learned, horizons: tuple[int, ...], seed: int, now: datetime
-) -> tuple[Card, dict[str, bytes]]:
-    """Card and files of a newly learnt forecaster.
+    metric: str, source: PanelSource, learned: LearnedForecaster, horizons: tuple[int, ...], seed: int, now: datetime
+) -> tuple[ForecasterCard, dict[str, bytes]]:
+    """ForecasterCard and files of a newly learnt forecaster.
 
     Args:
         metric: its name.
@@ -34,7 +34,7 @@ def version(
     first, last = (EPOCH + int(step) * hour for step in (steps.min(), steps.max()))
     origins = tuple(EPOCH + step * hour for step in learned.origins)
     layout = forecaster.layout
-    card = Card(
+    card = ForecasterCard(
         metric=metric,
         version=version_files.version_name(now, contents),
         created_at=now,

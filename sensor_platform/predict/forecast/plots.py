@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor_platform.predict.features.matrix import Layout, Source
+from sensor_platform.predict.features.matrix import InputLayout, PanelSource
 from sensor_platform.predict.forecast.candidates.boosted import LIGHTGBM, Boosted, scaled_inputs
 from sensor_platform.predict.forecast.promotion import served_errors
 from sensor_platform.predict.forecast.selection.adjust import adjust
-from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record
-from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord, HorizonBucket
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +27,7 @@ _CONTRIBUTING_ROWS = 500
 _DOTS_PER_INCH = 70
 
 
-def picture(metric: str, source: Source, learned: Learned) -> bytes | None:
+def picture(metric: str, source: PanelSource, learned: LearnedForecaster) -> bytes | None:
     """A PNG; None where the history was too short for a backtest."""
     if learned.record is None or learned.judged is None:
         return None
@@ -45,7 +45,7 @@ def picture(metric: str, source: Source, learned: Learned) -> bytes | None:
     return buffer.getvalue()
 
 
-def _errors(axes: "Axes", record: Record, learned: Learned) -> None:
+def _errors(axes: "Axes", record: ForecastRecord, learned: LearnedForecaster) -> None:
     horizons = np.unique(record.horizon)
     every = {**record.errors(), "served": served_errors(record, learned.rules)}
     for name, errors in every.items():
@@ -58,14 +58,14 @@ def _errors(axes: "Axes", record: Record, learned: Learned) -> None:
     axes.legend(fontsize=7, ncols=2)
 
 
-def _coverage(axes: "Axes", record: Record) -> None:
+def _coverage(axes: "Axes", record: ForecastRecord) -> None:
     """Of the newer half, with the widening of the older half."""
     horizons = sorted({int(each) for each in np.unique(record.horizon)})
     middle = int(np.median(record.step))
     older, newer = record.where(record.target <= middle), record.where(record.step > middle)
     names, shares = [], []
     for rule in adjust(older, horizons):
-        bucket = Bucket(rule.first, rule.last)
+        bucket = HorizonBucket(rule.first, rule.last)
         part = newer.where(bucket.holds(newer.horizon))
         if len(part):
             names.append(str(bucket))
@@ -76,7 +76,7 @@ def _coverage(axes: "Axes", record: Record) -> None:
     axes.set(title="Coverage of the 90 % interval, newer half", xlabel="hours ahead", ylim=(0.5, 1))
 
 
-def _beside(axes: "Axes", source: Source, record: Record, learned: Learned) -> None:
+def _beside(axes: "Axes", source: PanelSource, record: ForecastRecord, learned: LearnedForecaster) -> None:
     """What was served one bucket's first horizon ahead beside what came, in the newest week of the backtest."""
     assert learned.judged is not None
     rule = learned.rules[len(learned.rules) // 2]
@@ -99,7 +99,7 @@ def _beside(axes: "Axes", source: Source, record: Record, learned: Learned) -> N
         axes.legend(fontsize=7)
 
 
-def _contributions(axes: "Axes", learned: Learned) -> None:
+def _contributions(axes: "Axes", learned: LearnedForecaster) -> None:
     shares = contributions(learned)
     axes.set_title("LightGBM: mean contribution to a forecast")
     if not shares:
@@ -110,7 +110,7 @@ def _contributions(axes: "Axes", learned: Learned) -> None:
     axes.tick_params(axis="y", labelsize=7)
 
 
-def contributions(learned: Learned) -> dict[str, float]:
+def contributions(learned: LearnedForecaster) -> dict[str, float]:
     """Mean size of each input's contribution to the median, in usual moves, largest first; empty without trees."""
     trees = learned.forecaster.fitted.get(LIGHTGBM)
     if not isinstance(trees, Boosted) or learned.judged is None:
@@ -125,7 +125,7 @@ def contributions(learned: Learned) -> dict[str, float]:
     return {names[place]: float(means[place]) for place in np.argsort(-means, kind="stable")}
 
 
-def _readable(layout: Layout) -> list[str]:
+def _readable(layout: InputLayout) -> list[str]:
     """Names of inputs; those of other metrics with the metric's name."""
     found = []
     for name in layout.names:

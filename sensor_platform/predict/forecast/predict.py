@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sensor_platform.kernel.clock import plain_utc, to_micros
-from sensor_platform.predict.features.matrix import Source, at
+from sensor_platform.predict.features.matrix import PanelSource, examples_at
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.forecaster_registry import ForecastModel
-from sensor_platform.predict.forecast.selection.adjust import BucketRule, apply
+from sensor_platform.predict.forecast.selection.adjust import ServingRule, apply_rules
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,7 +52,12 @@ def empty() -> "pl.DataFrame":
 
 
 def predictions(
-    source: Source, index: Ints, metric: str, model: ForecastModel, rules: Sequence[BucketRule], created_at: datetime
+    source: PanelSource,
+    index: Ints,
+    metric: str,
+    model: ForecastModel,
+    rules: Sequence[ServingRule],
+    created_at: datetime,
 ) -> "pl.DataFrame":
     """Prediction rows of one metric, sorted by KEYS, all of revision 0.
 
@@ -123,14 +128,14 @@ def with_positions(rows: "pl.DataFrame", positions: "Mapping[datetime, int]") ->
 
 
 def _one_horizon(
-    source: Source, index: Ints, horizon: int, model: ForecastModel, rules: Sequence[BucketRule]
+    source: PanelSource, index: Ints, horizon: int, model: ForecastModel, rules: Sequence[ServingRule]
 ) -> "pl.DataFrame":
     import polars as pl
 
     panel = source.panel
-    rows = at(source, index, horizon)
+    rows = examples_at(source, index, horizon)
     said = model.forecaster.forecast(rows)
-    served = apply(rules, rows, said)
+    served = apply_rules(rules, rows, said)
     devices = pl.Series("device_id", panel.devices, dtype=pl.String)
     nothing = np.full(len(rows), np.nan)
     frame = pl.DataFrame(

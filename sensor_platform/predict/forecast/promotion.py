@@ -7,14 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.predict.features.matrix import Examples, Layout
+from sensor_platform.predict.features.matrix import Examples, InputLayout
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES
 from sensor_platform.predict.forecast.candidates.forecaster import Forecaster
-from sensor_platform.predict.forecast.model_card import Card
-from sensor_platform.predict.forecast.selection.adjust import BucketRule, apply
-from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record
-from sensor_platform.predict.forecast.selection.learn import Learned
+from sensor_platform.predict.forecast.model_card import ForecasterCard
+from sensor_platform.predict.forecast.selection.adjust import ServingRule, apply_rules
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord, HorizonBucket
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 
 TOLERANCE = 0.02
 """A challenger may be this share worse than champion or baseline: younger data is worth a little noise."""
@@ -30,7 +30,7 @@ MOST_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Decision:
+class PromotionDecision:
     """The verdict on a challenger and its reason in words."""
 
     promoted: bool
@@ -41,14 +41,14 @@ class Decision:
 class Incumbent:
     """The champion as the gate sees it."""
 
-    card: Card
+    card: ForecasterCard
     forecaster: Forecaster
-    rules: tuple[BucketRule, ...]
+    rules: tuple[ServingRule, ...]
     trained_to: int
     """Step."""
 
 
-def decide(learned: Learned, contents: Mapping[str, bytes], champion: Incumbent | None) -> Decision:
+def decide(learned: LearnedForecaster, contents: Mapping[str, bytes], champion: Incumbent | None) -> PromotionDecision:
     """Promote what is sound and not worse than the baselines and the champion, pooled and in every bucket.
 
     Args:
@@ -58,25 +58,25 @@ def decide(learned: Learned, contents: Mapping[str, bytes], champion: Incumbent 
     """
     refused = _unsound(learned, contents)
     if refused:
-        return Decision(promoted=False, why=refused)
+        return PromotionDecision(promoted=False, why=refused)
     if champion is None:
-        return Decision(promoted=True, why="first model of this metric")
+        return PromotionDecision(promoted=True, why="first model of this metric")
     if champion.forecaster.layout.sha256 != learned.forecaster.layout.sha256:
-        return Decision(promoted=True, why="the champion was made for other inputs")
+        return PromotionDecision(promoted=True, why="the champion was made for other inputs")
     if learned.record is None or learned.judged is None:
-        return Decision(promoted=False, why="no backtest to compare by")
+        return PromotionDecision(promoted=False, why="no backtest to compare by")
     if not set(np.unique(learned.judged.horizon).tolist()) <= set(champion.card.horizons):
-        return Decision(promoted=True, why="the champion lacks a configured horizon")
+        return PromotionDecision(promoted=True, why="the champion lacks a configured horizon")
     return _against(learned.record, learned.judged, learned.rules, champion)
 
 
-def _unsound(learned: Learned, contents: Mapping[str, bytes]) -> str | None:
+def _unsound(learned: LearnedForecaster, contents: Mapping[str, bytes]) -> str | None:
     """What alone refuses a challenger; None for nothing."""
     size = sum(len(data) for data in contents.values())
     if size > MOST_BYTES:
         return f"{size:,} bytes, more than the {MOST_BYTES:,} that a model may have"
     layout = learned.forecaster.layout
-    if Layout(layout.grid, layout.others, layout.attributes).sha256 != layout.sha256:
+    if InputLayout(layout.grid, layout.others, layout.attributes).sha256 != layout.sha256:
         return "it was made for other features than are computed now"
     if learned.record is None:
         return None
@@ -97,21 +97,21 @@ def _unsound(learned: Learned, contents: Mapping[str, bytes]) -> str | None:
     return None
 
 
-def _relied_on(record: Record, rules: Sequence[BucketRule]) -> Record:
+def _relied_on(record: ForecastRecord, rules: Sequence[ServingRule]) -> ForecastRecord:
     """What the rules rest on: of a bucket whose law has changed the newest forecasts alone, as the choice itself."""
     wanted = np.ones(len(record), dtype=bool)
     for rule in (rule for rule in rules if rule.newest):
-        own = np.flatnonzero(Bucket(rule.first, rule.last).holds(record.horizon))
+        own = np.flatnonzero(HorizonBucket(rule.first, rule.last).holds(record.horizon))
         by_time = own[np.argsort(record.target[own], kind="stable")]
         wanted[by_time[: -rule.newest]] = False
     return record.where(wanted)
 
 
-def _worse_bucket(record: Record, rules: Sequence[BucketRule]) -> str | None:
+def _worse_bucket(record: ForecastRecord, rules: Sequence[ServingRule]) -> str | None:
     """The first bucket in which a baseline would have been better than what is served, in words."""
     served, errors = served_errors(record, rules), record.errors()
     for rule in rules:
-        inside = Bucket(rule.first, rule.last).holds(record.horizon)
+        inside = HorizonBucket(rule.first, rule.last).holds(record.horizon)
         if not inside.any():
             continue
         best = min(float(errors[name][inside].mean()) for name in BASELINES)
@@ -121,40 +121,44 @@ def _worse_bucket(record: Record, rules: Sequence[BucketRule]) -> str | None:
     return None
 
 
-def _against(record: Record, judged: Examples, rules: Sequence[BucketRule], champion: Incumbent) -> Decision:
+def _against(
+    record: ForecastRecord, judged: Examples, rules: Sequence[ServingRule], champion: Incumbent
+) -> PromotionDecision:
     fresh = judged.target > champion.trained_to
     hours = len(np.unique(judged.target[fresh]))
     if hours < LEAST_HOURS:
-        return Decision(promoted=True, why=f"same recipe on newer data; only {hours} hours are new to the champion")
+        return PromotionDecision(
+            promoted=True, why=f"same recipe on newer data; only {hours} hours are new to the champion"
+        )
     unseen = judged.where(fresh)
-    theirs = np.abs(apply(champion.rules, unseen, champion.forecaster.forecast(unseen)).value - unseen.actual)
+    theirs = np.abs(apply_rules(champion.rules, unseen, champion.forecaster.forecast(unseen)).value - unseen.actual)
     ours = served_errors(record, rules)[fresh]
     own, other = _pooled(ours, unseen.horizon), _pooled(theirs, unseen.horizon)
     why = f"error {own:.4g} against the champion's {other:.4g} over {hours} hours that are new to it"
     if own > other * (1 + TOLERANCE):
-        return Decision(promoted=False, why=why)
+        return PromotionDecision(promoted=False, why=why)
     for rule in rules:
-        inside = Bucket(rule.first, rule.last).holds(unseen.horizon)
+        inside = HorizonBucket(rule.first, rule.last).holds(unseen.horizon)
         if inside.any() and ours[inside].mean() > theirs[inside].mean() * (1 + TOLERANCE):
             worse = f"{ours[inside].mean():.4g} against {theirs[inside].mean():.4g}"
-            return Decision(promoted=False, why=f"{worse} at {rule.first}-{rule.last} h, though {why}")
-    return Decision(promoted=True, why=why)
+            return PromotionDecision(promoted=False, why=f"{worse} at {rule.first}-{rule.last} h, though {why}")
+    return PromotionDecision(promoted=True, why=why)
 
 
-def served_errors(record: Record, rules: Sequence[BucketRule]) -> Floats:
+def served_errors(record: ForecastRecord, rules: Sequence[ServingRule]) -> Floats:
     """Absolute error of what the rules serve, for every entry."""
     served = np.full(len(record), np.nan)
     for rule in rules:
-        inside = Bucket(rule.first, rule.last).holds(record.horizon)
+        inside = HorizonBucket(rule.first, rule.last).holds(record.horizon)
         served[inside] = np.abs(rule.value(record.by_candidate, inside) - record.actual[inside])
     return served
 
 
-def _served_error(record: Record, rules: Sequence[BucketRule]) -> float:
+def _served_error(record: ForecastRecord, rules: Sequence[ServingRule]) -> float:
     return _pooled(served_errors(record, rules), record.horizon)
 
 
-def _best_baseline(record: Record) -> float:
+def _best_baseline(record: ForecastRecord) -> float:
     errors = record.errors()
     return min(_pooled(errors[name], record.horizon) for name in BASELINES)
 
@@ -164,7 +168,7 @@ def _pooled(errors: Floats, horizon: npt.NDArray[np.int32]) -> float:
     return float(np.mean([errors[horizon == each].mean() for each in np.unique(horizon)]))
 
 
-def _seconds(learned: Learned) -> float:
+def _seconds(learned: LearnedForecaster) -> float:
     if learned.judged is None:
         return 0.0
     some = learned.judged.where(np.arange(len(learned.judged)) < 1000)

@@ -13,7 +13,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import plain_utc, to_micros
 from sensor_platform.kernel.days import Days
 from sensor_platform.predict.features.grid import HOURLY
-from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.features.read_panels import read_source
 from sensor_platform.predict.forecast import predict
@@ -27,7 +27,7 @@ from sensor_platform.predict.forecast.due_forecasts import (
 from sensor_platform.predict.forecast.forecaster_registry import ForecasterPeriod, forecasters
 from sensor_platform.predict.lightgbm_import import import_lightgbm_alone
 from sensor_platform.predict.registry.version_files import OtherInputs, Unusable
-from sensor_platform.predict.reports import ScoreReport, utc
+from sensor_platform.predict.reports import ForecastScoreReport, utc
 from sensor_platform.predict.revised_table import RevisedTable
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
@@ -44,7 +44,7 @@ _ROWS = 1_000_000
 
 def score(
     home: Home, site: PredictSite, days: Days | None = None, position: int | None = None, *, now: datetime
-) -> ScoreReport:
+) -> ForecastScoreReport:
     """Bring `predictions` up to `features`.
 
     Scoring the same hours again gives the same rows, created_at included, until a feature of theirs changes: a younger
@@ -103,9 +103,9 @@ class ForecastTally:
         newest: datetime | None = rows["issued_at"].max()  # type: ignore[assignment]  # Polars types it as any literal
         self._newest = max((at for at in (self._newest, newest) if at is not None), default=None)
 
-    def report(self, windows: int, seconds: float) -> ScoreReport:
+    def report(self, windows: int, seconds: float) -> ForecastScoreReport:
         """The counts as a report."""
-        return ScoreReport(
+        return ForecastScoreReport(
             windows=windows,
             rows=sum(self._rows.values()),
             newest_issued_at=utc(self._newest),
@@ -185,7 +185,7 @@ class _Scoring:
         return rows, "forecast where the target lies after trained_to"
 
 
-def _elements(source: Source, hours: Sequence[datetime]) -> Ints:
+def _elements(source: PanelSource, hours: Sequence[datetime]) -> Ints:
     """Elements of the metric's panel at these hours."""
     wanted = np.array([to_micros(hour) // HOURLY.step_us for hour in hours], dtype=np.int64)
     rows = source.panel.rows

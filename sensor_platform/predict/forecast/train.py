@@ -8,13 +8,13 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.predict.features.grid import HOURLY
-from sensor_platform.predict.features.matrix import Layout, Source
+from sensor_platform.predict.features.matrix import InputLayout, PanelSource
 from sensor_platform.predict.features.read_panels import read_to_learn
 from sensor_platform.predict.forecast import new_version, plots, promotion
 from sensor_platform.predict.forecast.forecaster_registry import ForecasterPeriod, forecasters
-from sensor_platform.predict.forecast.model_card import Card
-from sensor_platform.predict.forecast.promotion import Decision, Incumbent
-from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform.predict.forecast.model_card import ForecasterCard
+from sensor_platform.predict.forecast.promotion import Incumbent, PromotionDecision
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster, learn
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.reports import MetricTraining, Row, TrainingNeed, TrainReport
 from sensor_platform.predict.site_view import PredictSite
@@ -38,7 +38,7 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
     started = time.monotonic()
     done: list[MetricTraining] = []
     backtest: list[Row] = []
-    first: list[Card] = []
+    first: list[ForecasterCard] = []
     drawn: dict[str, bytes] = {}
     for metric in site.forecast.metrics:
         began = time.monotonic()
@@ -63,13 +63,13 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
     )
 
 
-def _drawn(metric: str, source: Source, learned: Learned) -> dict[str, bytes]:
+def _drawn(metric: str, source: PanelSource, learned: LearnedForecaster) -> dict[str, bytes]:
     """The picture of a metric, where there is a backtest to draw."""
     drawn = plots.picture(metric, source, learned)
     return {} if drawn is None else {metric: drawn}
 
 
-def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> Source:
+def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> PanelSource:
     """Feature rows of complete hours of the newest `train_days`."""
     oldest = now - timedelta(days=site.forecast.train_days)
     others = [name for name in site.forecast.looked_at if name != metric]
@@ -77,7 +77,7 @@ def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> Source
         return read_to_learn(warehouse, metric, others, oldest, now - _HOUR)
 
 
-def _learn(site: PredictSite, source: Source) -> Learned | str:
+def _learn(site: PredictSite, source: PanelSource) -> LearnedForecaster | str:
     """What was learnt, or why a metric waits."""
     config, rows = site.forecast, source.panel.rows
     if not len(rows):
@@ -96,15 +96,15 @@ def _learn(site: PredictSite, source: Source) -> Learned | str:
 
 
 def _keep(
-    home: Home, site: PredictSite, metric: str, source: Source, learned: Learned, now: datetime
-) -> tuple[Card, Decision, ForecasterPeriod | None]:
+    home: Home, site: PredictSite, metric: str, source: PanelSource, learned: LearnedForecaster, now: datetime
+) -> tuple[ForecasterCard, PromotionDecision, ForecasterPeriod | None]:
     config = site.forecast
     card, contents = new_version.version(metric, source, learned, config.horizons, config.seed, now)
     forecasters.save(home, card, contents)
     try:
         decision = promotion.decide(learned, contents, _incumbent(home, metric))
     except version_files.Unusable as error:
-        decision = Decision(promoted=True, why=f"the champion cannot be used: {error.message}")
+        decision = PromotionDecision(promoted=True, why=f"the champion cannot be used: {error.message}")
     if not decision.promoted:
         if not forecasters.champion_periods(home, metric):  # or the sensor would ask for a training without end
             forecasters.note_waiting(home, metric, now, f"refused: {decision.why}")
@@ -121,7 +121,7 @@ def _incumbent(home: Home, metric: str) -> Incumbent | None:
     return Incumbent(champion.card, champion.forecaster, rules, trained_to)
 
 
-def _trained(card: Card, decision: Decision, seconds: float) -> MetricTraining:
+def _trained(card: ForecasterCard, decision: PromotionDecision, seconds: float) -> MetricTraining:
     return MetricTraining(
         metric=card.metric,
         trained=True,
@@ -134,14 +134,14 @@ def _trained(card: Card, decision: Decision, seconds: float) -> MetricTraining:
     )
 
 
-def _table(card: Card) -> Iterator[Row]:
+def _table(card: ForecasterCard) -> Iterator[Row]:
     for rule in card.rules:
         errors = {f"mae_{name}": error for name, error in rule.mae.items()}
         rest = {name: getattr(rule, name) for name in ("rows", "widening", "widening_rests_on", "why")}
         yield {"metric": card.metric, "first": rule.first, "last": rule.last, "served": rule.said(), **errors, **rest}
 
 
-def _score_days(site: PredictSite, first: list[Card], now: datetime) -> tuple[date, date] | None:
+def _score_days(site: PredictSite, first: list[ForecasterCard], now: datetime) -> tuple[date, date] | None:
     """From the oldest hour that a first model may forecast from, to today."""
     if not first:
         return None
@@ -163,7 +163,7 @@ def _need(home: Home, site: PredictSite, metric: str) -> TrainingNeed | None:
         waiting = forecasters.waiting(home, metric)
         why = waiting.reason if waiting else "no model yet"
         return TrainingNeed(metric, why, waiting.asked_at if waiting else None)
-    if card.inputs_sha256 != Layout(others=card.others).sha256:
+    if card.inputs_sha256 != InputLayout(others=card.others).sha256:
         return TrainingNeed(metric, "the champion was made for other features", None)
     missing = set(site.forecast.horizons) - set(card.horizons)
     if missing:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sensor_platform.predict.forecast.promotion import MOST_BYTES, MOST_SECONDS, TOLERANCE, Decision
+from sensor_platform.predict.forecast.promotion import MOST_BYTES, MOST_SECONDS, TOLERANCE, PromotionDecision
 from sensor_platform.predict.supervised import task_model
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.inputs import sha256
@@ -24,17 +24,17 @@ LEAST_ROWS = 100
 
 def decide(
     learned: Learned, card: TaskCard, contents: Mapping[str, bytes], config: TaskConfig, champion: TaskModel | None
-) -> Decision:
+) -> PromotionDecision:
     """Promote what beats the base rate, is calibrated, costs less than no model, and is not worse than the champion."""
     refused = unsound(learned, card, contents, config)
     if refused:
-        return Decision(promoted=False, why=refused)
+        return PromotionDecision(promoted=False, why=refused)
     if champion is None:
-        return Decision(promoted=True, why="first model of this task")
+        return PromotionDecision(promoted=True, why="first model of this task")
     if champion.card.kind != card.kind or champion.card.classes != card.classes:
-        return Decision(promoted=True, why="the champion was made for other classes")
+        return PromotionDecision(promoted=True, why="the champion was made for other classes")
     if champion.card.inputs_sha256 != card.inputs_sha256:
-        return Decision(promoted=True, why="the champion was made for other inputs")
+        return PromotionDecision(promoted=True, why="the champion was made for other inputs")
     return _against(learned, config, champion)
 
 
@@ -70,21 +70,23 @@ def _worse_than_nothing(figures: Mapping[str, float | None], config: TaskConfig)
     return None
 
 
-def _against(learned: Learned, config: TaskConfig, champion: TaskModel) -> Decision:
+def _against(learned: Learned, config: TaskConfig, champion: TaskModel) -> PromotionDecision:
     """On labelled hours that the champion has not seen. The challenger has not seen their devices at all."""
     seen = champion.card.trained_to
     rows = learned.judged
     fresh = np.ones(len(rows), dtype=bool) if seen is None else rows.hour > int(seen.timestamp()) // 3600
     if int(fresh.sum()) < LEAST_ROWS:
         count = int(fresh.sum())
-        return Decision(promoted=True, why=f"same recipe on newer data; only {count} hours are new to the champion")
+        return PromotionDecision(
+            promoted=True, why=f"same recipe on newer data; only {count} hours are new to the champion"
+        )
     unseen = rows.where(fresh)
     said = task_model.read(champion, unseen.inputs)
     what = said.value if config.kind == "remaining_life" else said.chances
     theirs = float(np.average(loss_of(what, target_of(unseen, config), config), weights=unseen.weight))
     ours = float(np.average(learned.loss[fresh], weights=unseen.weight))
     why = f"loss {ours:.4g} against the champion's {theirs:.4g} over {len(unseen)} hours that are new to it"
-    return Decision(promoted=ours <= theirs * (1 + TOLERANCE), why=why)
+    return PromotionDecision(promoted=ours <= theirs * (1 + TOLERANCE), why=why)
 
 
 def _seconds(learned: Learned, card: TaskCard) -> float:

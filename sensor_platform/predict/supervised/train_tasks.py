@@ -11,7 +11,7 @@ from sensor_platform.kernel.clock import EPOCH, HOUR, to_micros, utc_from_micros
 from sensor_platform.labels.label_store import Label, LabelVersion, changes, read_history, read_labels, read_superseded
 from sensor_platform.predict.forecast import model_card as forecast_cards
 from sensor_platform.predict.forecast import model_files
-from sensor_platform.predict.forecast.promotion import Decision
+from sensor_platform.predict.forecast.promotion import PromotionDecision
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.reports import Row, TaskTraining, TaskTrainReport, TrainingNeed
 from sensor_platform.predict.site_view import PredictSite
@@ -102,15 +102,15 @@ def _examples(
 
 def _keep(
     home: Home, config: TaskConfig, rows: Rows, learned: Learned, now: datetime
-) -> tuple[TaskCard, Decision, bool]:
+) -> tuple[TaskCard, PromotionDecision, bool]:
     card, contents = version(config, rows, learned, now)
     try:
         champion = task_models.load_champion(home, config.name)
         decision = gate.decide(learned, card, contents, config, champion)
     except version_files.Unusable as error:
-        champion, decision = None, Decision(promoted=True, why=f"the champion cannot be used: {error.message}")
+        champion, decision = None, PromotionDecision(promoted=True, why=f"the champion cannot be used: {error.message}")
         refused = gate.unsound(learned, card, contents, config)
-        decision = Decision(promoted=False, why=refused) if refused else decision
+        decision = PromotionDecision(promoted=False, why=refused) if refused else decision
     task_models.save(home, card, contents)
     if decision.promoted:
         task_models.promote(home, config.name, card.version, now, decision.why)
@@ -191,7 +191,7 @@ def version(config: TaskConfig, rows: Rows, learned: Learned, now: datetime) -> 
     return card, contents
 
 
-def _trained(card: TaskCard, decision: Decision, rows: Rows, seconds: float) -> TaskTraining:
+def _trained(card: TaskCard, decision: PromotionDecision, rows: Rows, seconds: float) -> TaskTraining:
     return TaskTraining(
         task=card.task,
         trained=True,

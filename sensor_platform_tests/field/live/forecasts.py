@@ -12,10 +12,10 @@ import duckdb
 import polars as pl
 
 from sensor_platform.predict.features import feature_table as features
-from sensor_platform.predict.features.matrix import Source
+from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.forecast import monitor
 from sensor_platform.predict.forecast.score_job import score
-from sensor_platform.predict.forecast.selection.learn import Learned, learn
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster, learn
 from sensor_platform.predict.forecast.train import train
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.tables import writer
@@ -92,9 +92,9 @@ def plain(hour: float) -> str:
     return moment(hour).replace(tzinfo=None).isoformat(" ")
 
 
-def learned_from_waves(horizons: tuple[int, ...]) -> tuple[Source, Learned]:
+def learned_from_waves(horizons: tuple[int, ...]) -> tuple[PanelSource, LearnedForecaster]:
     """Two devices with a daily wave, and what is learnt from them."""
-    source = Source(features.build(hourly({"a": wave(1), "b": wave(2)})))
+    source = PanelSource(features.build(hourly({"a": wave(1), "b": wave(2)})))
     found = learn(source, horizons, 10 * 24, seed=7)
     if found is None:
         raise ValueError("there is not enough to learn from")

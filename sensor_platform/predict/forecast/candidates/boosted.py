@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sensor_platform.predict.features.matrix import Examples, Inputs, Layout
+from sensor_platform.predict.features.matrix import Examples, InputLayout, Inputs
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.baselines import base_of
 from sensor_platform.predict.forecast.candidates.candidate import (
@@ -51,7 +51,7 @@ class Boosted:
     is_scaled: bool
 
     def predict(
-        self, rows: Examples, layout: Layout, anchor: Floats, names: Sequence[str] = tuple(QUANTILES)
+        self, rows: Examples, layout: InputLayout, anchor: Floats, names: Sequence[str] = tuple(QUANTILES)
     ) -> Floats:
         """Quantiles of each example, shape (names, examples), sorted per example, in the metric's unit."""
         if not len(rows):
@@ -61,7 +61,7 @@ class Boosted:
         raw = [np.asarray(self.boosters[name].predict(seen, num_threads=1)) for name in names]
         return np.asarray(np.sort(np.stack(raw), axis=0) * unit + anchor)
 
-    def forecast(self, rows: Examples, layout: Layout, earlier: Mapping[str, Floats]) -> CandidateForecast:
+    def forecast(self, rows: Examples, layout: InputLayout, earlier: Mapping[str, Floats]) -> CandidateForecast:
         """See FittedCandidate."""
         lower, value, upper = self.predict(rows, layout, anchor_of(self.anchor, rows, earlier.get(LINEAR)))
         return CandidateForecast(value, lower, upper)
@@ -143,7 +143,7 @@ def parameters(examples: int, seed: int) -> dict[str, Any]:
 
 def fit(
     rows: Examples,
-    layout: Layout,
+    layout: InputLayout,
     anchor: Floats,
     seed: int,
     *,
@@ -189,7 +189,7 @@ def fit(
 
 
 def load(
-    texts: Mapping[str, str], layout: Layout, units: Mapping[int, float], kind: Anchor, *, is_scaled: bool
+    texts: Mapping[str, str], layout: InputLayout, units: Mapping[int, float], kind: Anchor, *, is_scaled: bool
 ) -> Boosted:
     """The model in these texts, by quantile; its predictions are those of the model that was written, bit for bit.
 
@@ -204,7 +204,7 @@ def load(
     return Boosted(boosters, units, kind, is_scaled)
 
 
-def scaled_inputs(rows: Examples, layout: Layout, *, is_scaled: bool) -> Inputs:
+def scaled_inputs(rows: Examples, layout: InputLayout, *, is_scaled: bool) -> Inputs:
     """The inputs, where asked with the metric's own columns divided by each row's spread."""
     if not is_scaled:
         return rows.inputs
@@ -213,6 +213,6 @@ def scaled_inputs(rows: Examples, layout: Layout, *, is_scaled: bool) -> Inputs:
     return seen
 
 
-def _plain(layout: Layout) -> list[str]:
+def _plain(layout: InputLayout) -> list[str]:
     """Input names as LightGBM's text format can hold them; the card has the names that the numbers stand for."""
     return [name.replace(":", "_") for name in layout.names]

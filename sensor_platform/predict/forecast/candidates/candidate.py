@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-from sensor_platform.predict.features.matrix import Examples, Layout
+from sensor_platform.predict.features.matrix import Examples, InputLayout
 from sensor_platform.predict.features.panel import Floats
 
 Anchor = Literal["last", "seasonal", "linear"]
@@ -54,7 +54,7 @@ class FittedCandidate(Protocol):
     def has_interval(self) -> bool:
         """Whether its forecasts have bounds, which the served interval is then made from."""
 
-    def forecast(self, rows: Examples, layout: Layout, earlier: Mapping[str, Floats]) -> CandidateForecast:
+    def forecast(self, rows: Examples, layout: InputLayout, earlier: Mapping[str, Floats]) -> CandidateForecast:
         """Forecasts of these examples; `earlier` has the values of the candidates before it in the table."""
 
     def files(self) -> dict[str, bytes]:
@@ -66,7 +66,7 @@ class Training:
     """What a candidate is fitted with. The same training gives the same files, byte for byte."""
 
     rows: Examples
-    layout: Layout
+    layout: InputLayout
     recipe: Recipe
     seed: int
     parallel_fits: int
@@ -79,7 +79,7 @@ class Training:
 class StoredVersion:
     """What the card of a version knows about its candidates."""
 
-    layout: Layout
+    layout: InputLayout
     recipe: Recipe
     units: Mapping[int, float]
     """Usual move per horizon."""
@@ -130,7 +130,7 @@ class FormulaCandidate:
     parts: tuple[str, ...] = ()
     has_interval: bool = False
 
-    def forecast(self, rows: Examples, layout: Layout, earlier: Mapping[str, Floats]) -> CandidateForecast:  # noqa: ARG002 - protocol
+    def forecast(self, rows: Examples, layout: InputLayout, earlier: Mapping[str, Floats]) -> CandidateForecast:  # noqa: ARG002 - protocol
         """See FittedCandidate."""
         return CandidateForecast(self.compute(rows, earlier))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from sensor_platform.predict.features.matrix import Examples, Layout
+from sensor_platform.predict.features.matrix import Examples, InputLayout
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.candidate import (
     CandidateForecast,
@@ -44,7 +44,7 @@ class Forecasts:
 class Forecaster:
     """Candidates of one metric that could be fitted."""
 
-    layout: Layout
+    layout: InputLayout
     recipe: Recipe
     units: Mapping[int, float]
     """Usual move per horizon."""
@@ -96,7 +96,7 @@ class Forecaster:
         return result
 
 
-def fit(rows: Examples, layout: Layout, recipe: Recipe, seed: int, parallel_fits: int = 2) -> Forecaster:
+def fit(rows: Examples, layout: InputLayout, recipe: Recipe, seed: int, parallel_fits: int = 2) -> Forecaster:
     """Train the candidates that the examples allow; the same examples and seed give the same forecaster."""
     everything, rows = rows, learnable(rows, recipe)
     units = usual_moves(rows, is_scaled=recipe.is_scaled)

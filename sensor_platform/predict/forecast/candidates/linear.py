@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.predict.features.matrix import Examples, Layout
+from sensor_platform.predict.features.matrix import Examples, InputLayout
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.baselines import base_of
 from sensor_platform.predict.forecast.candidates.candidate import Candidate, CandidateForecast, StoredVersion, Training
@@ -60,7 +60,7 @@ class Linear:
     """Whether the target is the difference from the seasonal value, not from the last one."""
     has_interval: bool = False
 
-    def forecast(self, rows: Examples, layout: Layout, earlier: Mapping[str, Floats]) -> CandidateForecast:  # noqa: ARG002 - protocol
+    def forecast(self, rows: Examples, layout: InputLayout, earlier: Mapping[str, Floats]) -> CandidateForecast:  # noqa: ARG002 - protocol
         """See FittedCandidate."""
         return CandidateForecast(self.predict(rows, layout))
 
@@ -69,7 +69,7 @@ class Linear:
         stored = {horizon: _stored(line) for horizon, line in sorted(self.lines.items())}
         return {LINES: msgspec.json.encode(stored) + b"\n"}
 
-    def predict(self, rows: Examples, layout: Layout) -> Floats:
+    def predict(self, rows: Examples, layout: InputLayout) -> Floats:
         """Forecast of each example, in the metric's unit.
 
         Raises:
@@ -124,7 +124,7 @@ def has_enough(rows: Examples) -> bool:
     return bool(len(horizons)) and bool(counts.min() >= LEAST_ROWS)
 
 
-def fit(rows: Examples, layout: Layout, *, is_scaled: bool, is_seasonal: bool = False) -> Linear | None:
+def fit(rows: Examples, layout: InputLayout, *, is_scaled: bool, is_seasonal: bool = False) -> Linear | None:
     """A line per horizon of `rows`; None where some horizon has too few examples."""
     if not has_enough(rows):
         return None
@@ -143,7 +143,7 @@ def fit(rows: Examples, layout: Layout, *, is_scaled: bool, is_seasonal: bool = 
     return Linear(lines, is_scaled, is_seasonal)
 
 
-def _inputs(rows: Examples, mask: npt.NDArray[np.bool_], layout: Layout, *, is_scaled: bool) -> Floats:
+def _inputs(rows: Examples, mask: npt.NDArray[np.bool_], layout: InputLayout, *, is_scaled: bool) -> Floats:
     own = rows.inputs[mask].astype(np.float64)
     if is_scaled:
         own[:, layout.unit] /= rows.scale[mask][:, None]

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sensor_platform.predict.features.matrix import Examples, Layout
+from sensor_platform.predict.features.matrix import Examples, InputLayout
 from sensor_platform.predict.forecast.candidates import boosted, linear
 from sensor_platform.predict.forecast.candidates.candidate import Recipe
 
@@ -40,7 +40,7 @@ def usable(recipe: Recipe, rows: Examples) -> Recipe:
 
 
 def best_recipe(
-    learnt: Examples, judged: Examples, layout: Layout, seed: int, recipes: Sequence[Recipe] = RECIPES
+    learnt: Examples, judged: Examples, layout: InputLayout, seed: int, recipes: Sequence[Recipe] = RECIPES
 ) -> tuple[Recipe, dict[str, float]]:
     """The recipe whose median has the smallest error on `judged`, and the error of every recipe, by its text."""
     if len(learnt) < boosted.LEAST_EXAMPLES or not len(judged):
@@ -51,7 +51,7 @@ def best_recipe(
     return best, {str(recipe): error for recipe, error in errors.items()}
 
 
-def _error(learnt: Examples, judged: Examples, layout: Layout, recipe: Recipe, seed: int) -> float:
+def _error(learnt: Examples, judged: Examples, layout: InputLayout, recipe: Recipe, seed: int) -> float:
     learnt = learnable(learnt, recipe)
     if len(learnt) < boosted.LEAST_EXAMPLES:
         return float("inf")

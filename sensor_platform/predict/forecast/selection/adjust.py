@@ -16,14 +16,14 @@ from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES, CANDIDATES, ENSEMBLE, simpler
 from sensor_platform.predict.forecast.candidates.forecaster import Forecasts
 from sensor_platform.predict.forecast.selection import conformal
-from sensor_platform.predict.forecast.selection.choice import Choice, choose, chosen
-from sensor_platform.predict.forecast.selection.forecast_record import Bucket, Record, buckets
+from sensor_platform.predict.forecast.selection.choice import CandidateChoice, choose, chosen
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord, HorizonBucket, buckets
 
 _OLDER = 2 / 3
 Mask = npt.NDArray[np.bool_]
 
 
-class BucketRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class ServingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What is done in one bucket. Errors in the metric's unit."""
 
     first: int
@@ -62,7 +62,7 @@ class BucketRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
+class ServedForecasts:
     """Per example: the forecast, its calibrated interval, and which candidate or mix it is, in words."""
 
     value: Floats
@@ -71,7 +71,7 @@ class Served:
     candidate: list[str]
 
 
-def adjust(record: Record, horizons: Sequence[int]) -> tuple[BucketRule, ...]:
+def adjust(record: ForecastRecord, horizons: Sequence[int]) -> tuple[ServingRule, ...]:
     """The rule of every bucket of `horizons`, from the record alone."""
     parts = {bucket: record.where(bucket.holds(record.horizon)) for bucket in buckets(horizons)}
     widenings = conformal.calibrate({bucket: part.misses for bucket, part in parts.items()})
@@ -84,7 +84,7 @@ def adjust(record: Record, horizons: Sequence[int]) -> tuple[BucketRule, ...]:
     return tuple(_rule(bucket, part, choices[bucket], widenings[bucket]) for bucket, part in parts.items())
 
 
-def _choices(parts: Mapping[Bucket, Record]) -> dict[Bucket, Choice]:
+def _choices(parts: Mapping[HorizonBucket, ForecastRecord]) -> dict[HorizonBucket, CandidateChoice]:
     """What is served and why; where nothing was judged so far ahead, the best baseline of the bucket before."""
     found, before = {}, None
     for bucket, part in parts.items():
@@ -94,13 +94,15 @@ def _choices(parts: Mapping[Bucket, Record]) -> dict[Bucket, Choice]:
             plain = replace(before, by_candidate={name: before.by_candidate[name] for name in BASELINES})
             errors = {name: float(each.mean()) for name, each in plain.errors().items()}
             served, _ = choose(errors)
-            found[bucket] = Choice(served, "no actual to judge by; the best baseline of nearer horizons")
+            found[bucket] = CandidateChoice(served, "no actual to judge by; the best baseline of nearer horizons")
         before = part if len(part) else before
     return found
 
 
-def _rule(bucket: Bucket, part: Record, choice: Choice, widening: conformal.Widening) -> BucketRule:
-    return BucketRule(
+def _rule(
+    bucket: HorizonBucket, part: ForecastRecord, choice: CandidateChoice, widening: conformal.Margin
+) -> ServingRule:
+    return ServingRule(
         first=bucket.first,
         last=bucket.last,
         served=choice.served,
@@ -114,22 +116,22 @@ def _rule(bucket: Bucket, part: Record, choice: Choice, widening: conformal.Wide
     )
 
 
-def apply(rules: Sequence[BucketRule], rows: Examples, forecasts: Forecasts) -> Served:
+def apply_rules(rules: Sequence[ServingRule], rows: Examples, forecasts: Forecasts) -> ServedForecasts:
     """What is served for these examples; a rule whose candidate is missing serves the next simpler one."""
     value, candidate = np.empty(len(rows)), np.empty(len(rows), dtype=object)
     widening = np.zeros(len(rows))
     for rule in rules:
-        inside = Bucket(rule.first, rule.last).holds(rows.horizon)
+        inside = HorizonBucket(rule.first, rule.last).holds(rows.horizon)
         value[inside] = rule.value(forecasts.by_candidate, inside)
         candidate[inside] = rule.said(forecasts.by_candidate)
         widening[inside] = rule.widening
     lower, upper = conformal.widened(forecasts.lower, forecasts.upper, forecasts.width, widening, value)
     if forecasts.least is not None:  # the widening must not say what the metric never was
         lower = np.maximum(lower, forecasts.least)
-    return Served(value, lower, upper, list(candidate))
+    return ServedForecasts(value, lower, upper, list(candidate))
 
 
-def preview(record: Record, horizons: Sequence[int]) -> float | None:
+def preview_coverage(record: ForecastRecord, horizons: Sequence[int]) -> float | None:
     """Coverage of the newer half of the record with the rules of its older half; None where a half is empty."""
     middle = int(np.median(record.step)) if len(record) else 0
     older, newer = record.where(record.target <= middle), record.where(record.step > middle)
@@ -138,5 +140,5 @@ def preview(record: Record, horizons: Sequence[int]) -> float | None:
     rules = adjust(older, horizons)
     widening = np.zeros(len(newer))
     for rule in rules:
-        widening[Bucket(rule.first, rule.last).holds(newer.horizon)] = rule.widening
+        widening[HorizonBucket(rule.first, rule.last).holds(newer.horizon)] = rule.widening
     return float((newer.misses <= widening).mean())

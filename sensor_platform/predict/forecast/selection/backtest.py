@@ -10,13 +10,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensor_platform.predict.features.matrix import Examples, Source, examples
-from sensor_platform.predict.features.matrix import joined as joined_examples
+from sensor_platform.predict.features.matrix import Examples, PanelSource, concatenate_examples, examples
 from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.forecast.candidates.candidate import Recipe
 from sensor_platform.predict.forecast.candidates.forecaster import fit
 from sensor_platform.predict.forecast.candidates.recipes import best_recipe
-from sensor_platform.predict.forecast.selection.forecast_record import Record, joined, recorded
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord, concatenate_records, record_of
 
 ORIGINS = 4
 RECIPE_EXAMPLES = 12_000
@@ -26,12 +25,12 @@ JUDGED_EXAMPLES = 24_000
 
 
 @dataclass(frozen=True, slots=True)
-class Backtest:
+class BacktestResult:
     """What was tried and what came of it."""
 
     origins: tuple[int, ...]
     """Steps; each fold's judged forecasts are issued from its origin to the next."""
-    record: Record
+    record: ForecastRecord
     judged: Examples
     """The examples of the record, in its order: for a champion to be compared on."""
     recipe: Recipe
@@ -46,7 +45,9 @@ def origins(newest: int, block: int) -> tuple[int, ...]:
     return tuple(sorted({first + block * fold // ORIGINS for fold in range(ORIGINS)}))
 
 
-def backtest(source: Source, horizons: Sequence[int], block: int, seed: int, parallel_fits: int) -> Backtest | None:
+def backtest(
+    source: PanelSource, horizons: Sequence[int], block: int, seed: int, parallel_fits: int
+) -> BacktestResult | None:
     """Judge every candidate on the newest `block` steps; None where nothing can be learnt or judged."""
     panel = source.panel
     rows = panel.rows
@@ -62,16 +63,17 @@ def backtest(source: Source, horizons: Sequence[int], block: int, seed: int, par
             continue
         assert learnt.target.max() < judged.step.min()
         forecaster = fit(learnt, source.layout, recipe, seed, parallel_fits)
-        parts.append(recorded(judged, forecaster.forecast(judged)))
+        parts.append(record_of(judged, forecaster.forecast(judged)))
         rows_of.append(judged)
         fitted.append(frozenset(forecaster.fitted))
     if not parts:
         return None
-    return Backtest(starts, joined(parts), joined_examples(rows_of), recipe, errors, frozenset.intersection(*fitted))
+    record, judged = concatenate_records(parts), concatenate_examples(rows_of)
+    return BacktestResult(starts, record, judged, recipe, errors, frozenset.intersection(*fitted))
 
 
 def _recipe(
-    source: Source, horizons: Sequence[int], rows: Ints, origin: int, seed: int
+    source: PanelSource, horizons: Sequence[int], rows: Ints, origin: int, seed: int
 ) -> tuple[Recipe, dict[str, float]]:
     steps = source.panel.step[rows]
     learnt = examples(source, horizons, rows[steps < origin], RECIPE_EXAMPLES, seed, known_to=origin)

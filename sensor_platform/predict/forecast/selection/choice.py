@@ -14,7 +14,7 @@ from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.baselines import PERSISTENCE
 from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES, CANDIDATES, ENSEMBLE
 from sensor_platform.predict.forecast.selection import ensemble
-from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 
 MARGIN = 0.015
 """A mix or a model is served only where it errs at least this share less than the best baseline, a model alone only
@@ -39,7 +39,7 @@ _DOUBT = 3.5
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CandidateChoice:
     """A candidate's name, or ENSEMBLE with the weights of several; the reason in words; errors on the whole record."""
 
     served: str
@@ -83,10 +83,10 @@ def choose(errors: Mapping[str, float]) -> tuple[str, str]:
     return best, f"error {errors[best]:.4g} against {others}; a mix must beat the baselines by {MARGIN:.1%}"
 
 
-def chosen(record: Record) -> Choice:
+def chosen(record: ForecastRecord) -> CandidateChoice:
     """The choice from a record of one bucket, newer evidence before older where the two contradict each other."""
     if not len(record):
-        return Choice(PERSISTENCE, "no actual to judge by")
+        return CandidateChoice(PERSISTENCE, "no actual to judge by")
     blocks = _blocks(record)
     choice, totals, counts = _of(blocks)
     served = (*blocks.names, ENSEMBLE).index(choice.served)
@@ -100,10 +100,10 @@ def chosen(record: Record) -> Choice:
     why = (
         f"what the whole record favours has become worse of late: only the newest {len(recent.actual)} forecasts count"
     )
-    return _plain(Choice(now.served, f"{why}; {now.why}", now.weights, choice.mae, len(recent.actual)))
+    return _plain(CandidateChoice(now.served, f"{why}; {now.why}", now.weights, choice.mae, len(recent.actual)))
 
 
-def _of(blocks: _Blocks) -> tuple[Choice, Floats, Floats]:
+def _of(blocks: _Blocks) -> tuple[CandidateChoice, Floats, Floats]:
     """The choice from all of these blocks; summed errors, shape (blocks, candidates and the mix), and rows of each."""
     weights = ensemble.learnt(blocks.said, blocks.actual, blocks.edges)
     said = np.column_stack([blocks.said, blocks.said @ weights])
@@ -114,10 +114,10 @@ def _of(blocks: _Blocks) -> tuple[Choice, Floats, Floats]:
     )
     served, why = choose(errors)
     shares = {name: float(each) for name, each in zip(blocks.names, weights, strict=True) if each > 0}
-    return Choice(served, why, shares if served == ENSEMBLE else {}, errors), totals, counts
+    return CandidateChoice(served, why, shares if served == ENSEMBLE else {}, errors), totals, counts
 
 
-def _plain(choice: Choice) -> Choice:
+def _plain(choice: CandidateChoice) -> CandidateChoice:
     """A mix of one is that one."""
     if len(choice.weights) != 1:
         return choice
@@ -125,7 +125,7 @@ def _plain(choice: Choice) -> Choice:
     return replace(choice, served=name, weights={})
 
 
-def _blocks(record: Record) -> _Blocks:
+def _blocks(record: ForecastRecord) -> _Blocks:
     """The record cut into blocks of one length, counted back from its newest target; without empty ones."""
     order = np.argsort(record.target, kind="stable")
     target = record.target[order]

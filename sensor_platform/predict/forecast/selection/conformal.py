@@ -21,32 +21,32 @@ _Key = TypeVar("_Key")
 
 
 @dataclass(frozen=True, slots=True)
-class Widening:
+class Margin:
     """How far an interval is widened, in widths, and what that rests on: `bucket`, `pooled` or `short history`."""
 
     widths: float
     rests_on: str
 
 
-def calibrate(misses: Mapping[_Key, Floats]) -> dict[_Key, Widening]:
-    """Widening per bucket from the misses of the calibration block."""
+def calibrate(misses: Mapping[_Key, Floats]) -> dict[_Key, Margin]:
+    """Margin per bucket from the misses of the calibration block."""
     pooled = np.concatenate([*misses.values(), np.empty(0)])
     fallback = (
-        Widening(_level(pooled), "pooled")
+        Margin(_level(pooled), "pooled")
         if len(pooled) >= LEAST_ROWS
-        else Widening(float(max(pooled.max(initial=0.0), 0.0)), "short history")
+        else Margin(float(max(pooled.max(initial=0.0), 0.0)), "short history")
     )
     return {
-        key: Widening(_level(values), "bucket") if len(values) >= LEAST_ROWS else fallback
+        key: Margin(_level(values), "bucket") if len(values) >= LEAST_ROWS else fallback
         for key, values in misses.items()
     }
 
 
-def wider(widening: Widening, misses: Floats) -> Widening:
+def wider(widening: Margin, misses: Floats) -> Margin:
     """The same, or what these misses ask for where that is more and there are enough of them."""
     if widening.rests_on != "bucket" or len(misses) < LEAST_ROWS:
         return widening
-    return Widening(max(widening.widths, _level(misses)), widening.rests_on)
+    return Margin(max(widening.widths, _level(misses)), widening.rests_on)
 
 
 def widened(

@@ -15,7 +15,7 @@ _EDGES = (1, 3, 6, 12, 24, 48, 96, 192)
 
 
 @dataclass(frozen=True, slots=True)
-class Bucket:
+class HorizonBucket:
     """Horizons `first`..`last`, both included."""
 
     first: int
@@ -29,7 +29,7 @@ class Bucket:
         return (horizon >= self.first) & (horizon <= self.last)
 
 
-def buckets(horizons: Sequence[int]) -> tuple[Bucket, ...]:
+def buckets(horizons: Sequence[int]) -> tuple[HorizonBucket, ...]:
     """The buckets that these horizons fall into."""
     wanted = sorted(horizons)
     edges = [edge for edge in _EDGES if edge < wanted[-1]] + [wanted[-1]]
@@ -38,13 +38,13 @@ def buckets(horizons: Sequence[int]) -> tuple[Bucket, ...]:
     for last in edges:
         inside = [horizon for horizon in wanted if first <= horizon <= last]
         if inside:
-            found.append(Bucket(inside[0], inside[-1]))
+            found.append(HorizonBucket(inside[0], inside[-1]))
         first = last + 1
     return tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ForecastRecord:
     """One entry per forecast that came true; arrays of one length, in the metric's unit."""
 
     step: Ints
@@ -71,9 +71,9 @@ class Record:
         outside = np.maximum(self.lower - self.actual, self.actual - self.upper)
         return outside / np.maximum(self.width, 1e-300)
 
-    def where(self, mask: npt.NDArray[np.bool_] | Ints) -> "Record":
+    def where(self, mask: npt.NDArray[np.bool_] | Ints) -> "ForecastRecord":
         """The entries for which `mask` holds, or those at these places."""
-        return Record(
+        return ForecastRecord(
             self.step[mask],
             self.horizon[mask],
             self.actual[mask],
@@ -88,10 +88,10 @@ class Record:
         return {name: np.abs(each - self.actual) for name, each in self.by_candidate.items()}
 
 
-def recorded(rows: Examples, forecasts: Forecasts) -> Record:
+def record_of(rows: Examples, forecasts: Forecasts) -> ForecastRecord:
     """The record of these forecasts, where the actual is known."""
     known = np.isfinite(rows.actual)
-    return Record(
+    return ForecastRecord(
         rows.step[known],
         rows.horizon[known],
         rows.actual[known],
@@ -102,10 +102,10 @@ def recorded(rows: Examples, forecasts: Forecasts) -> Record:
     )
 
 
-def joined(parts: Sequence[Record]) -> Record:
+def concatenate_records(parts: Sequence[ForecastRecord]) -> ForecastRecord:
     """All of them, one after the other, with the candidates that every part has."""
     names = [name for name in parts[0].by_candidate if all(name in part.by_candidate for part in parts)]
-    return Record(
+    return ForecastRecord(
         np.concatenate([part.step for part in parts]),
         np.concatenate([part.horizon for part in parts]),
         np.concatenate([part.actual for part in parts]),

@@ -5,23 +5,23 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensor_platform.predict.features.matrix import Examples, Source, examples
+from sensor_platform.predict.features.matrix import Examples, PanelSource, examples
 from sensor_platform.predict.forecast.candidates.candidate import Recipe
 from sensor_platform.predict.forecast.candidates.forecaster import Forecaster, fit
-from sensor_platform.predict.forecast.selection.adjust import BucketRule, adjust, preview
+from sensor_platform.predict.forecast.selection.adjust import ServingRule, adjust, preview_coverage
 from sensor_platform.predict.forecast.selection.backtest import backtest
-from sensor_platform.predict.forecast.selection.forecast_record import Record
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 
 FINAL_EXAMPLES = 120_000
 
 
 @dataclass(frozen=True, slots=True)
-class Learned:
+class LearnedForecaster:
     """A forecaster ready to serve."""
 
     forecaster: Forecaster
-    rules: tuple[BucketRule, ...]
-    record: Record | None
+    rules: tuple[ServingRule, ...]
+    record: ForecastRecord | None
     """The backtest's forecasts and actuals; None where the history was too short for one."""
     judged: Examples | None
     """The examples of that record, in its order."""
@@ -37,7 +37,9 @@ def block_steps(history: int, asked: int) -> int:
     return min(asked, history // 4)
 
 
-def learn(source: Source, horizons: Sequence[int], block: int, seed: int, parallel_fits: int = 2) -> Learned | None:
+def learn(
+    source: PanelSource, horizons: Sequence[int], block: int, seed: int, parallel_fits: int = 2
+) -> LearnedForecaster | None:
     """Backtest, choose, calibrate, then train again on everything; None without a single pair of hours to learn from.
 
     Args:
@@ -60,18 +62,18 @@ def learn(source: Source, horizons: Sequence[int], block: int, seed: int, parall
     # A candidate that no backtest has judged is never served, and must not give the interval either.
     known = judged.fitted if judged else frozenset()
     final = final.without({name for name, each in final.fitted.items() if each.has_interval and name not in known})
-    return Learned(
+    return LearnedForecaster(
         forecaster=final,
         rules=adjust(judged.record if judged else _nothing(), horizons),
         record=judged.record if judged else None,
         judged=judged.judged if judged else None,
-        coverage=preview(judged.record, horizons) if judged else None,
+        coverage=preview_coverage(judged.record, horizons) if judged else None,
         origins=judged.origins if judged else (),
         recipe_errors=judged.recipe_errors if judged else {},
         examples=len(everything),
     )
 
 
-def _nothing() -> Record:
+def _nothing() -> ForecastRecord:
     none = np.empty(0)
-    return Record(none.astype(np.int64), none.astype(np.int32), none, {}, none, none, none)
+    return ForecastRecord(none.astype(np.int64), none.astype(np.int32), none, {}, none, none, none)

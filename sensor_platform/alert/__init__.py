@@ -1,1 +1,1 @@
-"""Alerts and what follows from them: the store, the durable outbox, the channels, the backtest of rules."""
+"""Alerts after the engine: rules.yaml, the live store with its outbox, notifications, and rules over history."""

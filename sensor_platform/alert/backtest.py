@@ -1,4 +1,4 @@
-"""What rules would have done on history: the engine that runs live, fed with the published readings as they arrived."""
+"""Backtest of rules: the rule set that runs live, fed with the published readings in the order of their arrival."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ import numpy as np
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.history.published_scores import read_scores
-from sensor_platform.alert.replay_rules import ORDER, READING_COLUMNS, Replay, about_scores, replay_scores
+from sensor_platform.alert.replay_rules import ORDER, READING_COLUMNS, RuleReplay, replay_scores, rules_of
 from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import from_micros, to_micros
@@ -45,17 +45,18 @@ _SAMPLES = 200_000
 
 @dataclass(slots=True)
 class RuleBacktest:
-    """What came of it."""
+    """Events of a backtest, and what its summary compares them with."""
 
     config: AlertConfig
     end: int
+    """Microseconds; alerts that still fire are counted up to here."""
     events: list[Event] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     noise: dict[str, list[float]] = field(default_factory=dict)
-    """Rule to how far readings of its series jump from one to the next, in samples."""
+    """Rule to samples of the absolute change from one reading of a series to the next."""
 
     def event_rows(self) -> list[Sequence[Any]]:
-        """Rows of EVENT_COLUMNS, in order."""
+        """Rows of EVENT_COLUMNS, in order of arrival."""
         return [
             (
                 from_micros(e.at),
@@ -77,7 +78,7 @@ class RuleBacktest:
         return [self._summary(rule.name) for rule in self.config.rules]
 
     def spans(self, rule: str) -> list[tuple[str, str, int, int, int]]:
-        """Alerts of a rule: device, metric, fired at, resolved at (or the end), highest level. Event times."""
+        """Alerts of a rule: device, metric, event times of firing and of resolution (or the end), highest level."""
         found: dict[str, list[Any]] = {}
         for event in self.events:
             if event.rule == rule:
@@ -111,7 +112,7 @@ class RuleBacktest:
         )
 
     def _confirmed(self, spans: list[tuple[str, str, int, int, int]], rule: str) -> tuple[int, int, list[float]]:
-        """Labels of things that did happen: found, missed, and the delay of each that was found."""
+        """Labels that confirm an event: number found, number missed, and the delays of those found, in seconds."""
         delays: list[float] = []
         missed = 0
         for label in self.labels:
@@ -125,32 +126,32 @@ class RuleBacktest:
         return len(delays), missed, delays
 
     def _margin(self, rule: str) -> float | None:
-        """Three times the usual jump between two readings: noise alone then hardly crosses back and forth."""
+        """Suggested clear margin: three times the usual change between readings, so that noise does not flap."""
         noise = self.noise.get(rule)
         return float(f"{3 * 1.4826 * np.median(noise):.3g}") if noise else None
 
 
 def newest_received(home: Home) -> datetime | None:
-    """Arrival of the newest published reading, plain UTC; None without any."""
+    """Arrival time of the newest published reading, plain UTC; None if there is none."""
     rows = list(_query(home, "select max(received_at) from readings_clean", []))
     return rows[0]["max(received_at)"][0] if rows else None
 
 
 def run_backtest(home: Home, config: AlertConfig, engine: EngineConfig, start: datetime, end: datetime) -> RuleBacktest:
-    """Feed the rules with the readings that arrived in [start, end], in order of arrival.
+    """Run rules over the readings that arrived in [start, end].
 
     Args:
         home: the data folder.
-        config: rules and planned outages to try.
-        engine: its bounds and settling time are those of the live process.
+        config: rules and maintenance to try.
+        engine: configuration of the live process, for its bounds and settling time.
         start: plain UTC.
         end: plain UTC.
 
     Raises:
-        Unreachable: nothing is published yet.
+        Unreachable: no readings are published yet.
     """
     found = RuleBacktest(config, to_micros(end), labels=read_labels(home))
-    replay = Replay(about_scores(config, wanted=False), engine)
+    replay = RuleReplay(rules_of(config, is_about_scores=False), engine)
     until = to_micros(end)
     for columns in _readings(home, start, end):
         readings, events = replay.take(columns)
@@ -191,7 +192,7 @@ def _query(home: Home, sql: str, parameters: list[Any]) -> Iterator[dict[str, An
 
 
 def _take_noise(found: RuleBacktest, rule_set: RuleSet, readings: Readings) -> None:
-    """Jumps between readings that follow each other, of series that threshold rules are about."""
+    """Collect changes between consecutive readings of series that threshold rules are about."""
     if not len(readings):
         return
     is_same = readings.series[1:] == readings.series[:-1]
@@ -217,7 +218,7 @@ def _is(label: Label, what: str, rule: str) -> bool:
 
 
 def _covers(spans: list[tuple[str, str, int, int, int]], label: Label) -> int | None:
-    """When the first alert fired that overlaps the label, of its device and metric."""
+    """Time at which the first alert fired that overlaps the label and has its device and metric; None for none."""
     starts = [
         start
         for device, metric, start, end, _ in spans

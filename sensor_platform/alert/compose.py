@@ -1,4 +1,4 @@
-"""From an event to the messages that tell people and machines about it."""
+"""Converts an event to messages of the outbox: notifications by channel, and the local command of the rule."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -14,20 +14,20 @@ from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.rules import LEVELS, Level, Rule
 
 COMMANDS = "(commands)"
-"""Channel of local commands."""
+"""Name of the outbox channel of local commands."""
 
 _UNSAFE = re.compile(r"[/+#\x00-\x1f\x7f]")
 _MOST = 256
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
-    """One notification: what templates and receivers see."""
+    """One notification, as webhooks, MQTT and Kafka receive it."""
 
     key: str
-    """The same notification always has the same key; receivers drop what they have seen."""
+    """Idempotency key: unchanged when a notification is sent again, so that receivers can drop it."""
     site: str
     kind: str
-    """fired, escalated, eased, resolved, acknowledged, reminder; failed, of a run of Dagster."""
+    """fired, escalated, eased, resolved, acknowledged or reminder; `failed` for a failed Dagster run."""
     alert_id: str
     rule: str
     level: str
@@ -54,7 +54,15 @@ class CommandMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def notification_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str, link: str = "") -> Notification:
-    """What is said about an event."""
+    """Compose the notification of an event.
+
+    Args:
+        event: the event.
+        rule: its rule, with template and runbook.
+        tags: tags of the device.
+        site: name of the site.
+        link: address for the answer of an operator; empty for none.
+    """
     level = LEVELS[max(event.level, 1) - 1]
     at = _iso(event.at)
     value = "" if event.value is None else f"{event.value:g}"
@@ -90,7 +98,7 @@ def notification_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str
 
 
 def messages_for(event: Event, notification: Notification, rule: Rule, config: AlertConfig, now: int) -> list[Outgoing]:
-    """The messages that an event causes: to its channels unless suppressed, and its local command in any case."""
+    """Return the outbox messages of an event: notifications unless it is suppressed, and always its local command."""
     out: list[Outgoing] = []
     if not event.suppressed:
         body = msgspec.json.encode(notification)
@@ -105,7 +113,7 @@ def messages_for(event: Event, notification: Notification, rule: Rule, config: A
 
 
 def channels_for(rule: Rule, level: int, tags: Mapping[str, str], config: AlertConfig) -> Sequence[str]:
-    """Channels of an alarm, each once."""
+    """Channels of an alert, each once: those of its rule, else those of the routes."""
     if rule.channels:
         return rule.channels
     return channels_by_routes(LEVELS[max(level, 1) - 1], tags, config)
@@ -123,7 +131,7 @@ def channels_by_routes(severity: Level, tags: Mapping[str, str], config: AlertCo
 
 
 def _command(event: Event, rule: Rule) -> CommandMessage | None:
-    """The rule's local command, when its level is reached. A name that would be another topic gets none."""
+    """The rule's local command if its level is reached. A name that would change the topic's levels gets no command."""
     wanted = rule.command
     if wanted is None or event.kind not in {"fired", "escalated"}:
         return None
@@ -146,7 +154,7 @@ def _group(rule: Rule, notification: Notification) -> str:
 
 
 def _shown(text: str) -> str:
-    """One line without control characters, of bounded length: names come from devices."""
+    """The text in one line without control characters, of bounded length, because names come from devices."""
     clean = "".join(each if each.isprintable() else " " for each in text)
     return clean if len(clean) <= _MOST * 2 else f"{clean[: _MOST * 2]}..."
 

@@ -1,4 +1,4 @@
-"""`rules.yaml` of a site: rules, planned outages, channels, and which alarm goes to which channel."""
+"""`rules.yaml` of a site: rules, maintenance, channels, and the routes of alerts to channels."""
 
 import re
 from collections.abc import Mapping
@@ -13,23 +13,27 @@ _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where notifications go: exactly one of `url`, `mqtt` and `kafka`."""
+    """Destination of notifications: exactly one of `url`, `mqtt` and `kafka`."""
 
     url: str = ""
-    """Of apprise (mailtos://, json://, slack://, ...); `${NAME}` is taken from the environment, for secrets."""
+    """Apprise URL (mailtos://, json://, slack://, ...); `${NAME}` is taken from the environment, for secrets."""
     mqtt: str = ""
     """Topic; {rule}, {device}, {metric} and {level} are filled in."""
     kafka: str = ""
-    """Topic; keyed by device."""
+    """Topic; messages are keyed by device."""
     retain: bool = False
     per_minute: int = 60
-    """At most so many messages a minute; the rest waits."""
+    """Maximum messages per minute; further ones wait."""
     attempts: int = 20
-    """So many tries, with growing pauses, before a message goes to the dead letters. 20 are about two hours."""
+    """Attempts, with growing pauses, before a message becomes a dead letter. 20 take about two hours."""
     timeout_seconds: float = 5.0
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work."""
+        """Check the destination and the bounds.
+
+        Raises:
+            ValueError: naming the keys.
+        """
         if sum(map(bool, (self.url, self.mqtt, self.kafka))) != 1:
             raise ValueError("a channel needs exactly one of url, mqtt and kafka")
         if self.per_minute < 1 or self.attempts < 1 or self.timeout_seconds <= 0:
@@ -37,17 +41,17 @@ class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
 
 
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Alarms of a severity to channels. Every route that matches is taken."""
+    """Channels for the alerts of a severity. Every route that matches is used."""
 
     severity: Level | None = None
-    """None for both."""
+    """None for every severity."""
     tags: dict[str, str] = {}
-    """Only devices with these tags, for instance one plant."""
+    """Only devices that have these tags, for instance one plant."""
     channels: tuple[str, ...]
 
 
 class AlertConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The whole file."""
+    """Content of `rules.yaml`."""
 
     rules: tuple[AnyRule, ...] = ()
     maintenance: tuple[Maintenance, ...] = ()
@@ -55,7 +59,7 @@ class AlertConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     routes: tuple[Route, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse names that occur twice or do not exist.
+        """Check names of rules and channels, and the message templates.
 
         Raises:
             ValueError: naming the rule or channel.
@@ -75,10 +79,10 @@ class AlertConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
 
 
 def fill_variables(url: str, variables: Mapping[str, str]) -> str:
-    """The URL with its `${NAME}`s from the environment.
+    """Return the URL with each `${NAME}` replaced by its value from the environment.
 
     Raises:
-        WrongUse: one is not set.
+        WrongUse: a variable is not set.
     """
     for name in _VARIABLE.findall(url):
         if name not in variables:

@@ -1,6 +1,6 @@
-"""Runs of Dagster that failed, on their way to people: one file per run, taken away once it waits in the outbox.
+"""Failed Dagster runs: one file per run, from the process that runs Dagster to the live process, and its notification.
 
-Whoever runs Dagster writes the file, the live process reads it; neither needs the other to be up.
+Neither process needs the other to be up. The thread that reads the files is `live.sending.failed_run_notifications`.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ class FailedRun(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def note_failed_run(home: Home, failed: FailedRun) -> None:
-    """Write the file, and drop the oldest beyond the newest thousand. Noting one run twice changes nothing."""
+    """Write the file of a run, and delete the oldest files beyond a thousand. Idempotent."""
     folder = _folder(home)
     write_file(folder / f"{failed.run_id}.json", msgspec.json.encode(failed))
     oldest_first = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime)
@@ -38,20 +38,20 @@ def note_failed_run(home: Home, failed: FailedRun) -> None:
 
 
 def pending_failed_runs(home: Home) -> Iterator[tuple[Path, FailedRun]]:
-    """Failed runs that are not notified yet. Delete each file once its messages are stored; damaged files are kept."""
+    """Failed runs without notification. Delete each file once its messages are stored. Damaged files are kept."""
     for path in sorted(_folder(home).glob("*.json")):
         with contextlib.suppress(msgspec.DecodeError, FileNotFoundError):
             yield path, msgspec.json.decode(path.read_bytes(), type=FailedRun)
 
 
 def failed_run_notifications(failed: FailedRun, config: AlertConfig, site: str, when: str, now: int) -> list[Outgoing]:
-    """The message for each channel that takes what is critical at every device.
+    """Return a message for each channel that gets critical alerts of every device.
 
     Args:
         failed: the run.
-        config: of the site.
-        site: its name.
-        when: ISO 8601, UTC.
+        config: channels and routes.
+        site: name of the site.
+        when: time of the failure, ISO 8601, UTC.
         now: microseconds since the epoch.
     """
     days = " to ".join(dict.fromkeys(day for day in (failed.first_day, failed.last_day) if day))

@@ -1,4 +1,4 @@
-"""What people answer to an alert: seen (acknowledge), right (confirm), wrong (reject). The last two become labels."""
+"""Answers of operators to an alert: acknowledge, confirm or reject. Confirm and reject become labels."""
 
 import sqlite3
 from contextlib import closing
@@ -11,29 +11,30 @@ from sensor_platform.labels.label_store import Label, add_label, take_back
 
 ANSWERS = ("acknowledge", "confirm", "reject")
 _ALERT = "alert:"
-"""Begins the id of a label that answers an alert."""
+"""Prefix of the id of a label that answers an alert."""
 _LABELS = {"confirm": "confirmed", "reject": "rejected"}
 
 
 def answer_alert(
     home: Home, alert_id: str, kind: str, by: str, now: int, note: str = "", *, may_be_short: bool = False
 ) -> None:
-    """Take an answer; the live process acts on it, now or when it starts.
+    """Store an answer. An acknowledgement is for the live process, which acts on it now or when it starts.
 
     Args:
         home: the data folder.
-        alert_id: of the alert.
+        alert_id: id of the alert.
         kind: one of ANSWERS.
-        by: who answers.
+        by: name of the operator.
         now: microseconds since the epoch.
-        note: for the label.
-        may_be_short: the id may be the start of one, as people type it.
+        note: note of the label.
+        may_be_short: whether the beginning of an id is enough, as people type it.
 
     Raises:
-        WrongUse: there is no such alert, or no such answer.
+        WrongUse: the kind of answer does not exist.
+        Missing: the alert does not exist.
     """
     if kind not in ANSWERS:
-        raise WrongUse(f"{kind!r} is no answer", f"answers are {', '.join(ANSWERS)}")
+        raise WrongUse(f"{kind!r} is not an answer", f"answers are {', '.join(ANSWERS)}")
     with closing(store.connect(home.live_file)) as connection:
         row = find_alert(connection, alert_id)
         if not may_be_short and row["alert_id"] != alert_id:
@@ -59,7 +60,7 @@ def answer_alert(
 
 
 def withdraw_label(home: Home, label_id: str, now: int) -> Label:
-    """Take a label back, see `labels.take_back`; an alert that it answered is without an answer again."""
+    """Take a label back, as `take_back` does. If it answered an alert, the alert has no answer any more."""
     gone = take_back(home, label_id, now)
     alert = gone.label_id.removeprefix(_ALERT)
     if alert != gone.label_id and home.live_file.exists():
@@ -69,10 +70,10 @@ def withdraw_label(home: Home, label_id: str, now: int) -> Label:
 
 
 def find_alert(connection: sqlite3.Connection, alert_id: str) -> dict[str, Any]:
-    """An alert by its id, or by the start of it where only one begins so.
+    """Find an alert by its id, or by the beginning of its id if that is unique; returns the row by column name.
 
     Raises:
-        WrongUse: none or several do.
+        Missing: no alert, or several alerts, have it.
     """
     result = connection.execute(
         "select * from alerts where substr(alert_id, 1, ?) = ? limit 2", (len(alert_id), alert_id)

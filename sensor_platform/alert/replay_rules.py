@@ -1,6 +1,6 @@
-"""Rules over history: the state machines that run live, fed with published readings in the order of their arrival.
+"""Rules over history: the rule set that runs live, fed with published readings in the order of their arrival.
 
-What comes of it does not depend on how the rows are cut: a message that is cut in two waits for its second half.
+The result does not depend on chunking: a message that a chunk cuts in two waits for its second half.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,21 +29,22 @@ ORDER = "received_at, segment, position, metric"
 _VERDICTS = {"good": GOOD, "uncertain": UNCERTAIN, "bad": BAD}
 Columns = Mapping[str, Sequence[Any]]
 Score = tuple[str, str, int, float]
-"""Device, metric with its prefix, end of the hour in microseconds, value."""
+"""Device, metric with its series prefix, end of the hour in microseconds, value."""
 
 
 @dataclass(slots=True)
-class Replay:
-    """One engine's alarms at work on history."""
+class RuleReplay:
+    """A rule set at work on history. Feed it rows in ORDER, and call `settle` at the end."""
 
     config: AlertConfig
     engine: EngineConfig
+    """Its bounds and settling time are those of the live process."""
     index: SeriesIndex = field(init=False)
     rule_set: RuleSet = field(init=False)
     seen: int = 0
-    """Rows so far."""
+    """Number of rows so far."""
     newest: int = 0
-    """Newest arrival."""
+    """Newest arrival time, microseconds."""
     _held: dict[str, list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -51,7 +52,7 @@ class Replay:
         self.rule_set = RuleSet(self.config.rules, self.index, self.config.maintenance)
 
     def take(self, columns: Columns) -> tuple[Readings, list[Event]]:
-        """Rows of READING_COLUMNS in ORDER. The newest message waits: more of it may follow."""
+        """Take rows of READING_COLUMNS. The newest message waits, because more rows of it may follow."""
         rows = {name: [*self._held.get(name, ()), *values] for name, values in columns.items()}
         places = list(zip(rows["segment"], rows["position"], strict=True))
         whole = len(places)
@@ -61,24 +62,24 @@ class Replay:
         return self._observe({name: values[:whole] for name, values in rows.items()}, places[:whole])
 
     def settle(self, until: int) -> tuple[Readings, list[Event]]:
-        """The message that waited, and every time-out that is due when everything up to `until` has come."""
+        """Take the message that waits, and serve all time-outs up to `until`, by when everything before it has arrived."""
         rows, self._held = self._held, {}
         places = list(zip(rows.get("segment", ()), rows.get("position", ()), strict=True))
         readings, events = self._observe(rows, places)
         return readings, events + self.rule_set.tick(until - duration(self.engine.settle))
 
     def change(self, config: AlertConfig) -> None:
-        """Other rules from here on. Those that stay go on, new and changed ones begin afresh, as in a live process."""
+        """Use other rules from now on. As live, unchanged rules keep their state; new and changed ones have none."""
         rule_set = RuleSet(config.rules, self.index, config.maintenance)
         rule_set.load(self.rule_set.dump())
         self.config, self.rule_set = config, rule_set
 
     def dump(self) -> dict[str, Any]:
-        """State for a snapshot; only after `settle`."""
+        """State for a snapshot. Call `settle` first."""
         return {"index": self.index.dump(), "alarms": self.rule_set.dump(), "counts": [self.seen, self.newest]}
 
     def load(self, dumped: dict[str, Any]) -> None:
-        """Take over a snapshot that was made with the same configuration."""
+        """Take over a snapshot of the same configuration."""
         self.index.load(dumped["index"])
         self.rule_set.load(dumped["alarms"])
         self.seen, self.newest = dumped["counts"]
@@ -94,7 +95,14 @@ class Replay:
 
 
 def readings_in(rows: Columns, places: Sequence[tuple[Any, Any]], index: SeriesIndex, base: int) -> Readings:
-    """Published rows as the engine's columns; rows of one message share its number."""
+    """Convert published rows to the engine's columns.
+
+    Args:
+        rows: READING_COLUMNS.
+        places: segment and position of each row; rows of one message share them, and get one message number.
+        index: numbers devices and series; takes over new tags.
+        base: added to the message numbers.
+    """
     count = len(places)
     device = index.device_numbers(rows["device_id"] if count else ())
     for number, tags in zip(device.tolist(), rows.get("tags", ()), strict=True):
@@ -116,9 +124,9 @@ def readings_in(rows: Columns, places: Sequence[tuple[Any, Any]], index: SeriesI
     return readings.pick(np.lexsort((readings.message, readings.series)))
 
 
-def about_scores(config: AlertConfig, *, wanted: bool) -> AlertConfig:
-    """The rules about scores and forecasts alone, or all the others."""
-    rules = tuple(rule for rule in config.rules if bool(rule.series_prefix) == wanted)
+def rules_of(config: AlertConfig, *, is_about_scores: bool) -> AlertConfig:
+    """Only the rules about scores and forecasts, or only the others."""
+    rules = tuple(rule for rule in config.rules if bool(rule.series_prefix) == is_about_scores)
     return msgspec.structs.replace(config, rules=rules)
 
 
@@ -129,24 +137,24 @@ def replay_scores(
     tags: Mapping[str, Mapping[str, str]],
     until: int,
 ) -> list[Event]:
-    """Events of rules about scores. A score counts as arrived when its hour ends, live and here alike.
+    """Return the events of rules about scores. The arrival time of a score is the end of its hour, as live.
 
     Args:
-        epochs: rules, each with the time from which they are in force, oldest first.
+        epochs: rules, each with the arrival time from which they are in force, oldest first.
         engine: of the live process.
         scores: in order of time.
-        tags: by device, for rules that are about some.
-        until: time-outs are served up to here.
+        tags: tags by device, for rules that are restricted to some.
+        until: time up to which time-outs are served.
     """
-    if not epochs or not any(about_scores(config, wanted=True).rules for _, config in epochs):
+    if not epochs or not any(rules_of(config, is_about_scores=True).rules for _, config in epochs):
         return []
-    replay = Replay(about_scores(epochs[0][1], wanted=True), engine)
+    replay = RuleReplay(rules_of(epochs[0][1], is_about_scores=True), engine)
     ends = [since for since, _ in epochs[1:]] + [1 << 62]
     events: list[Event] = []
     first = 0
     for (_, config), end in zip(epochs, ends, strict=True):
         if config is not epochs[0][1]:
-            replay.change(about_scores(config, wanted=True))
+            replay.change(rules_of(config, is_about_scores=True))
         last = first
         while last < len(scores) and scores[last][2] < end:
             last += 1

@@ -1,8 +1,8 @@
 """The state of the live process in one SQLite file: steps, snapshot, alerts, outbox. One transaction per step.
 
-A step says what the engine was fed (places in the segments, the time, commands) and goes in with everything that came
-of it. After a kill the newest snapshot and the steps since make the engine what it was; what they bring again has the
-same keys and is already there. A commit is not fsynced: after a power cut the file is an earlier, whole moment.
+A step records the input of the engine (places in the segments, the time, commands) and is stored together with its
+results. After a kill, the newest snapshot and the steps after it restore the engine; results of repeated steps have the
+same keys and are stored already. A commit is not fsynced: after a power cut the file is an earlier, consistent state.
 """
 
 import sqlite3
@@ -60,11 +60,11 @@ class Outgoing:
     created_at: int
     not_before: int = 0
     grouping: str = ""
-    """Messages that share it may be sent as one; empty for alone."""
+    """Messages with the same value may be sent as one; empty for messages that are sent alone."""
 
 
 class OperatorCommand(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that a person asks the engine to do."""
+    """A command of an operator to the engine."""
 
     kind: str
     """`acknowledge`."""
@@ -94,7 +94,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def store_events(connection: sqlite3.Connection, seq: int, events: Sequence[tuple[Event, str]]) -> list[Event]:
-    """Store events (with the tags of their device as JSON) and move their alerts; returns those that were new."""
+    """Store events, each with the tags of its device as JSON, and update the alerts; returns the new events."""
     fresh = []
     for event, tags in events:
         body = msgspec.json.encode(event)
@@ -141,7 +141,7 @@ def _move(connection: sqlite3.Connection, event: Event, tags: str) -> None:
 
 
 def store_outgoing(connection: sqlite3.Connection, messages: Iterable[Outgoing]) -> None:
-    """Store messages for sending; what is there already stays as it is."""
+    """Put messages into the outbox; messages that are there already stay as they are."""
     connection.executemany(
         "insert or ignore into outbox (key, channel, grouping, body, created_at, not_before) values (?, ?, ?, ?, ?, ?)",
         [(each.key, each.channel, each.grouping, each.body, each.created_at, each.not_before) for each in messages],
@@ -149,11 +149,11 @@ def store_outgoing(connection: sqlite3.Connection, messages: Iterable[Outgoing])
 
 
 def put_command(connection: sqlite3.Connection, command: OperatorCommand) -> None:
-    """Leave a command for the live process; it is obeyed with its next step, or when it starts."""
+    """Store a command for the live process, which executes it with its next step, or when it starts."""
     connection.execute("insert into inbox (body) values (?)", (msgspec.msgpack.encode(command),))
 
 
 def pending_commands(connection: sqlite3.Connection) -> list[tuple[int, OperatorCommand]]:
-    """Commands that wait, oldest first, each with its id; delete them in the transaction that obeys them."""
+    """Commands that wait, oldest first, each with its id. Delete them in the transaction that executes them."""
     rows = connection.execute("select id, body from inbox order by id").fetchall()
     return [(number, msgspec.msgpack.decode(body, type=OperatorCommand)) for number, body in rows]

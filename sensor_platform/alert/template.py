@@ -1,4 +1,4 @@
-"""Templates of a rule's message: what they may name, and what becomes of them. Tried when rules are read."""
+"""Message templates of rules. They are checked when rules are read, so that they cannot fail when an alert fires."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _TAG_NAME = re.compile(_TAG + r"\w+")
 
 @dataclass(frozen=True, slots=True)
 class _Value:
-    """A number that may be absent, and is then nothing in whatever format is asked for."""
+    """A number that may be absent; an absent number is empty text in every format."""
 
     number: float | None
 
@@ -21,23 +21,23 @@ class _Value:
 
 
 def render_template(template: str, words: Mapping[str, str], value: float | None, tags: Mapping[str, str]) -> str:
-    """The text. `{value:.1f}` is formatted as a number; a tag that a device has not is empty.
+    """Fill a template in. `{value:.1f}` formats the number; a tag that the device does not have is empty text.
 
     Args:
-        template: one that `check` has passed.
-        words: by name, all of WORDS but `value`.
-        value: what the rule looked at.
-        tags: of the device, as `{tag_NAME}`.
+        template: one that `check_template` accepts.
+        words: all of WORDS but `value`, by name.
+        value: value of the event.
+        tags: tags of the device, for `{tag_NAME}`.
     """
     named = {name: tags.get(name.removeprefix(_TAG), "") for name in _fields(template) if name.startswith(_TAG)}
     return template.format_map({**named, **words, "value": _Value(value)})
 
 
 def check_template(template: str) -> None:
-    """Refuse a template that could fail once an alarm fires.
+    """Check a template with and without a value.
 
     Raises:
-        ValueError: it names what is not there, or formats a text as a number.
+        ValueError: it has an unknown name, or formats a text as a number.
     """
     if wrong := sorted(name for name in _fields(template) if name not in WORDS and not _TAG_NAME.fullmatch(name)):
         raise ValueError(f"{{{wrong[0]}}} is unknown; there are {', '.join(sorted(WORDS))} and tag_NAME")

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Protocol
 
 from sensor_platform.alert import store
-from sensor_platform.alert.history.rule_epochs import note_rules
+from sensor_platform.alert.history.rule_epochs import record_rules
 from sensor_platform.live.background import BackgroundWork
 from sensor_platform.live.engine import checkpoints, score_feed
 from sensor_platform.live.engine.checkpoints import Checkpoints
@@ -101,7 +101,7 @@ def make_threads(components: LiveComponents) -> LiveThreads:
 
     def prepare() -> None:
         store.connect(path).close()
-        note_rules(home, setup.alerts, components.clock())
+        record_rules(home, setup.alerts, components.clock())
 
     return LiveThreads(
         ingest=components.ingest,

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from sensor_platform.stream.equal_runs import Bools, begins, group_of
+from sensor_platform.stream.equal_runs import Bools, run_numbers, run_starts
 from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.series import NEVER, Ints
 
@@ -50,7 +50,7 @@ class ArrivalPauses:
         if not len(key):
             return []
         self.arrivals.grow(int(key.max()) + 1)
-        first = begins(key)
+        first = run_starts(key)
         before = np.concatenate([[NEVER], received_at[:-1]])
         before[first] = self.arrivals["last"][key[first]]
         event_before = np.concatenate([[NEVER], event_at[:-1]])
@@ -99,8 +99,8 @@ class ArrivalPauses:
         candidates = np.flatnonzero(is_counted & (pause > self.at_least))
         if not len(candidates):
             return candidates, limits
-        first = begins(key)
-        group = group_of(first, len(key))
+        first = run_starts(key)
+        group = run_numbers(first, len(key))
         counted_before: Ints = np.cumsum(is_counted) - is_counted
         rank: Ints = counted_before - counted_before[first][group]
         count = self.arrivals["count"][key[first]]
@@ -131,8 +131,8 @@ class ArrivalPauses:
         key, pause = key[counts], pause[counts]
         if not len(key):
             return
-        first = begins(key)
-        rank = np.arange(len(key)) - first[group_of(first, len(key))]
+        first = run_starts(key)
+        rank = np.arange(len(key)) - first[run_numbers(first, len(key))]
         place = (self.arrivals["count"][key] + rank) % _LEARNED_FROM
         for number in range(_LEARNED_FROM):
             rows = np.flatnonzero(place == number)

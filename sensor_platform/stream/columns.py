@@ -81,7 +81,7 @@ def readings_of(
     _take_tags(decoded, device, index)
     record = np.concatenate([np.asarray(block.record, np.int64) for block in blocks])
     series = index.numbers(device[record], np.concatenate([_metric(block, index) for block in blocks]))
-    verdict = _said_quality(records.quality)[record]
+    verdict = _device_quality(records.quality)[record]
     if not all(block.is_described for block in blocks):
         described = np.concatenate([np.full(len(block.record), block.is_described) for block in blocks])
         verdict = np.where(described, verdict, np.uint8(GOOD))
@@ -143,7 +143,7 @@ def _metric(block: ReadingBlock, index: SeriesIndex) -> Ints:
     return np.array([numbers[name] for name in block.metric], np.int64)
 
 
-def _said_quality(quality: Sequence[str | None]) -> "npt.NDArray[np.uint8]":
+def _device_quality(quality: Sequence[str | None]) -> "npt.NDArray[np.uint8]":
     """What the devices say of their own readings."""
     if not any(quality):
         return np.zeros(len(quality), np.uint8)

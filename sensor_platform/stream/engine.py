@@ -17,7 +17,7 @@ from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, EMPTY, Readings, readings_of
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.dedupe import Dedupe
-from sensor_platform.stream.equal_runs import begins, highest_before
+from sensor_platform.stream.equal_runs import highest_before, run_starts
 from sensor_platform.stream.rule_set import RuleSet
 from sensor_platform.stream.rules import Maintenance, Rule
 from sensor_platform.stream.series import Ints, SeriesIndex
@@ -186,7 +186,7 @@ class Engine:
         """Take over the newest of each series and device."""
         index = self.index
         series, by_series = readings.series, index.by_series
-        first = begins(series)
+        first = run_starts(series)
         last = np.concatenate([first[1:], [len(series)]]) - 1
         keys = series[first]
         newest = np.maximum.reduceat(readings.event_at, first)

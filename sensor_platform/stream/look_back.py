@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from sensor_platform.stream.columns import BAD, Bools, Readings
-from sensor_platform.stream.equal_runs import begins
+from sensor_platform.stream.equal_runs import run_starts
 from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
@@ -64,7 +64,7 @@ class LookBack:
         if not len(rows):
             return
         is_bad = self._too_fast(series, at, value) | self._stuck(series, at, value)
-        newest = np.concatenate([begins(series)[1:], [len(series)]]) - 1
+        newest = np.concatenate([run_starts(series)[1:], [len(series)]]) - 1
         self.last["at"][series[newest]] = at[newest]
         self.last["value"][series[newest]] = value[newest]
         readings.verdict[rows[is_bad]] = BAD
@@ -96,7 +96,7 @@ class LookBack:
         self._known = size
 
     def _too_fast(self, series: Ints, at: Ints, value: "np.ndarray[Any, np.dtype[np.float64]]") -> Bools:
-        first = begins(series)
+        first = run_starts(series)
         before_at = np.concatenate([[NEVER], at[:-1]])
         before_value = np.concatenate([[np.nan], value[:-1]])
         before_at[first] = self.last["at"][series[first]]

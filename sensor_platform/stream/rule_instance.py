@@ -12,7 +12,7 @@ import numpy as np
 
 from sensor_platform.stream.alert_state import FOREVER, AlertState, Event, Observation, Timing
 from sensor_platform.stream.columns import Bools, Readings
-from sensor_platform.stream.equal_runs import begins
+from sensor_platform.stream.equal_runs import run_starts
 from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.observations import Observations, PreviousReadings
 from sensor_platform.stream.rule_kinds.rule import Observer, Rule
@@ -126,7 +126,7 @@ class RuleInstance:
         """Columns of observations to alert states, but only of keys that are active or should be."""
         if not len(seen.key):
             return []
-        first = begins(seen.key)
+        first = run_starts(seen.key)
         self.matches.grow(max(len(self.index), len(self.index.devices)))
         interesting = (np.maximum.reduceat(seen.raw, first) > 0) | self.matches["is_active"][seen.key[first]]
         ends = np.concatenate([first[1:], [len(seen.key)]])

@@ -9,7 +9,7 @@ import numpy as np
 
 from sensor_platform.stream.alert_state import AlertState, Event
 from sensor_platform.stream.columns import BAD, Bools, Readings
-from sensor_platform.stream.equal_runs import begins, highest_before
+from sensor_platform.stream.equal_runs import highest_before, run_starts
 from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.observations import PreviousReadings
 from sensor_platform.stream.rule_instance import RuleInstance
@@ -51,7 +51,7 @@ class RuleSet:
             previous = self._previous(usable)
             for instance in concerned:
                 events += instance.take_readings(usable, previous)
-            last = np.concatenate([begins(usable.series)[1:], [len(usable)]]) - 1
+            last = np.concatenate([run_starts(usable.series)[1:], [len(usable)]]) - 1
             self.newest["value"][usable.series[last]] = usable.value[last]
             self.newest["at"][usable.series[last]] = usable.event_at[last]
         return self._completed(events)
@@ -101,7 +101,7 @@ class RuleSet:
     def _previous(self, usable: Readings) -> PreviousReadings:
         value = np.concatenate([[np.nan], usable.value[:-1]])
         at = np.concatenate([[NEVER], usable.event_at[:-1]])
-        first = begins(usable.series)
+        first = run_starts(usable.series)
         value[first] = self.newest["value"][usable.series[first]]
         at[first] = self.newest["at"][usable.series[first]]
         return PreviousReadings(value, at)

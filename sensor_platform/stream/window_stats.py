@@ -72,7 +72,7 @@ def _numbers(value: "npt.NDArray[np.float64]", at: Ints, begins: Ints, group: In
     }
 
 
-def merge(rows: GrowableColumns, at: Ints, add: dict[str, npt.NDArray[Any]]) -> None:
+def merge_stats(rows: GrowableColumns, at: Ints, add: dict[str, npt.NDArray[Any]]) -> None:
     """Add statistics to windows, each of which occurs once. Squared deviations add up exactly (Chan et al. 1979)."""
     have = {name: rows[name][at] for name in STATS}
     n, more = have["n"], add["n"]

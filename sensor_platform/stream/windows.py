@@ -16,7 +16,7 @@ from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import WindowSpec
 from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
-from sensor_platform.stream.window_stats import STATS, merge, stats_of
+from sensor_platform.stream.window_stats import STATS, merge_stats, stats_of
 
 _LATEST = np.iinfo(np.int64).max
 _NONE = np.empty(0, np.int64)
@@ -160,7 +160,7 @@ class Windows:
         begins = np.flatnonzero(is_first)
         stats = stats_of(readings, begins, np.cumsum(is_first) - 1, self.slot)
         rows = self._find(keys[begins], readings.series[begins], start[begins])
-        merge(self.rows, rows, stats)
+        merge_stats(self.rows, rows, stats)
         self.rows["is_changed"][rows] = True
         self._due_at = min(self._due_at, int(start[begins].min()) + self.spec.size + duration(self.spec.grace))
 

@@ -14,7 +14,7 @@ from sensor_platform.alert import store
 from sensor_platform.alert.backtest import run_backtest
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.alert.history.build_alerts import build_alerts
-from sensor_platform.alert.history.rule_epochs import note_rules
+from sensor_platform.alert.history.rule_epochs import record_rules
 from sensor_platform.alert.operator_answers import answer_alert
 from sensor_platform.home import Home
 from sensor_platform.stream.alert_state import Event
@@ -176,8 +176,8 @@ def test_an_alert_that_fired_stays_although_its_rule_is_changed_later(tmp_path: 
     second = AlertConfig(rules=(Threshold(name="hot", metric="temp", above=70.0),))
     written.write(400)
     changed_at = written.arrived_at + 1
-    note_rules(home, first, T0)
-    note_rules(home, second, changed_at)
+    record_rules(home, first, T0)
+    record_rules(home, second, changed_at)
     written.write(10**6)
     written.seal()
     land_all(home)

@@ -79,12 +79,12 @@ def test_another_error_rolls_back_too(tmp_path: Path, opener: Opener, insert: st
 
 def test_the_history_of_alerts_on_a_full_disk_is_unreachable_for_that_reason(tmp_path: Path) -> None:
     home = Home(tmp_path)
-    with pytest.raises(Unreachable, match=FULL), history_store.opened(home) as connection:
+    with pytest.raises(Unreachable, match=FULL), history_store.open_store(home) as connection:
         _fill(connection, "insert into meta values (?, ?)")
-    with history_store.opened(home) as connection:
+    with history_store.open_store(home) as connection:
         assert history_store.get_meta(connection, "small") == ""
         history_store.set_meta(connection, "small", "y")
-    with history_store.opened(home) as connection:
+    with history_store.open_store(home) as connection:
         assert history_store.get_meta(connection, "small") == "y"
 
 

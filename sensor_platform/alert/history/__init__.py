@@ -1,1 +1,1 @@
-"""The tables `alerts` and `alert_events`: every alarm that the site's rules make of what was published."""
+"""The tables `alerts` and `alert_events`: the alerts of the site's rules over everything that is published."""

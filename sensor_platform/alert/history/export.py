@@ -1,4 +1,4 @@
-"""Events to the two published tables, with what people said: acknowledged by whom, confirmed or rejected."""
+"""Writes events to the two published tables, with the answers of operators."""
 
 import hashlib
 import sqlite3
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from sensor_platform.alert.history import history_store
-from sensor_platform.alert.history.rule_epochs import Epoch, in_force
+from sensor_platform.alert.history.rule_epochs import Epoch, rules_in_force
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing
@@ -25,21 +25,21 @@ _LABEL = "alert:"
 
 
 @dataclass(slots=True)
-class _Said:
-    """What people said, by alert."""
+class _OperatorAnswers:
+    """Acknowledgements and labels, by alert."""
 
     acknowledged: dict[str, Event] = field(default_factory=dict)
     labels: dict[str, tuple[str, str]] = field(default_factory=dict)
 
 
-def export(
+def export_tables(
     home: Home, connection: sqlite3.Connection, events: Sequence[Event], epochs: Sequence[Epoch]
 ) -> tuple[int, bool]:
-    """Write both tables where they differ from what was written last; returns the number of alerts and whether so."""
-    said = _said(home)
+    """Write both tables if they have changed; returns the number of alerts, and whether they were written."""
+    answers = _operator_answers(home)
     known = {event.alert_id for event in events}
-    every = [*events, *(event for alert, event in sorted(said.acknowledged.items()) if alert in known)]
-    tables = {"alerts": _alert_rows(events, said, epochs), "alert_events": [_event_row(event) for event in every]}
+    every = [*events, *(event for alert, event in sorted(answers.acknowledged.items()) if alert in known)]
+    tables = {"alerts": _alert_rows(events, answers, epochs), "alert_events": [_event_row(event) for event in every]}
     digest = hashlib.sha256(msgspec.msgpack.encode(tables)).hexdigest()
     paths = {name: home.published / name / WHOLE_FILE for name in tables}
     if history_store.get_meta(connection, "exported") == digest and all(path.exists() for path in paths.values()):
@@ -50,20 +50,20 @@ def export(
     return len(tables["alerts"]), True
 
 
-def _said(home: Home) -> _Said:
-    said = _Said()
+def _operator_answers(home: Home) -> _OperatorAnswers:
+    answers = _OperatorAnswers()
     for label in read_labels(home, f"{_LABEL}%"):
-        said.labels[label.label_id.removeprefix(_LABEL)] = (label.label, label.note)
+        answers.labels[label.label_id.removeprefix(_LABEL)] = (label.label, label.note)
     if home.live_file.exists():
         with closing(connect_to_read(home.live_file, busy_seconds=10.0)) as live:
             for (body,) in live.execute("select body from events where kind = 'acknowledged' order by noticed_at desc"):
                 event = msgspec.json.decode(body, type=Event)
-                said.acknowledged[event.alert_id] = event
-    return said
+                answers.acknowledged[event.alert_id] = event
+    return answers
 
 
-def _alert_rows(events: Sequence[Event], said: _Said, epochs: Sequence[Epoch]) -> list[tuple[Any, ...]]:
-    """One row per alert that has fired, in the order in which they did."""
+def _alert_rows(events: Sequence[Event], answers: _OperatorAnswers, epochs: Sequence[Epoch]) -> list[tuple[Any, ...]]:
+    """One row per alert that has fired, in the order of firing."""
     fired: dict[str, Event] = {}
     highest: dict[str, int] = {}
     resolved: dict[str, Event] = {}
@@ -75,8 +75,8 @@ def _alert_rows(events: Sequence[Event], said: _Said, epochs: Sequence[Epoch]) -
         highest[event.alert_id] = max(event.level, highest.get(event.alert_id, 0))
     rows = []
     for alert, event in fired.items():
-        end, seen = resolved.get(alert), said.acknowledged.get(alert)
-        label, note = said.labels.get(alert, (None, None))
+        end, seen = resolved.get(alert), answers.acknowledged.get(alert)
+        label, note = answers.labels.get(alert, (None, None))
         rows.append(
             (
                 *(alert, event.rule, event.device_id, event.metric, LEVELS[highest[alert] - 1]),
@@ -92,7 +92,9 @@ def _alert_rows(events: Sequence[Event], said: _Said, epochs: Sequence[Epoch]) -
 def _state(event: Event, end: Event | None, seen: Event | None, epochs: Sequence[Epoch]) -> str:
     if end is not None:
         return "resolved"
-    rules = [{rule.name: rule for rule in in_force(epochs, at).rules} for at in (event.noticed_at, epochs[-1].since)]
+    rules = [
+        {rule.name: rule for rule in rules_in_force(epochs, at).rules} for at in (event.noticed_at, epochs[-1].since)
+    ]
     if rules[0].get(event.rule) != rules[1].get(event.rule):
         return "rule changed"
     return "acknowledged" if seen is not None else "firing"

@@ -1,6 +1,6 @@
-"""What a build of the alert tables remembers: events, snapshots of the engine, and what it has seen of every piece.
+"""State of the builds of the alert tables: events, snapshots of the rule set, and digests of each published file.
 
-`live/history.sqlite`; one build at a time (its write lock). Without it the next build makes the same again.
+`live/history.sqlite`. Its write lock lets one build run at a time. If it is lost, the next build computes the same.
 """
 
 import sqlite3
@@ -32,23 +32,23 @@ create table if not exists minutes (
 """
 
 Minutes = Mapping[int, tuple[int, str]]
-"""Minute of arrival (microseconds // 60e6) to rows and their digest."""
+"""Minute of arrival (microseconds // 60e6) to the number of rows and their digest."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
-    """By which a published piece is known to be unchanged: every change is a new file."""
+class FileStamp:
+    """Identity of a published file's content: every change is a new file."""
 
     mtime: int
     size: int
 
 
 @contextmanager
-def opened(home: Home) -> Iterator[sqlite3.Connection]:
-    """The store in one transaction; nothing of it is kept where the block fails.
+def open_store(home: Home) -> Iterator[sqlite3.Connection]:
+    """Open the store in one transaction, which is rolled back if the block fails.
 
     Raises:
-        Unreachable: another build holds it for longer than a minute.
+        Unreachable: another build has held the lock for more than a minute.
     """
     path = home.live / "history.sqlite"
     try:
@@ -56,35 +56,35 @@ def opened(home: Home) -> Iterator[sqlite3.Connection]:
             connection.executescript(_TABLES)
             with transaction(connection):
                 if _meta(connection, "schema") != _SCHEMA:
-                    forget_all(connection)
+                    discard_all(connection)
                 yield connection
     except sqlite3.OperationalError as error:
         raise Unreachable(f"{path}: {error}", "another build of the alert tables may be running") from error
 
 
 def get_meta(connection: sqlite3.Connection, key: str) -> str:
-    """A noted value; empty for none."""
+    """A stored value; empty if there is none."""
     return _meta(connection, key)
 
 
 def set_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
-    """Note a value."""
+    """Store a value."""
     connection.execute("insert or replace into meta values (?, ?)", (key, value))
 
 
-def stamps(connection: sqlite3.Connection) -> dict[str, Stamp]:
-    """Pieces as they were seen last."""
-    return {name: Stamp(mtime, size) for name, mtime, size in connection.execute("select * from pieces")}
+def file_stamps(connection: sqlite3.Connection) -> dict[str, FileStamp]:
+    """Published files, as recorded last."""
+    return {name: FileStamp(mtime, size) for name, mtime, size in connection.execute("select * from pieces")}
 
 
-def minutes_of(connection: sqlite3.Connection, file: str) -> dict[int, tuple[int, str]]:
-    """What was seen of a piece."""
+def minute_digests(connection: sqlite3.Connection, file: str) -> dict[int, tuple[int, str]]:
+    """Digests of a published file by minute, as recorded last."""
     rows = connection.execute("select minute, n, digest from minutes where file = ?", (file,))
     return {minute: (n, digest) for minute, n, digest in rows}
 
 
-def note_piece(connection: sqlite3.Connection, file: str, stamp: Stamp, minutes: Minutes) -> None:
-    """A piece as it is now."""
+def record_file(connection: sqlite3.Connection, file: str, stamp: FileStamp, minutes: Minutes) -> None:
+    """Record a published file as it is now."""
     connection.execute("insert or replace into pieces values (?, ?, ?)", (file, stamp.mtime, stamp.size))
     connection.execute("delete from minutes where file = ?", (file,))
     connection.executemany(
@@ -93,15 +93,15 @@ def note_piece(connection: sqlite3.Connection, file: str, stamp: Stamp, minutes:
 
 
 def newest_snapshot(connection: sqlite3.Connection, before: int) -> tuple[int, bytes] | None:
-    """The newest state that was taken before an arrival time."""
+    """The newest snapshot before an arrival time, and its own time; None if there is none."""
     row = connection.execute(
         "select until, body from snapshots where until < ? order by until desc limit 1", (before,)
     ).fetchone()
     return None if row is None else (int(row[0]), zstandard.decompress(row[1]))
 
 
-def note_snapshot(connection: sqlite3.Connection, until: int, body: bytes) -> None:
-    """Keep a state: the newest eight, then one an hour for a day, then one a day for two weeks."""
+def record_snapshot(connection: sqlite3.Connection, until: int, body: bytes) -> None:
+    """Store a snapshot. The newest eight are kept, then one per hour for a day, then one per day for two weeks."""
     connection.execute("insert or replace into snapshots values (?, ?)", (until, zstandard.compress(body, 3)))
     found = [row[0] for row in connection.execute("select until from snapshots order by until desc")]
     kept = set(found[:8])
@@ -113,8 +113,8 @@ def note_snapshot(connection: sqlite3.Connection, until: int, body: bytes) -> No
     connection.executemany("delete from snapshots where until = ?", [(each,) for each in found if each not in kept])
 
 
-def forget_after(connection: sqlite3.Connection, until: int | None, oldest: int) -> None:
-    """Back to a state, or (None) to the oldest reading that there is: what came after it is made again."""
+def discard_after(connection: sqlite3.Connection, until: int | None, oldest: int) -> None:
+    """Discard what was built after a snapshot, or (None) after the oldest reading that is still published."""
     if until is None:
         connection.execute("delete from snapshots")
         connection.execute("delete from events where is_score = 0 and noticed_at >= ?", (oldest,))
@@ -123,15 +123,15 @@ def forget_after(connection: sqlite3.Connection, until: int | None, oldest: int)
     connection.execute("delete from events where is_score = 0 and upto > ?", (until,))
 
 
-def forget_all(connection: sqlite3.Connection) -> None:
-    """As if nothing had been built."""
+def discard_all(connection: sqlite3.Connection) -> None:
+    """Discard everything that was built."""
     for table in ("events", "snapshots", "pieces", "minutes", "meta"):
         connection.execute(f"delete from {table}")  # noqa: S608 - our own names
     set_meta(connection, "schema", _SCHEMA)
 
 
-def keep_events(connection: sqlite3.Connection, events: Sequence[Event], upto: int, *, is_score: bool) -> None:
-    """Keep events. Reminders are left out: whether one is due depends on who has acknowledged, not on the data."""
+def record_events(connection: sqlite3.Connection, events: Sequence[Event], upto: int, *, is_score: bool) -> None:
+    """Store events without reminders, which depend on acknowledgements and not on the data."""
     connection.executemany(
         "insert or replace into events values (?, ?, ?, ?, ?, ?)",
         [
@@ -143,7 +143,7 @@ def keep_events(connection: sqlite3.Connection, events: Sequence[Event], upto: i
 
 
 def read_events(connection: sqlite3.Connection) -> list[Event]:
-    """All, in order of arrival."""
+    """All events, in order of arrival."""
     rows = connection.execute("select body from events").fetchall()
     events = [msgspec.json.decode(body, type=Event) for (body,) in rows]
     return sorted(events, key=lambda each: (each.noticed_at, each.rule, each.device_id, each.metric, each.ordinal))

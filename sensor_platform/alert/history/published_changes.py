@@ -1,4 +1,4 @@
-"""What has changed in the published readings since the last build, by the minute of arrival. Reads only new pieces."""
+"""Finds changes of the published readings since the last build, by minute of arrival. Reads only files that are new."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sensor_platform.alert.history import history_store
-from sensor_platform.alert.history.history_store import Stamp
+from sensor_platform.alert.history.history_store import FileStamp
 from sensor_platform.alert.replay_rules import ORDER, READING_COLUMNS
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _TABLE = "readings_clean"
 _ROWS = 200_000
-Seen = tuple[int, str]
-"""Rows and their digest."""
+RowDigest = tuple[int, str]
+"""Number of rows and their digest."""
 _DIGEST = """
 select epoch_us(received_at) // 60000000 as minute, received_at <= make_timestamp(?) as is_old, count(*),
     bit_xor(hash(device_id, metric, epoch_us(event_at), epoch_us(received_at), value, verdict, segment, position, tags))
@@ -30,44 +30,50 @@ group by 1, 2
 
 @dataclass(slots=True)
 class Changes:
-    """Pieces that are new since the last build."""
+    """Published files that are new since the last build."""
 
     files: list[str] = field(default_factory=list)
-    """Their paths."""
+    """Paths of the files."""
     redo_from: int | None = None
-    """Earliest arrival (a whole minute) at which something that was replayed is different now."""
+    """Earliest arrival time (a whole minute) at which replayed readings have changed; None if none have."""
 
 
-def look(home: Home, connection: sqlite3.Connection, duck: "DuckDBPyConnection", until: int) -> Changes:
-    """Compare pieces with what was seen of them; notes what is seen now.
+def find_changes(home: Home, connection: sqlite3.Connection, duck: "DuckDBPyConnection", until: int) -> Changes:
+    """Compare the published files with their recorded digests, and record the digests of today.
 
-    Rows that are gone change nothing: retention removes readings, and their alerts stay.
+    Removed rows are no change: retention removes readings, and their alerts stay.
+
+    Args:
+        home: the data folder.
+        connection: to the history store.
+        duck: any connection.
+        until: arrival time up to which readings were replayed, microseconds.
     """
-    known = history_store.stamps(connection)
+    known = history_store.file_stamps(connection)
     folder = home.published / _TABLE
     changes = Changes()
     for path in sorted(folder.glob("day=*/*.parquet")):
         if path.name == "columns.parquet":
             continue
         stat = path.stat()
-        stamp = Stamp(stat.st_mtime_ns, stat.st_size)
+        stamp = FileStamp(stat.st_mtime_ns, stat.st_size)
         name = str(path.relative_to(folder))
         if known.get(name) == stamp:
             continue
         changes.files.append(str(path))
         old, minutes = _digests(duck, path, until)
-        before = history_store.minutes_of(connection, name)
+        before = history_store.minute_digests(connection, name)
         different = [minute * MINUTE for minute, found in old.items() if before.get(minute) != found]
         if different:
             changes.redo_from = min([*different, *([changes.redo_from] if changes.redo_from is not None else [])])
-        history_store.note_piece(connection, name, stamp, minutes)
+        history_store.record_file(connection, name, stamp, minutes)
     return changes
 
 
 def rows_after(
     home: Home, duck: "DuckDBPyConnection", files: Sequence[str] | None, after: int, before: int
 ) -> Iterator[dict[str, Sequence[Any]]]:
-    """Readings that arrived after `after` and before `before`, in order of arrival; of some files or of all."""
+    """Yield readings that arrived between two times, both excluded, in ORDER; of some files or (None) of all."""
     paths = [str(home.published / _TABLE / "day=*" / "*.parquet")] if files is None else list(files)
     if not paths:
         return
@@ -81,17 +87,17 @@ def rows_after(
         yield dict(zip(names, zip(*rows, strict=True), strict=True))
 
 
-def oldest(home: Home, duck: "DuckDBPyConnection") -> int:
-    """Oldest arrival that is still there, microseconds."""
+def oldest_arrival(home: Home, duck: "DuckDBPyConnection") -> int:
+    """Arrival time of the oldest reading that is still published, microseconds; 0 if there is none."""
     paths = str(home.published / _TABLE / "day=*" / "*.parquet")
     row = duck.execute("select epoch_us(min(received_at)) from read_parquet(?)", [paths]).fetchone()
     return int(row[0]) if row and row[0] is not None else 0
 
 
-def _digests(duck: "DuckDBPyConnection", path: Path, until: int) -> tuple[dict[int, Seen], dict[int, Seen]]:
-    """Rows and digest of each minute: of what arrived by `until`, and of everything."""
-    old: dict[int, Seen] = {}
-    every: dict[int, Seen] = {}
+def _digests(duck: "DuckDBPyConnection", path: Path, until: int) -> tuple[dict[int, RowDigest], dict[int, RowDigest]]:
+    """Digests of a file by minute: of the readings that arrived by `until`, and of all."""
+    old: dict[int, RowDigest] = {}
+    every: dict[int, RowDigest] = {}
     for minute, is_old, n, digest in duck.execute(_DIGEST, [until, str(path)]).fetchall():
         if is_old:
             old[minute] = (n, f"{digest:x}")
@@ -100,6 +106,6 @@ def _digests(duck: "DuckDBPyConnection", path: Path, until: int) -> tuple[dict[i
     return old, every
 
 
-def has_pieces(home: Home) -> bool:
-    """Whether readings are published at all."""
+def has_readings(home: Home) -> bool:
+    """Whether any readings are published."""
     return Path(home.published / _TABLE).is_dir()

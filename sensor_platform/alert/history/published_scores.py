@@ -1,8 +1,8 @@
-"""Scores and forecasts as published, as series that rules of the kinds `anomaly` and `forecast` look at.
+"""Published anomaly scores and forecasts, as series for rules of the kinds `anomaly` and `forecast`.
 
-The score of an hour is the served anomaly score over its threshold: above 1 is what the table calls an anomaly. What a
-forecast rule sees is how far the hour's mean lies outside the newest forecast's band, in the metric's unit. An hour
-counts when its series has a later one. Its time, and its arrival for every time-out, is the end of the hour.
+The score of an hour is the served anomaly score divided by its threshold: a value above 1 is an anomaly in the table.
+The value for a forecast rule is the distance of the hour's mean from the newest forecast's band, in the metric's unit.
+An hour is used once its series has a later one. Its event time and its arrival time are the end of the hour.
 """
 
 from collections.abc import Sequence
@@ -42,11 +42,11 @@ _QUERIES = {SCORE_OF: _ANOMALIES, OUTSIDE_OF: _FORECASTS}
 
 
 def read_scores(home: Home, rules: Sequence[Rule], since: int | None = 0) -> list[Score]:
-    """Scores that some rule may want, in order of time.
+    """Read the scores that rules of these kinds need, in order of time.
 
     Args:
         home: the data folder.
-        rules: of the site.
+        rules: rules of the site.
         since: start of the first hour, microseconds; None for the newest two days that there are.
     """
     import duckdb

@@ -1,7 +1,7 @@
-"""Which rules were in force when: an alert that fired stays in the tables although its rule is changed later.
+"""History of the rules, so that an alert that fired stays in the tables although its rule is changed later.
 
-`live/rules.jsonl`, a line per change. Whoever first meets other rules (a starting live process, a build of the tables)
-adds one. The first line counts from the beginning: a history that is older than the rules is judged with them.
+`live/rules.jsonl` has a line per change. The first process that finds other rules (a starting live process, a build of
+the tables) adds one. The first line is in force from the beginning: readings older than the rules are replayed with it.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ class Epoch:
 
 
 def read_epochs(home: Home) -> list[Epoch]:
-    """What is written down, oldest first.
+    """Read all epochs, oldest first.
 
     Raises:
         Unreachable: the file is damaged.
@@ -44,13 +44,13 @@ def read_epochs(home: Home) -> list[Epoch]:
         lines = [msgspec.json.decode(line, type=_Line) for line in path.read_bytes().splitlines()]
     except (msgspec.DecodeError, ValueError) as error:
         raise Unreachable(
-            f"{path} is damaged: {error}", "restore it, or remove it: history is then judged anew"
+            f"{path} is damaged: {error}", "restore it, or remove it: history is then replayed with the rules of today"
         ) from error
     return [Epoch(line.since, _config(line.rules, line.maintenance)) for line in lines]
 
 
-def note_rules(home: Home, config: AlertConfig, now: int) -> Sequence[Epoch]:
-    """Write down that these rules are in force, where the newest that are written down are others."""
+def record_rules(home: Home, config: AlertConfig, now: int) -> Sequence[Epoch]:
+    """Add an epoch if the rules differ from those of the newest one; returns all epochs."""
     epochs = read_epochs(home)
     own = _config(config.rules, config.maintenance)
     if epochs and epochs[-1].config == own:
@@ -69,13 +69,13 @@ def note_rules(home: Home, config: AlertConfig, now: int) -> Sequence[Epoch]:
     return epochs
 
 
-def in_force(epochs: Sequence[Epoch], at: int) -> AlertConfig:
-    """The rules at an arrival time; those of the first epoch before it."""
+def rules_in_force(epochs: Sequence[Epoch], at: int) -> AlertConfig:
+    """The rules in force at an arrival time, microseconds; those of the first epoch before it began."""
     return next((epoch.config for epoch in reversed(epochs) if epoch.since <= at), epochs[0].config)
 
 
 def _config(rules: Sequence[Rule], maintenance: Sequence[Maintenance]) -> AlertConfig:
-    """Only what decides on alarms: neither channels nor routes."""
+    """The configuration without channels and routes, which do not change alerts."""
     bare = tuple(msgspec.structs.replace(rule, channels=()) for rule in rules)
     return AlertConfig(rules=bare, maintenance=tuple(maintenance))
 

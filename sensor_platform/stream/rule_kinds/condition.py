@@ -110,13 +110,13 @@ class ConditionObserver(Observer):
         """The metric's value at each event: of this message, of an earlier one, or from before the batch."""
         import numpy as np
 
-        from sensor_platform.stream.equal_runs import carried
+        from sensor_platform.stream.equal_runs import newest_known_row
 
         stored = self.newest[name]
         stored.grow(len(self.index.devices))
         column = np.full(len(device), np.nan)
         column[event] = value
-        source = carried(device, ~np.isnan(column))
+        source = newest_known_row(device, ~np.isnan(column))
         found = np.maximum(source, 0)
         newest = np.where(source >= 0, column[found], stored["value"][device])
         newest_at = np.where(source >= 0, at[found], stored["at"][device])

@@ -56,7 +56,7 @@ class NoDataObserver(Observer):
         """Pauses that were too long and have ended, then the end of what was firing."""
         import numpy as np
 
-        from sensor_platform.stream.equal_runs import begins
+        from sensor_platform.stream.equal_runs import run_starts
 
         ended: dict[int, int] = {}
         for pause in self.pauses.take(key, received_at, event_at):
@@ -64,7 +64,7 @@ class NoDataObserver(Observer):
             yield pause.key, Observation(pause.event_at, pause.ended_at, 0.0, 0, 0)
             ended[pause.key] = pause.ended_at
         if alerts:
-            first = begins(key)
+            first = run_starts(key)
             for row in first[np.isin(key[first], list(alerts))].tolist():
                 one = int(key[row])
                 at = max(ended.get(one, int(received_at[row])), alerts[one].received_at)

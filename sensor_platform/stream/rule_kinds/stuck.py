@@ -47,7 +47,7 @@ class StuckObserver(Observer):
         """Every reading is an observation of how long its value has been the same."""
         import numpy as np
 
-        from sensor_platform.stream.equal_runs import carried
+        from sensor_platform.stream.equal_runs import newest_known_row
         from sensor_platform.stream.observations import Observations
         from sensor_platform.stream.series import NEVER
 
@@ -55,7 +55,7 @@ class StuckObserver(Observer):
         self.since.grow(int(series.max()) + 1)
         with np.errstate(invalid="ignore"):
             is_same = np.abs(readings.value - previous.value) <= self.tolerance
-        start = carried(series, ~is_same)
+        start = newest_known_row(series, ~is_same)
         stored = self.since["since"][series]
         stored = np.where(stored == NEVER, previous.at, stored)
         since = np.where(start >= 0, readings.event_at[np.maximum(start, 0)], stored)

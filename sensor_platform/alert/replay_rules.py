@@ -62,7 +62,7 @@ class RuleReplay:
         return self._observe({name: values[:whole] for name, values in rows.items()}, places[:whole])
 
     def settle(self, until: int) -> tuple[Readings, list[Event]]:
-        """Take the message that waits, and serve all time-outs up to `until`, by when everything before it has arrived."""
+        """Take the message that waits, and serve all time-outs up to `until`; everything before it has arrived."""
         rows, self._held = self._held, {}
         places = list(zip(rows.get("segment", ()), rows.get("position", ()), strict=True))
         readings, events = self._observe(rows, places)

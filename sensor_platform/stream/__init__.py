@@ -1,1 +1,1 @@
-"""Readings in time: windows, alarm rules and their state machine. Pure; the same engine live and over history."""
+"""Readings in time: windows, alert rules and the state machine of alerts. Pure; the same live and over history."""

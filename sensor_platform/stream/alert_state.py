@@ -1,7 +1,7 @@
-"""The state machine of one alarm: ok, pending, firing, acknowledged, resolved. Pure, driven by observations and time.
+"""The state machine of one alert: ok, pending, firing, acknowledged, resolved. Pure, driven by observations and time.
 
-Time-outs are deadlines in arrival time, and they are served before every observation that arrived at or after them. So
-the outcome does not depend on how a stream was cut into batches, nor on when somebody looked.
+Time-outs are deadlines in arrival time. They are served before every observation that arrived at or after them, so the
+result does not depend on how a stream was cut into batches, nor on when time-outs are looked for.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ FOREVER = 1 << 62
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that happened to an alarm."""
+    """A change of an alert, or a reminder of it."""
 
     alert_id: str
     kind: EventKind
@@ -23,53 +23,56 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     device_id: str
     metric: str
     level: int
-    """1 warning, 2 critical; of `resolved` the highest that it had."""
+    """1 warning, 2 critical; for `resolved` the highest level of the alert."""
     at: int
     """Event time, microseconds since the epoch, UTC."""
     noticed_at: int
-    """Arrival time of what caused it."""
+    """Arrival time of its cause, microseconds."""
     value: float | None = None
     limit: str = ""
     suppressed: str = ""
-    """Why nobody is told: `flapping`, `maintenance`; empty where they are."""
+    """Why it is not notified: `flapping` or `maintenance`; empty if it is."""
     by: str = ""
-    """Who acknowledged."""
+    """Operator who acknowledged; empty for other kinds."""
     ordinal: int = 0
-    """Counts the events of an alarm that share their arrival time."""
+    """Number of the event among those of the alert with the same arrival time, from 1."""
 
     @property
     def key(self) -> str:
-        """Idempotency key: the same event always has the same."""
+        """Idempotency key: the same in every run that has the event."""
         return f"{self.alert_id}-{self.kind}-{self.noticed_at}-{self.ordinal}"
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """A rule's times in microseconds; 0 for none."""
+    """Times of a rule in microseconds; 0 for none."""
 
     wait: int = 0
+    """`for` of the rule."""
     clear: int = 0
     renotify: int = 0
     flap_most: int = 0
+    """Firings within `flap_within` that are still notified."""
     flap_within: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a rule says of one moment."""
+    """What a rule observes at one time."""
 
     at: int
+    """Event time, microseconds."""
     received_at: int
     value: float
     raw: int
-    """Level that the value calls for."""
+    """Level that the value calls for; 0 for none."""
     hold: int
-    """Level that it is enough to keep."""
+    """Level that the value is enough to keep."""
 
 
 @dataclass(slots=True)
 class AlertState:
-    """One alarm of one rule and one series or device."""
+    """The alert of one rule and one series or device. Snapshots have the names of its fields."""
 
     rule: str
     device_id: str
@@ -84,14 +87,17 @@ class AlertState:
     acknowledged_by: str = ""
     notified_at: int = 0
     since: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Level to (event, arrival) time since when the condition holds without a break; while it waits for `for`."""
+    """Level to the (event, arrival) time since which the condition holds without a break."""
     clear_since: tuple[int, int] | None = None
+    """The (event, arrival) time since which the condition of the level is gone."""
     clear_to: int = 0
+    """Level to which it falls."""
     spoke_at: int = 0
-    """Arrival time of its newest event, and how many events it has had at that time."""
+    """Arrival time of its newest event."""
     spoken: int = 0
+    """Number of its events with that arrival time."""
     fires: list[int] = field(default_factory=list)
-    """Arrival times of recent firings, for flap suppression."""
+    """Arrival times of recent firings, for the suppression of flapping."""
 
     @property
     def state(self) -> str:
@@ -101,12 +107,12 @@ class AlertState:
         return "pending" if self.since else "ok"
 
     def is_forgettable(self, now: int, timing: Timing) -> bool:
-        """Whether nothing of it needs to be remembered."""
+        """Whether it is at rest, so that nothing of it needs to be remembered."""
         self.fires = [at for at in self.fires if at > now - timing.flap_within] if timing.flap_most else []
         return not (self.level or self.since or self.fires) and now > self.spoke_at
 
     def next_deadline(self, timing: Timing) -> int:
-        """Arrival time of its next time-out."""
+        """Arrival time of its next time-out, microseconds; FOREVER for none."""
         ends = [since[1] + timing.wait for level, since in self.since.items() if level > self.level]
         if self.clear_since is not None:
             ends.append(self.clear_since[1] + timing.clear)
@@ -115,14 +121,14 @@ class AlertState:
         return min(ends, default=FOREVER)
 
     def until(self, now: int, timing: Timing) -> list[Event]:
-        """Serve the time-outs up to `now`, in their order."""
+        """Serve the time-outs up to `now`, in order."""
         events: list[Event] = []
         while (deadline := self.next_deadline(timing)) <= now:
             events += self._time_out(deadline, timing)
         return events
 
     def observe(self, seen: Observation, timing: Timing) -> list[Event]:
-        """Take one observation in; they come in order."""
+        """Take an observation, in order of arrival; returns the events of time-outs before it and its own."""
         events = self.until(seen.received_at, timing)
         self.at, self.received_at = seen.at, seen.received_at
         self.value = seen.value
@@ -148,7 +154,7 @@ class AlertState:
         return events
 
     def acknowledge(self, by: str, now: int) -> list[Event]:
-        """Somebody has seen it: no reminders any more."""
+        """Acknowledge an alert that fires, which ends its reminders; no event otherwise."""
         if not self.level or self.acknowledged_by:
             return []
         self.acknowledged_by = by
@@ -170,7 +176,7 @@ class AlertState:
         return seen.at - at >= timing.wait or seen.received_at - received >= timing.wait
 
     def _time_out(self, deadline: int, timing: Timing) -> list[Event]:
-        """The one time-out that is due at `deadline`."""
+        """Serve the time-out that is due at `deadline`."""
         due = [
             level for level, since in self.since.items() if level > self.level and since[1] + timing.wait <= deadline
         ]

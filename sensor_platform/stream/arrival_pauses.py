@@ -1,4 +1,4 @@
-"""Pauses between the arrivals of a key, and the limit of each: given, or learned from the last pauses of the key."""
+"""Pauses between arrivals, by key, and their limit: given, or learned from the last pauses of the key."""
 
 from dataclasses import dataclass, field
 from typing import Any

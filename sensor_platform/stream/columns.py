@@ -1,4 +1,4 @@
-"""Decoded messages as numpy columns: the form in which everything here sees readings."""
+"""Decoded messages as NumPy columns, which the engine works on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,22 +24,23 @@ class Readings:
 
     series: Ints
     message: Ints
-    """Rises with arrival; readings of one message share it."""
+    """Message number: increases with arrival; readings of one message share it."""
     event_at: Ints
-    """Microseconds since the epoch, UTC, as `received_at`."""
+    """Microseconds since the epoch, UTC."""
     received_at: Ints
+    """Microseconds since the epoch, UTC."""
     value: Floats
     verdict: npt.NDArray[np.uint8]
     """GOOD, UNCERTAIN or BAD."""
     message_key: npt.NDArray[np.uint64]
-    """Hash of the device's own message id; 0 for none."""
+    """Hash of the message id that the device gave; 0 for none."""
     is_device_time: Bools
 
     def __len__(self) -> int:
         return len(self.series)
 
     def pick(self, rows: "Bools | Ints") -> "Readings":
-        """Only some of the readings."""
+        """Return some of the readings, by mask or by row numbers."""
         return Readings(
             self.series[rows],
             self.message[rows],
@@ -61,16 +62,16 @@ def readings_of(
     base: int = 0,
     units: Mapping[str, str] = NO_UNITS,
 ) -> Readings:
-    """The numeric readings of a decoded batch that are no wire duplicates.
+    """Return the numeric readings of a decoded batch without wire duplicates.
 
     Args:
-        decoded: what became of the messages.
-        received_at: of each message, microseconds.
-        duplicates: messages that are in the WAL already.
-        suspects: messages that may be.
+        decoded: the decoded messages.
+        received_at: arrival time of each message, microseconds.
+        duplicates: indexes of messages that the WAL has already.
+        suspects: indexes of messages that may be duplicates; their readings are uncertain.
         index: numbers devices and series; takes over new tags.
-        base: added to the number of each message.
-        units: of the catalog, by metric: values that say another unit are converted, as in the tables.
+        base: added to the message numbers.
+        units: unit of each metric in the catalog; values with another unit are converted, as in the tables.
     """
     blocks = [block for block in decoded.blocks if block.value is not None]
     if not blocks:
@@ -90,9 +91,9 @@ def readings_of(
         verdict = np.where(is_suspect, np.maximum(verdict, np.uint8(UNCERTAIN)), verdict)
     values = [np.frombuffer(block.value or b"", np.float64) for block in blocks]
     if units and (any(records.unit) or any(block.unit for block in blocks)):
-        said = [in_units(block, records, value, units) for block, value in zip(blocks, values, strict=True)]
-        values = [value for value, _ in said]
-        is_unknown = np.concatenate([unknown for _, unknown in said])
+        converted = [in_units(block, records, value, units) for block, value in zip(blocks, values, strict=True)]
+        values = [value for value, _ in converted]
+        is_unknown = np.concatenate([unknown for _, unknown in converted])
         verdict = np.where(is_unknown, np.maximum(verdict, np.uint8(UNCERTAIN)), verdict)
     readings = Readings(
         series,
@@ -115,7 +116,7 @@ def readings_of(
 
 
 def in_units(block: ReadingBlock, records: Records, value: Floats, units: Mapping[str, str]) -> tuple[Floats, Bools]:
-    """The values of a block in the units of the catalog, and which of them say a unit that cannot be converted."""
+    """Convert the values of a block to the units of the catalog; also returns which values have an unknown unit."""
     is_unknown = np.zeros(len(value), np.bool_)
     if not block.is_described:
         return value, is_unknown
@@ -144,15 +145,15 @@ def _metric(block: ReadingBlock, index: SeriesIndex) -> Ints:
 
 
 def _device_quality(quality: Sequence[str | None]) -> "npt.NDArray[np.uint8]":
-    """What the devices say of their own readings."""
+    """Verdicts that devices give to their own readings."""
     if not any(quality):
         return np.zeros(len(quality), np.uint8)
-    said = {"bad": BAD, "uncertain": UNCERTAIN}
-    return np.array([said.get(text.lower(), GOOD) if text else GOOD for text in quality], np.uint8)
+    verdicts = {"bad": BAD, "uncertain": UNCERTAIN}
+    return np.array([verdicts.get(text.lower(), GOOD) if text else GOOD for text in quality], np.uint8)
 
 
 def _message_keys(ids: Sequence[str | None]) -> "npt.NDArray[np.uint64]":
-    """The bytes of an id as a number modulo a prime: the same in every process, unlike the hash of a text."""
+    """The bytes of each id as a number modulo a prime: unlike the hash of a text, the same in every process."""
     if not any(ids):
         return np.zeros(len(ids), np.uint64)
     numbers = [0 if text is None else hash(int.from_bytes(b"\1" + text.encode())) or 1 for text in ids]
@@ -160,7 +161,7 @@ def _message_keys(ids: Sequence[str | None]) -> "npt.NDArray[np.uint64]":
 
 
 def _take_tags(decoded: Decoded, device: Ints, index: SeriesIndex) -> None:
-    """Remember the newest tags of each device."""
+    """Store the newest tags of each device in the index."""
     if len(decoded.tag_sets) < 2:
         return
     pairs = np.unique(np.stack((device, np.array(decoded.records.tags, np.int64))), axis=1)

@@ -1,4 +1,4 @@
-"""What the engine is told: windows and bounds. Loads nothing heavy, for every command reads the settings."""
+"""Settings of the engine: windows and bounds. Loads nothing heavy, because every command reads the settings."""
 
 import msgspec
 
@@ -6,16 +6,16 @@ from sensor_platform.kernel.durations import duration, duration_text
 
 
 class WindowSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One kind of window: tumbling, or hopping where `every` is shorter than `length`. Aligned to the epoch, UTC."""
+    """One kind of window: tumbling, or hopping if `every` is shorter than `length`. Aligned to the epoch, UTC."""
 
     length: str = "10s"
     every: str = ""
-    """A new window starts so often; empty for tumbling."""
+    """Interval between the starts of windows; empty for tumbling."""
     grace: str = "1s"
-    """How long after its end, by the device's watermark, a window stays open for late readings."""
+    """Time after its end, by the device's watermark, that a window stays open for late readings."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work.
+        """Check the durations and that hops divide the length.
 
         Raises:
             ValueError: naming the key and the reason.
@@ -33,7 +33,7 @@ class WindowSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
     @property
     def hop(self) -> int:
-        """Microseconds from one start to the next."""
+        """Interval between the starts of windows, microseconds."""
         return duration(self.every) if self.every else self.size
 
     @property
@@ -47,20 +47,25 @@ class WindowSpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
 
 
 class EngineConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What the engine computes, and within which bounds."""
+    """What the engine computes, and its bounds of memory."""
 
     windows: tuple[WindowSpec, ...] = (WindowSpec(), WindowSpec(length="1m"))
     keep: str = "2m"
-    """A closed window waits so long for late readings, and is emitted again when they come."""
+    """Time that a closed window is kept for late readings, with which it is emitted again."""
     idle: str = "10s"
-    """The windows of a device that is silent for so long are closed by the clock."""
+    """Time without readings after which the windows of a device are closed by the clock."""
     settle: str = "1s"
-    """Time-outs of alarms are served so long after they are due: what arrived before may still be on its way."""
+    """Delay of the time-outs of alerts, because earlier arrivals may still be on their way to the engine."""
     most_series: int = 200_000
+    """Bound of memory; series beyond it are not followed live."""
     most_windows: int = 2_000_000
-    """Bounds of memory; beyond them the oldest closed windows are given up, and new series are not followed."""
+    """Bound of memory; beyond it the oldest closed windows are discarded."""
 
     def __post_init__(self) -> None:
-        """Refuse what is no duration."""
+        """Check the durations.
+
+        Raises:
+            ValueError: a text is not a duration.
+        """
         for text in (self.keep, self.idle, self.settle):
             duration(text)

@@ -1,8 +1,8 @@
-"""Repeats that a publisher sends: the same message id of the same device and metric, as the batch tables decide it.
+"""Removes readings that a publisher repeats: same message id, device and metric, by the same rules as the tables.
 
-With a device time, that time is part of the identity. Without one, a repeat within a slot of the one before is dropped.
-Only the last `horizon` of arrival is remembered, and at most so many keys: what is older than that is too late for
-every window that is still held, and the tables see it.
+If the device gives a time, the time is part of the identity. Without one, a repeat within a slot of the previous one is
+dropped. Only the last `horizon` of arrival is remembered, with a bound on the number of keys: an older repeat is too
+late for every window that is kept, and the tables remove it.
 """
 
 from collections import deque
@@ -19,7 +19,7 @@ from sensor_platform.stream.series import Ints, SeriesIndex
 Keys = npt.NDArray[np.uint64]
 _ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 _PARTS = 4
-"""Buckets of the horizon; the oldest is forgotten as a whole."""
+"""Buckets of the horizon. The oldest is discarded as a whole."""
 
 
 @dataclass(slots=True)
@@ -45,22 +45,23 @@ class _Bucket:
 
 @dataclass(slots=True)
 class Dedupe:
-    """Remembers message ids for a while."""
+    """Remembers message ids for `horizon`."""
 
     index: SeriesIndex
     slot: int
     """Microseconds."""
     horizon: int
+    """Microseconds of arrival."""
     most: int = 8_000_000
-    """Keys, of eight bytes each."""
+    """Maximum number of keys, of eight bytes each."""
     dropped: int = 0
     _buckets: deque[_Bucket] = field(default_factory=deque)
     _last_at: dict[int, int] = field(default_factory=dict)
-    """Of messages without a device time: newest event time by key."""
+    """Newest event time by key, of messages without a device time."""
     _pruned_at: int = 0
 
     def fresh(self, readings: Readings, now: int) -> Readings:
-        """The readings without repeats. Must see every reading once, before the index takes over its event time."""
+        """Return the readings without repeats. Pass every reading once, before the index takes its event time over."""
         named = readings.message_key != 0
         if not named.any():
             return readings
@@ -95,7 +96,7 @@ class Dedupe:
 
     def _timed(self, readings: Readings, rows: Ints, now: int) -> Bools:
         keys = _keys(readings, rows)
-        # a time that is newer than all before cannot have been seen with it: no need to look
+        # a key with a time that is newer than every earlier one of the series cannot be known yet
         old = np.flatnonzero(~_is_newest(readings, self.index)[rows])
         is_repeat = np.zeros(len(rows), np.bool_)
         if len(old):
@@ -137,13 +138,13 @@ def _keys(readings: Readings, rows: Ints) -> Keys:
 
 
 def _is_newest(readings: Readings, index: SeriesIndex) -> Bools:
-    """Whether each reading is later than every earlier one of its series."""
+    """Whether the event time of each reading is later than those of all earlier readings of its series."""
     series, at = readings.series, readings.event_at
     return at > highest_before(series, at, index.by_series["event_at"][series])
 
 
 def _seen_in_batch(keys: Keys) -> Bools:
-    """Whether an equal key stands earlier in the batch."""
+    """Whether an equal key comes earlier in the batch."""
     order = np.argsort(keys, kind="stable")
     is_seen = np.zeros(len(keys), np.bool_)
     is_seen[order[1:]] = keys[order[1:]] == keys[order[:-1]]

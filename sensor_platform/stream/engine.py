@@ -1,6 +1,6 @@
-"""The one engine: decoded messages and the time in, closed windows and alarm events out. No clock, no file, no socket.
+"""The stream engine: decoded messages and times in, closed windows and alert events out. No clock, file or socket.
 
-Fed with the same batches and times it always ends in the same state, so a restart goes on from a snapshot exactly.
+The same batches and times always lead to the same state, so a restart continues exactly from a snapshot.
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ from sensor_platform.stream.verdicts import EngineCatalog, Validator
 from sensor_platform.stream.windows import ClosedWindows, Windows
 
 _BEGINNING = -(1 << 60)
-"""Before every time, with room to subtract from."""
+"""Earlier than every time, with room to subtract from."""
 
 
 @dataclass(slots=True)
 class TickResult:
-    """What a step brought."""
+    """Windows that closed and events that happened up to a time."""
 
     closed: list[ClosedWindows] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -38,7 +38,7 @@ class TickResult:
 
 @dataclass(slots=True)
 class Engine:
-    """Windows and alarms of one site. Not thread-safe."""
+    """Windows and alerts of one site. Not thread-safe."""
 
     config: EngineConfig
     catalog: EngineCatalog
@@ -54,9 +54,9 @@ class Engine:
     readings: int = 0
     bad: int = 0
     now: int = 0
-    """Newest time that it was told."""
+    """Newest time that it was given, microseconds."""
     ticked: int = 0
-    """When it last looked at what is due."""
+    """Time of the last tick, microseconds."""
 
     def __post_init__(self) -> None:
         config = self.config
@@ -71,13 +71,13 @@ class Engine:
     def take(
         self, decoded: Decoded, received_at: Sequence[int], duplicates: set[int], suspects: set[int], now: int
     ) -> tuple[Readings, list[Event]]:
-        """Count a decoded batch in; returns its readings, judged, and what they changed.
+        """Take a decoded batch; returns its readings with verdicts, and the events that they cause.
 
         Args:
-            decoded: what became of the messages.
-            received_at: of each message, microseconds.
-            duplicates: messages that are in the WAL already.
-            suspects: messages that may be.
+            decoded: the decoded messages.
+            received_at: arrival time of each message, microseconds.
+            duplicates: indexes of messages that the WAL has already.
+            suspects: indexes of messages that may be duplicates.
             now: microseconds since the epoch.
         """
         self.now = max(self.now, now)
@@ -88,7 +88,12 @@ class Engine:
         return self._take(readings, now)
 
     def inject(self, rows: Sequence[tuple[str, str, int, int, float]], now: int) -> list[Event]:
-        """Count in what is no message: (device, metric, event_at, received_at, value), for instance anomaly scores."""
+        """Take values that are not messages, for instance anomaly scores; returns the events that they cause.
+
+        Args:
+            rows: device, metric, event time, arrival time, value; times in microseconds.
+            now: microseconds since the epoch.
+        """
         self.now = max(self.now, now)
         if not rows:
             return []
@@ -115,13 +120,13 @@ class Engine:
         return events
 
     def tick(self, now: int) -> TickResult:
-        """What is due by now. Everything that arrived before `now` less the settling time has been taken in."""
+        """Close windows and serve time-outs. Everything that arrived before `now` minus the settling time was taken."""
         self.now = self.ticked = max(self.now, now)
         closed = [found for windows in self.windows if len(found := windows.close(self.now))]
         return TickResult(closed, self.rule_set.tick(self.now - duration(self.config.settle)))
 
     def dump(self) -> dict[str, Any]:
-        """Everything, for a snapshot of plain values and bytes."""
+        """The whole state for a snapshot, as plain values and bytes."""
         return {
             "index": self.index.dump(),
             "dedupe": self.dedupe.dump(),
@@ -132,10 +137,10 @@ class Engine:
         }
 
     def load(self, dumped: dict[str, Any]) -> list[str]:
-        """Take over a snapshot; returns what had to start afresh because its definition is new."""
+        """Take over a snapshot; returns names of windows and rules that have no state in it because they are new."""
         self.index.load(dumped["index"])
         self.dedupe.load(dumped["dedupe"])
-        if "look_back" in dumped:  # not in snapshots of earlier versions
+        if "look_back" in dumped:  # snapshots before this version of the verdicts do not have it
             self.validator.look_back.load(dumped["look_back"])
         saved = dict(dumped["windows"])
         fresh = []
@@ -166,7 +171,7 @@ class Engine:
         return readings, events
 
     def _watermark_before(self, readings: Readings) -> Ints | None:
-        """Each reading's device's watermark as it arrived; None where nothing can be too late for any window."""
+        """Watermark of each reading's device before its arrival; None if no reading can be too late for any window."""
         device = self.index.by_series["device"][readings.series]
         at = np.minimum(readings.event_at, readings.received_at)
         start = np.maximum(self.index.by_device["watermark"][device], _BEGINNING)
@@ -183,7 +188,7 @@ class Engine:
         return before
 
     def _note(self, readings: Readings) -> None:
-        """Take over the newest of each series and device."""
+        """Update the newest reading of each series and the watermark of each device."""
         index = self.index
         series, by_series = readings.series, index.by_series
         first = run_starts(series)

@@ -1,7 +1,7 @@
 """Conditions over several metrics of a device, as text: `temperature > 80 and value("PM2.5") > 35`.
 
-Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing is ever executed as Python. A
-metric without a recent value makes every comparison with it false.
+Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing is executed as Python. A metric
+without a recent value makes every comparison with it false.
 """
 
 import ast
@@ -41,9 +41,9 @@ class Expression:
 
     text: str
     metrics: tuple[str, ...]
-    """Every metric that it names."""
+    """Metrics that the condition names, each once."""
     evaluate: Callable[[Values], "npt.NDArray[np.bool_]"]
-    """From one column per metric to one truth each."""
+    """From one column of values per metric to one column of truth values."""
 
 
 @lru_cache(maxsize=1024)
@@ -51,12 +51,12 @@ def parse(text: str) -> Expression:
     """Check and compile a condition.
 
     Raises:
-        ValueError: saying what is not allowed.
+        ValueError: naming what is not allowed.
     """
     try:
         tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{text!r} is no condition: {getattr(error, 'msg', error)}") from error
+        raise ValueError(f"{text!r} is not a condition: {getattr(error, 'msg', error)}") from error
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         raise ValueError("the condition is too long")
     metrics: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""Columns that grow: numpy arrays with room at their end, one element per number that was handed out."""
+"""Growable columns: NumPy arrays with spare room at the end, one element per number of a device, series or window."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ class GrowableColumns:
     """Named columns of equal length. `columns[name]` is valid until the next `grow`."""
 
     def __init__(self, fills: Mapping[str, tuple[str, Any]]) -> None:
-        """Columns by name, each with its dtype and the value of elements that were never set."""
+        """Make columns by name, each with its dtype and the fill value of elements that are not set."""
         self._fills = dict(fills)
         self.size = 0
         self.columns: dict[str, npt.NDArray[Any]] = {
@@ -24,7 +24,7 @@ class GrowableColumns:
         return self.columns[name]
 
     def grow(self, size: int) -> None:
-        """Make room for `size` elements; new ones have their fill value."""
+        """Make room for `size` elements; new elements have the fill value."""
         have = len(next(iter(self.columns.values())))
         if size > have:
             room = max(size, have * 2)
@@ -35,7 +35,7 @@ class GrowableColumns:
         self.size = max(self.size, size)
 
     def reset(self, rows: "npt.NDArray[np.int64]") -> None:
-        """Set elements back to their fill values."""
+        """Set elements to their fill values again."""
         for name, (_, fill) in self._fills.items():
             self.columns[name][rows] = fill
 

@@ -1,8 +1,8 @@
-"""Verdicts that compare a reading with those before it: it changed too fast, or its value is stuck.
+"""Verdicts that compare a reading with earlier ones: it changed too fast, or its value is stuck.
 
-By the same rules as the table `readings_clean`, in order of event time and, within an instant, of value. Only readings
-that are usable by themselves take part. What comes later than a newer one of its series is judged by itself alone, and
-the newer one is not judged again: there the tables know more.
+The rules are those of the table `readings_clean`, in order of event time and, within an instant, of value. Only
+readings that are usable on their own take part. A reading that arrives after a newer one of its series is not compared,
+nor is the newer one compared again: the tables are more precise there.
 """
 
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 @dataclass(frozen=True, slots=True)
 class LookBackLimits:
-    """What the catalog says of one metric; times in microseconds."""
+    """Limits of the catalog for one metric; times in microseconds."""
 
     max_change_per_s: float | None = None
     compare_within: int = 600_000_000
@@ -28,13 +28,13 @@ class LookBackLimits:
 
 @dataclass(slots=True)
 class LookBack:
-    """Compares readings. Remembers the newest usable reading of each series, and since when its value has stood."""
+    """Compares readings. Remembers the newest usable reading of each series, and since when its value is the same."""
 
     rules: Mapping[str, LookBackLimits]
-    """By metric."""
+    """Limits by metric."""
     index: SeriesIndex
     slot: int
-    """Microseconds; how much further than `stuck_after` an equal reading may lie back."""
+    """Microseconds by which an equal reading may be older than `stuck_after`."""
     last: GrowableColumns = field(
         default_factory=lambda: GrowableColumns({"at": ("i8", NEVER), "value": ("f8", np.nan)})
     )
@@ -44,11 +44,11 @@ class LookBack:
         )
     )
     standing: dict[int, list[Any]] = field(default_factory=dict)
-    """Of series that have a `stuck_after`: value, since when it stands, and slot to first and last time within it."""
+    """For series that have a `stuck_after`: value, since when, and slot to its first and last time with the value."""
     _known: int = 0
 
     def validate(self, readings: Readings) -> None:
-        """Call bad what changes too fast or is stuck; `readings` have their own verdicts already."""
+        """Set the verdict of readings that change too fast or are stuck to BAD; other verdicts must be set already."""
         if not self.rules:
             return
         self._learn()
@@ -124,7 +124,7 @@ class LookBack:
         return found
 
     def _stands(self, key: int, now: int, own: float, limit: int) -> bool:
-        """Whether an equal reading lies `limit` back, at most a slot more, with no other value in between."""
+        """Whether an equal reading is `limit` to `limit` + slot older, with no other value in between."""
         state = self.standing.get(key)
         if state is None or state[0] != own:
             state = self.standing[key] = [own, now, {}]

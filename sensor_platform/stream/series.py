@@ -1,4 +1,4 @@
-"""Devices, metrics and series by number, bounded: nobody may fill our memory with new names."""
+"""Numbers of devices, metrics and series, with a bound so that new names cannot fill the memory."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,23 +12,23 @@ from sensor_platform.stream.growable import GrowableColumns
 
 Ints = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min
-"""A time before every time."""
+"""Earlier than every time."""
 
 _METRIC_BITS = 24
 
 
 @dataclass(slots=True)
 class SeriesIndex:
-    """One number per (device, metric), with what is known of each. Numbers are never given back."""
+    """A number per (device, metric), with its newest reading. Numbers are never reused."""
 
     limit: int = 200_000
-    """Most series; readings of further ones are not followed live (they land all the same)."""
+    """Maximum number of series. Readings of further series are not followed live, but they land."""
     devices: list[str] = field(default_factory=list)
     metrics: list[str] = field(default_factory=list)
     tags: dict[int, dict[str, str]] = field(default_factory=dict)
-    """Newest tags by device number, only where there are any."""
+    """Newest tags by device number, for devices that have any."""
     refused: int = 0
-    """Readings that were not followed because of `limit`."""
+    """Number of readings that were not followed because of `limit`."""
     by_series: GrowableColumns = field(
         default_factory=lambda: GrowableColumns(
             {
@@ -50,15 +50,15 @@ class SeriesIndex:
     _metric_numbers: dict[str, int] = field(default_factory=dict)
     _series: dict[int, int] = field(default_factory=dict)
     _sorted: tuple[Ints, Ints] = field(default_factory=lambda: (np.empty(0, np.int64), np.empty(0, np.int64)))
-    """Keys of `_series` in order and their numbers, as of a while ago: what most look-ups need."""
+    """Sorted keys of `_series` and their numbers, updated now and then. Serves most look-ups."""
     _unsorted: int = 0
-    """Look-ups that it did not serve."""
+    """Look-ups that `_sorted` did not serve."""
 
     def __len__(self) -> int:
         return len(self._series)
 
     def device_numbers(self, ids: Sequence[str]) -> Ints:
-        """The number of each device id, -1 for those beyond the limit."""
+        """The number of each device id; -1 beyond the limit."""
         numbers = self._device_numbers
         for new in set(ids).difference(numbers):
             if len(self.devices) < self.limit:
@@ -68,7 +68,7 @@ class SeriesIndex:
         return np.array(list(map(numbers.get, ids, repeat(-1))), np.int64)
 
     def metric_number(self, name: str) -> int:
-        """The number of a metric, -1 beyond the limit."""
+        """The number of a metric; -1 beyond the limit."""
         number = self._metric_numbers.get(name)
         if number is None:
             if len(self.metrics) >= min(self.limit, (1 << _METRIC_BITS) - 1):
@@ -78,7 +78,7 @@ class SeriesIndex:
         return number
 
     def numbers(self, device: Ints, metric: Ints) -> Ints:
-        """Series of each (device, metric), new ones numbered; -1 where either is -1 or the limit is reached."""
+        """The series of each (device, metric), new ones included; -1 if either is -1 or beyond the limit."""
         keys = np.where((device < 0) | (metric < 0), -1, (device << _METRIC_BITS) | metric)
         known, numbers = self._sorted
         out = np.full(len(keys), -1, np.int64)
@@ -92,7 +92,7 @@ class SeriesIndex:
             self._unsorted += int(is_other.sum())
             unique, inverse = np.unique(keys[is_other], return_inverse=True)
             out[is_other] = np.array([self._number(int(key)) for key in unique], np.int64)[inverse]
-            if self._unsorted > len(self._series) // 4:  # sorting costs what these look-ups did
+            if self._unsorted > len(self._series) // 4:  # sorting costs as much as these look-ups
                 self._sort()
         self.refused += int((out < 0).sum())
         return out

@@ -1,4 +1,4 @@
-"""The verdict on readings by the rules of `readings_clean`: calibrate, range, what is said, what was before."""
+"""Validates readings by the rules of `readings_clean`: calibration, range, quality of the device, earlier readings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ FOREVER = int(np.iinfo(np.int64).max)
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPeriod:
-    """value * gain + offset for readings of [start, end), microseconds."""
+    """Calibrated value = value * gain + offset, for readings in [start, end), microseconds."""
 
     gain: float = 1.0
     offset: float = 0.0
@@ -25,25 +25,26 @@ class CalibrationPeriod:
 
 @dataclass(frozen=True, slots=True)
 class EngineCatalog:
-    """What the site knows of its metrics and devices."""
+    """The part of the site's catalog that the engine needs."""
 
     limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
-    """Metric to least and greatest value, inclusive."""
+    """Metric to least and greatest valid value."""
     calibrations: Mapping[tuple[str, str], Sequence[CalibrationPeriod]] = field(default_factory=dict)
-    """(device, metric) to periods, which do not overlap."""
+    """(device, metric) to its periods, which do not overlap."""
     units: Mapping[str, str] = field(default_factory=dict)
+    """Metric to unit."""
     look_back: Mapping[str, LookBackLimits] = field(default_factory=dict)
-    """Metric to how its readings are compared with those before them."""
+    """Metric to the limits of comparisons with earlier readings."""
 
 
 @dataclass(slots=True)
 class Validator:
-    """Judges readings. Keeps the limits of each series at hand."""
+    """Calibrates readings and gives them verdicts. Caches the limits of each series."""
 
     catalog: EngineCatalog
     index: SeriesIndex
     slot: int = 600_000_000
-    """Microseconds."""
+    """Length of a slot, microseconds."""
     look_back: LookBack = field(init=False)
     _limits: GrowableColumns = field(
         default_factory=lambda: GrowableColumns({"low": ("f8", -np.inf), "high": ("f8", np.inf)})
@@ -55,7 +56,7 @@ class Validator:
         self.look_back = LookBack(self.catalog.look_back, self.index, self.slot)
 
     def validate(self, readings: Readings) -> Readings:
-        """The readings with calibrated values and their verdicts."""
+        """Calibrate the values and set the verdicts of readings, in place; returns them."""
         self._learn()
         series = readings.series
         value = self._calibrate(readings) if self._calibrated else readings.value
@@ -68,7 +69,7 @@ class Validator:
         return readings
 
     def _learn(self) -> None:
-        """Look up what is new since the last time."""
+        """Cache the limits of series that are new."""
         size = len(self.index)
         if self._known == size:
             return
@@ -94,6 +95,6 @@ class Validator:
 
     @staticmethod
     def _rows(readings: Readings, series: int) -> Ints:
-        """Rows of one series; they lie together."""
+        """Row numbers of one series, which are consecutive."""
         first, last = np.searchsorted(readings.series, [series, series + 1])
         return np.arange(first, last)

@@ -1,4 +1,4 @@
-"""Statistics of the readings of a window, for many windows at once, and how those of later readings are added."""
+"""Statistics of the readings of windows, and their update by later readings; vectorised over windows."""
 
 from typing import Any
 
@@ -25,11 +25,18 @@ STATS: dict[str, tuple[str, Any]] = {
     "uncertain_n": ("i8", 0),
     "late_n": ("i8", 0),
 }
-"""Columns of a window, with what an empty one has."""
+"""Columns of a window: dtype, and the value of a window without readings."""
 
 
 def stats_of(readings: Readings, begins: Ints, group: Ints, slot: int) -> dict[str, npt.NDArray[Any]]:
-    """What each group of consecutive readings adds to its window."""
+    """Compute statistics of groups of consecutive readings, one group per window.
+
+    Args:
+        readings: in order of group, event time and value.
+        begins: row number of the first reading of each group.
+        group: number of the group of each reading.
+        slot: delay in microseconds beyond which a reading is late.
+    """
     verdict, value = readings.verdict, readings.value
     is_bad = verdict == BAD
     stats: dict[str, npt.NDArray[Any]] = {
@@ -73,7 +80,15 @@ def _numbers(value: "npt.NDArray[np.float64]", at: Ints, begins: Ints, group: In
 
 
 def merge_stats(rows: GrowableColumns, at: Ints, add: dict[str, npt.NDArray[Any]]) -> None:
-    """Add statistics to windows, each of which occurs once. Squared deviations add up exactly (Chan et al. 1979)."""
+    """Add statistics to windows.
+
+    The sum of squared deviations is combined exactly (Chan et al. 1979).
+
+    Args:
+        rows: the windows.
+        at: row number of each window, all different.
+        add: statistics of further readings of these windows.
+    """
     have = {name: rows[name][at] for name in STATS}
     n, more = have["n"], add["n"]
     both = np.maximum(n + more, 1)
@@ -86,7 +101,7 @@ def merge_stats(rows: GrowableColumns, at: Ints, add: dict[str, npt.NDArray[Any]
     rows["min"][at] = np.minimum(have["min"], add["min"])
     rows["max"][at] = np.maximum(have["max"], add["max"])
     rows["last_received_at"][at] = np.maximum(have["last_received_at"], add["last_received_at"])
-    # several at one instant are in order of value, as in the tables
+    # readings at one instant are in order of value, as in the tables
     is_first = (add["first_at"] < have["first_at"]) | (
         (add["first_at"] == have["first_at"]) & (more > 0) & (add["first"] < have["first"])
     )

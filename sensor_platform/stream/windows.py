@@ -1,8 +1,8 @@
 """Windows in event time, tumbling and hopping, over whole batches at once.
 
-A window closes when its device's watermark (newest event time, never ahead of arrival) has passed its end and the
-grace, or by the clock when the device has gone silent. What comes later changes it, and it is emitted again with the
-next revision, as long as it is kept; later still, the reading is counted and left to the tables.
+A window closes when its device's watermark (newest event time, at most the arrival time) has passed its end and the
+grace, or by the clock if the device sends nothing. A later reading changes the window, which is emitted again with the
+next revision, as long as it is kept. A reading that is later still is only counted here; the tables have it.
 """
 
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class ClosedWindows:
     spec: WindowSpec
     columns: dict[str, npt.NDArray[Any]]
     """series, start, n, sum, mean, m2, min, max, first, last, first_at, last_at, last_received_at, bad_n, uncertain_n,
-    late_n, revision; numbers of windows without a usable reading (n = 0) are NaN."""
+    late_n, revision. Values of windows without a usable reading (n = 0) are NaN."""
 
     def __len__(self) -> int:
         return len(self.columns["series"])
@@ -43,17 +43,17 @@ class Windows:
     spec: WindowSpec
     index: SeriesIndex
     slot: int
-    """A reading that arrives more than this after its time is counted in `late_n`, as in the tables."""
+    """Microseconds; a reading that arrives with a longer delay is counted in `late_n`, as in the tables."""
     keep: int
-    """Microseconds that a closed window waits for late readings."""
+    """Microseconds that a closed window is kept for late readings."""
     idle: int
-    """A device that is silent for so long has its windows closed by the clock."""
+    """Microseconds without readings after which the windows of a device are closed by the clock."""
     most: int = 2_000_000
-    """Windows held; beyond it the oldest closed ones are given up."""
+    """Maximum number of windows; beyond it the oldest closed windows are discarded."""
     too_late: int = 0
-    """Readings that came after their window was given up."""
+    """Number of readings that arrived after their window was discarded."""
     floor: int = NEVER
-    """Newest start of a window that was given up for want of room: nothing before it is begun again."""
+    """Newest start of a window that was discarded because of `most`. Windows up to it are not opened again."""
     rows: GrowableColumns = field(
         default_factory=lambda: GrowableColumns(
             {"series": ("i8", -1), "start": ("i8", 0), "revision": ("i8", -1), "is_changed": ("?", False), **STATS}
@@ -62,19 +62,19 @@ class Windows:
     _rows: dict[int, int] = field(default_factory=dict)
     _free: list[int] = field(default_factory=list)
     _due_at: int = NEVER
-    """No window that has changed is over before this: until then there is nothing to look at."""
+    """Earliest end of a changed window; before it, no window can close."""
     _newest: GrowableColumns = field(default_factory=lambda: GrowableColumns({"key": ("i8", -1), "row": ("i8", -1)}))
-    """Of each series, the window that was last counted into: nearly always the one that is asked for next."""
+    """The window of each series that got the last reading, which is nearly always the next one too."""
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def add(self, readings: Readings, before: Ints | None = None) -> None:
-        """Count readings in, sorted by series, event time and value.
+        """Add readings, sorted by series, event time and value.
 
         Args:
-            readings: in time.
-            before: watermark of each reading's device just before it arrived; None where none can be too late.
+            readings: the readings.
+            before: watermark of each reading's device before its arrival; None if no reading can be too late.
         """
         size, hop = self.spec.size, self.spec.hop
         newest = readings.event_at // hop * hop
@@ -88,11 +88,11 @@ class Windows:
 
     @property
     def patience(self) -> int:
-        """From the start of a window until readings are too late for it, by the device's watermark."""
+        """Microseconds from the start of a window until, by the device's watermark, readings are too late for it."""
         return self.spec.size + duration(self.spec.grace) + self.keep
 
     def close(self, now: int) -> ClosedWindows:
-        """Windows that are complete now, or have changed since they were."""
+        """Return windows that are complete now, or have changed since they were emitted."""
         if self._nothing_is_due(now):
             return self._emit(_NONE)
         size = self.rows.size
@@ -108,7 +108,7 @@ class Windows:
         left = end[(series >= 0) & rows["is_changed"][:size]]
         self._due_at = int(left.min(initial=_LATEST))
         closed = self._emit(due)
-        # by the watermark alone: a device that was silent may go on where it stopped
+        # only by the watermark: a device that paused may continue where it stopped
         is_old = (series >= 0) & (watermark >= end + self.keep) & ~rows["is_changed"][:size]
         self._forget(np.flatnonzero(is_old))
         return closed
@@ -134,7 +134,7 @@ class Windows:
         self._due_at = NEVER
 
     def waiting(self) -> Ints:
-        """Readings in windows that are not closed yet, by series."""
+        """Number of readings by series in windows that are not closed yet."""
         size = self.rows.size
         is_open = np.flatnonzero((self.rows["series"][:size] >= 0) & (self.rows["revision"][:size] < 0))
         n = self.rows["n"][is_open] + self.rows["bad_n"][is_open]
@@ -142,7 +142,7 @@ class Windows:
         return found
 
     def _watermarks(self, series: Ints, now: int) -> tuple[Ints, "npt.NDArray[np.bool_]"]:
-        """How far each series' device has come, and whether it has gone silent."""
+        """Watermark of the device of each series, and whether the device sends nothing."""
         if not len(self.index):
             return np.full(len(series), NEVER, np.int64), np.zeros(len(series), np.bool_)
         device = self.index.by_series["device"][np.maximum(series, 0)]
@@ -165,7 +165,7 @@ class Windows:
         self._due_at = min(self._due_at, int(start[begins].min()) + self.spec.size + duration(self.spec.grace))
 
     def _find(self, keys: Ints, series: Ints, start: Ints) -> Ints:
-        """Row of each window, new ones made."""
+        """Row number of each window; new windows get a row."""
         known, free, newest = self._rows, self._free, self._newest
         newest.grow(len(self.index))
         rows = np.where(newest["key"][series] == keys, newest["row"][series], -1)

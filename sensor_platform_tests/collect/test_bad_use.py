@@ -114,7 +114,9 @@ def test_a_broker_without_mqtt_5(tmp_path: Path, collect: Collect) -> None:
 
 
 @pytest.mark.mosquitto
-def test_an_untrusted_certificate_and_a_trusted_one(tmp_path: Path, broker: RunningBroker, collect: Collect) -> None:
+def test_an_untrusted_certificate_and_a_trusted_one(
+    tmp_path: Path, broker: RunningBroker, collect: Collect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ca, cert, key = (tmp_path / name for name in ("ca.pem", "cert.pem", "key.pem"))
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     make += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
@@ -126,7 +128,7 @@ def test_an_untrusted_certificate_and_a_trusted_one(tmp_path: Path, broker: Runn
     try:
         assert_refused(collect(url), 2, "certificate", "not trusted")
         assert_refused(collect(url, SENSOR_PLATFORM_BROKER_CA_FILE=str(tmp_path / "missing")), 2, "certificate files")
-        os.environ["SENSOR_PLATFORM_BROKER_CA_FILE"] = str(ca)
+        monkeypatch.setenv("SENSOR_PLATFORM_BROKER_CA_FILE", str(ca))
         with running_collector(tmp_path / "tls", url) as collector:
             publish = ["mosquitto_pub", "-h", "localhost", "-p", str(broker.port), "--cafile", str(ca), "-q", "1"]
             publish += ["-t", "sensors/tls", "-l"]
@@ -135,13 +137,14 @@ def test_an_untrusted_certificate_and_a_trusted_one(tmp_path: Path, broker: Runn
             assert collector.stop() == 0
         assert [int(e.payload) for e in collector.envelopes()] == list(range(5000))
     finally:
-        del os.environ["SENSOR_PLATFORM_BROKER_CA_FILE"]
         process.terminate()
         process.wait()
 
 
 @pytest.mark.mosquitto
-def test_a_client_certificate_that_is_asked_for(tmp_path: Path, broker: RunningBroker, collect: Collect) -> None:
+def test_a_client_certificate_that_is_required(
+    tmp_path: Path, broker: RunningBroker, collect: Collect, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
     make += ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(cert)]
@@ -152,12 +155,11 @@ def test_a_client_certificate_that_is_asked_for(tmp_path: Path, broker: RunningB
     files_ours = {"SENSOR_PLATFORM_BROKER_CERT_FILE": str(cert), "SENSOR_PLATFORM_BROKER_KEY_FILE": str(key)}
     try:
         assert_refused(collect(f"mqtts://localhost:{broker.port}", **files), 2, "TLS")
-        os.environ.update(files | files_ours)
+        for name, file in (files | files_ours).items():
+            monkeypatch.setenv(name, file)
         with running_collector(tmp_path / "mtls", f"mqtts://localhost:{broker.port}") as collector:
             assert collector.stop() == 0
     finally:
-        for name in files | files_ours:
-            os.environ.pop(name, None)
         process.terminate()
         process.wait()
 

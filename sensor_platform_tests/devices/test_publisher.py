@@ -195,11 +195,9 @@ def test_a_refused_login_is_wrong_use_and_never_shows_the_password(code: int, wo
     assert "hunter2" not in str(caught.value)
 
 
-def test_a_broker_that_is_not_there_is_unreachable_at_once() -> None:
-    begin = time.monotonic()
+def test_a_broker_that_is_not_there_is_unreachable() -> None:
     with pytest.raises(Unreachable, match=r"no broker at mqtt://127\.0\.0\.1"):
         Publisher(Broker(port=free_port()))
-    assert time.monotonic() - begin < 2
 
 
 def test_something_that_is_no_broker_is_said_to_be_none() -> None:

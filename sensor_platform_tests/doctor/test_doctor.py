@@ -28,6 +28,7 @@ from sensor_platform.doctor.mosquitto import (
 from sensor_platform.errors import ExitCode, Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.settings import broker_from
+from sensor_platform_tests.running import wait_until
 
 V5, V311 = CollectConfig(), CollectConfig(protocol="3.1.1")
 
@@ -51,16 +52,12 @@ def mosquitto_with(folder: Path, text: str) -> Iterator[Broker]:
 
 
 def wait_for_port(process: ChildProcess, port: int) -> None:
-    end = time.monotonic() + 10
-    while True:
+    def is_open() -> bool:
         process.require_running()
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            assert time.monotonic() < end
-            time.sleep(0.02)
-        else:
-            return
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    wait_until(is_open, "the port")
 
 
 @pytest.mark.mosquitto

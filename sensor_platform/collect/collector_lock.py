@@ -1,4 +1,4 @@
-"""One collector per home: an flock that the kernel gives back however the holder ends."""
+"""One collector per home: a lock file that the operating system releases when its holder ends."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ def collector_lock(wal: Path, who: str) -> Iterator[None]:
 
     Args:
         wal: the home's `wal` folder; created where it is missing.
-        who: one line that a second collector will show, for instance name and process id.
+        who: one line that a second collector shows, for instance name and process id.
 
     Raises:
         WrongUse: another collector holds it, or the folder cannot be written.

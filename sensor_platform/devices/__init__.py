@@ -1,1 +1,1 @@
-"""The device side: publishes recorded or made-up readings as devices would, for replay, demo, tests and benchmarks."""
+"""Publishes recorded or simulated readings as devices would, for replay, demo, tests and benchmarks."""

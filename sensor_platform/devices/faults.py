@@ -1,4 +1,4 @@
-"""What goes wrong between devices and broker, on purpose: messages sent twice, late and out of order, and garbage."""
+"""Injects faults between devices and broker: messages sent twice, late, out of order, and garbage."""
 
 import random
 from collections import Counter
@@ -13,27 +13,27 @@ _GARBAGE = (b"", b"{", b"\x00\xff\xfe", b'{"device_id": ', b"null", b"[[[]]]")
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Share of the messages, 0 to 1, that each befalls. The same seed gives the same faults."""
+    """Fractions of the messages, 0 to 1, by fault. The same seed gives the same faults."""
 
     twice: float = 0.0
-    """Published again by the device, under the same sequence."""
+    """Messages that are published twice, with the same sequence."""
     late: float = 0.0
-    """Held back, and overtaken by others."""
+    """Messages that are delayed, so that others overtake them."""
     garbage: float = 0.0
-    """Followed by bytes that no contract understands."""
+    """Messages that are followed by an undecodable payload."""
     late_seconds: float = 30.0
-    """Longest time that a late message is held back."""
+    """Maximum delay of a late message."""
     seed: int = 1
 
 
 def with_faults(
-    messages: Iterable[ScheduledMessage], faults: Faults, happened: Counter[str]
+    messages: Iterable[ScheduledMessage], faults: Faults, counts: Counter[str]
 ) -> Iterator[ScheduledMessage]:
-    """The messages with the faults; offsets still do not decrease. `happened` counts them by name.
+    """The messages with faults; offsets still do not decrease. `counts` counts the faults by name.
 
-    A message that is held back keeps its payload, and so the time and sequence that the device gave it.
+    A delayed message keeps its payload, including the time and sequence of the device.
     """
-    chance = random.Random(faults.seed)  # noqa: S311 - mishaps, not secrets
+    chance = random.Random(faults.seed)  # noqa: S311 - faults, not secrets
     held: list[tuple[float, int, ScheduledMessage]] = []
     offset = 0.0
     for ordinal, message in enumerate(messages):
@@ -41,17 +41,17 @@ def with_faults(
         while held and held[0][0] <= offset:
             yield _at(offset, heappop(held)[2])
         if chance.random() < faults.late:
-            happened["late"] += 1
+            counts["late"] += 1
             heappush(held, (offset + chance.uniform(0.0, faults.late_seconds), ordinal, message))
         else:
             yield message
         if chance.random() < faults.twice:
-            happened["twice"] += 1
+            counts["twice"] += 1
             yield message
         if chance.random() < faults.garbage:
-            happened["garbage"] += 1
+            counts["garbage"] += 1
             yield ScheduledMessage(offset, message.topic, chance.choice(_GARBAGE))
-    while held:  # what is still held back at the end comes at once
+    while held:  # messages still delayed at the end are sent at once
         yield _at(offset, heappop(held)[2])
 
 

@@ -1,4 +1,4 @@
-"""A fleet of made-up devices as a YAML file describes it: topics, payload shape, what each metric does over time."""
+"""Simulated devices that a YAML file describes: topics, payload layout, and the course of each metric."""
 
 import heapq
 import math
@@ -20,7 +20,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One metric: a level, a slow swing around it, and noise."""
+    """One metric: a level, a slow oscillation around it, and noise."""
 
     mean: float
     swing: float = 0.0
@@ -32,9 +32,9 @@ class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tr
     """Change per hour."""
     digits: int = 3
     unit: str | None = None
-    """Sent in long messages."""
+    """Unit of the values, sent in long messages."""
     since_seconds: float = 0.0
-    """The metric appears this long after the start: devices get new sensors without notice."""
+    """The metric starts this long after the start of the simulation, as if a sensor were added."""
 
 
 class Fields(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -55,21 +55,21 @@ class Fleet(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     device: str = "sim-{n:05}"
     """Name of a device; `{n}` counts from 1."""
     every_seconds: float = 1.0
-    """Time between two messages (long: rounds of messages) of one device."""
+    """Time between two messages of one device; with layout `long` between two rounds of messages."""
     topic: str = "sensors/{device}"
-    """`{device}`, and `{metric}` for long messages."""
+    """Template with `{device}`, and `{metric}` for long messages."""
     layout: Literal["wide", "long"] = "wide"
     fields: Fields = Fields()
     time_format: Literal["epoch_s", "epoch_ms", "iso", "iso_naive"] = "iso"
     metrics: dict[str, Signal]
     also: dict[str, str | float | bool] = {}
-    """Fields with the same content in every message."""
+    """Fields with the same value in every message."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be sent.
+        """Check the settings.
 
         Raises:
-            ValueError: naming the key.
+            ValueError: a key is empty or zero.
         """
         if self.devices < 1 or self.every_seconds <= 0 or not self.metrics:
             raise ValueError("devices, every_seconds and metrics must not be empty or zero")
@@ -80,7 +80,7 @@ def read_fleets(path: Path) -> tuple[Fleet, ...]:
     """The fleets of a YAML file: a list.
 
     Raises:
-        WrongUse: the file is no such list.
+        WrongUse: the file is not such a list.
     """
     try:
         return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), tuple[Fleet, ...])
@@ -93,10 +93,10 @@ def fleet_messages(
 ) -> Iterator[ScheduledMessage]:
     """Messages of all devices for `seconds`, in order of time; the devices of a fleet are spread over its period.
 
-    `stamp` is the device's clock: from a message's offset to its time (aware UTC). It is asked when a message is taken
-    from the iterator, so a wall clock is right as long as the messages are taken as they are due.
+    `stamp` is the clock of the devices: it returns the time (aware UTC) of an offset. It is called when a message is
+    taken from the iterator, so it can be the system clock if messages are taken when they are due.
     """
-    chance = random.Random(seed)  # noqa: S311 - weather, not secrets
+    chance = random.Random(seed)  # noqa: S311 - values, not secrets
     sent: Counter[str] = Counter()
     for offset, place, device in heapq.merge(*(_turns(fleet, place, seconds) for place, fleet in enumerate(fleets))):
         fleet = fleets[place]
@@ -108,7 +108,7 @@ def fleet_messages(
 
 
 def _turns(fleet: Fleet, place: int, seconds: float) -> Iterator[tuple[float, int, int]]:
-    """When which device of a fleet speaks: (offset, place of the fleet, device)."""
+    """Times at which devices of a fleet send: (offset, place of the fleet, device)."""
     for number in range(math.ceil(seconds / fleet.every_seconds)):
         for device in range(fleet.devices):
             offset = (number + device / fleet.devices) * fleet.every_seconds

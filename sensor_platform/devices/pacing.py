@@ -1,45 +1,40 @@
-"""When to send: every message has its offset from the start, and lateness never adds up."""
+"""Sends messages on a schedule: each has an offset from the start, and delays do not accumulate."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
 _SHORTEST_PAUSE = 0.002
-"""Seconds. At 20,000 messages a second a wait for each would cost more than sending it; they leave in small groups."""
+"""Seconds. Waiting for each of 20,000 messages a second would cost more than sending it, so small groups are sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduledMessage:
-    """One message and when it is due."""
+    """One message and its due time."""
 
     offset: float
-    """Seconds after the start; does not decrease within one stream."""
+    """Seconds after the start; never decreases within one stream."""
     topic: str
     payload: bytes
 
 
 class Outlet(Protocol):
-    """What the schedule needs of a publisher."""
+    """The part of a publisher that the schedule uses."""
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Queue one message; may block."""
 
     def pump(self, seconds: float) -> None:
-        """Keep the connection going for `seconds`."""
+        """Send and receive for `seconds`."""
 
 
-class Clock(Protocol):
-    """Seconds that only grow."""
+def send_on_schedule(
+    messages: Iterable[ScheduledMessage], outlet: Outlet, clock: Callable[[], float] = time.monotonic
+) -> float:
+    """Publish each message at its offset, or as soon after it as possible; returns the seconds taken.
 
-    def __call__(self) -> float:
-        """Now."""
-
-
-def send_on_schedule(messages: Iterable[ScheduledMessage], outlet: Outlet, clock: Clock = time.monotonic) -> float:
-    """Publish each message at its offset or as soon after it as possible; return the seconds taken.
-
-    The schedule is absolute: a stall is caught up with, so that the mean rate is the one that was asked for.
+    The schedule is absolute: after a stall it catches up, so that the mean rate is the requested one.
     """
     start = clock()
     elapsed = 0.0

@@ -1,8 +1,8 @@
-"""A publishing MQTT client for replay and simulation: counts what the broker acknowledged, survives its restarts.
+"""A publishing MQTT client for replay and simulation: counts acknowledgements, survives restarts of the broker.
 
 One thread, no callbacks: packets are collected in a buffer, sent in large pieces, and acknowledgements are parsed in
-bulk. Its own packets instead of paho because at 20,000 messages a second paho's publish path alone fills a core, and
-the machine that generates the load is mostly the one under test.
+bulk. It does not use paho because at 20,000 messages a second the publish path of paho alone fills a core, and the load
+generator usually runs on the machine under test.
 """
 
 import contextlib
@@ -25,15 +25,15 @@ _SEND_AT_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class PublisherOptions:
-    """How to publish."""
+    """Options of a publisher."""
 
     qos: int = 1
     window: int = 2000
-    """Most messages without acknowledgement; publishing waits when it is full (back-pressure). At most 65,535."""
+    """Maximum number of unacknowledged messages, at most 65,535; publishing waits when it is reached."""
     give_up_seconds: float = 60.0
-    """How long a lost broker is looked for before Unreachable is raised."""
+    """How long a lost broker is tried before Unreachable is raised."""
     keepalive_seconds: float = 60.0
-    """A broker that is silent for one and a half of this is taken for lost."""
+    """A broker that is silent for 1.5 times this interval counts as lost."""
 
 
 class Publisher:
@@ -47,7 +47,7 @@ class Publisher:
         self._broker = broker
         self._options = options or PublisherOptions()
         self._client_id = f"publisher-{secrets.token_hex(6)}"
-        self._unacknowledged: dict[int, bytes] = {}  # in the order of sending, which a resend must keep
+        self._unacknowledged: dict[int, bytes] = {}  # in the order of sending, which a repetition must keep
         self._released: set[int] = set()  # QoS 2: PUBREC arrived, PUBCOMP did not
         self._last_id = 0
         self._out = bytearray()
@@ -63,7 +63,7 @@ class Publisher:
 
         Raises:
             WrongUse: topic or payload is longer than MQTT can carry.
-            Unreachable: the broker was lost and did not come back.
+            Unreachable: the broker was lost and could not be reached again.
         """
         name, qos = topic.encode(), self._options.qos
         if len(name) > wire.MAX_TOPIC_BYTES or len(name) + len(payload) + 4 > MAX_REMAINING_LENGTH:
@@ -77,13 +77,13 @@ class Publisher:
         if len(self._out) >= _SEND_AT_BYTES:
             self._exchange(0.0)
         if qos and len(self._unacknowledged) >= self._options.window:
-            # Wait for half of it: then packets leave in large pieces, not one for every acknowledgement.
+            # Wait for half of it: then packets are sent in large pieces, not one per acknowledgement.
             self._until(lambda: len(self._unacknowledged) <= self._options.window // 2)
         elif len(self._out) >= 16 * _SEND_AT_BYTES:
             self._until(lambda: len(self._out) < _SEND_AT_BYTES)
 
     def pump(self, seconds: float) -> None:
-        """Send what is queued and take acknowledgements, for `seconds`."""
+        """Send queued messages and read acknowledgements, for `seconds`."""
         end = time.monotonic() + seconds
         self._exchange(0.0)
         while (left := end - time.monotonic()) > 0:
@@ -94,11 +94,11 @@ class Publisher:
         return self._until(lambda: not self._out and not self._unacknowledged, seconds)
 
     def close(self) -> None:
-        """Send what is queued, say goodbye and remove the session; waits for no acknowledgement (see `drain`)."""
+        """Send queued messages, disconnect and remove the session; does not wait for acknowledgements (see `drain`)."""
         with contextlib.suppress(Unreachable):
-            self._farewell(self._socket)
+            self._disconnect(self._socket)
             if self._options.qos:
-                self._farewell(self._connect(clean_session=True))
+                self._disconnect(self._connect(clean_session=True))
         self._socket.close()
 
     def __enter__(self) -> Self:
@@ -125,7 +125,7 @@ class Publisher:
         return True
 
     def _exchange(self, wait_seconds: float) -> None:
-        """One turn: send, wait, receive. A lost connection is replaced here and nowhere else."""
+        """Send, wait, receive once. Only here a lost connection is replaced."""
         try:
             self._socket.send_some(self._out)
             if wait_seconds > 0:
@@ -134,12 +134,12 @@ class Publisher:
             if data := self._socket.receive_some():
                 self._heard_at = time.monotonic()
                 self._in += data
-                self._settle()
+                self._take_acknowledgements()
             self._stay_alive()
         except ConnectionError as error:
             self._reconnect(error)
 
-    def _settle(self) -> None:
+    def _take_acknowledgements(self) -> None:
         try:
             for kind, packet_id in wire.take_packets(self._in):
                 if kind == wire.PUBREC:
@@ -149,7 +149,7 @@ class Publisher:
                     self._released.discard(packet_id)
                     self.acknowledged += 1
         except ValueError as error:
-            raise ConnectionError(f"the broker sent something else than MQTT: {error}") from error
+            raise ConnectionError(f"the broker sent something that is not MQTT: {error}") from error
 
     def _stay_alive(self) -> None:
         now = time.monotonic()
@@ -191,7 +191,7 @@ class Publisher:
         return connection
 
     def _greet(self, connection: BrokerSocket, *, clean_session: bool) -> bool:
-        """CONNECT and CONNACK; whether the broker still had our session."""
+        """Send CONNECT and read CONNACK; returns whether the broker still has the session."""
         login = {"username": self._broker.username, "password": self._broker.password}
         out = bytearray(
             wire.connect_packet(
@@ -218,7 +218,7 @@ class Publisher:
         return bool(answer[2] & 1)
 
     def _resend(self, *, session_present: bool) -> bytearray:
-        """What a new connection begins with. Without a session the broker has forgotten even the QoS 2 halves."""
+        """Packets to repeat on a new connection. Without a session the broker has also forgotten the QoS 2 state."""
         if not session_present:
             self._released.clear()
             return bytearray(b"".join(self._unacknowledged.values()))
@@ -229,8 +229,8 @@ class Publisher:
             )
         )
 
-    def _farewell(self, connection: BrokerSocket) -> None:
-        """DISCONNECT, then read until the broker closes: closing with unread bytes would take back what was sent."""
+    def _disconnect(self, connection: BrokerSocket) -> None:
+        """Send DISCONNECT, then read until the broker closes: closing with unread bytes would discard sent packets."""
         rest = (self._out if connection is self._socket else bytearray()) + wire.DISCONNECT
         end = time.monotonic() + 3.0
         with contextlib.closing(connection), contextlib.suppress(ConnectionError):

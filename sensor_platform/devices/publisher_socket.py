@@ -1,4 +1,4 @@
-"""A non-blocking connection to a broker, plain or TLS, with one way to wait for it."""
+"""A non-blocking connection to a broker, plain or TLS."""
 
 import contextlib
 import select
@@ -12,14 +12,14 @@ _READ_BYTES = 1 << 18
 
 
 class BrokerSocket:
-    """Bytes to and from one broker. Every method that finds the connection gone raises ConnectionError."""
+    """Bytes to and from one broker. Its methods raise ConnectionError if the connection has ended."""
 
     def __init__(self, broker: Broker, timeout_seconds: float = 10.0) -> None:
         self._socket = _dial(broker, timeout_seconds)
         self._socket.settimeout(0.0)
 
     def send_some(self, data: bytearray) -> None:
-        """Send what the kernel takes now, and remove it from `data`."""
+        """Send what the kernel accepts now, and remove it from `data`."""
         if not data:
             return
         try:
@@ -32,7 +32,7 @@ class BrokerSocket:
         del data[:sent]
 
     def receive_some(self) -> bytes:
-        """What has arrived; empty when nothing has."""
+        """Read what has arrived; empty if nothing has."""
         try:
             data = self._socket.recv(_READ_BYTES)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
@@ -44,13 +44,13 @@ class BrokerSocket:
         return data
 
     def wait(self, seconds: float, *, writing: bool) -> None:
-        """Return when there is something to read (or room to write), or after `seconds`."""
+        """Wait until there is something to read (or room to write), at most `seconds`."""
         if isinstance(self._socket, ssl.SSLSocket) and self._socket.pending():
             return  # decrypted already, so the kernel would not report it
         select.select([self._socket], [self._socket] if writing else [], [], seconds)
 
     def close(self) -> None:
-        """Close without a word; DISCONNECT is the caller's."""
+        """Close the socket; the caller sends DISCONNECT before."""
         self._socket.close()
 
 

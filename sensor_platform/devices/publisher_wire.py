@@ -1,6 +1,6 @@
-"""MQTT 3.1.1 packets of a publishing client, as bytes. Pure: nothing here knows a socket.
+"""MQTT 3.1.1 packets of a publishing client, as bytes. Pure: no sockets.
 
-3.1.1 and not 5, because every broker speaks it and because its acknowledgements always have four bytes.
+MQTT 3.1.1 and not 5, because every broker supports it and its acknowledgements always have four bytes.
 """
 
 import struct
@@ -25,7 +25,7 @@ REFUSALS: Final = {
     4: "user name or password is wrong",
     5: "this user may not connect",
 }
-"""CONNACK return codes, as the end of the sentence "the broker refused: ..."."""
+"""Reasons by CONNACK return code."""
 
 
 def connect_packet(
@@ -61,10 +61,10 @@ def pubrel_packet(packet_id: int) -> bytes:
 def take_packets(buffer: bytearray) -> Iterator[tuple[int, int]]:
     """Remove whole packets from the front of `buffer`; yield (type, packet id), for CONNACK (type, flags << 8 | code).
 
-    What a publisher can be sent is at most four bytes long, so a length above 127 is a peer that does not speak MQTT.
+    Packets for a publisher have at most four bytes, so a peer that sends a longer one does not speak MQTT.
 
     Raises:
-        ValueError: the bytes are no packet that a broker sends to a publisher.
+        ValueError: the bytes are not a packet that a broker sends to a publisher.
     """
     at, end = 0, len(buffer)
     try:

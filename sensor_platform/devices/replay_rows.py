@@ -1,7 +1,7 @@
-"""Rows of a table as the messages that a device would have sent. Pure; the file is read elsewhere (`demo.table`).
+"""Rows of a table as the messages that a device would have sent. Pure; `demo.replay_table` reads the file.
 
-One wide JSON message per row: device, time and a sequence under the names that every site understands, then each
-column that has a value. What is missing (null, NaN) is left out, as a device leaves it out.
+One wide JSON message per row: device, time and a sequence under the names of the default contract, then each column
+that has a value. Missing values (null, NaN) are left out.
 """
 
 import math
@@ -30,23 +30,23 @@ class ReplayPlan:
     """How rows become messages."""
 
     topic: str = "sensors/{device}"
-    """Template: `{device}` or any column; what MQTT gives a meaning to (`+ # /`, NUL) is percent-escaped in values."""
+    """Template with `{device}` or any column; characters with a meaning in MQTT (`+ # /`, NUL) are percent-escaped."""
     device_column: str | None = None
     device: str = "replay"
-    """Device of files without a device column."""
+    """Device id for files without a device column."""
     time_column: str | None = None
     zone: tzinfo = UTC
-    """Zone of times in the file that name none."""
+    """Zone of times in the file without a zone."""
     naive_time: bool = False
-    """Send wall-clock times of `zone` without the zone, as devices with a naive clock do."""
+    """Send local times of `zone` without the zone, as devices with a naive clock do."""
     shift: timedelta = timedelta(0)
     keep_names: bool = False
-    """Keep the file's own names of the device and time columns, instead of `device_id` and `timestamp`."""
+    """Keep the names of the device and time columns, instead of `device_id` and `timestamp`."""
 
 
 @dataclass(slots=True)
 class RowEncoder:
-    """Turns rows into messages and counts each device's sequence on, over any number of batches of rows."""
+    """Turns rows into messages; the sequence of each device continues over all batches of rows."""
 
     plan: ReplayPlan
     _sequences: dict[str, int] = field(default_factory=dict)
@@ -79,7 +79,7 @@ class RowEncoder:
 
 
 def event_time(row: Mapping[str, Cell], plan: ReplayPlan) -> datetime | None:
-    """Shifted time of a row, aware UTC; None where the file or the row has none."""
+    """Shifted time of a row, aware UTC; None if the file or the row has no time."""
     cell = row.get(plan.time_column) if plan.time_column else None
     if not isinstance(cell, datetime):
         return None
@@ -100,13 +100,13 @@ def topic_of(template: str, row: Mapping[str, Cell], device: str) -> str:
             return escape_level(device)
         if name in row:
             return escape_level(str(row[name]))
-        raise WrongUse(f"the topic template names {{{name}}}, which is no column", f"columns are {', '.join(row)}")
+        raise WrongUse(f"the topic template names {{{name}}}, which is not a column", f"columns are {', '.join(row)}")
 
     return _PLACEHOLDER.sub(value, template)
 
 
 def escape_level(text: str) -> str:
-    """`text` as one topic level: percent-escapes + # / % and NUL, so that a device name cannot leave its place."""
+    """`text` as one topic level: percent-escapes + # / % and NUL, so that a device name cannot add a level."""
     return "".join(_UNSAFE.get(character, character) for character in text) or "%00"
 
 
@@ -123,14 +123,14 @@ def parse_zone(name: str) -> tzinfo:
 
 
 def shift_to(now: datetime, newest: datetime) -> timedelta:
-    """The largest whole number of hours that keeps `newest` at or before `now`; minutes past the hour stay."""
+    """The largest whole number of hours that keeps `newest` at or before `now`; minutes do not change."""
     return timedelta(hours=(now - newest) // timedelta(hours=1))
 
 
 def between(messages: Iterable[Message], first: datetime | None, last: datetime | None) -> Iterator[Message]:
-    """Messages with first <= time < last; None is no bound. Those without a time pass.
+    """Messages with first <= time < last, and those without a time; None means no bound.
 
-    RowEncoder are cut after they became messages, so that the sequences of two parts of one file join.
+    Messages are selected, not rows, so that the sequences of two parts of one file join.
     """
     for message in messages:
         at = message[0]
@@ -139,9 +139,9 @@ def between(messages: Iterable[Message], first: datetime | None, last: datetime 
 
 
 def paced(messages: Iterable[Message], speed: float | None) -> Iterator[ScheduledMessage]:
-    """Offsets from event times: `speed` seconds of data per second, None as fast as it goes.
+    """Offsets from event times: `speed` seconds of data per second, None for as fast as possible.
 
-    RowEncoder without a time, or out of order, are due with the row before them.
+    Rows without a time, or out of order, are due together with the row before them.
     """
     first: datetime | None = None
     offset = 0.0

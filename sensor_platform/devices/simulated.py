@@ -1,4 +1,4 @@
-"""Made-up devices: a slow daily swing, noise and a sequence each. The same seed gives the same values."""
+"""Simulated devices with a slow oscillation, noise and a sequence each. The same seed gives the same values."""
 
 import math
 import random
@@ -16,11 +16,11 @@ _encode = msgspec.json.Encoder().encode
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """How many devices, how fast, how long."""
+    """Number of devices, rate and duration."""
 
     devices: int = 10
     rate: float = 10.0
-    """Messages a second, of all devices together."""
+    """Messages per second of all devices together."""
     seconds: float = 10.0
     seed: int = 1
     first_seq: int = 1
@@ -28,16 +28,16 @@ class Simulation:
 
     @property
     def messages(self) -> int:
-        """Messages in all."""
+        """Total number of messages."""
         return round(self.rate * self.seconds)
 
 
 def simulated(simulation: Simulation, now: Callable[[], datetime]) -> Iterator[ScheduledMessage]:
     """Messages of all devices in turn, each wide JSON: device_id, seq, timestamp and four metrics.
 
-    `now` (aware UTC) stamps a message when it is taken from the iterator, so a schedule must take them as they are due.
+    `now` (aware UTC) gives the time of a message when it is taken from the iterator, so take it when it is due.
     """
-    chance = random.Random(simulation.seed)  # noqa: S311 - weather, not secrets
+    chance = random.Random(simulation.seed)  # noqa: S311 - values, not secrets
     levels = [chance.uniform(-1.0, 1.0) for _ in range(simulation.devices)]
     for ordinal in range(simulation.messages):
         round_number, device = divmod(ordinal, simulation.devices)

@@ -1,4 +1,4 @@
-"""Doctor's look at the broker: is it there, does it let us in, what does it speak, does it keep what it accepts."""
+"""Broker checks: reachability, login, protocol, store and forward, persistence."""
 
 import ipaddress
 import time
@@ -9,8 +9,8 @@ from pathlib import Path
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.devices.publisher import Publisher
 from sensor_platform.doctor import Finding, fail, failure, ok, skipped, warn
-from sensor_platform.doctor.mosquitto import WANTED_QUEUE, check_settings, find_config, read_settings, unseen
-from sensor_platform.doctor.session_checks import SelfTest, greet_v5, store_and_forward
+from sensor_platform.doctor.mosquitto import WANTED_QUEUE, check_settings, find_config, read_settings, unknown_settings
+from sensor_platform.doctor.session_checks import SelfTest, connect_v5, store_and_forward
 from sensor_platform.errors import ExitCode, PlatformError
 
 _LATER = ("broker protocol", "store and forward", "broker persistence")
@@ -18,18 +18,18 @@ _LATER = ("broker protocol", "store and forward", "broker persistence")
 
 @dataclass(frozen=True, slots=True)
 class BrokerCheck:
-    """What to test the broker with."""
+    """Parameters of the broker checks."""
 
     messages: int = 2000
-    """More than 1,000, which is what mosquitto queues by default."""
+    """Number of test messages; more than the 1,000 that mosquitto queues by default."""
     topic: str = "sensor-platform/doctor"
-    """Published under this, with a random level; outside of what the site subscribes to by default."""
+    """Topic prefix of the test messages; a random level is added. Not in the default subscriptions of a site."""
     config: Path | None = None
-    """mosquitto's configuration file, where doctor cannot find it by itself."""
+    """Configuration file of mosquitto, if doctor cannot find it."""
 
 
 def check_broker(broker: Broker, collect: CollectConfig, check: BrokerCheck) -> Iterator[Finding]:
-    """Findings about one broker; leaves neither a session nor a message there."""
+    """Findings about one broker. Neither a session nor a message is left at the broker."""
     try:
         Publisher(broker).close()
     except PlatformError as error:
@@ -46,7 +46,7 @@ def check_broker(broker: Broker, collect: CollectConfig, check: BrokerCheck) -> 
     if protocol.status == "fail":
         yield skipped("store and forward", "the protocol of the site does not work")
     else:
-        yield _live(broker, collect, check)
+        yield _store_and_forward(broker, collect, check)
     yield from _settings(broker, check.config, started_at)
 
 
@@ -56,15 +56,17 @@ def _login(broker: Broker) -> Finding:
     if _is_local(broker.host):
         return ok("broker login", "without a user name, on this machine")
     return warn(
-        "broker login", "the broker takes anyone who reaches it", "give it a password file, or let it listen locally"
+        "broker login",
+        "the broker accepts everyone who can reach it",
+        "give it a password file, or let it listen locally",
     )
 
 
 def _protocol(broker: Broker, collect: CollectConfig) -> Finding:
     if collect.protocol == "3.1.1":
-        return ok("broker protocol", "MQTT 3.1.1, as the site says")
+        return ok("broker protocol", "MQTT 3.1.1, as configured for the site")
     try:
-        limits = greet_v5(broker, collect.session_expiry_seconds)
+        limits = connect_v5(broker, collect.session_expiry_seconds)
     except PlatformError as error:
         return fail("broker protocol", f"MQTT 5: {error.message}", 'write into site.yaml: collect: {protocol: "3.1.1"}')
     if limits.maximum_qos < 1:
@@ -81,21 +83,21 @@ def _protocol(broker: Broker, collect: CollectConfig) -> Finding:
 def _settings(broker: Broker, config: Path | None, changed_at: float) -> Iterator[Finding]:
     if config is None:
         if not _is_local(broker.host):
-            yield unseen("the broker is on another machine")
+            yield unknown_settings("the broker is on another machine")
             return
         is_mosquitto, config = find_config(broker.port)
         if not is_mosquitto:
-            yield unseen("no mosquitto process that we may look at has this port")
+            yield unknown_settings("no visible mosquitto process listens on this port")
             return
     try:
         settings = read_settings(config) if config else {}
     except OSError as error:
-        yield unseen(f"{config}: {error.strerror}")
+        yield unknown_settings(f"{config}: {error.strerror}")
         return
     yield from check_settings(settings, str(config or "mosquitto without a configuration file"), changed_at)
 
 
-def _live(broker: Broker, collect: CollectConfig, check: BrokerCheck) -> Finding:
+def _store_and_forward(broker: Broker, collect: CollectConfig, check: BrokerCheck) -> Finding:
     name = "store and forward"
     try:
         result = store_and_forward(broker, SelfTest(collect.protocol, check.messages, check.topic))
@@ -108,10 +110,10 @@ def _live(broker: Broker, collect: CollectConfig, check: BrokerCheck) -> Finding
     if result.arrived < check.messages:
         return fail(
             name,
-            f"{result.arrived} of {check.messages} acknowledged messages came to a session that had been offline",
+            f"{result.arrived} of {check.messages} acknowledged messages arrived in a session that had been offline",
             f"write into mosquitto.conf: {'; '.join(WANTED_QUEUE)} (other brokers: length of the session queue)",
         )
-    return ok(name, f"{result.arrived} of {check.messages} messages came to a session that had been offline")
+    return ok(name, f"{result.arrived} of {check.messages} messages arrived in a session that had been offline")
 
 
 def _is_local(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Doctor's look at the data folder: can it be written, is there room, how long does an fsync take, what disk is it."""
+"""Checks of the data folder: write access, free space, file system, duration of an fsync."""
 
 import shutil
 import statistics
@@ -21,7 +21,7 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "afs", "g
 
 
 def check_home(home: Home) -> Iterator[Finding]:
-    """Findings about one data folder. Creates nothing that stays."""
+    """Findings about one data folder. Nothing that is created stays."""
     folder = _nearest(home.root)
     try:
         times = _fsync_seconds(folder)
@@ -38,7 +38,7 @@ def check_home(home: Home) -> Iterator[Finding]:
 
 
 def _nearest(path: Path) -> Path:
-    """The folder itself, or its closest parent that exists."""
+    """The folder itself, or its nearest parent that exists."""
     return next(folder for folder in (path, *path.parents) if folder.is_dir())
 
 
@@ -57,14 +57,14 @@ def _fsync(times: list[float]) -> Finding:
     median, worst = statistics.median(times), max(times)
     detail = f"median {1000 * median:.1f} ms, worst {1000 * worst:.1f} ms of {len(times)}"
     if median > _SLOW_FSYNC_SECONDS:
-        return warn("fsync", detail, "every acknowledgement waits for one: use a local SSD for lower latency")
+        return warn("fsync", detail, "every acknowledgement waits for an fsync: use a local SSD for lower latency")
     return ok("fsync", detail)
 
 
 def _space(folder: Path) -> Finding:
     usage = shutil.disk_usage(folder)
     detail = f"{usage.free / _GIB:.1f} GiB free of {usage.total / _GIB:.1f}"
-    hint = "free some, or move SENSOR_PLATFORM_HOME; a full disk stops collecting (nothing acknowledged is lost)"
+    hint = "free some space, or move SENSOR_PLATFORM_HOME; a full disk stops collecting (nothing acknowledged is lost)"
     if usage.free < _LEAST_FREE_BYTES:
         return fail("disk space", detail, hint)
     return warn("disk space", detail, hint) if usage.free < _LOW_FREE_BYTES else ok("disk space", detail)
@@ -73,14 +73,18 @@ def _space(folder: Path) -> Finding:
 def _filesystem(folder: Path, mounts: Path) -> Finding:
     kind = _mount_type(folder, mounts)
     if kind in _VOLATILE:
-        return warn("file system", f"{kind}: its content is gone after a restart", "put SENSOR_PLATFORM_HOME on a disk")
+        return warn("file system", f"{kind}: its content is lost at a restart", "put SENSOR_PLATFORM_HOME on a disk")
     if kind in _REMOTE:
-        return warn("file system", f"{kind}: locks and fsync may not hold over a network", "use a local disk for home")
+        return warn(
+            "file system",
+            f"{kind}: locks and fsync may not hold over a network",
+            "use a local disk for SENSOR_PLATFORM_HOME",
+        )
     return ok("file system", kind or "unknown")
 
 
 def _mount_type(folder: Path, mounts: Path) -> str | None:
-    """File system of the longest mount point that holds `folder`; None where the system does not tell."""
+    """File system of the longest mount point that holds `folder`; None if the system has no list of mounts."""
     if not mounts.is_file():
         return None
     best, kind = "", None

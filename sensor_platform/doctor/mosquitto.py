@@ -1,4 +1,4 @@
-"""Doctor's look at mosquitto's own settings: they cannot be asked for over MQTT, and the defaults lose messages."""
+"""Checks of the configuration of mosquitto: MQTT does not show it, and with the defaults messages are lost."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -11,18 +11,18 @@ _SAVE_SECONDS = 5.0
 _DEFAULT_AUTOSAVE_SECONDS = 1800
 _LONGEST_AUTOSAVE_SECONDS = 10
 _LEAST_QUEUED = 100_000
-"""Messages. At 100 a second this is a quarter of an hour without a collector."""
+"""Messages. At 100 per second this covers a quarter of an hour without a collector."""
 
 WANTED_PERSISTENCE = ("persistence true", "autosave_interval 1")
-"""Every second, or with `autosave_on_changes true` at every change: both are fine."""
+"""Settings that save every second, or with `autosave_on_changes true` at every change: both are good."""
 WANTED_QUEUE = ("max_queued_messages 0", "max_queued_bytes 0")
-"""0 means without limit."""
+"""Settings without limit: 0 means unlimited."""
 
 
 def find_config(port: int, proc: Path = Path("/proc")) -> tuple[bool, Path | None]:
     """(is a mosquitto on this machine listening on `port`, the configuration file it was started with).
 
-    Finds nothing where /proc does not show it (other user, other system, container): then only the live test speaks.
+    Finds nothing if /proc does not show the process (other user, other system, container).
     """
     sockets = set(_listening(port, proc))
     for process in proc.glob("[0-9]*"):
@@ -32,12 +32,12 @@ def find_config(port: int, proc: Path = Path("/proc")) -> tuple[bool, Path | Non
                 continue
             return True, _config_argument(argv, (process / "cwd").resolve())
         except OSError:
-            continue  # it ended meanwhile, or is another user's
+            continue  # it has ended, or belongs to another user
     return False, None
 
 
 def read_settings(config: Path) -> dict[str, str]:
-    """Settings in force, last one wins, `include_dir` followed.
+    """Effective settings of a file: the last value of a key counts, `include_dir` is followed.
 
     Raises:
         OSError: a file cannot be read.
@@ -55,16 +55,16 @@ def read_settings(config: Path) -> dict[str, str]:
 
 
 def check_settings(settings: Mapping[str, str], source: str, changed_at: float) -> Iterator[Finding]:
-    """What mosquitto's settings mean for a collector that is away for a while, or for a broker that is killed.
+    """Findings about the settings: messages lost while the collector is away, or when the broker is killed.
 
-    `changed_at` (seconds since the epoch): a time after which it had something to save.
+    `changed_at` (seconds since the epoch): a time after which the broker had changes to save.
     """
     yield _persistence(settings, source, changed_at)
     yield _queue(settings, source)
 
 
-def unseen(reason: str) -> Finding:
-    """Persistence could not be looked at."""
+def unknown_settings(reason: str) -> Finding:
+    """The finding if the settings cannot be read."""
     return warn(
         "broker persistence",
         f"unknown: {reason}",
@@ -73,10 +73,12 @@ def unseen(reason: str) -> Finding:
 
 
 def _persistence(settings: Mapping[str, str], source: str, changed_at: float) -> Finding:
-    """A broker that is killed forgets what it acknowledged since its last save; see docs/adr/0002."""
+    """A killed broker loses what it acknowledged since its last save; see docs/adr/0002."""
     hint = f"write into it: {'; '.join(WANTED_PERSISTENCE)}"
     if settings.get("persistence") != "true":
-        return fail("broker persistence", f"{source}: without persistence every restart loses all that is queued", hint)
+        return fail(
+            "broker persistence", f"{source}: without persistence every restart loses all queued messages", hint
+        )
     interval = _number(settings.get("autosave_interval"), _DEFAULT_AUTOSAVE_SECONDS)
     if settings.get("autosave_on_changes") == "true":
         lost, is_small = f"the last {interval} messages that it acknowledged", False
@@ -89,7 +91,7 @@ def _persistence(settings: Mapping[str, str], source: str, changed_at: float) ->
 
 
 def _saved(settings: Mapping[str, str], source: str, changed_at: float) -> Finding:
-    """Whether it really writes: started by root it becomes another user, who may not be allowed to."""
+    """Whether it really writes: started by root it switches to another user, who may have no permission."""
     often = "change" if settings.get("autosave_on_changes") == "true" else "second"
     detail = f"{source}: saves every {often}"
     folder = settings.get("persistence_location")
@@ -104,12 +106,12 @@ def _saved(settings: Mapping[str, str], source: str, changed_at: float) -> Findi
         except FileNotFoundError:
             pass
         except PermissionError:
-            return ok("broker persistence", f"{detail}; {file} is not ours to look at")
+            return ok("broker persistence", f"{detail}; {file} cannot be read by this user")
         if time.monotonic() > end:
             return fail(
                 "broker persistence",
                 f"{source}: mosquitto does not write {file}, so a killed broker loses every queued message",
-                "let its user write that folder (see its log), or name another user with `user` in the file",
+                "give its user write access to that folder (see its log), or set another `user` in the file",
             )
         time.sleep(0.1)
 

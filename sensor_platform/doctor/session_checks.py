@@ -1,4 +1,4 @@
-"""Doctor's own MQTT session: goes offline, lets messages be published, comes back, and counts what was kept for it."""
+"""Store and forward: a test session goes offline, messages are published, it reconnects and counts them."""
 
 import secrets
 import time
@@ -20,14 +20,14 @@ _T = TypeVar("_T")
 
 _ANSWER_SECONDS = 5.0
 _QUIET_SECONDS = 3.0
-"""After this long without a message nothing more is coming."""
+"""After this time without a message no more are expected."""
 _EXPIRY_SECONDS = 300
-"""Should doctor be killed, a broker of MQTT 5 forgets its session after this."""
+"""If doctor is killed, an MQTT 5 broker removes its session after this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerLimits:
-    """What CONNACK of MQTT 5 says."""
+    """Limits in the CONNACK of MQTT 5."""
 
     receive_maximum: int
     maximum_qos: int
@@ -36,7 +36,7 @@ class BrokerLimits:
 
 @dataclass(frozen=True, slots=True)
 class SelfTest:
-    """What to publish while the session is offline."""
+    """The test messages that are published while the session is offline."""
 
     protocol: Literal["3.1.1", "5"]
     messages: int
@@ -45,19 +45,19 @@ class SelfTest:
 
 @dataclass(frozen=True, slots=True)
 class SelfTestResult:
-    """What came back."""
+    """What the session received."""
 
     was_kept: bool
-    """The broker still knew the session."""
+    """Whether the broker kept the session."""
     arrived: int
-    """Different messages, of those that were published and acknowledged."""
+    """Number of different messages received, of those that were published and acknowledged."""
 
 
-def greet_v5(broker: Broker, expiry_seconds: int) -> BrokerLimits:
+def connect_v5(broker: Broker, expiry_seconds: int) -> BrokerLimits:
     """Connect with MQTT 5 and read the broker's limits.
 
     Raises:
-        Unreachable: the broker does not take MQTT 5.
+        Unreachable: the broker does not accept MQTT 5.
     """
     session = _Session(broker, "5", f"doctor-{secrets.token_hex(6)}", expiry_seconds)
     answer = session.connect(clean=True)
@@ -70,17 +70,17 @@ def greet_v5(broker: Broker, expiry_seconds: int) -> BrokerLimits:
 
 
 def store_and_forward(broker: Broker, test: SelfTest) -> SelfTestResult:
-    """Publish at QoS 1 to a session that is offline, then fetch. Nothing stays at the broker, whatever happens.
+    """Publish at QoS 1 to a session that is offline, then receive. Nothing is left at the broker, even after an error.
 
     Raises:
         CheckFailed: the broker refused the subscription, or did not acknowledge every message.
-        Unreachable: the broker went away meanwhile.
+        Unreachable: the broker cannot be reached any more.
     """
     run = secrets.token_hex(6)
     topic = f"{test.topic}/{run}"
     session = _Session(broker, test.protocol, f"doctor-{run}", _EXPIRY_SECONDS)
     try:
-        session.connect(clean=False)  # nothing of that name is there yet; in 3.1.1 a clean session would not be kept
+        session.connect(clean=False)  # there is no session of that name yet; in 3.1.1 a clean session would not be kept
         session.subscribe(topic)
         session.disconnect()
         _publish(broker, topic, test.messages)
@@ -130,7 +130,7 @@ class _Session:
             raise self._lost(error.strerror or str(error)) from error
         answer = self._wait_for(lambda: self._answer)
         if answer is None:
-            raise self._lost("no answer to the greeting")
+            raise self._lost("no answer to CONNECT")
         if answer[0].is_failure:
             raise self._lost(f"refused: {answer[0]}")
         return answer[1]
@@ -147,7 +147,7 @@ class _Session:
             )
 
     def receive(self, messages: int) -> None:
-        """Take messages until all are there or nothing has come for a while."""
+        """Receive until all messages have arrived, or none for some seconds."""
         assert self._client is not None
         before, heard_at = 0, time.monotonic()
         while len(self.arrived) < messages and time.monotonic() - heard_at < _QUIET_SECONDS:
@@ -171,7 +171,7 @@ class _Session:
         try:
             self.connect(clean=True)
         except Unreachable:
-            return  # a broker that is gone, or never took us, has nothing to remove that we could reach
+            return  # the broker cannot be reached, or never accepted us: nothing can be removed
         self.disconnect()
 
     def _new_client(self, *, clean: bool) -> paho.Client:

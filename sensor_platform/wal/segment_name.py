@@ -49,7 +49,7 @@ def check_collector(collector: str) -> None:
 
 
 def segment_names(collector: str, wal: Path, clock_ms: Callable[[], int] | None = None) -> Iterator[str]:
-    """Names for one run of a collector; the boot is recorded durably in `wal` before the first is handed out.
+    """Names for one run of a collector; the boot is recorded durably in `wal` before the first name is returned.
 
     A clock that was set back cannot produce a name twice: the boot is larger than every one that is recorded or in use.
 

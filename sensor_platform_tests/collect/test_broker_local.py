@@ -10,7 +10,7 @@ import pytest
 from sensor_platform.collect.brokers import local as broker_local
 from sensor_platform.collect.brokers.local import SHIPPED_CONFIG, free_port, local_broker, mosquitto_config
 from sensor_platform.devices.publisher import Publisher, PublisherOptions
-from sensor_platform.doctor.session_checks import SelfTest, greet_v5, store_and_forward
+from sensor_platform.doctor.session_checks import SelfTest, connect_v5, store_and_forward
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.settings import broker_from
 
@@ -54,7 +54,7 @@ def test_mosquitto_runs_keeps_what_it_accepted_over_a_restart_and_leaves_its_por
     port = free_port()
     with local_broker(tmp_path, port) as broker:
         assert (broker.url, broker.kind) == (f"mqtt://127.0.0.1:{port}", "mosquitto")
-        assert greet_v5(broker_from(broker.url), 60).maximum_qos == 2
+        assert connect_v5(broker_from(broker.url), 60).maximum_qos == 2
         result = store_and_forward(broker_from(broker.url), SelfTest("5", 1500, "t"))
         assert (result.was_kept, result.arrived) == (True, 1500)
     with pytest.raises(Unreachable):

@@ -68,12 +68,12 @@ def test_a_failing_disk_stalls_and_nothing_is_acknowledged_until_a_commit_succee
     rig.encoder.error = OSError(28, "No space left on device")
     rig.group.commit()
     rig.group.retry_when_due(time.monotonic() + 60.0)
-    assert rig.group.is_stalled
+    stalled = [rig.group.is_stalled]
     assert (rig.sent, rig.status.counters.stalls) == ([], 1)
     assert "No space left" in (rig.status.problem or "")
     rig.encoder.error = None
     rig.group.retry_when_due(float("-inf"))
     assert rig.sent == [], "the pause is not over"
     rig.group.retry_when_due(time.monotonic() + 60.0)
-    assert not rig.group.is_stalled
+    assert [*stalled, rig.group.is_stalled] == [True, False]
     assert rig.sent == [b"PUBACK"]

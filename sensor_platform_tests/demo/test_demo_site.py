@@ -128,7 +128,7 @@ def test_sources_are_attributed_beside_the_data() -> None:
         ("files: []", "Expected `array`"),
         ("[]", "nothing to replay"),
         ("- {file: t.csv, timezone: Nowhere}", "unknown time zone"),
-        ("- {file: t.csv, topic: 'x/{plant}'}", "no column"),
+        ("- {file: t.csv, topic: 'x/{plant}'}", "not a column"),
     ],
 )
 def test_a_wrong_replay_file_is_said_in_one_line(text: str, words: str, tmp_path: object) -> None:

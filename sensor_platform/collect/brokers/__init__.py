@@ -1,1 +1,1 @@
-"""Brokers of our own, on 127.0.0.1 only: for the demo and for tests."""
+"""Brokers that we start on 127.0.0.1, for the demo and for tests."""

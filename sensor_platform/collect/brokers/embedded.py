@@ -1,4 +1,4 @@
-"""The broker that the demo falls back to: amqtt, MQTT 3.1.1 only, in memory. Demo only, not durable.
+"""The broker of the demo where mosquitto is not installed: amqtt, MQTT 3.1.1 only, in memory, not durable.
 
 Run as `python -m sensor_platform.collect.brokers.embedded PORT`; it listens on 127.0.0.1 and ends on SIGTERM. It loses
 queued messages when it stops, and takes about 2,000 messages a second; a real site uses mosquitto or another broker.
@@ -16,7 +16,7 @@ def serve(port: int) -> None:
     """Serve until SIGTERM or SIGINT."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # amqtt's own deprecations; nobody can act on them here
+        warnings.simplefilter("ignore")  # deprecations inside amqtt, which cannot be changed here
         asyncio.run(_serve(port))
 
 

@@ -1,4 +1,4 @@
-"""Starts a broker of our own on 127.0.0.1, for demo and tests: mosquitto with the shipped settings, or amqtt."""
+"""Starts a broker on 127.0.0.1, for demo and tests: mosquitto with the shipped settings, or amqtt."""
 
 import contextlib
 import os
@@ -30,12 +30,12 @@ class LocalBroker:
     url: str
     kind: Literal["mosquitto", "amqtt"]
     protocol: Literal["5", "3.1.1"]
-    """The newest protocol that it speaks."""
+    """The newest protocol that it supports."""
     process: ChildProcess
 
     @property
     def note(self) -> str:
-        """What a person should know about it."""
+        """A line about its durability, for the user."""
         if self.kind == "mosquitto":
             return "mosquitto with the shipped settings: queues and sessions survive a restart"
         return "embedded amqtt, demo only, not durable: it loses queued messages when it stops (mosquitto does not)"
@@ -51,11 +51,11 @@ def local_broker(
 ) -> Iterator[LocalBroker]:
     """Run a broker while the context lasts; `folder` holds its configuration, state and log.
 
-    `auto` is mosquitto where it is on PATH, else amqtt. Without `port` a free one is taken.
+    `auto` is mosquitto if it is on PATH, otherwise amqtt. Without `port` a free one is used.
 
     Raises:
-        Unreachable: the port is in use, or it did not start; then the end of its log is in the message.
-        WrongUse: `mosquitto` was asked for and is not installed.
+        Unreachable: the port is in use, or the broker did not start; the message contains the end of its log.
+        WrongUse: `kind` is `mosquitto`, which is not installed.
     """
     number = port or free_port()
     _require_free(number)
@@ -78,27 +78,27 @@ def local_broker(
 
 
 def mosquitto_config(shipped: str, port: int, folder: Path) -> str:
-    """The shipped configuration with its address, folders and login replaced by local ones; the promises stay."""
+    """The shipped configuration with a local address, folders and login; its guarantees stay."""
     kept = [line for line in shipped.splitlines() if line.split(maxsplit=1)[:1] and line.split()[0] not in _OWN_KEYS]
     own = [
         f"listener {port} 127.0.0.1",
         "allow_anonymous true",
         f"persistence_location {folder.resolve()}/",
         "log_dest stdout",
-        f"user {pwd.getpwuid(os.getuid()).pw_name}",  # started by root it would become one who may not write the folder
+        f"user {pwd.getpwuid(os.getuid()).pw_name}",  # root would become a user that may not write here
     ]
     return "\n".join([*(line for line in kept if not line.startswith("#")), *own, ""])
 
 
 def free_port(preferred: int | None = None) -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on: `preferred` if it is free."""
+    """A free TCP port of 127.0.0.1: `preferred` if it is free."""
     if preferred and _bind(preferred):
         return preferred
     return _bind(0)
 
 
 def _bind(port: int) -> int:
-    """The port that could be bound, 0 where it could not."""
+    """The port that could be bound, or 0."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -110,7 +110,9 @@ def _bind(port: int) -> int:
 
 def _require_free(port: int) -> None:
     if not _bind(port):
-        raise Unreachable(f"port {port} of 127.0.0.1 is in use", "end the program that listens there, or name another")
+        raise Unreachable(
+            f"port {port} of 127.0.0.1 is in use", "stop the program that listens there, or use another one"
+        )
 
 
 def _wait_for_port(process: ChildProcess, port: int) -> None:

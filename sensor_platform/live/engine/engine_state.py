@@ -12,7 +12,7 @@ from sensor_platform.live.engine.step_store import StepStore
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.memory import NodeState
 from sensor_platform.stream.engine import Engine
-from sensor_platform.wal.tail import Place
+from sensor_platform.wal import Place
 
 log = logging.getLogger(__name__)
 _MOST_IDLE_STEPS = 1_000

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import LandedSegmentsOf
-from sensor_platform.wal.segment_reader import Batch
-from sensor_platform.wal.tail import Place, SegmentGone, Tail
+from sensor_platform.wal import Batch, Place, SegmentGone, Tail
 
 log = logging.getLogger(__name__)
 _MOST_BYTES = 4 << 20

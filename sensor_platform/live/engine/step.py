@@ -13,7 +13,7 @@ from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.engine import Engine, TickResult
 from sensor_platform.stream.windows import ClosedWindows
-from sensor_platform.wal.tail import Place
+from sensor_platform.wal import Place
 
 Injected = tuple[str, str, int, int, float]
 """A reading that did not come from a collector: device, metric, event_at, received_at, value."""

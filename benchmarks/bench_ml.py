@@ -24,9 +24,14 @@ from typing import Any
 import msgspec
 import polars as pl
 
-from sensor_platform.predict.evaluate.forecasting import TargetReport, forecast, panels_of
-from sensor_platform.predict.evaluate.read_series import Question, read
-from sensor_platform.predict.evaluate.result_rows import Row, best_baseline
+from sensor_platform.predict.evaluate.forecast_evaluation import (
+    HorizonErrors,
+    TargetReport,
+    best_baseline,
+    evaluate_forecasts,
+    panels_of,
+)
+from sensor_platform.predict.evaluate.read_series import EvaluationRequest, read_series
 from sensor_platform.predict.features.matrix import PanelSource
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.selection.learn import learn
@@ -66,7 +71,7 @@ def _last_fifth(file: Path) -> str:
 
 def _trained(file: Path, metric: str, start: str) -> dict[str, Any]:
     """The cost of one training."""
-    table, config = read(Question(file, "ts", "station", (metric,), 24, start)), ForecastConfig()
+    table, config = read_series(EvaluationRequest(file, "ts", "station", (metric,), 24, start)), ForecastConfig()
     panels = panels_of(table, table.test_from)
     source = PanelSource(panels.pop(metric), panels)
     began, busy = time.perf_counter(), time.process_time()
@@ -89,9 +94,9 @@ def _peak() -> dict[str, int]:
 
 def _measured(file: Path, metric: str, start: str, seed: int, is_full: bool) -> dict[str, Any]:  # noqa: FBT001
     began, busy = time.perf_counter(), time.process_time()
-    table = read(Question(file, "ts", "station", (metric,), 24, start))
+    table = read_series(EvaluationRequest(file, "ts", "station", (metric,), 24, start))
     config = msgspec.structs.replace(ForecastConfig(), seed=seed)
-    (report,) = forecast(table, config, lambda text: print(text, file=sys.stderr))
+    (report,) = evaluate_forecasts(table, config, lambda text: print(text, file=sys.stderr))
     return {
         "file": file.name,
         "metric": metric,
@@ -121,7 +126,7 @@ def _summary(report: TargetReport) -> dict[str, Any]:
     }
 
 
-def _rounded(row: Row) -> dict[str, float]:
+def _rounded(row: HorizonErrors) -> dict[str, float]:
     return {name: round(error, 4) for name, error in {**row.mae, "served": row.mae_served}.items()}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from sensor_platform.predict.evaluate.read_series import Table
+    from sensor_platform.predict.evaluate.read_series import EvaluationData
 
 
 @click.command()
@@ -56,13 +56,13 @@ def evaluate(
     import msgspec
 
     from sensor_platform.errors import WrongUse
-    from sensor_platform.predict.evaluate.read_series import Question, read
+    from sensor_platform.predict.evaluate.read_series import EvaluationRequest, read_series
 
     if horizon is None and labels is None:
         raise WrongUse("neither --horizon nor --labels is given", "say how many steps ahead, or which column labels")
     names = tuple(targets.split(","))
     began = time.monotonic()
-    table = read(Question(file, time_column, series, names, horizon or 1, test_from, labels))
+    table = read_series(EvaluationRequest(file, time_column, series, names, horizon or 1, test_from, labels))
     result = _judged(table, has_forecast=horizon is not None, as_json=as_json)
     result["seconds"] = round(time.monotonic() - began, 1)
     if as_json:
@@ -72,17 +72,17 @@ def evaluate(
         click.echo(f"\n{result['seconds']} s")
 
 
-def _judged(table: "Table", *, has_forecast: bool, as_json: bool) -> dict[str, Any]:
-    from sensor_platform.predict.evaluate.forecasting import forecast
+def _judged(table: "EvaluationData", *, has_forecast: bool, as_json: bool) -> dict[str, Any]:
+    from sensor_platform.predict.evaluate.file_grid import cadence_text
+    from sensor_platform.predict.evaluate.forecast_evaluation import evaluate_forecasts
     from sensor_platform.predict.evaluate.printing import forecast_lines
-    from sensor_platform.predict.evaluate.read_series import cadence
     from sensor_platform.predict.forecast.config import ForecastConfig
 
     facts: dict[str, Any] = {
         "series": table.frame["device_id"].n_unique(),
         "rows": table.frame.height,
-        "cadence": cadence(table.grid),
-        "season_steps": table.rhythm.season,
+        "cadence": cadence_text(table.grid.step_us),
+        "season_steps": table.seasonal_grid.season,
         "others": list(table.others),
         "notes": list(table.notes),
     }
@@ -93,7 +93,7 @@ def _judged(table: "Table", *, has_forecast: bool, as_json: bool) -> dict[str, A
     if table.labels:
         facts["anomalies"] = _anomalies(table, as_json=as_json)
     if has_forecast:
-        reports = forecast(table, ForecastConfig(), lambda text: click.echo(text, err=True))
+        reports = evaluate_forecasts(table, ForecastConfig(), lambda text: click.echo(text, err=True))
         facts["forecast"] = [asdict(report) for report in reports]
         if not as_json:
             for report in reports:
@@ -102,12 +102,12 @@ def _judged(table: "Table", *, has_forecast: bool, as_json: bool) -> dict[str, A
     return facts
 
 
-def _anomalies(table: "Table", *, as_json: bool) -> dict[str, Any]:
+def _anomalies(table: "EvaluationData", *, as_json: bool) -> dict[str, Any]:
     from sensor_platform.predict.anomaly.config import AnomalyConfig
-    from sensor_platform.predict.evaluate.anomalies import anomalies
+    from sensor_platform.predict.evaluate.anomaly_evaluation import evaluate_anomalies
     from sensor_platform.predict.evaluate.printing import anomaly_lines
 
-    report = anomalies(table, AnomalyConfig(), lambda text: click.echo(text, err=True))
+    report = evaluate_anomalies(table, AnomalyConfig(), lambda text: click.echo(text, err=True))
     if not as_json:
         for line in anomaly_lines(report, table.frame["device_id"].n_unique()):
             click.echo(line)

@@ -11,7 +11,7 @@ Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class DetectionQuality:
     """Shares of rows; None where there is nothing to divide by."""
 
     f1: float | None
@@ -34,12 +34,12 @@ def auc(scores: Floats, labels: Flags) -> float | None:
     return float(roc_auc_score(labels, scores))
 
 
-def judge(flagged: Flags, labels: Flags, series: Ints) -> Judgement:
+def detection_quality(flagged: Flags, labels: Flags, series: Ints) -> DetectionQuality:
     """Rows in order of series and time; `series` numbers the series of each."""
     hit, alarm = int((flagged & labels).sum()), int((flagged & ~labels).sum())
     positives, negatives = int(labels.sum()), int((~labels).sum())
     delays, events = _delays(flagged, labels, series)
-    return Judgement(
+    return DetectionQuality(
         f1=2 * hit / (hit + alarm + positives) if positives else None,
         false_alarm_rate=alarm / negatives if negatives else None,
         missed_alarm_rate=1 - hit / positives if positives else None,

@@ -1,4 +1,4 @@
-"""Times as files hold them: with and without a zone, as text in several orders, since the epoch, or as step numbers."""
+"""Times of a file: with or without a zone, as text in several formats, as epoch numbers, or as step numbers."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -12,30 +12,30 @@ if TYPE_CHECKING:
     import polars as pl
 
 _EPOCH_UNITS = {1e11: ("s", 1e6), 1e14: ("ms", 1e3), 1e17: ("us", 1.0), float("inf"): ("ns", 1e-3)}
-"""Numbers below each bound are times since the epoch in this unit, of that many microseconds."""
+"""Numbers below each bound are times since the epoch in this unit; the factor converts them to microseconds."""
 _STEP_NUMBERS = 1e8
-"""Numbers below it are no times (as seconds they would lie before March 1973) but count steps."""
+"""Smaller numbers are step numbers, not times (as seconds they would lie before March 1973)."""
 _ORDERS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
 _CLOCKS = (" %H:%M:%S%.f", " %H:%M", "T%H:%M:%S%.f", " %I:%M:%S %p", " %I:%M %p", "")
 _MOST_LOST = 0.05
-"""Share of texts that may be no time."""
+"""Fraction of texts that may fail to parse as a time."""
 _DESERTED = 20
-"""A time this many times farther off than the length of all that nearly all others span is a clock gone wrong."""
+"""A time farther away than this many times the span of nearly all others comes from a clock that was not set."""
 
 
-class Clock:
-    """How the times of one column are read, so that `--test-from` is read alike."""
+class TimeColumn:
+    """Parsed times of one column; `--test-from` is parsed in the same way."""
 
     def __init__(self, column: "pl.Series", name: str, notes: list[str]) -> None:
-        """Read a column.
+        """Parse a column.
 
         Raises:
-            WrongUse: it holds no times.
+            WrongUse: the column does not hold times.
         """
         self._unit_us: float | None = None
         self._notes = notes
         self.times = self._read(column, name)
-        """Plain UTC, microseconds; null where there is none."""
+        """Plain UTC, microseconds; null where there is no time."""
 
     def _read(self, column: "pl.Series", name: str) -> "pl.Series":
         import polars as pl
@@ -54,7 +54,7 @@ class Clock:
         if column.dtype.is_numeric():
             return self._numeric(column.cast(pl.Float64, strict=False), name)
         raise WrongUse(
-            f"--time: {name!r} holds {column.dtype}, no times", "use a column of times, dates or epoch numbers"
+            f"--time: {name!r} holds {column.dtype}, not times", "use a column of times, dates or epoch numbers"
         )
 
     def _numeric(self, column: "pl.Series", name: str) -> "pl.Series":
@@ -63,16 +63,16 @@ class Clock:
         largest = float(np.nanmax(np.abs(column.to_numpy()), initial=0.0))
         if largest < _STEP_NUMBERS:
             self._unit_us = float(HOUR)
-            self._notes.append(f"{name} holds step numbers, no times: a step is taken for an hour")
+            self._notes.append(f"{name} holds step numbers, not times: a step counts as an hour")
         else:
             self._unit_us = next(micros for bound, (_, micros) in _EPOCH_UNITS.items() if largest < bound)
         return (column * self._unit_us).round().cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
 
-    def moment(self, text: str) -> int:
-        """Microseconds since the epoch of `--test-from`: as the column has it, or as a person writes a time (UTC).
+    def micros_of(self, text: str) -> int:
+        """Microseconds since the epoch of `--test-from`, written as in the column or in ISO 8601 (UTC without a zone).
 
         Raises:
-            WrongUse: it is no time.
+            WrongUse: `text` is not a time.
         """
         plain = text.strip()
         if self._unit_us is not None:
@@ -81,14 +81,16 @@ class Clock:
             except ValueError:
                 pass
         try:
-            moment = datetime.fromisoformat(plain)
+            micros_of = datetime.fromisoformat(plain)
         except ValueError as error:
-            raise WrongUse(f"--test-from: {text!r} is no time", "write it as 2026-01-31 or 2026-01-31T13:00") from error
-        return to_micros(moment)
+            raise WrongUse(
+                f"--test-from: {text!r} is not a time", "write it as 2026-01-31 or 2026-01-31T13:00"
+            ) from error
+        return to_micros(micros_of)
 
 
 def _parsed(column: "pl.Series", name: str, notes: list[str]) -> "pl.Series":
-    """Text as times: ISO 8601, or of the other orders the one that leaves the fewest out and the least disorder."""
+    """Parse text as times: ISO 8601, else the format that parses the most texts and gives the most even steps."""
     import polars as pl
 
     known = len(column) - column.null_count()
@@ -106,24 +108,26 @@ def _parsed(column: "pl.Series", name: str, notes: list[str]) -> "pl.Series":
         if count >= (1 - _MOST_LOST) * max(known, 1) and (best is None or count + _order(found) > best[0]):
             best = (count + _order(found), found, form)
     if best is None or not known:
-        raise WrongUse(f"--time: {name!r} holds text that is no time", "write times as 2026-01-31 13:00:00 or ISO 8601")
+        raise WrongUse(
+            f"--time: {name!r} holds text that is not a time", "write times as 2026-01-31 13:00:00 or ISO 8601"
+        )
     notes.append(f"times of {name} were read as {best[2].replace('%.f', '')}")
     return best[1]
 
 
 def _has_slashes(column: "pl.Series") -> bool:
-    """Whether day and month may be either way round."""
+    """Whether day and month may be in either order."""
     return bool(column.head(200).str.contains(r"^\d{1,2}[/.-]\d{1,2}[/.-]\d{4}").any())
 
 
 def _order(times: "pl.Series") -> float:
-    """Share of the distances between different times that are the most common one."""
+    """Fraction of the distances between successive times that equal the most common one."""
     apart = times.drop_nulls().unique().sort().diff().drop_nulls()
     return float(apart.value_counts(sort=True)["count"][0] / len(apart)) if len(apart) else 0.0
 
 
-def without_strays(frame: "pl.DataFrame") -> "pl.DataFrame":
-    """Without the few rows whose `window_start` is far from all others, as of a clock that was not set."""
+def without_stray_times(frame: "pl.DataFrame") -> "pl.DataFrame":
+    """Drop the few rows whose `window_start` is far from all others, as after a clock was not set."""
     import polars as pl
 
     at = frame["window_start"].dt.epoch("us").to_numpy()

@@ -1,4 +1,4 @@
-"""A Parquet or CSV file as it lies around: separators, encodings, decimal commas and words for "nothing" included."""
+"""A Parquet or CSV file of unknown origin: separators, encodings, decimal commas, and columns as numbers or labels."""
 
 import re
 from collections.abc import Sequence
@@ -10,8 +10,9 @@ from sensor_platform.errors import WrongUse
 if TYPE_CHECKING:
     import polars as pl
 
+
 NOTHING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "-", "--", "?")
-"""Words for a value that was not measured."""
+"""Texts that stand for a missing value."""
 _SEPARATORS = ",;\t|"
 _SAMPLE_BYTES = 65_536
 _QUOTED = re.compile(r'"[^"]*"')
@@ -19,20 +20,20 @@ _DECIMAL_COMMA = re.compile(r"(?:^|[;\t|])\s*-?\d+,\d+\s*(?=[;\t|]|$)")
 _DECIMAL_POINT = re.compile(r"(?:^|[;\t|])\s*-?\d+\.\d+\s*(?=[;\t|]|$)")
 _HINT = "name a Parquet file, or a CSV file with one line of column names"
 _MOST = 1e30
-"""What is larger was not measured."""
+"""Larger numbers count as missing."""
 _MOST_ODD = 0.1
-"""A column of text is one of numbers where at most this share of it is none."""
+"""A text column counts as numeric if at most this fraction of its values are not numbers."""
 
 
-def rows_of(file: Path, text: Sequence[str] = ()) -> "pl.DataFrame":
-    """Every row of a file; CSV by suffix `.csv`, `.tsv`, `.txt`, packed or not, or by content.
+def read_rows(file: Path, text: Sequence[str] = ()) -> "pl.DataFrame":
+    """Read all rows of a file: Parquet by its first bytes, else CSV, which may be compressed.
 
     Args:
         file: Parquet or CSV.
-        text: columns that are names: `007` stays `007`.
+        text: columns to read as text, so that `007` stays `007`.
 
     Raises:
-        WrongUse: it is not there or cannot be read.
+        WrongUse: the file does not exist or cannot be read.
     """
     import polars as pl
 
@@ -47,8 +48,11 @@ def rows_of(file: Path, text: Sequence[str] = ()) -> "pl.DataFrame":
         raise WrongUse(f"{file} cannot be read: {what}", _HINT) from error
 
 
-def numbers(column: "pl.Series") -> "pl.Series | None":
-    """A column as floating point numbers, null where not finite or beyond 1e30; None where it holds none."""
+def as_numbers(column: "pl.Series") -> "pl.Series | None":
+    """A column as floating point numbers; values that are not finite or beyond 1e30 become null.
+
+    Returns None where the column is not numeric.
+    """
     import polars as pl
 
     if column.dtype == pl.String:
@@ -90,10 +94,10 @@ def _csv(file: Path, text: Sequence[str]) -> "pl.DataFrame":
 
 
 def _sample(file: Path) -> tuple[str, str]:
-    """The beginning of a file as text, and its encoding as Polars names it."""
+    """The beginning of a file as text, and the Polars name of its encoding."""
     import polars as pl
 
-    if file.suffix.lower() in {".gz", ".zst", ".zlib"}:  # Polars unpacks; only the first lines are wanted here
+    if file.suffix.lower() in {".gz", ".zst", ".zlib"}:  # Polars decompresses; only the first lines are needed
         lines = pl.read_csv(
             file, has_header=False, separator="\x01", quote_char=None, n_rows=200, encoding="utf8-lossy"
         )
@@ -107,7 +111,7 @@ def _sample(file: Path) -> tuple[str, str]:
 
 
 def _separator(lines: Sequence[str]) -> str:
-    """The one that cuts most of the first lines into the same number of fields, and into the most."""
+    """The separator that splits most of the first lines into the same number of fields; of equals, into most fields."""
     bare = [_QUOTED.sub("", line) for line in lines[:50] if not line.startswith("#")]
     if not bare:
         return ","
@@ -123,3 +127,58 @@ def _has_decimal_comma(lines: Sequence[str]) -> bool:
     return any(_DECIMAL_COMMA.search(line) for line in lines[1:]) and not any(
         _DECIMAL_POINT.search(line) for line in lines[1:]
     )
+
+
+_ORDINARY = frozenset(
+    {"0", "false", "f", "no", "n", "normal", "ok", "ordinary", "healthy", "nominal", "good", "fine", "none", "negative"}
+)
+_MOST_KINDS = 50
+
+
+def as_labels(column: "pl.Series", notes: list[str]) -> "pl.Series":
+    """A label column as numbers: 1.0 for anomalous, 0.0 for normal, null for unknown.
+
+    Numbers above 0 are anomalous; where there are only 1 and -1, the rarer one is. Of words, all but those that mean
+    normal are anomalous; without such a word, all but the most common one.
+
+    Raises:
+        WrongUse: the column holds times, lists or the like, or words that do not look like labels.
+    """
+    import polars as pl
+
+    number = None if column.dtype == pl.Boolean else as_numbers(column)
+    if column.dtype == pl.Boolean or number is not None:
+        return _labels_of_numbers(column.cast(pl.Float64) if number is None else number, column.name, notes)
+    if column.dtype not in (pl.String, pl.Categorical, pl.Enum):
+        raise WrongUse(f"--labels: {column.name!r} holds {column.dtype}", "use a column of numbers, booleans or words")
+    words = column.cast(pl.String).str.strip_chars().str.to_lowercase()
+    kinds = words.drop_nulls().value_counts(sort=True)
+    if not len(kinds) or len(kinds) > _MOST_KINDS:
+        what = "no word" if not len(kinds) else f"{len(kinds)} different words"
+        raise WrongUse(f"--labels: {column.name!r} holds {what}", "use a column that marks rows as normal or anomalous")
+    ordinary = _ORDINARY & set(kinds.to_series().to_list())
+    if not ordinary and words.null_count():  # an empty field beside names of faults means normal
+        words = words.fill_null("normal")
+        ordinary = frozenset({"normal"})
+    if not ordinary and len(kinds) == 1:
+        raise WrongUse(f"--labels: {column.name!r} holds only {kinds.to_series()[0]!r}", "use a column of labels")
+    if not ordinary:
+        ordinary = frozenset({str(kinds.to_series()[0])})
+    wrong = sorted(set(kinds.to_series().to_list()) - ordinary - {each.lower() for each in NOTHING})
+    notes.append(
+        f"{column.name} counts as normal: {', '.join(sorted(ordinary))}; as anomalous: {', '.join(wrong) or 'nothing'}"
+    )
+    return words.is_in(list(wrong)).cast(pl.Float64)
+
+
+def _labels_of_numbers(column: "pl.Series", name: str, notes: list[str]) -> "pl.Series":
+    import polars as pl
+
+    values = set(column.drop_nulls().unique().to_list())
+    if values == {1.0, -1.0}:
+        wrong = 1.0 if (column == 1).sum() < (column == -1).sum() else -1.0
+        notes.append(f"{name} holds 1 and -1: {wrong:g}, the rarer one, counts as anomalous")
+        return (column == wrong).cast(pl.Float64)
+    if len(values) > 2:
+        notes.append(f"{name} holds {len(values)} different numbers: numbers above 0 count as anomalous")
+    return (column > 0).cast(pl.Float64)

@@ -1,24 +1,23 @@
-"""The honest tables of an evaluation, for a person."""
+"""Result tables of an evaluation as text."""
 
 import math
 from collections.abc import Iterable, Sequence
 
-from sensor_platform.predict.evaluate.anomalies import AnomalyReport, Point
-from sensor_platform.predict.evaluate.forecasting import TargetReport
-from sensor_platform.predict.evaluate.result_rows import Row, best_baseline
+from sensor_platform.predict.evaluate.anomaly_evaluation import AnomalyReport, OperatingPoint
+from sensor_platform.predict.evaluate.forecast_evaluation import HorizonErrors, TargetReport, best_baseline
 from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 
 _SHORT = {"persistence": "last", "seasonal_naive": "seasonal", "weekly_naive": "weekly"}
 
 
 def forecast_lines(report: TargetReport) -> Iterable[str]:
-    """Lines about one target."""
+    """Lines of the report on one target."""
     yield ""
     if not report.rows:
         yield f"{report.target}: {report.status}"
         return
-    yield f"{report.target}: learnt from {report.trained_rows:,} values, judged on {report.tested_rows:,} forecasts"
-    yield f"  LightGBM's target: {report.recipe}; widening of intervals rests on: {report.interval_rests_on}"
+    yield f"{report.target}: trained on {report.trained_rows:,} values, evaluated on {report.tested_rows:,} forecasts"
+    yield f"  LightGBM's target: {report.recipe}; evidence for the width of intervals: {report.interval_rests_on}"
     names = [name for name in CANDIDATES if name in report.rows[0].mae]
     heads = ["horizon", "rows", *(_SHORT.get(name, name) for name in names), "served", "served is", "coverage", "width"]
     yield from _aligned([heads, *(_cells(row, names) for row in report.rows)])
@@ -32,18 +31,18 @@ def forecast_lines(report: TargetReport) -> Iterable[str]:
 
 
 def anomaly_lines(report: AnomalyReport, series: int) -> Iterable[str]:
-    """Lines about the anomaly scores of a file with so many series."""
+    """Lines of the report on anomaly scores; `series` is the number of series in the file."""
     yield ""
-    yield f"anomalies: {report.anomalous:,} of {report.rows:,} judged rows are labelled, {report.sensors} sensors"
+    yield f"anomalies: {report.anomalous:,} of {report.rows:,} evaluated rows are labelled, {report.sensors} sensors"
     if report.series > series:
-        yield f"  values jump across pauses: {report.series:,} stretches were known each by itself"
+        yield f"  values jump across pauses: {report.series:,} stretches were treated as separate series"
     if report.warm_up_rows:
-        yield f"  {report.warm_up_rows:,} first rows of series without a past served to know them and are not judged"
+        yield f"  {report.warm_up_rows:,} first rows of series without history are their reference, not evaluated"
     if report.empty_rows:
-        fate = "alarmed" if report.is_empty_flagged else "not alarmed"
+        alarm = "alarms" if report.is_empty_flagged else "not alarms"
         yield (
-            f"  {report.empty_rows:,} rows without any value are a condition of their own, {fate} by the labels before"
-            f" the test; {report.empty_anomalous:,} of them are labelled"
+            f"  {report.empty_rows:,} rows without any value are {alarm} because of the labels before the test;"
+            f" {report.empty_anomalous:,} of them are labelled"
         )
     yield f"  served: {report.served} ({report.why}), at {report.served_rate:.0%} expected false alarms"
     heads = ["score", "AUC", "expected", "false alarms", "missed", "F1", "events found", "delay"]
@@ -51,16 +50,16 @@ def anomaly_lines(report: AnomalyReport, series: int) -> Iterable[str]:
     yield from _aligned([heads, *rows])
     for each in report.scores:
         best = _share(each.best_f1)
-        yield f"  {each.score}: best F1 with at most 15 % false alarms {best}, chosen by the test's labels"
+        yield f"  {each.score}: best F1 with at most 15 % false alarms {best} (threshold chosen by the test labels)"
     if report.sensors > 1:
         alone = ", ".join(f"{name} {_share(value)}" for name, value in report.by_sensor.items())
         yield f"  AUC of each sensor alone: {alone}"
     if all(point.threshold == math.inf for each in report.scores for point in each.points):
-        yield "  too few ordinary rows lie before the test: no threshold could be made, none is flagged"
+        yield "  too few normal rows lie before the test: no threshold could be made, so there are no alarms"
     yield "  thresholds are made from the part before the test; delay is the median in steps"
 
 
-def _point(point: Point) -> list[str]:
+def _point(point: OperatingPoint) -> list[str]:
     found = point.judgement
     return [
         f"{point.expected_false_alarms:.0%}",
@@ -76,7 +75,7 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}"
 
 
-def _cells(row: Row, names: Sequence[str]) -> list[str]:
+def _cells(row: HorizonErrors, names: Sequence[str]) -> list[str]:
     main = max(row.served, key=lambda each: row.served[each])
     share = row.served[main]
     return [

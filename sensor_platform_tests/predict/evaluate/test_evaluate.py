@@ -9,7 +9,7 @@ from click.testing import CliRunner, Result
 
 from sensor_platform.cli.evaluate import evaluate
 from sensor_platform.errors import WrongUse
-from sensor_platform.predict.anomaly.score_quality import best_f1, judge
+from sensor_platform.predict.anomaly.score_quality import best_f1, detection_quality
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive on purpose, as files come
 
@@ -69,9 +69,9 @@ def test_gaps_duplicates_constants_and_empty_columns_are_handled_and_said(tmp_pa
         (("--target", "q", "--horizon", "2", "--test-from", "2024-01-03"), "no column 'q'"),
         (("--target", "y", "--horizon", "2", "--test-from", "2034-01-03"), "no row lies from"),
         (("--target", "y", "--horizon", "2", "--test-from", "2014-01-03"), "no row lies before"),
-        (("--target", "y", "--horizon", "2", "--test-from", "soon"), "is no time"),
+        (("--target", "y", "--horizon", "2", "--test-from", "soon"), "is not a time"),
         (("--target", "z", "--horizon", "2", "--test-from", "2024-01-03"), "no target holds a number"),
-        (("--target", "word", "--horizon", "2", "--test-from", "2024-01-03"), "no numbers"),
+        (("--target", "word", "--horizon", "2", "--test-from", "2024-01-03"), "not numeric"),
         (("--target", "y", "--test-from", "2024-01-03"), "neither --horizon nor --labels"),
         (("--target", "y", "--labels", "word", "--test-from", "2024-01-03"), "--labels"),
     ],
@@ -130,7 +130,7 @@ def test_a_file_that_no_threshold_can_be_made_of_says_so_in_json_that_any_reader
 def test_judging_counts_alarms_events_and_delays() -> None:
     labels = np.array([0, 1, 1, 1, 0, 0, 1, 1, 0], dtype=bool)
     flagged = np.array([1, 0, 1, 1, 0, 0, 0, 0, 0], dtype=bool)
-    found = judge(flagged, labels, np.zeros(9, np.int64))
+    found = detection_quality(flagged, labels, np.zeros(9, np.int64))
     assert (found.events, found.events_found, found.delay_steps) == (2, 1, 1.0)
     assert found.false_alarm_rate == 0.25
     assert found.missed_alarm_rate == pytest.approx(0.6)

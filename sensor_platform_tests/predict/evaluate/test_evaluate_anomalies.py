@@ -78,7 +78,7 @@ def test_runs_without_anything_before_the_test_are_known_by_their_first_rows(
     assert found["result"]["false_alarm_rate"] <= 0.15
     assert found["result"]["f1"] > 0.78
     assert found["served"] == "residual"
-    assert "say of each other" in found["why"]
+    assert "predict each other" in found["why"]
     area = {each["score"]: each["auc"] for each in found["scores"]}
     assert area["residual"] > area["band"] + 0.1
 

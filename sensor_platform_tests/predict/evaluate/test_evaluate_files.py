@@ -8,9 +8,8 @@ import polars as pl
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.predict.evaluate.input_files import rows_of
-from sensor_platform.predict.evaluate.label_column import marked
-from sensor_platform.predict.evaluate.read_series import Question, Table, read
+from sensor_platform.predict.evaluate.input_files import as_labels, read_rows
+from sensor_platform.predict.evaluate.read_series import EvaluationData, EvaluationRequest, read_series
 
 ROWS = 24 * 12
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive on purpose, as files come
@@ -23,14 +22,14 @@ def lines(form: str, separator: str, *, comma: bool = False) -> str:
     return "\n".join([f"t{separator}y", *(f"{at:{form}}{separator}{v}" for at, v in zip(TIMES, shown, strict=True))])
 
 
-def table(folder: Path, content: str | bytes | pl.DataFrame, **changes: object) -> Table:
+def table(folder: Path, content: str | bytes | pl.DataFrame, **changes: object) -> EvaluationData:
     file = folder / "given.csv"
     if isinstance(content, pl.DataFrame):
         content.write_parquet(file)
     else:
         file.write_bytes(content.encode() if isinstance(content, str) else content)
     asked = {"time": "t", "series": None, "targets": ("y",), "horizon": 3, "test_from": "2024-01-10", **changes}
-    return read(Question(file, **asked))  # type: ignore[arg-type]
+    return read_series(EvaluationRequest(file, **asked))  # type: ignore[arg-type]
 
 
 ISO = "%Y-%m-%d %H:%M:%S"
@@ -123,15 +122,15 @@ def test_a_cycle_that_no_clock_knows_is_the_season(tmp_path: Path) -> None:
     rng = np.random.default_rng(4)
     cycle = np.sin(np.arange(ROWS) * 2 * np.pi / 11) + rng.normal(0, 0.3, ROWS)
     found = table(tmp_path, pl.DataFrame({"t": TIMES, "y": cycle}))
-    assert (found.rhythm.season, found.grid.season) == (11, 24)
-    assert table(tmp_path, pl.DataFrame({"t": TIMES, "y": VALUES})).rhythm.season == 24
+    assert (found.seasonal_grid.season, found.grid.season) == (11, 24)
+    assert table(tmp_path, pl.DataFrame({"t": TIMES, "y": VALUES})).seasonal_grid.season == 24
 
 
 @pytest.mark.parametrize("seed", range(10))
 def test_a_random_walk_has_no_season_of_its_own(tmp_path: Path, seed: int) -> None:
     walk = np.random.default_rng(seed).normal(0, 1, ROWS).cumsum()
     found = table(tmp_path, pl.DataFrame({"t": TIMES, "y": walk}))
-    assert found.rhythm == found.grid
+    assert found.seasonal_grid == found.grid
 
 
 @pytest.mark.parametrize("content", ["", "t,y\n", "PAR1 is not enough", b"\x00\xff\x13"])
@@ -144,7 +143,7 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, content: str | 
 
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="does not exist"):
-        rows_of(tmp_path / "none.csv")
+        read_rows(tmp_path / "none.csv")
 
 
 @pytest.mark.parametrize(
@@ -162,19 +161,19 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     ],
 )
 def test_labels_are_numbers_booleans_or_words(given: list[object], expected: list[float | None]) -> None:
-    assert marked(pl.Series("label", given, strict=False), []).to_list() == expected
+    assert as_labels(pl.Series("label", given, strict=False), []).to_list() == expected
 
 
 def test_names_of_rows_are_no_labels() -> None:
     with pytest.raises(WrongUse, match="different words"):
-        marked(pl.Series("label", [f"row {number}" for number in range(100)]), [])
+        as_labels(pl.Series("label", [f"row {number}" for number in range(100)]), [])
 
 
 def test_weeks_repeat_themselves_after_a_year_and_months_after_twelve(tmp_path: Path) -> None:
     weeks = [START + timedelta(weeks=number) for number in range(200)]
     at = np.arange(200)
     found = table(tmp_path, pl.DataFrame({"t": weeks, "y": np.sin(2 * np.pi * at / 52)}), test_from="2027-01-01")
-    assert found.rhythm.season == 52
+    assert found.seasonal_grid.season == 52
     months = pl.datetime_range(datetime(2005, 1, 1), datetime(2021, 1, 1), "1mo", eager=True)  # noqa: DTZ001
     frame = pl.DataFrame({"t": months}).with_columns(y=(pl.int_range(pl.len()) % 12).cast(pl.Float64))
-    assert table(tmp_path, frame, test_from="2018-01-01").rhythm.season == 12
+    assert table(tmp_path, frame, test_from="2018-01-01").seasonal_grid.season == 12

@@ -1,7 +1,7 @@
-"""A test part served piece by piece, as the platform would have: by rules from what could be known at each time.
+"""Replay the test part piece by piece, as the platform would have served it.
 
-During the test, choice and intervals are adjusted up to four times a day from the backtest and from what had come true
-by then, as the platform does by its live record.
+Up to four times a day, the choice of candidates and the intervals are adjusted from the backtest and from the forecasts
+whose actual value was known by then, as the platform does with its live record.
 """
 
 from collections.abc import Sequence
@@ -28,63 +28,63 @@ MOST_ADJUSTMENTS = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Served:
-    """What was served, per example."""
+class ReplayedForecasts:
+    """Served forecasts, per example."""
 
     value: Floats
     lower: Floats
     upper: Floats
     shares: dict[str, Floats]
-    """Weight of each candidate in it."""
+    """Weight of each candidate in the served forecast."""
     rests_on: set[str]
-    """What the widenings of its intervals rested on."""
+    """Which evidence the widening of the intervals used."""
 
 
-def serve(
+def replay_forecasts(
     learned: LearnedForecaster,
     test: Examples,
-    said: Forecasts,
+    forecasts: Forecasts,
     horizons: Sequence[int],
     step_us: int,
     config: ForecastConfig,
-) -> Served:
-    """Piece by piece, with the rules that could be known at the beginning of that piece.
+) -> ReplayedForecasts:
+    """Serve each piece with the rules that could be known at its beginning.
 
     Args:
-        learned: with its backtest's record, where there is one.
-        test: what is forecast, with what came.
-        said: every candidate's forecasts of it.
+        learned: trained forecaster, with the record of its backtest where there is one.
+        test: examples of the test part, with actual values.
+        forecasts: forecasts of every candidate for `test`.
         horizons: steps ahead.
-        step_us: length of a step in microseconds.
-        config: `record_hours` says how far back evidence counts.
+        step_us: step length, microseconds.
+        config: `record_hours` is the age limit of evidence.
     """
-    evidence = _by_time(learned, test, said)
+    evidence = _by_time(learned, test, forecasts)
     targets = evidence.target
     window = max(config.record_hours * HOUR // step_us, 60)
     size = len(test)
-    served = Served(
-        np.empty(size), np.empty(size), np.empty(size), {name: np.zeros(size) for name in said.by_candidate}, set()
+    served = ReplayedForecasts(
+        np.empty(size), np.empty(size), np.empty(size), {name: np.zeros(size) for name in forecasts.by_candidate}, set()
     )
     for start, stop in _pieces(test, step_us):
         piece = np.flatnonzero((test.step >= start) & (test.step < stop))
         if not len(piece):
             continue
-        # Known at the first hour of the piece: targets up to and including it.
+        # Actual values up to and including the first step of the piece are known.
         low, high = np.searchsorted(targets, [start - window, start + 1])
         record = evidence.where(_some(int(low), int(high)))
-        _fill(served, piece, adjust(record, horizons) if len(record) else learned.rules, test, said)
+        _fill(served, piece, adjust(record, horizons) if len(record) else learned.rules, test, forecasts)
     return served
 
 
-def _by_time(learned: LearnedForecaster, test: Examples, said: Forecasts) -> ForecastRecord:
-    """Backtest and test, in the order in which they came true."""
-    outcome = record_of(test, said)
+def _by_time(learned: LearnedForecaster, test: Examples, forecasts: Forecasts) -> ForecastRecord:
+    """Forecasts of backtest and test, ordered by the time of their actual value."""
+    outcome = record_of(test, forecasts)
     evidence = concatenate_records([learned.record, outcome]) if learned.record is not None else outcome
     return evidence.where(np.argsort(evidence.target, kind="stable"))
 
 
 def _pieces(test: Examples, step_us: int) -> list[tuple[int, int]]:
-    """First step and end of each piece: a quarter of a day, but of a short test a twentieth, and not too many."""
+    """First step and end of each piece: a quarter of a day, of a short test a twentieth; at most MOST_ADJUSTMENTS."""
     first, last = int(test.step.min()), int(test.step.max()) + 1
     quarter = max(DAY // 4 // step_us, 1)
     every = max(min(quarter, max(1, (last - first) // 20)), -(-(last - first) // MOST_ADJUSTMENTS))
@@ -92,25 +92,27 @@ def _pieces(test: Examples, step_us: int) -> list[tuple[int, int]]:
 
 
 def _some(low: int, high: int) -> Ints:
-    """The rows low..high, or so many of them, evenly."""
+    """The rows from low to high, or RECORD_ROWS of them, spaced evenly."""
     if high - low <= RECORD_ROWS:
         return np.arange(low, high)
     return np.linspace(low, high - 1, RECORD_ROWS).astype(np.int64)
 
 
-def _fill(served: Served, piece: Ints, rules: Sequence[ServingRule], test: Examples, said: Forecasts) -> None:
+def _fill(
+    served: ReplayedForecasts, piece: Ints, rules: Sequence[ServingRule], test: Examples, forecasts: Forecasts
+) -> None:
     part = Forecasts(
-        {name: each[piece] for name, each in said.by_candidate.items()},
-        said.lower[piece],
-        said.upper[piece],
-        said.width[piece],
-        said.least,
+        {name: each[piece] for name, each in forecasts.by_candidate.items()},
+        forecasts.lower[piece],
+        forecasts.upper[piece],
+        forecasts.width[piece],
+        forecasts.least,
     )
     rows = test.where(piece)
     done = apply_rules(rules, rows, part)
     served.value[piece], served.lower[piece], served.upper[piece] = done.value, done.lower, done.upper
     for rule in rules:
         inside = piece[HorizonBucket(rule.first, rule.last).holds(rows.horizon)]
-        for name, weight in rule.shares(said.by_candidate).items():
+        for name, weight in rule.shares(forecasts.by_candidate).items():
             served.shares[name][inside] = weight
     served.rests_on.update(rule.widening_rests_on for rule in rules)

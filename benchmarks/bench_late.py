@@ -18,7 +18,7 @@ from pathlib import Path
 from warehouse_data import BenchSite, at, land  # type: ignore[import-not-found]
 
 from sensor_platform.home import Home
-from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, decide
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun, Rules, decide
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform.warehouse.lineage import dbt_models, models
@@ -67,10 +67,10 @@ def runs_of(days: Sequence[date]) -> int:
     """Runs that the sensor asks for until these late days are clean."""
     now = datetime(2026, 1, 2, 12, tzinfo=UTC)
     left = [DirtyDay(day, 7, 1, ("readings_clean",)) for day in days]
-    runs: list[SeenRun] = []
+    runs: list[PastRun] = []
     while left:
         for ask in decide(left, runs, now, Rules(retry_after=timedelta(minutes=5))):
-            runs.append(SeenRun(f"{len(runs)}", Lane.HISTORY, ask.first, ask.last, 7, Outcome.DONE, now))
+            runs.append(PastRun(f"{len(runs)}", Lane.HISTORY, ask.first, ask.last, 7, Outcome.DONE, now))
             left = [one for one in left if not ask.first <= one.day <= ask.last]
     return len(runs)
 

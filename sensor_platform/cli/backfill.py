@@ -11,7 +11,7 @@ from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:
     from sensor_platform.orchestration.planning.backfill_plan import Plan
-    from sensor_platform.orchestration.sensors.backfills import Backfill, Progress
+    from sensor_platform.orchestration.sensors.backfills import Backfill, BackfillProgress
 
 _POLL_SECONDS = 2.0
 _FROM = click.option("--from", "start", type=DAY, help="First day, UTC; the first that has readings without it.")
@@ -166,7 +166,7 @@ def _runs(count: int) -> str:
     return "1 run" if count == 1 else f"{count} runs"
 
 
-def _line(found: "Progress") -> str:
+def _line(found: "BackfillProgress") -> str:
     line = f"backfill {found.backfill.id}: {found.state}, {found.done} of {_runs(len(found.backfill.ranges))} done"
     if found.waiting is not None:
         line += f", {found.waiting.days[0]}..{found.waiting.days[1]} in flight"

@@ -48,7 +48,7 @@ class Answers:
 
 
 def read_answers(analytics: Path, cut: datetime) -> Answers | None:
-    """Ask the analysts' file; None while it, or a table of it, is not there yet."""
+    """PlannedRun the analysts' file; None while it, or a table of it, is not there yet."""
     import duckdb
 
     if not analytics.is_file():

@@ -1,10 +1,9 @@
-"""The only room that imports Dagster: `assets` (the graph), `checks`, `asking` (sensors and jobs), `running` (runs).
+"""The only room that imports Dagster: `assets` (the graph), `checks`, `sensors`, `planning`, `launcher`, `storage`.
 
-What does not belong here: any work on data. An asset calls the room that does the work and reports what came of it as
-metadata.
+No work on data belongs here. An asset calls the room that does the work and reports the result as metadata.
 """
 
 import warnings
 
-# A speed-up of dagster-dbt's SQL parser that has a successor. Nothing that we could do about it.
+# dagster-dbt still uses the older of two parser packages; we cannot change that.
 warnings.filterwarnings("ignore", message="sqlglotrs is deprecated", category=DeprecationWarning)

@@ -1,4 +1,4 @@
-"""Facts as tables in Dagster's UI."""
+"""Rows as metadata tables in Dagster's UI."""
 
 import textwrap
 from collections.abc import Iterable, Mapping
@@ -13,13 +13,13 @@ Facts = dict[str, MetadataValue[Any] | int | float | str]
 _TYPES = {bool: "bool", int: "int", float: "float"}
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 _WIDE = 48
-"""Characters of a line of a sentence: the page breaks at every space it can, down to one word in a line."""
+"""Line length of sentences in cells. Dagster's page would break at every space, down to one word per line."""
 
 
 def as_table(rows: Iterable[object]) -> TableMetadataValue:
-    """Dataclasses or mappings, all of one shape, as a metadata table for the eye.
+    """Make a Dagster metadata table from dataclasses or mappings, all with the same fields.
 
-    What is no number becomes text, numbers have four digits, and columns of sentences come last.
+    Values that are not numbers become text, numbers have four digits, and columns with sentences come last.
     """
     records = [_record(row) for row in rows]
     names = sorted((records or [{}])[0], key=lambda name: any(_is_sentence(record[name]) for record in records))
@@ -46,7 +46,7 @@ def _record(row: object) -> dict[str, Any]:
     elif isinstance(row, Mapping):
         pairs = row
     else:
-        raise TypeError(f"no record: {row!r}")
+        raise TypeError(f"neither a dataclass nor a mapping: {row!r}")
     return {
         name: value if type(value) in _TYPES else "" if value is None else str(value) for name, value in pairs.items()
     }

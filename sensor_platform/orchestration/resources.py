@@ -1,4 +1,4 @@
-"""What every run is handed: the settings, and with them the lock that shows that the run lives."""
+"""The resource of every run: the settings, and the lock that shows that the run is alive."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from sensor_platform.settings import Settings
 
 @resource(description="Data folder, site and broker of this process.")
 def settings(context: InitResourceContext) -> Iterator[Settings]:
-    """The settings of this process, for as long as the run lasts."""
+    """Yield the settings of this process; the run counts as alive meanwhile."""
     if context.run is None:
         yield SETTINGS
         return

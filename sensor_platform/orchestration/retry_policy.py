@@ -1,4 +1,4 @@
-"""What becomes of an error inside a step: shown with its hint, and tried again where that can help."""
+"""Retries of a step: an error is shown with its hint, and the step runs again where that can help."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +11,11 @@ from sensor_platform.site import Runs
 
 
 @contextmanager
-def tried_again(context: AssetExecutionContext | OpExecutionContext, runs: Runs) -> Iterator[None]:
-    """Have the step run again after the site's pause when the body fails, unless that would be of no use.
+def with_retries(context: AssetExecutionContext | OpExecutionContext, runs: Runs) -> Iterator[None]:
+    """Run the step again after the site's pause if the body fails and a retry can help.
 
-    Not in the sensor's runs: the sensor asks again by itself, and a step that waits would hold up its lane. And not by
-    Dagster's `RetryPolicy`, which also retries a step that a person cancelled, five minutes after.
+    Steps of the sensor's runs are not retried: the sensor requests a new run by itself, and a waiting step would block
+    its lane. Dagster's own `RetryPolicy` is not used, because it also retries a step that a person has cancelled.
     """
     can_retry = runs.retries > context.retry_number and LANE_TAG not in context.run.tags
     try:

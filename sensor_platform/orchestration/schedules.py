@@ -1,4 +1,4 @@
-"""The daily training, and the watch over what it made."""
+"""Schedules of training and of model monitoring."""
 
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 

@@ -1,4 +1,4 @@
-"""Hourly upkeep: small landing files into larger ones; replaced files, old raw messages and superseded runs away."""
+"""Hourly upkeep: compaction of landing files, retention, and deletion of replaced files, raw archive and old runs."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -8,7 +8,7 @@ from dagster import DefaultScheduleStatus, OpExecutionContext, ResourceParam, Sc
 from sensor_platform.kernel.clock import now_micros
 from sensor_platform.orchestration.metadata_tables import as_table
 from sensor_platform.orchestration.partitions import SETTINGS, WRITER_POOL
-from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.orchestration.storage.past_runs import forget_superseded_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.file.writer_lock import writer_lock
@@ -18,12 +18,12 @@ _SHOWN = 100
 
 @op(pool=WRITER_POOL)
 def compact_landing(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
-    """Compact closed hours, delete what was replaced an hour ago, expire the raw archive."""
+    """Compact closed hours, delete files that were replaced an hour ago, expire the raw archive."""
     from sensor_platform.landing.housekeeping import keep_house
 
     site = settings.site
     with (
-        tried_again(context, site.runs),
+        with_retries(context, site.runs),
         writer_lock(settings.home, "upkeep", wait_seconds=site.warehouse.lock_wait_seconds),
     ):
         now = now_micros()
@@ -33,13 +33,13 @@ def compact_landing(context: OpExecutionContext, settings: ResourceParam[Setting
 
 @op(pool=WRITER_POOL)
 def trim_tiers(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
-    """Retention: verify, then delete what is older than the site keeps it; give the freed space back to the disk."""
+    """Apply retention: verify, then delete what is older than the site keeps; give the freed space back to the disk."""
     from sensor_platform.retention import apply
     from sensor_platform.warehouse.file.shrink import shrink
 
     site = settings.site
     now = now_micros()
-    with tried_again(context, site.runs):
+    with with_retries(context, site.runs):
         done = apply.apply(settings.home, site, site.retention, site.landing.raw_keep_days, now)
         shrunk = shrink(settings.home, site)
     days = [{"table": each.table, "day": str(each.day), "rows": each.rows, "bytes": each.bytes} for each in done.days]
@@ -60,15 +60,15 @@ def trim_tiers(context: OpExecutionContext, settings: ResourceParam[Settings]) -
 
 @op
 def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
-    """Bound Dagster's own history: a run that later ones have superseded says nothing any more."""
+    """Bound Dagster's own history: delete runs that later runs have superseded."""
     before = datetime.now(UTC) - timedelta(hours=settings.site.runs.keep_run_hours)
-    with tried_again(context, settings.site.runs):
+    with with_retries(context, settings.site.runs):
         context.add_output_metadata({"forgotten_runs": forget_superseded_runs(context.instance, before)})
 
 
 @job(description="Compaction, retention, and the bounds of Dagster's own history.")
 def upkeep() -> None:
-    """Steps that do not depend on each other."""
+    """Run three independent steps."""
     compact_landing()
     trim_tiers()
     forget_runs()

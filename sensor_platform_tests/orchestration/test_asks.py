@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor_platform.orchestration.planning.run_planner import (
-    Ask,
     Lane,
     Outcome,
+    PastRun,
+    PlannedRun,
     Rules,
-    SeenRun,
     decide,
+    failed_attempts,
     failing,
-    fruitless,
 )
 from sensor_platform.warehouse.dirty import DirtyDay
 
@@ -43,12 +43,12 @@ def run(
     minutes_ago: float = 1,
     lane: Lane | None = Lane.HISTORY,
     run_id: str = "run-of-before",
-) -> SeenRun:
+) -> PastRun:
     ended = None if outcome is Outcome.WAITING else NOW - timedelta(minutes=minutes_ago)
-    return SeenRun(run_id, lane, day(first), day(first if last is None else last), position, outcome, ended)
+    return PastRun(run_id, lane, day(first), day(first if last is None else last), position, outcome, ended)
 
 
-def spans(asks: tuple[Ask, ...]) -> list[tuple[str, int, int]]:
+def spans(asks: tuple[PlannedRun, ...]) -> list[tuple[str, int, int]]:
     return [(ask.lane.value, (ask.first - TODAY).days, (ask.last - TODAY).days) for ask in asks]
 
 
@@ -91,7 +91,7 @@ def test_the_fewest_runs_are_asked_as_ranges(dirty: list[int], asked: list[tuple
         ),
     ],
 )
-def test_runs_do_not_pile_up(dirty: list[int], runs: list[SeenRun], asked: list[tuple[str, int, int]]) -> None:
+def test_runs_do_not_pile_up(dirty: list[int], runs: list[PastRun], asked: list[tuple[str, int, int]]) -> None:
     assert spans(decide(dirt(dirty), runs, NOW, RULES)) == asked
 
 
@@ -128,21 +128,21 @@ def test_runs_do_not_pile_up(dirty: list[int], runs: list[SeenRun], asked: list[
         pytest.param([run(-4, outcome=Outcome.FAILED)], True, id="another day's failure is not this one's"),
     ],
 )
-def test_a_day_is_asked_again_with_growing_pauses(runs: list[SeenRun], asked: bool) -> None:
+def test_a_day_is_asked_again_with_growing_pauses(runs: list[PastRun], asked: bool) -> None:
     assert bool(decide(dirt([-5]), runs, NOW, RULES)) is asked
 
 
 def test_one_bad_day_does_not_hold_up_its_neighbours_for_ever() -> None:
     """A range that fails comes back in quarters until the bad day is alone."""
     bad, dirty = day(-10), dirt(range(-17, -1))
-    runs: list[SeenRun] = []
+    runs: list[PastRun] = []
     for number in range(60):
         now = NOW + timedelta(minutes=10 * number)
         for ask in decide(dirty, runs, now, RULES):
             hit = ask.first <= bad <= ask.last
             dirty = [one for one in dirty if hit or not ask.first <= one.day <= ask.last]
             outcome = Outcome.FAILED if hit else Outcome.DONE
-            runs.insert(0, SeenRun(f"run{number:05}", ask.lane, ask.first, ask.last, 7, outcome, now))
+            runs.insert(0, PastRun(f"run{number:05}", ask.lane, ask.first, ask.last, 7, outcome, now))
     assert [one.day for one in dirty] == [bad]
 
 
@@ -185,7 +185,7 @@ _seen = st.builds(
 
 @given(dirty=st.sets(_offsets), runs=st.lists(_seen, max_size=12), position=st.integers(1, 9))
 def test_whatever_is_seen_the_asks_are_few_dirty_and_within_bounds(
-    dirty: set[int], runs: list[SeenRun], position: int
+    dirty: set[int], runs: list[PastRun], position: int
 ) -> None:
     days = {day(offset) for offset in dirty}
     asks = decide(dirt(dirty, position), runs, NOW, RULES)
@@ -198,7 +198,7 @@ def test_whatever_is_seen_the_asks_are_few_dirty_and_within_bounds(
 
 
 @given(dirty=st.sets(_offsets, min_size=1), runs=st.lists(_seen, max_size=12))
-def test_every_dirty_day_is_asked_for_in_the_end(dirty: set[int], runs: list[SeenRun]) -> None:
+def test_every_dirty_day_is_asked_for_in_the_end(dirty: set[int], runs: list[PastRun]) -> None:
     """However the past looked, an hour later and with nothing in flight no day is left out."""
     left = dirt((offset for offset in dirty if offset <= 0), position=9)
     seen = [one for one in runs if one.outcome is not Outcome.WAITING]
@@ -210,7 +210,7 @@ def test_every_dirty_day_is_asked_for_in_the_end(dirty: set[int], runs: list[See
 
 
 def test_runs_over_other_days_prove_nothing() -> None:
-    assert fruitless(dirt([-5])[0], [run(-6, outcome=Outcome.FAILED), run(-4)]) == ()
+    assert failed_attempts(dirt([-5])[0], [run(-6, outcome=Outcome.FAILED), run(-4)]) == ()
 
 
 @pytest.mark.parametrize(
@@ -229,7 +229,7 @@ def test_a_run_is_bounded_by_its_readings(readings: int, asked: tuple[str, int, 
 def runs_until_clean(dirty: list[DirtyDay]) -> tuple[int, int]:
     """Runs of history and of today until all is clean, when every look finds new data of today."""
     count = {Lane.TODAY: 0, Lane.HISTORY: 0}
-    runs: list[SeenRun] = []
+    runs: list[PastRun] = []
     for number in range(100):
         now = NOW + timedelta(minutes=number)
         asks = decide([*dirty, *dirt([0], position=8 + number)], runs, now, Rules(retry_after=timedelta(minutes=5)))
@@ -237,7 +237,7 @@ def runs_until_clean(dirty: list[DirtyDay]) -> tuple[int, int]:
         for ask in asks:
             count[ask.lane] += 1
             dirty = [one for one in dirty if not ask.first <= one.day <= ask.last]
-            runs.insert(0, SeenRun(f"run{number:05}", ask.lane, ask.first, ask.last, ask.position, Outcome.DONE, now))
+            runs.insert(0, PastRun(f"run{number:05}", ask.lane, ask.first, ask.last, ask.position, Outcome.DONE, now))
         if not dirty:
             break
     return count[Lane.HISTORY], count[Lane.TODAY]

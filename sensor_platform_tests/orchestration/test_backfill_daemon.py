@@ -16,7 +16,7 @@ from sensor_platform.collect.brokers.local import free_port
 from sensor_platform.home import Home
 from sensor_platform.orchestration.partitions import RANGE_START_TAG
 from sensor_platform.orchestration.planning.run_planner import Outcome
-from sensor_platform.orchestration.sensors.backfills import BACKFILL_TAG, backfills, tries_of
+from sensor_platform.orchestration.sensors.backfills import BACKFILL_TAG, backfills, runs_of
 from sensor_platform.orchestration.storage.instance import prepare
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 from sensor_platform_tests.running import COMMAND, wait_until
@@ -72,7 +72,7 @@ def backfill(home: Home, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def states(home: Home) -> dict[str, list[Outcome]]:
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        return {one.id: [run.outcome for run in tries_of(instance, one)] for one in backfills(home)}
+        return {one.id: [run.outcome for run in runs_of(instance, one)] for one in backfills(home)}
 
 
 @pytest.mark.soak

@@ -17,14 +17,14 @@ from sensor_platform.orchestration.planning.backfill_plan import plan
 from sensor_platform.orchestration.planning.run_planner import Outcome
 from sensor_platform.orchestration.sensors.backfills import (
     Backfill,
-    Try,
+    BackfillRun,
     ask,
     backfill_sensor,
     backfills,
     cancel,
     find,
     progress_of,
-    tries_of,
+    runs_of,
 )
 from sensor_platform.orchestration.storage.instance import prepare
 from sensor_platform.warehouse.staleness.costs import Cost, estimate, history, record
@@ -47,7 +47,7 @@ FIRST = Backfill(id="b", asked_at=datetime(2026, 1, 1, tzinfo=UTC), ranges=RANGE
     ],
 )
 def test_what_comes_next(outcomes: list[tuple[int, Outcome]], retries: int, state: str, following: int | None) -> None:
-    found = progress_of(FIRST, [Try("r", RANGES[number], outcome) for number, outcome in outcomes], retries)
+    found = progress_of(FIRST, [BackfillRun("r", RANGES[number], outcome) for number, outcome in outcomes], retries)
     assert found.state == state
     assert found.following == (None if following is None else RANGES[following])
 
@@ -72,7 +72,7 @@ def test_planned_asked_for_newest_first_and_done(platform: Platform) -> None:
         spans.append(one.tags["dagster/asset_partition_range_start"])
         assert platform.execute(DAYS_JOB, dict(one.tags)).success
     assert spans == [str(DAYS[2]), str(DAYS[0])]
-    tries = tries_of(platform.instance, backfill)
+    tries = runs_of(platform.instance, backfill)
     assert [one.outcome for one in tries] == [Outcome.DONE, Outcome.DONE]
     assert platform.analysts("select count(*) from readings_clean") == [(6,)]
     assert history(platform.home), "builds are on record"

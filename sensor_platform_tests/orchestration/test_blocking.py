@@ -28,7 +28,7 @@ from sensor_platform.home import Home
 from sensor_platform.orchestration.assets import readings
 from sensor_platform.orchestration.launcher.liveness_lock import alive, is_alive
 from sensor_platform.orchestration.partitions import LANE_TAG, POSITION_TAG
-from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
 from sensor_platform.site import Runs
 from sensor_platform.warehouse.build import build
@@ -182,7 +182,7 @@ def tries(error: BaseException, runs: Runs, tags: dict[str, str] | None = None) 
     @op
     def failing(context: OpExecutionContext) -> None:
         count.append(1)
-        with tried_again(context, runs):
+        with with_retries(context, runs):
             raise error
 
     @job(executor_def=in_process_executor)

@@ -16,7 +16,7 @@ from sensor_platform.cli.status import status
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.day_files import verify_days
 from sensor_platform.orchestration.partitions import POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
-from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, SeenRun
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun
 from sensor_platform.orchestration.sensors.run_failures import run_failures
 from sensor_platform.orchestration.storage.instance import SHIPPED, last_runs, prepare
 from sensor_platform.orchestration.storage.past_runs import forget_superseded_runs, superseded
@@ -57,9 +57,9 @@ def test_an_empty_home_has_nothing_to_verify(tmp_path: Path) -> None:
     assert verify_days(Home(tmp_path), (DAY, DAY), is_whole=True, slot=SLOT).rows == 0
 
 
-def seen(first: int, last: int, outcome: Outcome = Outcome.DONE, lane: Lane | None = Lane.TODAY) -> SeenRun:
+def seen(first: int, last: int, outcome: Outcome = Outcome.DONE, lane: Lane | None = Lane.TODAY) -> PastRun:
     days = date(2026, 1, 1) + timedelta(days=first), date(2026, 1, 1) + timedelta(days=last)
-    return SeenRun(f"{first}-{last}", lane, *days, 1, outcome, datetime(2026, 1, 1, tzinfo=UTC))
+    return PastRun(f"{first}-{last}", lane, *days, 1, outcome, datetime(2026, 1, 1, tzinfo=UTC))
 
 
 @pytest.mark.parametrize(
@@ -74,7 +74,7 @@ def seen(first: int, last: int, outcome: Outcome = Outcome.DONE, lane: Lane | No
         pytest.param([seen(0, 0, lane=Lane.TRAINING), seen(0, 0)], [], id="a training replaces no day"),
     ],
 )
-def test_what_is_superseded(runs: list[SeenRun], gone: list[int]) -> None:
+def test_what_is_superseded(runs: list[PastRun], gone: list[int]) -> None:
     assert list(superseded(runs)) == [runs[number] for number in gone]
 
 
@@ -88,7 +88,7 @@ _runs = st.builds(
 
 
 @given(st.lists(_runs, max_size=15))
-def test_every_day_that_was_materialised_keeps_its_newest_run(runs: list[SeenRun]) -> None:
+def test_every_day_that_was_materialised_keeps_its_newest_run(runs: list[PastRun]) -> None:
     gone = {id(run) for run in superseded(runs)}
     for offset in range(10):
         day = date(2026, 1, 1) + timedelta(days=offset)

@@ -20,7 +20,7 @@ from dagster._core.events import DagsterEvent, DagsterEventType
 from sensor_platform.home import Home
 from sensor_platform.orchestration.jobs import DAYS_JOB, TRAINING_JOB
 from sensor_platform.orchestration.partitions import DAYS, LANE_TAG, POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
-from sensor_platform.orchestration.planning.run_history import seen_runs
+from sensor_platform.orchestration.planning.run_history import read_past_runs
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome
 from sensor_platform.orchestration.sensors import ledger_sensor as module
 from sensor_platform.orchestration.sensors.ledger_sensor import ledger_fallback, ledger_sensor
@@ -168,7 +168,7 @@ def test_evidence_is_what_dagster_recorded(platform: Platform) -> None:
     tags = {RANGE_START_TAG: str(OLD), RANGE_END_TAG: str(TODAY), LANE_TAG: "history", POSITION_TAG: "5"}
     add_ended_run(platform.instance, RunRequest(tags=tags), DagsterRunStatus.SUCCESS)
     platform.instance.add_run(DagsterRun(job_name="training", run_id="t", status=DagsterRunStatus.STARTED))
-    training, days = seen_runs(platform.instance, datetime.now(UTC))
+    training, days = read_past_runs(platform.instance, datetime.now(UTC))
     assert (training.first, training.outcome) == (None, Outcome.WAITING)
     assert (days.first, days.last, days.position, days.lane) == (OLD, TODAY, 5, Lane.HISTORY)
     assert days.ended_at is not None

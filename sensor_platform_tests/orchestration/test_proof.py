@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from dagster import ExecuteInProcessResult
 
-from sensor_platform.orchestration.checks.integrity import FATES, FILES, FULL_TAG, NUMBERS, TRACES
+from sensor_platform.orchestration.checks.integrity import FILES, FULL_TAG, OUTCOMES, SEQUENCES, TRACES
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at
 
 DAY = TODAY - timedelta(days=1)
@@ -50,8 +50,8 @@ def test_a_message_without_a_fate_and_a_row_without_readings_are_red(platform: P
         ledger.execute("delete from file_slots")
     ledger.close()
     found = verdicts(platform.execute("proof", {}))
-    assert not found[FATES]
-    assert not found[NUMBERS]
+    assert not found[OUTCOMES]
+    assert not found[SEQUENCES]
     assert not found[TRACES]
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun, Rules
 from sensor_platform.orchestration.planning.training_planner import wants_scoring, wants_training
 from sensor_platform.predict.reports import TrainingNeed
 
@@ -17,9 +17,9 @@ def asked(minutes_ago: float) -> TrainingNeed:
     return TrainingNeed("TEMP", "too little history", NOW - timedelta(minutes=minutes_ago))
 
 
-def run(lane: Lane, outcome: Outcome = Outcome.DONE, *, minutes_ago: float = 1, after: str | None = None) -> SeenRun:
+def run(lane: Lane, outcome: Outcome = Outcome.DONE, *, minutes_ago: float = 1, after: str | None = None) -> PastRun:
     ended = None if outcome is Outcome.WAITING else NOW - timedelta(minutes=minutes_ago)
-    return SeenRun("id", lane, NOW.date(), NOW.date(), 1, outcome, ended, after)
+    return PastRun("id", lane, NOW.date(), NOW.date(), 1, outcome, ended, after)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def run(lane: Lane, outcome: Outcome = Outcome.DONE, *, minutes_ago: float = 1, 
         ),
     ],
 )
-def test_training_at_once(needs: list[TrainingNeed], runs: list[SeenRun], wanted: bool) -> None:
+def test_training_at_once(needs: list[TrainingNeed], runs: list[PastRun], wanted: bool) -> None:
     assert wants_training(needs, runs, NOW, RULES) is wanted
 
 
@@ -69,5 +69,5 @@ def test_training_at_once(needs: list[TrainingNeed], runs: list[SeenRun], wanted
         ),
     ],
 )
-def test_scoring_after_a_training(scorings: list[SeenRun], wanted: bool) -> None:
+def test_scoring_after_a_training(scorings: list[PastRun], wanted: bool) -> None:
     assert wants_scoring(scorings, NOW, RULES) is wanted

@@ -1,4 +1,4 @@
-"""The alert history as an asset: what the site's rules make of everything that was published."""
+"""The alert history as an asset: the site's rules applied to all published readings."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, Res
 
 from sensor_platform.kernel.clock import now_micros
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS
-from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.settings import Settings
 
 
@@ -19,10 +19,10 @@ from sensor_platform.settings import Settings
     owners=OWNERS,
 )
 def alerts(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
-    """`alerts` and `alert_events`: replays what arrived since the last time. Does not touch the warehouse."""
+    """`alerts` and `alert_events`: replays readings that arrived since the last run. Does not touch the warehouse."""
     from sensor_platform.alert.history.build_alerts import build_alerts
 
-    with tried_again(context, settings.site.runs):
+    with with_retries(context, settings.site.runs):
         report = build_alerts(settings.home, settings.site.alerts, settings.site.live.engine, now_micros())
     redone = report.redone_from
     yield MaterializeResult(

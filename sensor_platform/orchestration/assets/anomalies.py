@@ -1,12 +1,12 @@
-"""Anomaly scores as an asset: two side by side, one served, with reasons."""
+"""Anomaly scores as an asset: two methods, one of them served, with reasons."""
 
 from collections.abc import Iterator
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
-from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
-from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, scope_of
+from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.settings import Settings
 
 
@@ -20,11 +20,11 @@ from sensor_platform.settings import Settings
     pool=WRITER_POOL,
 )
 def anomalies(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
-    """How far each hour is from ordinary: a robust band and a residual per device and metric, with the reason."""
+    """How unusual each hour is: a robust band and a residual per device and metric, with the reason."""
     from sensor_platform.predict.anomaly.build_anomalies import build_anomalies
 
-    work = work_of(context)
-    with tried_again(context, settings.site.runs):
+    work = scope_of(context)
+    with with_retries(context, settings.site.runs):
         report = build_anomalies(settings.home, settings.site, (work.first, work.last), work.position)
     metadata: Facts = {
         "rows": report.rows,

@@ -1,4 +1,4 @@
-"""Features, model and predictions. Training is an asset of its own, without partitions: a model is not about a day."""
+"""Features, model and predictions. Training is a separate asset without partitions."""
 
 import base64
 from collections.abc import Iterator
@@ -18,8 +18,8 @@ from dagster import (
 from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.model_results import champion_health, made_rows
-from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
-from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, scope_of
+from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.predict.reports import TrainReport
 from sensor_platform.settings import Settings
 
@@ -27,7 +27,7 @@ HAS_MODEL = "champion_exists"
 GATE = "training_gate"
 HEALTHY = "forecast_accuracy"
 SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
-"""Metadata of a training: days whose predictions its first models make possible."""
+"""Metadata of a training: first and last day that its models can score."""
 
 
 @asset(
@@ -40,18 +40,18 @@ SCORE_FIRST, SCORE_LAST = "score_first_day", "score_last_day"
     pool=WRITER_POOL,
 )
 def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
-    """What the forecaster sees: one row per device, metric and hour, made of that hour and the 168 before it."""
+    """Inputs of the forecaster: one row per device, metric and hour, from that hour and the 168 hours before."""
     from sensor_platform.predict.features.build_features import build_features
 
-    work = work_of(context)
-    with tried_again(context, settings.site.runs):
+    work = scope_of(context)
+    with with_retries(context, settings.site.runs):
         report = build_features(settings.home, settings.site, days=(work.first, work.last), position=work.position)
     yield made_rows(report, report.newest_hour, by_metric=report.by_metric)
 
 
 @asset(
     deps=["features"],
-    backfill_policy=ONE_RUN,  # has no partitions; without it no range that it is part of can be asked for
+    backfill_policy=ONE_RUN,  # has no partitions; without the policy no range that includes it can be requested
     group_name="forecast",
     kinds={"python", "lightgbm"},
     owners=OWNERS,
@@ -65,8 +65,8 @@ def features(context: AssetExecutionContext, settings: ResourceParam[Settings]) 
             GATE,
             asset="forecast_model",
             blocking=True,
-            description="No challenger was refused (errors, buckets, coverage, features, size, time), and champions are"
-            " what was promoted. A refused one stays in the registry, the champion in charge.",
+            description="No challenger was refused (errors, buckets, coverage, features, size, time); every champion"
+            " is the promoted version. A refused challenger stays in the registry; the champion is served.",
         ),
     ],
 )
@@ -77,7 +77,7 @@ def forecast_model(
     """The champion of each forecast metric: LightGBM as text with its card, promoted where it wins the backtest."""
     from sensor_platform.predict.forecast.train import needs_training, train
 
-    with tried_again(context, settings.site.runs):
+    with with_retries(context, settings.site.runs):
         report = train(settings.home, settings.site, datetime.now(UTC))
         needs = needs_training(settings.home, settings.site)
     check = AssetCheckResult(
@@ -109,7 +109,7 @@ def _gate(settings: Settings, report: TrainReport) -> AssetCheckResult:
 
 @asset(
     deps=["predictions"],
-    backfill_policy=ONE_RUN,  # has no partitions, as the model
+    backfill_policy=ONE_RUN,  # has no partitions, like the model
     group_name="forecast",
     kinds={"python", "duckdb"},
     owners=OWNERS,
@@ -125,10 +125,10 @@ def _gate(settings: Settings, report: TrainReport) -> AssetCheckResult:
 def forecast_health(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None]]:
-    """What came of the forecasts: adjusts what is served, rolls a worse model back, asks for training on drift."""
+    """Compares forecasts with actuals: adjusts what is served, rolls back a worse model, requests training on drift."""
     from sensor_platform.predict.forecast.monitor import monitor_forecasts
 
-    with tried_again(context, settings.site.runs):
+    with with_retries(context, settings.site.runs):
         found = monitor_forecasts(settings.home, settings.site, datetime.now(UTC))
     yield champion_health(HEALTHY, "metrics", found)
 
@@ -162,8 +162,8 @@ def predictions(context: AssetExecutionContext, settings: ResourceParam[Settings
     """Forecasts with 5/50/95 % quantiles: one row per device, metric, hour of issue and horizon, by day of issue."""
     from sensor_platform.predict.forecast.score_job import score
 
-    work = work_of(context)
-    with tried_again(context, settings.site.runs):
+    work = scope_of(context)
+    with with_retries(context, settings.site.runs):
         days = (work.first, work.last)
         report = score(settings.home, settings.site, days, work.position, now=datetime.now(UTC))
     yield made_rows(report, report.newest_issued_at, by_model=report.by_model, by_served=report.by_served)

@@ -1,4 +1,4 @@
-"""The border asset: what the ledger says of a day's landing files, and whether the files agree with it."""
+"""The first asset of the graph: a day's landing files, compared with the ledger."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,15 +18,15 @@ from sensor_platform.landing.integrity.day_files import VerifiedDays, verify_day
 from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.checks.integrity import mend_files
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
-from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, work_of
-from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, scope_of
+from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.settings import Settings
 
 FILES_AGREE = "landing_files"
 _SHOWN = 31
 _WHAT_TO_DO = {
-    True: "the files are set aside and their slots held as they are; put them back from a backup (docs/proof.md)",
-    False: "the files were set aside and made again from the raw archive",
+    True: "the files are set aside, and their slots are not rebuilt; restore them from a backup (docs/proof.md)",
+    False: "the files were set aside and landed again from the raw archive",
 }
 
 
@@ -42,17 +42,17 @@ _WHAT_TO_DO = {
             FILES_AGREE,
             asset="landing",
             blocking=True,
-            description="Every new landing file has the size, the SHA-256 and the rows that the ledger names.",
+            description="Every new landing file has the size, SHA-256 and number of rows that the ledger records.",
         )
     ],
 )
 def landing(context: AssetExecutionContext, settings: ResourceParam[Settings]) -> Iterator[MaterializeResult[None]]:
-    """Readings as they were landed, by day of event time: one row per reading, nothing deduplicated or judged.
+    """Readings as landed, by day of event time: one row per reading, neither deduplicated nor validated.
 
     The collector and the lander write the files without Dagster; this step verifies them against the ledger.
     """
-    work = work_of(context)
-    with tried_again(context, settings.site.runs):
+    work = scope_of(context)
+    with with_retries(context, settings.site.runs):
         found = verify_days(
             settings.home,
             (work.first, work.last),
@@ -81,7 +81,7 @@ def _metadata(found: VerifiedDays) -> Facts:
 
 
 def _check(found: VerifiedDays, *, is_lost: bool) -> AssetCheckResult:
-    """Red and blocking where readings are missing now; amber where the raw archive had them."""
+    """Red and blocking if readings are missing now; amber if the raw archive restored them."""
     return AssetCheckResult(
         check_name=FILES_AGREE,
         passed=not found.damage,

@@ -1,4 +1,4 @@
-"""What analysts read, as an asset: the end of the graph."""
+"""The published files for analysts, as an asset: the end of the graph."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, Res
 from sensor_platform.orchestration.checks.freshness import policy_of
 from sensor_platform.orchestration.metadata_tables import as_table
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL
-from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.publish import publish
@@ -33,8 +33,8 @@ def published(
     context: AssetExecutionContext,
     settings: ResourceParam[Settings],
 ) -> Iterator[MaterializeResult[None]]:
-    """Parquet pieces and `analytics.duckdb`, never locked. Writes every piece that is behind its table, of any day."""
-    with tried_again(context, settings.site.runs):
+    """Parquet files and `analytics.duckdb`, never locked. Writes all files that are older than their table."""
+    with with_retries(context, settings.site.runs):
         report = publish(settings.home, settings.site)
     tables = [
         {"table": name, "pieces": done.pieces, "rows": done.rows, "bytes": done.bytes}

@@ -19,8 +19,8 @@ from dagster_dbt import DagsterDbtTranslator, DagsterDbtTranslatorSettings, DbtP
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.orchestration.checks.freshness import policy_of
-from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, work_of
-from sensor_platform.orchestration.retry_policy import tried_again
+from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, WRITER_POOL, scope_of
+from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.build_report import BuildReport, ModelReport, TestReport
@@ -37,27 +37,27 @@ def _manifest(path: Path) -> Path:
 
 
 class Translator(DagsterDbtTranslator):
-    """dbt's models as our assets: named as the table, grouped by layer, with the layer's freshness."""
+    """Maps dbt models to assets: named like the table, grouped by layer, with the layer's freshness policy."""
 
     def __init__(self) -> None:
         super().__init__(DagsterDbtTranslatorSettings(enable_dbt_views_as_virtual_assets=True))
 
     def get_asset_key(self, dbt_resource_props: Mapping[str, Any]) -> AssetKey:
-        """The table's name alone; a source says its own key in `meta.dagster.asset_key`."""
+        """Use the table's name as key; a source has its key in `meta.dagster.asset_key`."""
         if dbt_resource_props["resource_type"] == "model":
             return AssetKey(dbt_resource_props["name"])
         return super().get_asset_key(dbt_resource_props)
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str | None:  # noqa: ARG002 - dagster-dbt's
-        """One group for all tables of readings."""
+        """Put all tables of readings in one group."""
         return "readings"
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """What the table is, without its SQL."""
+        """Use dbt's description, without the SQL."""
         return str(dbt_resource_props.get("description") or "")
 
     def get_asset_spec(self, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None) -> AssetSpec:
-        """With owners and freshness, which dbt does not know."""
+        """Add owners and freshness policy, which dbt does not know."""
         spec = super().get_asset_spec(manifest, unique_id, project)
         return spec.replace_attributes(
             owners=list(spec.owners) or OWNERS,
@@ -67,7 +67,7 @@ class Translator(DagsterDbtTranslator):
     def get_asset_check_spec(
         self, asset_spec: AssetSpec, manifest: Mapping[str, Any], unique_id: str, project: DbtProject | None
     ) -> AssetCheckSpec | None:
-        """A dbt test as a check; one of severity error blocks what comes after."""
+        """Map a dbt test to a check; a failed test of severity `error` blocks the assets after it."""
         spec = super().get_asset_check_spec(asset_spec, manifest, unique_id, project)
         description = manifest["nodes"][unique_id].get("description")
         return spec._replace(description=description) if spec and description else spec
@@ -85,8 +85,8 @@ def readings(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None] | AssetCheckResult]:
     """Build the selected tables for the run's days, and report every model and every test."""
-    work = work_of(context)
-    with tried_again(context, settings.site.runs):
+    work = scope_of(context)
+    with with_retries(context, settings.site.runs):
         report = build(
             settings.home,
             settings.site,
@@ -127,7 +127,7 @@ def _checked(test: TestReport, asset_key: AssetKey) -> AssetCheckResult:
 
 
 def _raise_unless_built(report: BuildReport, tests: Sequence[TestReport]) -> None:
-    """A failed check stops the run by itself, and trying again would not mend it; a failed model may go by itself."""
+    """Raise if a model failed. A failed check stops the run by itself, and a retry would not change its result."""
     if report.failed and not any(test.severity == "error" and test.name in report.failed for test in tests):
         raise Unreachable(
             f"dbt did not build {', '.join(report.failed)}", "see warehouse/dbt/logs/dbt.log in the data folder"

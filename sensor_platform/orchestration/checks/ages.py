@@ -15,12 +15,12 @@ from sensor_platform.site import Site
 from sensor_platform.warehouse.lineage import Model, models, published
 
 _NEWEST = 500
-"""Slots and segments that are looked at, newest first: three and a half days of slots."""
+"""Number of slots and segments that are read, newest first: three and a half days of slots."""
 _REPEAT = timedelta(minutes=10)
 
 
 class Verdict(StrEnum):
-    """Of one layer."""
+    """Freshness of one layer."""
 
     EMPTY = "empty"
     FRESH = "fresh"
@@ -30,7 +30,7 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Age:
-    """Of the newest data of one layer."""
+    """Age of the newest data of one layer."""
 
     layer: str
     newest_event_at: datetime | None
@@ -41,7 +41,7 @@ class Age:
 
     @property
     def verdict(self) -> Verdict:
-        """Both limits are still within: later than them it is late, or stale."""
+        """Late after `warn_minutes`, stale after `fail_minutes`; a limit itself is still fine."""
         if self.minutes is None:
             return Verdict.EMPTY
         if self.minutes > self.fail_minutes:
@@ -50,14 +50,14 @@ class Age:
 
     @property
     def sentence(self) -> str:
-        """For a person."""
+        """Text for a person."""
         if self.minutes is None:
             return "there is no data yet"
         return f"the newest event is {self.minutes:.0f} minutes old"
 
 
 def ages(home: Home, site: Site, now: datetime) -> tuple[Age, ...]:
-    """The age of every layer of `site.freshness` at `now`."""
+    """Compute the age of every layer of `site.freshness` at `now` (aware UTC)."""
     newest = newest_events(home, site)
     found = []
     for layer, promise in site.freshness.items():
@@ -85,7 +85,7 @@ def newest_events(home: Home, site: Site) -> dict[str, datetime]:
 
 
 def _newest_slot(ledger: sqlite3.Connection, model: Model, slots: Sequence[tuple[int, int]], slot: int) -> int | None:
-    """The newest slot whose readings the model has seen."""
+    """Start of the newest slot that the model was built with."""
     current = generation(ledger)
     for start, position in slots:
         built = built_position(ledger, model.name, model.floor(start, slot), current)
@@ -100,7 +100,7 @@ class _Memory(msgspec.Struct, frozen=True):
 
 
 def changed(found: Sequence[Age], memory: str | None, now: datetime) -> tuple[Age, ...]:
-    """Those to report: whose verdict differs from what was remembered, or all after ten minutes."""
+    """Ages to report: those with a new verdict, or all of them every ten minutes."""
     known = msgspec.json.decode(memory, type=_Memory) if memory else _Memory(0.0, {})
     if now.timestamp() - known.reported_at >= _REPEAT.total_seconds():
         return tuple(found)
@@ -108,7 +108,7 @@ def changed(found: Sequence[Age], memory: str | None, now: datetime) -> tuple[Ag
 
 
 def remember(found: Sequence[Age], reported: Sequence[Age], memory: str | None, now: datetime) -> str:
-    """What to remember for the next `changed`."""
+    """Encode the verdicts for the next call of `changed`."""
     known = msgspec.json.decode(memory, type=_Memory) if memory else _Memory(0.0, {})
     at = now.timestamp() if len(reported) == len(found) else known.reported_at
     return msgspec.json.encode(_Memory(at, {age.layer: age.verdict for age in found})).decode()

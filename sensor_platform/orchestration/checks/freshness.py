@@ -1,7 +1,7 @@
-"""Freshness, twice: Dagster's policies on when an asset was materialised, and checks on how old its data is.
+"""Freshness in two ways: Dagster's policies on when an asset was materialised, and checks on the age of its data.
 
-The first alone turns green when an old day is backfilled; the second is about the newest event time of each layer. A
-sensor judges it from the ledger and its copy of the warehouse's state, so it is red too when no run happens at all.
+A policy alone turns green when an old day is backfilled. The checks use the newest event time of each layer. A sensor
+reads it from the ledger and its copy of the warehouse's state, so a check turns red even when no run happens.
 """
 
 from collections.abc import Iterator
@@ -39,7 +39,7 @@ _SEVERITY = {
 
 
 def policy_of(layer: str) -> FreshnessPolicy | None:
-    """Dagster's own promise: when the asset was last materialised. None for a table that is no layer of its own."""
+    """Dagster's policy on the last materialisation of a layer. None for a table without a freshness setting."""
     promise = SETTINGS.site.freshness.get(layer)
     if promise is None:
         return None
@@ -62,7 +62,7 @@ _SPECS = [
 def freshness_checks(
     context: AssetCheckExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[AssetCheckResult]:
-    """Judge the selected layers now; the sensor does the same for all without a run."""
+    """Check the selected layers now; the sensor does the same for all layers without a run."""
     wanted = {key.asset_key.to_user_string() for key in context.selected_asset_check_keys}
     for age in ages(settings.home, settings.site, datetime.now(UTC)):
         if age.layer not in wanted:
@@ -80,7 +80,7 @@ def freshness_checks(
 @sensor(
     minimum_interval_seconds=30,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Judges the age of the newest data of every layer, without a run.",
+    description="Checks the age of the newest data of every layer, without a run.",
 )
 def freshness_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SensorResult:
     """Report the layers whose verdict has changed, and all of them once in ten minutes."""

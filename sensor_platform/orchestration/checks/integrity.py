@@ -1,4 +1,4 @@
-"""What proves that landing is whole, as checks: fates of messages, checksums of files, and the way back from a row."""
+"""Checks that landing is complete: outcomes of messages, checksums of files, and traces from rows to messages."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
@@ -24,7 +24,7 @@ from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.partitions import SETTINGS
 from sensor_platform.settings import Settings
 
-FATES, NUMBERS, FILES, FROZEN, TRACES = (
+OUTCOMES, SEQUENCES, FILES, TOO_LATE, TRACES = (
     "message_outcomes",
     "missing_sequences",
     "file_checksums",
@@ -36,42 +36,48 @@ _SHOWN = 31
 _SAMPLE = 3
 
 _SPECS = [
-    AssetCheckSpec(FATES, asset="landing", description="Received = landed + quarantined + duplicate, in every hour."),
-    AssetCheckSpec(NUMBERS, asset="landing", description="Every number that a device counted to has arrived."),
-    AssetCheckSpec(FILES, asset="landing", description="New and changed files (once a day all) have their SHA-256."),
-    AssetCheckSpec(FROZEN, asset="landing", description="No reading came for a day that can no longer be built."),
-    AssetCheckSpec(TRACES, asset="landing", description="Samples of hourly rows are traced to landing and archive."),
+    AssetCheckSpec(
+        OUTCOMES, asset="landing", description="Received = landed + quarantined + duplicate, in every hour."
+    ),
+    AssetCheckSpec(SEQUENCES, asset="landing", description="No sequence number of a device is missing."),
+    AssetCheckSpec(
+        FILES, asset="landing", description="New and changed files (once a day all files) have the recorded SHA-256."
+    ),
+    AssetCheckSpec(TOO_LATE, asset="landing", description="No reading arrived for a day that can no longer be built."),
+    AssetCheckSpec(
+        TRACES, asset="landing", description="A sample of hourly rows is traced to landing files and raw archive."
+    ),
 ]
 
 
 @multi_asset_check(specs=_SPECS, name="landing_proof")
 def proof(context: AssetCheckExecutionContext, settings: ResourceParam[Settings]) -> Iterator[AssetCheckResult]:
-    """Audit the ledger, verify files, mend what the raw archive can mend, and trace a few rows back."""
+    """Audit the ledger, verify files, restore damaged ones from the raw archive, and trace a few rows."""
     from sensor_platform.landing.integrity.audit import audit
 
     files = _files(settings, is_full=FULL_TAG in context.run.tags)
     found = audit(settings.home)
-    yield _result(FATES, found.difference == 0, AssetCheckSeverity.ERROR, {"difference": found.difference})
+    yield _result(OUTCOMES, found.difference == 0, AssetCheckSeverity.ERROR, {"difference": found.difference})
     missing = [asdict(each) for each in found.missing[:_SHOWN]]
     lost = sum(each.count for each in found.missing)
-    yield _result(NUMBERS, not missing, AssetCheckSeverity.WARN, {"missing": lost, "ranges": as_table(missing)})
+    yield _result(SEQUENCES, not missing, AssetCheckSeverity.WARN, {"missing": lost, "ranges": as_table(missing)})
     yield files
-    yield _result(FROZEN, not found.late_frozen, AssetCheckSeverity.WARN, {"late_rows": found.late_frozen})
+    yield _result(TOO_LATE, not found.late_frozen, AssetCheckSeverity.WARN, {"late_rows": found.late_frozen})
     yield _traces(settings)
 
 
 def mend_files(
     settings: Settings, *, is_full: bool, only: Collection[str] | None = None
 ) -> tuple[Verification, int, tuple[DamagedFile, ...]]:
-    """Set damaged files aside and make again what the raw archive has.
+    """Set damaged files aside and land their segments again from the raw archive.
 
     Args:
         settings: data folder and site.
         is_full: read every file, not only new and changed ones.
-        only: these files.
+        only: verify these files only.
 
     Returns:
-        What was found, how many segments were landed again, and what is missed still.
+        The result of the verification, the number of segments landed again, and the files that are still missing.
     """
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.integrity.reland import contracts_of, mend
@@ -97,7 +103,7 @@ def _files(settings: Settings, *, is_full: bool) -> AssetCheckResult:
         check_name=FILES,
         passed=not found.missed,
         severity=AssetCheckSeverity.ERROR if lost else AssetCheckSeverity.WARN,
-        description="put the files back from a backup: docs/proof.md" if lost else None,
+        description="restore the files from a backup: docs/proof.md" if lost else None,
         metadata={
             "verified_files": found.files,
             "verified_bytes": found.bytes,
@@ -109,7 +115,7 @@ def _files(settings: Settings, *, is_full: bool) -> AssetCheckResult:
 
 
 def _traces(settings: Settings) -> AssetCheckResult:
-    """Of the newest hourly rows: as many readings are found in landing as the row counts, or more (duplicates)."""
+    """Trace the newest hourly rows: landing must have as many readings as the row counts, or more (duplicates)."""
     from sensor_platform.errors import PlatformError
     from sensor_platform.warehouse.trace import trace
 
@@ -131,7 +137,7 @@ def _traces(settings: Settings) -> AssetCheckResult:
 
 
 def _newest_rows(home: Home) -> list[tuple[str, str, datetime, int]]:
-    """A few of the newest published hourly rows."""
+    """Read a few of the newest published hourly rows: device, metric, window start, number of readings."""
     import duckdb
 
     pieces = sorted(home.published.glob("readings_1h/day=*/*.parquet"))[-1:]
@@ -152,7 +158,7 @@ def _result(name: str, passed: bool, severity: AssetCheckSeverity, metadata: Fac
 proof_job = define_asset_job(
     "proof",
     selection=AssetSelection.checks(proof),
-    description="Every message, every file and the way back, proven.",
+    description="Proves the outcomes of messages, the checksums of files, and traces of rows.",
 )
 hourly_proof = ScheduleDefinition(
     name="hourly_proof",

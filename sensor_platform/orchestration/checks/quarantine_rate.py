@@ -1,4 +1,4 @@
-"""Amber or red where too many messages are refused. A sensor judges it too: garbage starts no run."""
+"""Amber or red if too many messages are quarantined. A sensor checks it too, because bad messages start no run."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ _SHOWN = 10
 @asset_check(
     asset="landing",
     name=QUARANTINE_RATE,
-    description="Of the messages of the last hours, no larger share is quarantined than the site allows.",
+    description="The share of quarantined messages in the last hours is below the site's limits.",
 )
 def quarantine_rate_check(settings: ResourceParam[Settings]) -> AssetCheckResult:
     """Judge the share of the last hours now; the metadata lists the most frequent rules."""
@@ -45,7 +45,7 @@ def quarantine_rate_check(settings: ResourceParam[Settings]) -> AssetCheckResult
 @sensor(
     minimum_interval_seconds=60,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Judges the share of messages that are quarantined, without a run.",
+    description="Checks the share of quarantined messages, without a run.",
 )
 def quarantine_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SensorResult:
     """Report when the verdict has changed, and once in ten minutes."""

@@ -1,1 +1,1 @@
-"""How runs are run: started warm, known to live or to be dead, recorded when failed, cleared away when old."""
+"""Starts runs in a pre-forked process, and knows whether a run is alive."""

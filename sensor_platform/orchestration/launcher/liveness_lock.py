@@ -1,7 +1,7 @@
-"""Whether the process of a run still lives.
+"""Whether the process of a run is alive.
 
-Dagster cannot tell after a reboot, and a run that seems to be in flight holds up its lane. So each run holds a lock
-file while it lives, which the kernel lets go whatever happens.
+Dagster cannot know after a reboot, and a run that seems to be in flight blocks its lane. So each run holds a lock file,
+which the kernel releases however the process ends.
 """
 
 import contextlib
@@ -15,7 +15,7 @@ from sensor_platform.kernel.locks import LockFile, lock_holder
 
 @contextlib.contextmanager
 def alive(home: Home, run_id: str) -> Iterator[None]:
-    """Show that run `run_id` lives, while the body runs."""
+    """Mark run `run_id` as alive while the body runs."""
     path = _path(home, run_id)
     with LockFile(path) as lock:
         try:
@@ -27,12 +27,12 @@ def alive(home: Home, run_id: str) -> Iterator[None]:
 
 
 def is_alive(home: Home, run_id: str) -> bool:
-    """True while some process is inside `alive(home, run_id)`."""
+    """Whether a process is inside `alive(home, run_id)`."""
     return lock_holder(_path(home, run_id)) is not None
 
 
 def process_of(home: Home, run_id: str) -> int | None:
-    """Process id of a run that lives."""
+    """Process id of a run that is alive; None for another run."""
     if not is_alive(home, run_id):
         return None
     with contextlib.suppress(FileNotFoundError, ValueError):

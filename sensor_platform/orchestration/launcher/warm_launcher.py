@@ -1,7 +1,7 @@
-"""Starts runs in a warm process (see `warm`), and as Dagster does where there is none. Named in dagster.yaml.
+"""Starts runs in a pre-forked process (see `warm_process`), or like Dagster if that fails. Named in dagster.yaml.
 
-The daemon that launches keeps the warm process. It is renewed when the code location was reloaded, and ends with the
-daemon; the runs that it started do not. The imports from Dagster's inside are those that its own launchers live on.
+The launching daemon owns the warm process. It is replaced when the code location was reloaded, and ends with the
+daemon; the runs that it started go on. The private imports of Dagster are those that its own launchers use.
 """
 
 import contextlib
@@ -29,11 +29,11 @@ from sensor_platform.settings import load_settings
 _INTERRUPTS = 5
 _INTERRUPT_SECONDS = 3.0
 _ANSWER_SECONDS = 60.0
-"""Preloading takes seconds; a process that says nothing for so long is given up."""
+"""Longest wait for an answer; preloading takes seconds."""
 
 
 class WarmRunLauncher(DefaultRunLauncher):
-    """Dagster's default launcher, with a warm process in front."""
+    """Dagster's default launcher, which tries the warm process first."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
         super().__init__(inst_data)
@@ -41,14 +41,14 @@ class WarmRunLauncher(DefaultRunLauncher):
         self._made_for = ""
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Hand the run to the warm process; to Dagster's own way if that is gone."""
+        """Start the run in the warm process, or like Dagster if that has ended."""
         if not self._hand_over(context):
             super().launch_run(context)
 
     def terminate(self, run_id: str) -> bool:
-        """Interrupt the run's process, wherever it was started.
+        """Interrupt the run's process, however it was started.
 
-        More than once if need be: Python drops an interrupt that arrives while it runs a finalizer.
+        Several times if needed: Python drops an interrupt that arrives while it runs a finalizer.
         """
         pid = process_of(self._home(), run_id)
         run = self._instance.get_run_by_id(run_id)
@@ -71,11 +71,11 @@ class WarmRunLauncher(DefaultRunLauncher):
 
     @property
     def supports_check_run_worker_health(self) -> bool:
-        """Run monitoring can ask."""
+        """Run monitoring can use `check_run_worker_health`."""
         return True
 
     def check_run_worker_health(self, run: DagsterRun) -> CheckRunHealthResult:
-        """Whether the run's process lives."""
+        """Whether the run's process is alive."""
         record = self._instance.get_run_record_by_id(run.run_id)
         started = record.start_time if record else None
         is_young = started is None or datetime.now(UTC).timestamp() - started < GRACE.total_seconds()
@@ -84,7 +84,7 @@ class WarmRunLauncher(DefaultRunLauncher):
         return CheckRunHealthResult(WorkerStatus.FAILED, "its process is gone")
 
     def dispose(self) -> None:
-        """Let the warm process end."""
+        """End the warm process."""
         self._drop()
         super().dispose()
 
@@ -113,7 +113,7 @@ class WarmRunLauncher(DefaultRunLauncher):
 
 
 class WarmProcess:
-    """The warm process as seen from the daemon: a run is handed over only when it says that it has started it."""
+    """The daemon's handle of the warm process. A run counts as handed over once the process confirms its start."""
 
     def __init__(self, process: "subprocess.Popen[bytes]", answers: int) -> None:
         self.process = process
@@ -122,11 +122,11 @@ class WarmProcess:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has ended, or was given up."""
+        """Whether the process has ended or was closed."""
         return self._answers < 0 or self.process.poll() is not None
 
     def start_run(self, request: str) -> bool:
-        """Have a run started; False at once when the process ends without having started it, while it preloads too."""
+        """Start a run; False if the process ends, even while preloading, without having started the run."""
         if not self._is_ready and self._answer() != READY:
             return False
         self._is_ready = True
@@ -139,7 +139,7 @@ class WarmProcess:
         return self._answer() == STARTED
 
     def close(self) -> None:
-        """Let it end; the runs that it has started go on."""
+        """End the process; the runs that it has started go on."""
         if self.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 self.process.stdin.close()
@@ -148,13 +148,13 @@ class WarmProcess:
             self._answers = -1
 
     def _answer(self) -> bytes:
-        """The next byte, or nothing when it has ended or takes too long."""
+        """Read the next byte; empty if the process has ended or takes too long."""
         ready, _, _ = select.select([self._answers], [], [], _ANSWER_SECONDS)
         return os.read(self._answers, 1) if ready else b""
 
 
 def start_warm() -> WarmProcess:
-    """A session of its own: Ctrl-C in the daemon's terminal must not reach the runs."""
+    """Start a warm process in its own session, so that Ctrl-C in the daemon's terminal does not reach the runs."""
     answers, theirs = os.pipe()
     try:
         command = [sys.executable, "-m", "sensor_platform.orchestration.launcher.warm_process", str(theirs)]

@@ -1,11 +1,11 @@
-"""A process that has everything imported and dbt's project parsed, and forks itself for each run that it is told of.
+"""A process that has imported everything and parsed dbt's project, and forks itself for each run.
 
-Start and imports were most of an arrival's way to the analysts (a run: 5 s of start, 3 s of dbt's own, 2 s of work).
+Without it, start and imports took most of a run's time (5 s of start, 3 s of dbt's start, 2 s of work).
 `python -m sensor_platform.orchestration.launcher.warm_process FD` reads one JSON text per line, the argument of
 `dagster api execute_run`, and ends when its standard input does; the runs that it forked go on. It writes a byte to FD
-when it is ready to serve, and one for each run that it has forked: what was not answered was not started. Forking is
+when it is ready, and one for each run that it has forked: a run without an answer was not started. Forking is
 safe only while there is a single thread, so libraries that start threads on import (Polars, NumPy) stay out, and
-where there are more it does not serve.
+with more threads the process exits.
 """
 
 import gc
@@ -28,12 +28,12 @@ def main() -> int:
     if len(list(_TASKS.iterdir())) != 1:
         if _SECOND in sys.argv:
             return 3
-        # A first parse of the project leaves threads of DuckDB behind; the second finds it parsed on disk.
+        # The first parse of the project leaves threads of DuckDB behind; a second process finds it parsed on disk.
         again = [sys.executable, "-m", "sensor_platform.orchestration.launcher.warm_process", sys.argv[1], _SECOND]
         os.execv(sys.executable, again)  # noqa: S606 - our own interpreter and module
     gc.collect()
     gc.freeze()  # keeps the garbage collector of the children from copying every page
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel buries the children
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps the children
     answers = int(sys.argv[1])
     os.set_inheritable(answers, False)  # noqa: FBT003 - takes no name
     requests = os.fdopen(os.dup(0), "rb", buffering=0)

@@ -1,4 +1,4 @@
-"""What a backfill of some days would be: how much there is, what it will cost, and in which runs. Reads the ledger."""
+"""Plans a backfill of some days: amount of data, estimated cost, runs. Reads the ledger."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -19,28 +19,28 @@ from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.staleness.costs import estimate, history
 
 RUN_READINGS = 100_000_000
-"""Readings of one run at most, so that the newest days are there before the oldest are begun."""
+"""Most readings of one run, so that the newest days are done before the oldest start."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A backfill, before it is begun."""
+    """The plan of a backfill."""
 
     days: int
-    """Days with readings,"""
+    """Number of days with readings."""
     hours: int
-    """and hours."""
+    """Number of hours with readings."""
     readings: int
     bytes: int
-    """Of the landing files that hold them."""
+    """Size of the landing files with these readings."""
     seconds: float
     """Estimated from recorded builds."""
     recorded: int
-    """Builds that the estimate is made from."""
+    """Number of builds behind the estimate."""
     runs: tuple[Days, ...]
-    """In the order in which they are asked for."""
+    """Ranges of days, in the order in which they run."""
     refused: int
-    """Days with readings that can no longer be built: they lie below the landing floor."""
+    """Number of days with readings that can no longer be built: they lie below the retention horizon."""
 
 
 def plan(
@@ -51,9 +51,9 @@ def plan(
     Args:
         home: the data folder.
         days: first and last day, both included.
-        most: readings of one run.
-        days_per_run: days of one run at most.
-        oldest_first: otherwise the newest days come first.
+        most: most readings of one run.
+        days_per_run: most days of one run.
+        oldest_first: start with the oldest days instead of the newest.
 
     Raises:
         WrongUse: the range is empty or wrong.
@@ -84,7 +84,7 @@ def plan(
 
 
 def chosen(names: str | None) -> tuple[str, ...]:
-    """Tables of a comma-separated choice; none for all.
+    """Parse a comma-separated list of tables; empty for all.
 
     Raises:
         WrongUse: there is no such table.
@@ -98,7 +98,7 @@ def chosen(names: str | None) -> tuple[str, ...]:
 
 
 def _runs(by_day: dict[int, int], most: int, days_per_run: int) -> list[Days]:
-    """Ranges of days with readings, oldest first; days without belong to none but where they lie between."""
+    """Ranges of days with readings, oldest first. Days without readings are only inside a range."""
     runs: list[Days] = []
     first: int | None = None
     last = held = count = 0
@@ -114,7 +114,7 @@ def _runs(by_day: dict[int, int], most: int, days_per_run: int) -> list[Days]:
 
 
 def range_of(home: Home, first: date | None, last: date | None) -> Days:
-    """The days asked for, or all that have readings.
+    """The requested range of days; an end that is None is the first or last day with readings.
 
     Raises:
         WrongUse: nothing was ever landed.

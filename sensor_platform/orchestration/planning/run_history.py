@@ -1,4 +1,4 @@
-"""Earlier runs, read back from Dagster's own storage: the sensor keeps no memory that could be lost."""
+"""Reads earlier runs from Dagster's own storage, so that the sensor keeps no state that could be lost."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -13,34 +13,34 @@ from sensor_platform.orchestration.partitions import (
     RANGE_END_TAG,
     RANGE_START_TAG,
 )
-from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, SeenRun
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun
 
 _FAILED = (DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 _DONE = (DagsterRunStatus.SUCCESS,)
 _WAITING = tuple(status for status in DagsterRunStatus if status not in _FAILED + _DONE)
 _MEMORY = timedelta(days=1)
-"""Older failures are forgotten: the longest pause is an hour."""
+"""Older failures are ignored: the longest pause is an hour."""
 
 
-def seen_runs(instance: DagsterInstance, now: datetime) -> tuple[SeenRun, ...]:
-    """Runs, newest first: all that wait, the last day's failures, and the successes since the first of those."""
+def read_past_runs(instance: DagsterInstance, now: datetime) -> tuple[PastRun, ...]:
+    """Read runs, newest first: all that wait, failures of the last day, and successes since the first failure."""
     failed = _records(instance, RunsFilter(statuses=_FAILED, created_after=now - _MEMORY), limit=200)
     records = [*_records(instance, RunsFilter(statuses=_WAITING), limit=200), *failed]
     if failed:
         since = failed[-1].create_timestamp
         records += _records(instance, RunsFilter(statuses=_DONE, created_after=since), limit=1000)
-    for lane in Lane:  # each on its own: a busy lane must not hide what another did
+    for lane in Lane:  # one query per lane: a busy lane must not hide the runs of another
         records += _records(instance, RunsFilter(statuses=_DONE, tags={LANE_TAG: lane.value}), limit=10)
     return _newest_first(records)
 
 
-def past_runs(instance: DagsterInstance, limit: int) -> tuple[SeenRun, ...]:
-    """The newest runs of every kind, newest first."""
+def past_runs(instance: DagsterInstance, limit: int) -> tuple[PastRun, ...]:
+    """Read the newest runs of every kind, newest first."""
     return _newest_first(_records(instance, RunsFilter(), limit))
 
 
-def scorings_after(instance: DagsterInstance, training: str) -> tuple[SeenRun, ...]:
-    """Runs that score for the training with this run id, newest first."""
+def scorings_after(instance: DagsterInstance, training: str) -> tuple[PastRun, ...]:
+    """Read the scoring runs of the training with this run id, newest first."""
     return _newest_first(_records(instance, RunsFilter(tags={AFTER_TAG: training}), limit=20))
 
 
@@ -48,17 +48,17 @@ def _records(instance: DagsterInstance, filters: RunsFilter, limit: int) -> list
     return list(instance.get_run_records(filters, limit=limit))
 
 
-def _newest_first(records: Sequence[RunRecord]) -> tuple[SeenRun, ...]:
+def _newest_first(records: Sequence[RunRecord]) -> tuple[PastRun, ...]:
     unique = {record.storage_id: record for record in records}
     return tuple(_seen(unique[number]) for number in sorted(unique, reverse=True))
 
 
-def _seen(record: RunRecord) -> SeenRun:
+def _seen(record: RunRecord) -> PastRun:
     tags = record.dagster_run.tags
     day = tags.get(PARTITION_TAG)
     first, last = tags.get(RANGE_START_TAG, day), tags.get(RANGE_END_TAG, day)
     lane, position = tags.get(LANE_TAG), tags.get(POSITION_TAG)
-    return SeenRun(
+    return PastRun(
         run_id=record.dagster_run.run_id,
         lane=Lane(lane) if lane in set(Lane) else None,
         first=date.fromisoformat(first) if first else None,
@@ -71,7 +71,7 @@ def _seen(record: RunRecord) -> SeenRun:
 
 
 def outcome_of(status: DagsterRunStatus) -> Outcome:
-    """How far a run has come."""
+    """State of a run with this status of Dagster."""
     if status in _DONE:
         return Outcome.DONE
     return Outcome.FAILED if status in _FAILED else Outcome.WAITING

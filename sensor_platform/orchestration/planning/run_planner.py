@@ -1,7 +1,7 @@
-"""What the ledger sensor decides, without Dagster: dirty days and earlier runs in, the fewest runs to ask for out.
+"""Plans runs from dirty days and earlier runs: the fewest runs that bring the days up to date.
 
-Pure: no clock, no database. A decision that is lost or taken twice does no harm, because what is dirty is derived anew
-from the ledger each time and an unneeded run finds nothing to do.
+Pure: no Dagster, no clock, no database. A plan that is lost or made twice does no harm: the dirty days are derived from
+the ledger at each look, and a run that is not needed finds nothing to do.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class Lane(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How far a run has come."""
+    """State of a run."""
 
     WAITING = "waiting"
     """Queued, starting or in flight."""
@@ -35,22 +35,22 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class SeenRun:
-    """One earlier run, as evidence."""
+class PastRun:
+    """One earlier run."""
 
     run_id: str
     lane: Lane | None
-    """None for a run that a person, a backfill or a schedule of its own started."""
+    """None for a run that was started by a person, a backfill or another schedule."""
     first: date | None
     last: date | None
-    """Both included; None for a training, which is not about days."""
+    """Inclusive. Both are None for a training, which has no days."""
     position: int | None
-    """The ledger position that it was asked to reach; None for a run that rebuilds whole days."""
+    """Ledger position that the run was requested for; None for a run that rebuilds whole days."""
     outcome: Outcome
     ended_at: datetime | None
     """Aware UTC; None while waiting."""
     after: str | None = None
-    """The training that it scores for."""
+    """Run id of the training whose models the run scores."""
 
     def covers(self, day: date) -> bool:
         """Whether `day` lies in its range."""
@@ -59,27 +59,27 @@ class SeenRun:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How eagerly to ask."""
+    """Pauses and sizes of planned runs."""
 
     retry_after: timedelta
-    """Pause after a first failure; it doubles with each further one,"""
+    """Pause after a first failure. It doubles with each further failure."""
     longest_pause: timedelta = timedelta(hours=1)
-    """up to this: a day is never given up, because its cause (a full disk) may go away by itself."""
+    """Longest pause after failures. A day is never given up, because the cause (a full disk) may go away by itself."""
     breath: timedelta = timedelta(0)
-    """Pause after each run of today: a run costs seconds of a core, however little it finds to do."""
+    """Pause after each run of today. Every run costs seconds of a core, however little it finds to do."""
     alarm_after: int = 3
-    """Failures in a row from which on the day's check is red."""
+    """Number of failures in a row that turns the day's check red."""
     most_days: int = 184
-    """Longest range of one run. Every asset writes one event for each day, about 15 ms on SQLite."""
+    """Most days of one run. Every asset writes one event for each day, about 15 ms on SQLite."""
     most_readings: int = 20_000_000
-    """Readings of one run, unless a single day has more: bounds how long the writer lock is held."""
+    """Most readings of one run, unless a single day has more. Bounds how long the writer lock is held."""
     bridge: int = 31
-    """Clean days between two dirty ones that are cheaper to ask along than a run of their own: a run costs about 5 s,
-    a clean day about 0.15 s of bookkeeping and no rebuilding."""
+    """Most clean days between two dirty days that one run covers. A second run would cost about 5 s, a clean day costs
+    about 0.15 s of bookkeeping and no rebuilding."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PlannedRun:
     """One run to request."""
 
     lane: Lane
@@ -87,21 +87,21 @@ class Ask:
     last: date
     position: int
     attempt: int
-    """1 for the first time."""
+    """1 for the first attempt."""
     after: str
-    """The newest run that covers the range, or "": makes the key of each attempt its own."""
+    """Id of the newest run that covers the range, or ""."""
 
     @property
     def run_key(self) -> str:
-        """What is asked, the evidence and the attempt: with less, Dagster drops a later request without a word."""
+        """Unique for each attempt: Dagster silently drops a request whose key it has seen."""
         return f"{self.lane}:{self.first}..{self.last}@{self.position}#{self.attempt}-{self.after[:8]}"
 
 
-def decide(dirty: Sequence[DirtyDay], runs: Sequence[SeenRun], now: datetime, rules: Rules) -> tuple[Ask, ...]:
-    """Runs to request now; today's first.
+def decide(dirty: Sequence[DirtyDay], runs: Sequence[PastRun], now: datetime, rules: Rules) -> tuple[PlannedRun, ...]:
+    """Plan the runs to request now, today's run first.
 
     Args:
-        dirty: days with windows that are behind the ledger.
+        dirty: days with windows that are older than the ledger.
         runs: earlier runs, newest first.
         now: aware UTC; decides what is today and when a pause ends. Later days have no partition yet and wait.
         rules: pauses and sizes.
@@ -113,22 +113,22 @@ def decide(dirty: Sequence[DirtyDay], runs: Sequence[SeenRun], now: datetime, ru
     asks = []
     for lane in (Lane.TODAY, Lane.HISTORY):
         days = sorted((one for one in dirty if one.day <= today and lane_of(one.day, today) is lane), key=_by_day)
-        tried = {one.day: fruitless(one, runs) for one in days}
+        tried = {one.day: failed_attempts(one, runs) for one in days}
         if lane not in busy and (some := _first_range(days, tried, now, rules)):
             asks.append(_ask(lane, some, len(tried[some[0].day]), runs))
     return tuple(asks)
 
 
 def lane_of(day: date, today: date) -> Lane:
-    """Yesterday is still live: the hours around midnight touch both days."""
+    """Lane of a day. Yesterday belongs to today's lane: the hours around midnight touch both days."""
     return Lane.TODAY if day >= today - _DAY else Lane.HISTORY
 
 
-def fruitless(dirty: DirtyDay, runs: Sequence[SeenRun]) -> tuple[SeenRun, ...]:
-    """Runs over a dirty day since the last one that helped, newest first.
+def failed_attempts(dirty: DirtyDay, runs: Sequence[PastRun]) -> tuple[PastRun, ...]:
+    """Runs over a dirty day since the last run that made it clean, newest first.
 
-    A run that failed did not help, nor did one that succeeded with the same evidence and left the day dirty all the
-    same; asking for that one again at once would go on for ever.
+    A run counts as failed, too, if it succeeded for the same position and left the day dirty: requesting it again at
+    once would never end.
     """
     found = []
     for run in runs:
@@ -140,9 +140,9 @@ def fruitless(dirty: DirtyDay, runs: Sequence[SeenRun]) -> tuple[SeenRun, ...]:
     return tuple(found)
 
 
-def failing(dirty: Sequence[DirtyDay], runs: Sequence[SeenRun], rules: Rules) -> dict[date, int]:
-    """Days that stay dirty in spite of `alarm_after` or more runs, with how many."""
-    tries = {one.day: len(fruitless(one, runs)) for one in dirty}
+def failing(dirty: Sequence[DirtyDay], runs: Sequence[PastRun], rules: Rules) -> dict[date, int]:
+    """Days that are still dirty after `alarm_after` or more runs, with the number of runs."""
+    tries = {one.day: len(failed_attempts(one, runs)) for one in dirty}
     return {day: count for day, count in tries.items() if count >= rules.alarm_after}
 
 
@@ -150,8 +150,8 @@ def _by_day(one: DirtyDay) -> date:
     return one.day
 
 
-def is_due(tried: Sequence[SeenRun], now: datetime, rules: Rules) -> bool:
-    """Whether the pause after runs that did not help, newest first, is over."""
+def is_due(tried: Sequence[PastRun], now: datetime, rules: Rules) -> bool:
+    """Whether the pause after failed attempts (newest first) is over."""
     if not tried or tried[0].ended_at is None:
         return True
     backoff = Backoff(rules.retry_after.total_seconds(), rules.longest_pause.total_seconds())
@@ -159,12 +159,12 @@ def is_due(tried: Sequence[SeenRun], now: datetime, rules: Rules) -> bool:
 
 
 def _first_range(
-    days: Sequence[DirtyDay], tried: Mapping[date, Sequence[SeenRun]], now: datetime, rules: Rules
+    days: Sequence[DirtyDay], tried: Mapping[date, Sequence[PastRun]], now: datetime, rules: Rules
 ) -> Sequence[DirtyDay]:
-    """The dirty days that are due, tried least and oldest, as far as they make one range; none if none is due.
+    """One range of dirty days that are due: those with the fewest attempts, oldest first; empty if no day is due.
 
-    Bridged days are clean, and rebuilding a clean day does nothing. A range that failed comes back in quarters, so that
-    one bad day does not hold up its neighbours for ever.
+    Clean days inside the range cost no rebuilding. A range that failed is split into quarters, so that one bad day does
+    not block its neighbours.
     """
     due = {day: len(runs) for day, runs in tried.items() if is_due(runs, now, rules)}
     if not due:
@@ -188,8 +188,8 @@ def _fits(some: Sequence[DirtyDay], one: DirtyDay, tries: int, rules: Rules) -> 
     )
 
 
-def _ask(lane: Lane, some: Sequence[DirtyDay], tries: int, runs: Sequence[SeenRun]) -> Ask:
+def _ask(lane: Lane, some: Sequence[DirtyDay], tries: int, runs: Sequence[PastRun]) -> PlannedRun:
     first, last = some[0].day, some[-1].day
     newest = next((run.run_id for run in runs if any(run.covers(one.day) for one in some)), "")
     position = max(one.position for one in some)
-    return Ask(lane=lane, first=first, last=last, position=position, attempt=tries + 1, after=newest)
+    return PlannedRun(lane=lane, first=first, last=last, position=position, attempt=tries + 1, after=newest)

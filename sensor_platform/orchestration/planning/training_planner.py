@@ -1,29 +1,29 @@
-"""When to train at once, and what to score afterwards. Pure, as `asks`."""
+"""Decides when to train at once, and which days to score afterwards. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, is_due
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun, Rules, is_due
 from sensor_platform.predict.reports import TrainingNeed
 
 _QUIET = timedelta(seconds=10)
-"""History that is still arriving comes at least this often; training in its midst would learn from a part of it."""
+"""While history arrives, runs end more often than this. Training in between would use a part of the history."""
 _ASK_AGAIN = timedelta(hours=1)
-"""After a training that found too little history."""
+"""Pause after a training that found too little history."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The newest training, and the days that its first models can be scored on."""
+    """The newest training, and the days that its models can score."""
 
     run_id: str
     first: date
     last: date
 
 
-def wants_training(needs: Sequence[TrainingNeed], runs: Sequence[SeenRun], now: datetime, rules: Rules) -> bool:
-    """Whether to train now instead of at the daily hour, where the history is long enough and built.
+def wants_training(needs: Sequence[TrainingNeed], runs: Sequence[PastRun], now: datetime, rules: Rules) -> bool:
+    """Whether to train now instead of at the daily hour. The caller has checked that history is long enough and built.
 
     Args:
         needs: configured metrics without a usable champion.
@@ -39,14 +39,14 @@ def wants_training(needs: Sequence[TrainingNeed], runs: Sequence[SeenRun], now: 
     return is_new and is_quiet and not _is_busy(trainings) and is_due(failed, now, rules)
 
 
-def wants_scoring(scorings: Sequence[SeenRun], now: datetime, rules: Rules) -> bool:
-    """Whether the newest training's days are still to be scored, given the runs that were to do so, newest first."""
+def wants_scoring(scorings: Sequence[PastRun], now: datetime, rules: Rules) -> bool:
+    """Whether the days of the newest training must still be scored, given its scoring runs so far, newest first."""
     is_done = any(run.outcome is Outcome.DONE for run in scorings)
     return not is_done and not _is_busy(scorings) and is_due(scorings, now, rules)
 
 
-def _failures(runs: Sequence[SeenRun]) -> list[SeenRun]:
-    """Those that failed since the last success."""
+def _failures(runs: Sequence[PastRun]) -> list[PastRun]:
+    """Runs that failed since the last success."""
     failed = []
     for run in runs:
         if run.outcome is Outcome.DONE:
@@ -55,5 +55,5 @@ def _failures(runs: Sequence[SeenRun]) -> list[SeenRun]:
     return failed
 
 
-def _is_busy(runs: Sequence[SeenRun]) -> bool:
+def _is_busy(runs: Sequence[PastRun]) -> bool:
     return any(run.outcome is Outcome.WAITING for run in runs)

@@ -1,7 +1,7 @@
-"""Backfills that a person asked for: written down as files, asked for by a sensor, one run at a time.
+"""Backfills that a person requested: stored as files, run by a sensor, one run at a time.
 
-`dagster/backfills/<id>.json` says which ranges, of which tables, in which order. What came of them is read back from
-Dagster's runs, so a lost process loses nothing: whoever looks next goes on.
+`dagster/backfills/<id>.json` has the ranges of days, their order and the tables. The progress is read from Dagster's
+runs, so that a killed process loses nothing.
 """
 
 import secrets
@@ -35,24 +35,24 @@ BACKFILL_TAG = "sensor_platform/backfill"
 
 
 class Backfill(msgspec.Struct, frozen=True, kw_only=True):
-    """One backfill."""
+    """One requested backfill, as stored."""
 
     id: str
     asked_at: datetime
     """Aware UTC."""
     ranges: tuple[tuple[date, date], ...]
-    """In the order in which they are asked for."""
+    """Ranges of days, both ends inclusive, in the order in which they run."""
     tables: tuple[str, ...] = ()
-    """None for all."""
+    """Tables to rebuild; empty for all."""
     seconds: float = 0.0
-    """Estimated."""
+    """Estimated duration."""
     is_cancelled: bool = False
     tries: int = 0
-    """Failed runs that do not count any more: set when it is resumed."""
+    """Number of failed runs before the last `resume`; they count no more."""
 
 
 @dataclass(frozen=True, slots=True)
-class Try:
+class BackfillRun:
     """One run of a backfill."""
 
     run_id: str
@@ -61,22 +61,22 @@ class Try:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a backfill is."""
+class BackfillProgress:
+    """Progress of a backfill."""
 
     backfill: Backfill
     done: int
-    """Ranges."""
-    waiting: Try | None
-    """Queued or running."""
+    """Number of ranges that are done."""
+    waiting: BackfillRun | None
+    """The run that is queued or running."""
     failed: int
-    """Failed runs that count."""
+    """Number of failed runs since the last `resume`."""
     following: tuple[date, date] | None
-    """The range that comes next; None where nothing is left, or it is cancelled or given up."""
+    """The next range; None if nothing is left, or the backfill was cancelled or has failed too often."""
 
     @property
     def state(self) -> str:
-        """In one word."""
+        """One of done, cancelled, running, failed, waiting."""
         if self.done == len(self.backfill.ranges):
             return "done"
         if self.backfill.is_cancelled:
@@ -86,8 +86,8 @@ class Progress:
         return "failed" if self.following is None else "waiting"
 
 
-def progress_of(backfill: Backfill, tries: Sequence[Try], retries: int) -> Progress:
-    """Where a backfill stands. Pure."""
+def progress_of(backfill: Backfill, tries: Sequence[BackfillRun], retries: int) -> BackfillProgress:
+    """Compute the progress from the backfill's runs. Pure."""
     done = {one.days for one in tries if one.outcome is Outcome.DONE}
     waiting = next((one for one in tries if one.outcome is Outcome.WAITING), None)
     failures = [one.days for one in tries if one.outcome is Outcome.FAILED]
@@ -95,11 +95,11 @@ def progress_of(backfill: Backfill, tries: Sequence[Try], retries: int) -> Progr
     left = [days for days in backfill.ranges if days not in done]
     may_go_on = not backfill.is_cancelled and waiting is None and failed <= retries
     following = left[0] if left and may_go_on else None
-    return Progress(backfill, len(backfill.ranges) - len(left), waiting, failed, following)
+    return BackfillProgress(backfill, len(backfill.ranges) - len(left), waiting, failed, following)
 
 
 def ask(home: Home, ranges: Sequence[tuple[date, date]], tables: Sequence[str], seconds: float) -> Backfill:
-    """Write a backfill down; the sensor asks for it.
+    """Store a backfill; the sensor requests its runs.
 
     Raises:
         WrongUse: there is nothing to do.
@@ -114,13 +114,13 @@ def ask(home: Home, ranges: Sequence[tuple[date, date]], tables: Sequence[str], 
 
 
 def backfills(home: Home) -> list[Backfill]:
-    """Every backfill on record, newest first."""
+    """Read all stored backfills, newest first."""
     paths = sorted((home.dagster / "backfills").glob("*.json"), reverse=True)
     return [msgspec.json.decode(path.read_bytes(), type=Backfill) for path in paths]
 
 
 def find(home: Home, name: str | None) -> Backfill:
-    """The backfill of this id, or the newest.
+    """Return the backfill with this id, or the newest one.
 
     Raises:
         WrongUse: there is none.
@@ -134,10 +134,10 @@ def find(home: Home, name: str | None) -> Backfill:
     raise WrongUse(f"there is no backfill {name}", f"the newest are {', '.join(each.id for each in known[:5])}")
 
 
-def tries_of(instance: DagsterInstance, backfill: Backfill) -> list[Try]:
-    """Its runs, newest first."""
+def runs_of(instance: DagsterInstance, backfill: Backfill) -> list[BackfillRun]:
+    """Read the backfill's runs, newest first."""
     return [
-        Try(
+        BackfillRun(
             run.run_id,
             (date.fromisoformat(run.tags[RANGE_START_TAG]), date.fromisoformat(run.tags[RANGE_END_TAG])),
             outcome_of(run.status),
@@ -146,26 +146,26 @@ def tries_of(instance: DagsterInstance, backfill: Backfill) -> list[Try]:
     ]
 
 
-def look(home: Home, backfill: Backfill, retries: int) -> Progress:
-    """How far it is, from Dagster's own storage."""
+def look(home: Home, backfill: Backfill, retries: int) -> BackfillProgress:
+    """Read the progress from Dagster's storage."""
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        return progress_of(backfill, tries_of(instance, backfill), retries)
+        return progress_of(backfill, runs_of(instance, backfill), retries)
 
 
 def cancel(home: Home, backfill: Backfill) -> list[str]:
-    """Ask for no more of it, and end what is queued or running; returns the runs."""
+    """Cancel the backfill and its queued or running run; returns the ids of the cancelled runs."""
     _write(home, msgspec.structs.replace(backfill, is_cancelled=True))
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        waiting = [one.run_id for one in tries_of(instance, backfill) if one.outcome is Outcome.WAITING]
+        waiting = [one.run_id for one in runs_of(instance, backfill) if one.outcome is Outcome.WAITING]
         for run_id in waiting:
             instance.run_coordinator.cancel_run(run_id)
     return waiting
 
 
 def resume(home: Home, backfill: Backfill) -> Backfill:
-    """Go on with what is not done; failures so far do not count."""
+    """Continue with the ranges that are not done; earlier failures count no more."""
     with DagsterInstance.from_config(str(home.dagster)) as instance:
-        failed = sum(one.outcome is Outcome.FAILED for one in tries_of(instance, backfill))
+        failed = sum(one.outcome is Outcome.FAILED for one in runs_of(instance, backfill))
     again = msgspec.structs.replace(backfill, is_cancelled=False, tries=failed)
     _write(home, again)
     return again
@@ -176,11 +176,11 @@ def _write(home: Home, backfill: Backfill) -> None:
 
 
 def requests(instance: DagsterInstance, settings: Settings) -> Iterator[RunRequest]:
-    """The next run of the oldest backfill that has one: a lane of one run is shared with late history."""
+    """The next run of the oldest unfinished backfill. One at a time: late history shares the lane."""
     for backfill in reversed(backfills(settings.home)):
         if backfill.is_cancelled:
             continue
-        tries = tries_of(instance, backfill)
+        tries = runs_of(instance, backfill)
         found = progress_of(backfill, tries, settings.site.runs.retries)
         if found.waiting is not None:
             return
@@ -209,10 +209,10 @@ def _request(backfill: Backfill, days: tuple[date, date], attempt: int) -> RunRe
     jobs=[days_job],
     minimum_interval_seconds=5,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Asks for the runs of backfills that `sensor-platform backfill run` wrote down, one at a time.",
+    description="Requests the runs of backfills that `sensor-platform backfill run` stored, one at a time.",
 )
 def backfill_sensor(
     context: SensorEvaluationContext, settings: ResourceParam[Settings]
 ) -> Sequence[RunRequest] | SkipReason:
-    """One run at a time, newest days first unless it was asked otherwise."""
+    """Request the next run, if no run of a backfill waits."""
     return list(requests(context.instance, settings)) or SkipReason("no backfill waits")

@@ -1,4 +1,4 @@
-"""Waiting for something to happen, cheaply: a commit in the ledger, or the end of a run."""
+"""Waits cheaply for a change: a commit in the ledger, or the end of a run."""
 
 import time
 from collections.abc import Sequence
@@ -18,8 +18,8 @@ _RUNS_SECONDS = 0.5
 _ENDED = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
 
 
-class News:
-    """Open while a sensor waits. `wait` tells whether to look again."""
+class ChangePoller:
+    """Polls the ledger and the run storage while a sensor waits. Use it as a context manager."""
 
     def __init__(self, home: Home, instance: DagsterInstance) -> None:
         self._home = home
@@ -53,7 +53,7 @@ class News:
         return False
 
     def _ledger_version(self) -> int:
-        """SQLite's own count of commits by others, -1 before there is a ledger."""
+        """SQLite's own counter of commits by other connections; -1 without a ledger."""
         if self._connection is None:
             if not self._home.ledger_file.exists():
                 return -1

@@ -1,4 +1,4 @@
-"""Runs whose process is gone without a word (power cut, kill -9) are reported as failed, so that their lane is free."""
+"""Reports runs whose process was killed (power cut, kill -9) as failed, so that their lane is free again."""
 
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ GRACE = timedelta(seconds=60)
 
 
 def report_dead_runs(instance: DagsterInstance, home: Home, now: datetime) -> list[str]:
-    """Mark as failed what seems to be in flight and is not; returns their ids."""
+    """Report started runs whose process is gone as failed; returns their ids."""
     dead = []
     for record in instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
         run = record.dagster_run

@@ -1,4 +1,4 @@
-"""The ledger sensor and its fallback: a look at ledger and runs, the decision, and the requests. Never opens DuckDB."""
+"""The ledger sensor and its fallback schedule: read ledger and runs, plan, request. Never opens DuckDB."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -32,35 +32,43 @@ from sensor_platform.orchestration.partitions import (
     RANGE_START_TAG,
     SETTINGS,
 )
-from sensor_platform.orchestration.planning.run_history import scorings_after, seen_runs
-from sensor_platform.orchestration.planning.run_planner import Ask, Lane, Outcome, Rules, SeenRun, decide, lane_of
+from sensor_platform.orchestration.planning.run_history import read_past_runs, scorings_after
+from sensor_platform.orchestration.planning.run_planner import (
+    Lane,
+    Outcome,
+    PastRun,
+    PlannedRun,
+    Rules,
+    decide,
+    lane_of,
+)
 from sensor_platform.orchestration.planning.training_planner import Trained, wants_scoring, wants_training
-from sensor_platform.orchestration.sensors.change_poller import News
+from sensor_platform.orchestration.sensors.change_poller import ChangePoller
 from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 
 _PATIENCE_SECONDS = 4.4
-"""Dagster looks at sensors every 5 seconds; this one waits for news inside its tick, to see them at once."""
+"""Dagster evaluates sensors every 5 seconds. This one waits for changes inside its tick, to react at once."""
 _CHUNKS_OF_A_RUN = 4
-"""A run of history gives up the writer lock this often before the next may be about something else."""
+"""Number of chunks of one history run. Between chunks the writer lock is free for others."""
 _PRIORITY = {Lane.TODAY: "10", Lane.HISTORY: "0"}
 _MODELS = ("forecast_model", "supervised_model")
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """All that a decision needs, seen at one moment."""
+class SensorView:
+    """Everything that planning needs, read at one moment."""
 
     now: datetime
     landed_hours: float
     """From the oldest landed slot to the newest."""
     dirty: tuple[DirtyDay, ...]
-    runs: tuple[SeenRun, ...]
+    runs: tuple[PastRun, ...]
 
 
 def rules_of(settings: Settings) -> Rules:
-    """The site's pauses and sizes."""
+    """Pauses and sizes from the site's settings."""
     runs = settings.site.runs
     return Rules(
         retry_after=timedelta(seconds=runs.retry_after_seconds),
@@ -69,13 +77,13 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-def look(instance: DagsterInstance, settings: Settings, now: datetime) -> Look:
+def look(instance: DagsterInstance, settings: Settings, now: datetime) -> SensorView:
     """Read the ledger and Dagster's run storage.
 
-    What has landed is read before what is dirty: history that lands in between is seen as dirty, never as built.
+    The landed extent is read before the dirty days: history that lands in between is seen as dirty, never as built.
     """
     landed_hours = _landed_hours(settings)
-    return Look(now, landed_hours, dirty_days(settings.home, settings.site), seen_runs(instance, now))
+    return SensorView(now, landed_hours, dirty_days(settings.home, settings.site), read_past_runs(instance, now))
 
 
 def _landed_hours(settings: Settings) -> float:
@@ -84,8 +92,8 @@ def _landed_hours(settings: Settings) -> float:
     return (found[1] - found[0]) / HOUR if found else 0.0
 
 
-def requests(instance: DagsterInstance, settings: Settings, seen: Look) -> Iterator[RunRequest]:
-    """What is to be asked for now: days first, then training and what follows from it."""
+def requests(instance: DagsterInstance, settings: Settings, seen: SensorView) -> Iterator[RunRequest]:
+    """Runs to request now: days first, then training or the scoring after it."""
     rules = rules_of(settings)
     asks = decide(seen.dirty, seen.runs, seen.now, rules)
     yield from (_days_request(ask) for ask in asks)
@@ -97,7 +105,7 @@ def requests(instance: DagsterInstance, settings: Settings, seen: Look) -> Itera
 
 
 def newest_training(instance: DagsterInstance) -> Trained | None:
-    """The newest training whose models (of forecasts, of tasks) made days worth scoring, and these days."""
+    """The newest training (forecasts or tasks) whose models can score past days, with those days."""
     found = [(at, made) for key in _MODELS for at, made in _trained(instance, AssetKey(key))]
     if not found:
         return None
@@ -114,7 +122,7 @@ def _trained(instance: DagsterInstance, key: AssetKey) -> Iterator[tuple[float, 
         yield event.timestamp, Trained(event.run_id, first, last)
 
 
-def _training_is_due(settings: Settings, seen: Look, rules: Rules) -> bool:
+def _training_is_due(settings: Settings, seen: SensorView, rules: Rules) -> bool:
     from sensor_platform.predict.forecast.train import needs_training
     from sensor_platform.predict.supervised.train_tasks import needs_task_training
 
@@ -126,7 +134,7 @@ def _training_is_due(settings: Settings, seen: Look, rules: Rules) -> bool:
     return is_enough and not is_behind and wants_training(needs, seen.runs, seen.now, rules)
 
 
-def _days_request(ask: Ask) -> RunRequest:
+def _days_request(ask: PlannedRun) -> RunRequest:
     return RunRequest(
         run_key=ask.run_key,
         job_name=DAYS_JOB,
@@ -157,15 +165,15 @@ def _scoring_request(trained: Trained, attempt: int, position: int) -> RunReques
     jobs=[days_job, training_job, scoring_job],
     minimum_interval_seconds=SETTINGS.site.runs.sensor_seconds,
     default_status=DefaultSensorStatus.RUNNING,
-    description="Asks for the days that are behind the ledger, and for a model where one is missing.",
+    description="Requests runs for days with new data, and training where a model is missing.",
 )
 def ledger_sensor(
     context: SensorEvaluationContext, settings: ResourceParam[Settings]
 ) -> Sequence[RunRequest] | SkipReason:
-    """Ask as soon as there is something to ask, and at the latest after the tick's patience say that there is not."""
+    """Request runs as soon as one is needed; otherwise skip when the tick's patience ends."""
     end = time.monotonic() + _PATIENCE_SECONDS
     report_dead_runs(context.instance, settings.home, datetime.now(UTC))
-    with News(settings.home, context.instance) as news:
+    with ChangePoller(settings.home, context.instance) as news:
         while True:
             seen = look(context.instance, settings, datetime.now(UTC))
             asked = list(requests(context.instance, settings, seen))
@@ -180,16 +188,16 @@ def ledger_sensor(
     cron_schedule=f"*/{SETTINGS.site.runs.fallback_minutes} * * * *",
     job=days_job,
     default_status=DefaultScheduleStatus.RUNNING,
-    description="The ledger sensor's decision once more, should the sensor be off.",
+    description="Plans the same runs as the ledger sensor, in case the sensor is off.",
 )
 def ledger_fallback(
     context: ScheduleEvaluationContext, settings: ResourceParam[Settings]
 ) -> Sequence[RunRequest] | SkipReason:
-    """Ask for what is dirty, if nothing in flight is about it."""
+    """Request runs for dirty days that no waiting run covers."""
     seen = look(context.instance, settings, datetime.now(UTC))
     asks = decide(seen.dirty, seen.runs, seen.now, rules_of(settings))
     return [_days_request(ask) for ask in asks] or SkipReason(_summary(seen, 0))
 
 
-def _summary(seen: Look, waiting: int) -> str:
+def _summary(seen: SensorView, waiting: int) -> str:
     return f"{len(seen.dirty)} dirty days, {waiting} runs queued or in flight"

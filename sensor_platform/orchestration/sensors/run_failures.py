@@ -1,4 +1,4 @@
-"""Every failed run is noted for the live process, which tells people. Reporting one twice changes nothing."""
+"""Records failed runs for the live process, which notifies people. Recording one twice changes nothing."""
 
 from dagster import DefaultSensorStatus, ResourceParam, RunFailureSensorContext, run_failure_sensor
 
@@ -10,10 +10,10 @@ from sensor_platform.settings import Settings
 @run_failure_sensor(
     default_status=DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=15,
-    description="Notes failed runs, so that the live process tells people.",
+    description="Records failed runs, so that the live process notifies people.",
 )
 def run_failures(context: RunFailureSensorContext, settings: ResourceParam[Settings]) -> None:
-    """Note what failed, and why, in one line."""
+    """Record the run, its days and its error."""
     tags = context.dagster_run.tags
     failed = FailedRun(
         run_id=context.dagster_run.run_id,

@@ -1,9 +1,9 @@
-"""Dagster's events of a range in one commit, not one for each partition: a year of days is 3,000 events for one run.
+"""Writes Dagster's events of a range in one commit: a run over a year of days has 3,000 events.
 
-Dagster hands over the events of a range as a batch where the instance asks for it, but its SQLite storage then writes
-them one by one: an engine, its statements compiled and three commits for each, some 20 ms. Here a batch is one
-transaction for each file. The files are Dagster's own, where it has them, so either can go on with what the other
-wrote. Named in dagster.yaml. The imports from Dagster's inside are those that its own storage lives on.
+Dagster passes the events of a range as a batch if the instance requests it, but its SQLite storage then writes them one
+by one: a new engine, compiled statements and three commits each, some 20 ms. Here a batch is one transaction per file.
+Files and places are Dagster's own, so either storage can continue the other's files. Named in dagster.yaml. The private
+imports of Dagster are those that its own storage uses.
 """
 
 import threading
@@ -21,22 +21,22 @@ from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 _AT_ONCE = 1_000
-"""Events of one commit: it holds the files for a second or two, in which others wait."""
+"""Events of one commit. It locks the files for a second or two, in which others wait."""
 _PATIENCE_SECONDS = 20
-"""How long to wait for another process that writes, as Dagster does."""
+"""Longest wait for another writing process, as in Dagster."""
 
 
 class BatchingInstance(DagsterInstance):
-    """Dagster's instance, which collects the events of a range and keeps them in one go."""
+    """Dagster's instance with batches for the events of a range."""
 
     @classmethod
     def config_schema(cls) -> Mapping[str, object]:
-        """Nothing beyond Dagster's own."""
+        """No settings beyond Dagster's."""
         return {}
 
     @classmethod
     def config_defaults(cls, base_dir: str) -> Mapping[str, ConfigurableClassData | None]:
-        """Dagster's own, but for the storage where dagster.yaml names none."""
+        """Dagster's defaults, with our storage where dagster.yaml names none."""
         storage = ConfigurableClassData(__name__, BatchingStorage.__name__, yaml.safe_dump({"base_dir": base_dir}))
         return {**InstanceRef.config_defaults(base_dir), "storage": storage}
 
@@ -55,17 +55,17 @@ class BatchingStorage(DagsterSqliteStorage):
     def from_config_value(  # type: ignore[override]  # Dagster's own two do not agree
         cls, inst_data: ConfigurableClassData | None, config_value: SqliteStorageConfig
     ) -> "BatchingStorage":
-        """Of this class, where Dagster's makes one of its own."""
+        """Make an instance of this class, where Dagster's method makes one of its own class."""
         return cls.from_local(inst_data=inst_data, **config_value)
 
 
 class BatchingEventLog(SqliteEventLogStorage):
-    """Dagster's event log, one file for each run and an index of all; a batch is one transaction in each."""
+    """Dagster's event log: one file for each run and an index. A batch is one transaction per file."""
 
     _batch: "_Batch | None" = None
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
-        """All events or, where one cannot be kept, none."""
+        """Store all events of the batch, or none if one fails."""
         with self._db_lock, ExitStack() as opened:
             self._batch = _Batch(self, opened)
             try:
@@ -83,7 +83,7 @@ class BatchingEventLog(SqliteEventLogStorage):
             yield connection
 
     def open_shard(self, shard: str, opened: ExitStack) -> Connection:
-        """A transaction on one file, committed when the stack is left in peace."""
+        """Open a transaction on one file; it is committed when the stack ends without an error."""
         place = create_db_conn_string(self._base_dir, shard)
         engine = create_engine(place, poolclass=NullPool, connect_args={"timeout": _PATIENCE_SECONDS})
         opened.callback(engine.dispose)

@@ -1,4 +1,4 @@
-"""Dagster's own folder: the shipped `dagster.yaml` in it, and what its storage says of the last runs."""
+"""Dagster's folder in the home: writes the shipped `dagster.yaml`, and reads the last runs."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -25,15 +25,16 @@ class RunLine:
     first_day: str | None
     last_day: str | None
     started_at: datetime | None
-    """Aware UTC, as `ended_at`."""
+    """Aware UTC; None before the run starts."""
     ended_at: datetime | None
+    """Aware UTC; None before the run ends."""
 
 
 def prepare(home: Home) -> Path:
-    """Put the shipped `dagster.yaml` where there is none, since Dagster reads it from DAGSTER_HOME alone.
+    """Write the shipped `dagster.yaml` if there is none; Dagster reads it from DAGSTER_HOME only.
 
-    Dagster's storage is made then too: two processes that both find none, as `dagster dev` and a command of ours may in
-    the first second of a home, would leave it in a state that nobody can open (Dagster 1.13).
+    Dagster's storage is created at the same time. If two processes create it at once (`dagster dev` and a command of
+    ours in a new home), Dagster 1.13 leaves a storage that cannot be opened.
 
     Returns:
         The folder, for DAGSTER_HOME.
@@ -46,7 +47,7 @@ def prepare(home: Home) -> Path:
 
 
 def last_runs(home: Home, limit: int) -> tuple[RunLine, ...]:
-    """The newest runs, newest first; none where Dagster never ran in this home."""
+    """Read the newest runs, newest first; empty if Dagster never ran in this home."""
     if not (home.dagster / _NAME).is_file():
         return ()
     with DagsterInstance.from_config(str(home.dagster)) as instance:

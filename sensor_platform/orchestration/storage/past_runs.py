@@ -1,4 +1,4 @@
-"""The bound of Dagster's own history. Each run has a database file, and a busy site makes thousands of runs a day."""
+"""Bounds Dagster's own history. Each run has a database file, and a busy site makes thousands of runs a day."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
@@ -6,13 +6,13 @@ from datetime import date, datetime, timedelta
 from dagster import DagsterInstance
 
 from sensor_platform.orchestration.planning.run_history import past_runs
-from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, SeenRun
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun
 
 _AT_ONCE = 2000
 
 
 def forget_superseded_runs(instance: DagsterInstance, before: datetime) -> int:
-    """Delete runs that ended before `before` and that later ones have superseded; returns how many."""
+    """Delete runs that ended before `before` and were superseded by later runs; returns their number."""
     runs = past_runs(instance, limit=10 * _AT_ONCE)
     gone = [run for run in superseded(runs) if run.ended_at and run.ended_at < before][-_AT_ONCE:]
     for run in gone:
@@ -21,11 +21,11 @@ def forget_superseded_runs(instance: DagsterInstance, before: datetime) -> int:
     return len(gone)
 
 
-def superseded(runs: Sequence[SeenRun]) -> Iterator[SeenRun]:
-    """Runs without which Dagster's pages say the same, of `runs`, newest first.
+def superseded(runs: Sequence[PastRun]) -> Iterator[PastRun]:
+    """Select runs (given newest first) whose deletion does not change what Dagster's pages show.
 
-    Kept are: what is in flight, trainings, what a person started, and the newest success over each day, since deleting
-    it would show the day as never materialised.
+    Waiting runs, trainings, runs started by a person, and the newest success of each day stay: without that success the
+    day would look as if it was never materialised.
     """
     covered: set[date] = set()
     for run in runs:

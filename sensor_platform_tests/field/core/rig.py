@@ -23,7 +23,7 @@ from sensor_platform.landing.open_lander import limits_of, open_lander
 from sensor_platform.landing.quarantine import reconcile as settling
 from sensor_platform.landing.quarantine.choose import RowSelection
 from sensor_platform.orchestration.checks.integrity import mend_files
-from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, Rules, SeenRun, decide
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun, Rules, decide
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource, ValueSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.retention import apply as retaining
@@ -58,11 +58,11 @@ __all__ = [
     "LandingConfig",
     "Lane",
     "Outcome",
+    "PastRun",
     "PlatformError",
     "Retention",
     "RowSelection",
     "Rules",
-    "SeenRun",
     "SegmentWriter",
     "Site",
     "StoredOffsets",

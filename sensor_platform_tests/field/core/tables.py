@@ -17,9 +17,9 @@ from sensor_platform_tests.field.core.rig import (
     Home,
     Lane,
     Outcome,
+    PastRun,
     Retention,
     Rules,
-    SeenRun,
     Site,
     build,
     dbt_models,
@@ -101,17 +101,17 @@ def write_lock(home: Home) -> contextlib.AbstractContextManager[None]:
     return writer_lock(home, "test", wait_seconds=0)
 
 
-def done_runs_of(home: Home, now: datetime, count: int) -> list[SeenRun]:
+def done_runs_of(home: Home, now: datetime, count: int) -> list[PastRun]:
     """Successful runs of today, each of a later position than the one before, the newest of the newest."""
     newest = position(home)
     pause = timedelta(seconds=20)
     return [
-        SeenRun(f"run{n}", Lane.TODAY, now.date(), now.date(), newest - n, Outcome.DONE, now - n * pause - pause)
+        PastRun(f"run{n}", Lane.TODAY, now.date(), now.date(), newest - n, Outcome.DONE, now - n * pause - pause)
         for n in range(count)
     ]
 
 
-def asked_for(days: Sequence[DirtyDay], runs: Sequence[SeenRun], now: datetime, site: Site) -> Sequence[object]:
+def asked_for(days: Sequence[DirtyDay], runs: Sequence[PastRun], now: datetime, site: Site) -> Sequence[object]:
     """The runs that the ledger sensor would request."""
     rules = Rules(retry_after=timedelta(seconds=site.runs.retry_after_seconds), breath=timedelta(seconds=10))
     return decide(days, runs, now, rules)

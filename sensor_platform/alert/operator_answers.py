@@ -5,6 +5,7 @@ from contextlib import closing
 from typing import Any
 
 from sensor_platform.alert import store
+from sensor_platform.alert.live_queries import alerts_with_prefix
 from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.labels.label_store import Label, add_label, take_back
@@ -56,7 +57,7 @@ def answer_alert(
                 created_at=now,
             ),
         )
-        connection.execute("update alerts set verdict = ? where alert_id = ?", (_LABELS[kind], row["alert_id"]))
+        store.set_verdict(connection, row["alert_id"], _LABELS[kind])
 
 
 def withdraw_label(home: Home, label_id: str, now: int) -> Label:
@@ -65,7 +66,7 @@ def withdraw_label(home: Home, label_id: str, now: int) -> Label:
     alert = gone.label_id.removeprefix(_ALERT)
     if alert != gone.label_id and home.live_file.exists():
         with closing(store.connect(home.live_file)) as connection:
-            connection.execute("update alerts set verdict = '' where alert_id = ?", (alert,))
+            store.set_verdict(connection, alert, "")
     return gone
 
 
@@ -75,12 +76,8 @@ def find_alert(connection: sqlite3.Connection, alert_id: str) -> dict[str, Any]:
     Raises:
         Missing: no alert, or several alerts, have it.
     """
-    result = connection.execute(
-        "select * from alerts where substr(alert_id, 1, ?) = ? limit 2", (len(alert_id), alert_id)
-    )
-    names = [column[0] for column in result.description]
-    rows = result.fetchall() if alert_id else []
+    rows = alerts_with_prefix(connection, alert_id)
     if len(rows) != 1:
         many = "several alerts begin with" if rows else "there is no alert"
         raise Missing(f"{many} {alert_id[:60]!r}", "`sensor-platform alerts list` shows them")
-    return dict(zip(names, rows[0], strict=True))
+    return rows[0]

@@ -140,6 +140,11 @@ def _move(connection: sqlite3.Connection, event: Event, tags: str) -> None:
         )
 
 
+def set_verdict(connection: sqlite3.Connection, alert_id: str, verdict: str) -> None:
+    """Set the answer to an alert: `confirmed`, `rejected`, or empty for none."""
+    connection.execute("update alerts set verdict = ? where alert_id = ?", (verdict, alert_id))
+
+
 def store_outgoing(connection: sqlite3.Connection, messages: Iterable[Outgoing]) -> None:
     """Put messages into the outbox; messages that are there already stay as they are."""
     connection.executemany(

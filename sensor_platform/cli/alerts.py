@@ -34,6 +34,7 @@ def alerts() -> None:
 @_FORMAT
 def list_alerts(state: str | None, device: str, limit: int, form: str) -> None:
     """Show alerts, newest first."""
+    from sensor_platform.alert.live_queries import alert_rows
     from sensor_platform.alert.store import connect
     from sensor_platform.cli.rows import write
     from sensor_platform.settings import load_settings
@@ -51,18 +52,14 @@ def list_alerts(state: str | None, device: str, limit: int, form: str) -> None:
         "verdict",
     )
     with closing(connect(load_settings().home.live_file)) as connection:
-        rows = connection.execute(
-            f"select {', '.join(names)} from alerts where (? = '' or state = ?) and (? = '' or device_id = ?)"  # noqa: S608 - our own names
-            " order by noticed_at desc limit ?",
-            (state or "", state or "", device, device, limit),
-        ).fetchall()
+        rows = alert_rows(connection, state or "", device, limit)
 
     def shown(name: str, value: Any) -> Any:  # noqa: ANN401 - any column
         if name.endswith("_at") and value is not None:
             return from_micros(value)
         return ("", "warning", "critical")[value] if name == "highest" else value
 
-    write(names, [[shown(*pair) for pair in zip(names, row, strict=True)] for row in rows], form, sys.stdout)
+    write(names, [[shown(name, row[name]) for name in names] for row in rows], form, sys.stdout)
 
 
 def _answering(kind: str, text: str) -> click.Command:

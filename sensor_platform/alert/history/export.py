@@ -11,6 +11,7 @@ import msgspec
 
 from sensor_platform.alert.history import history_store
 from sensor_platform.alert.history.rule_epochs import Epoch, rules_in_force
+from sensor_platform.alert.live_queries import acknowledgements
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing
@@ -56,9 +57,7 @@ def _operator_answers(home: Home) -> _OperatorAnswers:
         answers.labels[label.label_id.removeprefix(_LABEL)] = (label.label, label.note)
     if home.live_file.exists():
         with closing(connect_to_read(home.live_file, busy_seconds=10.0)) as live:
-            for (body,) in live.execute("select body from events where kind = 'acknowledged' order by noticed_at desc"):
-                event = msgspec.json.decode(body, type=Event)
-                answers.acknowledged[event.alert_id] = event
+            answers.acknowledged = acknowledgements(live)
     return answers
 
 

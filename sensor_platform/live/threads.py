@@ -5,7 +5,6 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
 
 from sensor_platform.alert import store
 from sensor_platform.alert.history.rule_epochs import record_rules
@@ -24,12 +23,6 @@ log = logging.getLogger(__name__)
 _ENGINE_SECONDS = 30.0
 
 
-class _Service(Protocol):
-    def start(self) -> None: ...
-
-    def stop(self) -> None: ...
-
-
 @dataclass(slots=True)
 class LiveThreads:
     """Starts and stops all of them, in order."""
@@ -38,6 +31,7 @@ class LiveThreads:
     loop: Loop
     checkpoints: Checkpoints
     links: Sequence[MqttLink]
+    """They are started by what uses them."""
     dispatchers: Sequence[Dispatcher]
     background: Sequence[BackgroundWork]
     prepare: Callable[[], None]
@@ -54,9 +48,10 @@ class LiveThreads:
         """
         self.ingest.start()
         self.prepare()
-        services: list[_Service] = [*self.links, *self.background, *self.dispatchers]
-        for each in services:
+        for each in self.background:
             each.start()
+        for dispatcher in self.dispatchers:
+            dispatcher.start()
         self._engine = threading.Thread(target=self._run_engine, name="engine", daemon=True)
         self._engine.start()
 
@@ -66,7 +61,7 @@ class LiveThreads:
         self.loop.stop()
         if self._engine is not None:
             self._engine.join(_ENGINE_SECONDS)
-        services: list[_Service] = [*self.dispatchers, *self.links, *self.background]
+        services: list[Dispatcher | MqttLink | BackgroundWork] = [*self.dispatchers, *self.links, *self.background]
         for each in services:
             each.stop()
         self.checkpoints.close()
@@ -95,19 +90,18 @@ def make_threads(components: LiveComponents) -> LiveThreads:
     ]
     if feed.is_needed:
         background.append(BackgroundWork("scores", score_feed.EVERY_SECONDS, feed.feed))
-    has_site_link = links.states.topic or any(
-        each.destination.kind == "mqtt" and not each.destination.is_uplink for each in components.dispatchers
-    )
 
     def prepare() -> None:
         store.connect(path).close()
         record_rules(home, setup.alerts, components.clock())
+        if links.states.topic:
+            links.site.start()
 
     return LiveThreads(
         ingest=components.ingest,
         loop=loop,
         checkpoints=copier,
-        links=[*([links.site] if has_site_link else []), *([links.uplink] if links.uplink else [])],
+        links=[links.site, *([links.uplink] if links.uplink else [])],
         dispatchers=components.dispatchers,
         background=background,
         prepare=prepare,

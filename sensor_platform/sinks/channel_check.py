@@ -59,8 +59,6 @@ def trial_notification(site: str) -> bytes:
 def _send_test(destination: Destination, site: str, connections: Connections) -> str:
     try:
         sink = make_sink(destination, connections)
-        if destination.kind == "mqtt":
-            connections.link.start()
         end = time.monotonic() + _CONNECT_SECONDS
         while not sink.is_up() and time.monotonic() < end:
             time.sleep(0.05)

@@ -17,7 +17,8 @@ class MqttSink:
         self._link.publish_all(messages)
 
     def is_up(self) -> bool:
-        """Whether the broker is connected; it may be away for days."""
+        """Whether the broker is connected; it may be away for days. The first call starts to connect."""
+        self._link.start()
         return self._link.is_connected
 
     def close(self) -> None:

@@ -9,14 +9,16 @@ import pytest
 from sensor_platform.alert import store
 from sensor_platform.home import Home
 from sensor_platform.live.engine import loop as loop_module
+from sensor_platform.live.engine.step_store import StepStore
 from sensor_platform.stream.rules import SCORE_OF, Anomaly
 from sensor_platform_tests.landing.homes import T0
 from sensor_platform_tests.live.stream_runs import emitted_events, loop_of
 from sensor_platform_tests.stream.streams import SECOND
 
 
+@pytest.mark.parametrize("restores_refused", [0, 2])
 def test_scores_of_a_step_that_could_not_be_stored_are_taken_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restores_refused: int
 ) -> None:
     home = Home(tmp_path)
     home.live_file.parent.mkdir(parents=True)
@@ -41,9 +43,19 @@ def test_scores_of_a_step_that_could_not_be_stored_are_taken_again(
             raise sqlite3.OperationalError("database or disk is full")
         store_events(*given)
 
+    read_snapshot = StepStore.read_snapshot
+    unread: list[object] = []
+
+    def unreadable(steps: StepStore) -> bytes | None:
+        if refused and len(unread) < restores_refused:
+            unread.append(steps)
+            raise sqlite3.OperationalError("unable to open database file")
+        return read_snapshot(steps)
+
     monkeypatch.setattr(store, "store_events", full)
+    monkeypatch.setattr(StepStore, "read_snapshot", unreadable)
     loop.inject([("dev1", f"{SCORE_OF}temp", T0, T0, 4.0)])
     loop.run()
-    assert len(refused) == 2
+    assert (len(refused), len(unread)) == (2, restores_refused)
     assert [kind for _, _, kind, _ in emitted_events(home)] == ["fired"]
     assert not loop.injected

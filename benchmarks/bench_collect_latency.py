@@ -3,9 +3,9 @@
     python benchmarks/bench_collect_latency.py [--rate 10000] [--seconds 10] [--rounds 5]
 
 Each payload carries the time at which it was handed to the publisher's socket buffer. This process polls the
-collector's committed mark about every half millisecond and notes when each offset was first seen as fsynced; afterwards
-the segments say which messages lie before which offset. So the figure includes publisher, broker, collector, fsync and
-up to one poll.
+collector's committed offset about every half millisecond and notes when each offset was first seen as fsynced.
+Afterwards it reads from the segments which messages lie before which offset. So the figure includes publisher, broker,
+collector, fsync and up to one poll.
 """
 
 import argparse

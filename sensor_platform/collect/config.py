@@ -84,7 +84,7 @@ class Broker(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, slots=True)
-class SourceEntry:
+class SourceKind:
     """One row of the table of sources."""
 
     name: str
@@ -96,13 +96,13 @@ class SourceEntry:
 
 _HERE = "sensor_platform.collect"
 SOURCES = (
-    SourceEntry("kafka", lambda config: bool(config.kafka.topics), f"{_HERE}.kafka.kafka_source:KafkaSource"),
-    SourceEntry("mqtt", lambda _: True, f"{_HERE}.mqtt.mqtt_source:MqttSource"),
+    SourceKind("kafka", lambda config: bool(config.kafka.topics), f"{_HERE}.kafka.kafka_source:KafkaSource"),
+    SourceKind("mqtt", lambda _: True, f"{_HERE}.mqtt.mqtt_source:MqttSource"),
 )
 """The first entry that is chosen is used."""
 
 
-def choose_source(config: CollectConfig, sources: tuple[SourceEntry, ...] = SOURCES) -> "OpenSource":
+def choose_source(config: CollectConfig, sources: tuple[SourceKind, ...] = SOURCES) -> "OpenSource":
     """The source that the settings ask for, ready to be given to a collector."""
     entry = next(entry for entry in sources if entry.is_chosen(config))
     module, _, name = entry.target.partition(":")

@@ -12,7 +12,7 @@ import pytest
 
 from sensor_platform.collect.collector import Collector, CollectorSetup
 from sensor_platform.collect.collector_status import read_status
-from sensor_platform.collect.config import SOURCES, CollectConfig, KafkaSettings, SourceEntry, choose_source
+from sensor_platform.collect.config import SOURCES, CollectConfig, KafkaSettings, SourceKind, choose_source
 from sensor_platform.collect.kafka.kafka_source import KafkaSource
 from sensor_platform.collect.mqtt.mqtt_source import MqttSource
 from sensor_platform.home import Home
@@ -22,7 +22,7 @@ from sensor_platform_tests.running import COMMAND, wait_until
 if TYPE_CHECKING:
     from sensor_platform.collect.source import OpenSource
 
-TABLE = (SourceEntry("lines", lambda _: True, "sensor_platform_tests.collect.toy_source:LinesSource"), *SOURCES)
+TABLE = (SourceKind("lines", lambda _: True, "sensor_platform_tests.collect.toy_source:LinesSource"), *SOURCES)
 LINES = b'{"device_id": "d1", "value": 1.5}\n{"device_id": "d1", "value": 2.5}\nnot JSON\n'
 
 

@@ -114,9 +114,9 @@ class FaultyDisk:
 
 
 @pytest.fixture(scope="module")
-def mark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommittedOffsetFile]:
+def committed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CommittedOffsetFile]:
     """One for all journals: hundreds of them would use up the process's file descriptors."""
-    shared = CommittedOffsetFile(tmp_path_factory.mktemp("mark"), "c")
+    shared = CommittedOffsetFile(tmp_path_factory.mktemp("committed"), "c")
     yield shared
     shared.close()
 
@@ -134,11 +134,11 @@ def wal(tmp_path: Path) -> Path:
     return folder
 
 
-def new_writer(wal: Path, mark: CommittedOffsetFile) -> WalWriter:
+def new_writer(wal: Path, committed: CommittedOffsetFile) -> WalWriter:
     def header(name: str) -> Header:
         return Header(segment=name, created_at=0)
 
-    return WalWriter(WalFolders(wal, wal), segment_names("c", wal), mark, header, lambda: 0.0)
+    return WalWriter(WalFolders(wal, wal), segment_names("c", wal), committed, header, lambda: 0.0)
 
 
 def drive(writer: WalWriter, frames: Iterator[tuple[bytes, bytes]], acknowledged: list[bytes]) -> Iterator[None]:
@@ -175,7 +175,7 @@ def numbered_frames(publish: Publish) -> Iterator[tuple[bytes, bytes]]:
 @pytest.mark.parametrize("length", [1, 2, 5])
 def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answered_only_when_durable(
     wal: Path,
-    mark: CommittedOffsetFile,
+    committed: CommittedOffsetFile,
     publish_packet: Publish,
     monkeypatch: pytest.MonkeyPatch,
     step: str,
@@ -185,7 +185,7 @@ def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answer
     for first in range(1, 80):
         for file in wal.iterdir():
             file.unlink()
-        writer = new_writer(wal, mark)
+        writer = new_writer(wal, committed)
         acknowledged: list[bytes] = []
         with monkeypatch.context() as patch:
             disk = FaultyDisk(patch, step, first, length)
@@ -204,13 +204,13 @@ def test_whatever_step_fails_for_a_while_every_message_is_stored_once_and_answer
 
 @pytest.mark.parametrize("step", STEPS)
 def test_a_kill_while_the_disk_fails_loses_nothing_that_was_answered(
-    wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str
+    wal: Path, committed: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     for stop_at in range(12):
         for first in range(1, 14):
             for file in wal.iterdir():
                 file.unlink()
-            writer = new_writer(wal, mark)
+            writer = new_writer(wal, committed)
             acknowledged: list[bytes] = []
             with monkeypatch.context() as patch:
                 FaultyDisk(patch, step, first, 3)
@@ -229,10 +229,10 @@ def io_error(fd: int) -> None:
 
 
 def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
-    wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+    wal: Path, committed: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frames = numbered_frames(publish_packet)
-    writer = new_writer(wal, mark)
+    writer = new_writer(wal, committed)
     writer.add(next(frames)[1])
     writer.commit()
     writer.add(next(frames)[1])
@@ -247,10 +247,10 @@ def test_an_unanswered_copy_is_cut_before_the_frames_are_written_again(
     assert sum(len(batch) for batch in read_batches(second)) == 1
 
 
-def test_a_mark_that_cannot_be_written_holds_nothing_up(
-    wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+def test_a_committed_offset_that_cannot_be_written_delays_nothing(
+    wal: Path, committed: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = new_writer(wal, mark)
+    writer = new_writer(wal, committed)
     writer.add(next(numbered_frames(publish_packet))[1])
     FaultyDisk(monkeypatch, "pwrite", 1, 1)
     writer.commit()
@@ -258,9 +258,9 @@ def test_a_mark_that_cannot_be_written_holds_nothing_up(
 
 
 def test_a_disk_that_takes_no_byte_and_says_nothing_does_not_hang_the_collector(
-    wal: Path, mark: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
+    wal: Path, committed: CommittedOffsetFile, publish_packet: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    writer = new_writer(wal, mark)
+    writer = new_writer(wal, committed)
     writer.add(next(numbered_frames(publish_packet))[1])
     monkeypatch.setattr(os, "write", lambda *_: 0)
     with pytest.raises(OSError, match="No space"):

@@ -1,4 +1,4 @@
-"""Names are never reused; the committed mark is whole or absent."""
+"""Names are never reused; the committed offset is whole or absent."""
 
 from itertools import islice
 from pathlib import Path
@@ -46,13 +46,13 @@ def test_a_collector_name_that_is_no_file_name_is_refused(tmp_path: Path, collec
         segment_names(collector, tmp_path)
 
 
-def test_the_committed_mark_is_read_as_written_or_not_at_all(tmp_path: Path) -> None:
+def test_the_committed_offset_is_read_as_written_or_not_at_all(tmp_path: Path) -> None:
     assert read_committed_offset(tmp_path, "c") is None
-    mark = CommittedOffsetFile(tmp_path, "c")
-    mark.publish("a-very-long-segment-name-0000000000005-00000012", 123456789)
-    mark.publish("short-0000000000005-00000013", 7)
+    committed = CommittedOffsetFile(tmp_path, "c")
+    committed.publish("a-very-long-segment-name-0000000000005-00000012", 123456789)
+    committed.publish("short-0000000000005-00000013", 7)
     assert read_committed_offset(tmp_path, "c") == CommittedOffset("short-0000000000005-00000013", 7)
-    mark.close()
+    committed.close()
     path = committed_path(tmp_path, "c")
     path.write_bytes(path.read_bytes().replace(b" 7 ", b" 9 "))
     assert read_committed_offset(tmp_path, "c") is None

@@ -1,4 +1,4 @@
-"""`alerts`: what fired, what people say about it, and what a changed rule would have done."""
+"""`sensor-platform alerts`: list and answer alerts, test channels, backtest rules."""
 
 import sys
 from contextlib import closing
@@ -11,7 +11,7 @@ import click
 from sensor_platform.kernel.clock import from_micros, now_micros
 
 _FORMAT = click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written."
+    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="Output format."
 )
 
 
@@ -28,9 +28,9 @@ def alerts() -> None:
 
 
 @alerts.command("list", epilog="\b\nExample:\n  sensor-platform alerts list --state firing --format json")
-@click.option("--state", type=click.Choice(["firing", "acknowledged", "resolved"]), help="Only these.")
-@click.option("--device", default="", help="Only of this device.")
-@click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="Newest so many.")
+@click.option("--state", type=click.Choice(["firing", "acknowledged", "resolved"]), help="Only alerts in this state.")
+@click.option("--device", default="", help="Only this device.")
+@click.option("--limit", default=50, type=click.IntRange(1, 100_000), help="Number of newest rows.")
 @_FORMAT
 def list_alerts(state: str | None, device: str, limit: int, form: str) -> None:
     """Show alerts, newest first."""
@@ -64,8 +64,8 @@ def list_alerts(state: str | None, device: str, limit: int, form: str) -> None:
 
 def _answering(kind: str, text: str) -> click.Command:
     @click.argument("alert_id")
-    @click.option("--by", default="", help="Who says so; your user name unless told otherwise.")
-    @click.option("--note", default="", help="Kept with the label.")
+    @click.option("--by", default="", help="Name of the person (default: your user name).")
+    @click.option("--note", default="", help="Note, stored with the label.")
     def answering(alert_id: str, by: str, note: str) -> None:
         import getpass
 
@@ -87,14 +87,14 @@ def _answering(kind: str, text: str) -> click.Command:
     return alerts.command(kind, epilog=f"\b\nExample:\n  sensor-platform alerts {kind} 3f2a")(answering)
 
 
-ack = _answering("acknowledge", "Say that somebody has seen an alert: no reminders any more.")
-confirm = _answering("confirm", "Say that an alert was right; it becomes a label for training.")
-reject = _answering("reject", "Say that an alert was wrong; it becomes a label for training.")
+ack = _answering("acknowledge", "Acknowledge an alert: somebody has seen it: no reminders any more.")
+confirm = _answering("confirm", "Confirm that an alert was right; it becomes a label for training.")
+reject = _answering("reject", "Reject an alert that was wrong; it becomes a label for training.")
 alerts.add_command(ack, "ack")
 
 
 @alerts.command("send-test", epilog="\b\nExample:\n  sensor-platform alerts send-test --channel ops-mail")
-@click.option("--channel", default="", help="Only this one; all without it.")
+@click.option("--channel", default="", help="Only this channel (default: all).")
 def send_test(channel: str) -> None:
     """Send a test notification directly through the channels of rules.yaml, and print the result of each."""
     from sensor_platform.cli.live import live_setup
@@ -119,7 +119,7 @@ def send_test(channel: str) -> None:
 
 @alerts.command("retry", epilog="\b\nExample:\n  sensor-platform alerts retry")
 def retry() -> None:
-    """Queue dead letters (messages that failed too often) again."""
+    """Requeue dead letters: messages whose sending failed too often."""
     from sensor_platform.alert.outbox import requeue_dead_letters
     from sensor_platform.alert.store import connect
     from sensor_platform.settings import load_settings
@@ -129,14 +129,16 @@ def retry() -> None:
 
 
 @alerts.command("backtest", epilog="\b\nExample:\n  sensor-platform alerts backtest --last 30d --rules changed.yaml")
-@click.option("--last", default="30d", help="How far back, for instance 12h or 30d, from the newest reading.")
+@click.option("--last", default="30d", help="Look-back window before the newest reading, e.g. 12h, 30d.")
 @click.option(
-    "--rules", type=click.Path(path_type=Path, dir_okay=False, exists=True), help="Instead of the site's file."
+    "--rules",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Rules file instead of the site's.",
 )
-@click.option("--events", "show_events", is_flag=True, help="Every event instead of one line per rule.")
+@click.option("--events", "show_events", is_flag=True, help="Print every event instead of one line per rule.")
 @_FORMAT
 def backtest(last: str, rules: Path | None, show_events: bool, form: str) -> None:
-    """What rules would have done on the published history, with the engine that runs live."""
+    """Run rules over the published history with the live engine, and print what they would have done."""
     from sensor_platform.alert.backtest import EVENT_COLUMNS, SUMMARY_COLUMNS, newest_received, run_backtest
     from sensor_platform.cli.moments import length_of
     from sensor_platform.cli.rows import write

@@ -1,4 +1,4 @@
-"""`sensor-platform audit`: the equation of received and landed, quarantined and duplicate messages, and the files."""
+"""`sensor-platform audit`: received = landed + quarantined + duplicate messages, and the state of files."""
 
 import json
 from datetime import UTC, date, datetime
@@ -21,19 +21,19 @@ _SHOWN = 20
     "  sensor-platform audit --json | jq .difference",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-@click.option("--device", metavar="ID", help="Only this device, as the lander counted it.")
-@click.option("--from", "start", type=MOMENT, help="First hour of arrival, UTC: a day or a moment.")
-@click.option("--to", "end", type=MOMENT, help="End of the hours, not included.")
-@click.option("--verify", is_flag=True, help="Check every file against its SHA-256; damaged ones are set aside.")
+@click.option("--device", metavar="ID", help="Only this device, from the lander's counts.")
+@click.option("--from", "start", type=MOMENT, help="First hour of arrival, UTC: a day or a time.")
+@click.option("--to", "end", type=MOMENT, help="End of the hours of arrival, excluded.")
+@click.option("--verify", is_flag=True, help="Verify the SHA-256 of every file; damaged files are set aside.")
 @click.pass_context
 def audit(
     ctx: click.Context, as_json: bool, device: str | None, start: datetime | None, end: datetime | None, verify: bool
 ) -> None:
     """Prove that every received message was landed, quarantined or a duplicate.
 
-    By hour of arrival: received (the collector's own count) minus the fates (the lander's) must be 0. Then what devices
-    counted and nobody received, and what is damaged. Messages that wait in the WAL are shown as pending. Exit code 1
-    where anything is missing, doubled or damaged.
+    For every hour of arrival, received (counted by the collector) minus the outcomes (counted by the lander) must be 0.
+    Also lists missing sequence numbers of devices and damaged files. Messages that wait in the WAL count as pending.
+    Exit code 1 if anything is missing, doubled or damaged.
     """
     from sensor_platform.kernel.clock import to_micros
     from sensor_platform.landing.integrity.audit import ALL
@@ -133,7 +133,7 @@ def _show(found: "Audit", verified: "Verification | None") -> None:
 
 
 def _explain(found: "Audit") -> None:
-    """One line of what does not hold, and what to do about the first of it."""
+    """One line that lists what is wrong, with a hint for the first item."""
     if found.difference:
         click.echo("error: messages without a fate, or with more than one", err=True)
         click.echo("hint: compare the hours with the manifests in ledger/segments and the archive in raw/", err=True)

@@ -1,4 +1,4 @@
-"""`sensor-platform backfill`: days built again through Dagster; planned, run, watched, cancelled and resumed."""
+"""`sensor-platform backfill`: rebuild days through Dagster; plan, run, watch, cancel and resume."""
 
 import time
 from datetime import date
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from sensor_platform.orchestration.sensors.backfills import Backfill, BackfillProgress
 
 _POLL_SECONDS = 2.0
-_FROM = click.option("--from", "start", type=DAY, help="First day, UTC; the first that has readings without it.")
-_TO = click.option("--to", "end", type=DAY, help="Last day, included; the last that has readings without it.")
-_SELECT = click.option("--select", metavar="TABLES", help="Only these tables, by comma; all without it.")
-_SIZE = click.option("--days-per-run", type=click.IntRange(1), help="Days of one run at most.")
-_OLDEST = click.option("--oldest-first", is_flag=True, help="Oldest days first; otherwise the newest.")
+_FROM = click.option("--from", "start", type=DAY, help="First day, UTC (default: first day with data).")
+_TO = click.option("--to", "end", type=DAY, help="Last day, included (default: last day with data).")
+_SELECT = click.option("--select", metavar="TABLES", help="Comma-separated tables (default: all).")
+_SIZE = click.option("--days-per-run", type=click.IntRange(1), help="Maximum number of days per run.")
+_OLDEST = click.option("--oldest-first", is_flag=True, help="Start with the oldest days (default: the newest).")
 
 
 @click.group(
@@ -26,7 +26,7 @@ _OLDEST = click.option("--oldest-first", is_flag=True, help="Oldest days first; 
     "  sensor-platform backfill run --from 2026-01-01 --to 2026-03-31\n  sensor-platform backfill cancel",
 )
 def backfill() -> None:
-    """Build days again: every window of them that ever had data, whether it is dirty or not."""
+    """Rebuild days: every window with data, whether it is dirty or not."""
 
 
 @backfill.command()
@@ -38,7 +38,7 @@ def backfill() -> None:
 def plan(
     start: date | None, end: date | None, select: str | None, days_per_run: int | None, oldest_first: bool
 ) -> None:
-    """Say how much it is, in which runs, and how long it will take by what builds have cost."""
+    """Print the amount of data, the runs and the estimated duration, from the cost of earlier builds."""
     found, tables = _plan(start, end, select, days_per_run, oldest_first)
     click.echo(f"{found.days} days, {found.hours} hours, {found.readings:,} readings, {found.bytes:,} bytes of landing")
     click.echo(
@@ -56,7 +56,7 @@ def plan(
 @_SELECT
 @_SIZE
 @_OLDEST
-@click.option("--no-wait", is_flag=True, help="Do not wait for the end.")
+@click.option("--no-wait", is_flag=True, help="Return without waiting for the end.")
 @click.pass_context
 def run(
     ctx: click.Context,
@@ -67,7 +67,7 @@ def run(
     oldest_first: bool,
     no_wait: bool,
 ) -> None:
-    """Launch it through Dagster and show how far it is. Ctrl-C ends the showing, not the backfill."""
+    """Start a backfill through Dagster and show its progress. Ctrl-C stops watching; the backfill continues."""
     from sensor_platform.orchestration.sensors.backfills import ask
     from sensor_platform.orchestration.storage.instance import prepare
     from sensor_platform.settings import load_settings
@@ -84,7 +84,7 @@ def run(
 @backfill.command()
 @click.argument("name", metavar="ID", required=False)
 def status(name: str | None) -> None:
-    """Show how far a backfill is (the newest without ID)."""
+    """Show the progress of a backfill (default: the newest)."""
     from sensor_platform.orchestration.sensors.backfills import find, look
     from sensor_platform.settings import load_settings
 
@@ -95,7 +95,7 @@ def status(name: str | None) -> None:
 @backfill.command()
 @click.argument("name", metavar="ID", required=False)
 def cancel(name: str | None) -> None:
-    """End a backfill (the newest without ID): its run is cancelled, no more are asked for."""
+    """Cancel a backfill (default: the newest) and its run."""
     from sensor_platform.orchestration.sensors.backfills import cancel as end_it
     from sensor_platform.orchestration.sensors.backfills import find, look
     from sensor_platform.settings import load_settings
@@ -111,10 +111,10 @@ def cancel(name: str | None) -> None:
 
 @backfill.command()
 @click.argument("name", metavar="ID", required=False)
-@click.option("--no-wait", is_flag=True, help="Do not wait for the end.")
+@click.option("--no-wait", is_flag=True, help="Return without waiting for the end.")
 @click.pass_context
 def resume(ctx: click.Context, name: str | None, no_wait: bool) -> None:
-    """Go on with what a cancelled or failed backfill (the newest without ID) has not done."""
+    """Continue a cancelled or failed backfill (default: the newest) with the ranges that are not done."""
     from sensor_platform.orchestration.sensors.backfills import find
     from sensor_platform.orchestration.sensors.backfills import resume as go_on
     from sensor_platform.settings import load_settings

@@ -1,4 +1,4 @@
-"""`sensor-platform chaos`: a trial of the first promise with processes that are killed."""
+"""`sensor-platform chaos`: test that no acknowledged message is lost while processes are killed."""
 
 import json
 from dataclasses import asdict
@@ -23,13 +23,19 @@ _NAMED = 5
 @click.option("--messages", type=click.IntRange(1), default=20_000, show_default=True, help="Messages of all devices.")
 @click.option("--rate", type=click.FloatRange(1, 1_000_000), default=2000.0, show_default=True, help="Messages/s.")
 @click.option("--devices", type=click.IntRange(1, 99_999), default=10, show_default=True, help="Number of devices.")
-@click.option("--kills", type=click.IntRange(0), default=8, show_default=True, help="Times that something is killed.")
-@click.option("--twice", type=_SHARE, default=0.01, show_default=True, help="Share that a device sends again.")
-@click.option("--late", type=_SHARE, default=0.02, show_default=True, help="Share that is overtaken by others.")
-@click.option("--garbage", type=_SHARE, default=0.002, show_default=True, help="Share followed by garbage.")
+@click.option("--kills", type=click.IntRange(0), default=8, show_default=True, help="Number of kills.")
+@click.option("--twice", type=_SHARE, default=0.01, show_default=True, help="Fraction of repeated messages.")
+@click.option("--late", type=_SHARE, default=0.02, show_default=True, help="Fraction of late messages.")
+@click.option(
+    "--garbage",
+    type=_SHARE,
+    default=0.002,
+    show_default=True,
+    help="Fraction followed by a bad payload.",
+)
 @click.option("--qos", type=click.IntRange(1, 2), default=1, show_default=True, help="MQTT quality of service.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed kills at the same moments.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Keep the data in this new folder, to look at.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed of the kills.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep the data in this new folder.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def chaos(
     *,
@@ -45,11 +51,11 @@ def chaos(
     keep: Path | None,
     as_json: bool,
 ) -> int:
-    """Try on this machine that nothing acknowledged is lost: kill -9, late, doubled and broken messages, then a tally.
+    """Test on this machine that nothing acknowledged is lost: kill -9; late, repeated and broken messages; a tally.
 
-    A mosquitto of its own, a data folder of its own; collector and lander are killed at random moments while devices
-    publish numbered messages. Then landing files, table and audit are compared with what was sent, device by device.
-    Nothing of an installed platform is touched. Exit code 1 where a message is missing or doubled.
+    Starts its own mosquitto and uses its own data folder. Collector and lander are killed at random times while devices
+    publish numbered messages. Then landing files, table and audit are compared with the sent messages, device by
+    device. An installed platform is not touched. Exit code 1 if a message is missing or doubled.
     """
     from sensor_platform.demo.chaos import Trial, new_folder, run_trial
     from sensor_platform.demo.stack import stopped_by_signals

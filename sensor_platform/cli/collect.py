@@ -1,4 +1,4 @@
-"""`collect`: the collector with its lander, until stopped."""
+"""`sensor-platform collect`: run the collector and its lander."""
 
 import logging
 import os
@@ -31,8 +31,8 @@ def collect(with_lander: bool) -> None:
     """Collect from the broker (or from Kafka, where collect.kafka names topics) and land, until stopped.
 
     Every message is fsynced before it is acknowledged. Prints one line, `ready`, when it is subscribed; logs go to
-    stderr. SIGTERM and SIGINT stop it in order: what was read is committed, sealed and landed. Only a wrong
-    configuration ends it otherwise.
+    stderr. On SIGTERM or SIGINT, received messages are committed, sealed and landed before it ends. Only a
+    wrong configuration ends it otherwise.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     settings = load_settings()

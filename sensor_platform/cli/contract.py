@@ -1,4 +1,4 @@
-"""`sensor-platform contract`: try a contract on past traffic, or have one proposed."""
+"""`sensor-platform contract`: try a contract on past traffic, or propose one."""
 
 import json
 import sys
@@ -19,18 +19,18 @@ _MOST = 5000
 
 @click.group(epilog="\b\nExample:\n  sensor-platform contract test contracts/press.yaml --last 7d")
 def contract() -> None:
-    """Try a payload contract on past traffic, or have one proposed."""
+    """Try a payload contract on past traffic, or propose one."""
 
 
 @contract.command("test", epilog="\b\nExample:\n  sensor-platform contract test new/press.yaml --last 7d --json")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Traffic of this time; 24h, 7d, ...")
+@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Look-back window, e.g. 24h, 7d.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def try_contract(file: Path, last: str, as_json: bool) -> None:
-    """Say what a changed contract would do to past traffic; changes nothing.
+    """Show how a changed contract would decode past traffic. Changes nothing.
 
-    FILE is one contract (it takes the place of that of the same name), or a whole site folder. The raw archive, which
-    is kept for `landing.raw_keep_days`, is decoded under the contracts in force and under the changed ones.
+    FILE is one contract, which replaces the contract of the same name, or a whole site folder. The raw archive (kept
+    for `landing.raw_keep_days`) is decoded with the contracts in force and with the changed ones.
     """
     import msgspec
 
@@ -52,10 +52,10 @@ def try_contract(file: Path, last: str, as_json: bool) -> None:
 )
 @click.option("--topic", required=True, metavar="FILTER", help="MQTT topic filter of the messages.")
 @click.option("--name", default=None, help="Name of the contract.  [default: made from the topic]")
-@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Look at archived traffic of this time.")
-@click.option("--seconds", type=float, default=None, help="Listen to the broker for so long instead.")
+@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Look-back window in the raw archive.")
+@click.option("--seconds", type=float, default=None, help="Listen to the broker for this many seconds instead.")
 def infer(topic: str, name: str | None, last: str, seconds: float | None) -> None:
-    """Propose a contract from traffic, as YAML on standard output; what to check is said on standard error."""
+    """Propose a contract from traffic, as YAML on standard output. Notes on what to check go to standard error."""
     from sensor_platform.contracts.contract_file import to_yaml
     from sensor_platform.contracts.infer import infer as propose
     from sensor_platform.errors import CheckFailed, WrongUse
@@ -76,11 +76,11 @@ def infer(topic: str, name: str | None, last: str, seconds: float | None) -> Non
 
 
 @contract.command(epilog="\b\nExample:\n  sensor-platform contract drift --last 30d")
-@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Events of this time.")
-@click.option("--limit", default=100, show_default=True, help="Newest events that are shown.")
+@click.option("--last", default="7d", show_default=True, metavar="TIME", help="Look-back window, e.g. 24h, 7d.")
+@click.option("--limit", default=100, show_default=True, help="Number of newest events.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
 def drift(last: str, limit: int, as_json: bool) -> None:
-    """List what changed about devices: new kinds of values of a metric, gaps in Sparkplug sequences."""
+    """List drift of devices: new kinds of values of a metric, gaps in Sparkplug sequences."""
     from sensor_platform.cli.moments import micros_ago
     from sensor_platform.cli.rows import write
     from sensor_platform.landing.ledger import drift_since, read_ledger

@@ -1,4 +1,4 @@
-"""`sensor-platform dbt ARGS...`: dbt on this data folder's warehouse, under the writer lock."""
+"""`sensor-platform dbt ARGS...`: run dbt on the home's warehouse, under the writer lock."""
 
 import click
 
@@ -8,7 +8,7 @@ import click
 def dbt(arguments: tuple[str, ...]) -> int:
     """Run dbt on the warehouse of SENSOR_PLATFORM_HOME, under the writer lock.
 
-    Everything after `dbt` is dbt's own: `build` and `run` rebuild every window that ever had data, `test` tests every
+    All arguments after `dbt` are dbt's: `build` and `run` rebuild every window with data, `test` tests every
     window. `parse`, `ls`, `deps`, `clean` and `docs generate` need no data folder and write to dbt_project/target.
     `parse` also checks what the models declare in their meta, and writes it to sensor_platform/warehouse/lineage.json.
 

@@ -1,4 +1,4 @@
-"""`sensor-platform demo`: the whole platform on replayed real data."""
+"""`sensor-platform demo`: run the whole platform on replayed real data."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -10,20 +10,20 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example: sensor-platform demo --exit")
-@click.option("--exit", "ends_by_itself", is_flag=True, help="End by itself, with exit code 0 only if all went well.")
+@click.option("--exit", "ends_by_itself", is_flag=True, help="Stop at the end; exit code 0 only if every check passed.")
 @click.option(
     "--speed",
     type=click.FloatRange(min=1.0),
     default=2880.0,
     show_default=True,
-    help="Seconds of data per second while the last 24 hours are played.",
+    help="Seconds of data per second while the last 24 hours are replayed.",
 )
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("data-demo"),
     show_default=True,
-    help="The demo's own data folder; a second demo replaces it.",
+    help="Data folder of the demo; the next demo replaces it.",
 )
 @click.option(
     "--site",
@@ -40,10 +40,10 @@ if TYPE_CHECKING:
 def demo(*, ends_by_itself: bool, speed: float, home: Path, site: Path | None, broker: str) -> int:
     """Run broker, collector and Dagster on this machine, and replay three months of real data into them.
 
-    History goes first, as fast as it goes; then the last 24 hours, so that predictions stand beside what came. The
-    ledger sensor asks for every run; the demo materialises nothing itself. It stays up until Ctrl-C and then stops
-    every process that it started; the data stay. Exit code 0 only if every message sent was landed, quarantined or a
-    duplicate, and predictions stand beside their actuals.
+    First the history, as fast as possible; then the last 24 hours, so that predictions can be compared with actuals.
+    The ledger sensor requests every run; the demo materialises nothing itself. It runs until Ctrl-C and then stops
+    every process that it started; the data stay. Exit code 0 only if every sent message was landed, quarantined or a
+    duplicate, and predictions have actuals.
     """
     import contextlib
     from datetime import UTC, datetime
@@ -57,7 +57,7 @@ def demo(*, ends_by_itself: bool, speed: float, home: Path, site: Path | None, b
     options = DemoOptions(home, site or SHIPPED_SITE, speed, ends_by_itself, cast("BrokerKind", broker))
     console = Console(soft_wrap=True)
     if not console.is_terminal:
-        console = Console(soft_wrap=True, width=140)  # a log has no edge to wrap at
+        console = Console(soft_wrap=True, width=140)  # a log file has no width at which to wrap
     with contextlib.ExitStack() as stack:
         show: Show = PlainShow(console)
         if console.is_terminal:

@@ -1,4 +1,4 @@
-"""`sensor-platform doctor`: checks settings, disk and broker before they cost data."""
+"""`sensor-platform doctor`: check settings, disk and broker before they cause data loss."""
 
 import json
 from pathlib import Path
@@ -18,7 +18,11 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_b
 @click.command(epilog="Example: sensor-platform doctor --messages 5000")
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
 @click.option(
-    "--messages", type=click.IntRange(1, 1_000_000), default=2000, show_default=True, help="Length of the self-test."
+    "--messages",
+    type=click.IntRange(1, 1_000_000),
+    default=2000,
+    show_default=True,
+    help="Messages of the self-test.",
 )
 @click.option(
     "--topic", default="sensor-platform/doctor", show_default=True, help="Topic below which the self-test publishes."
@@ -26,13 +30,13 @@ _COLOURS = {"ok": "green", "warn": "yellow", "fail": "red", "skipped": "bright_b
 @click.option(
     "--broker-config",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="mosquitto's configuration file, where doctor cannot find it by itself.",
+    help="Configuration file of mosquitto, if doctor cannot find it.",
 )
 def doctor(*, as_json: bool, messages: int, topic: str, broker_config: Path | None) -> int:
     """Check settings, data folder and broker, with a live store-and-forward test.
 
-    A session subscribes and goes offline, messages are published at QoS 1, the session comes back, and all of them
-    must arrive. Nothing stays at the broker. Exit codes: 0 fine (warnings too), 1 a check failed, 2 wrong settings or
+    A session subscribes and goes offline, messages are published at QoS 1, the session reconnects and must receive all
+    of them. Nothing stays at the broker. Exit codes: 0 fine (also with warnings), 1 a check failed, 2 wrong settings or
     login, 3 no broker.
     """
     from sensor_platform.doctor import exit_code

@@ -1,4 +1,4 @@
-"""`sensor-platform evaluate FILE`: the platform's untouched defaults on a file that it has never seen."""
+"""`sensor-platform evaluate FILE`: test forecasts and anomaly scores on a file, with default settings."""
 
 import time
 from dataclasses import asdict
@@ -14,22 +14,24 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "--time", "time_column", required=True, metavar="COL", help="Column of times; without a zone taken as is."
+    "--time",
+    "time_column",
+    required=True,
+    metavar="COL",
+    help="Time column; a time without a zone is used as it is.",
 )
-@click.option("--series", metavar="COL", help="Column that names the series; without it the file is one series.")
-@click.option("--target", "targets", required=True, metavar="COL[,COL]", help="Numeric columns to forecast or watch.")
+@click.option("--series", metavar="COL", help="Column with the series' names (default: the file is one series).")
+@click.option("--target", "targets", required=True, metavar="COL[,COL]", help="Numeric columns to forecast or monitor.")
 @click.option(
-    "--horizon", type=click.IntRange(1, 2000), metavar="N", help="Steps ahead; needed unless --labels is given."
+    "--horizon", type=click.IntRange(1, 2000), metavar="N", help="Number of steps ahead; required without --labels."
 )
 @click.option(
     "--test-from",
     required=True,
     metavar="T",
-    help="First time of the test part (UTC where it has no zone); all before is learnt from.",
+    help="Start of the test part (UTC without a zone); earlier rows are for training.",
 )
-@click.option(
-    "--labels", metavar="COL", help="Column that says where a row is anomalous (0/1, words): judge anomaly scores."
-)
+@click.option("--labels", metavar="COL", help="Column that marks anomalous rows (0/1, words): evaluate anomaly scores.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def evaluate(
     file: Path,
@@ -41,10 +43,10 @@ def evaluate(
     labels: str | None,
     as_json: bool,
 ) -> None:
-    """Judge forecasts (and with --labels anomaly scores) on a Parquet or CSV file, with untouched defaults.
+    """Evaluate forecasts (with --labels: anomaly scores) on a Parquet or CSV file, with default settings.
 
-    Everything before --test-from is learnt from, everything from then on is judged. Other numeric columns of the file
-    are looked at up to the time of each forecast, never later. Progress goes to stderr.
+    Rows before --test-from are for training, rows from then on for the test. Other numeric columns of the file are used
+    up to the time of each forecast, never later. Progress goes to stderr.
 
     \b
     Example:
@@ -59,14 +61,17 @@ def evaluate(
     from sensor_platform.predict.evaluate.read_series import EvaluationRequest, read_series
 
     if horizon is None and labels is None:
-        raise WrongUse("neither --horizon nor --labels is given", "say how many steps ahead, or which column labels")
+        raise WrongUse(
+            "neither --horizon nor --labels is given",
+            "give the number of steps ahead, or the column with labels",
+        )
     names = tuple(targets.split(","))
     began = time.monotonic()
     table = read_series(EvaluationRequest(file, time_column, series, names, horizon or 1, test_from, labels))
     result = _judged(table, has_forecast=horizon is not None, as_json=as_json)
     result["seconds"] = round(time.monotonic() - began, 1)
     if as_json:
-        # msgspec writes what JSON has no number for, as a threshold that nothing can exceed, as null.
+        # msgspec writes null for numbers that JSON lacks, such as a threshold that nothing can exceed, as null.
         click.echo(msgspec.json.encode({"file": file.name, **result}).decode())
     else:
         click.echo(f"\n{result['seconds']} s")

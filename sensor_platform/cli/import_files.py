@@ -1,4 +1,4 @@
-"""`sensor-platform import FILES...`: history from CSV and Parquet."""
+"""`sensor-platform import FILES...`: import history from CSV and Parquet."""
 
 import json
 from pathlib import Path
@@ -14,20 +14,26 @@ if TYPE_CHECKING:
 
 @click.command("import")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--contract", type=click.Path(path_type=Path), help="YAML contract that says what the columns mean.")
-@click.option("--device", metavar="COLUMN", help="Column of the device.")
-@click.option("--device-id", metavar="ID", help="The device, where no column names it.")
-@click.option("--time", "time_column", metavar="COLUMN", help="Column of the time.")
+@click.option("--contract", type=click.Path(path_type=Path), help="YAML contract that describes the columns.")
+@click.option("--device", metavar="COLUMN", help="Column with the device.")
+@click.option("--device-id", metavar="ID", help="Device of all rows, if there is no such column.")
+@click.option("--time", "time_column", metavar="COLUMN", help="Column with the time.")
 @click.option("--time-format", metavar="FORMAT", help="auto, s, ms, us, ns or iso.")
-@click.option("--timezone", metavar="ZONE", help="Of times that name none, for instance Europe/Berlin.")
-@click.option("--metric", metavar="COLUMN", help="Column of the metric's name: one reading per row (long).")
-@click.option("--value", metavar="COLUMN", help="Column of the value, with --metric.")
-@click.option("--unit", metavar="COLUMN", help="Column of the unit.")
-@click.option("--tag", "tags", metavar="COLUMN", multiple=True, help="Column that is a tag (repeatable).")
-@click.option("--ignore", metavar="COLUMN", multiple=True, help="Column that is nothing (repeatable).")
-@click.option("--separator", metavar="CHARACTER", help="Between the cells of CSV.  [default: comma, tab in .tsv]")
-@click.option("--most-refused", type=click.FloatRange(0, 1), default=0.2, show_default=True, help="Share of rows.")
-@click.option("--to", "site", type=click.Path(path_type=Path), help="New site folder, for a telegraf.conf.")
+@click.option("--timezone", metavar="ZONE", help="Zone of times without one, e.g. Europe/Berlin.")
+@click.option("--metric", metavar="COLUMN", help="Column with the metric's name, for files with one reading per row.")
+@click.option("--value", metavar="COLUMN", help="Column with the value, together with --metric.")
+@click.option("--unit", metavar="COLUMN", help="Column with the unit.")
+@click.option("--tag", "tags", metavar="COLUMN", multiple=True, help="Column to store as a tag (repeatable).")
+@click.option("--ignore", metavar="COLUMN", multiple=True, help="Column to ignore (repeatable).")
+@click.option("--separator", metavar="CHARACTER", help="CSV separator.  [default: comma, tab in .tsv]")
+@click.option(
+    "--most-refused",
+    type=click.FloatRange(0, 1),
+    default=0.2,
+    show_default=True,
+    help="Abort above this fraction of rejected rows.",
+)
+@click.option("--to", "site", type=click.Path(path_type=Path), help="New site folder, if the file is a telegraf.conf.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def import_files(
     files: tuple[Path, ...],
@@ -38,12 +44,12 @@ def import_files(
 ) -> None:
     """Import CSV or Parquet history through landing, or a telegraf.conf as a site.
 
-    A wide file has one column per metric, a long one the columns metric and value. Usual column names are found by
-    themselves (device_id, sensor_id, id; timestamp, ts, time; metric, value, unit). Rows that cannot be read are
-    quarantined. Importing a file again adds nothing: it is known by its bytes. All files of one call are imported, or
-    none; name those that cover the same time together.
+    A wide file has one column per metric, a long file the columns metric and value. Common column names are found
+    automatically (device_id, sensor_id, id; timestamp, ts, time; metric, value, unit). Rows that cannot be read are
+    quarantined. Importing the same file again adds nothing: it is recognised by its bytes. All files of one call are
+    imported, or none; give files that cover the same time together.
 
-    A Telegraf configuration becomes a site folder, as far as its mqtt_consumer goes; what could not be mapped is listed
+    The mqtt_consumer of a Telegraf configuration becomes a site folder; settings that cannot be converted are listed
     with the reason.
 
     \b
@@ -91,7 +97,7 @@ def _import_history(files: tuple[Path, ...], most_refused: float, as_json: bool,
 
 
 def _mapping(options: dict[str, Any]) -> "Contract":
-    """The contract of --contract, or the default one, changed by the column options.
+    """Return the contract of --contract, or the default contract, changed by the column options.
 
     Raises:
         WrongUse: the options contradict each other.

@@ -1,4 +1,4 @@
-"""`sensor-platform import telegraf.conf --to FOLDER`: Telegraf's mqtt_consumer as a site folder."""
+"""`sensor-platform import telegraf.conf --to FOLDER`: convert Telegraf's mqtt_consumer to a site folder."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from sensor_platform.errors import WrongUse
 
 
 def import_telegraf(files: tuple[Path, ...], folder: Path | None, *, as_json: bool) -> None:
-    """Write the site folder, and say what to set and what could not be mapped.
+    """Write the site folder; print what must be set and what could not be converted.
 
     Raises:
         WrongUse: not one file, no folder, a folder that is not empty, or no such configuration.

@@ -1,4 +1,4 @@
-"""`sensor-platform labels`: what people say about what happened, for training and for backtests."""
+"""`sensor-platform labels`: ground truth for training and backtests."""
 
 import json
 import sys
@@ -30,12 +30,12 @@ def labels() -> None:
 @labels.command()
 @click.argument("device")
 @click.argument("label")
-@click.option("--start", required=True, metavar="T", help="When it began; without a zone UTC.")
-@click.option("--end", metavar="T", help="When it ended (default: at once).")
-@click.option("--metric", default="", help="Of this metric; without it of the device as a whole.")
-@click.option("--note", default="", help="For people.")
+@click.option("--start", required=True, metavar="T", help="Start time; UTC without a zone.")
+@click.option("--end", metavar="T", help="End time (default: the start).")
+@click.option("--metric", default="", help="Metric (default: the device as a whole).")
+@click.option("--note", default="", help="Note for people.")
 def add(device: str, label: str, start: str, end: str | None, metric: str, note: str) -> None:
-    """Say what happened to a device. The same again changes nothing."""
+    """Label what happened to a device. Adding the same label twice changes nothing."""
     from sensor_platform.labels.label_store import add_label, stated
 
     said = stated(
@@ -54,15 +54,15 @@ def add(device: str, label: str, start: str, end: str | None, metric: str, note:
 
 @labels.command("import")
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--device", metavar="COL", help="Column of devices (default: device_id or another usual name).")
-@click.option("--start", metavar="COL", help="Column of times (default: start_at, time or another usual name).")
-@click.option("--end", metavar="COL", help="Column of the times at which it ended.")
-@click.option("--label", "label_column", metavar="COL", help="Column of the texts (default: label, class or event).")
-@click.option("--as", "text", metavar="TEXT", help="One text for all rows, instead of a column.")
+@click.option("--device", metavar="COL", help="Column with devices (default: device_id or another common name).")
+@click.option("--start", metavar="COL", help="Column with start times (default: start_at, time or a similar name).")
+@click.option("--end", metavar="COL", help="Column with end times.")
+@click.option("--label", "label_column", metavar="COL", help="Column with labels (default: label, class or event).")
+@click.option("--as", "text", metavar="TEXT", help="Label text of all rows, instead of a column.")
 def import_labels(
     file: Path, device: str | None, start: str | None, end: str | None, label_column: str | None, text: str | None
 ) -> None:
-    """Import failure times, events or classes from CSV or Parquet; all rows or none. Twice is as good as once."""
+    """Import failure times, events or classes from CSV or Parquet; all rows or none. Repeating it changes nothing."""
     from sensor_platform.labels.label_files import LabelColumns, read_file
     from sensor_platform.labels.label_store import add_labels
 
@@ -72,11 +72,11 @@ def import_labels(
 
 
 @labels.command("list")
-@click.option("--device", default="", help="Only of this device.")
-@click.option("--as-of", metavar="T", help="What counted then: 2026-03-01T12:00 (UTC), or 12h ago (default: now).")
+@click.option("--device", default="", help="Only this device.")
+@click.option("--as-of", metavar="T", help="Labels as of a time: 2026-03-01T12:00 (UTC), or 12h ago (default: now).")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line.")
 def list_labels(device: str, as_of: str | None, *, as_json: bool) -> None:
-    """Every label by its start."""
+    """List labels by start time."""
     from sensor_platform.cli.rows import write
     from sensor_platform.labels.label_store import as_of as in_force
     from sensor_platform.labels.label_store import read_history
@@ -93,9 +93,9 @@ def list_labels(device: str, as_of: str | None, *, as_json: bool) -> None:
 @labels.command()
 @click.argument("label_id")
 def remove(label_id: str) -> None:
-    """Take a label back, by its id or the start of it. It stays in the history, see `list --as-of`.
+    """Withdraw a label, by its id or the beginning of the id. It stays in the history, see `list --as-of`.
 
-    What was scored and learnt with it follows: scores at once or after the next training, which is asked for.
+    Scores that depend on it are updated, at once or after the next training, which this command requests.
     """
     from sensor_platform.alert.operator_answers import withdraw_label
 
@@ -105,19 +105,19 @@ def remove(label_id: str) -> None:
 
 @labels.command()
 @click.argument("alert_id")
-@click.option("--by", default="", help="Who says so.")
-@click.option("--note", default="", help="Why.")
+@click.option("--by", default="", help="Name of the person.")
+@click.option("--note", default="", help="Reason.")
 def confirm(alert_id: str, by: str, note: str) -> None:
-    """Say that an alert was right, as `alerts confirm` does: it becomes the label `confirmed`."""
+    """Confirm that an alert was right, like `alerts confirm`: it becomes the label `confirmed`."""
     _answer(alert_id, "confirm", by, note)
 
 
 @labels.command()
 @click.argument("alert_id")
-@click.option("--by", default="", help="Who says so.")
-@click.option("--note", default="", help="Why.")
+@click.option("--by", default="", help="Name of the person.")
+@click.option("--note", default="", help="Reason.")
 def reject(alert_id: str, by: str, note: str) -> None:
-    """Say that an alert was wrong, as `alerts reject` does: it becomes the label `rejected`."""
+    """Reject an alert that was wrong, like `alerts reject`: it becomes the label `rejected`."""
     _answer(alert_id, "reject", by, note)
 
 

@@ -16,13 +16,13 @@ POLL_SECONDS = 0.1
 @click.command(
     epilog="\b\nExample:\n  SENSOR_PLATFORM_HOME=./data sensor-platform land\n  sensor-platform land --follow",
 )
-@click.option("--follow", is_flag=True, help="Go on until SIGTERM, SIGINT or the end of a piped standard input.")
-@click.option("--rebuild-ledger", is_flag=True, help="First make the ledger anew from its manifests.")
+@click.option("--follow", is_flag=True, help="Keep landing until SIGTERM, SIGINT or the end of a piped standard input.")
+@click.option("--rebuild-ledger", is_flag=True, help="Rebuild the ledger from its manifests first.")
 def land(follow: bool, rebuild_ledger: bool) -> None:
     """Land the sealed segments of a home: typed Parquet, quarantine, raw archive and ledger.
 
-    The collector starts this itself. By hand it is for a home whose collector is not running: segments that a killed
-    collector left open are sealed first.
+    The collector starts this itself. Run it by hand if no collector is running: segments that a killed collector left
+    open are sealed first.
     """
     stop = _StopRequest()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -57,7 +57,7 @@ def land(follow: bool, rebuild_ledger: bool) -> None:
 
 
 def _seal_abandoned(home: Home) -> None:
-    """Seal what a killed collector left open. A running collector holds its lock, and seals its own."""
+    """Seal segments that a killed collector left open. A running collector seals its own."""
     from sensor_platform.collect.collector_lock import collector_lock
     from sensor_platform.wal import recover_segments
 
@@ -74,13 +74,13 @@ def _rebuild(home: Home) -> None:
 
     with lander_lock(home), changes_lock(home):
         rebuilt = rebuild_ledger(home)
-    _say(f"ledger made anew from {rebuilt.segments} segments and {rebuilt.compactions} compactions")
+    _say(f"ledger rebuilt from {rebuilt.segments} segments and {rebuilt.compactions} compactions")
     for file in rebuilt.missing:
         _say(f"missing: {file}")
 
 
 class _StopRequest:
-    """SIGTERM, SIGINT or the end of a piped standard input. An absent input, as under init, is none."""
+    """Stops at SIGTERM, SIGINT or the end of a piped standard input. A closed input, as under init, is ignored."""
 
     def __init__(self) -> None:
         self._is_set = False
@@ -93,7 +93,7 @@ class _StopRequest:
         os.write(self._write, b"x")
 
     def wait(self, seconds: float) -> bool:
-        """Wait; True when it is time to stop."""
+        """Wait for at most `seconds`; True if the process must stop."""
         watched = [fd for fd in (self._read, self._input) if fd >= 0]
         ready, _, _ = select.select(watched, [], [], seconds)
         if self._input in ready and not os.read(self._input, 4096):

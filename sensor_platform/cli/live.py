@@ -1,4 +1,4 @@
-"""`live`: the page, alarms, metrics and the API, until stopped."""
+"""`sensor-platform live`: run the page, alerts, metrics and the API."""
 
 import logging
 import sys
@@ -13,14 +13,16 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="\b\nExample:\n  sensor-platform live\n  sensor-platform live --port 0")
-@click.option("--port", type=click.IntRange(0, 65535), help="Instead of live.port of the site; 0 takes a free one.")
-@click.option("--host", help="Instead of live.host of the site.")
-@click.option("--dagster-url", help="Instead of live.dagster_url of the site.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port instead of the site's live.port; 0 for any free port."
+)
+@click.option("--host", help="Host instead of the site's live.host.")
+@click.option("--dagster-url", help="URL instead of the site's live.dagster_url.")
 def live(port: int | None, host: str | None, dagster_url: str | None) -> None:
     """Follow the collector live: windows, alarms, notifications, page, API and metrics, until stopped.
 
-    Prints one line, the address of the page, when it can be opened; logs go to stderr. Needs no collector to run beside
-    it, but follows nothing without one. May be killed at any moment: the next start continues exactly there.
+    Prints one line, the URL of the page, when it is ready; logs go to stderr. Runs without a collector, but then has no
+    new data. May be killed at any time: the next start continues where it stopped.
     """
     import msgspec
 
@@ -41,11 +43,11 @@ def live(port: int | None, host: str | None, dagster_url: str | None) -> None:
 
 
 def live_setup(settings: "Settings", live: "LiveConfig") -> "LiveSetup":
-    """Return what a live process is configured with.
+    """Build the setup of a live process.
 
     Args:
-        settings: of the site.
-        live: used instead of the site's own section `live`.
+        settings: settings of this process.
+        live: replaces the site's section `live`.
     """
     from sensor_platform.live.live_setup import LiveSetup
     from sensor_platform.settings import environ_with

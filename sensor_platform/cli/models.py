@@ -1,4 +1,4 @@
-"""`sensor-platform models`: what the registry holds, and which version is in charge."""
+"""`sensor-platform models`: versions of models, and which of them is champion."""
 
 import itertools
 import json
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 def models() -> None:
     """List, show, compare, promote and roll back the versions of models, or add one from elsewhere.
 
-    NAME is a forecast metric or a supervised task; where one is called as the other, `task:NAME` is the task.
+    NAME is a forecast metric or a supervised task. If both have the same name, `task:NAME` is the task.
     """
 
 
 @models.command("list")
 def list_models() -> None:
-    """Every version of every model, oldest first, and who was in charge why; a star marks the champion.
+    """List all versions, oldest first, with their time as champion and the reason; a star marks the champion.
 
-    A version that is not what was written is marked with `!`; the exit code is then 1.
+    A version whose files have changed since they were written is marked with `!`; the exit code is then 1.
     """
     from sensor_platform.cli.model_names import named, nameless
     from sensor_platform.errors import CheckFailed
@@ -50,7 +50,7 @@ def list_models() -> None:
 
 
 def _list_one(home: "Home", each: "NamedModel") -> int:
-    """Print a model; returns what of it is damaged."""
+    """Print a model; returns the number of damaged versions."""
     from sensor_platform.errors import CheckFailed
 
     click.echo(each.shown)
@@ -84,9 +84,9 @@ def _list_version(home: "Home", each: "NamedModel", version: str, periods: "tupl
 
 @models.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@click.option("--card", required=True, type=click.Path(path_type=Path, dir_okay=False), help="JSON that describes it.")
+@click.option("--card", required=True, type=click.Path(path_type=Path, dir_okay=False), help="JSON card of the model.")
 def add(file: Path, card: Path) -> None:
-    """Put a LightGBM text model from elsewhere in charge of a task.
+    """Make an external LightGBM text model the champion of a task.
 
     The card names the task, the kind, the SHA-256 of FILE, its features in order and its classes.
 
@@ -110,7 +110,7 @@ def add(file: Path, card: Path) -> None:
 @click.argument("name")
 @click.argument("version", required=False)
 def show(name: str, version: str | None) -> None:
-    """The card of a version (default: the champion) as JSON, with when it was in charge and why no longer."""
+    """Print the card of a version (default: the champion) as JSON, with its time as champion."""
     import msgspec
 
     from sensor_platform.cli.model_names import find, version_of
@@ -120,7 +120,7 @@ def show(name: str, version: str | None) -> None:
     each = find(home, name)
     periods = each.registry.champion_periods(home, each.key)
     if version is None and not periods:
-        raise Missing(f"{name} has no champion", "`sensor-platform models list` shows its versions")
+        raise Missing(f"there is no champion of {name}", "`sensor-platform models list` shows its versions")
     chosen = periods[-1].version if version is None else version_of(home, each, version)
     digest = next((period.card_sha256 for period in reversed(periods) if period.version == chosen), None)
     card = msgspec.to_builtins(each.registry.card_of(home, each.key, chosen, digest), str_keys=True)
@@ -144,7 +144,7 @@ def _in_charge(periods: "tuple[ChampionPeriod[Any], ...]", version: str) -> list
 @click.argument("name")
 @click.argument("version")
 def promote(name: str, version: str) -> None:
-    """Put a version, named by the start of it, in charge of what is issued from now on."""
+    """Make a version, given by the beginning of its name, the champion from now on."""
     from sensor_platform.cli.model_names import find, version_of
 
     home = _home()
@@ -158,7 +158,7 @@ def promote(name: str, version: str) -> None:
 @models.command()
 @click.argument("name")
 def rollback(name: str) -> None:
-    """Put the version that was in charge before the champion back."""
+    """Make the previous champion the champion again."""
     from sensor_platform.cli.model_names import find
     from sensor_platform.errors import Missing
     from sensor_platform.predict.registry.champions import earlier_champions
@@ -168,7 +168,7 @@ def rollback(name: str) -> None:
     periods = each.registry.champion_periods(home, each.key)
     before = next(earlier_champions(periods), None)
     if before is None:
-        raise Missing(f"{name} has no earlier champion", "`sensor-platform models list` shows what there is")
+        raise Missing(f"there is no earlier champion of {name}", "`sensor-platform models list` shows what there is")
     why, now = f"rolled back by hand from {periods[-1].version}", datetime.now(UTC)
     _echo_promoted(name, each.registry.promote(home, each.key, before.version, now, why, before.rules))
 
@@ -178,7 +178,7 @@ def rollback(name: str) -> None:
 @click.argument("first")
 @click.argument("second")
 def diff(name: str, first: str, second: str) -> None:
-    """What the cards of two versions say differently, as JSON lines: key, first, second."""
+    """Compare the cards of two versions, as JSON lines: key, first, second."""
     import msgspec
 
     from sensor_platform.cli.model_names import find, version_of

@@ -1,4 +1,4 @@
-"""`sensor-platform predictions`: what the tables said about the future, now or as of an earlier time."""
+"""`sensor-platform predictions`: forecasts and scores, now or as of an earlier time."""
 
 import sys
 from datetime import UTC, datetime
@@ -7,18 +7,16 @@ import click
 
 
 @click.command()
-@click.option("--as-of", metavar="T", help="What was known then: 2026-03-01T12:00 (UTC), or 12h ago (default: now).")
-@click.option("--metric", help="Only of this metric.")
-@click.option("--device", help="Only of this device.")
+@click.option("--as-of", metavar="T", help="As of a time: 2026-03-01T12:00 (UTC), or 12h ago (default: now).")
+@click.option("--metric", help="Only this metric.")
+@click.option("--device", help="Only this device.")
 @click.option("--task", help="Scores of this supervised task instead of forecasts.")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Newest rows.")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written."
-)
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Number of newest rows.")
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="Output format.")
 def predictions(
     as_of: str | None, metric: str | None, device: str | None, task: str | None, limit: int, form: str
 ) -> None:
-    """Show forecasts, or scores of a task, as they were known at a time: later revisions are left out.
+    """Show forecasts, or scores of a task, as of a time: later revisions are left out.
 
     \b
     Example:
@@ -41,7 +39,7 @@ def predictions(
     known = [each.name for each in settings.site.supervised] if task else settings.site.forecast.metrics
     if not answer.rows and names[0] and names[0] not in known:
         raise Missing(
-            f"nothing was ever said of {names[0]!r}, and site.yaml does not ask for it",
+            f"no predictions exist for {names[0]!r}, and site.yaml does not ask for it",
             f"it asks for {', '.join(known) or 'nothing'}",
         )
     write(
@@ -53,7 +51,7 @@ def predictions(
 
 
 def _short(value: object) -> object:
-    """Six digits tell a person more than sixteen; CSV and JSON have them all."""
+    """Round to six digits for people; CSV and JSON have all digits."""
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 

@@ -1,4 +1,4 @@
-"""`sensor-platform publish`: publish what changed, take a snapshot, or point the views at a copied folder."""
+"""`sensor-platform publish`: publish changes, write a snapshot, or repair the views of a copied folder."""
 
 from pathlib import Path
 
@@ -15,10 +15,10 @@ from sensor_platform.kernel.clock import now_micros
     "--relink",
     "folder",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Point analytics.duckdb of a copied published folder at where it is now.",
+    help="Adapt analytics.duckdb of a copied published folder to its new path.",
 )
 def publish(file: Path | None, folder: Path | None) -> None:
-    """Publish what changed since the last time, for analysts to read from published/analytics.duckdb.
+    """Publish changes since the last time. Analysts read published/analytics.duckdb.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`sensor-platform quarantine`: look at what was refused, land it after all, or be done with it."""
+"""`sensor-platform quarantine`: list rejected messages, requeue or drop them."""
 
 import json
 import sys
@@ -21,16 +21,16 @@ _COLUMNS = ("received_at", "rule", "scope", "topic", "device_id", "reason", "id"
 
 @click.group(epilog="\b\nExample:\n  sensor-platform quarantine list --rule undecodable --since 7d")
 def quarantine() -> None:
-    """Look at what was refused, land it after all, or be done with it."""
+    """List rejected messages and readings, requeue or drop them."""
 
 
 def _filters(command: _F) -> _F:
     for option in (
-        click.option("--device", metavar="ID", help="Of this device."),
-        click.option("--until", metavar="TIME", help="Received before."),
-        click.option("--since", metavar="TIME", help="Received since: 7d, 12h, or ISO 8601."),
+        click.option("--device", metavar="ID", help="Only this device."),
+        click.option("--until", metavar="TIME", help="Received before this time."),
+        click.option("--since", metavar="TIME", help="Received since this time: 7d, 12h, or ISO 8601."),
         click.option("--topic", metavar="FILTER", help="MQTT topic filter."),
-        click.option("--rule", "rules", multiple=True, metavar="RULE", help="Refused by this rule (repeatable)."),
+        click.option("--rule", "rules", multiple=True, metavar="RULE", help="Rejected by this rule (repeatable)."),
     ):
         command = option(command)
     return command
@@ -38,11 +38,11 @@ def _filters(command: _F) -> _F:
 
 @quarantine.command("list", epilog="\b\nExample:\n  sensor-platform quarantine list --count")
 @_filters
-@click.option("--limit", default=20, show_default=True, help="Newest rows that are shown.")
-@click.option("--count", is_flag=True, help="Only the number of rows by rule and topic.")
+@click.option("--limit", default=20, show_default=True, help="Number of newest rows.")
+@click.option("--count", is_flag=True, help="Count rows by rule and topic.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
 def list_rows(limit: int, count: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
-    """List refused messages and readings, newest first, or count them by rule and topic."""
+    """List rejected messages and readings, newest first, or count them by rule and topic."""
     import polars as pl
 
     from sensor_platform.cli.rows import write
@@ -64,7 +64,7 @@ def list_rows(limit: int, count: bool, as_json: bool, **chosen: Any) -> None:  #
 @click.argument("name", metavar="ID")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array on standard output.")
 def show(name: str, as_json: bool) -> None:
-    """Show one refused message whole, with its payload and what to do. The id is that of `quarantine list`."""
+    """Show one rejected message with its payload and a hint. The id is the one from `quarantine list`."""
     from sensor_platform.cli.rows import text, write
     from sensor_platform.errors import WrongUse
     from sensor_platform.landing.quarantine.listing import chosen_rows
@@ -87,13 +87,13 @@ def show(name: str, as_json: bool) -> None:
 )
 @_filters
 @click.option("--id", "id", metavar="ID", help="Only this message.")
-@click.option("--all", "everything", is_flag=True, help="All that is quarantined.")
+@click.option("--all", "everything", is_flag=True, help="All quarantined rows.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
-    """Decode refused messages again, by the contracts of today; what is good now lands with its own receive time.
+    """Decode rejected messages again with today's contracts; good ones land with their original receive time.
 
-    What is still refused stays, with today's reason. Doing it twice lands nothing twice. Kafka keys and user properties
-    are not kept in the quarantine; contracts that need them find nothing there.
+    Messages that are still rejected stay, with today's reason. Running it twice lands nothing twice. The quarantine has
+    no Kafka keys and user properties; contracts that need them find none.
     """
     from sensor_platform.landing.ledger import load_memory
     from sensor_platform.landing.open_lander import limits_of
@@ -112,10 +112,10 @@ def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: AN
 @quarantine.command(epilog="\b\nExample:\n  sensor-platform quarantine drop --topic 'test/#' --until 2026-01-01")
 @_filters
 @click.option("--id", "id", metavar="ID", help="Only this message.")
-@click.option("--all", "everything", is_flag=True, help="All that is quarantined.")
+@click.option("--all", "everything", is_flag=True, help="All quarantined rows.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def drop(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
-    """Take rows out of sight for good. They are moved to files of their own, not deleted, and stay in the audit."""
+    """Remove rows from the quarantine. They are moved to separate files, not deleted, and stay in the audit."""
     choice = _asked(chosen, everything=everything)
     with _settler() as (settler, _):
         done = list(settler.drop(choice))
@@ -129,7 +129,7 @@ def _choice(chosen: dict[str, Any]) -> "RowSelection":
 
     segment, _, position = (chosen.get("id") or "").rpartition(":")
     if chosen.get("id") and not (segment and position.isdigit()):
-        raise WrongUse(f"{chosen['id']!r} is no id", "take the last column of `sensor-platform quarantine list`")
+        raise WrongUse(f"{chosen['id']!r} is not an id", "take the last column of `sensor-platform quarantine list`")
     return RowSelection(
         rules=tuple(chosen.get("rules") or ()),
         topic=chosen.get("topic"),
@@ -142,11 +142,11 @@ def _choice(chosen: dict[str, Any]) -> "RowSelection":
 
 
 def _asked(chosen: dict[str, Any], *, everything: bool) -> "RowSelection":
-    """The choice of a command that changes something: it must say what, or that it means all."""
+    """Selection of rows to change: some filter or --all is required."""
     from sensor_platform.errors import WrongUse
 
     if everything == any(value for value in chosen.values()):
-        raise WrongUse("say which rows", "name filters (--rule, --topic, --since, --device, --id), or --all")
+        raise WrongUse("name the rows", "name filters (--rule, --topic, --since, --device, --id), or --all")
     return _choice(chosen)
 
 

@@ -1,4 +1,4 @@
-"""`sensor-platform query SQL`: a question to the published tables, as a table, CSV or JSON."""
+"""`sensor-platform query SQL`: query the published tables; prints a table, CSV or JSON."""
 
 import sys
 
@@ -7,11 +7,9 @@ import click
 
 @click.command()
 @click.argument("sql")
-@click.option(
-    "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="How rows are written."
-)
+@click.option("--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="Output format.")
 def query(sql: str, form: str) -> None:
-    """Ask the published tables in SQL. Read-only; times are UTC.
+    """Query the published tables in SQL. Read-only; times are UTC.
 
     \b
     Example:

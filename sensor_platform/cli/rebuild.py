@@ -1,4 +1,4 @@
-"""`sensor-platform rebuild`: the warehouse and everything published, again."""
+"""`sensor-platform rebuild`: rebuild the warehouse and all published files."""
 
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 @click.command(epilog="\b\nExample:\n  sensor-platform rebuild")
 def rebuild() -> None:
-    """Make the warehouse again from landing files, then forecasts and everything published.
+    """Rebuild the warehouse from landing files, then forecasts and all published files.
 
-    Analysts read the published tables as they were until the end. What landing no longer has is restored from them, and
-    it says so. The writer lock is given up between pieces; killed on the way, the next runs finish it.
+    Analysts read the earlier published tables until the end. Days that landing no longer has are restored from them;
+    the command prints which. The writer lock is released between chunks. After a kill the next runs finish the work.
     """
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.predict.features.build_features import build_features

@@ -1,4 +1,4 @@
-"""`sensor-platform reland`: landing made again from the raw archive."""
+"""`sensor-platform reland`: land again from the raw archive."""
 
 from datetime import date
 
@@ -16,8 +16,8 @@ from sensor_platform.cli.moments import DAY
 def reland(start: date | None, end: date | None) -> None:
     """Land again from the raw archive, under the contracts in force now.
 
-    What a contract read wrong is read anew; files that were damaged are made again. May be killed and repeated. The
-    slots that it touches are then rebuilt by the next run. Messages older than the raw archive stay as they are.
+    Decodes messages again, for instance after a contract was corrected, and restores damaged files. The next run
+    rebuilds the slots that change. Messages older than the raw archive stay as they are. May be killed and repeated.
     """
     from sensor_platform.errors import WrongUse
     from sensor_platform.kernel.clock import now_micros

@@ -1,4 +1,4 @@
-"""`sensor-platform replay`: a file's rows as MQTT messages."""
+"""`sensor-platform replay`: publish a file's rows as MQTT messages."""
 
 import json
 from datetime import datetime
@@ -29,17 +29,17 @@ _ISO = click.DateTime(["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S"])
 
 @click.command(epilog="Example: sensor-platform replay air.parquet --device-column station --shift-to-now --speed 3600")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--device-column", help="Column that names the device; found by its usual names when not given.")
-@click.option("--time-column", help="Column of the event time; found by its usual names when not given.")
+@click.option("--device-column", help="Column with the device (default: found by common names).")
+@click.option("--time-column", help="Column with the event time (default: found by common names).")
 @click.option("--topic", default="sensors/{device}", show_default=True, help="Template: {device} or any {column}.")
 @click.option("--speed", type=_Speed(), default="max", show_default=True, help="Seconds of data per second, or max.")
 @click.option("--shift-to-now", is_flag=True, help="Move all times by whole hours so that the last row is now.")
 @click.option(
-    "--timezone", default="UTC", show_default=True, help="Zone of times that name none: Asia/Shanghai, +08:00."
+    "--timezone", default="UTC", show_default=True, help="Zone of times without one, e.g. Asia/Shanghai, +08:00."
 )
-@click.option("--naive-time", is_flag=True, help="Send wall-clock times of that zone, without the zone.")
-@click.option("--from", "first", type=_ISO, help="Leave out rows before this time (of the file's own clock).")
-@click.option("--to", "last", type=_ISO, help="Leave out rows from this time on.")
+@click.option("--naive-time", is_flag=True, help="Send local times of that zone, without the zone.")
+@click.option("--from", "first", type=_ISO, help="Skip rows before this time (in the file's clock).")
+@click.option("--to", "last", type=_ISO, help="Skip rows from this time on.")
 @click.option("--keep-names", is_flag=True, help="Keep the names of the device and time columns.")
 @click.option("--qos", type=click.IntRange(0, 2), default=1, show_default=True, help="MQTT quality of service.")
 def replay(
@@ -59,8 +59,8 @@ def replay(
 ) -> int:
     """Publish a Parquet, CSV or NDJSON file: one wide JSON message per row, nulls and NaN left out.
 
-    Each message carries device_id, timestamp and a seq that grows per device. Prints one JSON line: sent,
-    acknowledged, seconds. Exit code 1 when a message was not acknowledged.
+    Each message has device_id, timestamp and a seq that grows per device. Prints one JSON line: sent, acknowledged,
+    seconds. Exit code 1 if a message was not acknowledged.
     """
     from datetime import UTC, timedelta
 

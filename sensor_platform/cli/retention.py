@@ -1,4 +1,4 @@
-"""`sensor-platform retention`: what is older than the site keeps it."""
+"""`sensor-platform retention`: show or delete data that is older than the site keeps."""
 
 import json
 from dataclasses import asdict
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="\b\nExample:\n  sensor-platform retention --dry-run\n  sensor-platform retention --apply")
-@click.option("--dry-run", "is_dry", is_flag=True, help="Say exactly what would be deleted (the default).")
-@click.option("--apply", "is_applied", is_flag=True, help="Verify, delete, and say what was deleted.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Print what would be deleted (the default).")
+@click.option("--apply", "is_applied", is_flag=True, help="Verify, delete, and print what was deleted.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context
 def retention(ctx: click.Context, is_dry: bool, is_applied: bool, as_json: bool) -> None:
-    """Show or delete what is older than the site keeps it: tables, landing files, raw archive.
+    """Show or delete data that is older than the site keeps: tables, landing files, raw archive.
 
-    A day of a table goes only where the coarser tier holds exactly what it holds and is published. Dagster's upkeep
-    does the same every hour. Exit code 1 where something that is old enough had to stay because it does not agree.
+    A day of a table is deleted only if the coarser tier agrees with it and is published. Dagster's upkeep does the same
+    every hour. Exit code 1 if old data had to stay because the tiers do not agree.
     """
     if is_dry and is_applied:
         raise click.UsageError("--dry-run and --apply exclude each other")

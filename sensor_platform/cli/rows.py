@@ -1,4 +1,4 @@
-"""Rows on the terminal: an aligned table, CSV or JSON. NULL is an empty field in CSV and null in JSON."""
+"""Prints rows as an aligned table, CSV or JSON. NULL is an empty field in CSV and null in JSON."""
 
 import base64
 import csv
@@ -24,7 +24,7 @@ def write(columns: Sequence[str], rows: Rows, form: str, out: TextIO) -> None:
 
 
 def table(columns: Sequence[str], rows: Rows) -> str:
-    """Columns aligned by their widest value, numbers to the right; a query plan as it is."""
+    """Align columns by their widest value, numbers to the right; a query plan is printed as it is."""
     if list(columns) == ["explain_key", "explain_value"]:
         return "\n".join(str(plan) for _, plan in rows) + "\n"
     shown = [["" if value is None else _one_line(text(value)) for value in row] for row in rows]
@@ -40,7 +40,7 @@ def table(columns: Sequence[str], rows: Rows) -> str:
 
 
 def text(value: Any) -> str:  # noqa: ANN401 - any SQL value
-    """A value for a person or a spreadsheet."""
+    """Text of a value for a person or a spreadsheet."""
     if isinstance(value, datetime | date | time):
         return value.isoformat(sep=" ") if isinstance(value, datetime) else value.isoformat()
     if isinstance(value, bool):
@@ -53,7 +53,7 @@ def text(value: Any) -> str:  # noqa: ANN401 - any SQL value
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401
-    """A value that JSON has. Bytes that are not UTF-8 become base64; infinite numbers become text."""
+    """Convert a value for JSON. Bytes that are not UTF-8 become base64; infinite numbers become text."""
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -79,5 +79,5 @@ def _padded(cell: str, width: int, to_right: bool) -> str:
 
 
 def _one_line(value: str) -> str:
-    """Control characters made visible: a device's name must not move the cursor."""
+    """Make control characters visible: a device's name must not move the cursor."""
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in value)

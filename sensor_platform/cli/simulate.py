@@ -1,4 +1,4 @@
-"""`sensor-platform simulate`: made-up devices publish at a steady rate."""
+"""`sensor-platform simulate`: simulated devices publish at a steady rate."""
 
 import json
 from collections import Counter
@@ -19,24 +19,26 @@ _SHARE = click.FloatRange(0, 1)
     type=click.FloatRange(0.001, 1_000_000),
     default=10.0,
     show_default=True,
-    help="Messages a second, all devices together.",
+    help="Messages per second of all devices together.",
 )
-@click.option("--seconds", type=click.FloatRange(0), default=10.0, show_default=True, help="How long.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same values.")
+@click.option("--seconds", type=click.FloatRange(0), default=10.0, show_default=True, help="Duration in seconds.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed of the values.")
 @click.option(
     "--first-seq", type=click.IntRange(0), default=1, show_default=True, help="First sequence number of each device."
 )
-@click.option("--topic", default="sensors/{device}", show_default=True, help="Topic; {device} is the device.")
+@click.option("--topic", default="sensors/{device}", show_default=True, help="Topic template; {device} is the device.")
 @click.option(
     "--fleet",
     "fleet_file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="YAML file of devices, topics, payload shapes and metrics; instead of --devices, --rate and --topic.",
 )
-@click.option("--twice", type=_SHARE, default=0.0, help="Share of messages that a device sends again.")
-@click.option("--late", type=_SHARE, default=0.0, help="Share that is held back and overtaken by others.")
-@click.option("--late-seconds", type=click.FloatRange(0), default=30.0, show_default=True, help="For at most so long.")
-@click.option("--garbage", type=_SHARE, default=0.0, help="Share that is followed by bytes nobody understands.")
+@click.option("--twice", type=_SHARE, default=0.0, help="Fraction of messages that a device sends twice.")
+@click.option("--late", type=_SHARE, default=0.0, help="Fraction of messages that are sent late.")
+@click.option(
+    "--late-seconds", type=click.FloatRange(0), default=30.0, show_default=True, help="Longest delay in seconds."
+)
+@click.option("--garbage", type=_SHARE, default=0.0, help="Fraction of messages followed by an undecodable payload.")
 @click.option("--qos", type=click.IntRange(0, 2), default=1, show_default=True, help="MQTT quality of service.")
 def simulate(
     *,
@@ -53,10 +55,10 @@ def simulate(
     garbage: float,
     qos: int,
 ) -> int:
-    """Publish messages of made-up devices: device_id, seq, timestamp, temperature, humidity, pressure, battery.
+    """Publish messages of simulated devices: device_id, seq, timestamp, temperature, humidity, pressure, battery.
 
-    With --fleet, messages of the devices that the file describes. Prints one JSON line: sent, acknowledged, seconds,
-    and what was done to the messages on purpose. Exit code 1 when a message was not acknowledged.
+    With --fleet, publishes messages of the devices in the file. Prints one JSON line: sent, acknowledged, seconds, and
+    the faults that were injected. Exit code 1 if a message was not acknowledged.
     """
     from sensor_platform.devices.faults import Faults, with_faults
     from sensor_platform.devices.fleet import fleet_messages, read_fleets

@@ -1,4 +1,4 @@
-"""`sensor-platform status`: what runs, how far it is, and what waits."""
+"""`sensor-platform status`: state of processes, progress and backlog."""
 
 import json
 from datetime import UTC, datetime
@@ -29,7 +29,7 @@ def status(as_json: bool) -> None:
 
 
 def collect_status(settings: "Settings", now: datetime) -> dict[str, Any]:
-    """All that is shown, as JSON: times are ISO 8601 in UTC. Opens no DuckDB, so it never waits for a writer."""
+    """Collect the status as JSON; times are ISO 8601 in UTC. Opens no DuckDB file, so it never waits for a writer."""
     from sensor_platform.orchestration.checks.ages import ages
 
     layers = ages(settings.home, settings.site, now)
@@ -46,7 +46,7 @@ def collect_status(settings: "Settings", now: datetime) -> dict[str, Any]:
 
 
 def _layer(age: "Age", settings: "Settings") -> dict[str, Any]:
-    """A layer that has seen everything and made nothing of it is neither fresh nor late."""
+    """A layer that is up to date without any row is neither fresh nor late."""
     if age.layer == "predictions" and age.newest_event_at is not None and not _is_published(settings, age.layer):
         return {"newest_event_at": None, "age_minutes": None, "verdict": "none"}
     return {
@@ -57,7 +57,7 @@ def _layer(age: "Age", settings: "Settings") -> dict[str, Any]:
 
 
 def _is_published(settings: "Settings", table: str) -> bool:
-    """Whether any published piece has a row; the newest are the likeliest."""
+    """Whether any published file has a row; the newest files are read first."""
     import polars as pl
 
     pieces = sorted((settings.home.published / table).glob("day=*/*.parquet"), reverse=True)

@@ -1,4 +1,4 @@
-"""`sensor-platform trace`: from a row of a table to the messages that it was made of."""
+"""`sensor-platform trace`: find the messages behind a row of a table."""
 
 import json
 from datetime import datetime
@@ -19,16 +19,16 @@ _PAYLOAD = 200
     "  sensor-platform trace --device press-7 --metric temperature --at 2026-03-01T12:34:05Z --table readings_clean",
 )
 @click.option("--device", required=True, metavar="ID", help="Device of the row.")
-@click.option("--metric", metavar="NAME", help="Metric of the row; every metric without it.")
-@click.option("--at", required=True, type=MOMENT, help="A moment in the row's window, UTC.")
-@click.option("--table", default="readings_1h", show_default=True, help="Any table of the warehouse.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Readings that are shown.")
+@click.option("--metric", metavar="NAME", help="Metric of the row (default: all metrics).")
+@click.option("--at", required=True, type=MOMENT, help="A time in the row's window, UTC.")
+@click.option("--table", default="readings_1h", show_default=True, help="A table of the warehouse.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Number of readings to show.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def trace(device: str, metric: str | None, at: datetime, table: str, limit: int, as_json: bool) -> None:
-    """Go from a row of any table back to its readings, their landing files, and their messages.
+    """Trace a row of any table back to its readings, landing files and messages.
 
-    Shows file, segment and position of each reading, and the payload as it arrived while the WAL or the raw archive has
-    it. Needs no lock.
+    Prints file, segment and position of each reading, and the payload if the WAL or the raw archive still has it. Takes
+    no lock.
     """
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.trace import trace as run
@@ -70,7 +70,7 @@ def _origin(origin: "Origin") -> dict[str, Any]:
 
 
 def _message(message: "Message | None") -> dict[str, Any] | None:
-    """Bytes that are no UTF-8 are shown in hexadecimal."""
+    """Text of a payload; bytes that are not UTF-8 are shown in hexadecimal."""
     if message is None:
         return None
     payload = message.envelope.payload

@@ -19,6 +19,7 @@ import msgspec
 import yaml
 
 from sensor_platform.errors import ExitCode
+from sensor_platform.reading.encodings import ENCODINGS
 from sensor_platform.settings import load_settings
 from sensor_platform_tests.data import interface_files as files
 
@@ -64,6 +65,9 @@ def _parameter(found: click.Parameter) -> dict[str, Any]:
     }
 
 
+_GIVEN = {"SENSOR_PLATFORM_UPLINK_URL": "mqtt://up", "SENSOR_PLATFORM_KAFKA_USERNAME": "me"}
+
+
 class _Recorder(Mapping[str, str]):
     """An environment that notes what was asked of it."""
 
@@ -72,14 +76,14 @@ class _Recorder(Mapping[str, str]):
 
     def get(self, name: str, default: Any = None) -> Any:
         self.asked.add(name)
-        given = {"SENSOR_PLATFORM_UPLINK_URL": "mqtt://up", "SENSOR_PLATFORM_KAFKA_USERNAME": "me"}
-        return given.get(name, default)
+        return _GIVEN.get(name, default)
 
     def __getitem__(self, name: str) -> str:
-        raise KeyError(name)
+        self.asked.add(name)
+        return _GIVEN[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(())
+        return iter(_GIVEN)
 
     def __len__(self) -> int:
         return 0
@@ -188,6 +192,7 @@ SECTIONS: dict[str, Callable[[], Any]] = {
     "site.yaml": lambda: files.keys(files.SITE),
     "freshness": lambda: msgspec.to_builtins(load_settings({}).site.freshness),
     "contracts/*.yaml": lambda: files.keys(files.CONTRACT),
+    "encodings": lambda: sorted(ENCODINGS),
     "rules.yaml": lambda: files.keys(files.RULES),
     "fleet.yaml": lambda: files.keys(files.FLEETS),
     "replay.yaml": lambda: files.keys(files.REPLAY),

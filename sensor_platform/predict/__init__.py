@@ -1,1 +1,1 @@
-"""Features, training, backtest, model registry and scoring. Knows hourly aggregates, not messages."""
+"""Features, training, backtest, model registry, scoring and monitoring of models, on hourly aggregates."""

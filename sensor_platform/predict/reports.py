@@ -1,4 +1,4 @@
-"""What the operations of this room did, as facts for a run's metadata. Tables are tuples of rows, one dict per row."""
+"""Results of the jobs of this room, for the metadata of runs. Tables are tuples of rows, one dict per row."""
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -40,7 +40,7 @@ class AnomalyBuild:
 
 @dataclass(frozen=True, slots=True)
 class MetricTraining:
-    """What became of one metric in a training."""
+    """Result of a training for one metric."""
 
     metric: str
     trained: bool
@@ -59,7 +59,7 @@ class TrainReport:
 
     metrics: tuple[MetricTraining, ...]
     backtest: tuple[Row, ...] = field(default=())
-    """One row per metric and horizon: errors of the three candidates, what is served and why, coverage, widening."""
+    """One row per metric and horizon: errors of the candidates, what is served and why, coverage, margin."""
     score_days: tuple[date, date] | None = None
     """Days with forecasts that first models make possible, to be scored next without a position; None if none are."""
     seconds: float = 0.0
@@ -81,7 +81,7 @@ class ForecastScoreReport:
     newest_issued_at: datetime | None
     """Aware UTC; None where nothing was forecast."""
     by_model: tuple[Row, ...]
-    """metric, model_id, rows, devices, note; for a metric without a model why not"""
+    """metric, model_id, rows, devices, note; and for a metric without a model the reason"""
     by_served: tuple[Row, ...]
     """metric, horizon_hours, served, rows"""
     note: str = "only hours after the model's trained_to are forecast: a fit is not a forecast"
@@ -90,7 +90,7 @@ class ForecastScoreReport:
 
 @dataclass(frozen=True, slots=True)
 class TaskTraining:
-    """What became of one supervised task in a training."""
+    """Result of a training for one supervised task."""
 
     task: str
     trained: bool
@@ -101,7 +101,7 @@ class TaskTraining:
     rows: int = 0
     devices: int = 0
     folds_by: str = ""
-    """What was held out: devices, or later times where there is one device."""
+    """What was held out: `device`, or `time` where there is one device."""
     seconds: float = 0.0
 
 

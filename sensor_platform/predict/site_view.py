@@ -1,4 +1,4 @@
-"""What this room needs of a site, without importing it: the site knows rooms that this one must not."""
+"""Sections of a site that this room needs, as a protocol: `site` imports rooms that this one must not import."""
 
 from typing import Protocol
 
@@ -9,7 +9,7 @@ from sensor_platform.warehouse.config import WarehouseSite
 
 
 class PredictSite(WarehouseSite, Protocol):
-    """`site.Site` has it all."""
+    """Implemented by `site.Site`."""
 
     @property
     def forecast(self) -> ForecastConfig:

@@ -93,7 +93,7 @@ def test_what_errs_in_different_ways_is_mixed_and_errs_less() -> None:
     assert (rule.served, rule.weights) == ("mix", choice.weights)
     error = np.abs(rule.value(found.by_candidate, np.ones(len(found), dtype=np.bool_))).mean()
     assert error == pytest.approx(choice.mae["mix"])
-    assert rule.said() == " + ".join(
+    assert rule.text() == " + ".join(
         f"{weight:.2f} {name}" for name, weight in sorted(choice.weights.items(), key=lambda each: -each[1])
     )
 

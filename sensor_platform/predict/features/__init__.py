@@ -1,1 +1,1 @@
-"""The one definition of what a model sees: rasters, rolling moments, feature rows, inputs per horizon."""
+"""Features: time grids, rolling moments, feature rows, and the inputs of models per horizon."""

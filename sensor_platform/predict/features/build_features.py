@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 MODEL = "features"
 _HOUR = timedelta(hours=1)
 _ROWS = 1_000_000
-"""Feature rows of one metric that are made at once, about: memory grows neither with the range nor with the fleet."""
+"""Approximate number of feature rows of one metric made at once: bounds memory for any range and fleet."""
 
 
 def build_features(
@@ -28,9 +28,10 @@ def build_features(
 
     Args:
         home: data folder.
-        site: `forecast.metrics` says what is built.
+        site: the sections `forecast` and `supervised` list the metrics.
         days: hours that start in these days, both included; None for all.
-        position: the evidence that asked for it: only dirty hours. None: every hour of the days that ever had data.
+        position: the ledger position that the run was planned for: only dirty hours. None: every hour of the days that
+            ever had data.
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
@@ -39,7 +40,7 @@ def build_features(
     metrics = looked_at(site)
     parts = []
     with writer(home, site, "features") as warehouse:
-        _drop_other_columns(warehouse)
+        _drop_table_of_other_columns(warehouse)
         new = _new_metrics(warehouse, metrics)
         due = warehouse.due(MODEL) if new else warehouse.due(MODEL, days, position)
         for piece in due.pieces(warehouse.hours_of(due, metrics, _ROWS * max(1, len(metrics)))):
@@ -55,8 +56,8 @@ def looked_at(site: PredictSite) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*site.forecast.looked_at, *tasks]))
 
 
-def _drop_other_columns(warehouse: Warehouse) -> None:
-    """A table of an older definition goes as a whole: half old, half new would train a model on neither."""
+def _drop_table_of_other_columns(warehouse: Warehouse) -> None:
+    """Drop a table of another feature schema, so that no model is trained on rows of two schemas."""
     known = warehouse.connection.execute("select 1 from duckdb_tables() where table_name = ?", [MODEL]).fetchall()
     if known:
         columns = {name for name, *_ in warehouse.connection.execute(f"describe {MODEL}").fetchall()}
@@ -66,7 +67,7 @@ def _drop_other_columns(warehouse: Warehouse) -> None:
 
 
 def _new_metrics(warehouse: Warehouse, metrics: Sequence[str]) -> tuple[str, ...]:
-    """Metrics that have hours but no features: configured after the table was made, so no hour of them is dirty."""
+    """Metrics that have hours but no features: they were configured later, so none of their hours is dirty."""
     known = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
     if not {MODEL, "readings_1h"} <= known:
         return ()
@@ -87,7 +88,7 @@ def _rows(warehouse: Warehouse, due: Due, metrics: Sequence[str]) -> "pl.DataFra
     first, last = due.starts[0], due.starts[-1]
     wanted = pl.Series([start.replace(tzinfo=None) for start in due.starts], dtype=pl.Datetime("us"))
     parts = [features.empty()]
-    for metric in sorted(metrics):  # one after the other: as much memory as one metric takes
+    for metric in sorted(metrics):  # one after the other: memory for one metric
         hours = warehouse.read_hours(first - features.WIDEST_LAG_HOURS * _HOUR, last + _HOUR, [metric])
         made = features.rows(features.build(hours), metric)
         parts.append(made.filter(pl.col("window_start").is_in(wanted.implode())))
@@ -95,7 +96,7 @@ def _rows(warehouse: Warehouse, due: Due, metrics: Sequence[str]) -> "pl.DataFra
 
 
 def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
-    """What the report needs of a piece: rows and newest hour of each metric and device."""
+    """Rows and newest hour of each metric and device, for the report."""
     import polars as pl
 
     return rows.group_by("metric", "device_id").agg(pl.len().alias("rows"), pl.col("window_start").max())

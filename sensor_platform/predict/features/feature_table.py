@@ -1,12 +1,12 @@
-"""The one definition of the forecaster's features, used for training, backtest and scoring alike.
+"""The definition of the feature rows, used by training, backtest and scoring.
 
 Input: hourly means, one row per device and hour. Output: one row per device and hour that has a mean, strictly causal:
 the row of hour t uses hours <= t, none older than t - 168 h. Lags are not stored: a lag is the value of an earlier row.
-What depends on the horizon (calendar of the target hour, seasonal value) is derived from such rows in `matrix`, so that
-a row serves every horizon.
+Inputs that depend on the horizon (calendar of the target hour, seasonal value) are derived from these rows in `matrix`,
+so that a row serves every horizon.
 
-Every number is made by sums in a fixed order, never by a running total: a row is bit for bit the same whether it was
-computed from the whole history or from the 168 hours before it. Other cadences than hours are for `evaluate`.
+Sums have a fixed order and are never running totals: a row is the same bit for bit, whether it was computed from the
+whole history or from the 168 hours before it. Other cadences than hours are for `evaluate`.
 """
 
 from concurrent.futures import ThreadPoolExecutor
@@ -48,11 +48,11 @@ def build(hourly: "pl.DataFrame", grid: Grid = HOURLY) -> Panel:
     Args:
         hourly: device_id, window_start (naive UTC, microseconds, whole hours), mean; one row per device and hour, in
             any order. Rows without a finite mean count as missing.
-        grid: the raster of the rows.
+        grid: time grid of the rows.
 
     Returns:
-        All series with their features. Rows whose 168 hours of history are not in `hourly` see a shorter past; a
-        caller that builds a part of the history passes that much more and drops it.
+        All series with their features. Rows whose 168 hours of history are not in `hourly` see a shorter history;
+        a caller that builds a part of the history passes 168 more hours before it and drops their rows.
 
     Raises:
         ValueError: two rows share device and hour, or an hour is not whole.
@@ -96,7 +96,7 @@ def load(table: "pl.DataFrame", grid: Grid = HOURLY) -> Panel:
 
 
 def empty() -> "pl.DataFrame":
-    """No feature rows."""
+    """The table without rows."""
     import polars as pl
 
     kinds: dict[str, pl.DataType] = {"device_id": pl.String(), "metric": pl.String(), "window_start": pl.Datetime("us")}
@@ -121,7 +121,7 @@ def _derived(value: Floats, step: Ints, network: tuple[int, Floats], grid: Grid)
         found["network_mean"][piece] = np.nan
         found["network_mean"][piece][own] = network_mean[step[piece][own] - first_step]
 
-    # NumPy lets go of the interpreter while it works on a piece; every piece writes its own part of the result.
+    # NumPy releases the GIL while it works on a piece; every piece writes its own part of the result.
     with ThreadPoolExecutor(_THREADS) as pool:
         for _ in pool.map(one, pieces(len(value), grid.reach)):
             pass

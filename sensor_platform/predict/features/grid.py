@@ -1,6 +1,6 @@
-"""The raster that a series lies on: how long a step is, and after how many steps it repeats itself.
+"""Time grid: step and seasonal period of a series.
 
-The platform forecasts hours (`HOURLY`). `evaluate` meets every other cadence; nothing else in this room knows clocks.
+The platform forecasts hours (`HOURLY`); `evaluate` uses other steps.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from sensor_platform.kernel.clock import DAY, HOUR
 
 LEAST_REACH = 168
 MOST_SEASON = 3_000
-"""A season of more steps is not looked for: padding each series with seven of them would cost more than it tells."""
+"""Longer seasons are ignored: each series is padded with several seasons, which would cost too much memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Grid:
     step_us: int
     """Length of a step, microseconds."""
     season: int
-    """Steps in a day (for steps of a day in a week, of a week in a year); 1 where there is none to look for."""
+    """Steps in a day; for daily steps in a week, for weekly steps in a year; 1 without a season."""
     long_season: int
-    """Steps in a week; equal to `season` where there is no longer one."""
+    """Steps in a week; equal to `season` where there is no longer season."""
     reach: int = LEAST_REACH
     """Steps before a row that its features depend on, and the longest horizon."""
 
@@ -40,7 +40,7 @@ HOURLY = Grid(HOUR, 24, 168)
 
 
 def grid_for(step_us: int, longest_span: int, horizon: int) -> Grid:
-    """The raster of series with this cadence.
+    """The time grid of series with this step.
 
     Args:
         step_us: length of a step, microseconds.
@@ -55,7 +55,7 @@ def grid_for(step_us: int, longest_span: int, horizon: int) -> Grid:
 
 
 def _seasons(step_us: int) -> tuple[int, int]:
-    """Steps in a day and in a week; for steps of a day in a week, of a week in a year."""
+    """Steps in a day and in a week; for daily steps twice those in a week, for weekly steps twice those in a year."""
     if step_us < DAY:
         day = _whole(DAY, step_us)
         return day, 7 * day

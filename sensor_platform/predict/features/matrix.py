@@ -1,8 +1,8 @@
-"""From feature rows to what the models see: one example per row and horizon.
+"""From feature rows to the inputs of models: one example per row and horizon.
 
 Levels are given as differences from the last value, because a tree cannot extrapolate a level. Inputs come only from
-elements at or before the row; a test alters everything after it. Whoever changes the inputs or their meaning raises
-REVISION: models know the hash of their layout.
+elements at or before the row; a test alters everything after it. A change of the inputs or their meaning
+needs a new REVISION: models are stored with the hash of their layout.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _SMALL = 1e-9
 
 @dataclass(frozen=True)
 class InputLayout:
-    """Names and kinds of a model's inputs: decided by the raster and by the other metrics that are looked at."""
+    """Names and kinds of a model's inputs: decided by the time grid and the other metrics."""
 
     grid: Grid = HOURLY
     others: tuple[str, ...] = ()
@@ -49,7 +49,7 @@ class InputLayout:
 
     @cached_property
     def calendar(self) -> tuple[str, ...]:
-        """Of the target, for the linear model: waves of the day and of the week."""
+        """Calendar inputs of the target hour, for the linear model: harmonics of the day and of the week."""
         daily = tuple(f"day_{wave}_{k}" for k in _HARMONICS for wave in ("sin", "cos"))
         weekly = tuple(f"week_{wave}_{k}" for k in _HARMONICS[:2] for wave in ("sin", "cos"))
         return (*(daily if self.grid.step_us < DAY else ()), *weekly)
@@ -73,14 +73,14 @@ class InputLayout:
 
     @cached_property
     def sha256(self) -> str:
-        """Of everything above: equal for two layouts only if a model of one can be used with the other."""
+        """Hash of all of this: equal for two layouts only if a model of one can be used with the other."""
         text = f"{REVISION}:{self.grid}:{self.names}:{self.others}:{self.attributes}"
         return hashlib.sha256(text.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class PanelSource:
-    """What the inputs of one metric are made of."""
+    """Panels and attributes that the inputs of one metric are computed from."""
 
     panel: Panel
     others: Mapping[str, Panel] = field(default_factory=dict)
@@ -89,30 +89,31 @@ class PanelSource:
 
     @property
     def layout(self) -> InputLayout:
-        """The inputs that this makes."""
+        """The inputs that can be computed from it."""
         return InputLayout(self.panel.grid, tuple(self.others), tuple(self.attributes))
 
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """Rows to learn from or to be judged on; all arrays have one entry per example, in the metric's own unit."""
+    """Rows for training or validation; all arrays have one entry per example, in the metric's own unit."""
 
     inputs: Inputs
     """Shape (examples, inputs of the layout); NaN where unknown."""
     index: Ints
     """Element of the panel."""
     step: Ints
-    """Of issue."""
+    """Step of issue."""
     horizon: npt.NDArray[np.int32]
     value: Floats
     """Last value seen; also the persistence forecast."""
     scale: Floats
-    """Spread of the series' newest week: what per-series scaling divides by."""
+    """Spread of the series' newest week: the divisor of per-series scaling."""
     seen: Floats
     """How many of the newest 168 steps have a value."""
     seasonal: Floats
     """Seasonal naive forecast; NaN where the hour has a gap."""
     weekly: Floats
+    """Value a week before the target; NaN where the hour has a gap."""
     actual: Floats
 
     def __len__(self) -> int:
@@ -192,7 +193,7 @@ def _calendar(panel: Panel, index: Ints, horizon: int) -> dict[str, Floats]:
 
 
 def _other(panel: Panel, other: Panel, number: int, index: Ints, horizon: int) -> dict[str, Floats]:
-    """Another metric of the same device at the time of issue: where it is, and how it has moved."""
+    """Another metric of the same device at the time of issue: its level and its changes."""
     grid = panel.grid
     at = other.locate(panel.devices, panel.device[index], panel.step[index])
     known, place = at >= 0, np.maximum(at, 0)
@@ -247,7 +248,7 @@ def examples(
 
 
 def concatenate_examples(parts: Sequence[Examples]) -> Examples:
-    """All of them, one after the other."""
+    """All examples in one."""
     return Examples(*(np.concatenate([getattr(part, name) for part in parts]) for name in Examples.__slots__))
 
 

@@ -1,7 +1,7 @@
 """All series of one metric as flat arrays, gaps filled with NaN, so that a lag is a step back in the array.
 
-Each stretch of a series (a gap longer than the reach starts a new one) is led by `reach` empty elements: neither a
-lag nor a horizon of up to `reach` steps ever meets another series, and years without readings cost nothing.
+Each stretch of a series (a gap longer than the reach starts a new one) is preceded by `reach` empty elements: a
+lag or a horizon of up to `reach` steps never reaches another series, and years without readings cost no memory.
 """
 
 from collections.abc import Mapping
@@ -96,18 +96,18 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class PanelLayout:
-    """Where the rows of sorted series go in the flat arrays."""
+    """Places of the rows of sorted series in the flat arrays."""
 
     position: Ints
     """Element of each row."""
     length: int
     device: npt.NDArray[np.int32]
-    """Per element."""
+    """Number of the device, per element."""
     step: Ints
 
 
 def lay_out(device: npt.NDArray[np.int32], step: Ints, reach: int) -> PanelLayout:
-    """Places for rows sorted by device and step, each stretch led by `reach` empty elements and followed by one."""
+    """Places for rows sorted by device and step, with `reach` empty elements before each stretch and one after it."""
     if not len(step):
         return PanelLayout(np.empty(0, np.int64), 0, np.empty(0, np.int32), np.empty(0, np.int64))
     apart = np.zeros(len(step), dtype=np.int64)
@@ -146,7 +146,7 @@ def scattered(layout: PanelLayout, values: Floats) -> Floats:
 
 
 def in_order(frame: "pl.DataFrame") -> "pl.DataFrame":
-    """Sorted by device and time; what is sorted already, as tables are read, is not sorted again."""
+    """The rows sorted by device and time; rows that are sorted already are not sorted again."""
     import polars as pl
 
     device, time = pl.col("device_id"), pl.col("window_start")

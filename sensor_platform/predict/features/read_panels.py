@@ -1,4 +1,4 @@
-"""Feature rows of the warehouse as the panels that models see."""
+"""Reads feature rows from the warehouse as panels."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     import polars as pl
 
 LEARNT_FROM = 4_000_000
-"""Hourly values, of a metric and the others together, that are read to learn from: memory does not grow with the fleet.
-A backtest draws far fewer examples from them; the mean of the network is that of all devices all the same."""
+"""Maximum number of hourly values, of a metric and the others together, that a training reads: bounds memory for any
+fleet. A backtest draws far fewer examples from them; the network mean is still that of all devices."""
 
 
 def read_source(
@@ -39,7 +39,7 @@ def read_source(
 def read_to_learn(
     warehouse: Warehouse, metric: str, others: Sequence[str], first: datetime, last: datetime, most: int = LEARNT_FROM
 ) -> PanelSource:
-    """The same, of so many devices as `most` values allow, and with the others that share a device with the metric."""
+    """Panels for a training: as many devices as fit into `most` values, and only others that share a device."""
     if not _has_features(warehouse):
         return PanelSource(features.load(features.empty()), {})
     devices = _devices(warehouse, metric, first, last, most // (1 + len(others)))

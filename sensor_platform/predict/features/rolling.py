@@ -1,7 +1,7 @@
-"""Moments over trailing windows, bit for bit the same whatever came before the window.
+"""Moments over trailing windows: they depend, bit for bit, only on the values inside the window.
 
 A window is composed of windows of 1, 2, 4, 8 ... steps, always in the same order, so no running total carries rounding
-from the past. Pieces bound the memory and keep the arrays near the processor.
+from the past. Pieces bound the memory and keep the arrays in the CPU cache.
 """
 
 from collections.abc import Iterator, Sequence
@@ -58,9 +58,9 @@ def moments(values: Floats, windows: Sequence[int]) -> dict[int, Moments]:
 
 
 def _joined(newer: Moments, older: Moments, length: int) -> Moments:
-    """Of the window made of `newer` (`length` elements) and of `older` before it (Chan et al. 1979).
+    """Moments of the window made of `newer` (`length` elements) and `older` before it (Chan et al. 1979).
 
-    An empty side has mean 0 and weighs nothing, so that no case needs an exception.
+    An empty side has mean 0 and weight 0, so that it needs no special case.
     """
     total, mean, squares = newer.count.copy(), newer.mean.copy(), newer.squares.copy()
     count, middle = newer.count[length:], newer.mean[length:]

@@ -1,4 +1,4 @@
-"""The live record: what was forecast, and what came. Promotion, adjustment, rollback and drift are decided by it."""
+"""Reads the live record: past forecasts with their actuals, which adjustment, rollback and drift are decided by."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ from sensor_platform.predict.forecast.selection.forecast_record import ForecastR
 from sensor_platform.warehouse.tables import Warehouse
 
 MOST_ROWS = 200_000
-"""Newest forecasts that are looked at: memory is bounded whatever the number of devices."""
+"""Only the newest forecasts are read: memory is bounded whatever the number of devices."""
 
 _LIVE = """
 select p.issued_at, p.horizon_hours, a.mean, p.raw_lower, p.raw_upper, p.width, {candidates}
@@ -31,7 +31,7 @@ limit ?
 def read_live(
     warehouse: Warehouse, metric: str, first: datetime, last: datetime, model_id: str | None = None
 ) -> ForecastRecord | None:
-    """Forecasts of `metric` with first < target < last whose hour came; None without any.
+    """Forecasts of `metric` with first < target < last that have an actual; None without any.
 
     Args:
         warehouse: open.

@@ -1,9 +1,9 @@
-"""What the forecaster is told: which metrics, how far ahead, on how much history."""
+"""Settings of the forecaster: metrics, horizons, length of the history."""
 
 import msgspec
 
 MOST_HOURS_AHEAD = 168
-"""A week: further ahead there is no seasonal lag to lean on."""
+"""A week: no seasonal lag reaches further."""
 
 
 class ForecastConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""The card of a model: what it is, what it was trained on, how it was judged, and what is served of it."""
+"""The card of a forecaster's version: training data, recipe, backtest errors and serving rules."""
 
 from datetime import datetime
 from importlib.metadata import version
@@ -20,17 +20,17 @@ class ForecasterCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     created_at: datetime
     trained_from: datetime
     trained_to: datetime
-    """Newest hour that training, calibration or choice has seen: a forecast of it or of an earlier hour is none."""
+    """Newest hour that training, calibration or selection has seen: only later hours are forecast."""
     backtest_from: datetime
     origins: tuple[datetime, ...]
-    """Where the folds of the backtest began."""
+    """First hours of the folds of the backtest."""
     examples: int
     devices: int
     horizons: tuple[int, ...]
     rules: tuple[ServingRule, ...]
-    """What is served per horizon bucket and why, with every candidate's error in the backtest."""
+    """Serving rule per horizon bucket, with every candidate's error in the backtest."""
     coverage: float | None
-    """Of the backtest's newer half, with the widening of its older half: an honest preview of live coverage."""
+    """Interval coverage of the backtest's newer half with the margins of its older half; estimates live coverage."""
     interval: float
     others: tuple[str, ...]
     """Further metrics of the same device among the inputs."""

@@ -1,4 +1,4 @@
-"""The live record decides: adjust what is served, roll a worse model back, ask for a new one on drift."""
+"""Monitoring of the forecasters by their live record: adjust serving rules, roll back, ask for training on drift."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -36,27 +36,27 @@ from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.tables import Warehouse, writer
 
 LEAST_HOURS = 24
-"""Fewer different hours that came true say nothing yet."""
+"""With actuals of fewer different hours nothing is decided."""
 LEAST_FORECASTS = 200
 WORSE = 0.05
 """A champion this share worse than the one before it, on the same live rows, is rolled back."""
 _MOST_COMPARED = 20_000
 _MOVED = 0.1
-"""Weights that moved by less are left as they are: every adjustment is a line of the model's history."""
+"""Smaller changes of weights are ignored, because every adjustment is an entry of the champion history."""
 _HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class ForecastHealth:
-    """The live state of one metric's forecasts. Figures are None while too little came true."""
+    """The live state of one metric's forecasts. Figures are None while there are too few actuals."""
 
     metric: str
     model_id: str
     forecasts: int = 0
-    """That came true, of the champion's own."""
+    """Forecasts of the champion itself that have an actual."""
     error: float | None = None
     ratio_to_naive: float | None = None
-    """Error of what is served divided by the best baseline's."""
+    """Error of the served forecasts divided by the error of the best baseline."""
     coverage: float | None = None
     psi: float | None = None
     null_rate: float | None = None
@@ -70,7 +70,7 @@ _Monitor = ChampionMonitor[ForecasterCard, ForecastModel, ServingRule, ForecastH
 
 
 def monitor_forecasts(home: Home, site: PredictSite, now: datetime) -> tuple[ForecastHealth, ...]:
-    """Look at every metric with a champion, and act.
+    """Check the champion of every metric, and act on the result.
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
@@ -156,7 +156,7 @@ def _inside(record: ForecastRecord, rules: Sequence[ServingRule]) -> Floats:
 def _adjust(
     home: Home, site: PredictSite, metric: str, model: ForecastModel, own: ForecastRecord | None, now: datetime
 ) -> str | None:
-    """Serve by backtest and live record where they say something else than is in force; what was done, in words."""
+    """Adopt the rules of backtest and live record if they differ from those in force; returns the reason, or None."""
     if own is None or not _is_enough(own):
         return None
     in_force = forecasters.champion_periods(home, metric)[-1].rules or model.card.rules
@@ -165,14 +165,16 @@ def _adjust(
     moved = [rule for rule, old in zip(rules, in_force, strict=True) if _differs(rule, old)]
     if not moved:
         return None
-    said = ", ".join(f"{rule.first}-{rule.last} h serves {rule.said()}, widening {rule.widening:.3f}" for rule in moved)
-    why = f"adjusted to the backtest and {len(own)} live forecasts: {said}"
+    changes = ", ".join(
+        f"{rule.first}-{rule.last} h serves {rule.text()}, widening {rule.widening:.3f}" for rule in moved
+    )
+    why = f"adjusted to the backtest and {len(own)} live forecasts: {changes}"
     forecasters.promote(home, metric, model.card.version, now, why, rules)
     return why
 
 
 def _evidence(home: Home, metric: str, model: ForecastModel, own: ForecastRecord, since: datetime) -> ForecastRecord:
-    """The live record behind that of the backtest, which alone knows more than a day: `evaluate` joins them as well."""
+    """The backtest's record followed by the live record, which alone covers few hours; `evaluate` does the same."""
     try:
         backtest = load_record(home, metric, model.card.version)
     except version_files.Unusable:

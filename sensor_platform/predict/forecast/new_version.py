@@ -1,4 +1,4 @@
-"""What was learnt, as a version for the registry: its card and its files."""
+"""Card and files of a newly trained forecaster, for the registry."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -21,8 +21,8 @@ def version(
 
     Args:
         metric: its name.
-        source: what it learnt from.
-        learned: the forecaster and how it was judged.
+        source: the training data.
+        learned: the forecaster and its backtest.
         horizons: steps ahead.
         seed: of the training.
         now: aware UTC; becomes created_at and part of the version's name.

@@ -59,7 +59,7 @@ def _errors(axes: "Axes", record: ForecastRecord, learned: LearnedForecaster) ->
 
 
 def _coverage(axes: "Axes", record: ForecastRecord) -> None:
-    """Of the newer half, with the widening of the older half."""
+    """Coverage of the newer half with the margins of the older half."""
     horizons = sorted({int(each) for each in np.unique(record.horizon)})
     middle = int(np.median(record.step))
     older, newer = record.where(record.target <= middle), record.where(record.step > middle)
@@ -77,7 +77,7 @@ def _coverage(axes: "Axes", record: ForecastRecord) -> None:
 
 
 def _beside(axes: "Axes", source: PanelSource, record: ForecastRecord, learned: LearnedForecaster) -> None:
-    """What was served one bucket's first horizon ahead beside what came, in the newest week of the backtest."""
+    """Served forecasts at the first horizon of a bucket beside the actuals, in the newest week of the backtest."""
     assert learned.judged is not None
     rule = learned.rules[len(learned.rules) // 2]
     newest = record.target > record.target.max() - _DAYS * source.panel.grid.season
@@ -93,7 +93,7 @@ def _beside(axes: "Axes", source: PanelSource, record: ForecastRecord, learned: 
         axes.plot(time, served[own], ".", color=colour, markersize=4)
         room = rule.widening * record.width[own]
         axes.fill_between(time, record.lower[own] - room, record.upper[own] + room, color=colour, alpha=0.12)
-    axes.set_title(f"{rule.first} h ahead ({rule.said()}, dots) beside what came (line)")
+    axes.set_title(f"{rule.first} h ahead ({rule.text()}, dots) and actuals (line)")
     axes.tick_params(axis="x", labelrotation=30, labelsize=7)
     if axes.get_legend_handles_labels()[1]:
         axes.legend(fontsize=7)

@@ -1,4 +1,4 @@
-"""Feature rows and a champion in, prediction rows out. Pure: created_at and everything else comes in as a parameter."""
+"""Prediction rows from feature rows and a verified model. Pure: created_at too is a parameter."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -45,7 +45,7 @@ def schema() -> "dict[str, pl.DataType]":
 
 
 def empty() -> "pl.DataFrame":
-    """No predictions."""
+    """The table without rows."""
     import polars as pl
 
     return pl.DataFrame(schema=schema())
@@ -61,19 +61,20 @@ def predictions(
 ) -> "pl.DataFrame":
     """Prediction rows of one metric, sorted by KEYS, all of revision 0.
 
-    A row exists only where its target lies after everything that the model was trained on: a fit is not a forecast.
+    A row exists only where its target lies after all training data: a fit is not a forecast.
 
     Args:
         source: panels of the metric and of the model's other metrics.
         index: elements of the metric's panel to forecast from.
         metric: its name.
         model: verified.
-        rules: what is served per bucket, and how far its interval is widened.
+        rules: serving rule per bucket.
         created_at: aware UTC.
 
     Returns:
         COLUMNS. Every candidate has a column, null where the model has none; `value` is the one that is `served`;
-        lower..upper is the calibrated interval, stretched to hold `value`; raw_lower..raw_upper is it before.
+        lower..upper is the calibrated interval, extended to contain `value`; raw_lower..raw_upper is the one
+        before calibration.
     """
     import polars as pl
 
@@ -107,7 +108,7 @@ def predictions(
 
 
 def of_hours(rows: "pl.DataFrame", metric: str, hours: "pl.Series") -> "pl.DataFrame":
-    """Prediction rows of one metric that were issued at one of these hours; `rows` may be a table never made."""
+    """Prediction rows of a metric that were issued at these hours; `rows` has no columns if there was no table."""
     import polars as pl
 
     if not rows.width:
@@ -134,8 +135,8 @@ def _one_horizon(
 
     panel = source.panel
     rows = examples_at(source, index, horizon)
-    said = model.forecaster.forecast(rows)
-    served = apply_rules(rules, rows, said)
+    forecasts = model.forecaster.forecast(rows)
+    served = apply_rules(rules, rows, forecasts)
     devices = pl.Series("device_id", panel.devices, dtype=pl.String)
     nothing = np.full(len(rows), np.nan)
     frame = pl.DataFrame(
@@ -148,10 +149,10 @@ def _one_horizon(
             "value": served.value,
             "lower": served.lower,
             "upper": served.upper,
-            **{name: said.by_candidate.get(name, nothing) for name in CANDIDATES},
-            "raw_lower": said.lower,
-            "raw_upper": said.upper,
-            "width": said.width,
+            **{name: forecasts.by_candidate.get(name, nothing) for name in CANDIDATES},
+            "raw_lower": forecasts.lower,
+            "raw_upper": forecasts.upper,
+            "width": forecasts.width,
         }
     )
     return frame.with_columns(pl.col(name).fill_nan(None) for name in CANDIDATES)

@@ -1,4 +1,4 @@
-"""The gate: whether a newly trained model takes over. Pure: two models' errors on the same rows in, a decision out."""
+"""The promotion gate: decides by errors on the same rows whether a new model replaces the champion. Pure."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -17,21 +17,21 @@ from sensor_platform.predict.forecast.selection.forecast_record import ForecastR
 from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 
 TOLERANCE = 0.02
-"""A challenger may be this share worse than champion or baseline: younger data is worth a little noise."""
+"""A challenger may be this share worse than champion or baseline: newer data is worth a little noise."""
 LEAST_HOURS = 24
-"""Fewer fresh hours say nothing about which of two models is better."""
+"""With fewer hours that the champion has not seen, the two are not compared."""
 COVERAGE = (0.80, 0.98)
-"""Share of actuals that the backtest's newer half must have inside the interval calibrated on its older half,"""
+"""Bounds of the interval coverage of the backtest's newer half, calibrated on its older half."""
 LEAST_COVERED = 500
-"""unless it has fewer rows than this."""
+"""With fewer rows in the backtest, coverage is not checked."""
 MOST_BYTES = 50_000_000
 MOST_SECONDS = 2.0
-"""For a thousand forecasts."""
+"""CPU time for a thousand forecasts."""
 
 
 @dataclass(frozen=True, slots=True)
 class PromotionDecision:
-    """The verdict on a challenger and its reason in words."""
+    """Whether a challenger is promoted, and why."""
 
     promoted: bool
     why: str
@@ -49,12 +49,12 @@ class Incumbent:
 
 
 def decide(learned: LearnedForecaster, contents: Mapping[str, bytes], champion: Incumbent | None) -> PromotionDecision:
-    """Promote what is sound and not worse than the baselines and the champion, pooled and in every bucket.
+    """Promote a valid challenger that is not worse than the baselines and the champion, pooled and in every bucket.
 
     Args:
-        learned: the challenger. Its recipe, trained up to each origin of the backtest, is what is compared.
+        learned: the challenger; compared by the forecasts of its backtest.
         contents: its files.
-        champion: in force, if any. It is compared only where it has not seen the answer (targets after its trained_to).
+        champion: if there is one; compared only on targets after its trained_to.
     """
     refused = _unsound(learned, contents)
     if refused:
@@ -71,7 +71,7 @@ def decide(learned: LearnedForecaster, contents: Mapping[str, bytes], champion: 
 
 
 def _unsound(learned: LearnedForecaster, contents: Mapping[str, bytes]) -> str | None:
-    """What alone refuses a challenger; None for nothing."""
+    """Why a challenger is refused whatever the champion; None if it is not."""
     size = sum(len(data) for data in contents.values())
     if size > MOST_BYTES:
         return f"{size:,} bytes, more than the {MOST_BYTES:,} that a model may have"
@@ -98,7 +98,7 @@ def _unsound(learned: LearnedForecaster, contents: Mapping[str, bytes]) -> str |
 
 
 def _relied_on(record: ForecastRecord, rules: Sequence[ServingRule]) -> ForecastRecord:
-    """What the rules rest on: of a bucket whose law has changed the newest forecasts alone, as the choice itself."""
+    """The entries that the rules were chosen by: for a bucket with a regime change only the newest."""
     wanted = np.ones(len(record), dtype=bool)
     for rule in (rule for rule in rules if rule.newest):
         own = np.flatnonzero(HorizonBucket(rule.first, rule.last).holds(record.horizon))
@@ -108,7 +108,7 @@ def _relied_on(record: ForecastRecord, rules: Sequence[ServingRule]) -> Forecast
 
 
 def _worse_bucket(record: ForecastRecord, rules: Sequence[ServingRule]) -> str | None:
-    """The first bucket in which a baseline would have been better than what is served, in words."""
+    """The first bucket in which a baseline is better than the served forecasts, in words; None where none is."""
     served, errors = served_errors(record, rules), record.errors()
     for rule in rules:
         inside = HorizonBucket(rule.first, rule.last).holds(record.horizon)
@@ -146,7 +146,7 @@ def _against(
 
 
 def served_errors(record: ForecastRecord, rules: Sequence[ServingRule]) -> Floats:
-    """Absolute error of what the rules serve, for every entry."""
+    """Absolute error of the served forecast, for every entry."""
     served = np.full(len(record), np.nan)
     for rule in rules:
         inside = HorizonBucket(rule.first, rule.last).holds(record.horizon)

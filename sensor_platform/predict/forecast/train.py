@@ -1,4 +1,4 @@
-"""Train every configured metric, keep what was learnt in the registry, and promote what deserves it."""
+"""Train every configured metric, save each model in the registry, and promote it if it passes the gate."""
 
 import time
 from collections.abc import Iterator
@@ -24,11 +24,11 @@ _HOUR = timedelta(hours=1)
 
 
 def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
-    """Train, judge and where deserved promote a model per configured metric, one after the other.
+    """Train, validate and, if it passes the gate, promote a model per configured metric, one after the other.
 
     Args:
         home: data folder.
-        site: `forecast` says which metrics, horizons, how much history, and the seed.
+        site: `forecast` has metrics, horizons, length of the history, and the seed.
         now: aware UTC. Hours that are not over by then are not learnt from.
 
     Raises:
@@ -64,7 +64,7 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
 
 
 def _drawn(metric: str, source: PanelSource, learned: LearnedForecaster) -> dict[str, bytes]:
-    """The picture of a metric, where there is a backtest to draw."""
+    """The picture of a metric; empty without a backtest."""
     drawn = plots.picture(metric, source, learned)
     return {} if drawn is None else {metric: drawn}
 
@@ -78,7 +78,7 @@ def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> PanelS
 
 
 def _learn(site: PredictSite, source: PanelSource) -> LearnedForecaster | str:
-    """What was learnt, or why a metric waits."""
+    """The trained forecaster, or why the metric waits."""
     config, rows = site.forecast, source.panel.rows
     if not len(rows):
         return "no hourly value of it yet"
@@ -138,11 +138,11 @@ def _table(card: ForecasterCard) -> Iterator[Row]:
     for rule in card.rules:
         errors = {f"mae_{name}": error for name, error in rule.mae.items()}
         rest = {name: getattr(rule, name) for name in ("rows", "widening", "widening_rests_on", "why")}
-        yield {"metric": card.metric, "first": rule.first, "last": rule.last, "served": rule.said(), **errors, **rest}
+        yield {"metric": card.metric, "first": rule.first, "last": rule.last, "served": rule.text(), **errors, **rest}
 
 
 def _score_days(site: PredictSite, first: list[ForecasterCard], now: datetime) -> tuple[date, date] | None:
-    """From the oldest hour that a first model may forecast from, to today."""
+    """Days from the oldest hour that a first model can forecast from, to today."""
     if not first:
         return None
     oldest = min(card.trained_to for card in first) - (max(site.forecast.horizons) - 1) * _HOUR

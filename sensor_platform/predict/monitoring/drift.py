@@ -1,4 +1,4 @@
-"""Drift: whether values, errors or intervals have left the bounds that a model was promoted within."""
+"""Drift: whether values, errors or interval coverage of a model are out of bounds."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ _HOUR = timedelta(hours=1)
 
 
 def breaches(ratio: float | None, coverage: float | None, psi: float | None, nulls: float | None) -> tuple[str, ...]:
-    """What is out of bounds, in words; an unknown figure breaks nothing."""
+    """Figures of a forecaster that are out of bounds, in words; an unknown figure is not."""
     found = []
     if ratio is not None and ratio > MOST_NAIVE_RATIO:
         found.append(f"error {ratio:.2f} times the best baseline's, more than {MOST_NAIVE_RATIO}")
@@ -26,7 +26,7 @@ def breaches(ratio: float | None, coverage: float | None, psi: float | None, nul
 
 
 def moved(psi: float | None, nulls: float | None) -> tuple[str, ...]:
-    """What is out of bounds in what a model looks at, in words."""
+    """Figures of a model's inputs that are out of bounds, in words."""
     found = []
     if psi is not None and psi > MOST_PSI:
         found.append(f"values have moved: PSI {psi:.2f}, more than {MOST_PSI}")
@@ -46,7 +46,7 @@ def distribution(
 ) -> tuple[float | None, float | None]:
     """PSI of the hourly changes of the newest week against the four weeks before a model's end, and the null rate.
 
-    Of changes rather than levels: a season moves the level of every outdoor metric, and is no drift of the sensor.
+    Changes are compared, not levels: a season moves the level of every outdoor metric, which is not drift.
 
     Args:
         warehouse: open.

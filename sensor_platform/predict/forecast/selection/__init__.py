@@ -1,1 +1,1 @@
-"""Backtest, choice and calibration: what to serve and how wide an interval must be, from what came true."""
+"""Selection: backtest, choice of the served candidates, and calibration of the intervals."""

@@ -1,7 +1,7 @@
-"""From a record to what is served: per horizon bucket a candidate or a mix, and the widening of the interval.
+"""Serving rules from a forecast record: per horizon bucket a candidate or an ensemble, and the conformal margin.
 
-The platform adjusts after each training from the backtest and the live record; `evaluate` does so up to four times a
-day of its test, from the backtest and from what had come true by then. Nothing here looks at what is not known yet.
+The platform adjusts them from the backtest and the live record; `evaluate` does so up to four times a day of its test,
+from the backtest and the actuals known by then.
 """
 
 from collections.abc import Container, Mapping, Sequence
@@ -24,30 +24,32 @@ Mask = npt.NDArray[np.bool_]
 
 
 class ServingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """What is done in one bucket. Errors in the metric's unit."""
+    """What is served in one horizon bucket. Errors are in the metric's unit."""
 
     first: int
     last: int
     served: str
-    """A candidate, or ENSEMBLE: the weighted mean of several."""
+    """A candidate, or ENSEMBLE for the weighted mean of several."""
     why: str
     widening: float
+    """Conformal margin: how far the interval is widened on both sides, in widths."""
     widening_rests_on: str
+    """See Margin."""
     rows: int
     mae: dict[str, float]
-    """Mean absolute error on the record: of every candidate, and of ENSEMBLE as its weights are."""
+    """Mean absolute error on the record, of every candidate and of ENSEMBLE with its final weights."""
     weights: dict[str, float] = {}
-    """Of ENSEMBLE, by candidate; they sum to 1."""
+    """Weights of ENSEMBLE by candidate; they sum to 1."""
     newest: int = 0
-    """Newest forecasts of the record that alone decided; 0 for all of them."""
+    """Number of newest forecasts that the choice is based on; 0 for the whole record."""
 
-    def said(self, known: Container[str] = CANDIDATES) -> str:
-        """What is served, in words: `linear`, or `0.60 linear + 0.40 lightgbm`, the largest first."""
+    def text(self, known: Container[str] = CANDIDATES) -> str:
+        """The served candidates: `linear`, or `0.60 linear + 0.40 lightgbm`, the largest weight first."""
         shares = sorted(self.shares(known).items(), key=lambda each: -each[1])
         return shares[0][0] if len(shares) == 1 else " + ".join(f"{weight:.2f} {name}" for name, weight in shares)
 
     def shares(self, known: Container[str]) -> dict[str, float]:
-        """Weight of each candidate in what is served; for one that is not known the next simpler one."""
+        """Weight of each served candidate; a candidate that is not known is replaced by a simpler one."""
         weights = self.weights if self.served == ENSEMBLE else {self.served: 1.0}
         found: dict[str, float] = {}
         for name, weight in weights.items():
@@ -56,14 +58,14 @@ class ServingRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         return found
 
     def value(self, by_candidate: Mapping[str, Floats], mask: Mask) -> Floats:
-        """What is served where `mask` holds."""
+        """Served forecasts where `mask` holds."""
         shares = self.shares(by_candidate)
         return np.asarray(sum(by_candidate[name][mask] * weight for name, weight in shares.items()))
 
 
 @dataclass(frozen=True, slots=True)
 class ServedForecasts:
-    """Per example: the forecast, its calibrated interval, and which candidate or mix it is, in words."""
+    """Per example: the forecast, its calibrated interval, and the text of the served candidates."""
 
     value: Floats
     lower: Floats
@@ -76,7 +78,7 @@ def adjust(record: ForecastRecord, horizons: Sequence[int]) -> tuple[ServingRule
     parts = {bucket: record.where(bucket.holds(record.horizon)) for bucket in buckets(horizons)}
     widenings = conformal.calibrate({bucket: part.misses for bucket, part in parts.items()})
     if len(record):
-        # Where errors have grown of late, the newest third says so; the whole would promise too much.
+        # Where errors have grown lately, the margin of the whole record would be too small.
         since = np.quantile(record.target, _OLDER)
         newest = {bucket: part.misses[part.target > since] for bucket, part in parts.items()}
         widenings = {bucket: conformal.wider(widenings[bucket], newest[bucket]) for bucket in parts}
@@ -85,7 +87,7 @@ def adjust(record: ForecastRecord, horizons: Sequence[int]) -> tuple[ServingRule
 
 
 def _choices(parts: Mapping[HorizonBucket, ForecastRecord]) -> dict[HorizonBucket, CandidateChoice]:
-    """What is served and why; where nothing was judged so far ahead, the best baseline of the bucket before."""
+    """The choice per bucket; for a bucket without actuals the best baseline of the bucket before it."""
     found, before = {}, None
     for bucket, part in parts.items():
         if len(part) or before is None:
@@ -117,16 +119,16 @@ def _rule(
 
 
 def apply_rules(rules: Sequence[ServingRule], rows: Examples, forecasts: Forecasts) -> ServedForecasts:
-    """What is served for these examples; a rule whose candidate is missing serves the next simpler one."""
+    """Served forecasts of these examples; a rule whose candidate is missing serves a simpler one."""
     value, candidate = np.empty(len(rows)), np.empty(len(rows), dtype=object)
     widening = np.zeros(len(rows))
     for rule in rules:
         inside = HorizonBucket(rule.first, rule.last).holds(rows.horizon)
         value[inside] = rule.value(forecasts.by_candidate, inside)
-        candidate[inside] = rule.said(forecasts.by_candidate)
+        candidate[inside] = rule.text(forecasts.by_candidate)
         widening[inside] = rule.widening
     lower, upper = conformal.widened(forecasts.lower, forecasts.upper, forecasts.width, widening, value)
-    if forecasts.least is not None:  # the widening must not say what the metric never was
+    if forecasts.least is not None:  # the margin must not extend below the metric's minimum
         lower = np.maximum(lower, forecasts.least)
     return ServedForecasts(value, lower, upper, list(candidate))
 

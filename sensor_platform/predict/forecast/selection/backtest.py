@@ -1,7 +1,7 @@
-"""Rolling-origin backtest: several times learnt from what was known, each time judged on what came next.
+"""Rolling-origin backtest: trained at several origins on the data known then, each time validated on what followed.
 
-A training target always lies before the origin and a judged forecast is issued at or after it, so at least the horizon
-lies between the last hour learnt from and the first hour judged.
+A training target always lies before the origin and a validated forecast is issued at or after it, so at least the
+horizon lies between the last hour of training and the first validated hour.
 """
 
 import itertools
@@ -21,12 +21,12 @@ ORIGINS = 4
 RECIPE_EXAMPLES = 12_000
 FOLD_EXAMPLES = 32_000
 JUDGED_EXAMPLES = 24_000
-"""Drawn per origin: time and memory are bounded whatever the history."""
+"""Examples drawn per origin: time and memory are bounded whatever the history."""
 
 
 @dataclass(frozen=True, slots=True)
 class BacktestResult:
-    """What was tried and what came of it."""
+    """Forecasts of all folds, and the recipe that they were made with."""
 
     origins: tuple[int, ...]
     """Steps; each fold's judged forecasts are issued from its origin to the next."""
@@ -48,7 +48,7 @@ def origins(newest: int, block: int) -> tuple[int, ...]:
 def backtest(
     source: PanelSource, horizons: Sequence[int], block: int, seed: int, parallel_fits: int
 ) -> BacktestResult | None:
-    """Judge every candidate on the newest `block` steps; None where nothing can be learnt or judged."""
+    """Validate every candidate on the newest `block` steps; None where there are too few examples."""
     panel = source.panel
     rows = panel.rows
     steps = panel.step[rows]

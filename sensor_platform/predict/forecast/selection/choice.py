@@ -1,8 +1,8 @@
-"""What is served, from what each candidate got wrong; and from when on the record still says something.
+"""Choice of what is served in a bucket, by the errors of the candidates; detection of a regime change.
 
-Served is a mix of the candidates with weights learnt from the record, or a baseline where the mix is not clearly
-better. The whole record is the best guide while things stay as they are. Where its newest part shows beyond doubt that
-what it chose has become worse than another candidate, only that part is listened to.
+Served is an ensemble of the candidates with weights learnt from the record, or a baseline where the ensemble is not
+clearly better. The whole record is used while the errors stay as they are. Where its newest part shows significantly
+that the choice has become worse than another candidate, only that part is used.
 """
 
 from collections.abc import Mapping
@@ -17,38 +17,39 @@ from sensor_platform.predict.forecast.selection import ensemble
 from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 
 MARGIN = 0.015
-"""A mix or a model is served only where it errs at least this share less than the best baseline, a model alone only
-where it errs so much less than the mix: both fit what they are judged by."""
+"""An ensemble or a model is served only where its error is smaller than the best baseline's by this share, a single
+model only where its error is smaller than the ensemble's by it: both were fitted to the record."""
 SMALL_MARGIN = 0.002
 """The same between two baselines."""
 _BLOCKS = 240
-"""Into at most so many blocks the time of a record is cut,"""
+"""Maximum number of blocks that the time of a record is divided into."""
 _SHORTEST = 6
-"""each of at least so many steps,"""
+"""Minimum length of a block, in steps."""
 _OF_HORIZON = 4
-"""and at least this part of the farthest horizon: errors of overlapping forecasts are alike."""
+"""A block is at least this part of the farthest horizon long: errors of overlapping forecasts are correlated."""
 _NEWEST = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
-"""Newest blocks that are compared with all before them."""
+"""Numbers of newest blocks that are compared with all blocks before them."""
 _LEAST_OLDER = 5
 _LEAST_NEWEST = 24
-"""Forecasts that the newest part holds: of a single series, a few hours show nothing, however plainly."""
+"""Minimum number of forecasts in the newest part: a few hours of a single series are no evidence."""
 _CHANGED = 0.05
-"""What was chosen is left only where it has become worse than another by more than this share,"""
+"""The choice is given up only where it has become worse than another candidate by more than this share."""
 _DOUBT = 3.5
-"""and by so many standard errors: by what such stretches of the older blocks vary, as beyond doubt."""
+"""The choice is given up only where the difference exceeds this number of standard errors of such stretches."""
 
 
 @dataclass(frozen=True, slots=True)
 class CandidateChoice:
-    """A candidate's name, or ENSEMBLE with the weights of several; the reason in words; errors on the whole record."""
+    """What is served in a bucket."""
 
     served: str
+    """A candidate, or ENSEMBLE."""
     why: str
     weights: Mapping[str, float] = field(default_factory=dict)
     mae: Mapping[str, float] = field(default_factory=dict)
-    """Mean absolute error of every candidate, and of what the whole record's weights would have made of them."""
+    """Mean absolute error of every candidate, and of the ensemble with the weights of the whole record."""
     newest: int = 0
-    """Newest forecasts that alone counted; 0 for all."""
+    """Number of newest forecasts that the choice is based on; 0 for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ class _Blocks:
     """A record by time, oldest first."""
 
     names: tuple[str, ...]
-    said: Floats
+    forecasts: Floats
     """Shape (rows, candidates)."""
     actual: Floats
     edges: tuple[int, ...]
@@ -65,26 +66,26 @@ class _Blocks:
         """Only the newest blocks."""
         start = self.edges[-1 - count]
         edges = tuple(edge - start for edge in self.edges[-1 - count :])
-        return _Blocks(self.names, self.said[start:], self.actual[start:], edges)
+        return _Blocks(self.names, self.forecasts[start:], self.actual[start:], edges)
 
 
 def choose(errors: Mapping[str, float]) -> tuple[str, str]:
-    """What is served, and the reason in words, from the mean errors of the candidates and the mix on the same rows."""
+    """What is served and why, by the mean errors of the candidates and the ensemble on the same rows."""
     best = PERSISTENCE
     for name in (name for name in (*BASELINES, ENSEMBLE) if name in errors):
         if errors[name] < errors[best] * (1 - (MARGIN if name == ENSEMBLE else SMALL_MARGIN)):
             best = name
     alone = min((name for name in CANDIDATES if name in errors), key=lambda name: errors[name], default=best)
     if best != alone and errors[alone] < errors[best] * (1 - MARGIN):
-        best = alone  # the mix has not learnt its weights, or a storm has just upset them
+        best = alone  # ensemble weights not converged, or just disturbed by a regime change
     others = ", ".join(
         f"{name} {errors[name]:.4g}" for name in (*CANDIDATES, ENSEMBLE) if name in errors and name != best
     )
-    return best, f"error {errors[best]:.4g} against {others}; a mix must beat the baselines by {MARGIN:.1%}"
+    return best, f"error {errors[best]:.4g} against {others}; an ensemble must beat the baselines by {MARGIN:.1%}"
 
 
 def chosen(record: ForecastRecord) -> CandidateChoice:
-    """The choice from a record of one bucket, newer evidence before older where the two contradict each other."""
+    """The choice from a record of one bucket, based on newer forecasts alone after a regime change."""
     if not len(record):
         return CandidateChoice(PERSISTENCE, "no actual to judge by")
     blocks = _blocks(record)
@@ -104,10 +105,10 @@ def chosen(record: ForecastRecord) -> CandidateChoice:
 
 
 def _of(blocks: _Blocks) -> tuple[CandidateChoice, Floats, Floats]:
-    """The choice from all of these blocks; summed errors, shape (blocks, candidates and the mix), and rows of each."""
-    weights = ensemble.learnt(blocks.said, blocks.actual, blocks.edges)
-    said = np.column_stack([blocks.said, blocks.said @ weights])
-    totals: Floats = np.add.reduceat(np.abs(said - blocks.actual[:, None]), blocks.edges[:-1], axis=0)
+    """The choice from these blocks; summed errors, shape (blocks, candidates and ensemble); rows of each block."""
+    weights = ensemble.learnt(blocks.forecasts, blocks.actual, blocks.edges)
+    forecasts = np.column_stack([blocks.forecasts, blocks.forecasts @ weights])
+    totals: Floats = np.add.reduceat(np.abs(forecasts - blocks.actual[:, None]), blocks.edges[:-1], axis=0)
     counts = np.diff(blocks.edges).astype(np.float64)
     errors = dict(
         zip((*blocks.names, ENSEMBLE), (float(each) for each in totals.sum(axis=0) / counts.sum()), strict=True)
@@ -118,7 +119,7 @@ def _of(blocks: _Blocks) -> tuple[CandidateChoice, Floats, Floats]:
 
 
 def _plain(choice: CandidateChoice) -> CandidateChoice:
-    """A mix of one is that one."""
+    """An ensemble of one candidate is that candidate."""
     if len(choice.weights) != 1:
         return choice
     (name,) = choice.weights
@@ -132,15 +133,15 @@ def _blocks(record: ForecastRecord) -> _Blocks:
     age = target[-1] - target
     length = max(_SHORTEST, int(record.horizon.max()) // _OF_HORIZON, -(-(int(age[0]) + 1) // _BLOCKS))
     changes = np.flatnonzero(np.diff(age // length)) + 1
-    said = np.stack([each[order] for each in record.by_candidate.values()], axis=1)
+    forecasts = np.stack([each[order] for each in record.by_candidate.values()], axis=1)
     edges = (0, *changes.tolist(), len(order))
-    return _Blocks(tuple(record.by_candidate), said, record.actual[order], edges)
+    return _Blocks(tuple(record.by_candidate), forecasts, record.actual[order], edges)
 
 
 def _since_change(totals: Floats, counts: Floats, served: int) -> int | None:
     """How many of the newest blocks (they come first) show most clearly that `served` is worse than another, if any."""
     means = totals / counts[:, None]
-    # In units of each block's own errors: a storm is not a change.
+    # In units of each block's own errors: a period that is hard for all candidates is not a regime change.
     unit = means.mean(axis=1, keepdims=True)
     loss = (means[:, [served]] - means) / np.where(unit > 0, unit, 1.0)
     best, clearest = None, _DOUBT

@@ -1,7 +1,7 @@
-"""Conformal calibration (CQR): widen the quantile interval by what newer forecasts show to be missing.
+"""Conformal calibration (CQR): margins by which the quantile interval is widened, from newer forecasts.
 
-Widenings are measured in interval widths, so that one number fits series of different scale and a bucket with few
-rows can borrow from all buckets.
+Margins are measured in interval widths, so that one number fits series of any scale and a bucket with few rows can use
+the margin of all buckets.
 """
 
 import math
@@ -22,10 +22,11 @@ _Key = TypeVar("_Key")
 
 @dataclass(frozen=True, slots=True)
 class Margin:
-    """How far an interval is widened, in widths, and what that rests on: `bucket`, `pooled` or `short history`."""
+    """How far an interval is widened on both sides, in widths."""
 
     widths: float
     rests_on: str
+    """Rows that it was computed from: `bucket`, `pooled` or `short history`."""
 
 
 def calibrate(misses: Mapping[_Key, Floats]) -> dict[_Key, Margin]:
@@ -42,21 +43,21 @@ def calibrate(misses: Mapping[_Key, Floats]) -> dict[_Key, Margin]:
     }
 
 
-def wider(widening: Margin, misses: Floats) -> Margin:
-    """The same, or what these misses ask for where that is more and there are enough of them."""
-    if widening.rests_on != "bucket" or len(misses) < LEAST_ROWS:
-        return widening
-    return Margin(max(widening.widths, _level(misses)), widening.rests_on)
+def wider(margin: Margin, misses: Floats) -> Margin:
+    """The larger of this margin and the margin of these misses, if they are enough."""
+    if margin.rests_on != "bucket" or len(misses) < LEAST_ROWS:
+        return margin
+    return Margin(max(margin.widths, _level(misses)), margin.rests_on)
 
 
 def widened(
-    lower: Floats, upper: Floats, width: Floats, widening: Floats | float, holds: Floats
+    lower: Floats, upper: Floats, width: Floats, margin: Floats | float, holds: Floats
 ) -> tuple[Floats, Floats]:
-    """The interval widened (or narrowed, when negative) on both sides, and stretched to hold what is served."""
-    return np.minimum(lower - widening * width, holds), np.maximum(upper + widening * width, holds)
+    """The interval widened by the margin (narrowed by a negative one), and extended to contain `holds`."""
+    return np.minimum(lower - margin * width, holds), np.maximum(upper + margin * width, holds)
 
 
 def _level(values: Floats) -> float:
-    """The smallest widening that covers LEVEL of `values`, with the finite-sample correction of split conformal."""
+    """The smallest margin that covers LEVEL of `values`, with the finite-sample correction of split conformal."""
     rank = min(math.ceil((len(values) + 1) * LEVEL), len(values))
     return float(np.partition(values, rank - 1)[rank - 1])

@@ -1,9 +1,9 @@
-"""Weights of several forecasts, learnt from what each got wrong: a mix that does about as well as the best one could.
+"""Ensemble by online expert aggregation: weights of several forecasts, learnt from their errors block by block.
 
-ML-Poly with the gradient of the mix's own error (Gaillard, Stoltz and van Erven 2014, "A second-order bound with excess
-losses"; Cesa-Bianchi and Lugosi 2006, "Prediction, learning, and games", chapter 2): whatever comes, its mean error
-exceeds that of the best fixed mix by no more than about sqrt(log(log(blocks)) * candidates / blocks). It has nothing to
-tune, and a candidate that the mix is better without gets no weight at all.
+ML-Poly with the gradient of the ensemble's own error (Gaillard, Stoltz and van Erven 2014, "A second-order bound with
+excess losses"; Cesa-Bianchi and Lugosi 2006, "Prediction, learning, and games", chapter 2): its mean error exceeds that
+of the best fixed ensemble by no more than about sqrt(log(log(blocks)) * candidates / blocks). It has no parameters, and
+a candidate that does not improve the ensemble gets the weight 0.
 """
 
 import itertools
@@ -14,27 +14,27 @@ import numpy as np
 from sensor_platform.predict.features.panel import Floats
 
 PARTS = 20
-"""A weight is so many parts of this: finer says nothing, and a person can read it."""
+"""Weights are multiples of 1 / PARTS: finer ones are not significant, and these are readable."""
 
 
-def learnt(said: Floats, actual: Floats, edges: Sequence[int]) -> Floats:
-    """Weights of the columns of `said`, none negative, that sum to 1.
+def learnt(forecasts: Floats, actual: Floats, edges: Sequence[int]) -> Floats:
+    """Weights of the columns of `forecasts`, none negative, that sum to 1.
 
     Args:
-        said: shape (rows, forecasts), oldest first.
-        actual: what came.
-        edges: rows at which the blocks begin, and the end.
+        forecasts: shape (rows, forecasts), oldest first.
+        actual: shape (rows,).
+        edges: first row of each block, and the number of rows.
     """
-    count = said.shape[1]
+    count = forecasts.shape[1]
     weights, regret, spread = np.full(count, 1 / count), np.zeros(count), np.zeros(count)
-    unit = float(np.abs(said - actual[:, None]).mean())
+    unit = float(np.abs(forecasts - actual[:, None]).mean())
     if not unit > 0:
         return np.asarray(np.eye(count)[0])
     for first, last in itertools.pairwise(edges):
-        some = said[first:last]
+        some = forecasts[first:last]
         mixed = some @ weights
         side = np.sign(mixed - actual[first:last])
-        # How much less the mix would have erred with a little more of each forecast.
+        # How much smaller the error would have been with a little more weight on each forecast.
         gain = (side @ mixed - side @ some) / (unit * (last - first))
         regret, spread = regret + gain, spread + gain**2
         worth = np.maximum(regret, 0) / (1 + spread)

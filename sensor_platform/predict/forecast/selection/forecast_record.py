@@ -1,4 +1,4 @@
-"""What was forecast and what came: the evidence that choice, calibration, promotion and rollback rest on."""
+"""Forecast record: forecasts with their actuals, which selection, calibration, promotion and rollback are based on."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.forecast.candidates.forecaster import Forecasts
 
 _EDGES = (1, 3, 6, 12, 24, 48, 96, 192)
-"""Last horizons of the buckets; a bucket is what one choice and one widening are for."""
+"""Last horizons of the buckets; each bucket has one choice and one conformal margin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +45,17 @@ def buckets(horizons: Sequence[int]) -> tuple[HorizonBucket, ...]:
 
 @dataclass(frozen=True, slots=True)
 class ForecastRecord:
-    """One entry per forecast that came true; arrays of one length, in the metric's unit."""
+    """One entry per forecast with an actual; arrays of one length, in the metric's unit."""
 
     step: Ints
-    """Of issue."""
+    """Step of issue."""
     horizon: npt.NDArray[np.int32]
     actual: Floats
     by_candidate: Mapping[str, Floats]
     lower: Floats
+    """Lower bound before calibration."""
     upper: Floats
-    """Before calibration."""
+    """Upper bound before calibration."""
     width: Floats
 
     def __len__(self) -> int:
@@ -103,7 +104,7 @@ def record_of(rows: Examples, forecasts: Forecasts) -> ForecastRecord:
 
 
 def concatenate_records(parts: Sequence[ForecastRecord]) -> ForecastRecord:
-    """All of them, one after the other, with the candidates that every part has."""
+    """All records in one, with the candidates that every part has."""
     names = [name for name in parts[0].by_candidate if all(name in part.by_candidate for part in parts)]
     return ForecastRecord(
         np.concatenate([part.step for part in parts]),

@@ -1,4 +1,4 @@
-"""From the panels of one metric to a judged forecaster: the whole recipe, pure and reproducible."""
+"""Training of one metric: backtest, selection, calibration and final fit. Pure and reproducible."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ FINAL_EXAMPLES = 120_000
 
 @dataclass(frozen=True, slots=True)
 class LearnedForecaster:
-    """A forecaster ready to serve."""
+    """A trained forecaster with its serving rules and its backtest."""
 
     forecaster: Forecaster
     rules: tuple[ServingRule, ...]
@@ -26,14 +26,14 @@ class LearnedForecaster:
     judged: Examples | None
     """The examples of that record, in its order."""
     coverage: float | None
-    """Of the record's newer half, with the widening of its older half."""
+    """Coverage of the record's newer half with the margins of its older half."""
     origins: tuple[int, ...]
     recipe_errors: dict[str, float]
     examples: int
 
 
 def block_steps(history: int, asked: int) -> int:
-    """Length of the block that the backtest judges: as asked, but never more than a quarter of the history."""
+    """Length of the block that the backtest validates: as asked, but never more than a quarter of the history."""
     return min(asked, history // 4)
 
 
@@ -45,7 +45,7 @@ def learn(
     Args:
         source: panels up to the newest hour that may be learnt from.
         horizons: steps ahead.
-        block: newest steps that the backtest may judge.
+        block: newest steps that the backtest may use for validation.
         seed: of every draw and fit.
         parallel_fits: LightGBM models trained side by side.
     """

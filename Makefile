@@ -5,10 +5,10 @@ STAMP := .venv/.ready
 # Twice the cores: many tests wait for brokers and processes.
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
-.PHONY: help venv demo test candidates lint bench bench-ml docs lock soak field-slow clean
+.PHONY: help venv demo test test-mutants candidates lint bench bench-ml docs lock soak field-slow clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 venv: $(STAMP) ## Make .venv with everything for use and tests
 
@@ -24,6 +24,9 @@ demo: venv ## Run the whole platform on real data; Ctrl-C stops it (DEMO_ARGS=--
 
 test: venv lint ## Lint and run the default test suite
 	$(BIN)/pytest -n $(TEST_WORKERS) --dist worksteal
+
+test-mutants: venv ## Empty each module once; a test near it must fail (MUTANTS="stream landing.ledger")
+	$(BIN)/python -m sensor_platform_tests.mutants $(MUTANTS)
 
 candidates: venv ## Write the names of the forecast candidates for the warehouse, after a change of their table
 	$(BIN)/python -m sensor_platform.predict.forecast.candidates.candidate_table

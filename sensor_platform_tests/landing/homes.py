@@ -53,12 +53,17 @@ def publish_packet(message: Message, packet_id: int) -> bytes:
     return bytes([0x30 | message.qos << 1 | message.retain]) + bytes(digits) + body
 
 
+def segment_name(seq: int) -> str:
+    """Name of the segment that `seal_segment` makes with this number."""
+    return f"col-1772366400000-{seq:08d}"
+
+
 def seal_segment(
     home: Home, seq: int, messages: Sequence[Message], received_at: int = T0, step: int = 1000, batch: int = 7
 ) -> Path:
     """Write and seal one segment; each batch arrives `step` microseconds after the one before."""
     home.wal.mkdir(parents=True, exist_ok=True)
-    name = f"col-1772366400000-{seq:08d}"
+    name = segment_name(seq)
     writer = SegmentWriter(home.wal, Header(segment=name, created_at=received_at))
     for number, start in enumerate(range(0, len(messages), batch)):
         some = messages[start : start + batch]

@@ -5,7 +5,6 @@ and of the tests that would notice if it were gone. Tests run in processes of th
 """
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,9 +12,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-COPIED = ("sensor_platform", "sensor_platform_tests", "dbt_project", "examples", "deploy", "docs")
-FILES = ("pyproject.toml", "setup.cfg", "dagster.yaml", "workspace.yaml", "README.md")
+from sensor_platform_tests.copied_tree import ROOT, copy_tree
 
 
 @dataclass(frozen=True)
@@ -220,14 +217,7 @@ PROTECTIONS = (
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of what tests need, without what was generated."""
     copy = tmp_path_factory.mktemp("tree")
-    leave = shutil.ignore_patterns("__pycache__", "target", "logs", ".*")
-    for name in COPIED:
-        shutil.copytree(ROOT / name, copy / name, ignore=leave)
-    for name in FILES:
-        shutil.copy(ROOT / name, copy / name)
-    manifest = Path("dbt_project", "target", "manifest.json")
-    (copy / manifest).parent.mkdir()
-    shutil.copy(ROOT / manifest, copy / manifest)
+    copy_tree(ROOT, copy)
     return copy
 
 

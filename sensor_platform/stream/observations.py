@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from sensor_platform.stream.columns import Floats, Readings
-from sensor_platform.stream.rule_kinds.rule import Observer
+from sensor_platform.stream.rule_kinds.rule import RuleObserver
 from sensor_platform.stream.series import Ints
 
 Levels = npt.NDArray[np.uint8]
@@ -37,7 +37,7 @@ class PreviousReadings:
 
 
 @dataclass(slots=True)
-class LimitObserver(Observer):
+class LimitObserver(RuleObserver):
     """Compares values with limits by level. Remembers nothing."""
 
     above: dict[int, float] = field(default_factory=dict)

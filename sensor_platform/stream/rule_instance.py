@@ -15,7 +15,7 @@ from sensor_platform.stream.columns import Bools, Readings
 from sensor_platform.stream.equal_runs import run_starts
 from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.observations import Observations, PreviousReadings
-from sensor_platform.stream.rule_kinds.rule import Observer, Rule
+from sensor_platform.stream.rule_kinds.rule import Rule, RuleObserver
 from sensor_platform.stream.series import SeriesIndex
 
 _DEVICE = ""
@@ -29,7 +29,7 @@ class RuleInstance:
     rule: Rule
     index: SeriesIndex
     timing: Timing = field(init=False)
-    observer: Observer = field(init=False)
+    observer: RuleObserver = field(init=False)
     matches: GrowableColumns = field(
         default_factory=lambda: GrowableColumns({"is_match": ("?", False), "is_active": ("?", False)})
     )

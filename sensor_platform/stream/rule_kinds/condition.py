@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sensor_platform.kernel.durations import duration
-from sensor_platform.stream.rule_kinds.rule import SERIES_PREFIXES, Observer, Rule
+from sensor_platform.stream.rule_kinds.rule import SERIES_PREFIXES, Rule, RuleObserver
 
 if TYPE_CHECKING:
     from sensor_platform.stream.columns import Floats, Readings
@@ -46,7 +46,7 @@ class Condition(Rule, frozen=True, kw_only=True, tag="expression"):
         """Whether the condition names the metric."""
         return metric in self.expression().metrics and not metric.startswith(SERIES_PREFIXES)
 
-    def observer(self, index: "SeriesIndex") -> Observer:
+    def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Evaluates the condition."""
         from sensor_platform.stream.growable import GrowableColumns
         from sensor_platform.stream.series import NEVER
@@ -63,7 +63,7 @@ class Condition(Rule, frozen=True, kw_only=True, tag="expression"):
 
 
 @dataclass(slots=True)
-class ConditionObserver(Observer):
+class ConditionObserver(RuleObserver):
     """Remembers the newest value of each metric of each device. Takes each message as a whole."""
 
     index: "SeriesIndex"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.alert_state import AlertState, Observation
-from sensor_platform.stream.rule_kinds.rule import MetricRule, Observer
+from sensor_platform.stream.rule_kinds.rule import MetricRule, RuleObserver
 from sensor_platform.stream.rule_kinds.threshold import limit_words
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Count(MetricRule, frozen=True, kw_only=True, tag="count"):
         if duration(self.window) < 1_000_000:
             raise ValueError("window is at least 1s")
 
-    def observer(self, index: "SeriesIndex") -> Observer:
+    def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Counts readings beyond the limit."""
         from sensor_platform.stream.growable import GrowableColumns
         from sensor_platform.stream.observations import LimitObserver
@@ -63,10 +63,10 @@ class Count(MetricRule, frozen=True, kw_only=True, tag="count"):
 
 
 @dataclass(slots=True)
-class CountObserver(Observer):
+class CountObserver(RuleObserver):
     """Counts per series and window; remembers the newest windows of each series."""
 
-    limits: Observer
+    limits: RuleObserver
     """Finds the readings beyond the limit."""
     more_than: int
     window: int

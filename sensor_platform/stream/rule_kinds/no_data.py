@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.alert_state import AlertState, Observation
-from sensor_platform.stream.rule_kinds.rule import MetricRule, Observer
+from sensor_platform.stream.rule_kinds.rule import MetricRule, RuleObserver
 
 if TYPE_CHECKING:
     from sensor_platform.stream.arrival_pauses import ArrivalPauses, LongPause
@@ -29,7 +29,7 @@ class NoData(MetricRule, frozen=True, kw_only=True, tag="no_data"):
         """Whether it is about devices as a whole."""
         return not self.metric
 
-    def observer(self, index: "SeriesIndex") -> Observer:
+    def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Measures the pauses between arrivals."""
         from sensor_platform.stream.arrival_pauses import ArrivalPauses
 
@@ -43,7 +43,7 @@ class NoData(MetricRule, frozen=True, kw_only=True, tag="no_data"):
 
 
 @dataclass(slots=True)
-class NoDataObserver(Observer):
+class NoDataObserver(RuleObserver):
     """The deadline of a pause is in arrival time; the value of an observation is the limit in seconds."""
 
     pauses: "ArrivalPauses"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from sensor_platform.kernel.durations import duration, duration_text
-from sensor_platform.stream.rule_kinds.rule import MetricRule, Observer
+from sensor_platform.stream.rule_kinds.rule import MetricRule, RuleObserver
 from sensor_platform.stream.rule_kinds.threshold import Limits, by_level, limit_words
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Rate(MetricRule, frozen=True, kw_only=True, tag="rate"):
     direction: Literal["any", "rise", "fall"] = "any"
     clear_margin: float = 0.0
 
-    def observer(self, index: "SeriesIndex") -> Observer:
+    def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every reading with the one before it."""
         from sensor_platform.stream.observations import LimitObserver
 
@@ -37,10 +37,10 @@ class Rate(MetricRule, frozen=True, kw_only=True, tag="rate"):
 
 
 @dataclass(slots=True)
-class RateObserver(Observer):
+class RateObserver(RuleObserver):
     """Remembers nothing: the caller has the reading before."""
 
-    limits: Observer
+    limits: RuleObserver
     per: int
     sign: int
     """1 for rises, -1 for falls, 0 for both."""

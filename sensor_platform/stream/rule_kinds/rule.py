@@ -121,7 +121,7 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         """Whether it observes a metric, which may have one of SERIES_PREFIXES."""
         raise NotImplementedError
 
-    def observer(self, index: "SeriesIndex") -> "Observer":
+    def observer(self, index: "SeriesIndex") -> "RuleObserver":
         """A new observer, with nothing remembered yet."""
         raise NotImplementedError
 
@@ -146,7 +146,7 @@ class MetricRule(Rule, frozen=True, kw_only=True):
         return prefix == self.series_prefix and fnmatchcase(metric.removeprefix(prefix), self.metric or "*")
 
 
-class Observer:
+class RuleObserver:
     """Turns batches of readings into observations for the alert states of one rule, and remembers what it needs."""
 
     __slots__ = ()

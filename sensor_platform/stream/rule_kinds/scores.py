@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, ClassVar
 
-from sensor_platform.stream.rule_kinds.rule import OUTSIDE_OF, SCORE_OF, MetricRule, Observer
+from sensor_platform.stream.rule_kinds.rule import OUTSIDE_OF, SCORE_OF, MetricRule, RuleObserver
 from sensor_platform.stream.rule_kinds.threshold import Limits, by_level, limit_words
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Anomaly(MetricRule, frozen=True, kw_only=True, tag="anomaly"):
     above: Limits
     clear_margin: float = 0.0
 
-    def observer(self, index: "SeriesIndex") -> Observer:
+    def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every score with the limits."""
         from sensor_platform.stream.observations import LimitObserver
 
@@ -36,7 +36,7 @@ class Forecast(MetricRule, frozen=True, kw_only=True, tag="forecast"):
 
     margin: float = 0.0
 
-    def observer(self, index: "SeriesIndex") -> Observer:
+    def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every distance from the band with the margin."""
         from sensor_platform.stream.observations import LimitObserver
 

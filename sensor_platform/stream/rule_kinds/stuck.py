@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sensor_platform.kernel.durations import duration
-from sensor_platform.stream.rule_kinds.rule import MetricRule, Observer
+from sensor_platform.stream.rule_kinds.rule import MetricRule, RuleObserver
 
 if TYPE_CHECKING:
     from sensor_platform.stream.columns import Readings
@@ -20,7 +20,7 @@ class Stuck(MetricRule, frozen=True, kw_only=True, tag="stuck"):
     tolerance: float = 0.0
     """A difference up to this counts as no change."""
 
-    def observer(self, index: "SeriesIndex") -> Observer:
+    def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Measures how long the value of each series is the same."""
         from sensor_platform.stream.growable import GrowableColumns
         from sensor_platform.stream.series import NEVER
@@ -35,7 +35,7 @@ class Stuck(MetricRule, frozen=True, kw_only=True, tag="stuck"):
 
 
 @dataclass(slots=True)
-class StuckObserver(Observer):
+class StuckObserver(RuleObserver):
     """Remembers since when the value of each series is the same."""
 
     unchanged_for: int

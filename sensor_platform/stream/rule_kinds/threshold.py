@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from sensor_platform.stream.rule_kinds.rule import LEVELS, Level, MetricRule, Observer
+from sensor_platform.stream.rule_kinds.rule import LEVELS, Level, MetricRule, RuleObserver
 
 if TYPE_CHECKING:
     from sensor_platform.stream.series import SeriesIndex
@@ -30,7 +30,7 @@ class Threshold(MetricRule, frozen=True, kw_only=True, tag="threshold"):
         if self.above is None and self.below is None and self.outside is None:
             raise ValueError(f"rule {self.name!r} has neither above, below nor outside")
 
-    def observer(self, index: "SeriesIndex") -> Observer:
+    def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every reading with the limits."""
         from sensor_platform.stream.observations import LimitObserver
 

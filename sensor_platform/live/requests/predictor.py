@@ -111,16 +111,16 @@ class Predictor:
 def _predict(model: TaskModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
     card = model.card
     values = {key: np.array([_number(key, inputs.get(key))]) for key in card.sources}
-    said = task_model.read(model, matrix(values, card.sources, card.defaults))
+    predicted = task_model.read(model, matrix(values, card.sources, card.defaults))
     result: dict[str, Any] = {
         "model": model.model_id,
         "missing": [key for key in card.sources if inputs.get(key) is None],
         "ignored": sorted(set(inputs) - set(card.sources)),
-        "value": float(said.value[0]),
+        "value": float(predicted.value[0]),
     }
     if card.kind == "classes":
-        best = int(said.decided[0])
-        chances = dict(zip(card.classes, map(float, said.chances[0]), strict=True))
+        best = int(predicted.decided[0])
+        chances = dict(zip(card.classes, map(float, predicted.chances[0]), strict=True))
         return result | {
             "value": best,
             "class": card.classes[best],
@@ -128,8 +128,8 @@ def _predict(model: TaskModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
             "probabilities": chances,
         }
     if card.kind == "remaining_life" and card.lower_by:
-        result |= {"lower": float(said.lower[0]), "upper": float(said.upper[0])}
-    return result | {"is_alarm": bool(said.is_alarm[0]), "threshold": card.threshold}
+        result |= {"lower": float(predicted.lower[0]), "upper": float(predicted.upper[0])}
+    return result | {"is_alarm": bool(predicted.is_alarm[0]), "threshold": card.threshold}
 
 
 def _load(path: Path, stamp: tuple[int, int]) -> _Loaded:

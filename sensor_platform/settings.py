@@ -1,4 +1,4 @@
-"""The only reader of the environment. Rooms are handed the frozen objects that this makes."""
+"""The only module that reads the environment. It makes the frozen settings objects of the other rooms."""
 
 import os
 import re
@@ -61,7 +61,7 @@ def broker_from(url: str) -> Broker:
     """The broker at a URL, without certificates of our own.
 
     Raises:
-        WrongUse: it is no broker address.
+        WrongUse: the URL is not a broker address.
     """
     return _broker({"SENSOR_PLATFORM_BROKER_URL": url})
 
@@ -74,7 +74,7 @@ def _broker(env: Mapping[str, str], which: str = "BROKER") -> Broker:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as error:
-        raise WrongUse(f"{prefix}_URL has no valid port", hint) from error
+        raise WrongUse(f"the port in {prefix}_URL is not valid", hint) from error
     if parts.scheme not in _PORTS or not parts.hostname:
         raise WrongUse(f"{prefix}_URL is not a broker address", hint)
     return Broker(
@@ -90,7 +90,7 @@ def _broker(env: Mapping[str, str], which: str = "BROKER") -> Broker:
 
 
 def _logins(env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
-    """From SENSOR_PLATFORM_<SOURCE>_USERNAME and _PASSWORD."""
+    """User and password by source, from SENSOR_PLATFORM_<SOURCE>_USERNAME and _PASSWORD."""
     users = {match[1]: user for name, user in env.items() if user and (match := _USERNAME.fullmatch(name))}
     return {name.lower(): (user, env.get(f"SENSOR_PLATFORM_{name}_PASSWORD", "")) for name, user in users.items()}
 

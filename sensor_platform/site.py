@@ -109,7 +109,7 @@ def load_site(folder: Path | None) -> Site:
         raise WrongUse(f"site folder {folder} does not exist", "set SENSOR_PLATFORM_SITE to a folder with a site.yaml")
     path = folder / "site.yaml"
     if not path.is_file():
-        raise WrongUse(f"{folder} has no site.yaml", "create one; an empty file takes every default")
+        raise WrongUse(f"there is no site.yaml in {folder}", "create one; an empty file takes every default")
     contracts = tuple(_read(file, Contract) for file in sorted(folder.glob("contracts/*.yaml")))
     catalog = folder / "catalog"
     site = _assemble(_read(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)

@@ -1,4 +1,4 @@
-"""What an analyst sees meanwhile: predictions beside their actuals, from the published file that nobody locks."""
+"""The analyst's view during a demo: predictions beside their actuals, from the published file, which is not locked."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ _LATEST = f"select * from ({READY_QUERY}) where issued_at < ? and actual is not 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One prediction and what came."""
+    """One prediction and its actual value."""
 
     device_id: str
     metric: str
@@ -37,18 +37,18 @@ class Compared:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What the published tables hold. All by metric."""
+    """Contents of the published tables, by metric."""
 
     predictions: dict[str, int]
     newest_issued: dict[str, datetime]
     """Aware UTC."""
     matched: dict[str, int]
-    """Predictions issued before the last day began, for hours of it whose actual is there."""
+    """Predictions that were issued before the last day began and whose actual value is published."""
     latest: tuple[Compared, ...]
 
 
 def read_answers(analytics: Path, cut: datetime) -> Answers | None:
-    """PlannedRun the analysts' file; None while it, or a table of it, is not there yet."""
+    """Query the published file; None while the file or one of its tables does not exist."""
     import duckdb
 
     if not analytics.is_file():

@@ -1,4 +1,4 @@
-"""A trial of the first promise on this machine: devices that misbehave, processes killed with SIGKILL, and a tally."""
+"""A test of the loss promise on this machine: misbehaving devices, processes killed with SIGKILL, and a tally."""
 
 import contextlib
 import random
@@ -31,7 +31,7 @@ _VICTIMS = ("collector", "lander", "both")
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What is tried."""
+    """Options of the test."""
 
     devices: Simulation
     faults: Faults
@@ -95,7 +95,7 @@ def run_trial(trial: Trial, root: Path, say: Callable[[str], None]) -> Tally:
 
 
 def _site(trial: Trial, folder: Path, broker: LocalBroker) -> Site:
-    """A site that seals often, so that every file of the flow is being written when something is killed."""
+    """Write a site that seals often, so that kills hit every kind of file while it is written."""
     folder.mkdir(parents=True)
     start = (datetime.now(UTC) - timedelta(days=1)).date()
     (folder / "site.yaml").write_text(
@@ -150,7 +150,7 @@ def _kill(trial: Trial, victims: Victims, is_over: threading.Event, say: Callabl
 
 
 def _land_rest(home: Home, site: Site) -> None:
-    """What a lander that was killed at the very end left behind."""
+    """Land what a lander that was killed at the end left behind."""
     with open_lander(home, site.contracts, site.landing, site.start, site.slot_minutes) as lander:
         for _ in lander.land_sealed():
             pass

@@ -1,4 +1,4 @@
-"""What the demo asks Dagster's web server, over its GraphQL interface: partitions done, and runs by state."""
+"""Queries Dagster's web server by GraphQL: materialised partitions, and runs by state."""
 
 import http.client
 import json
@@ -24,7 +24,7 @@ _BUSY = ("QUEUED", "NOT_STARTED", "STARTING", "STARTED", "CANCELING")
 
 @dataclass(frozen=True, slots=True)
 class Partitions:
-    """Of one asset."""
+    """Partition counts of one asset."""
 
     done: int
     total: int
@@ -33,15 +33,15 @@ class Partitions:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """How far Dagster is."""
+    """Progress of Dagster."""
 
     assets: Mapping[str, Partitions] = field(default_factory=dict)
-    """Partitioned assets by name. Not dbt's views: Dagster holds them to be as new as what they look at."""
+    """Partitioned assets by name, without dbt's views, which Dagster counts as new as their parents."""
     busy_runs: int = 0
-    """Queued or in flight."""
+    """Number of queued or running runs."""
     done_runs: int = 0
     failed_runs: tuple[str, ...] = ()
-    """Run ids."""
+    """Ids of failed runs."""
 
 
 def ask_work(url: str, dagster_home: Path) -> Work | None:
@@ -67,7 +67,7 @@ def ask_work(url: str, dagster_home: Path) -> Work | None:
 
 
 def work_from(data: Mapping[str, Any]) -> Work:
-    """The answer of the server, understood."""
+    """Decode the answer of the server."""
     assets = {
         "/".join(node["assetKey"]["path"]): Partitions(
             stats["numMaterialized"], stats["numPartitions"], stats["numFailed"]

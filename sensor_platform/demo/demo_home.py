@@ -1,4 +1,4 @@
-"""The demo's own data folder: marked, locked while a demo runs in it, and replaced by the next one."""
+"""The data folder of the demo: marked, locked while a demo runs, and replaced by the next demo."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ SHIPPED_SITE = REPOSITORY / "examples" / "demo"
 
 @contextlib.contextmanager
 def demo_home(root: Path) -> Iterator[Home]:
-    """An empty home at `root`, ours alone for the context. What an earlier demo left there is removed, processes too.
+    """Yield an empty home at `root`, locked for the context. Files and processes of an earlier demo are removed.
 
     Raises:
         WrongUse: `root` holds something that no demo made.
@@ -53,12 +53,12 @@ def demo_home(root: Path) -> Iterator[Home]:
 
 
 def tag(root: Path) -> str:
-    """What marks the processes of the demo in `root`, as it stands in their environment."""
+    """Environment variable that marks the processes of the demo in `root`."""
     return f"{TAG}={root}"
 
 
 def copy_site(source: Path, home: Home, *, start: date, protocol: Literal["3.1.1", "5"]) -> Path:
-    """The home's own copy of a site folder, with its first day and the broker's protocol set; returns the copy."""
+    """Copy a site folder into the home and set its first day and the broker's protocol; returns the copy."""
     copy = home.root / "site"
     copy.mkdir()
     for name in ("contracts", "catalog"):
@@ -68,7 +68,7 @@ def copy_site(source: Path, home: Home, *, start: date, protocol: Literal["3.1.1
         shutil.copy(source / "rules.yaml", copy)
     path = source / "site.yaml"
     if not path.is_file():
-        raise WrongUse(f"{source} has no site.yaml", "name a site folder with --site")
+        raise WrongUse(f"there is no site.yaml in {source}", "name a site folder with --site")
     content: dict[str, Any] = yaml.safe_load(path.read_text("utf-8")) or {}
     content["start"] = start
     if protocol != "5":

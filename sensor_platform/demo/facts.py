@@ -1,4 +1,4 @@
-"""One look at a running demo: everything that is shown, and everything that the verdict rests on."""
+"""Observes a running demo: the facts that are shown and that the verdict uses."""
 
 import time
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from sensor_platform.home import Home
 from sensor_platform.landing.ledger import Totals, read_ledger, totals
 
 _SLOW_SECONDS = 4.0
-"""Least time between two looks at Dagster and at the published tables: both cost CPU that the demo needs itself."""
+"""Minimum interval between queries to Dagster and the published tables; both cost CPU that the demo needs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known now. None where it cannot be asked yet."""
+    """Facts at one time; None for those that are not available yet."""
 
     sent: int
     acknowledged: int
@@ -24,28 +24,28 @@ class Facts:
     work: Work | None
     answers: Answers | None
     is_settled: bool = False
-    """Nothing is dirty: every table has seen everything that was landed."""
+    """Whether no day is dirty: every table contains all landed readings."""
 
     @property
     def accounted(self) -> int:
-        """Messages with a fate: landed, quarantined or duplicate."""
+        """Number of messages with an outcome: landed, quarantined or duplicate."""
         return self.ledger.landed + self.ledger.quarantined + self.ledger.duplicate if self.ledger else 0
 
     @property
     def is_complete(self) -> bool:
-        """Every message that was sent has a fate."""
+        """Whether every sent message has an outcome."""
         return self.sent > 0 and self.sent == self.accounted
 
 
 @dataclass(slots=True)
 class Observer:
-    """Looks at the ledger each time, and at what is slow to ask only now and then."""
+    """Reads the ledger each time, and slower sources only after the minimum interval."""
 
     home: Home
     ui: str
     cut: datetime
     counts: Callable[[], tuple[int, int]]
-    """(sent, acknowledged), from the publisher."""
+    """Returns the numbers of sent and acknowledged messages."""
     settled: Callable[[], bool]
     _looked_at: float = field(default=float("-inf"))
     _work: Work | None = None
@@ -53,7 +53,7 @@ class Observer:
     _is_settled: bool = False
 
     def look(self) -> Facts:
-        """The facts now."""
+        """Collect the present facts."""
         (sent, acknowledged), ledger = self.counts(), self._ledger()
         facts = Facts(sent, acknowledged, ledger, self._work, self._answers, self._is_settled)
         if time.monotonic() - self._looked_at < _SLOW_SECONDS:

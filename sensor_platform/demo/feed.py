@@ -1,4 +1,4 @@
-"""Publishes the recording from a thread of its own, so that the progress can be watched and Ctrl-C is heard."""
+"""Publishes the recording in a thread, so that the main thread shows progress and handles Ctrl-C."""
 
 import threading
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sensor_platform.devices.replay_rows import Message, paced
 
 
 class _StoppedError(Exception):
-    """The demo ends before everything is sent."""
+    """Raised in the thread when the demo ends before everything is sent."""
 
 
 class Feed:
@@ -25,7 +25,7 @@ class Feed:
         self._error: BaseException | None = None
 
     def send(self, messages: Sequence[Message], speed: float | None) -> None:
-        """Start to send; `speed` is seconds of data per second, None as fast as it goes."""
+        """Start sending; `speed` is in seconds of data per second, None for as fast as possible."""
         assert not self.is_busy
         self._before, self._publisher = self.counts(), None
         self._thread = threading.Thread(target=self._run, args=(messages, speed), name="feed", daemon=True)
@@ -33,13 +33,13 @@ class Feed:
 
     @property
     def is_busy(self) -> bool:
-        """Whether something is still being sent. Raises what ended the sending, if an error did."""
+        """Whether messages are still being sent. Raises the error that ended the sending, if any."""
         if self._error is not None:
             raise self._error
         return self._thread is not None and self._thread.is_alive()
 
     def counts(self) -> tuple[int, int]:
-        """(sent, acknowledged)."""
+        """Numbers of sent and acknowledged messages."""
         publisher = self._publisher
         now = (publisher.sent, publisher.acknowledged) if publisher else (0, 0)
         return self._before[0] + now[0], self._before[1] + now[1]
@@ -52,14 +52,14 @@ class Feed:
             raise _StoppedError
 
     def pump(self, seconds: float) -> None:
-        """Keep the connection going, in short pieces, so that a stop is noticed (called from the thread)."""
+        """Serve the connection in short intervals, so that a stop is noticed (called from the thread)."""
         assert self._publisher is not None
         self._publisher.pump(min(seconds, 0.2))
         if self._stop.is_set():
             raise _StoppedError
 
     def close(self) -> None:
-        """Stop sending."""
+        """Stop sending and wait for the thread."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join(10.0)

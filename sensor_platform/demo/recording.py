@@ -1,4 +1,4 @@
-"""What the demo publishes: the files that a site's `replay.yaml` names, as one stream of messages that ends now."""
+"""The recording of a demo: the files of a site's `replay.yaml` as one stream of messages that ends now."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,11 +18,11 @@ class ReplaySource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """One file, with the options of `sensor-platform replay`."""
 
     file: str
-    """Relative to the folder of replay.yaml."""
+    """Path, relative to the folder of replay.yaml."""
     topic: str = "sensors/{device}"
     device_column: str | None = None
     device: str | None = None
-    """Device of a file without a device column; its name when left out."""
+    """Device of a file without a device column; default: the file's name."""
     time_column: str | None = None
     timezone: str = "UTC"
     naive_time: bool = False
@@ -34,11 +34,11 @@ class Recording:
 
     messages: Sequence[Message]
     cut: datetime
-    """The full hour, aware UTC, that parts history from the last day."""
+    """Full hour between history and the last day, aware UTC."""
 
     @property
     def start(self) -> date:
-        """First day, UTC."""
+        """First day of the recording, UTC."""
         first = self.messages[0][0]
         assert first is not None
         return first.date()

@@ -19,7 +19,7 @@ _BATCH_ROWS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A file's rows, sorted by time where there is one."""
+    """Rows of a file, sorted by time if the file has a time column."""
 
     frame: "pl.DataFrame"
     device_column: str | None
@@ -38,7 +38,7 @@ class Table:
         """
         newest = self.frame[self.time_column].max() if self.time_column else None
         if not isinstance(newest, datetime):
-            raise WrongUse("the file has no times to shift", "name the column with --time-column")
+            raise WrongUse("the file has no time column to shift", "name the column with --time-column")
         return newest if newest.tzinfo else newest.replace(tzinfo=zone)
 
 
@@ -48,7 +48,7 @@ def read_table(path: Path, device_column: str | None = None, time_column: str | 
     Columns that are not named are looked for by the usual names, regardless of case and underscores.
 
     Raises:
-        WrongUse: the file cannot be read, or has no such column.
+        WrongUse: the file cannot be read, or the column does not exist.
     """
     frame = _read(path)
     device = _column(frame, device_column, _DEVICE_NAMES)
@@ -80,14 +80,14 @@ def _read(path: Path) -> "pl.DataFrame":
 def _column(frame: "pl.DataFrame", wanted: str | None, usual: tuple[str, ...]) -> str | None:
     if wanted is not None:
         if wanted not in frame.columns:
-            raise WrongUse(f"the file has no column {wanted!r}", f"columns are {', '.join(frame.columns)}")
+            raise WrongUse(f"column {wanted!r} does not exist in the file", f"columns are {', '.join(frame.columns)}")
         return wanted
     by_name = {column.replace("_", "").lower(): column for column in frame.columns}
     return next((by_name[name] for name in usual if name in by_name), None)
 
 
 def _with_times(frame: "pl.DataFrame", column: str, path: Path) -> "pl.DataFrame":
-    """The frame with `column` as Datetime in microseconds: ISO 8601 text and epoch numbers are understood."""
+    """Convert `column` to Datetime in microseconds, from ISO 8601 text or epoch numbers."""
     import polars as pl
 
     values = frame[column]
@@ -106,7 +106,7 @@ def _with_times(frame: "pl.DataFrame", column: str, path: Path) -> "pl.DataFrame
 
 
 def _parsed(values: "pl.Series") -> "pl.Series":
-    """ISO 8601 text. Texts with a zone become UTC; one file does not mix both forms."""
+    """Parse ISO 8601 text. Text with a zone becomes UTC; one file does not mix both forms."""
     import polars as pl
 
     first = values.drop_nulls().head(1).to_list()
@@ -117,7 +117,7 @@ def _parsed(values: "pl.Series") -> "pl.Series":
 
 
 def _from_epoch(values: "pl.Series") -> "pl.Series":
-    """Epoch seconds, milliseconds, microseconds or nanoseconds, told apart by magnitude; aware UTC."""
+    """Epoch seconds, milliseconds, microseconds or nanoseconds, distinguished by magnitude; aware UTC."""
     import polars as pl
 
     largest = values.abs().max()

@@ -1,4 +1,4 @@
-"""The demo from start to end: history as fast as it goes, then the last day while predictions for it already stand."""
+"""Runs the demo: history as fast as possible, then the last day, for which predictions exist already."""
 
 import contextlib
 import time
@@ -28,20 +28,20 @@ _INTERRUPTED = 130
 
 @dataclass(frozen=True, slots=True)
 class DemoOptions:
-    """What the person asked for."""
+    """Options of the demo."""
 
     root: Path
-    """The demo's home."""
+    """Data folder of the demo."""
     site: Path
     speed: float
-    """Seconds of data per second, for the last day."""
+    """Speed of the last day, in seconds of data per second."""
     ends_by_itself: bool
     broker: BrokerKind = "auto"
 
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
-    """What a running demo consists of."""
+    """Parts of a running demo."""
 
     home: Home
     site: Site
@@ -52,7 +52,7 @@ class _Stage:
 
 
 def run_demo(options: DemoOptions, show: Show, now: datetime) -> int:
-    """Run it, and stop every process of it; the data stay.
+    """Run the demo and stop all of its processes at the end; the data stay.
 
     Returns:
         0 when every message sent has a fate and predictions stand beside their actuals, 1 when not, 130 when it was

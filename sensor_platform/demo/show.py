@@ -1,4 +1,4 @@
-"""How the demo is shown: a live table on a terminal, plain lines elsewhere."""
+"""Shows the demo: a live table on a terminal, plain lines elsewhere."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,24 +16,24 @@ from sensor_platform.home import Home
 
 _PLAIN_SECONDS = 5.0
 _ASSETS = 14
-"""Rows of assets that fit a small terminal."""
+"""Number of asset rows that fit a small terminal."""
 
 
 class Show(Protocol):
-    """Where progress goes."""
+    """Protocol of a progress display."""
 
     def say(self, text: str) -> None:
-        """One line."""
+        """Print one line of text."""
 
     def update(self, phase: str, facts: Facts, wanting: Sequence[str]) -> None:
-        """What is known now, and what the phase still waits for."""
+        """Show the present facts, and what the phase waits for."""
 
     def finish(self, facts: Facts, home: Home, ui: str, page: str) -> None:
-        """The result."""
+        """Show the result of the demo."""
 
 
 class PlainShow:
-    """Lines, one every few seconds."""
+    """Prints a line every few seconds."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -41,7 +41,7 @@ class PlainShow:
         self._shown_at = float("-inf")
 
     def say(self, text: str) -> None:
-        """Print it."""
+        """Print one line of text."""
         self._console.print(Text(f"[{time.monotonic() - self._begin:4.0f} s] {text}"))
 
     def update(self, phase: str, facts: Facts, wanting: Sequence[str]) -> None:
@@ -51,7 +51,7 @@ class PlainShow:
             self.say(f"{phase}: {one_line(facts)}; waiting for: {wanting[0] if wanting else 'the publisher'}")
 
     def finish(self, facts: Facts, home: Home, ui: str, page: str) -> None:
-        """Print the result."""
+        """Print the result of the demo."""
         self.say(one_line(facts))
         self._console.print(_result(facts, home, ui, page))
 
@@ -69,7 +69,7 @@ class LiveShow:
         self._console.print(Text(text))
 
     def update(self, phase: str, facts: Facts, wanting: Sequence[str]) -> None:
-        """Redraw."""
+        """Redraw the live part."""
         head = Text(f"{phase}  ({time.monotonic() - self._begin:.0f} s)", style="bold")
         waiting = Text(f"waiting for: {wanting[0]}" if wanting else "", style="dim")
         parts = [head, _messages(facts), _partitions(facts), _predictions(facts), waiting]
@@ -82,12 +82,12 @@ class LiveShow:
         self._console.print(_messages(facts), _partitions(facts) or "", _result(facts, home, ui, page))
 
     def close(self) -> None:
-        """Give the terminal back."""
+        """Restore the terminal."""
         self._live.stop()
 
 
 def one_line(facts: Facts) -> str:
-    """Counts in one line."""
+    """Format the counts as one line."""
     ledger, work = facts.ledger, facts.work or Work()
     landed, quarantined, duplicate = (ledger.landed, ledger.quarantined, ledger.duplicate) if ledger else (0, 0, 0)
     done = sum(each.done for each in work.assets.values())

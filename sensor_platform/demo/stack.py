@@ -1,4 +1,4 @@
-"""The processes of a demo: broker, collector, Dagster. Started together, watched together, stopped for sure."""
+"""The processes of a demo: broker, collector, Dagster. Started, watched and stopped together."""
 
 import contextlib
 import shutil
@@ -27,7 +27,7 @@ _LIVE_PORT = 8420
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """What runs."""
+    """Running processes and their URLs."""
 
     broker: LocalBroker
     collector: ChildProcess
@@ -39,14 +39,14 @@ class Stack:
     """URL of the live page."""
 
     def require_running(self) -> None:
-        """Raise Unreachable, with the end of its log, when one of the processes has ended."""
+        """Raise Unreachable, with the end of its log, if a process has ended."""
         for process in (self.broker.process, self.collector, self.dagster, self.live):
             process.require_running()
 
 
 @contextlib.contextmanager
 def broker_of(home: Home, kind: BrokerKind = "auto") -> Iterator[LocalBroker]:
-    """The demo's broker, at the usual port where that is free."""
+    """Start the demo's broker, at the default port if that is free."""
     (home.root / "tmp").mkdir()
     with local_broker(home.root / "broker", free_port(_BROKER_PORT), kind, environ=_environ(home)) as broker:
         yield broker
@@ -115,7 +115,7 @@ def _wait_until_ready(stack: Stack) -> None:
 
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
-    """SIGTERM ends the demo as Ctrl-C does; while it cleans up afterwards, neither can interrupt it."""
+    """SIGTERM ends the demo like Ctrl-C; neither can interrupt the clean-up afterwards."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 
 
 def tagged(variable: str, proc: Path = Path("/proc")) -> Iterator[int]:
-    """Ids of running processes, ours excepted, started with `variable` (`NAME=value`; `NAME=` is any value)."""
+    """Ids of other running processes started with `variable` (`NAME=value`; `NAME=` matches any value)."""
     wanted = variable.encode()
     is_prefix = wanted.endswith(b"=")
     for process in proc.glob("[0-9]*"):
@@ -26,7 +26,7 @@ def tagged(variable: str, proc: Path = Path("/proc")) -> Iterator[int]:
 
 
 def stop_tagged(variable: str, patience_seconds: float = 5.0) -> list[int]:
-    """Stop every process that carries `variable`, SIGTERM first; returns the ids that had to be stopped."""
+    """Stop every process with `variable` in its environment, first by SIGTERM; returns their ids."""
     found = list(tagged(variable))
     for number in (signal.SIGTERM, signal.SIGKILL):
         for pid in tagged(variable):

@@ -1,4 +1,4 @@
-"""What devices sent against what the platform has, device by device and number by number."""
+"""Compares sent messages with stored ones, by device and sequence number."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,18 +23,18 @@ class _Numbered(msgspec.Struct):
 
 @dataclass
 class Sent:
-    """What was published, device by device."""
+    """Published messages by device."""
 
     numbers: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
     again: Counter[str] = field(default_factory=Counter)
-    """Messages that a device sent once more."""
+    """Number of messages that a device sent twice, by device."""
     late: Counter[str] = field(default_factory=Counter)
-    """Messages that a newer one of the same device had overtaken."""
+    """Number of messages sent after a newer message of the same device, by device."""
     garbage: int = 0
-    """Messages that no contract understands."""
+    """Number of undecodable messages, by device."""
 
     def noted(self, messages: Iterable[ScheduledMessage]) -> Iterator[ScheduledMessage]:
-        """The same messages, each noted as it is taken."""
+        """Yield the same messages and count each of them."""
         read = msgspec.json.Decoder(_Numbered).decode
         newest: dict[str, int] = {}
         for message in messages:
@@ -53,59 +53,59 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class DeviceTally:
-    """One device; counts are messages."""
+    """Counts of one device, in messages."""
 
     device_id: str
     admitted: int
-    """Numbers that the device sent and the broker acknowledged."""
+    """Messages that the broker acknowledged."""
     again: int
     late: int
     landed: int
-    """Numbers in the landing files."""
+    """Messages in landing files."""
     in_table: int
     """Readings in `readings_clean`, each counted once."""
     doubled: int
-    """Readings that the table has more than once."""
+    """Readings that are in the table more than once."""
     lost: tuple[int, ...]
-    """Numbers that no landing file has."""
+    """Sequence numbers that are in no landing file."""
 
     @property
     def missing(self) -> int:
-        """Admitted, but not in the table, or not in the files that it can be made from again."""
+        """Admitted messages that are missing in the table or in the landing files."""
         return self.admitted - min(self.landed, self.in_table)
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """All devices, and the equation of the audit."""
+    """Counts of all devices, and of the audit."""
 
     devices: tuple[DeviceTally, ...]
     killed: Mapping[str, int]
     garbage: int
     received: int
-    """By the collector's own count, which has the broker's repetitions too."""
+    """Messages counted by the collector, including redelivered ones."""
     fates: tuple[int, int, int]
-    """Messages landed, quarantined, duplicate."""
+    """Messages landed, quarantined and duplicate, in this order."""
     difference: int
 
     @property
     def missing(self) -> int:
-        """Messages of all devices."""
+        """Number of sent messages of all devices."""
         return sum(each.missing for each in self.devices)
 
     @property
     def doubled(self) -> int:
-        """Readings of all devices."""
+        """Number of readings of all devices."""
         return sum(each.doubled for each in self.devices)
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is missing or doubled, garbage included."""
+        """Whether nothing is missing or doubled, including the undecodable messages."""
         return not (self.missing or self.doubled or self.difference) and self.fates[1] >= self.garbage
 
 
 def take_tally(home: Home, sent: Sent, killed: Mapping[str, int]) -> Tally:
-    """Compare what was sent with landing files, table and ledger of a home where nothing runs any more."""
+    """Compare sent messages with landing files, table and ledger of a home without running processes."""
     landed, rows = _landed(home), _rows(home)
     found = audit(home)
     hours = found.hours
@@ -153,7 +153,7 @@ def _landed(home: Home) -> dict[str, set[int]]:
 
 
 def _rows(home: Home) -> dict[str, tuple[int, int]]:
-    """Readings by device in the table: all, and each time of the device once."""
+    """Number of readings by device in the table: all, and with distinct event times."""
     with read_warehouse(home) as connection:
         found = connection.execute(
             "select device_id, count(*), count(distinct event_at) from readings_clean where metric = ? group by 1",

@@ -68,7 +68,7 @@ class Victims:
             time.sleep(0.1)
 
     def stop(self) -> None:
-        """In order: what was read is landed."""
+        """Stop collector and lander in order, so that all received messages are landed."""
         if self._process is not None:
             self._process.stop(_FAREWELL_SECONDS)
 

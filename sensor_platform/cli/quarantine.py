@@ -11,8 +11,8 @@ import click
 from sensor_platform.kernel.clock import MINUTE
 
 if TYPE_CHECKING:
-    from sensor_platform.landing.quarantine.choose import RowSelection
     from sensor_platform.landing.quarantine.reconcile import Reconciled, Reconciler
+    from sensor_platform.landing.quarantine.row_selection import RowSelection
     from sensor_platform.settings import Settings
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -125,7 +125,7 @@ def drop(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN40
 def _choice(chosen: dict[str, Any]) -> "RowSelection":
     from sensor_platform.cli.moments import moment_or_ago
     from sensor_platform.errors import WrongUse
-    from sensor_platform.landing.quarantine.choose import RowSelection
+    from sensor_platform.landing.quarantine.row_selection import RowSelection
 
     segment, _, position = (chosen.get("id") or "").rpartition(":")
     if chosen.get("id") and not (segment and position.isdigit()):

@@ -22,7 +22,7 @@ PUBLIC = (
     "lander_status",
     "ledger",
     "open_lander",
-    "quarantine.choose",
+    "quarantine.row_selection",
     "quarantine.listing",
     "quarantine.reconcile",
     "quarantine.reject_rate",

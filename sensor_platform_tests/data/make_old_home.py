@@ -41,8 +41,8 @@ from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import load_memory, open_ledger
 from sensor_platform.landing.open_lander import limits_of, open_lander
-from sensor_platform.landing.quarantine.choose import RowSelection
 from sensor_platform.landing.quarantine.reconcile import Reconciler
+from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.live.engine.loop import Loop
 from sensor_platform.live.engine.step import Done, Step
 from sensor_platform.live.process import make_parts
@@ -212,7 +212,7 @@ class Maker:
         add_label(self.home, stated("pump-2", "failure", micros(at(8, 6)), None, source="person", now=micros(now)))
         score_tasks(self.home, self.site, now=now)
 
-    def keep_house(self, now: datetime) -> None:
+    def keep_up(self, now: datetime) -> None:
         """Landing files of closed hours become larger ones."""
         print(keep_house(self.home, self.site.slot_minutes, RAW_DAYS, micros(now)))
 

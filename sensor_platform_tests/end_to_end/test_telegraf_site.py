@@ -19,8 +19,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from sensor_platform.collect.brokers.local import LocalBroker, local_broker
 from sensor_platform.reading.sparkplug.protobuf_schema import Payload
-from sensor_platform_tests.reading.test_sparkplug import birth, payload
-from sensor_platform_tests.reading.test_telegraf import PIVOT
+from sensor_platform_tests.contracts.telegraf_configs import PIVOT
+from sensor_platform_tests.reading.sparkplug_messages import birth, payload
 
 _SPARKPLUG = "name: sparkplug\ntopic: spBv1.0/#\nencoding: sparkplug\n"
 

@@ -1,10 +1,12 @@
 """Fixtures of the landing room."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from sensor_platform.home import Home
+from sensor_platform_tests.landing.crash_client import CrashServer, crash_server
 from sensor_platform_tests.landing.homes import T0, Message, land_all, seal_segment
 
 
@@ -27,3 +29,10 @@ def landed(home: Home) -> Home:
     seal_segment(home, 2, [message(11, b'"warm"'), Message(b"\x00")])
     land_all(home)
     return home
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[CrashServer]:
+    """A server that stops actions at any step."""
+    with crash_server() as started:
+        yield started

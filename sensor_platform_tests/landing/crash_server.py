@@ -25,8 +25,8 @@ from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.reland import contracts_of, reland
 from sensor_platform.landing.ledger import open_ledger
-from sensor_platform.landing.quarantine.choose import RowSelection
 from sensor_platform.landing.quarantine.reconcile import Reconciler
+from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
 from sensor_platform.reading.decode import Decoder

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
-from sensor_platform.landing.integrity.audit import audit, audit_device
+from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.quarantine.listing import count_rules, read_quarantine
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal import BatchFacts, Header, encode_mqtt
@@ -125,11 +125,11 @@ def test_one_device_can_be_audited(home: Home, run_audit: RunAudit) -> None:
     messages = [Message(b'{"id":"a\'b","t":1}'), Message(b'{"id":"a\'b","ts":0,"t":1}'), Message(b'{"id":"c","t":1}')]
     seal_segment(home, 1, messages)
     land_all(home)
-    (hour,) = audit_device(home, "a'b")
+    (hour,) = audit(home, device_id="a'b").hours
     assert (hour.received, hour.landed, hour.quarantined, hour.difference) == (2, 1, 1, 0)
     code, report = run_audit("--device", "a'b")
     assert (code, report["hours"][0]["received"]) == (0, 2)
-    assert audit_device(home, "nobody") == ()
+    assert audit(home, device_id="nobody").hours == ()
 
 
 def test_the_table_for_people_has_the_same_numbers(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,18 +1,13 @@
 """Killed at any step, or refused the disk at any step, landing ends where an undisturbed run ends."""
 
-import json
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.reading.contract import Contract, ValueSource
+from sensor_platform_tests.landing.crash_client import CrashServer, copy
 from sensor_platform_tests.landing.homes import (
     HOUR,
     T0,
@@ -24,51 +19,7 @@ from sensor_platform_tests.landing.homes import (
     tables,
 )
 
-NOW = T0 + HOUR
 LATER = T0 + 4 * HOUR
-
-
-@dataclass
-class CrashServer:
-    process: "subprocess.Popen[str]"
-
-    def run(self, home: Home, action: str, fail_at: int = 0, how: str = "kill", now: int = NOW) -> dict[str, Any]:
-        request = {"home": str(home.root), "action": action, "fail_at": fail_at, "how": how, "now": now}
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.write(json.dumps(request) + "\n")
-        self.process.stdin.flush()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline())
-        return answer
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[CrashServer]:
-    script = Path(__file__).with_name("crash_server.py")
-    root = script.parents[2]
-    process = subprocess.Popen(
-        [
-            sys.executable,
-            "-c",
-            "import sys, runpy; sys.path.insert(0, sys.argv[1]); runpy.run_path(sys.argv[2], run_name='__main__')",
-            str(root),
-            str(script),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    yield CrashServer(process)
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.close()
-    process.wait(20)
-    process.stdout.close()
-
-
-def copy(home: Home, root: Path) -> Home:
-    shutil.copytree(home.root, root)
-    return Home(root)
 
 
 def says(home: Home) -> tuple[object, object]:

@@ -11,7 +11,7 @@ from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.wal.device_messages import take_device_messages
 from sensor_platform_tests.landing.homes import T0, Message, land_all, lander_of, seal_segment, tables
-from sensor_platform_tests.reading.test_sparkplug import CONTRACT, birth, payload
+from sensor_platform_tests.reading.sparkplug_messages import CONTRACT, birth, payload
 
 EACH = Contract(name="each", topic="#", device=ValueSource(topic_level=-1))
 

@@ -4,7 +4,6 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-
 from sensor_platform.landing.quarantine.choose import RowSelection
 
 ROWS = pl.DataFrame(

@@ -19,11 +19,9 @@ from sensor_platform.landing.integrity.reland import contracts_of, reland
 from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.ledger import landing_files_between, read_ledger
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
+from sensor_platform_tests.landing.crash_client import CrashServer, copy
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
-from sensor_platform_tests.landing.test_crash_points import CrashServer, copy, server
-from sensor_platform_tests.landing.test_requeue import LOOSE, STRICT, drop, fill, requeue
-
-__all__ = ["server"]  # the fixture
+from sensor_platform_tests.landing.requeues import LOOSE, STRICT, drop, fill, requeue
 
 NOW = T0 + 6 * HOUR
 

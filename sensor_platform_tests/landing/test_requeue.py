@@ -10,43 +10,21 @@ from click.testing import CliRunner
 from sensor_platform.cli.main import cli
 from sensor_platform.home import Home
 from sensor_platform.landing.housekeeping import keep_house
-from sensor_platform.landing.integrity.audit import audit, audit_device
+from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
-from sensor_platform.landing.ledger import newest_position, open_ledger, read_ledger, slots_after, totals
-from sensor_platform.landing.quarantine.choose import RowSelection
+from sensor_platform.landing.ledger import newest_position, read_ledger, slots_after, totals
 from sensor_platform.landing.quarantine.listing import chosen_rows, waiting
-from sensor_platform.landing.quarantine.reconcile import Reconciled, Reconciler
-from sensor_platform.reading.batch import TimeLimits
-from sensor_platform.reading.contract import Contract, ValueSource
-from sensor_platform.reading.decode import Decoder
+from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform_tests.landing.homes import (
     HOUR,
     T0,
-    Message,
     files,
     land_all,
     mixed_messages,
     seal_segment,
     tables,
 )
-
-STRICT = Contract(name="strict", topic="#", device=ValueSource(field=("device",)), strings="number")
-LOOSE = Contract(name="loose", topic="#", device=ValueSource(field=("device", "id")), strings="text")
-LIMITS = TimeLimits(start=0, max_future=HOUR)
-LATER = T0 + 2 * HOUR
-ALL = RowSelection()
-
-
-def requeue(home: Home, contract: Contract, choice: RowSelection = ALL, now: int = LATER) -> list[Reconciled]:
-    with open_ledger(home) as ledger:
-        return list(
-            Reconciler(home, ledger, 600_000_000, lambda: now).requeue(choice, Decoder([contract], LIMITS), "v")
-        )
-
-
-def drop(home: Home, choice: RowSelection = ALL) -> list[Reconciled]:
-    with open_ledger(home) as ledger:
-        return list(Reconciler(home, ledger, 600_000_000, lambda: LATER).drop(choice))
+from sensor_platform_tests.landing.requeues import LATER, LOOSE, STRICT, drop, fill, requeue
 
 
 def landed(home: Home) -> list[tuple[object, ...]]:
@@ -81,19 +59,6 @@ def landed_by_device(home: Home) -> dict[str, int]:
     return {device: landed for _, device, _, landed, *_ in tables(home)["counts"] if landed}
 
 
-def fill(home: Home) -> None:
-    turns = [
-        b'{"id": "a", "t": 1}',
-        b'{"device": "b", "t": 2, "s": "on"}',
-        b'{"t": 3}',
-        b'{"device": "c", "t": 4, "ts": 1772280000}',
-        b'{"id": "d", "t": 5, "ts": 1772193600}',
-        b"garbage",
-    ]
-    seal_segment(home, 1, [Message(turn) for turn in turns], batch=2)
-    land_all(home, [STRICT])
-
-
 def test_what_is_good_now_lands_with_its_own_receive_time_and_reopens_its_slots(home: Home) -> None:
     fill(home)
     assert fates(home) == (6, 2, 4, 1)
@@ -117,8 +82,8 @@ def test_what_is_good_now_lands_with_its_own_receive_time_and_reopens_its_slots(
     with read_ledger(home) as ledger:
         assert ledger is not None
         assert set(slots_after(ledger, position)) == {T0, T0 - 48 * HOUR}
-    assert [audit_device(home, name)[0].landed for name in "abcd"] == [1, 1, 1, 1]
-    assert audit_device(home, "(unknown)")[0].quarantined == 2
+    assert [audit(home, device_id=name).hours[0].landed for name in "abcd"] == [1, 1, 1, 1]
+    assert audit(home, device_id="(unknown)").hours[0].quarantined == 2
 
 
 def test_requeue_twice_lands_nothing_twice_and_nothing_to_land_changes_nothing(home: Home) -> None:

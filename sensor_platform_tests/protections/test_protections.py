@@ -123,7 +123,7 @@ PROTECTIONS = (
         "sensor_platform/landing/ledger/queries.py",
         'connection.execute("select 1 from imports where source = ?", (digest,)).fetchone()',
         'connection.execute("select 1 from imports where source = ?", (digest + "x",)).fetchone()',
-        "history/test_import.py::test_the_same_bytes_are_imported_once_under_any_name",
+        "imports/test_import.py::test_the_same_bytes_are_imported_once_under_any_name",
     ),
     protection(
         "a window is dirty by the position of what touched it",

@@ -1,47 +1,15 @@
 """Sparkplug B: births name metrics, data refers to them, a missing birth is asked for, sequence gaps are seen."""
 
-from typing import Any
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.reading.batch import Decoded, MessageBatch
-from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.memory import Memory, load_nodes
 from sensor_platform.reading.sparkplug.protobuf_schema import Payload, rebirth_command
 from sensor_platform_tests.reading.conftest import LIMITS
-
-AT = 1_772_366_400_000
-CONTRACT = Contract(name="sp", topic="spBv1.0/#", encoding="sparkplug")
-
-
-CELSIUS = {"engUnit": {"string_value": "degC"}}
-
-
-def payload(seq: int | None, *metrics: dict[str, Any], at: int = AT) -> bytes:
-    content = Payload(timestamp=at)
-    if seq is not None:
-        content.seq = seq
-    for fields in metrics:
-        properties = fields.get("properties", {})
-        metric = content.metrics.add(**{key: value for key, value in fields.items() if key != "properties"})
-        for key, value in properties.items():
-            metric.properties.keys.append(key)
-            metric.properties.values.add(**value)
-    return bytes(content.SerializeToString())
-
-
-def birth(seq: int = 0) -> bytes:
-    return payload(
-        seq,
-        {"name": "bdSeq", "datatype": 8, "long_value": 3},
-        {"name": "Node Control/Rebirth", "datatype": 11, "boolean_value": False},
-        {"name": "t", "alias": 1, "datatype": 10, "double_value": 20.5, "properties": CELSIUS},
-        {"name": "n", "alias": 2, "datatype": 3, "int_value": 7},
-        {"name": "s", "alias": 3, "datatype": 12, "string_value": "RUN"},
-    )  # fmt: skip
+from sensor_platform_tests.reading.sparkplug_messages import AT, CONTRACT, birth, payload
 
 
 def decoded(decoder: Decoder, *messages: tuple[str, bytes]) -> Decoded:

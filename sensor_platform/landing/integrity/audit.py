@@ -126,11 +126,6 @@ def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None)
     )
 
 
-def audit_device(home: Home, device_id: str) -> tuple[HourAudit, ...]:
-    """The fates of one device's messages by hour."""
-    return audit(home, device_id=device_id).hours
-
-
 def _hours(ledger: sqlite3.Connection, span: tuple[int, int]) -> tuple[HourAudit, ...]:
     rows = ledger.execute(
         "select h.hour, coalesce((select received from arrivals a where a.hour = h.hour), 0),"

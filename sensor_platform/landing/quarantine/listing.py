@@ -8,7 +8,7 @@ import polars as pl
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.landing.ledger.visible_files import quarantine_files
-from sensor_platform.landing.quarantine.choose import RowSelection
+from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
 
 

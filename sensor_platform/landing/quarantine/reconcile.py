@@ -21,9 +21,9 @@ from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, write_manifest
 from sensor_platform.landing.ledger.queries import next_commit_time
 from sensor_platform.landing.ledger.visible_files import quarantine_files
-from sensor_platform.landing.quarantine.choose import RowSelection
 from sensor_platform.landing.quarantine.recount import recount
 from sensor_platform.landing.quarantine.redecode import Redecoded, redecode
+from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.reading.decode import Decoder
 
 

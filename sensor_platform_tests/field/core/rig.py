@@ -21,7 +21,7 @@ from sensor_platform.landing.ledger import (
 )
 from sensor_platform.landing.open_lander import limits_of, open_lander
 from sensor_platform.landing.quarantine import reconcile as settling
-from sensor_platform.landing.quarantine.choose import RowSelection
+from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.orchestration.checks.integrity import mend_files
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun, Rules, decide
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource, ValueSource

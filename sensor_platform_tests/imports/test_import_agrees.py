@@ -16,7 +16,7 @@ from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
 from sensor_platform.reading.times import time_reader, zone
-from sensor_platform_tests.history.imports import LIMITS, NOW, imported, landed, quarantined
+from sensor_platform_tests.imports.import_helpers import LIMITS, NOW, imported, landed, quarantined
 
 TIMES = st.one_of(
     st.none(),

@@ -15,9 +15,9 @@ from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
 from sensor_platform.site import load_site
+from sensor_platform_tests.contracts.telegraf_configs import HEAD, PIVOT
 from sensor_platform_tests.reading.conftest import LIMITS, NOW
 
-HEAD = '[[inputs.mqtt_consumer]]\nservers = ["tcp://127.0.0.1:1883"]\nqos = 1\n'
 # the example of topic parsing in the plugin's README
 PARSED = (
     HEAD
@@ -32,21 +32,6 @@ data_type = "float"
   fields = "_/_/_/test"
   [inputs.mqtt_consumer.topic_parsing.types]
     test = "int"
-"""
-)
-PIVOT = (
-    HEAD
-    + """
-topics = ["/sensors/#"]
-data_format = "value"
-data_type = "float"
-[[inputs.mqtt_consumer.topic_parsing]]
-  topic = "/sensors/+/+/+/+"
-  measurement = "/measurement/_/_/_/_"
-  tags = "/_/site/version/device_name/field"
-[[processors.pivot]]
-  tag_key = "field"
-  value_key = "value"
 """
 )
 

@@ -13,7 +13,7 @@ from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
-from sensor_platform_tests.history.imports import NOW, imported, landed, make_small, quarantined, write_csv
+from sensor_platform_tests.imports.import_helpers import NOW, imported, landed, make_small, quarantined, write_csv
 from sensor_platform_tests.landing.homes import tables
 
 LONG = ("device_id", "metric", "timestamp", "value")

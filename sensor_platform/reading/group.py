@@ -1,21 +1,19 @@
 """Reads a group of records of one shape, column by column, into records, readings and refusals."""
 
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sensor_platform.reading.batch import Decoded, MessageBatch, ReadingBlock, TimeLimits
+from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
+from sensor_platform.reading.block_writer import BlockWriter, Texts
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
 from sensor_platform.reading.plan import RecordPlan, name_error
 from sensor_platform.reading.reject_rules import rejected
-from sensor_platform.reading.units import conversion, is_same
+from sensor_platform.reading.units import is_same
 from sensor_platform.reading.value_kinds import ValueKind
 from sensor_platform.reading.values import Column, Refusal, column_of
-
-Texts = Sequence[str | None]
 
 
 @dataclass(slots=True)
@@ -26,22 +24,15 @@ class GroupReader:
     limits: TimeLimits
     out: Decoded
     fields: FieldReader = field(init=False)
-    units: dict[str, str] = field(default_factory=dict)
-    """Metric to the unit that it is kept in."""
-    meanings: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Metric to what its texts, in lower case, mean."""
-    tag_codes: dict[tuple[tuple[str, str], ...], int] = field(default_factory=lambda: {(): 0})
+    writer: BlockWriter = field(init=False)
 
     def __post_init__(self) -> None:
         self.fields = FieldReader(self.batch)
+        self.writer = BlockWriter(self.out)
 
     def use(self, contract: Contract) -> None:
-        """The groups that follow are of this contract."""
-        self.units = contract.units
-        self.meanings = {
-            metric: {text.strip().lower(): number for text, number in numbers.items()}
-            for metric, numbers in contract.values.items()
-        }
+        """Read the groups that follow by this contract."""
+        self.writer.use(contract)
 
     def read(self, plan: RecordPlan, group: Group) -> None:
         """Every record becomes readings or refusals. Records refused whole are put aside before values are read."""
@@ -66,7 +57,7 @@ class GroupReader:
             values = group.columns[refused.column]
             why = Refusal(refused.rule, refused.reason)
             rows = [(row, why) for row, value in enumerate(values) if value is not None]
-            self.refuse(rows, refused.metric, group, who)
+            self.writer.refuse(rows, refused.metric, group, who)
 
     def read_wide(self, plan: RecordPlan, group: Group, who: Identity) -> None:
         """Every column that no role claims is a metric."""
@@ -74,13 +65,13 @@ class GroupReader:
         strings = plan.contract.strings
         for metric in plan.metrics:
             raw = group.columns[metric.column]
-            if numbers := self.meanings.get(metric.metric):
-                raw = self.add_meant(raw, [numbers] * len(raw), metric.metric, group, base)
+            if numbers := self.writer.meanings.get(metric.metric):
+                raw = self.writer.add_meant(raw, [numbers] * len(raw), metric.metric, group, base)
             column = column_of(raw, strings if metric.takes_text else "text")
-            self.add_numbers(column, metric.metric, group, base)
+            self.writer.add_numbers(column, metric.metric, group, base)
             if column.texts and metric.takes_text:
-                self.add_block(column.text_rows, metric.metric, None, column.texts, group, base, ValueKind.TEXT)
-            self.refuse(column.refused, metric.metric, group, who)
+                self.writer.add_block(column.text_rows, metric.metric, None, column.texts, group, base, ValueKind.TEXT)
+            self.writer.refuse(column.refused, metric.metric, group, who)
 
     def read_long(self, plan: RecordPlan, group: Group, who: Identity, names: Texts) -> None:
         """One reading per record; of the other fields, numbers are metrics of their own and texts become tags."""
@@ -89,19 +80,21 @@ class GroupReader:
         values = _first_present([group.columns[column] for column in plan.value.columns], len(names))
         nothing = Refusal("no_value", "there is no value")
         missing = [(row, nothing) for row, value in enumerate(values) if value is None] if None in values else []
-        if self.meanings:
-            values = self.add_meant(values, [self.meanings.get(name or "") for name in names], names, group, base)
+        if self.writer.meanings:
+            values = self.writer.add_meant(
+                values, [self.writer.meanings.get(name or "") for name in names], names, group, base
+            )
         column = column_of(values, plan.contract.strings)
-        self.add_numbers(column, names, group, base)
+        self.writer.add_numbers(column, names, group, base)
         if column.texts:
             said = [names[r] for r in column.text_rows]
-            self.add_block(column.text_rows, said, None, column.texts, group, base, ValueKind.TEXT)
+            self.writer.add_block(column.text_rows, said, None, column.texts, group, base, ValueKind.TEXT)
         for row, why in (*column.refused, *missing):
-            self.refuse([(row, why)], names[row], group, who)
+            self.writer.refuse([(row, why)], names[row], group, who)
         for extra, found in extras:
             if extra.takes_numbers:
-                self.add_numbers(found, extra.metric, group, base, is_described=False)
-            self.refuse(found.refused, extra.metric, group, who)
+                self.writer.add_numbers(found, extra.metric, group, base, is_described=False)
+            self.writer.refuse(found.refused, extra.metric, group, who)
 
     def long_names(self, plan: RecordPlan, group: Group) -> Texts:
         """Metric of each record, renamed."""
@@ -128,127 +121,23 @@ class GroupReader:
         tags = [(name, self.fields.texts(lookup, group)) for name, lookup in plan.tags]
         if plan.contract.units and (foreign := self.foreign_units(plan, group, units)):
             tags.append(("original_unit", foreign))
-        records.tags.extend(self.tag_sets([*tags, *extra_tags], len(group.messages)))
+        records.tags.extend(self.writer.tag_sets([*tags, *extra_tags], len(group.messages)))
         return base
-
-    def tag_sets(self, tags: Sequence[tuple[str, Texts]], count: int) -> list[int]:
-        """Number of the tag set of each record; equal sets share one."""
-        if not tags:
-            return [0] * count
-        names = [name for name, _ in tags]
-        codes: list[int] = []
-        for values in zip(*(texts for _, texts in tags), strict=True):
-            key = tuple((name, value) for name, value in zip(names, values, strict=True) if value is not None)
-            code = self.tag_codes.get(key)
-            if code is None:
-                code = self.tag_codes[key] = len(self.out.tag_sets)
-                self.out.tag_sets.append(key)
-            codes.append(code)
-        return codes
-
-    def add_numbers(
-        self, column: Column, metric: str | Texts, group: Group, base: int, *, is_described: bool = True
-    ) -> None:
-        """Append the numbers of a column, if it has any."""
-        if not column.numbers:
-            return
-        rows = column.number_rows
-        names = metric if isinstance(metric, str) else [metric[row] for row in rows]
-        if self.units and is_described and self.add_converted(column, names, group, base):
-            return
-        self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds, is_described=is_described)
 
     def foreign_units(self, plan: RecordPlan, group: Group, units: Texts) -> Texts | None:
         """The unit of each record where it is not what one of its metrics is kept in; None where all are."""
+        units_kept = self.writer.units
         wanted: list[tuple[str, ...]]
         if plan.is_long:
             names = self.long_names(plan, group)
-            wanted = [(self.units[name],) if name in self.units else () for name in map(str, names)]
+            wanted = [(units_kept[name],) if name in units_kept else () for name in map(str, names)]
         else:
-            wanted = [tuple(self.units[m.metric] for m in plan.metrics if m.metric in self.units)] * len(units)
+            wanted = [tuple(units_kept[m.metric] for m in plan.metrics if m.metric in units_kept)] * len(units)
         foreign = [
             unit if unit is not None and any(not is_same(unit, to) for to in targets) else None
             for unit, targets in zip(units, wanted, strict=True)
         ]
         return foreign if any(foreign) else None
-
-    def add_converted(self, column: Column, metric: str | Texts, group: Group, base: int) -> bool:
-        """Append the numbers of a column in the units that their metrics are kept in; False where nothing differs."""
-        units = self.out.records.unit
-        pairs: dict[tuple[str | None, str | None], list[int]] = {}
-        for place, row in enumerate(column.number_rows):
-            name = metric if isinstance(metric, str) else metric[place]
-            pairs.setdefault((units[base + row], self.units.get(name or "")), []).append(place)
-        if all(unit is None or to is None or unit == to for unit, to in pairs):
-            return False
-        kinds = column.number_kinds
-        for (unit, to), places in pairs.items():
-            found = None if unit is None or to is None else conversion(unit, to)
-            is_unknown = unit is not None and to is not None and found is None
-            gain, offset = (1.0, 0.0) if found is None else (found.gain, found.offset)
-            self.add_block(
-                [column.number_rows[place] for place in places],
-                metric if isinstance(metric, str) else [metric[place] for place in places],
-                array("d", [column.numbers[place] * gain + offset for place in places]),
-                None,
-                group,
-                base,
-                kinds if isinstance(kinds, int) else [kinds[place] for place in places],
-                unit=to if found is not None else None,
-                quality="uncertain" if is_unknown else None,
-            )
-        return True
-
-    def add_meant(
-        self,
-        values: Sequence[object],
-        meanings: Sequence[Mapping[str, float] | None],
-        metric: str | Texts,
-        group: Group,
-        base: int,
-    ) -> list[object]:
-        """Append the texts that mean a number, each with its text; returns the column without them."""
-        rest, rows, numbers, texts = list(values), [], array("d"), []
-        for row, (value, meant) in enumerate(zip(values, meanings, strict=True)):
-            if meant and isinstance(value, str) and (number := meant.get(value.strip().lower())) is not None:
-                rest[row] = None
-                rows.append(row)
-                numbers.append(number)
-                texts.append(value)
-        if rows:
-            names = metric if isinstance(metric, str) else [metric[row] for row in rows]
-            self.add_block(rows, names, numbers, texts, group, base, ValueKind.TEXT)
-        return rest
-
-    def add_block(
-        self,
-        rows: Sequence[int],
-        metric: str | Texts,
-        value: "array[float] | None",
-        text: Sequence[str] | None,
-        group: Group,
-        base: int,
-        kinds: int | Sequence[int],
-        *,
-        is_described: bool = True,
-        unit: str | None = None,
-        quality: str | None = None,
-    ) -> None:
-        """Append readings and mark their messages as landed."""
-        record = range(base, base + len(rows)) if isinstance(rows, range) else [base + row for row in rows]
-        self.out.blocks.append(ReadingBlock(record, metric, value, text, kinds, unit, quality, is_described))  # type: ignore[arg-type]
-        if group.is_landed:
-            return
-        has_reading = self.out.has_reading
-        for row in rows:
-            has_reading[group.messages[row]] = 1
-        group.is_landed = len(rows) == len(group.messages)
-
-    def refuse(self, rows: Sequence[tuple[int, Refusal]], metric: str | None, group: Group, who: Identity) -> None:
-        """Append refusals of single readings."""
-        for row, why in rows:
-            reason = f"{metric!r}: {why.reason}" if metric else why.reason
-            self.out.rejected.append((group.messages[row], rejected(why.rule, reason, who.devices[row], metric)))
 
 
 def _refuse_names(plan: RecordPlan, names: Texts, who: Identity) -> None:

@@ -10,13 +10,12 @@ from sensor_platform.reading.encodings.decoders import DecodedMessage, Undecodab
 from sensor_platform.reading.encodings.json_text import from_json
 from sensor_platform.reading.memory import Memory, MetricBirth, NodeState
 from sensor_platform.reading.reject_rules import rejected
-from sensor_platform.reading.sparkplug.protobuf_schema import SIGNED_BITS, Payload
+from sensor_platform.reading.sparkplug.metric_fields import flat_metrics, quality_of, unit_of, value_of
+from sensor_platform.reading.sparkplug.protobuf_schema import Payload
 
 _KINDS = {"NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH"}
 _COMMANDS = {"NCMD", "DCMD"}
 _CONTROL = ("Node Control/", "Device Control/", "bdSeq")
-_UNITS = {"engunit", "unit", "units", "engineeringunits"}
-_QUALITY = {0: "bad", 192: "good", 500: "uncertain"}
 _REPEATED = 32
 """A message whose number is at most so far behind came again; a loss of more than 223 in a row looks the same."""
 ONLINE = "online"
@@ -67,7 +66,7 @@ def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> DecodedMessage
         return message
     if place.kind.endswith("BIRTH"):
         _add_online(place, content, message, is_online=True)
-    for number, metric in enumerate(_flat(content.metrics, "")):
+    for number, metric in enumerate(flat_metrics(content.metrics, "")):
         _add_metric(place, content, number, metric, memory, message)
     return message
 
@@ -101,34 +100,10 @@ def _learn(place: _Topic, content: Any, memory: Memory, message: DecodedMessage)
 
 
 def _births(content: Any) -> Iterator[tuple[int, MetricBirth]]:  # noqa: ANN401
-    for number, (name, metric) in enumerate(_flat(content.metrics, ""), 1):
+    for number, (name, metric) in enumerate(flat_metrics(content.metrics, ""), 1):
         if name:
             alias = metric.alias if metric.HasField("alias") else -number
-            yield alias, MetricBirth(name, metric.datatype, _unit(metric))
-
-
-def _flat(metrics: Any, prefix: str, depth: int = 0) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
-    """Metrics with their names; those of a template are below its name."""
-    for metric in metrics:
-        name = prefix + _text(metric.name) if metric.name else ""
-        if metric.WhichOneof("value") == "template_value" and depth < 8:
-            yield from _flat(metric.template_value.metrics, f"{name}/" if name else prefix, depth + 1)
-        else:
-            yield name, metric
-
-
-def _unit(metric: Any) -> str | None:  # noqa: ANN401
-    for key, value in zip(metric.properties.keys, metric.properties.values, strict=False):
-        if _text(key).replace("_", "").replace(" ", "").lower() in _UNITS and value.string_value:
-            return _text(value.string_value)
-    return None
-
-
-def _quality(metric: Any) -> str | None:  # noqa: ANN401
-    for key, value in zip(metric.properties.keys, metric.properties.values, strict=False):
-        if _text(key).lower() == "quality":
-            return _QUALITY.get(value.int_value)
-    return None
+            yield alias, MetricBirth(name, metric.datatype, unit_of(metric))
 
 
 def _add_metric(
@@ -153,10 +128,10 @@ def _add_metric(
     if metric.is_null or name.startswith(_CONTROL):
         return
     record = _record(place, content, number, metric.timestamp or content.timestamp)
-    record |= {"metric": name, "value": _value(metric, datatype)}
-    if unit := _unit(metric) or (birth.unit if birth else None):
+    record |= {"metric": name, "value": value_of(metric, datatype)}
+    if unit := unit_of(metric) or (birth.unit if birth else None):
         record["unit"] = unit
-    if quality := _quality(metric):
+    if quality := quality_of(metric):
         record["quality"] = quality
     message.records.append(record)
 
@@ -175,11 +150,11 @@ def _birth_of(place: _Topic, name: str, metric: Any, memory: Memory) -> MetricBi
 
 def _add_commands(place: _Topic, content: Any, memory: Memory, message: DecodedMessage) -> None:  # noqa: ANN401
     """What somebody told a node, our own requests among it, below `command/`. No birth is asked for because of it."""
-    for name, metric in _flat(content.metrics, ""):
+    for name, metric in flat_metrics(content.metrics, ""):
         birth = _birth_of(place, name, metric, memory)
         if known := name or (birth.name if birth else ""):
             record = _record(place, content, 0, metric.timestamp or content.timestamp)
-            value = _value(metric, metric.datatype or (birth.datatype if birth else 0))
+            value = value_of(metric, metric.datatype or (birth.datatype if birth else 0))
             message.records.append(record | {"metric": f"command/{known}", "value": value})
 
 
@@ -200,29 +175,6 @@ def _record(place: _Topic, content: Any, number: int, at: int) -> dict[str, obje
     if content.HasField("seq"):
         record["seq"] = f"{content.seq}#{number}"
     return record
-
-
-def _value(metric: Any, datatype: int) -> object:  # noqa: ANN401
-    kind = metric.WhichOneof("value")
-    if kind is None or kind in {"bytes_value", "dataset_value", "template_value"}:
-        return []
-    value = getattr(metric, kind)
-    if kind in {"int_value", "long_value"}:
-        return _signed(value, datatype)
-    return _text(value) if kind == "string_value" else value
-
-
-def _text(value: str | bytes) -> str:
-    """Text; what is not UTF-8 comes as bytes."""
-    return value if isinstance(value, str) else value.decode("utf-8", "backslashreplace")
-
-
-def _signed(value: int, datatype: int) -> int:
-    """Two's complement, at the width of the field or of the type: senders do either."""
-    for bits in SIGNED_BITS.get(datatype, ()):
-        if value >> bits == 0 and value >> (bits - 1):
-            return value - (1 << bits)
-    return value
 
 
 def _state(host: str, payload: bytes) -> DecodedMessage:

@@ -1,0 +1,141 @@
+"""Writes the readings of one group to the decoded batch: numbers, converted numbers, texts and refusals."""
+
+from array import array
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sensor_platform.reading.batch import Decoded, ReadingBlock
+from sensor_platform.reading.contract import Contract
+from sensor_platform.reading.fields import Group
+from sensor_platform.reading.identity import Identity
+from sensor_platform.reading.reject_rules import rejected
+from sensor_platform.reading.units import conversion
+from sensor_platform.reading.value_kinds import ValueKind
+from sensor_platform.reading.values import Column, Refusal
+
+Texts = Sequence[str | None]
+
+
+@dataclass(slots=True)
+class BlockWriter:
+    """Appends to `out` by the contract in use. `base` is the number of the group's first record."""
+
+    out: Decoded
+    units: dict[str, str] = field(default_factory=dict)
+    """Metric to the unit that it is kept in."""
+    meanings: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Metric to the numbers that its texts, in lower case, stand for."""
+    tag_codes: dict[tuple[tuple[str, str], ...], int] = field(default_factory=lambda: {(): 0})
+
+    def use(self, contract: Contract) -> None:
+        """Take units and meanings of texts from this contract, for the groups that follow."""
+        self.units = contract.units
+        self.meanings = {
+            metric: {text.strip().lower(): number for text, number in numbers.items()}
+            for metric, numbers in contract.values.items()
+        }
+
+    def tag_sets(self, tags: Sequence[tuple[str, Texts]], count: int) -> list[int]:
+        """Number of the tag set of each record; equal sets share one."""
+        if not tags:
+            return [0] * count
+        names = [name for name, _ in tags]
+        codes: list[int] = []
+        for values in zip(*(texts for _, texts in tags), strict=True):
+            key = tuple((name, value) for name, value in zip(names, values, strict=True) if value is not None)
+            code = self.tag_codes.get(key)
+            if code is None:
+                code = self.tag_codes[key] = len(self.out.tag_sets)
+                self.out.tag_sets.append(key)
+            codes.append(code)
+        return codes
+
+    def add_numbers(
+        self, column: Column, metric: str | Texts, group: Group, base: int, *, is_described: bool = True
+    ) -> None:
+        """Append the numbers of a column, if it has any."""
+        if not column.numbers:
+            return
+        rows = column.number_rows
+        names = metric if isinstance(metric, str) else [metric[row] for row in rows]
+        if self.units and is_described and self.add_converted(column, names, group, base):
+            return
+        self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds, is_described=is_described)
+
+    def add_converted(self, column: Column, metric: str | Texts, group: Group, base: int) -> bool:
+        """Append the numbers of a column in the units that their metrics are kept in; False where nothing differs."""
+        units = self.out.records.unit
+        pairs: dict[tuple[str | None, str | None], list[int]] = {}
+        for place, row in enumerate(column.number_rows):
+            name = metric if isinstance(metric, str) else metric[place]
+            pairs.setdefault((units[base + row], self.units.get(name or "")), []).append(place)
+        if all(unit is None or to is None or unit == to for unit, to in pairs):
+            return False
+        kinds = column.number_kinds
+        for (unit, to), places in pairs.items():
+            found = None if unit is None or to is None else conversion(unit, to)
+            is_unknown = unit is not None and to is not None and found is None
+            gain, offset = (1.0, 0.0) if found is None else (found.gain, found.offset)
+            self.add_block(
+                [column.number_rows[place] for place in places],
+                metric if isinstance(metric, str) else [metric[place] for place in places],
+                array("d", [column.numbers[place] * gain + offset for place in places]),
+                None,
+                group,
+                base,
+                kinds if isinstance(kinds, int) else [kinds[place] for place in places],
+                unit=to if found is not None else None,
+                quality="uncertain" if is_unknown else None,
+            )
+        return True
+
+    def add_meant(
+        self,
+        values: Sequence[object],
+        meanings: Sequence[Mapping[str, float] | None],
+        metric: str | Texts,
+        group: Group,
+        base: int,
+    ) -> list[object]:
+        """Append the texts that mean a number, each with its text; returns the column without them."""
+        rest, rows, numbers, texts = list(values), [], array("d"), []
+        for row, (value, meant) in enumerate(zip(values, meanings, strict=True)):
+            if meant and isinstance(value, str) and (number := meant.get(value.strip().lower())) is not None:
+                rest[row] = None
+                rows.append(row)
+                numbers.append(number)
+                texts.append(value)
+        if rows:
+            names = metric if isinstance(metric, str) else [metric[row] for row in rows]
+            self.add_block(rows, names, numbers, texts, group, base, ValueKind.TEXT)
+        return rest
+
+    def add_block(
+        self,
+        rows: Sequence[int],
+        metric: str | Texts,
+        value: "array[float] | None",
+        text: Sequence[str] | None,
+        group: Group,
+        base: int,
+        kinds: int | Sequence[int],
+        *,
+        is_described: bool = True,
+        unit: str | None = None,
+        quality: str | None = None,
+    ) -> None:
+        """Append readings and mark their messages as landed."""
+        record = range(base, base + len(rows)) if isinstance(rows, range) else [base + row for row in rows]
+        self.out.blocks.append(ReadingBlock(record, metric, value, text, kinds, unit, quality, is_described))  # type: ignore[arg-type]
+        if group.is_landed:
+            return
+        has_reading = self.out.has_reading
+        for row in rows:
+            has_reading[group.messages[row]] = 1
+        group.is_landed = len(rows) == len(group.messages)
+
+    def refuse(self, rows: Sequence[tuple[int, Refusal]], metric: str | None, group: Group, who: Identity) -> None:
+        """Append refusals of single readings."""
+        for row, why in rows:
+            reason = f"{metric!r}: {why.reason}" if metric else why.reason
+            self.out.rejected.append((group.messages[row], rejected(why.rule, reason, who.devices[row], metric)))

@@ -4,7 +4,6 @@ Names stay numbers until Parquet, whose dictionaries they become: 5 million read
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from sensor_platform.home import Home
-from sensor_platform.imports.codes import Codes
 from sensor_platform.imports.row_outcomes import Dictionaries
-from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing, sha256
 from sensor_platform.landing.files.parquet import LANDING_ENCODINGS, group_sizes
+from sensor_platform.landing.files.row_order import is_in_time_order
+from sensor_platform.landing.files.text_codes import TextCodes
 from sensor_platform.landing.ledger import FileEntry
 
 _TEXT = pa.string()
@@ -71,9 +70,7 @@ class LandingWriter:
         place = (slot - slot.min()) * len(devices) + devices[readings["device"].to_numpy()]
         group = place * len(metrics) + metrics[readings["metric"].to_numpy()]
         readings = readings.with_columns(pl.Series("group", group)).sort("group", maintain_order=True)
-        at, position = pl.col("event_at"), pl.col("position")
-        is_later = (at > at.shift(1)) | ((at == at.shift(1)) & (position >= position.shift(1)))
-        if not readings.select((pl.col("group").ne(pl.col("group").shift(1)) | is_later).all()).item():
+        if not is_in_time_order(readings):
             readings = readings.sort("group", "event_at", "position", maintain_order=True)
         return readings.drop("group")
 
@@ -125,7 +122,7 @@ class LandingWriter:
         return sets.take(pa.array(readings["tags"].fill_null(len(maps)).to_numpy()))
 
 
-def _dictionary(readings: pl.DataFrame, column: str, codes: Codes) -> pa.Array:
+def _dictionary(readings: pl.DataFrame, column: str, codes: TextCodes) -> pa.Array:
     if column not in readings.columns:
         return pa.nulls(len(readings), _TEXT)
     indices = readings[column].cast(pl.Int32).to_arrow()
@@ -138,8 +135,3 @@ def _constant(text: str, rows: int) -> pa.Array:
 
 def _no_tags(rows: int) -> pa.Array:
     return pa.MapArray.from_arrays(pa.array(np.zeros(rows + 1, np.int32)), pa.array([], _TEXT), pa.array([], _TEXT))
-
-
-def naive(at: int) -> datetime:
-    """Plain UTC, as in files."""
-    return from_micros(at)

@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from sensor_platform.home import Home
-from sensor_platform.imports.landing_writer import naive
 from sensor_platform.imports.sources import EXTRA
+from sensor_platform.kernel.clock import from_micros
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.files.parquet import file_entry
 from sensor_platform.landing.ledger import FileEntry
@@ -60,7 +60,7 @@ class RefusedRows:
             self.examples.setdefault(rule, reason)
         rows = frame[refused["row"]].drop(EXTRA, strict=False)
         table = refused.with_columns(
-            received_at=pl.lit(naive(self.received_at), pl.Datetime("us")),
+            received_at=pl.lit(from_micros(self.received_at), pl.Datetime("us")),
             topic=pl.lit(topic),
             payload=rows.select(pl.struct(pl.all()).struct.json_encode().cast(pl.Binary).alias("payload"))["payload"],
             hint=pl.col("rule").replace_strict(HINTS, return_dtype=pl.String),

@@ -39,18 +39,18 @@ class BatchReadings:
         plan, names = self.plan, self.names
         self.kept = base.kept()
         columns = [
-            names.devices.of(self._pick(self.device)).alias("device"),
+            names.devices.of_series(self._pick(self.device)).alias("device"),
             self._pick(self.at).alias("event_at"),
             self._pick(pl.int_range(self.first, self.first + len(self.frame), eager=True)).alias("position"),
         ]
         for name, codes, lookup in (("unit", names.units, plan.unit), ("quality", names.qualities, plan.quality)):
             texts = find_text(self.frame, self.columns, lookup, only_text=not plan.is_long)
             if texts is not None and texts.null_count() < len(texts):
-                columns.append(codes.of(self._pick(texts)).alias(name))
+                columns.append(codes.of_series(self._pick(texts)).alias(name))
         if (ids := find_text(self.frame, self.columns, plan.message_id)) is not None and ids.null_count() < len(ids):
             columns.append(self._pick(ids).alias("message_id"))
         if (tags := self._tags()) is not None:
-            columns.append(names.tags.of(self._pick(tags)).alias("tags"))
+            columns.append(names.tags.of_series(self._pick(tags)).alias("tags"))
         self.shared = pl.DataFrame(columns)
 
     def add(self, metric: str | pl.Series, cells: Cells, *, is_described: bool = True) -> None:
@@ -61,7 +61,7 @@ class BatchReadings:
         if isinstance(metric, str):
             part = part.with_columns(pl.lit(codes.one(metric), pl.UInt32).alias("metric"))
         else:
-            part = part.with_columns(codes.of(self._pick(metric)).alias("metric"))
+            part = part.with_columns(codes.of_series(self._pick(metric)).alias("metric"))
         has = part["value"].is_not_null()
         if text is not None and text.null_count() < len(text):
             part = part.with_columns(text.alias("text"))
@@ -92,7 +92,7 @@ class BatchReadings:
         )
 
     def tidied(self, base: RowRefusals) -> Tidied:
-        """The whole batch. Rows that came to nothing are refused, so that every row has a fate."""
+        """The whole batch. Rows that came to nothing are refused, so that every row has an outcome."""
         landed = self.landed if self.landed is not None else pl.Series([], dtype=pl.Boolean)
         whole = refused_frame(base.rows, self.device)
         cells = pl.concat([pl.DataFrame(schema=REFUSED), *(part.select(*REFUSED) for part in self.cell_refusals)])
@@ -113,11 +113,11 @@ class BatchReadings:
             len(self.frame),
             table,
             pl.concat([messages, readings]).sort("row", maintain_order=True),
-            self._fates(is_landed, single["row"]),
+            self._outcome_counts(is_landed, single["row"]),
         )
 
-    def _fates(self, is_landed: pl.Series, rejected_rows: pl.Series) -> pl.DataFrame:
-        device = self.names.devices.of(self.device) if not self.device.is_null().all() else None
+    def _outcome_counts(self, is_landed: pl.Series, rejected_rows: pl.Series) -> pl.DataFrame:
+        device = self.names.devices.of_series(self.device) if not self.device.is_null().all() else None
         frame = pl.DataFrame(
             {
                 "device": device
@@ -126,14 +126,14 @@ class BatchReadings:
                 "landed": is_landed,
             }
         )
-        fates = frame.group_by("device").agg(
+        outcomes = frame.group_by("device").agg(
             received=pl.len().cast(pl.Int64), landed=pl.col("landed").sum().cast(pl.Int64)
         )
         if rejected_rows.is_empty():
-            return fates.with_columns(rejected_readings=pl.lit(0, pl.Int64))
+            return outcomes.with_columns(rejected_readings=pl.lit(0, pl.Int64))
         rejected = frame["device"].gather(rejected_rows).value_counts(name="rejected_readings")
-        fates = fates.join(rejected, "device", how="left", nulls_equal=True)
-        return fates.with_columns(pl.col("rejected_readings").fill_null(0).cast(pl.Int64))
+        outcomes = outcomes.join(rejected, "device", how="left", nulls_equal=True)
+        return outcomes.with_columns(pl.col("rejected_readings").fill_null(0).cast(pl.Int64))
 
     def _tags(self) -> pl.Series | None:
         """JSON of the tag map of each row, or None where there are no tags."""

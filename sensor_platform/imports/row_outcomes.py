@@ -1,4 +1,4 @@
-"""What a batch of rows becomes: readings, refusals and fates."""
+"""What a batch of rows becomes: readings, refusals and outcomes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,20 +6,20 @@ from dataclasses import dataclass, field
 import numpy as np
 import polars as pl
 
-from sensor_platform.imports.codes import Codes
+from sensor_platform.landing.files.text_codes import TextCodes
 
 
 @dataclass(slots=True)
 class Dictionaries:
     """Everything that repeats, by number; shared by all batches of an import."""
 
-    devices: Codes = field(default_factory=Codes)
-    metrics: Codes = field(default_factory=Codes)
-    units: Codes = field(default_factory=Codes)
-    qualities: Codes = field(default_factory=Codes)
-    tags: Codes = field(default_factory=Codes)
+    devices: TextCodes = field(default_factory=TextCodes)
+    metrics: TextCodes = field(default_factory=TextCodes)
+    units: TextCodes = field(default_factory=TextCodes)
+    qualities: TextCodes = field(default_factory=TextCodes)
+    tags: TextCodes = field(default_factory=TextCodes)
     """JSON of a map."""
-    topics: Codes = field(default_factory=Codes)
+    topics: TextCodes = field(default_factory=TextCodes)
 
 
 @dataclass(slots=True)
@@ -31,7 +31,7 @@ class Tidied:
     """device, metric, event_at, value, position; text, unit, quality, message_id, tags only where there are any."""
     refused: pl.DataFrame
     """row, rule, reason, device_id, metric, scope."""
-    fates: pl.DataFrame
+    outcomes: pl.DataFrame
     """device (text, null for unknown), received, landed, quarantined, rejected_readings."""
 
 

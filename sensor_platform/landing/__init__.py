@@ -10,6 +10,8 @@ PUBLIC = (
     "files.leftovers",
     "files.parquet",
     "files.paths",
+    "files.row_order",
+    "files.text_codes",
     "housekeeping",
     "integrity.audit",
     "integrity.damage",

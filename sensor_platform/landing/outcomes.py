@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 
 from sensor_platform.kernel.clock import HOUR
-from sensor_platform.landing.files.landing_table import Names
+from sensor_platform.landing.files.text_codes import TextCodes
 from sensor_platform.landing.ledger.manifest import DeviceCounts
 from sensor_platform.landing.record_batches import SegmentBatch
 from sensor_platform.landing.sequences import Range, union
@@ -25,7 +25,7 @@ _SUMS = [pl.col(name).sum() for name in _COUNTS]
 class OutcomeCounts:
     """Counts of one segment, filled piece by piece. Exactly one fate for each message."""
 
-    devices: Names
+    devices: TextCodes
     """Shared with the readings; number 0 is `(unknown)`."""
     frames: list[pl.DataFrame] = field(default_factory=list)
     runs: list[pl.DataFrame] = field(default_factory=list)
@@ -64,7 +64,7 @@ class OutcomeCounts:
         """All counts, by hour and device."""
         if not self.frames:
             return ()
-        names, _ = self.devices.table()
+        names = self.devices.series()
         found = (
             pl.concat(self.frames)
             .group_by("hour", "device")

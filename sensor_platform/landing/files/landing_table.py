@@ -3,12 +3,14 @@
 Names are kept as numbers until the end: numbers sort and copy far faster than text.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
 
 import numpy as np
 import polars as pl
 
+from sensor_platform.landing.files.row_order import row_order
+from sensor_platform.landing.files.text_codes import TagCodes, TextCodes
 from sensor_platform.landing.record_batches import SegmentBatch
 from sensor_platform.reading.batch import Decoded, ReadingBlock
 from sensor_platform.reading.model import Reading
@@ -18,51 +20,14 @@ UNKNOWN_DEVICE = "(unknown)"
 
 
 @dataclass(slots=True)
-class Names:
-    """Texts by number, in order of first appearance."""
-
-    numbers: dict[str, int] = field(default_factory=dict)
-
-    def of(self, texts: Sequence[str]) -> list[int]:
-        """The number of each text."""
-        numbers = self.numbers
-        for text in set(texts).difference(numbers):
-            numbers[text] = len(numbers)
-        return [numbers[text] for text in texts]
-
-    def table(self) -> tuple[pl.Series, pl.Series]:
-        """The texts by number, and the rank of each number in the order of the texts."""
-        texts = list(self.numbers)
-        ranks = [0] * len(texts)
-        for rank, number in enumerate(sorted(range(len(texts)), key=texts.__getitem__)):
-            ranks[number] = rank
-        return pl.Series(texts, dtype=pl.String), pl.Series(ranks, dtype=pl.Int32)
-
-
-@dataclass(slots=True)
-class TagSets:
-    """Distinct tag maps of a segment by number."""
-
-    numbers: dict[tuple[tuple[str, str], ...], int] = field(default_factory=lambda: {(): 0})
-
-    def of(self, tag_sets: Iterable[tuple[tuple[str, str], ...]]) -> list[int]:
-        """The number of each tag set."""
-        return [self.numbers.setdefault(tags, len(self.numbers)) for tags in tag_sets]
-
-    def table(self) -> pl.Series:
-        """The maps by number."""
-        return pl.Series([dict(tags) for tags in self.numbers], dtype=pl.Map(pl.String, pl.String))
-
-
-@dataclass(slots=True)
 class LandingTable:
     """The readings of one segment, filled piece by piece."""
 
     segment: str
-    devices: Names = field(default_factory=lambda: Names({UNKNOWN_DEVICE: 0}))
-    metrics: Names = field(default_factory=Names)
-    topics: Names = field(default_factory=Names)
-    tags: TagSets = field(default_factory=TagSets)
+    devices: TextCodes = field(default_factory=lambda: TextCodes({UNKNOWN_DEVICE: 0}))
+    metrics: TextCodes = field(default_factory=TextCodes)
+    topics: TextCodes = field(default_factory=TextCodes)
+    tags: TagCodes = field(default_factory=TagCodes)
     records: list[pl.DataFrame] = field(default_factory=list)
     readings: list[pl.DataFrame] = field(default_factory=list)
     """`record` counts through all of `records`."""
@@ -114,19 +79,17 @@ class LandingTable:
             slot_start=pl.col("event_at") // slot * slot,
         )
         readings = pl.concat([_NO_READINGS, *self.readings])
-        devices, device_ranks = self.devices.table()
-        metrics, metric_ranks = self.metrics.table()
-        topics, _ = self.topics.table()
-        ranks = device_ranks.gather(records["device"])
-        readings = readings[_order(readings, records.with_columns(rank=ranks), metric_ranks)]
+        metric_ranks = pl.Series(self.metrics.ranks())
+        ranks = pl.Series(self.devices.ranks()).gather(records["device"])
+        readings = readings[row_order(readings, records.with_columns(rank=ranks), metric_ranks)]
         records = records.select(
-            devices.gather(records["device"]).alias("device_id"),
+            self.devices.series().gather(records["device"]).alias("device_id"),
             pl.col("event_at", "received_at").cast(pl.Datetime("us")),
             "unit",
             "quality",
-            self.tags.table().gather(records["tags"]).alias("tags"),
+            self.tags.series().gather(records["tags"]).alias("tags"),
             "message_id",
-            topics.gather(records["topic"]).alias("topic"),
+            self.topics.series().gather(records["topic"]).alias("topic"),
             pl.lit(self.segment).alias("segment"),
             "position",
             "is_device_time",
@@ -134,7 +97,7 @@ class LandingTable:
             "slot_start",
         )
         table = records[readings["record"]].with_columns(
-            metrics.gather(readings["metric"]).alias("metric"), readings["value"], readings["text"]
+            self.metrics.series().gather(readings["metric"]).alias("metric"), readings["value"], readings["text"]
         )
         if not readings["is_described"].all():
             described = pl.when(readings["is_described"]).then(pl.col("unit", "quality"))
@@ -229,32 +192,6 @@ def _kinds(block: ReadingBlock) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
     if isinstance(block.kinds, int):
         return np.full(len(block.record), block.kinds, np.uint8)
     return np.array(block.kinds, np.uint8)
-
-
-def _order(readings: pl.DataFrame, records: pl.DataFrame, metric_ranks: pl.Series) -> pl.Series:
-    """Row numbers of the readings in order of slot, device, metric, event time, position, and row.
-
-    A device's messages nearly always come in order of their time. So the rows are sorted by the first three alone,
-    which a stable sort of one number does fast, and by all only where that leaves any out of order.
-    """
-    record = readings["record"]
-    # at most slots x devices x metrics, each counted from 0 and at most as many as there are readings: fits 64 bits
-    # unless a segment had a million of each
-    slots = records["slot_start"].rank("dense").cast(pl.Int64)
-    place = (slots * (records["rank"].max() or 0) + slots + records["rank"]).gather(record)
-    keys = pl.DataFrame(
-        {
-            "group": place * len(metric_ranks) + metric_ranks.gather(readings["metric"]),
-            "event_at": records["event_at"].gather(record),
-            "position": records["position"].gather(record),
-        }
-    ).with_row_index("row")
-    by_group = keys.sort("group", maintain_order=True)
-    group, at, position = (pl.col(name) for name in ("group", "event_at", "position"))
-    is_later = (at > at.shift(1)) | ((at == at.shift(1)) & (position >= position.shift(1)))
-    if by_group.select((group.ne(group.shift(1)) | is_later).all()).item():
-        return by_group["row"]
-    return keys.sort("group", "event_at", "position", "row")["row"]
 
 
 LANDING_COLUMNS = (*(field.name for field in fields(Reading)), "slot_start")

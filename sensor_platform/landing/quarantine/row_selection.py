@@ -34,16 +34,11 @@ class RowSelection:
             topics = [topic for topic in rows["topic"].unique() if topic_matches(self.topic, topic)]
             terms.append(pl.col("topic").is_in(topics))
         if self.since is not None:
-            terms.append(received_at >= _naive(self.since))
+            terms.append(received_at >= plain_utc(self.since))
         if self.until is not None:
-            terms.append(received_at < _naive(self.until))
+            terms.append(received_at < plain_utc(self.until))
         wanted = {"device_id": self.device, "segment": self.segment, "position": self.position}
         terms.extend(pl.col(name) == value for name, value in wanted.items() if value is not None)
         if not terms:
             return pl.repeat(value=True, n=len(rows), dtype=pl.Boolean, eager=True)
         return rows.select(pl.all_horizontal(terms).fill_null(value=False).alias("chosen"))["chosen"]
-
-
-def _naive(at: datetime) -> datetime:
-    """Plain UTC, as in files."""
-    return plain_utc(at)

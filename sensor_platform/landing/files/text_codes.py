@@ -1,5 +1,6 @@
 """Texts as numbers: names repeat by the million, and numbers sort and copy far faster than text."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -7,12 +8,19 @@ import polars as pl
 
 
 @dataclass(slots=True)
-class Codes:
+class TextCodes:
     """Texts by number, in order of first appearance."""
 
     numbers: dict[str, int] = field(default_factory=dict)
 
-    def of(self, texts: pl.Series) -> pl.Series:
+    def of(self, texts: Sequence[str]) -> list[int]:
+        """The number of each text."""
+        numbers = self.numbers
+        for text in set(texts).difference(numbers):
+            numbers[text] = len(numbers)
+        return [numbers[text] for text in texts]
+
+    def of_series(self, texts: pl.Series) -> pl.Series:
         """The number of each text, null where it is null."""
         distinct = texts.unique().drop_nulls().to_list()
         numbers = self.numbers
@@ -32,9 +40,28 @@ class Codes:
         """The texts by number."""
         return list(self.numbers)
 
+    def series(self) -> pl.Series:
+        """The texts by number, as a column."""
+        return pl.Series(self.texts(), dtype=pl.String)
+
     def ranks(self) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
         """The rank of each number in the order of the texts."""
         texts = self.texts()
         ranks = np.empty(len(texts), np.int64)
         ranks[sorted(range(len(texts)), key=texts.__getitem__)] = np.arange(len(texts))
         return ranks
+
+
+@dataclass(slots=True)
+class TagCodes:
+    """Distinct tag maps of a segment by number."""
+
+    numbers: dict[tuple[tuple[str, str], ...], int] = field(default_factory=lambda: {(): 0})
+
+    def of(self, tag_sets: Iterable[tuple[tuple[str, str], ...]]) -> list[int]:
+        """The number of each tag set."""
+        return [self.numbers.setdefault(tags, len(self.numbers)) for tags in tag_sets]
+
+    def series(self) -> pl.Series:
+        """The maps by number, as a column."""
+        return pl.Series([dict(tags) for tags in self.numbers], dtype=pl.Map(pl.String, pl.String))

@@ -1,0 +1,179 @@
+"""One import, from rows to landing files and the manifest. Nothing is visible before its manifest is committed."""
+
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import polars as pl
+
+from sensor_platform.errors import CheckFailed, WrongUse
+from sensor_platform.home import Home
+from sensor_platform.imports.external_sort import SortedRuns
+from sensor_platform.imports.landing_writer import LandingWriter
+from sensor_platform.imports.refused_rows import RefusedRows
+from sensor_platform.imports.row_outcomes import Dictionaries, Tidied
+from sensor_platform.imports.rows import Tidier, plan_of
+from sensor_platform.imports.sources import ImportSource, batches
+from sensor_platform.kernel.clock import HOUR, utc_from_micros
+from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
+from sensor_platform.landing.ledger import (
+    DeviceCounts,
+    FileEntry,
+    Manifest,
+    SourceEntry,
+)
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import Contract, contract_version
+
+_WRITERS = 2
+"""Landing files written at once; each takes about 200 bytes of memory for each of its 2 million readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """What an import is told."""
+
+    contract: Contract
+    """What the columns mean, as for a message with these fields."""
+    limits: TimeLimits
+    slot: int
+    """Microseconds."""
+    separator: str | None = None
+    most_refused: float = 0.2
+    """Share of rows; where more are refused, nothing is imported."""
+
+
+@dataclass(slots=True)
+class ImportRun:
+    """One import of files that the ledger does not have yet."""
+
+    home: Home
+    plan: ImportPlan
+    sources: list[ImportSource]
+    now: int
+    say: Callable[[str], None]
+    names: Dictionaries = field(default_factory=Dictionaries)
+    entries: list[SourceEntry] = field(default_factory=list)
+    outcomes: list[pl.DataFrame] = field(default_factory=list)
+    rows: int = 0
+
+    @property
+    def segment(self) -> str:
+        """Named after what is imported, so that a second try writes the same files."""
+        keys = sorted(source.sha256 for source in self.sources)
+        return f"import-{sha256(''.join(keys).encode()).hexdigest()[:32]}"
+
+    def run(self) -> tuple[Manifest, dict[str, int]]:
+        """Write landing files and quarantine; returns the manifest, not yet written, and refusals by rule.
+
+        Raises:
+            WrongUse: a file cannot be read, its columns do not fit the mapping, or there is no row.
+            CheckFailed: too many rows are refused.
+        """
+        day = utc_from_micros(self.now).date().isoformat()
+        quarantine = self.home.quarantine / day / f"{self.segment}.parquet"
+        self.home.root.mkdir(parents=True, exist_ok=True)
+        tidiers = [self._tidier(source) for source in self.sources]  # before any work: does the mapping fit them all?
+        with (
+            tempfile.TemporaryDirectory(prefix=".import-", dir=self.home.root) as spill,
+            RefusedRows(self.home, quarantine, self.segment, self.now) as refused,
+        ):
+            runs = SortedRuns(Path(spill), self.plan.slot)
+            for source, tidier in zip(self.sources, tidiers, strict=True):
+                self._read(source, tidier, runs, refused)
+            self._check_share(refused)
+            files = self._write(runs, day)
+            if (entry := refused.close()) is not None:
+                files.append(entry)
+        return self._manifest(files, runs.count), dict(refused.rules)
+
+    def _tidier(self, source: ImportSource) -> Tidier:
+        plan = plan_of(self.plan.contract, source.columns)
+        return Tidier(plan, source.columns, self.plan.limits, self.now, self.names)
+
+    def _read(self, source: ImportSource, tidier: Tidier, runs: SortedRuns, refused: RefusedRows) -> None:
+        first = self.rows
+        name = source.path.name
+        topic = f"import/{name}"
+        code = self.names.topics.one(topic)
+        for frame in batches(source):
+            tidied = tidier.tidy(frame, self.rows)
+            refused.add(frame, tidied.refused, topic, self.rows)
+            runs.add(tidied.readings.with_columns(pl.lit(code, pl.UInt32).alias("topic")))
+            self._count(tidied)
+            self.say(f"{name}: {self.rows - first} rows read")
+        self.entries.append(SourceEntry(sha256=source.sha256, name=name, rows=self.rows - first, first_position=first))
+
+    def _count(self, tidied: Tidied) -> None:
+        self.rows += tidied.rows
+        self.outcomes.append(tidied.outcomes)
+        if len(self.outcomes) > 100:
+            self.outcomes = [self._outcome_counts()]
+
+    def _outcome_counts(self) -> pl.DataFrame:
+        return pl.concat(self.outcomes).group_by("device").agg(pl.all().sum())
+
+    def _check_share(self, refused: RefusedRows) -> None:
+        if not self.rows:
+            raise WrongUse("the files hold no rows", "name files with a header line and rows below it")
+        outcomes = self._outcome_counts()
+        lost = self.rows - int(outcomes["landed"].sum())
+        if lost <= self.plan.most_refused * self.rows:
+            return
+        rule, _ = refused.rules.most_common(1)[0]
+        raise CheckFailed(
+            f"{lost} of {self.rows} rows are refused, most for {rule!r} ({refused.examples[rule]});"
+            " nothing was imported",
+            "correct the mapping, or allow more with --most-refused",
+        )
+
+    def _write(self, runs: SortedRuns, day: str) -> list[FileEntry]:
+        """Write the landing files, two at a time: Polars and Arrow work outside the interpreter's lock."""
+        writer = LandingWriter(self.home, self.names, self.segment, self.now, self.plan.slot)
+        folder = self.home.landing / day
+
+        def write(numbered: tuple[int, tuple[int, int]]) -> FileEntry:
+            number, (first, last) = numbered
+            entry = writer.write(folder / f"{self.segment}.{number:05d}.parquet", runs.read(first, last))
+            self.say(f"{entry.file}: {entry.rows} readings")
+            return entry
+
+        with ThreadPoolExecutor(_WRITERS) as pool:
+            return list(pool.map(write, enumerate(runs.pieces(), 1)))
+
+    def _manifest(self, files: list[FileEntry], readings: int) -> Manifest:
+        outcomes = self._outcome_counts()
+        hour = self.now // HOUR * HOUR
+        devices = self.names.devices.texts()
+        counts = [
+            DeviceCounts(
+                hour=hour,
+                device_id=UNKNOWN_DEVICE if row["device"] is None else devices[row["device"]],
+                received=row["received"],
+                landed=row["landed"],
+                quarantined=row["received"] - row["landed"],
+                duplicate=0,
+                rejected_readings=row["rejected_readings"],
+            )
+            for row in outcomes.iter_rows(named=True)
+        ]
+        landed = int(outcomes["landed"].sum())
+        return Manifest(
+            segment=self.segment,
+            written_at=self.now,
+            contract_version=contract_version((self.plan.contract,)),
+            messages=self.rows,
+            landed=landed,
+            quarantined=self.rows - landed,
+            duplicate=0,
+            readings=readings,
+            rejected_readings=sum(row.rejected_readings for row in counts),
+            newest_event_at=max((file.last_event_at for file in files if file.last_event_at is not None), default=None),
+            files=tuple(files),
+            counts=tuple(sorted(counts, key=lambda row: row.device_id)),
+            arrivals={hour: self.rows},
+            sources=tuple(self.entries),
+        )

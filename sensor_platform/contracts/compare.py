@@ -1,4 +1,4 @@
-"""What would change: the same traffic under the contracts in force and under others."""
+"""Compares the same traffic under the contracts in force and under others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SAME = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class RuleChange:
-    """Refusals by one rule, now and then, with an example of then (or now, where there are none then)."""
+    """Number of rejects by one rule, now and then, with an example of then (of now, if there are none then)."""
 
     rule: str
     now: int
@@ -34,7 +34,7 @@ class HourChange:
     device_id: str
     metric: str
     hour: str
-    """ISO 8601, UTC."""
+    """Start of the hour, ISO 8601, UTC."""
     rows_now: int
     rows_then: int
     mean_now: float | None
@@ -43,7 +43,7 @@ class HourChange:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """`now` is what the contracts in force make of the traffic, `then` what the others would."""
+    """Result: `now` stands for the contracts in force, `then` for the others."""
 
     messages: int
     landed_now: int

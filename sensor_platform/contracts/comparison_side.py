@@ -1,4 +1,4 @@
-"""One side of a comparison: what some contracts make of traffic, summed up as it comes."""
+"""One side of a comparison: the result of decoding traffic under some contracts, summed up batch by batch."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _KEYS = ("device_id", "metric", "hour")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One refusal, to look at."""
+    """One reject, as an example."""
 
     topic: str
     reason: str
@@ -26,27 +26,27 @@ class Example:
 
 @dataclass(slots=True)
 class Side:
-    """Sums of everything decoded so far."""
+    """Sums of all batches decoded so far."""
 
     decoder: Decoder
     landed: int = 0
-    """Messages."""
+    """Number of messages with a reading."""
     readings: int = 0
     rules: Counter[str] = field(default_factory=Counter)
-    """Refused messages and single readings by rule."""
+    """Number of rejected messages and single readings by rule."""
     examples: dict[str, Example] = field(default_factory=dict)
     _sums: list[pl.DataFrame] = field(default_factory=list)
 
-    def add(self, piece: SegmentBatch) -> None:
-        """Decode a piece."""
-        decoded = self.decoder.decode(piece.messages)
+    def add(self, batch: SegmentBatch) -> None:
+        """Decode a batch and add it to the sums."""
+        decoded = self.decoder.decode(batch.messages)
         self.landed += sum(decoded.has_reading)
         found = LandingTable("trial")
-        found.add(piece, decoded, found.device_numbers(decoded))
+        found.add(batch, decoded, found.device_numbers(decoded))
         table = found.table(HOUR)
         self.readings += len(table)
         refused = RejectRows()
-        refused.add("trial", piece, decoded)
+        refused.add("trial", batch, decoded)
         self.rules.update(refused.rule)
         for row, rule in enumerate(refused.rule):
             if rule not in self.examples:
@@ -61,7 +61,7 @@ class Side:
             self._sums = [self.hours()]
 
     def hours(self) -> pl.DataFrame:
-        """device_id, metric, hour (microseconds), total, numbers and rows of each hour of event time."""
+        """Columns device_id, metric, hour (microseconds), total, numbers and rows, for each hour of event time."""
         empty = pl.DataFrame(
             schema={
                 "device_id": pl.String, "metric": pl.String, "hour": pl.Int64, "total": pl.Float64,

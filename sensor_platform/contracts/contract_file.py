@@ -9,7 +9,7 @@ from sensor_platform.reading.contract import Contract
 
 
 def to_yaml(contract: Contract) -> str:
-    """What a file of `contracts/` says of this contract."""
+    """The content of a file in `contracts/` for this contract."""
     plain = msgspec.to_builtins(contract)
     defaults = msgspec.to_builtins(Contract(name=contract.name, topic=contract.topic))
     always = {"name", "topic", "encoding"}
@@ -18,7 +18,7 @@ def to_yaml(contract: Contract) -> str:
 
 
 def _pruned(value: Any) -> Any:  # noqa: ANN401 - whatever YAML has
-    """Without what is not set."""
+    """The value without entries that are None or False."""
     if isinstance(value, dict):
         return {key: _pruned(item) for key, item in value.items() if item is not None and item is not False}
     return [_pruned(item) for item in value] if isinstance(value, list | tuple) else value

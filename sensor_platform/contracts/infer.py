@@ -43,17 +43,17 @@ class _Field:
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """A proposal, and what it rests on."""
+    """A proposed contract, with the number of messages it is based on."""
 
     contract: Contract
     messages: int
     undecodable: int
     notes: tuple[str, ...]
-    """What a person should check."""
+    """Points that a person should check."""
 
 
 def infer(name: str, topic: str, messages: Sequence[tuple[str, bytes]]) -> Inferred:
-    """The contract that some messages ask for.
+    """Propose a contract for some messages.
 
     Args:
         name: of the contract.
@@ -164,7 +164,7 @@ def _snake(key: str) -> str:
 
 
 def _is_tag(found: _Field, records: int) -> bool:
-    """Text that hardly ever changes describes, it does not measure."""
+    """Whether the field is a text that hardly ever changes: it describes, it does not measure."""
     return found.texts == found.count and found.count > 0.5 * records and len(found.values) <= max(1, records // 10)
 
 

@@ -1,4 +1,4 @@
-"""The messages of the raw archive and of segments that wait, since some moment; duplicates left out."""
+"""Messages of the raw archive and of pending segments since a given time, without duplicates."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,11 +8,11 @@ from sensor_platform.landing.ledger import raw_files_since, read_ledger
 from sensor_platform.landing.record_batches import SegmentBatch, SegmentReader
 from sensor_platform.reading.batch import MessageBatch
 
-_PIECE_MESSAGES = 50_000
+_BATCH_MESSAGES = 50_000
 
 
 def traffic(home: Home, since: int, wants: Callable[[str], bool]) -> Iterator[SegmentBatch]:
-    """Messages in order of segments, piece by piece.
+    """Messages in order of segments, batch by batch.
 
     Args:
         home: the data folder.
@@ -21,16 +21,16 @@ def traffic(home: Home, since: int, wants: Callable[[str], bool]) -> Iterator[Se
     """
     for path in _segments(home, since):
         try:
-            for piece in SegmentReader(path).pieces(_PIECE_MESSAGES):
+            for piece in SegmentReader(path).batches(_BATCH_MESSAGES):
                 kept = _kept(piece, since, wants)
                 if len(kept.messages):
                     yield kept
         except FileNotFoundError:
-            continue  # landed, or expired, while we looked
+            continue  # landed or expired meanwhile
 
 
 def _segments(home: Home, since: int) -> Iterator[Path]:
-    """A segment that was committed before `since` holds nothing newer."""
+    """Segments that may have messages since then: one committed before `since` cannot."""
     with read_ledger(home) as ledger:
         if ledger is not None:
             yield from raw_files_since(ledger, home, since)

@@ -10,14 +10,14 @@ from sensor_platform.reading.values import Strings
 
 @dataclass(frozen=True, slots=True)
 class Cells:
-    """One column: numbers, texts, and which cells are refused. A cell that is in none holds nothing."""
+    """One column: numbers, texts and rejected cells. A cell in none of them is empty."""
 
     value: pl.Series
     """Float64, finite, or null."""
     text: pl.Series | None
     """Null where there is a number; None where the column holds no text at all."""
     refused: pl.Series | None
-    """True for cells that are refused; None where there are none."""
+    """True for rejected cells; None if there are none."""
     reason: str = ""
 
     @property
@@ -32,7 +32,7 @@ def cells_of(column: pl.Series, strings: Strings) -> Cells:
 
     Args:
         column: of any type.
-        strings: what becomes of other texts.
+        strings: how other texts are treated.
     """
     kind = column.dtype
     if kind.is_nested():
@@ -71,13 +71,13 @@ def texts_of(column: pl.Series) -> pl.Series:
 def find_text(
     frame: pl.DataFrame, columns: tuple[str, ...], lookup: Lookup, *, only_text: bool = False
 ) -> pl.Series | None:
-    """What a lookup finds in each row, or None where it can find nothing.
+    """The text that a lookup finds in each row; None if it cannot find any.
 
     Args:
         frame: the rows.
         columns: names of the columns that the lookup counts.
         lookup: where to look.
-        only_text: pass over columns of another type.
+        only_text: skip columns of another type.
     """
     found: pl.Series | None = None
     for column in lookup.columns:

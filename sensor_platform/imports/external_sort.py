@@ -1,7 +1,7 @@
-"""An external sort: readings come in any order, and leave by slot, in pieces of the size of one landing file.
+"""External sort: takes readings in any order, and returns them by slot, in pieces of the size of one landing file.
 
-What fits into one run stays in memory. More is spilled as sorted runs, and each piece takes its range of slots from
-every run. So memory is bounded whatever the order and the size of the source, and no slot is in two files.
+Readings that fit into one run stay in memory. More are spilled as sorted runs, and each piece takes its range of slots
+from every run. Memory is bounded for every order and size of the source, and no slot is in two files.
 """
 
 from collections.abc import Iterator
@@ -26,9 +26,9 @@ class _Run:
 
     readings: pl.DataFrame | Path
     slots: Numbers
-    """Number of each slot in it, ascending,"""
+    """Numbers of the slots in the run, ascending."""
     ends: Numbers
-    """and the row where it ends."""
+    """The row at which each slot ends."""
 
     def rows(self, first: int, last: int) -> tuple[int, int]:
         """First row and number of rows of the slots from `first` to `last`, both included."""
@@ -46,19 +46,19 @@ class _Run:
 
 @dataclass(slots=True)
 class SortedRuns:
-    """Takes readings with an `event_at`, gives them back by slot."""
+    """Takes readings with an `event_at`, and returns them by slot."""
 
     folder: Path
-    """For the spill; on the disk of the home, for it may be large."""
+    """Folder of the spilled runs, on the disk of the home because they may be large."""
     slot: int
-    """Microseconds."""
+    """Length of a slot in microseconds."""
     count: int = 0
     _runs: list[_Run] = field(default_factory=list)
     _pending: list[pl.DataFrame] = field(default_factory=list)
     _pending_rows: int = 0
 
     def add(self, readings: pl.DataFrame) -> None:
-        """Take some readings."""
+        """Add readings; spills a run when enough are pending."""
         if readings.is_empty():
             return
         self._pending.append(readings.with_columns(slot=(pl.col("event_at") // self.slot).cast(pl.Int32)))
@@ -83,7 +83,7 @@ class SortedRuns:
             yield first, number
 
     def read(self, first: int, last: int) -> pl.DataFrame:
-        """The readings of a range of slots, as they came."""
+        """The readings of a range of slots, in order of arrival."""
         parts = [run.read(first, last) for run in self._runs]
         return pl.concat([part for part in parts if len(part)], how="diagonal")
 

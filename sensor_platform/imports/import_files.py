@@ -1,7 +1,7 @@
 """Imports files of history: rows to sorted landing files, then manifest, then ledger commit. All files or none.
 
-A file is known by the checksum of its bytes. One that the ledger knows is passed over, so importing twice adds nothing,
-and a killed import is simply repeated: its files have the same names and are written over.
+A file is identified by the checksum of its bytes. Files that the ledger has are skipped: importing twice adds nothing.
+A killed import is simply repeated: its files have the same names and are overwritten.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,10 +26,10 @@ __all__ = ["ImportPlan", "Imported", "import_files"]
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """What an import did."""
+    """Result of an import."""
 
     segment: str | None
-    """None where every file was known."""
+    """Name of the import in the ledger; None if every file had been imported before."""
     known: tuple[str, ...]
     files: int
     rows: int
@@ -48,18 +48,18 @@ def import_files(
     clock: Callable[[], int],
     say: Callable[[str], None] = lambda _: None,
 ) -> Imported:
-    """Import what the ledger does not know yet.
+    """Import the files that the ledger does not have yet.
 
     Args:
         home: the data folder.
         paths: CSV or Parquet files.
-        plan: what the columns mean, and the limits.
+        plan: contract of the columns, and limits.
         clock: microseconds since the epoch, UTC.
-        say: takes a line on progress.
+        say: receives lines on progress.
 
     Raises:
         WrongUse: a file cannot be read, or its columns do not fit the mapping.
-        CheckFailed: too many rows are refused; nothing was imported.
+        CheckFailed: too many rows are rejected; nothing was imported.
         Unreachable: another import works on this home.
         OSError: the disk does not allow it; import again.
     """

@@ -13,7 +13,7 @@ from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.imports.external_sort import SortedRuns
 from sensor_platform.imports.landing_writer import LandingWriter
-from sensor_platform.imports.refused_rows import RefusedRows
+from sensor_platform.imports.rejected_rows import RejectedRows
 from sensor_platform.imports.row_outcomes import Dictionaries, Tidied
 from sensor_platform.imports.rows import Tidier, plan_of
 from sensor_platform.imports.sources import ImportSource, batches
@@ -34,16 +34,16 @@ _WRITERS = 2
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What an import is told."""
+    """Settings of an import."""
 
     contract: Contract
-    """What the columns mean, as for a message with these fields."""
+    """Contract of the columns, as for a message with these fields."""
     limits: TimeLimits
     slot: int
-    """Microseconds."""
+    """Length of a slot in microseconds."""
     separator: str | None = None
     most_refused: float = 0.2
-    """Share of rows; where more are refused, nothing is imported."""
+    """Maximum share of rejected rows; above it nothing is imported."""
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class ImportRun:
 
     @property
     def segment(self) -> str:
-        """Named after what is imported, so that a second try writes the same files."""
+        """Name derived from the imported files, so that a second attempt writes the same files."""
         keys = sorted(source.sha256 for source in self.sources)
         return f"import-{sha256(''.join(keys).encode()).hexdigest()[:32]}"
 
@@ -76,10 +76,10 @@ class ImportRun:
         day = utc_from_micros(self.now).date().isoformat()
         quarantine = self.home.quarantine / day / f"{self.segment}.parquet"
         self.home.root.mkdir(parents=True, exist_ok=True)
-        tidiers = [self._tidier(source) for source in self.sources]  # before any work: does the mapping fit them all?
+        tidiers = [self._tidier(source) for source in self.sources]  # before any work: the mapping must fit every file
         with (
             tempfile.TemporaryDirectory(prefix=".import-", dir=self.home.root) as spill,
-            RefusedRows(self.home, quarantine, self.segment, self.now) as refused,
+            RejectedRows(self.home, quarantine, self.segment, self.now) as refused,
         ):
             runs = SortedRuns(Path(spill), self.plan.slot)
             for source, tidier in zip(self.sources, tidiers, strict=True):
@@ -94,7 +94,7 @@ class ImportRun:
         plan = plan_of(self.plan.contract, source.columns)
         return Tidier(plan, source.columns, self.plan.limits, self.now, self.names)
 
-    def _read(self, source: ImportSource, tidier: Tidier, runs: SortedRuns, refused: RefusedRows) -> None:
+    def _read(self, source: ImportSource, tidier: Tidier, runs: SortedRuns, refused: RejectedRows) -> None:
         first = self.rows
         name = source.path.name
         topic = f"import/{name}"
@@ -116,7 +116,7 @@ class ImportRun:
     def _outcome_counts(self) -> pl.DataFrame:
         return pl.concat(self.outcomes).group_by("device").agg(pl.all().sum())
 
-    def _check_share(self, refused: RefusedRows) -> None:
+    def _check_share(self, refused: RejectedRows) -> None:
         if not self.rows:
             raise WrongUse("the files hold no rows", "name files with a header line and rows below it")
         outcomes = self._outcome_counts()

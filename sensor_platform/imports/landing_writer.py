@@ -1,6 +1,6 @@
 """Landing files of imported readings: same columns, order and encodings as those of segments.
 
-Names stay numbers until Parquet, whose dictionaries they become: 5 million readings a second and core.
+Names stay codes, which become Parquet dictionaries: 5 million readings per second and core.
 """
 
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ _TAGS = pa.map_(_TEXT, _TEXT)
 
 @dataclass(frozen=True, slots=True)
 class LandingWriter:
-    """Writes the pieces of one import."""
+    """Writes the landing files of one import."""
 
     home: Home
     names: Dictionaries
     segment: str
     received_at: int
     slot: int
-    """Microseconds."""
+    """Length of a slot in microseconds."""
 
     def write(self, path: Path, readings: pl.DataFrame) -> FileEntry:
         """Sort and write one landing file.
 
         Args:
             path: where to.
-            readings: of `Runs.read`, at least one.
+            readings: from `SortedRuns.read`, at least one.
         """
         readings = self.ordered(readings)
         counted = readings.group_by("slot", maintain_order=True).len()
@@ -64,7 +64,7 @@ class LandingWriter:
         )
 
     def ordered(self, readings: pl.DataFrame) -> pl.DataFrame:
-        """By slot, device, metric, event time and position: by one number, and by all where that is not enough."""
+        """Sort by slot, device, metric, event time and position: by one number first, by all only where necessary."""
         devices, metrics = self.names.devices.ranks(), self.names.metrics.ranks()
         slot = readings["slot"].cast(pl.Int64).to_numpy()
         place = (slot - slot.min()) * len(devices) + devices[readings["device"].to_numpy()]

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sensor_platform.imports.cells import Cells, find_text
-from sensor_platform.imports.row_outcomes import REFUSED, Dictionaries, RowRefusals, Tidied, refused_frame
+from sensor_platform.imports.row_outcomes import REFUSED, Dictionaries, RowRejects, Tidied, rejects_frame
 from sensor_platform.reading.plan import RecordPlan
 
 
@@ -34,7 +34,7 @@ class BatchReadings:
         self.cell_refusals: list[pl.DataFrame] = []
         self.landed: pl.Series | None = None
 
-    def keep(self, base: RowRefusals) -> None:
+    def keep(self, base: RowRejects) -> None:
         """Settle which rows are kept, and what their readings share."""
         plan, names = self.plan, self.names
         self.kept = base.kept()
@@ -79,7 +79,7 @@ class BatchReadings:
             )
 
     def refuse(self, mask: pl.Series, rule: str, reason: str, metric: str | None) -> None:
-        """Refuse single cells of rows that are kept."""
+        """Reject single cells of rows that are kept."""
         wanted = mask if self.kept is None else mask & self.kept
         if not wanted.any():
             return
@@ -91,17 +91,17 @@ class BatchReadings:
             )
         )
 
-    def tidied(self, base: RowRefusals) -> Tidied:
-        """The whole batch. Rows that came to nothing are refused, so that every row has an outcome."""
+    def tidied(self, base: RowRejects) -> Tidied:
+        """The whole batch. Rows without a reading are rejected, so that every row has an outcome."""
         landed = self.landed if self.landed is not None else pl.Series([], dtype=pl.Boolean)
-        whole = refused_frame(base.rows, self.device)
+        whole = rejects_frame(base.rows, self.device)
         cells = pl.concat([pl.DataFrame(schema=REFUSED), *(part.select(*REFUSED) for part in self.cell_refusals)])
         is_landed = self._spread(landed)
         cells = cells.with_columns(is_landed=is_landed.gather(cells["row"]))
         spoilt = cells.filter(~pl.col("is_landed")).unique("row", keep="first", maintain_order=True)
         empty = ~is_landed if self.kept is None else ~is_landed & self.kept
         rest = set(empty.arg_true().to_list()) - set(spoilt["row"].to_list()) if empty.any() else set()
-        nothing = refused_frame(
+        nothing = rejects_frame(
             dict.fromkeys(rest, ("no_readings", "the row holds nothing to read", None)), self.device
         )
         single = cells.filter("is_landed")
@@ -136,7 +136,7 @@ class BatchReadings:
         return outcomes.with_columns(pl.col("rejected_readings").fill_null(0).cast(pl.Int64))
 
     def _tags(self) -> pl.Series | None:
-        """JSON of the tag map of each row, or None where there are no tags."""
+        """JSON of the tag map of each row; None without tags."""
         found = [(name, find_text(self.frame, self.columns, lookup)) for name, lookup in self.plan.tags]
         texts = [series.alias(name) for name, series in [*found, *self.more_tags] if series is not None]
         if not texts:

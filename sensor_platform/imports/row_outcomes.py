@@ -1,4 +1,4 @@
-"""What a batch of rows becomes: readings, refusals and outcomes."""
+"""Result of a batch of rows: readings, rejects and outcomes."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,20 +11,20 @@ from sensor_platform.landing.files.text_codes import TextCodes
 
 @dataclass(slots=True)
 class Dictionaries:
-    """Everything that repeats, by number; shared by all batches of an import."""
+    """Codes of repeated texts, shared by all batches of an import."""
 
     devices: TextCodes = field(default_factory=TextCodes)
     metrics: TextCodes = field(default_factory=TextCodes)
     units: TextCodes = field(default_factory=TextCodes)
     qualities: TextCodes = field(default_factory=TextCodes)
     tags: TextCodes = field(default_factory=TextCodes)
-    """JSON of a map."""
+    """Codes of tag maps as JSON."""
     topics: TextCodes = field(default_factory=TextCodes)
 
 
 @dataclass(slots=True)
 class Tidied:
-    """One batch."""
+    """Result of one batch."""
 
     rows: int
     readings: pl.DataFrame
@@ -44,8 +44,8 @@ REFUSED = {
 }
 
 
-class RowRefusals:
-    """Rows refused whole: the first reason counts."""
+class RowRejects:
+    """Rows that are rejected whole; the first reason counts."""
 
     def __init__(self, frame: pl.DataFrame, device: pl.Series) -> None:
         self.frame = frame
@@ -58,11 +58,11 @@ class RowRefusals:
         return pl.repeat(value=True, n=len(self.frame), dtype=pl.Boolean, eager=True)
 
     def one(self, row: int, rule: str, reason: str, metric: str | None = None) -> None:
-        """Refuse one row, unless it is already."""
+        """Reject one row, unless it is rejected already."""
         self.rows.setdefault(row, (rule, reason, metric))
 
     def where(self, mask: pl.Series, rule: str, reason: str | Callable[[int], str], metric: str | None = None) -> None:
-        """Refuse the rows of a mask, unless they are already."""
+        """Reject the rows of a mask, unless they are rejected already."""
         if not mask.any():
             return
         for row in mask.arg_true().to_list():
@@ -70,7 +70,7 @@ class RowRefusals:
                 self.rows[row] = (rule, reason if isinstance(reason, str) else reason(row), metric)
 
     def kept(self) -> pl.Series | None:
-        """Mask of the rows that are not refused, None where all are kept."""
+        """Mask of the rows that are not rejected; None if all are kept."""
         if not self.rows:
             return None
         kept = np.ones(len(self.frame), np.bool_)
@@ -78,8 +78,8 @@ class RowRefusals:
         return pl.Series(kept)
 
 
-def refused_frame(rows: dict[int, tuple[str, str, str | None]], device: pl.Series) -> pl.DataFrame:
-    """Refusals of whole rows as a table; a row maps to rule, reason and metric."""
+def rejects_frame(rows: dict[int, tuple[str, str, str | None]], device: pl.Series) -> pl.DataFrame:
+    """Rejects of whole rows as a table; a row maps to rule, reason and metric."""
     index = pl.Series(list(rows), dtype=pl.UInt32)
     whys = list(rows.values())
     return pl.DataFrame(

@@ -1,4 +1,4 @@
-"""Rows of a table to readings and refusals, column by column, by the same plan that a message of these fields has."""
+"""Rows of a table to readings and rejects, column by column, by the plan of a message with these fields."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import polars as pl
 from sensor_platform.errors import WrongUse
 from sensor_platform.imports.cells import Cells, cells_of, find_text
 from sensor_platform.imports.row_batch import BatchReadings
-from sensor_platform.imports.row_outcomes import Dictionaries, RowRefusals, Tidied
+from sensor_platform.imports.row_outcomes import Dictionaries, RowRejects, Tidied
 from sensor_platform.imports.sources import EXTRA
 from sensor_platform.imports.time_columns import times_of
 from sensor_platform.kernel.clock import utc_from_micros
@@ -18,7 +18,7 @@ from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
 
 
 def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
-    """What each column means.
+    """The plan that assigns a role to each column.
 
     Raises:
         WrongUse: no column holds the device, the time, or any value.
@@ -27,10 +27,11 @@ def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
     names = ", ".join(columns[:20])
     if not plan.device.columns and contract.device.constant is None:
         raise WrongUse(
-            f"no column names the device; the columns are {names}", "say which with --device, or --device-id"
+            f"no column names the device; the columns are {names}",
+            "name it with --device, or use --device-id",
         )
     if not plan.time:
-        raise WrongUse(f"no column holds the time; the columns are {names}", "say which with --time")
+        raise WrongUse(f"no column holds the time; the columns are {names}", "name it with --time")
     if not plan.is_long and not plan.metrics:
         raise WrongUse(f"no column is left for values; the columns are {names}", "check --metric, --value and --ignore")
     return plan
@@ -38,13 +39,13 @@ def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
 
 @dataclass(slots=True)
 class Tidier:
-    """Tidies the batches of files that have the same columns."""
+    """Turns batches of files with the same columns into readings."""
 
     plan: RecordPlan
     columns: tuple[str, ...]
     limits: TimeLimits
     now: int
-    """When the import began, microseconds: the receive time of all its readings."""
+    """Start of the import, microseconds: the receive time of all its readings."""
     names: Dictionaries
 
     def tidy(self, frame: pl.DataFrame, first_position: int) -> Tidied:
@@ -56,7 +57,7 @@ class Tidier:
         """
         device = find_text(frame, self.columns, self.plan.device)
         assert device is not None
-        at, base = self.times(frame), RowRefusals(frame, device)
+        at, base = self.times(frame), RowRejects(frame, device)
         self.check(frame, device, at, base)
         readings = BatchReadings(self.plan, self.columns, self.names, frame, device, at[0], first_position)
         if self.plan.is_long:
@@ -66,7 +67,7 @@ class Tidier:
         return readings.tidied(base)
 
     def times(self, frame: pl.DataFrame) -> tuple[pl.Series, dict[int, str]]:
-        """Event time of each row, and reasons; the first column that has one wins."""
+        """Event time of each row, and reasons; the first column with a time is used."""
         source = self.plan.contract.time
         at, reasons = times_of(frame[self.columns[self.plan.time[0]]], source)
         for column in self.plan.time[1:]:
@@ -77,9 +78,9 @@ class Tidier:
         return at, reasons
 
     def check(
-        self, frame: pl.DataFrame, device: pl.Series, times: tuple[pl.Series, dict[int, str]], base: RowRefusals
+        self, frame: pl.DataFrame, device: pl.Series, times: tuple[pl.Series, dict[int, str]], base: RowRejects
     ) -> None:
-        """Refuse rows without a device or a believable time."""
+        """Reject rows without a device or an acceptable time."""
         at, reasons = times
         if EXTRA in frame.columns:
             base.where(frame[EXTRA].is_not_null(), "undecodable", "the row has more cells than the first line")
@@ -96,8 +97,8 @@ class Tidier:
         latest = self.now + self.limits.max_future
         base.where(at > latest, "in_the_future", lambda row: f"{_iso(at[row])} is later than the import")
 
-    def read_wide(self, frame: pl.DataFrame, base: RowRefusals, readings: BatchReadings) -> None:
-        """Every column that no role claims is a metric."""
+    def read_wide(self, frame: pl.DataFrame, base: RowRejects, readings: BatchReadings) -> None:
+        """Read every column without a role as a metric."""
         contract = self.plan.contract
         found = []
         for planned in self.plan.metrics:
@@ -116,8 +117,8 @@ class Tidier:
                 frame[self.columns[refused.column]].is_not_null(), refused.rule, refused.reason, refused.metric
             )
 
-    def read_long(self, frame: pl.DataFrame, base: RowRefusals, readings: BatchReadings) -> None:
-        """One reading per row; of the other columns, numbers are metrics of their own and texts become tags."""
+    def read_long(self, frame: pl.DataFrame, base: RowRejects, readings: BatchReadings) -> None:
+        """Read one reading per row; of the other columns, numbers are metrics of their own and texts become tags."""
         contract = self.plan.contract
         names = self.long_names(frame, base)
         values = frame[self.columns[self.plan.value.columns[0]]]
@@ -134,8 +135,8 @@ class Tidier:
                 numbers = Cells(found.value, None, found.refused, found.reason)
                 readings.add(extra.metric, numbers, is_described=False)
 
-    def long_names(self, frame: pl.DataFrame, base: RowRefusals) -> pl.Series:
-        """The metric of each row, renamed; rows whose metric has no usable name are refused."""
+    def long_names(self, frame: pl.DataFrame, base: RowRejects) -> pl.Series:
+        """The metric of each row, renamed; rows whose metric has no usable name are rejected."""
         contract = self.plan.contract
         names = find_text(frame, self.columns, self.plan.metric)
         assert names is not None

@@ -21,20 +21,20 @@ class ImportSource:
 
     path: Path
     sha256: str
-    """Of its bytes: by this it is known again."""
+    """SHA-256 of its bytes, which identifies the file."""
     columns: tuple[str, ...]
     separator: str
 
 
 def open_source(path: Path, separator: str | None) -> ImportSource:
-    """Look at a file: its columns and its checksum.
+    """Open a file: its columns and its checksum.
 
     Args:
         path: CSV (with a header line) or Parquet, by suffix.
         separator: of cells; None for a comma, or a tab in `.tsv`.
 
     Raises:
-        WrongUse: it is not there, or is neither.
+        WrongUse: it does not exist, or is neither CSV nor Parquet.
     """
     if not path.is_file():
         raise WrongUse(f"{path} is not a file", "name CSV or Parquet files")
@@ -55,7 +55,7 @@ def batches(source: ImportSource) -> Iterator[pl.DataFrame]:
     """The rows of a file in order, in frames of at most about `BATCH_ROWS`. CSV cells are texts; blank ones are null.
 
     Raises:
-        WrongUse: the file is damaged, or no CSV from some line on.
+        WrongUse: the file is damaged, or not CSV from some line on.
     """
     frames = _scan(source.path, source.separator, source.columns).collect_batches(
         chunk_size=BATCH_ROWS, maintain_order=True

@@ -1,7 +1,7 @@
-"""Whole columns of times to microseconds since the epoch, as `reading.times` reads single ones.
+"""Converts whole columns of times to microseconds since the epoch, as `reading.times` does for single values.
 
-What Polars parses for certain is parsed by it, 20 ns each; whatever is left goes through the reader for single values,
-so that both agree by construction.
+Forms that Polars parses reliably are parsed by it, 20 ns each; all others go through the reader for single values, so
+that both agree by construction.
 """
 
 import re
@@ -19,7 +19,7 @@ _EARLIEST: Final = -62_135_596_800_000_000
 
 
 def times_of(column: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int, str]]:
-    """Microseconds (null where there is no time), and by row the reason why something is none.
+    """Microseconds (null without a time), and by row the reason why a value is not a time.
 
     Args:
         column: numbers, texts, dates or date-times.
@@ -86,7 +86,7 @@ def _parse(column: pl.Series, match: "re.Match[str]", timezone: str) -> pl.Serie
 
 
 def _from_numbers(column: pl.Series, form: str) -> pl.Series:
-    """Epoch numbers; null where the reader for single values must have its say (too large, not finite)."""
+    """Epoch numbers; null where the reader for single values must decide (too large, not finite)."""
     x = pl.col("x")
     number = x if column.dtype.is_integer() else x.cast(pl.Float64)
     scale = {"s": 1_000_000, "ms": 1_000, "us": 1}

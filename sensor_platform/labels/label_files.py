@@ -1,4 +1,4 @@
-"""Labels from files: failure times, events or classes as CSV or Parquet. All rows are sound, or none is taken."""
+"""Labels from files: failure times, events or classes as CSV or Parquet. All rows are imported, or none."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _LABEL = ("label", "class", "event", "failure", "kind", "type")
 
 @dataclass(frozen=True, slots=True)
 class LabelColumns:
-    """Names of columns; None for the usual ones. `text` is the label of all rows, instead of a column."""
+    """Names of columns; None for the usual names. `text` is the label of all rows, instead of a column."""
 
     device: str | None = None
     start: str | None = None
@@ -30,15 +30,15 @@ class LabelColumns:
 
 
 def read_file(file: Path, columns: LabelColumns, now: int) -> list[Label]:
-    """The labels of a file. The same row has the same id, so that an import twice is as good as once.
+    """The labels of a file. Equal rows have equal ids, so that importing a file twice adds nothing.
 
     Args:
         file: CSV or Parquet; times without a zone are UTC, numbers are seconds since the epoch.
-        columns: how its columns are called.
+        columns: names of its columns.
         now: microseconds since the epoch; created_at of all.
 
     Raises:
-        WrongUse: naming the column or the first row that is wrong; nothing is taken then.
+        WrongUse: naming the column or the first row that is wrong; nothing is imported then.
     """
     import polars as pl
 
@@ -107,4 +107,4 @@ def _moments(frame: "pl.DataFrame", name: str, option: str) -> list[int | None]:
         return column.cast(pl.Datetime("us")).dt.epoch("us").to_list()
     if column.dtype.is_numeric():
         return [round(each * 1e6) if isfinite(each) else None for each in column.cast(pl.Float64).fill_null(nan)]
-    raise WrongUse(f"{option}: {name!r} holds {column.dtype}, no times", "write times as ISO 8601 or epoch seconds")
+    raise WrongUse(f"{option}: {name!r} holds {column.dtype}, not times", "write times as ISO 8601 or epoch seconds")

@@ -1,6 +1,6 @@
-"""What people said about what happened: labels of device, metric and time span, for training and for backtests.
+"""Stores labels (ground truth) of device, metric and time span, for training and for backtests.
 
-Nothing that was said is lost: what is said differently, or taken back, moves to the table `superseded`.
+No label is lost: a label that is replaced or removed moves to the table `superseded`.
 """
 
 import contextlib
@@ -28,13 +28,13 @@ _TABLES = (
     """,
 )
 _LATEST = 7_258_118_399_999_999
-"""The end of 2199: a time beyond it was written in another unit, and no table could hold it."""
+"""The end of 2199: a later time was written in another unit, and does not fit into the tables."""
 _COLUMNS = "label_id, device_id, metric, start_at, end_at, label, source, note, created_at"
 
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """One statement. The same `label_id` again replaces it."""
+    """One label. A label with the same `label_id` replaces it."""
 
     label_id: str
     device_id: str
@@ -44,16 +44,16 @@ class Label:
     """Microseconds since the epoch, UTC, as all times here."""
     end_at: int
     label: str
-    """For alerts `confirmed` or `rejected`; elsewhere whatever the model is to learn."""
+    """`confirmed` or `rejected` for alerts, otherwise the class or event that a model learns."""
     source: str
-    """Who or what said it, for instance `alert:<alert id>`."""
+    """Origin of the label, for instance `alert:<alert id>`."""
     note: str
     created_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class LabelVersion:
-    """A label and until when it was in force: `superseded_at` is None while it is."""
+    """A label with the time until which it was in force; `superseded_at` is None while it is in force."""
 
     label: Label
     superseded_at: int | None
@@ -65,7 +65,7 @@ def open_labels(home: Home) -> Iterator[sqlite3.Connection]:
 
     Raises:
         Unreachable: it cannot be written now.
-        CheckFailed: it is no database any more.
+        CheckFailed: the file is not a database any more.
     """
     file = home.labels_file
     try:
@@ -80,7 +80,7 @@ def open_labels(home: Home) -> Iterator[sqlite3.Connection]:
 
 
 def add_label(home: Home, label: Label) -> None:
-    """Store a label durably, instead of one with the same id, which is kept as history. The same again is no change."""
+    """Store a label durably. A label with the same id moves to the history; an equal label changes nothing."""
     with open_labels(home) as connection, transaction(connection):
         row = connection.execute(f"select {_COLUMNS} from labels where label_id = ?", (label.label_id,)).fetchone()  # noqa: S608 - our own names
         if row and replace(Label(*row), created_at=label.created_at) == label:
@@ -90,15 +90,15 @@ def add_label(home: Home, label: Label) -> None:
 
 
 def take_back(home: Home, label_id: str, now: int) -> Label:
-    """Remove a label from what counts; it stays in the history. Returns it.
+    """Remove a label; it stays in the history. Returns it.
 
     Args:
         home: data folder.
-        label_id: its id, or the start of it where only one begins so.
+        label_id: its id, or a prefix that only this id has.
         now: microseconds since the epoch.
 
     Raises:
-        Missing: no label, or several, begin with that.
+        Missing: no label has this prefix, or several do.
     """
     with open_labels(home) as connection, transaction(connection):
         rows = connection.execute(
@@ -129,10 +129,10 @@ def stated(
     metric: str = "",
     note: str = "",
 ) -> Label:
-    """A label whose id is made of what it says: the same again is the same label.
+    """A label whose id is a hash of its content: equal content gives the same id.
 
     Raises:
-        WrongUse: device or text is empty, it ends before it starts, or in no year of sensors.
+        WrongUse: device or text is empty, it ends before it starts, or a time is outside 1970 to 2199.
     """
     end = start_at if end_at is None else end_at
     if not device or not label:
@@ -150,7 +150,7 @@ def stated(
 
 
 def add_labels(home: Home, labels: Sequence[Label]) -> int:
-    """Store labels that are not there yet, all or none, durably; returns how many were new."""
+    """Store new labels durably, all or none; returns the number that were new."""
     with open_labels(home) as connection, transaction(connection):
         before = connection.total_changes
         connection.executemany(
@@ -170,8 +170,8 @@ def read_labels(home: Home, source: str = "%") -> list[Label]:
 
 
 def read_history(home: Home) -> list[LabelVersion]:
-    """Every label that was ever said, by start and then by when it was said: also those that count no more."""
-    return _said(
+    """Every version of every label, by start, then by creation; also superseded ones."""
+    return _versions(
         home,
         f"select {_COLUMNS}, null from labels union all select {_COLUMNS}, superseded_at from superseded"  # noqa: S608
         " order by start_at, created_at, label_id",
@@ -179,11 +179,11 @@ def read_history(home: Home) -> list[LabelVersion]:
 
 
 def read_superseded(home: Home) -> list[LabelVersion]:
-    """Those of it that count no more: mostly few."""
-    return _said(home, f"select {_COLUMNS}, superseded_at from superseded order by superseded_at")  # noqa: S608
+    """Superseded versions only: mostly few."""
+    return _versions(home, f"select {_COLUMNS}, superseded_at from superseded order by superseded_at")  # noqa: S608
 
 
-def _said(home: Home, sql: str) -> list[LabelVersion]:
+def _versions(home: Home, sql: str) -> list[LabelVersion]:
     if not home.labels_file.exists():
         return []
     with open_labels(home) as connection:
@@ -200,6 +200,6 @@ def as_of(history: Sequence[LabelVersion], at: int) -> list[Label]:
 
 
 def changes(history: Sequence[LabelVersion]) -> list[Label]:
-    """Every saying and every taking back, as labels whose `created_at` is when it happened."""
+    """Every creation and every removal of a label, as labels whose `created_at` is the time of the change."""
     gone = [replace(each.label, created_at=each.superseded_at) for each in history if each.superseded_at is not None]
     return [*(each.label for each in history), *gone]

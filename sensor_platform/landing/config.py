@@ -1,4 +1,4 @@
-"""What the lander is told: how far a device's clock may be off, and how long raw messages are kept."""
+"""Settings of the lander: limits of device clocks, retention of raw messages, thresholds of the quarantine check."""
 
 import msgspec
 
@@ -11,8 +11,8 @@ class LandingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     raw_keep_days: int = 7
     """Days that the raw archive is kept."""
     quarantine_hours: int = 24
-    """Newest hours of arrival by which the share of quarantined messages is judged,"""
+    """Number of newest hours of arrival over which the share of quarantined messages is taken."""
     quarantine_warn_share: float = 0.01
-    """amber above this share,"""
+    """The quarantine check warns above this share."""
     quarantine_fail_share: float = 0.1
-    """red above this one."""
+    """The quarantine check fails above this share."""

@@ -15,28 +15,28 @@ from sensor_platform.landing.ledger.commit import delete_files
 from sensor_platform.landing.ledger.schema import open_ledger
 
 GRACE = HOUR
-"""How long a replaced file stays for whoever is reading it."""
+"""How long a replaced file stays for processes that still read it, in microseconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class HousekeepingReport:
-    """What was done."""
+    """Number of files that housekeeping changed."""
 
     compacted_files: int
-    """Landing files that became part of larger ones,"""
+    """Landing files that were merged into larger ones."""
     made_files: int
-    """and how many of those."""
+    """Larger files that were made."""
     deleted_files: int
-    """Replaced files whose hour of grace was over."""
+    """Replaced files whose grace period was over."""
     expired_raw: int
 
 
 def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> HousekeepingReport:
-    """Do all upkeep that is due. The caller holds the warehouse's writer lock.
+    """Do all housekeeping that is due. The caller holds the warehouse's writer lock.
 
     Args:
         home: the data folder.
-        slot_minutes: the unit of change.
+        slot_minutes: length of a slot.
         raw_keep_days: days that the raw archive is kept.
         now: microseconds since the epoch, UTC.
     """
@@ -79,7 +79,7 @@ def _is_day_before(folder: Path, first_kept: date) -> bool:
 
 
 def delete_with_ledger(home: Home, ledger: sqlite3.Connection, files: list[str]) -> None:
-    """Delete files, then forget them: what the ledger still names after a kill is deleted at the next upkeep."""
+    """Delete files, then forget them: files that the ledger still names after a kill are deleted next time."""
     folders = {(home.root / file).parent for file in files}
     for file in files:
         (home.root / file).unlink(missing_ok=True)

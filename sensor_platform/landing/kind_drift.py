@@ -10,11 +10,11 @@ from sensor_platform.reading.memory import Memory
 from sensor_platform.reading.value_kinds import names
 
 MAX_DRIFT = 10_000
-"""Events of one segment that are written down; a sender that changes names all the time must not fill the ledger."""
+"""Maximum number of events kept per segment: a sender that keeps changing names must not fill the ledger."""
 
 
 def type_drift(readings: LandingTable, memory: Memory) -> Iterator[DriftEntry]:
-    """Kinds that are new to a metric which already had another; `memory` learns them all."""
+    """Events for kinds that are new to a metric which already had another. `memory` records all kinds."""
     for device, metric, kind, position, received_at in readings.seen_kinds():
         known = memory.kinds_of(device, metric)
         if known & kind:
@@ -32,13 +32,13 @@ def type_drift(readings: LandingTable, memory: Memory) -> Iterator[DriftEntry]:
             )
 
 
-def decoder_drift(piece: SegmentBatch, decoded: Decoded) -> Iterator[DriftEntry]:
-    """What decoding itself found, of messages that are no duplicates."""
+def decoder_drift(batch: SegmentBatch, decoded: Decoded) -> Iterator[DriftEntry]:
+    """Events that the decoder found, without those of duplicates."""
     for found in decoded.drift:
-        if found.message not in piece.duplicates:
+        if found.message not in batch.duplicates:
             yield DriftEntry(
-                position=piece.position + found.message,
-                received_at=piece.messages.received_at[found.message],
+                position=batch.position + found.message,
+                received_at=batch.messages.received_at[found.message],
                 device_id=found.device_id,
                 metric=found.metric,
                 what=found.what,

@@ -32,18 +32,18 @@ class Lander:
     decoder: Decoder
     contract_version: str
     slot: int
-    """Microseconds."""
+    """Length of a slot in microseconds."""
     clock: Callable[[], int]
     """Microseconds since the epoch, UTC."""
     outbox: DeviceOutbox = field(init=False)
     unreadable: dict[str, str] = field(default_factory=dict)
-    """Segments of a format that this version does not read, and what was said of them. They stay in the WAL."""
+    """Segments of a format that this version does not read, with the reason. They stay in the WAL."""
 
     def __post_init__(self) -> None:
         self.outbox = DeviceOutbox(self.home, self.clock)
 
     def land_sealed(self) -> Iterator[Manifest]:
-        """Land every sealed segment, oldest first, yielding what was made of each.
+        """Land every sealed segment, oldest first; yields the manifest of each.
 
         Raises:
             OSError: the disk does not allow it now; nothing is lost, call again.
@@ -55,10 +55,10 @@ class Lander:
                 self.unreadable[sealed.stem] = error.message
 
     def land(self, sealed: Path) -> Manifest:
-        """Land one sealed segment, or only finish it where the ledger knows it already."""
+        """Land one sealed segment, or only finish it if the ledger has it already."""
         if not is_committed(self.ledger, sealed.stem):
             memory = self.decoder.memory
-            memory.forget()  # what a try that failed had learnt
+            memory.forget()  # discard state of a failed attempt
             manifest = self._stage(sealed)
             write_manifest(self.home, manifest)
             commit_segment(self.ledger, manifest, memory=memory)
@@ -76,21 +76,21 @@ class Lander:
         return next_commit_time(self.ledger, self.clock())
 
     def _finish(self, sealed: Path) -> Manifest:
-        """After a kill between commit and delete: check what was committed, make it again where it is not whole."""
+        """Finish after a kill between commit and delete: check the committed files, stage them again if damaged."""
         manifest = self._manifest(sealed.stem)
         if manifest is not None and self._is_whole(manifest):
             return manifest
         if manifest is not None and self._is_compacted(sealed.stem):
-            # its readings live on in a larger file; landing them again would double them
+            # its readings are in a larger file now; landing them again would duplicate them
             set_aside(self.home, sealed)
             return manifest
-        again = self._stage(sealed)
+        staged = self._stage(sealed)
         self.decoder.memory.forget()
-        if manifest is not None:  # what was new then is known now
-            again = structs.replace(again, drift=manifest.drift, kinds=manifest.kinds)
-        commit_segment(self.ledger, again, instead_of=manifest or again)
-        write_manifest(self.home, again)  # last, because until then the old one says what the commit must take back
-        return again
+        if manifest is not None:  # drift was new at the first attempt and is known now
+            staged = structs.replace(staged, drift=manifest.drift, kinds=manifest.kinds)
+        commit_segment(self.ledger, staged, instead_of=manifest or staged)
+        write_manifest(self.home, staged)  # last: until then the old manifest names what the commit must take back
+        return staged
 
     def _is_whole(self, manifest: Manifest) -> bool:
         """Whether ledger, manifest and disk agree about the files of a segment that are still in use."""
@@ -112,7 +112,7 @@ class Lander:
         return readings > 0 and visible.fetchone() is None
 
     def _manifest(self, segment: str) -> Manifest | None:
-        """The manifest of a committed segment, or None where it is missing or damaged: it can be made again."""
+        """The manifest of a committed segment, or None if it is missing or damaged: staging makes it again."""
         path = manifest_path(self.home, segment)
         try:
             return read_manifest(path) if path.exists() else None

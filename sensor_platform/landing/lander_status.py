@@ -1,4 +1,4 @@
-"""A small file that says what the lander is doing. For people and `status`; nothing depends on it."""
+"""Status file of the lander, for people and the command `status`; nothing depends on it."""
 
 import os
 from pathlib import Path
@@ -13,13 +13,13 @@ class LanderStatus(msgspec.Struct, kw_only=True):
 
     pid: int = 0
     state: str = "starting"
-    """`starting`, `idle`, `landing`, `waiting` (an error that may pass; it is tried again) or `stopped`."""
+    """`starting`, `idle`, `landing`, `waiting` (after an error; the lander retries) or `stopped`."""
     started_at: int = 0
     """Microseconds since the epoch, UTC, as all times here."""
     updated_at: int = 0
     pending_segments: int = 0
     segments: int = 0
-    """Landed by this process, as are the three below."""
+    """Number of segments that this process landed; messages, quarantined and readings are counted likewise."""
     messages: int = 0
     quarantined: int = 0
     readings: int = 0
@@ -35,7 +35,7 @@ def status_path(home: Home) -> Path:
 
 
 def write_status(home: Home, status: LanderStatus) -> None:
-    """Replace the status; not fsynced, it is of no use after a power cut. A full disk is no reason to stop."""
+    """Replace the status file. It is not fsynced, being useless after a power cut; errors of the disk are ignored."""
     path = status_path(home)
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:

@@ -17,7 +17,7 @@ from sensor_platform.reading.decode import Decoder
 
 
 def limits_of(config: LandingConfig, start: date) -> TimeLimits:
-    """Between which times readings are believed."""
+    """Times between which readings are accepted."""
     first = start_of_day(start)
     return TimeLimits(start=first, max_future=config.max_future_seconds * 1_000_000)
 
@@ -31,14 +31,14 @@ def open_lander(
     slot_minutes: int,
     clock: Callable[[], int] = now_micros,
 ) -> Iterator[Lander]:
-    """The one lander of a home.
+    """Open the one lander of a home.
 
     Args:
         home: the data folder.
         contracts: in order of precedence.
         config: section `landing` of the site.
-        start: first UTC day that is taken.
-        slot_minutes: the unit of change.
+        start: first UTC day that is accepted.
+        slot_minutes: length of a slot.
         clock: microseconds since the epoch, UTC.
 
     Raises:

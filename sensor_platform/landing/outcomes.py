@@ -1,4 +1,4 @@
-"""The fate of every message, landed, quarantined or duplicate, counted by hour of arrival and device."""
+"""The outcome of every message (landed, quarantined or duplicate), counted by hour of arrival and device."""
 
 from dataclasses import dataclass, field
 
@@ -17,13 +17,13 @@ _NO_SEQUENCES = pl.DataFrame(
     schema={"hour": pl.Int64, "device": pl.Int64, "first_sequence": pl.Int64, "last_sequence": pl.Int64}
 )
 _FEW = 16
-"""So many ranges of a segment are taken for a count that has gaps, whatever they look like."""
+"""Up to this number of ranges in a segment are taken for a sequence with gaps, however sparse they are."""
 _SUMS = [pl.col(name).sum() for name in _COUNTS]
 
 
 @dataclass(slots=True)
 class OutcomeCounts:
-    """Counts of one segment, filled piece by piece. Exactly one fate for each message."""
+    """Counts of one segment, filled batch by batch. Every message has exactly one outcome."""
 
     devices: TextCodes
     """Shared with the readings; number 0 is `(unknown)`."""
@@ -31,22 +31,22 @@ class OutcomeCounts:
     runs: list[pl.DataFrame] = field(default_factory=list)
     """Ranges of the devices' own numbers, by hour and device."""
 
-    def add(self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series, refused_readings: list[int]) -> None:
-        """Count a piece.
+    def add(self, batch: SegmentBatch, decoded: Decoded, devices: pl.Series, refused_readings: list[int]) -> None:
+        """Count the messages of a batch.
 
         Args:
-            piece: the messages.
-            decoded: what they became.
+            batch: the messages.
+            decoded: the decoded messages.
             devices: the number of each record's device.
-            refused_readings: message of each refused reading of a landed message.
+            refused_readings: message of each reading rejected out of a landed message.
         """
-        count = len(piece.messages)
+        count = len(batch.messages)
         is_duplicate = np.zeros(count, np.bool_)
-        is_duplicate[list(piece.duplicates)] = True
+        is_duplicate[list(batch.duplicates)] = True
         is_landed = np.frombuffer(decoded.has_reading, np.uint8).astype(np.bool_) & ~is_duplicate
         messages = pl.DataFrame(
             {
-                "hour": np.asarray(piece.messages.received_at, np.int64) // HOUR * HOUR,
+                "hour": np.asarray(batch.messages.received_at, np.int64) // HOUR * HOUR,
                 "device": self._devices(count, decoded, devices),
                 "received": np.ones(count, np.int64),
                 "landed": is_landed.astype(np.int64),
@@ -58,7 +58,7 @@ class OutcomeCounts:
             }
         )
         counted = messages.group_by("hour", "device").agg(_SUMS)
-        self.frames.append(counted.join(self._sequences(piece, decoded, devices), ["hour", "device"], "left"))
+        self.frames.append(counted.join(self._sequences(batch, decoded, devices), ["hour", "device"], "left"))
 
     def counts(self) -> tuple[DeviceCounts, ...]:
         """All counts, by hour and device."""
@@ -79,7 +79,7 @@ class OutcomeCounts:
         )
 
     def _ranges(self, names: pl.Series) -> dict[tuple[int, str], tuple[Range, ...]]:
-        """Of devices that count, in each hour, the numbers that came."""
+        """Sequence ranges that arrived, by hour and device, of devices that number their messages."""
         found: dict[tuple[int, str], list[Range]] = {}
         if self.runs:
             runs = pl.concat(self.runs)
@@ -91,7 +91,7 @@ class OutcomeCounts:
     def _devices(
         self, count: int, decoded: Decoded, devices: pl.Series
     ) -> "np.ndarray[tuple[int], np.dtype[np.int64]]":
-        """Number of the device of each message: of its first record, else of its first refusal, else unknown."""
+        """Number of the device of each message: of its first record, else of its first reject, else unknown."""
         found = np.zeros(count, np.int64)
         for index, why in reversed(decoded.rejected):
             if why.device_id is not None:
@@ -102,12 +102,12 @@ class OutcomeCounts:
             found[records.message[::-1]] = devices.to_numpy()[::-1]
         return found
 
-    def _sequences(self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
+    def _sequences(self, batch: SegmentBatch, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
         """Least and greatest of the devices' own message numbers, where they are whole numbers."""
         records = decoded.records
         if records.message_id.count(None) == len(devices):
             return _NO_SEQUENCES
-        received_at = pl.Series(piece.messages.received_at, dtype=pl.Int64)
+        received_at = pl.Series(batch.messages.received_at, dtype=pl.Int64)
         frame = pl.DataFrame(
             {
                 "hour": received_at.gather(pl.Series(records.message, dtype=pl.UInt32)) // HOUR * HOUR,
@@ -123,7 +123,7 @@ class OutcomeCounts:
 
 
 def _runs(frame: pl.DataFrame) -> pl.DataFrame:
-    """Unbroken ranges of numbers by hour and device; a device whose numbers are no count has none."""
+    """Unbroken ranges of numbers by hour and device; devices whose numbers are not a sequence have none."""
     keys = ["hour", "device"]
     ordered = frame.unique().sort(*keys, "sequence")
     follows = pl.all_horizontal(pl.col(key) == pl.col(key).shift() for key in keys) & (
@@ -135,5 +135,5 @@ def _runs(frame: pl.DataFrame) -> pl.DataFrame:
         .agg(pl.col("sequence").first().alias("first"), pl.col("sequence").last().alias("last"))
     )
     n = (pl.col("last") - pl.col("first") + 1).sum().over(keys)
-    # a few numbers say nothing yet; the ledger joins them with those before and after
+    # a few numbers are not enough to decide; the ledger joins them with those before and after
     return runs.filter((n >= 2 * pl.len().over(keys)) | (pl.len().over(keys) <= _FEW)).drop("run")

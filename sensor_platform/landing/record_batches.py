@@ -1,4 +1,4 @@
-"""Reads a sealed segment: its messages in large pieces, and how many there must be by the collector's own count."""
+"""Reads a sealed segment: its messages in large batches, and their number by the collector's own count."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ from sensor_platform.wal import (
 
 @dataclass(slots=True)
 class SegmentBatch:
-    """Consecutive messages of one segment, and what the quarantine must know of them besides their payload."""
+    """Consecutive messages of one segment, with the parts of their envelopes that the quarantine keeps."""
 
     position: int
     """Ordinal in the segment of the first message."""
@@ -33,18 +33,18 @@ class SegmentBatch:
     duplicates: set[int]
     """Indices of messages that are already in the WAL."""
     suspects: set[int]
-    """Indices of messages that may be."""
+    """Indices of messages that may already be in the WAL."""
 
 
 @dataclass(slots=True)
 class SegmentReader:
-    """One segment as read."""
+    """Reads one segment."""
 
     path: Path
     damage: list[DamagedBytes] = field(default_factory=list)
 
-    def pieces(self, messages: int) -> Iterator[SegmentBatch]:
-        """The messages in pieces of at least `messages` (the last may be smaller). At the end `damage` is filled."""
+    def batches(self, messages: int) -> Iterator[SegmentBatch]:
+        """Batches of at least `messages` messages (the last may be smaller). Fills `damage` at the end."""
         found: list[DamagedBytes] = []
         some: list[Batch] = []
         count = 0
@@ -60,7 +60,7 @@ class SegmentReader:
         self.damage = _merged(found)
 
     def arrivals(self, end: int | None = None) -> dict[int, int]:
-        """Hour (start, microseconds) to messages as the collector counted them: the frames' own numbers, not ours.
+        """Hour (start, microseconds) to number of messages by the collector's count, which the frames carry.
 
         Args:
             end: count no further than this offset: the committed one of a segment that is still written.
@@ -97,12 +97,12 @@ def _merged(damage: list[DamagedBytes]) -> list[DamagedBytes]:
 
 
 def join(batches: list[Batch]) -> SegmentBatch:
-    """Several batches as one piece."""
+    """Several batches of the WAL as one."""
     topics: list[str] = []
     payloads: list[bytes] = []
     received_at: list[int] = []
     heads: list[int] = []
-    piece = SegmentBatch(batches[0].position, MessageBatch(topics, payloads, received_at, {}, {}), heads, set(), set())
+    joined = SegmentBatch(batches[0].position, MessageBatch(topics, payloads, received_at, {}, {}), heads, set(), set())
     user_properties: dict[int, tuple[tuple[str, str], ...]] = {}
     keys: dict[int, bytes] = {}
     for batch in batches:
@@ -112,11 +112,11 @@ def join(batches: list[Batch]) -> SegmentBatch:
         received_at.extend(batch.received_at)
         heads.extend(batch.heads)
         for index, flag in batch.flags.items():
-            (piece.duplicates if flag & EnvelopeFlag.DUPLICATE else piece.suspects).add(base + index)
+            (joined.duplicates if flag & EnvelopeFlag.DUPLICATE else joined.suspects).add(base + index)
         for index, extra in batch.extras.items():
             if extra.user_properties:
                 user_properties[base + index] = extra.user_properties
             if extra.key is not None:
                 keys[base + index] = extra.key
-    piece.messages = MessageBatch(topics, payloads, received_at, user_properties, keys)
-    return piece
+    joined.messages = MessageBatch(topics, payloads, received_at, user_properties, keys)
+    return joined

@@ -1,4 +1,4 @@
-"""Rows of the quarantine: what was refused, why, and what to do about it."""
+"""Rows of the quarantine: rejected messages and readings with rule, reason and hint."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -46,23 +46,23 @@ class RejectRows:
     retain: list[bool] = field(default_factory=list)
     scope: list[str] = field(default_factory=list)
 
-    def add(self, segment: str, piece: SegmentBatch, decoded: Decoded) -> list[int]:
-        """Rows for everything refused in a piece; returns the message of each refused reading of a landed message.
+    def add(self, segment: str, batch: SegmentBatch, decoded: Decoded) -> list[int]:
+        """Add the rejects of a batch; returns the message index of each reading rejected out of a landed message.
 
-        A message with nothing good in it is one row of scope `message`; what was refused of a landed message is one row
-        each of scope `reading`. Duplicates have none.
+        A message without a good reading is a row of scope `message`. A reading rejected out of a landed message is a
+        row of scope `reading`. Duplicates have no rows.
         """
         refused: dict[int, list[Rejected]] = {}
         for index, why in decoded.rejected:
-            if index not in piece.duplicates:
+            if index not in batch.duplicates:
                 refused.setdefault(index, []).append(why)
         readings: list[int] = []
         for index, reasons in sorted(refused.items()):
             if not decoded.has_reading[index]:
-                self._row(segment, piece, index, _sum_up(reasons), "message")
+                self._row(segment, batch, index, _sum_up(reasons), "message")
                 continue
             for why in reasons:
-                self._row(segment, piece, index, why, "reading")
+                self._row(segment, batch, index, why, "reading")
                 readings.append(index)
         return readings
 
@@ -74,19 +74,19 @@ class RejectRows:
         return len(self.rule)
 
     def _row(
-        self, segment: str, piece: SegmentBatch, index: int, why: Rejected, scope: Literal["message", "reading"]
+        self, segment: str, batch: SegmentBatch, index: int, why: Rejected, scope: Literal["message", "reading"]
     ) -> None:
-        head = piece.heads[index]
-        self.received_at.append(from_micros(piece.messages.received_at[index]))
-        self.topic.append(piece.messages.topics[index])
-        self.payload.append(piece.messages.payloads[index])
+        head = batch.heads[index]
+        self.received_at.append(from_micros(batch.messages.received_at[index]))
+        self.topic.append(batch.messages.topics[index])
+        self.payload.append(batch.messages.payloads[index])
         self.rule.append(why.rule)
         self.reason.append(why.reason)
         self.hint.append(why.hint)
         self.device_id.append(why.device_id)
         self.metric.append(why.metric)
         self.segment.append(segment)
-        self.position.append(piece.position + index)
+        self.position.append(batch.position + index)
         self.qos.append(head >> 1 & 3)
         self.retain.append(bool(head & 1))
         self.scope.append(scope)

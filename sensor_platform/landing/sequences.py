@@ -1,7 +1,7 @@
-"""Numbers that devices count their messages with, as ranges, and which of them never came. Pure.
+"""Sequence numbers of devices as ranges, and those that never arrived. Pure functions.
 
-A device counts if most of its numbers have a neighbour: ids that are random, or that leave steps, say nothing about
-what is missing. A device that starts anew counts from 0 or 1 again.
+A device numbers its messages if most numbers have a neighbour: random ids, or ids with steps, do not show what is
+missing. After a restart a device counts from 0 or 1 again.
 """
 
 import itertools
@@ -11,7 +11,7 @@ Range = tuple[int, int]
 """First and last number, both included."""
 
 _FAR = 1000
-"""A restart is told from a message that was overtaken by this distance, or by a number that was there already."""
+"""A restart is recognised by a jump back of more than this, or by a number that had arrived before."""
 
 
 def union(*several: Iterable[Range]) -> list[Range]:
@@ -43,7 +43,7 @@ def without(ranges: Iterable[Range], taken: Iterable[Range]) -> list[Range]:
 
 
 def gaps(ranges: Sequence[Range]) -> list[Range]:
-    """What lies between ranges that are apart and ascending."""
+    """The gaps between ranges that are disjoint and ascending."""
     return [(before[1] + 1, after[0] - 1) for before, after in itertools.pairwise(ranges)]
 
 
@@ -53,11 +53,11 @@ def is_counting(ranges: Sequence[Range]) -> bool:
 
 
 def missing(by_hour: Mapping[int, Sequence[Range]], later: Iterable[Range] = ()) -> list[Range]:
-    """Numbers that one device left out.
+    """Sequence numbers of one device that never arrived.
 
     Args:
-        by_hour: hour of arrival to the ranges that came in it.
-        later: what came after these hours, and fills gaps of them.
+        by_hour: hour of arrival to the ranges that arrived in it.
+        later: ranges that arrived after these hours and fill gaps in them.
     """
     found: list[Range] = []
     epochs = _epochs(by_hour)
@@ -68,7 +68,7 @@ def missing(by_hour: Mapping[int, Sequence[Range]], later: Iterable[Range] = ())
 
 
 def _epochs(by_hour: Mapping[int, Sequence[Range]]) -> list[list[Range]]:
-    """The ranges apart by the device's restarts."""
+    """The ranges, split at restarts of the device."""
     epochs: list[list[Range]] = [[]]
     for _, ranges in sorted(by_hour.items()):
         hour = union(ranges)
@@ -81,7 +81,7 @@ def _epochs(by_hour: Mapping[int, Sequence[Range]]) -> list[list[Range]]:
 
 
 def _epoch_of(epochs: list[list[Range]], new: Range) -> list[Range]:
-    """The count that a range goes on with: the newest, but where it follows the end of the one before at once."""
+    """The count that a range continues: the newest, unless the range directly follows the end of the one before."""
     follows_before = len(epochs) > 1 and new[0] == epochs[-2][-1][1] + 1 and new[0] > epochs[-1][-1][1] + 1
     return epochs[-2] if follows_before else epochs[-1]
 

@@ -1,4 +1,4 @@
-"""The lander as a process: lands what is sealed, again and again, until it is told to stop."""
+"""The lander as a process: lands sealed segments until it is stopped."""
 
 import sqlite3
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.lander_status import LanderStatus, write_status
 
 RETRY_SECONDS = 1.0
-"""Pause after an error of the disk, which may pass."""
+"""Pause after an error of the disk, which may be temporary."""
 
 
 @dataclass(slots=True)
@@ -19,20 +19,20 @@ class LanderService:
     lander: Lander
     pid: int
     say: Callable[[str], None]
-    """Takes a line for the log."""
+    """Receives lines for the log."""
     status: LanderStatus = field(init=False)
 
     def __post_init__(self) -> None:
         self.status = LanderStatus(pid=self.pid, started_at=self.lander.clock())
 
     def start(self) -> None:
-        """Clear what a killed lander left behind."""
+        """Clear what a killed lander left."""
         cleared = clear_leftovers(self.lander.home, self.lander.ledger)
         for path in cleared.set_aside:
             self.say(f"set aside {path}: neither the ledger nor a WAL accounts for it")
 
     def land_all(self) -> int:
-        """Land everything that is sealed now; returns the number of segments.
+        """Land all sealed segments; returns their number.
 
         Raises:
             OSError: the disk does not allow it now.
@@ -54,10 +54,10 @@ class LanderService:
         return landed
 
     def follow(self, wait: Callable[[float], bool], poll_seconds: float) -> None:
-        """Land until told to stop, then once more.
+        """Land until `wait` returns True, then once more.
 
         Args:
-            wait: waits up to so many seconds; True when it is time to stop.
+            wait: waits up to this number of seconds; returns True when it is time to stop.
             poll_seconds: between two looks at the WAL folder.
         """
         stopping = False
@@ -75,7 +75,7 @@ class LanderService:
             stopping = wait(pause)
 
     def stop(self) -> None:
-        """Say that it ended."""
+        """Write the state `stopped`."""
         self._note("stopped")
 
     def _complain(self, error: Exception) -> None:

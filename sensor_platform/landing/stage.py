@@ -1,4 +1,4 @@
-"""Decodes one sealed segment and writes its files. Nothing is visible yet: that is the ledger's business."""
+"""Decodes one sealed segment and writes its files. They become visible when the ledger commits."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,35 +19,35 @@ from sensor_platform.landing.rejects import RejectRows
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.wal import archive_segment
 
-_PIECE_MESSAGES = 100_000
-"""Messages decoded at once: enough for columns to pay, few enough to bound memory."""
+_BATCH_MESSAGES = 100_000
+"""Messages decoded at once: enough for fast columns, few enough to bound memory."""
 
 
 @dataclass(slots=True)
 class Stage:
-    """One segment, decoded."""
+    """Everything decoded from one segment."""
 
     segment: str
     first_received_at: int | None = None
     readings: LandingTable = field(init=False)
-    fates: OutcomeCounts = field(init=False)
-    refusals: RejectRows = field(default_factory=RejectRows)
+    outcomes: OutcomeCounts = field(init=False)
+    rejects: RejectRows = field(default_factory=RejectRows)
     drift: list[DriftEntry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.readings = LandingTable(self.segment)
-        self.fates = OutcomeCounts(self.readings.devices)
+        self.outcomes = OutcomeCounts(self.readings.devices)
 
-    def decode(self, intake: SegmentReader, decoder: Decoder) -> None:
+    def decode(self, reader: SegmentReader, decoder: Decoder) -> None:
         """Decode all messages of the segment."""
-        for piece in intake.pieces(_PIECE_MESSAGES):
+        for batch in reader.batches(_BATCH_MESSAGES):
             if self.first_received_at is None:
-                self.first_received_at = piece.messages.received_at[0]
-            decoded = decoder.decode(piece.messages)
+                self.first_received_at = batch.messages.received_at[0]
+            decoded = decoder.decode(batch.messages)
             devices = self.readings.device_numbers(decoded)
-            self.readings.add(piece, decoded, devices)
-            self.fates.add(piece, decoded, devices, self.refusals.add(self.segment, piece, decoded))
-            self.drift.extend(decoder_drift(piece, decoded))
+            self.readings.add(batch, decoded, devices)
+            self.outcomes.add(batch, decoded, devices, self.rejects.add(self.segment, batch, decoded))
+            self.drift.extend(decoder_drift(batch, decoded))
 
 
 def stage_segment(
@@ -61,7 +61,7 @@ def stage_segment(
 ) -> Manifest:
     """Write landing, quarantine and raw file of a sealed segment; returns the manifest, not yet written.
 
-    Repeating it writes the same names again.
+    Repeating it writes the same file names.
 
     Args:
         home: the data folder.
@@ -70,19 +70,19 @@ def stage_segment(
         contract_version: theirs.
         slot: microseconds.
         clock: microseconds since the epoch, UTC; asked when the files are written.
-        suffix: of the new files' names, when a segment of the archive is landed again; it stays archived as it is.
+        suffix: of the new files' names when an archived segment is relanded; its archive is not written again.
 
     Raises:
         OSError: the disk does not allow it now.
         DamagedSegment: the segment is of a format that this version does not read.
     """
-    intake = SegmentReader(sealed)
+    reader = SegmentReader(sealed)
     stage = Stage(sealed.stem)
-    stage.decode(intake, decoder)
+    stage.decode(reader, decoder)
     stage.drift.extend(type_drift(stage.readings, decoder.memory))
     readings = stage.readings.table(slot)
     files = _write_files(home, sealed, stage, readings, suffix)
-    counts = stage.fates.counts()
+    counts = stage.outcomes.counts()
     return Manifest(
         segment=stage.segment,
         written_at=clock(),
@@ -96,8 +96,8 @@ def stage_segment(
         newest_event_at=max((file.last_event_at for file in files if file.last_event_at is not None), default=None),
         files=files,
         counts=counts,
-        arrivals=intake.arrivals(),
-        damage=_keep_damage(home, intake),
+        arrivals=reader.arrivals(),
+        damage=_keep_damage(home, reader),
         drift=tuple(stage.drift[:MAX_DRIFT]),
         kinds=tuple((*key, kinds) for key, kinds in sorted(decoder.memory.new_kinds.items())),
     )
@@ -108,20 +108,20 @@ def _write_files(home: Home, sealed: Path, stage: Stage, readings: pl.DataFrame,
     files: list[FileEntry] = []
     if len(readings):
         files.append(write_landing(home, paths.landing, readings))
-    if len(stage.refusals):
-        files.append(write_quarantine(home, paths.quarantine, stage.refusals.table()))
+    if len(stage.rejects):
+        files.append(write_quarantine(home, paths.quarantine, stage.rejects.table()))
     if not suffix:
         archive_segment(sealed, paths.raw)
         files.append(file_entry(home, paths.raw, "raw", 0))
     return tuple(files)
 
 
-def _keep_damage(home: Home, intake: SegmentReader) -> tuple[DamagedRange, ...]:
-    """Put damaged bytes aside, where they outlive the raw archive."""
-    for found in intake.damage:
-        if intake.path.suffix == ".zst":
-            continue  # they are there since the segment was landed first
-        with intake.path.open("rb") as file:
+def _keep_damage(home: Home, reader: SegmentReader) -> tuple[DamagedRange, ...]:
+    """Copy damaged bytes to the folder `aside`, where they are kept longer than the raw archive."""
+    for found in reader.damage:
+        if reader.path.suffix == ".zst":
+            continue  # they were copied when the segment was first landed
+        with reader.path.open("rb") as file:
             file.seek(found.offset)
-            write_file(aside(home) / f"{intake.path.stem}.{found.offset}.damaged", file.read(found.length))
-    return tuple(DamagedRange(start=found.offset, bytes=found.length) for found in intake.damage)
+            write_file(aside(home) / f"{reader.path.stem}.{found.offset}.damaged", file.read(found.length))
+    return tuple(DamagedRange(start=found.offset, bytes=found.length) for found in reader.damage)

@@ -1,4 +1,4 @@
-"""Columns of messages going in, and of records, readings and refusals coming out. Plain lists: quick to fill."""
+"""Columns of messages as input, and of records, readings and rejects as output. Plain lists are quick to fill."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -29,17 +29,17 @@ class MessageBatch:
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Between which times a reading is believed, in microseconds."""
+    """Times between which a reading is accepted, in microseconds."""
 
     start: int
-    """First moment of the site's partitions."""
+    """Start of the site's partitions, since the epoch, UTC."""
     max_future: int
-    """How far a device's clock may be ahead of ours."""
+    """Maximum that a device's clock may be ahead of ours."""
 
 
 @dataclass(slots=True)
 class Records:
-    """What the readings of one record share: a record is a message, or one sample of it. One element per record."""
+    """Fields shared by the readings of a record, one element per record: a message, or one sample of it."""
 
     message: list[int] = field(default_factory=list)
     """Index of the message in the batch."""
@@ -55,34 +55,34 @@ class Records:
 
 @dataclass(frozen=True, slots=True)
 class ReadingBlock:
-    """Readings that were decoded together: `record[i]` measured `value[i]` (or said `text[i]`) of `metric[i]`."""
+    """Readings that were decoded together: `record[i]` has `value[i]` (or `text[i]`) of `metric[i]`."""
 
     record: Sequence[int]
     metric: str | Sequence[str]
-    """One name for all, or one each."""
+    """One name for all readings, or one for each."""
     value: "array[float] | None"
     text: Sequence[str] | None
-    """Beside a value: the text that the contract's `values` made the number of."""
+    """Texts of text readings; beside a value, the text that the contract's `values` turned into the number."""
     kinds: int | Sequence[int]
-    """`drift.Kind` of all, or of each."""
+    """`ValueKind` of all readings, or of each."""
     unit: str | None = None
-    """Instead of the record's: the unit that the values were converted to."""
+    """Unit that the values were converted to; it replaces that of the record."""
     quality: str | None = None
-    """Instead of the record's: `uncertain` where its unit could not be converted."""
+    """`uncertain` if the unit could not be converted; it replaces the quality of the record."""
     is_described: bool = True
-    """Whether unit and quality of the record are those of this metric (not so for extra fields of a long message)."""
+    """Whether unit and quality of the record apply to this metric (they do not to extra fields of a long message)."""
 
 
 @dataclass(slots=True)
 class Decoded:
-    """What became of a batch. Every message has a reading or a refusal, or both."""
+    """A decoded batch. Every message has a reading, a reject, or both."""
 
     records: Records = field(default_factory=Records)
     tag_sets: list[tuple[tuple[str, str], ...]] = field(default_factory=lambda: [()])
     blocks: list[ReadingBlock] = field(default_factory=list)
     rejected: list[tuple[int, Rejected]] = field(default_factory=list)
-    """Index of the message, and what was refused of it."""
+    """Index of the message, and the rule and reason of the reject."""
     drift: list[Drift] = field(default_factory=list)
-    """What the messages themselves say of drift; that of types follows from the blocks."""
+    """Drift found in the messages themselves; drift of types is derived from the blocks."""
     has_reading: bytearray = field(default_factory=bytearray)
     """1 for each message with at least one good reading."""

@@ -1,4 +1,4 @@
-"""Writes the readings of one group to the decoded batch: numbers, converted numbers, texts and refusals."""
+"""Writes the readings of one group to the decoded batch: numbers, converted numbers, texts and rejects."""
 
 from array import array
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from sensor_platform.reading.identity import Identity
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.units import conversion
 from sensor_platform.reading.value_kinds import ValueKind
-from sensor_platform.reading.values import Column, Refusal
+from sensor_platform.reading.values import Column, RejectReason
 
 Texts = Sequence[str | None]
 
@@ -63,7 +63,7 @@ class BlockWriter:
         self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds, is_described=is_described)
 
     def add_converted(self, column: Column, metric: str | Texts, group: Group, base: int) -> bool:
-        """Append the numbers of a column in the units that their metrics are kept in; False where nothing differs."""
+        """Append the numbers of a column in the kept units of their metrics; False if no unit differs."""
         units = self.out.records.unit
         pairs: dict[tuple[str | None, str | None], list[int]] = {}
         for place, row in enumerate(column.number_rows):
@@ -97,7 +97,7 @@ class BlockWriter:
         group: Group,
         base: int,
     ) -> list[object]:
-        """Append the texts that mean a number, each with its text; returns the column without them."""
+        """Append the texts that stand for a number, each with its text; returns the column without them."""
         rest, rows, numbers, texts = list(values), [], array("d"), []
         for row, (value, meant) in enumerate(zip(values, meanings, strict=True)):
             if meant and isinstance(value, str) and (number := meant.get(value.strip().lower())) is not None:
@@ -134,8 +134,8 @@ class BlockWriter:
             has_reading[group.messages[row]] = 1
         group.is_landed = len(rows) == len(group.messages)
 
-    def refuse(self, rows: Sequence[tuple[int, Refusal]], metric: str | None, group: Group, who: Identity) -> None:
-        """Append refusals of single readings."""
+    def refuse(self, rows: Sequence[tuple[int, RejectReason]], metric: str | None, group: Group, who: Identity) -> None:
+        """Append rejects of single readings."""
         for row, why in rows:
             reason = f"{metric!r}: {why.reason}" if metric else why.reason
             self.out.rejected.append((group.messages[row], rejected(why.rule, reason, who.devices[row], metric)))

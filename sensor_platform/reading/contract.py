@@ -1,4 +1,4 @@
-"""A payload contract says how the messages of one topic filter become readings. One YAML file each."""
+"""A payload contract defines how the messages of one topic filter become readings. One YAML file each."""
 
 import hashlib
 import math
@@ -17,7 +17,7 @@ Layout = Literal["auto", "wide", "long", "nested", "samples"]
 
 
 class ValueSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where a value comes from; the first that is present wins, in the order of these fields."""
+    """Where a value comes from. The first source that is present is used, in the order of these fields."""
 
     field: tuple[str, ...] = ()
     """Payload paths (`a.b`), matched regardless of case and underscores, first match wins."""
@@ -40,13 +40,13 @@ class TimeSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     field: tuple[str, ...] = ("timestamp", "ts", "time")
     user_property: str | None = None
     format: TimeFormat = "auto"
-    """`auto` tells epoch units apart by magnitude and takes ISO 8601 text."""
+    """`auto` distinguishes epoch units by magnitude and accepts ISO 8601 text."""
     timezone: str = "UTC"
-    """IANA zone (or fixed offset like +08:00) of times that name none."""
+    """IANA zone (or fixed offset like +08:00) of times without a zone."""
     required: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse an unknown time zone.
+        """Check the time zone.
 
         Raises:
             ValueError: there is no such zone.
@@ -78,27 +78,27 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     tags_in: str | None = None
     """Payload path of an object all of whose members are tags by their own name (`tags` for encoding `influx`)."""
     units: dict[str, str] = {}
-    """Metric to the unit that it is kept in. A value that says another unit is converted, and tagged `original_unit`;
-    one whose unit cannot be converted is kept as it is, with the quality `uncertain`."""
+    """Metric to the unit that it is kept in. A value with another unit is converted, and tagged `original_unit`;
+    a value whose unit cannot be converted is kept as it is, with the quality `uncertain`."""
     values: dict[str, dict[str, float]] = {}
-    """Metric to what its texts mean as numbers (`door: {open: 1, closed: 0}`), regardless of case; the text is kept."""
+    """Metric to the numbers of its texts (`door: {open: 1, closed: 0}`), regardless of case; the text is kept."""
     samples: str = "samples"
     """For `samples`: payload path of the array; each element is read as wide or long, on top of the outer fields."""
     rename: dict[str, str] = {}
     """Payload field (dotted path), or name in a long message, to metric name."""
     strings: Literal["text", "number", "ignore"] = "text"
-    """What becomes of text values: text readings, numbers written as text (others are refused), or nothing."""
+    """How text values are read: as text readings, as numbers written as text (other texts are rejected), or ignored."""
     required_metrics: tuple[str, ...] = ()
     """A message without all of these is quarantined whole (a sample, where it has samples)."""
     ignore: tuple[str, ...] = ()
-    """Fields (dotted path; a parent stands for all below it) that are no metrics."""
+    """Fields (dotted path; a parent stands for all below it) that are not metrics."""
     unknown_fields: Literal["evolve", "quarantine", "ignore"] = "evolve"
-    """What becomes of fields that `metrics` does not name."""
+    """How fields are treated that `metrics` does not name."""
     metrics: tuple[str, ...] = ()
     """Known metrics; with none named every field is new and `unknown_fields` must be `evolve`."""
 
     def __post_init__(self) -> None:
-        """Refuse what cannot work.
+        """Check that the keys fit together.
 
         Raises:
             ValueError: naming the key and the reason.
@@ -128,7 +128,7 @@ def _check_units(units: dict[str, str]) -> None:
 
     for metric, unit in units.items():
         if not is_unit(unit):
-            raise ValueError(f"units: {unit!r} of {metric!r} is no unit that is known")
+            raise ValueError(f"units: {unit!r} of {metric!r} is not a known unit")
 
 
 def _check_values(values: dict[str, dict[str, float]]) -> None:

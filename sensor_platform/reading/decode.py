@@ -17,7 +17,7 @@ from sensor_platform.reading.unfold import unfold
 from sensor_platform.reading.value_kinds import Drift
 
 _MAX_CACHED = 50_000
-"""Bound, in topics and in planned fields, of the caches: nobody may fill our memory with new names."""
+"""Maximum topics and planned fields in the caches, so that senders cannot fill the memory with new names."""
 
 Keys = tuple[str, ...]
 
@@ -46,7 +46,7 @@ class Decoder:
         self._planned_fields = 0
 
     def decode(self, batch: MessageBatch) -> Decoded:
-        """Readings and refusals of a batch: every message has at least one of either."""
+        """Readings and rejects of a batch: every message has at least one of either."""
         out = Decoded(has_reading=bytearray(len(batch)))
         reader = GroupReader(batch, self._limits, out)
         for number, messages in self._by_contract(batch, out).items():
@@ -65,7 +65,7 @@ class Decoder:
         return out
 
     def _by_contract(self, batch: MessageBatch, out: Decoded) -> dict[int, Sequence[int]]:
-        """Indices of messages by number of their contract; refuses those that have none."""
+        """Indices of messages by number of their contract; messages without a contract are rejected."""
         numbers = {topic: self._find(topic) for topic in set(batch.topics)}
         found: dict[int | None, Sequence[int]] = {number: [] for number in numbers.values()}
         if len(found) == 1:
@@ -151,7 +151,7 @@ class Decoder:
 
 
 def decode_message(contracts: Sequence[Contract], envelope: Envelope, limits: TimeLimits) -> list[Reading | Rejected]:
-    """What one message becomes: its readings in order of device, metric and time, then its refusals."""
+    """Decode one message: its readings in order of device, metric and time, then its rejects."""
     batch = MessageBatch(
         [envelope.topic],
         [envelope.payload],
@@ -192,7 +192,7 @@ def _reading(decoded: Decoded, envelope: Envelope, block_number: int, row: int) 
 
 
 def _take_array(contract: Contract, index: int, content: object, shapes: _Shapes, out: Decoded) -> None:
-    """An array of objects is so many messages, where the layout allows it; nothing else can be taken."""
+    """Take each object of an array as a message, if the layout allows it; reject everything else."""
     is_taken = contract.layout in {"auto", "samples"} or ENCODINGS[contract.encoding].holds_many
     if not isinstance(content, list) or not is_taken:
         kind = "an array" if isinstance(content, list) else "a string" if isinstance(content, str) else "a bare value"
@@ -231,7 +231,7 @@ def _unfold(plan: RecordPlan, keys: Keys, group: Group, shapes: _Shapes, out: De
 
 
 def _account_for_all(out: Decoded) -> None:
-    """Refuse messages that came to nothing at all, so that every message has a fate."""
+    """Reject messages without any reading or reject, so that every message has an outcome."""
     refused = {index for index, _ in out.rejected}
     index = out.has_reading.find(0)
     while index >= 0:

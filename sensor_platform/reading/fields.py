@@ -1,4 +1,4 @@
-"""Finds device, time, ids, units and tags of records: in the payload first, then wherever the contract says."""
+"""Finds device, time, ids, units and tags of records: in the payload first, then in other sources."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -28,7 +28,7 @@ class Group:
 
 @dataclass(slots=True)
 class FieldReader:
-    """Reads the fields that describe a record. Lives as long as its batch."""
+    """Reads the fields that describe a record. Used for one batch."""
 
     batch: MessageBatch
     levels: dict[tuple[str, int], str | None] = field(default_factory=dict)
@@ -86,7 +86,7 @@ class FieldReader:
         return self.levels[key]
 
     def times(self, columns: tuple[int, ...], source: TimeSource, group: Group) -> list[int | str | None]:
-        """For each record: microseconds since the epoch, a reason why its time is none, or None where it has none."""
+        """Per record: microseconds since the epoch, a reason (text) if its time is unreadable, or None without one."""
         read = self.reader(source)
         found: list[int | str | None] | None = None
         for column in columns:
@@ -103,7 +103,7 @@ class FieldReader:
         return found
 
     def reader(self, source: TimeSource) -> TimeReader:
-        """The function that reads times as `source` says, made once."""
+        """The cached function that reads times in the format of `source`."""
         key = (source.format, source.timezone)
         if key not in self.readers:
             self.readers[key] = time_reader(source.format, zone(source.timezone))

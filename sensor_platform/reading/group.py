@@ -1,4 +1,4 @@
-"""Reads a group of records of one shape, column by column, into records, readings and refusals."""
+"""Reads a group of records of one shape, column by column, into records, readings and rejects."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ from sensor_platform.reading.plan import RecordPlan, name_error
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.units import is_same
 from sensor_platform.reading.value_kinds import ValueKind
-from sensor_platform.reading.values import Column, Refusal, column_of
+from sensor_platform.reading.values import Column, RejectReason, column_of
 
 
 @dataclass(slots=True)
 class GroupReader:
-    """Reads groups of one batch into `out`. Lives as long as the batch."""
+    """Reads the groups of one batch into `out`."""
 
     batch: MessageBatch
     limits: TimeLimits
@@ -35,7 +35,7 @@ class GroupReader:
         self.writer.use(contract)
 
     def read(self, plan: RecordPlan, group: Group) -> None:
-        """Every record becomes readings or refusals. Records refused whole are put aside before values are read."""
+        """Turn every record into readings or rejects. Records rejected whole are removed before values are read."""
         who = identify(plan, self.fields, self.limits, group)
         names: Texts = ()
         if plan.is_long:
@@ -55,12 +55,12 @@ class GroupReader:
             self.read_wide(plan, group, who)
         for refused in plan.refused:
             values = group.columns[refused.column]
-            why = Refusal(refused.rule, refused.reason)
+            why = RejectReason(refused.rule, refused.reason)
             rows = [(row, why) for row, value in enumerate(values) if value is not None]
             self.writer.refuse(rows, refused.metric, group, who)
 
     def read_wide(self, plan: RecordPlan, group: Group, who: Identity) -> None:
-        """Every column that no role claims is a metric."""
+        """Read every column without a role as a metric."""
         base = self.add_records(plan, group, who, ())
         strings = plan.contract.strings
         for metric in plan.metrics:
@@ -74,11 +74,11 @@ class GroupReader:
             self.writer.refuse(column.refused, metric.metric, group, who)
 
     def read_long(self, plan: RecordPlan, group: Group, who: Identity, names: Texts) -> None:
-        """One reading per record; of the other fields, numbers are metrics of their own and texts become tags."""
+        """Read one reading per record; of the other fields, numbers are metrics of their own and texts become tags."""
         extras = [(extra, column_of(group.columns[extra.column])) for extra in plan.metrics]
         base = self.add_records(plan, group, who, [(e.metric, _spread(c, group)) for e, c in extras if c.texts])
         values = _first_present([group.columns[column] for column in plan.value.columns], len(names))
-        nothing = Refusal("no_value", "there is no value")
+        nothing = RejectReason("no_value", "there is no value")
         missing = [(row, nothing) for row, value in enumerate(values) if value is None] if None in values else []
         if self.writer.meanings:
             values = self.writer.add_meant(
@@ -87,8 +87,8 @@ class GroupReader:
         column = column_of(values, plan.contract.strings)
         self.writer.add_numbers(column, names, group, base)
         if column.texts:
-            said = [names[r] for r in column.text_rows]
-            self.writer.add_block(column.text_rows, said, None, column.texts, group, base, ValueKind.TEXT)
+            metrics = [names[row] for row in column.text_rows]
+            self.writer.add_block(column.text_rows, metrics, None, column.texts, group, base, ValueKind.TEXT)
         for row, why in (*column.refused, *missing):
             self.writer.refuse([(row, why)], names[row], group, who)
         for extra, found in extras:
@@ -97,7 +97,7 @@ class GroupReader:
             self.writer.refuse(found.refused, extra.metric, group, who)
 
     def long_names(self, plan: RecordPlan, group: Group) -> Texts:
-        """Metric of each record, renamed."""
+        """The metric of each record, renamed by the contract."""
         names = self.fields.texts(plan.metric, group)
         if not plan.contract.rename:
             return names
@@ -125,7 +125,7 @@ class GroupReader:
         return base
 
     def foreign_units(self, plan: RecordPlan, group: Group, units: Texts) -> Texts | None:
-        """The unit of each record where it is not what one of its metrics is kept in; None where all are."""
+        """The unit of each record that differs from the kept unit of one of its metrics; None if there is none."""
         units_kept = self.writer.units
         wanted: list[tuple[str, ...]]
         if plan.is_long:
@@ -141,7 +141,7 @@ class GroupReader:
 
 
 def _refuse_names(plan: RecordPlan, names: Texts, who: Identity) -> None:
-    """Refuse records of a long layout whose metric has no name, or none that the contract wants."""
+    """Reject records of a long layout whose metric has no name, or a name that the contract does not accept."""
     contract = plan.contract
     known = frozenset(contract.metrics) if contract.unknown_fields != "evolve" else None
     refusals: dict[str | None, tuple[str, str] | None] = {}
@@ -159,7 +159,7 @@ def _refuse_names(plan: RecordPlan, names: Texts, who: Identity) -> None:
 
 
 def _refuse_incomplete(plan: RecordPlan, group: Group, who: Identity) -> None:
-    """Refuse records that lack a good value of a required metric."""
+    """Reject records without a good value of a required metric."""
     columns = {metric.metric: metric.column for metric in plan.metrics}
     for name in plan.required:
         if name not in columns:

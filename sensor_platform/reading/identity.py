@@ -1,4 +1,4 @@
-"""Who measured, and when: device and event time of each record, and which records must be refused for them."""
+"""Device and event time of each record, and records that are rejected because of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from sensor_platform.reading.reject_rules import rejected
 
 @dataclass(slots=True)
 class Identity:
-    """Columns, one element per record; the refused ones are in `bad` and their elements mean nothing."""
+    """Columns, one element per record. Rejected records are in `bad`; their elements have no meaning."""
 
     devices: Sequence[str | None]
     event_at: list[int]
@@ -22,7 +22,7 @@ class Identity:
     bad: dict[int, Rejected]
 
     def pick(self, rows: Sequence[int]) -> "Identity":
-        """Only some of the records."""
+        """The identity of some of the records."""
         return Identity(
             [self.devices[row] for row in rows],
             [self.event_at[row] for row in rows],
@@ -41,7 +41,7 @@ def identify(plan: RecordPlan, fields: FieldReader, limits: TimeLimits, group: G
         event_at: list[int] = found  # type: ignore[assignment] # as just seen
         is_device_time = [True] * len(found)
     else:
-        event_at, is_device_time = _settle(plan, fields, group, found, devices, bad)
+        event_at, is_device_time = _fill_times(plan, fields, group, found, devices, bad)
     _check_limits(fields, limits, group, event_at, devices, bad)
     return Identity(devices, event_at, is_device_time, bad)
 
@@ -57,7 +57,7 @@ def _check_devices(devices: Sequence[str | None], bad: dict[int, Rejected]) -> N
             bad[row] = rejected("name_too_long", f"the device id has {len(device)} characters")
 
 
-def _settle(
+def _fill_times(
     plan: RecordPlan,
     fields: FieldReader,
     group: Group,
@@ -65,7 +65,7 @@ def _settle(
     devices: Sequence[str | None],
     bad: dict[int, Rejected],
 ) -> tuple[list[int], list[bool]]:
-    """Receive times where there is no device time, refusals where there must be one or it is unreadable."""
+    """Use the receive time where there is no device time; reject records whose time is required or unreadable."""
     event_at: list[int] = []
     for row, (at, message) in enumerate(zip(found, group.messages, strict=True)):
         event_at.append(at if isinstance(at, int) else fields.batch.received_at[message])

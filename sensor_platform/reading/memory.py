@@ -1,7 +1,7 @@
-"""What decoding remembers from one segment to the next: births of Sparkplug nodes, kinds of values.
+"""State of decoding from one segment to the next: births of Sparkplug nodes, kinds of values.
 
-Changes are kept apart until the segment that made them is committed: `keep` them then, `forget` them where it failed
-and is decoded again.
+Changes are held separately until their segment is committed: then `keep` them, or `forget` them if it failed and is
+decoded again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 import msgspec
 
 MAX_NODES = 50_000
-"""Sparkplug nodes that are remembered; nobody may fill our memory with new names."""
+"""Maximum number of Sparkplug nodes, so that senders cannot fill the memory with new names."""
 MAX_KINDS = 500_000
-"""Pairs of device and metric whose kinds are remembered."""
+"""Maximum number of pairs of device and metric."""
 
 
 class MetricBirth(msgspec.Struct, frozen=True, array_like=True):
-    """What a birth says of one metric."""
+    """One metric as its birth declares it."""
 
     name: str
     datatype: int
@@ -24,7 +24,7 @@ class MetricBirth(msgspec.Struct, frozen=True, array_like=True):
 
 
 class NodeState(msgspec.Struct, frozen=True):
-    """One Sparkplug edge node. Never changed in place."""
+    """State of one Sparkplug edge node. Immutable."""
 
     seq: int | None = None
     """Sequence number of its newest message, 0 to 255."""
@@ -34,56 +34,56 @@ class NodeState(msgspec.Struct, frozen=True):
 
 @dataclass(slots=True)
 class Memory:
-    """Lives as long as the decoder."""
+    """State of one decoder."""
 
     nodes: dict[str, NodeState] = field(default_factory=dict)
-    """By `group/node`."""
+    """`group/node` to its state, of committed segments."""
     kinds: dict[tuple[str, str], int] = field(default_factory=dict)
-    """(device, metric) to the bits of `drift.Kind` that were seen of it."""
+    """(device, metric) to the bits of `ValueKind` that were seen, of committed segments."""
     new_nodes: dict[str, NodeState] = field(default_factory=dict)
     new_kinds: dict[tuple[str, str], int] = field(default_factory=dict)
     rebirths: set[str] = field(default_factory=set)
     """Nodes that should be asked for their births."""
 
     def node(self, key: str) -> NodeState | None:
-        """What is known of a node."""
+        """The state of a node; None if it is not known."""
         return self.new_nodes.get(key) or self.nodes.get(key)
 
     def set_node(self, key: str, state: NodeState) -> None:
-        """Learn something of a node."""
+        """Set the state of a node, unless there are too many nodes."""
         if key in self.nodes or len(self.nodes) + len(self.new_nodes) < MAX_NODES:
             self.new_nodes[key] = state
 
     def kinds_of(self, device: str, metric: str) -> int:
-        """Kinds seen so far."""
+        """Kinds of a metric that were seen so far, as bits."""
         key = (device, metric)
         return self.new_kinds.get(key) or self.kinds.get(key, 0)
 
     def add_kinds(self, device: str, metric: str, kinds: int) -> None:
-        """Learn kinds of a metric."""
+        """Set the kinds of a metric, unless there are too many metrics."""
         if len(self.kinds) + len(self.new_kinds) < MAX_KINDS:
             self.new_kinds[device, metric] = kinds
 
     def keep(self) -> None:
-        """The segment is committed: what it taught is known."""
+        """Keep the changes of a committed segment."""
         self.nodes.update(self.new_nodes)
         self.kinds.update(self.new_kinds)
         self.forget()
 
     def forget(self) -> None:
-        """Take back what was learnt since the last `keep`."""
+        """Discard the changes since the last `keep`."""
         self.new_nodes.clear()
         self.new_kinds.clear()
         self.rebirths.clear()
 
     def changed_nodes(self) -> Iterator[tuple[str, bytes]]:
-        """What to save of nodes: key and JSON."""
+        """Changed nodes to save: key and JSON."""
         for key, state in self.new_nodes.items():
             yield key, msgspec.json.encode(state)
 
 
 def load_nodes(saved: Mapping[str, bytes]) -> dict[str, NodeState]:
-    """The reverse of `changed_nodes`; what cannot be read is not known (and asked for again)."""
+    """The reverse of `changed_nodes`. Unreadable nodes are left out, so that their births are requested again."""
     nodes: dict[str, NodeState] = {}
     for key, content in saved.items():
         try:

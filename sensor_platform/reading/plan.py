@@ -173,7 +173,7 @@ class _Compiler:
 
 
 def role_fields(contract: Contract) -> set[str]:
-    """Folded names of the fields that say who, when and where, and are never metrics."""
+    """Folded names of the fields for device, time, message id and tags, which are never metrics."""
     sources = (contract.device, contract.message_id, *contract.tags.values())
     return {fold(name) for source in sources for name in source.field} | {fold(name) for name in contract.time.field}
 

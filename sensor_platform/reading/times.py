@@ -1,4 +1,4 @@
-"""Times in any usual form, to integer microseconds since the epoch (UTC)."""
+"""Converts times in all usual forms to integer microseconds since the epoch (UTC)."""
 
 import math
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from sensor_platform.kernel.clock import to_micros
 TimeFormat = Literal["auto", "s", "ms", "us", "ns", "iso"]
 
 _LATEST = 253_402_300_800_000_000
-"""Microseconds at the end of year 9999; neither Python nor SQL goes further."""
+"""Microseconds at the end of year 9999, the limit of Python and SQL."""
 _EARLIEST = -62_135_596_800_000_000
 
 
@@ -32,7 +32,7 @@ def zone(name: str) -> tzinfo:
 
 
 def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], int | str | None]:
-    """A function from a decoded value to microseconds, to a reason why it is no time, or to None where it is null."""
+    """A function from a decoded value to microseconds, to a reason (text) if it is not a time, or to None for null."""
     from_number = _from_any_epoch if form == "auto" else partial(_from_epoch, form)
 
     def read(value: object) -> int | str | None:
@@ -60,7 +60,7 @@ def _from_any_epoch(value: float) -> int | str:
     elif size < 1e20:
         at = int(value) // 1_000
     else:
-        return f"{_short(value)} is no time" if value != value else f"{_short(value)} is too large for a time"
+        return f"{_short(value)} is not a time" if value != value else f"{_short(value)} is too large for a time"
     return at if at >= _EARLIEST else _in_range(at, value)
 
 
@@ -68,8 +68,8 @@ def _from_epoch(form: TimeFormat, value: float) -> int | str:
     if form == "iso":
         return f"{_short(value)} is a number, and the contract expects ISO 8601 text"
     if value != value:
-        return f"{value} is no time"
-    if abs(value) >= 1e20:  # past every year in every unit; infinity too, and what would overflow to it below
+        return f"{value} is not a time"
+    if abs(value) >= 1e20:  # beyond every year in every unit; also infinity, and values that would overflow to it below
         return f"{_short(value)} is too large for a time"
     if form == "ns":
         return _in_range(int(value) // 1_000, value)
@@ -92,7 +92,7 @@ def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str |
 
 
 def _in_range(at: int, value: object) -> int | str:
-    """The time, unless its zone has carried it out of the years that Python and SQL know."""
+    """The time, unless its zone moved it out of the years that Python and SQL support."""
     return at if _EARLIEST <= at < _LATEST else f"{_short(value)} lies outside the years 1 to 9999"
 
 

@@ -102,13 +102,13 @@ def _parsed(text: str) -> Any:  # noqa: ANN401 - pint's unit
 
 
 def _rounded(number: float) -> float:
-    """Without the noise of binary fractions: 12 digits are more than any sensor has."""
+    """The number with 12 digits, which removes the noise of binary fractions."""
     return float(f"{number:.12g}")
 
 
 @cache
 def _refusals() -> tuple[type[Exception], ...]:
-    """What pint, and the tokenizer that it uses, raise for text that is no unit."""
+    """Exceptions that pint and its tokenizer raise for text that is not a unit."""
     import pint
 
     return (

@@ -1,11 +1,11 @@
-"""Drift: what was one kind of value becomes another. Nothing is dropped for it, but it is written down."""
+"""Kinds of values, and drift: values of a metric change their kind. Drift is recorded and nothing dropped."""
 
 from dataclasses import dataclass
 from enum import IntFlag
 
 
 class ValueKind(IntFlag):
-    """Kinds of values in payloads; bits, so that all that were seen of a metric fit into a number."""
+    """Kinds of values in payloads. They are bits, so that all kinds of a metric fit into one number."""
 
     BOOLEAN = 1
     INTEGER = 2
@@ -23,10 +23,10 @@ KIND_OF: dict[type, int] = {
 
 @dataclass(frozen=True, slots=True)
 class Drift:
-    """One thing that changed about a device."""
+    """One change in what a device sends."""
 
     message: int
-    """Index in the batch."""
+    """Index of the message in the batch."""
     device_id: str
     metric: str | None
     what: str
@@ -36,5 +36,5 @@ class Drift:
 
 
 def names(kinds: int) -> str:
-    """Kinds in words: `integer, float`."""
+    """Names of the kinds: `integer, float`."""
     return ", ".join(kind.name.lower() for kind in ValueKind if kinds & kind and kind.name)

@@ -1,4 +1,4 @@
-"""What a single decoded value is as a number, as text, or as neither; and the same for a whole column at once."""
+"""Converts decoded values to numbers or texts, one by one and whole columns at once."""
 
 import math
 from array import array
@@ -12,8 +12,8 @@ Strings = Literal["text", "number", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a value is none: a rule and a reason."""
+class RejectReason:
+    """Why a value is rejected: a rule and a reason."""
 
     rule: str
     reason: str
@@ -21,19 +21,19 @@ class Refusal:
 
 @dataclass(slots=True)
 class Column:
-    """A column sorted into numbers, texts and refusals, each with the row that it comes from. Nulls are in none."""
+    """A column sorted into numbers, texts and rejects, each with its row. Nulls are in none of them."""
 
     number_rows: Sequence[int]
     numbers: "array[float]"
     number_kinds: int | list[int] = 0
-    """`drift.Kind` of all numbers, or of each."""
+    """`ValueKind` of all numbers, or of each."""
     text_rows: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
-    refused: list[tuple[int, Refusal]] = field(default_factory=list)
+    refused: list[tuple[int, RejectReason]] = field(default_factory=list)
 
 
-def value_of(value: object, strings: Strings = "text") -> float | str | Refusal | None:
-    """A finite number (booleans are 0 and 1), a text, a refusal, or None where there is no value."""
+def value_of(value: object, strings: Strings = "text") -> float | str | RejectReason | None:
+    """A finite number (booleans are 0 and 1), a text, the reason of a reject, or None for null."""
     if value is None:
         return None
     if isinstance(value, bool | int | float):
@@ -41,13 +41,13 @@ def value_of(value: object, strings: Strings = "text") -> float | str | Refusal 
     if isinstance(value, str):
         return _from_text(value, strings)
     kind = "an array" if isinstance(value, list) else "an object"
-    return Refusal("nested_value", f"the value is {kind}")
+    return RejectReason("nested_value", f"the value is {kind}")
 
 
 def column_of(values: Sequence[object], strings: Strings = "text") -> Column:
-    """`value_of` of every row. Where all are finite numbers, which is nearly always, C does the work."""
+    """`value_of` of every row. If all are finite numbers, as nearly always, it takes one pass in C."""
     try:
-        numbers = array("d", cast("Sequence[float]", values))  # raises TypeError for what is no number
+        numbers = array("d", cast("Sequence[float]", values))  # raises TypeError for everything that is not a number
         if math.isfinite(sum(numbers)):
             return Column(range(len(values)), numbers, kinds_of(values))
     except (TypeError, OverflowError):
@@ -70,7 +70,7 @@ def column_of(values: Sequence[object], strings: Strings = "text") -> Column:
 
 
 def kinds_of(values: Sequence[object]) -> int | list[int]:
-    """`drift.Kind` of all values where it is one, else of each."""
+    """`ValueKind` of all values if they have the same, else of each."""
     types = set(map(type, values))
     if len(types) == 1:
         return KIND_OF.get(types.pop(), ValueKind.FLOAT)
@@ -78,7 +78,7 @@ def kinds_of(values: Sequence[object]) -> int | list[int]:
 
 
 def text_of(value: object) -> str | None:
-    """An id, unit or tag as text: integers without a point, booleans as in JSON; None where there is nothing usable."""
+    """An id, unit or tag as text: integers without a point, booleans as in JSON; None for everything else."""
     if isinstance(value, str):
         return value or None
     if isinstance(value, bool):
@@ -90,15 +90,15 @@ def text_of(value: object) -> str | None:
     return None
 
 
-def _number(value: float) -> float | Refusal:
+def _number(value: float) -> float | RejectReason:
     try:
         number = float(value)
     except OverflowError:
-        return Refusal("not_a_number", "the number is too large for a double")
-    return number if math.isfinite(number) else Refusal("not_a_number", f"the value is {number}")
+        return RejectReason("not_a_number", "the number is too large for a double")
+    return number if math.isfinite(number) else RejectReason("not_a_number", f"the value is {number}")
 
 
-def _from_text(text: str, strings: Strings) -> float | str | Refusal | None:
+def _from_text(text: str, strings: Strings) -> float | str | RejectReason | None:
     if strings == "text":
         return text
     if strings == "ignore":
@@ -106,4 +106,4 @@ def _from_text(text: str, strings: Strings) -> float | str | Refusal | None:
     try:
         return _number(float(text))
     except ValueError:
-        return Refusal("not_a_number", f"{text[:60]!r} is not a number")
+        return RejectReason("not_a_number", f"{text[:60]!r} is not a number")

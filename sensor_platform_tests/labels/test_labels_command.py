@@ -63,7 +63,7 @@ def test_a_file_is_imported_whole_and_again_adds_nothing(home: Home, tmp_path: P
         ("machine,time\na,2026-01-01\n", "no column is called label"),
         ("who,time,label\na,2026-01-01,x\n", "no column is called device_id"),
         ("device,time,label\na,2026-01-01,x\n,2026-01-02,x\n", "row 2 lacks"),
-        ("device,time,label\na,soon,x\n", "holds String, no times"),
+        ("device,time,label\na,soon,x\n", "holds String, not times"),
         ("device,start,end,label\na,2026-01-02,2026-01-01,x\n", "ends before it starts"),
     ],
 )

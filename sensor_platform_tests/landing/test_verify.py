@@ -79,7 +79,7 @@ def test_a_harmed_landing_file_is_set_aside_and_its_neighbours_are_read(filled: 
     harm(before[1], how)
     found = verify(filled, NOW)
     assert [each.file for each in found.damaged] == [str(before[1].relative_to(filled.root))]
-    said = {"flip": "SHA-256", "cut": "bytes, the ledger says", "missing": "is missing"}
+    said = {"flip": "SHA-256", "cut": "bytes, the ledger has", "missing": "is missing"}
     assert said[how] in found.damaged[0].what
     assert bool(found.damaged[0].aside) == (how != "missing")
     assert not found.damaged[0].aside or (filled.root / found.damaged[0].aside).exists()

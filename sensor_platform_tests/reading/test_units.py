@@ -91,5 +91,5 @@ def test_a_wide_message_s_unit_is_that_of_its_metrics(decode: Any) -> None:
 
 
 def test_a_contract_with_a_unit_that_nobody_knows_is_refused() -> None:
-    with pytest.raises(ValueError, match="'wishes' of 'a' is no unit"):
+    with pytest.raises(ValueError, match="'wishes' of 'a' is not a known unit"):
         Contract(name="x", topic="#", units={"a": "wishes"})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sensor_platform.reading.values import Refusal, column_of, text_of, value_of
+from sensor_platform.reading.values import RejectReason, column_of, text_of, value_of
 
 SCALARS = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5))
 VALUES = st.one_of(
@@ -36,7 +36,7 @@ def test_numbers_are_doubles_booleans_are_bits_and_text_is_text(value: object, e
 )
 def test_what_cannot_be_stored_is_refused(value: object, rule: str) -> None:
     refused = value_of(value)
-    assert isinstance(refused, Refusal)
+    assert isinstance(refused, RejectReason)
     assert refused.rule == rule
 
 
@@ -46,7 +46,7 @@ def test_text_is_what_the_contract_says() -> None:
     assert value_of("12.5", "ignore") is None
     for wrong in ("twelve", "nan", "inf", ""):
         refused = value_of(wrong, "number")
-        assert isinstance(refused, Refusal)
+        assert isinstance(refused, RejectReason)
         assert refused.rule == "not_a_number"
 
 

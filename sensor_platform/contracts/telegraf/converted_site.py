@@ -1,4 +1,4 @@
-"""What a Telegraf configuration becomes."""
+"""The site that a Telegraf configuration is converted to."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ MEASUREMENT = "measurement"
 
 @dataclass(frozen=True, slots=True)
 class Unmapped:
-    """A setting that has no place here, and why."""
+    """A setting without an equivalent, and the reason."""
 
     setting: str
     reason: str
@@ -24,25 +24,25 @@ class Unmapped:
 
 @dataclass(slots=True)
 class Notes:
-    """Collects what a person must know of one plugin."""
+    """Collects notes for a person on one plugin."""
 
     plugin: str
     found: list[Unmapped] = field(default_factory=list)
 
     def add(self, setting: str, reason: str) -> None:
-        """One setting of the plugin."""
+        """Add a note on one setting of the plugin."""
         self.found.append(Unmapped(f"{self.plugin}.{setting}", reason))
 
 
 @dataclass(slots=True)
 class TelegrafSite:
-    """The site, as far as it goes."""
+    """The converted parts of the site."""
 
     subscriptions: list[dict[str, Any]] = field(default_factory=list)
     collect: dict[str, Any] = field(default_factory=dict)
     """Other keys of section `collect`."""
     contracts: list[Contract] = field(default_factory=list)
-    """In order of precedence."""
+    """Contracts in order of precedence."""
     environment: dict[str, str] = field(default_factory=dict)
     """Variables to set; passwords are not among them."""
     unmapped: list[Unmapped] = field(default_factory=list)
@@ -56,7 +56,7 @@ def time_of(
     Args:
         key: field of the time.
         form: `unix`, `unix_ms`, ... or a layout of Go's.
-        timezone: of times that name none.
+        timezone: of times without a zone.
         setting: what to call the format in a note.
         notes: of the plugin.
     """

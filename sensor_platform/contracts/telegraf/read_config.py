@@ -20,7 +20,7 @@ _NEEDLESS = {
     "persistent_session": "sessions are always persistent here",
     "client_id": "made from collector name and data folder",
     "max_undelivered_messages": "messages are acknowledged after they are on disk, however many",
-    "connection_timeout": "connections are tried again until they hold",
+    "connection_timeout": "connections are retried until they succeed",
     "insecure_skip_verify": "certificates are always checked; name the CA in SENSOR_PLATFORM_BROKER_CA_FILE",
     "topic_tag": "every reading has its topic, in the column `topic`",
     "password": "put it into SENSOR_PLATFORM_BROKER_URL; it has no place in a file of the site",
@@ -36,7 +36,7 @@ def read_telegraf(text: str) -> TelegrafSite:
     """The site that a configuration describes.
 
     Raises:
-        WrongUse: it is no TOML, or has no mqtt_consumer.
+        WrongUse: it is not TOML, or has no mqtt_consumer.
     """
     try:
         content = tomllib.loads(text)
@@ -151,7 +151,7 @@ def _drop_overlapping(site: TelegrafSite) -> None:
 
 
 def _pivot(content: Mapping[str, Any], site: TelegrafSite) -> str | None:
-    """The tag that names the field, by processors.pivot; everything that is no mqtt_consumer is listed."""
+    """The tag that names the field, by processors.pivot; every plugin other than mqtt_consumer is listed."""
     pivot: str | None = None
     for kind in ("inputs", "outputs", "processors", "aggregators"):
         for name, tables in content.get(kind, {}).items():

@@ -25,7 +25,7 @@ def topic_changes(parsing: Mapping[str, Any], changes: Changes, pivot: str | Non
     tags = levels_of(parsing.get("tags", ""))
     measurement = levels_of(parsing.get("measurement", "")).get("measurement")
     for name, level in levels_of(parsing.get("fields", "")).items():
-        notes.add("topic_parsing.fields", f"{name!r} becomes a tag: what a topic says is not a measured value")
+        notes.add("topic_parsing.fields", f"{name!r} becomes a tag: a part of a topic is not a measured value")
         tags.setdefault(name, level)
     found = {name: {"topic_level": level} for name, level in tags.items() if name != pivot}
     if measurement is not None:

@@ -1,6 +1,6 @@
-"""Compaction: the landing files of a closed hour become one larger file with the same rows. Nothing gets dirty by it.
+"""Compaction: the landing files of a closed hour become one larger file with the same rows. No slot becomes dirty.
 
-Same order as landing: file, manifest, ledger commit. The files that were replaced stay for an hour, for whoever reads
+Same order as landing: file, manifest, ledger commit. Replaced files stay for an hour, for processes that read
 them now. The caller holds the warehouse's writer lock.
 """
 
@@ -43,11 +43,11 @@ class CompactionInput:
     segment: str
     rows: int
     hour: int
-    """Of its commit."""
+    """Hour of its commit (start, microseconds)."""
 
 
 def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list[CompactionManifest]:
-    """Compact what was committed before the current hour; returns what was made.
+    """Compact files that were committed before the current hour; returns the manifests of the new files.
 
     Args:
         home: the data folder.
@@ -56,7 +56,7 @@ def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list
         now: microseconds since the epoch, UTC.
 
     Raises:
-        CheckFailed: a file does not hold what the ledger says of it; nothing was replaced by it.
+        CheckFailed: a file differs from the ledger; it replaced nothing.
     """
     finish_compactions(home, ledger)
     made: list[CompactionManifest] = []
@@ -98,7 +98,7 @@ def groups(sources: list[CompactionInput], most_rows: int) -> Iterator[list[Comp
 
 
 def finish_compactions(home: Home, ledger: sqlite3.Connection) -> None:
-    """After a kill: commit a compaction that has its manifest, if it still fits; delete what else is uncommitted."""
+    """Finish after a kill: commit compactions that have a manifest and still fit, delete other uncommitted files."""
     folder = home.ledger / "compactions"
     remove_dead([*home.landing.glob("*/compact-*.tmp"), *folder.glob("*.tmp")])
     for path in sorted(folder.glob("*.json")):
@@ -144,9 +144,9 @@ def write_merged(home: Home, path: Path, sources: Sequence[tuple[Path, int]], sl
 def merge_rest(
     home: Home, compaction: CompactionManifest, taken: Sequence[str], slot: int, now: int
 ) -> CompactionManifest | None:
-    """The rows of a compacted file but for those of the segments `taken`, in a file of their own; None for none.
+    """Write the rows of a compacted file, without those of the segments `taken`, to a new file; None without rows.
 
-    By what is taken, not by what is left: a requeued row carries the segment of its message, not that of its file.
+    The segments to remove are given, not those to keep: a requeued row has the segment of its message, not of its file.
     """
     path = home.root / compaction.file.file
     readings = (
@@ -165,7 +165,7 @@ def merge_rest(
 def _read(path: Path, rows: int) -> pl.DataFrame:
     frame = pl.read_parquet(path, hive_partitioning=False)
     if len(frame) != rows:
-        raise CheckFailed(f"{path} has {len(frame)} rows, the ledger says {rows}", "restore it from a backup")
+        raise CheckFailed(f"{path} has {len(frame)} rows, the ledger has {rows}", "restore it from a backup")
     return frame
 
 

@@ -1,4 +1,4 @@
-"""Decoded pieces of a segment as Polars columns, then as the sorted table of one landing file.
+"""Decoded batches of a segment as Polars columns, then as the sorted table of one landing file.
 
 Names are kept as numbers until the end: numbers sort and copy far faster than text.
 """
@@ -16,12 +16,12 @@ from sensor_platform.reading.batch import Decoded, ReadingBlock
 from sensor_platform.reading.model import Reading
 
 UNKNOWN_DEVICE = "(unknown)"
-"""Device of messages that name none, in the counts."""
+"""Device in the counts for messages that do not name one."""
 
 
 @dataclass(slots=True)
 class LandingTable:
-    """The readings of one segment, filled piece by piece."""
+    """The readings of one segment, filled batch by batch."""
 
     segment: str
     devices: TextCodes = field(default_factory=lambda: TextCodes({UNKNOWN_DEVICE: 0}))
@@ -32,31 +32,31 @@ class LandingTable:
     readings: list[pl.DataFrame] = field(default_factory=list)
     """`record` counts through all of `records`."""
     kinds: list[pl.DataFrame] = field(default_factory=list)
-    """device, metric, kind, and the position and receive time of the first reading of it in a piece."""
+    """device, metric, kind, and the position and receive time of the first reading of it in a batch."""
     count: int = 0
-    """Records so far."""
+    """Number of records so far."""
 
     def device_numbers(self, decoded: Decoded) -> pl.Series:
         """The number of each record's device."""
         return pl.Series(self.devices.of(decoded.records.device_id), dtype=pl.UInt32)
 
-    def add(self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series) -> None:
-        """Take over the readings of a piece, except those of duplicates.
+    def add(self, batch: SegmentBatch, decoded: Decoded, devices: pl.Series) -> None:
+        """Add the readings of a batch, without those of duplicates.
 
         Args:
-            piece: the messages.
-            decoded: what they became.
+            batch: the messages.
+            decoded: the decoded messages.
             devices: the number of each record's device.
         """
         if not decoded.blocks:
             return
         frame = self._readings(decoded.blocks)
-        if piece.duplicates:
+        if batch.duplicates:
             message = pl.Series(decoded.records.message, dtype=pl.UInt32)
-            is_fresh = ~message.is_in(sorted(piece.duplicates))
+            is_fresh = ~message.is_in(sorted(batch.duplicates))
             frame = frame.filter(is_fresh.gather(frame["record"]))
-        self.records.append(self._records(piece, decoded, devices))
-        self.kinds.append(self._kinds_seen(piece, decoded, devices, frame))
+        self.records.append(self._records(batch, decoded, devices))
+        self.kinds.append(self._kinds_seen(batch, decoded, devices, frame))
         self.readings.append(frame.drop("kind").with_columns(pl.col("record") + self.count))
         self.count += len(devices)
 
@@ -108,12 +108,12 @@ class LandingTable:
             )
         return table.select(LANDING_COLUMNS)
 
-    def _records(self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
-        """What readings share, one row per record."""
+    def _records(self, batch: SegmentBatch, decoded: Decoded, devices: pl.Series) -> pl.DataFrame:
+        """Fields that the readings of a record share, one row per record."""
         records = decoded.records
         message = pl.Series(records.message, dtype=pl.UInt32)
-        received_at = pl.Series(piece.messages.received_at, dtype=pl.Int64)
-        topic = pl.Series(self.topics.of(piece.messages.topics), dtype=pl.UInt32)
+        received_at = pl.Series(batch.messages.received_at, dtype=pl.Int64)
+        topic = pl.Series(self.topics.of(batch.messages.topics), dtype=pl.UInt32)
         tags = pl.Series(self.tags.of(decoded.tag_sets), dtype=pl.UInt32)
         return pl.DataFrame(
             {
@@ -125,14 +125,14 @@ class LandingTable:
                 "tags": tags.gather(pl.Series(records.tags, dtype=pl.UInt32)),
                 "message_id": pl.Series(records.message_id, dtype=pl.String),
                 "topic": topic.gather(message),
-                "position": message.cast(pl.Int64) + piece.position,
+                "position": message.cast(pl.Int64) + batch.position,
                 "is_device_time": pl.Series(records.is_device_time, dtype=pl.Boolean),
-                "is_suspect": message.is_in(sorted(piece.suspects)),
+                "is_suspect": message.is_in(sorted(batch.suspects)),
             }
         )
 
     def _readings(self, blocks: Sequence[ReadingBlock]) -> pl.DataFrame:
-        """What is a reading's own, one row per reading; numbers first, then texts."""
+        """Fields of single readings, one row per reading; numbers first, then texts."""
         numbers = [block for block in blocks if block.value is not None]
         texts = [block for block in blocks if block.value is None]
         values = np.concatenate([np.frombuffer(block.value or b"", np.float64) for block in numbers] or [np.empty(0)])
@@ -163,15 +163,15 @@ class LandingTable:
         )
 
     def _kinds_seen(
-        self, piece: SegmentBatch, decoded: Decoded, devices: pl.Series, frame: pl.DataFrame
+        self, batch: SegmentBatch, decoded: Decoded, devices: pl.Series, frame: pl.DataFrame
     ) -> pl.DataFrame:
         seen = frame.select("record", "metric", "kind").with_columns(device=devices.gather(frame["record"]))
         first = seen.group_by("device", "metric", "kind").agg(pl.col("record").min())
         message = pl.Series(decoded.records.message, dtype=pl.UInt32).gather(first["record"])
-        received_at = pl.Series(piece.messages.received_at, dtype=pl.Int64).gather(message)
+        received_at = pl.Series(batch.messages.received_at, dtype=pl.Int64).gather(message)
         return first.select(
             "device", "metric", "kind",
-            (message.cast(pl.Int64) + piece.position).alias("position"),
+            (message.cast(pl.Int64) + batch.position).alias("position"),
             received_at.alias("received_at"),
         )  # fmt: skip
 
@@ -182,7 +182,7 @@ class LandingTable:
 
 
 def _own(texts: Sequence[tuple[str | None, int]]) -> pl.Series:
-    """So many of each text; nearly always they are all null."""
+    """Each text repeated by its count; nearly always all are null."""
     if not any(text for text, _ in texts):
         return pl.repeat(None, sum(count for _, count in texts), dtype=pl.String, eager=True)
     return pl.concat([pl.repeat(text, count, dtype=pl.String, eager=True) for text, count in texts])

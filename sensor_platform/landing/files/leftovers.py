@@ -1,4 +1,4 @@
-"""What a killed lander leaves behind: temporary files, and files that were never committed and never will be."""
+"""Clears what a killed lander leaves: temporary files, and files that were never committed and never will be."""
 
 import contextlib
 import os
@@ -18,17 +18,17 @@ from sensor_platform.landing.ledger.visible_files import is_known
 from sensor_platform.wal import parse_name
 
 _CLOCK_SECONDS = 5.0
-"""How much a file system's times may differ from ours."""
+"""Maximum difference between the clock of a file system and ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
-    """What was done at start."""
+    """Files that were cleared at the start of the lander."""
 
     removed: tuple[Path, ...]
     """Temporary files of dead processes."""
     set_aside: tuple[Path, ...]
-    """Files that neither the ledger nor a WAL accounts for, where they are now."""
+    """New paths of files that neither the ledger nor a WAL accounts for."""
 
 
 def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
@@ -43,7 +43,7 @@ def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
 
 
 def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
-    """Clean up after a killed import or requeue: what it did not commit can be made again. Hold `changes_lock`."""
+    """Clean up after a killed import or requeue: uncommitted files can be made again. Hold `changes_lock`."""
     for verb in ("import", "requeue", "drop"):
         for path in sorted((home.ledger / "segments").glob(f"{verb}-*.json")):
             if not is_committed(ledger, path.stem):
@@ -85,7 +85,7 @@ def _changed_folders(home: Home) -> list[Path]:
 
 
 def _remember_sweep(home: Home, now: float) -> None:
-    with contextlib.suppress(OSError):  # a full disk is no reason to stop
+    with contextlib.suppress(OSError):  # a full disk must not stop the lander
         _marker(home).write_text(str(now))
 
 
@@ -103,15 +103,15 @@ def _is_dead(path: Path) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return True
-    except PermissionError:  # it lives, and is another user's
+    except PermissionError:  # it runs and belongs to another user
         return False
     return False
 
 
 def _orphans(home: Home, ledger: sqlite3.Connection, folders: list[Path]) -> Iterator[Path]:
-    """Files of segments that were not committed and have no WAL to be made from again.
+    """Files of segments that were not committed and have no WAL from which they could be made.
 
-    Only files named after a segment are looked at: what compaction makes is compaction's to clear.
+    Only files named after a segment are looked at: files of compactions are cleared by compaction.
     """
     for folder in folders:
         if folder.parent not in {home.landing, home.quarantine, home.raw}:
@@ -127,5 +127,5 @@ def _is_accounted_for(home: Home, ledger: sqlite3.Connection, segment: str, path
         return True
     if is_known(ledger, str(path.relative_to(home.root))):
         return True
-    # a file that retention or compaction has dropped from the ledger is theirs to delete
+    # retention and compaction delete the files that they have removed from the ledger
     return manifest_path(home, segment).exists()

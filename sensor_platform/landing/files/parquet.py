@@ -12,9 +12,9 @@ from sensor_platform.kernel.durable import replacing, sha256
 from sensor_platform.landing.ledger.manifest import FileEntry, FileKind
 
 _GROUP_ROWS = 65_536
-"""A row group ends at the first slot border after so many rows,"""
+"""Minimum rows of a row group, which ends at the next slot border."""
 _GROUP_MOST = 524_288
-"""or, within a slot, after so many."""
+"""Maximum rows of a row group, also within a slot."""
 
 _DELTA = "DELTA_BINARY_PACKED"
 LANDING_ENCODINGS: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Where the files of a segment are. Device ids, metrics and topics are never part of a path."""
+"""Paths of the files of a segment. Device ids, metrics and topics are never part of a path."""
 
 import os
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def segment_paths(home: Home, segment: str, first_received_at: int | None, suffi
     Args:
         home: the data folder.
         segment: its name.
-        first_received_at: of its first message, microseconds; None where it has none.
+        first_received_at: of its first message, microseconds; None if it has none.
         suffix: of the names of landing and quarantine file.
     """
     if first_received_at is None:
@@ -40,12 +40,12 @@ def segment_paths(home: Home, segment: str, first_received_at: int | None, suffi
 
 
 def aside(home: Home) -> Path:
-    """Files that nobody can account for, kept for a person to look at."""
+    """Folder of files that are out of use, kept for a person to look at."""
     return home.root / "aside"
 
 
 def set_aside(home: Home, path: Path) -> Path:
-    """Move a file to where a person finds it; returns the new path. Nothing is overwritten."""
+    """Move a file to the folder `aside`; returns the new path. Nothing is overwritten."""
     folder = aside(home)
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / path.name

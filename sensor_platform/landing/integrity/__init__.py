@@ -1,1 +1,1 @@
-"""What proves that landing is whole, and mends it: sequences of devices, checksums, damaged files, landing again."""
+"""Checks that landing is complete, and repairs: audit of outcomes, checksums, damaged files, reland, ledger rebuild."""

@@ -1,8 +1,8 @@
-"""The audit: every message that arrived has exactly one fate, by hour of arrival, and what never arrived is named.
+"""The audit: each message that arrived has exactly one outcome, by hour of arrival; missing messages are named.
 
-`received` is the collector's own count, taken from the frames of the segments; the fates are the lander's. A message
-that the lander lost or took twice therefore shows as a difference. What a device counted and nobody received shows as a
-range of missing numbers.
+`received` is the collector's own count, taken from the frames of the segments; the outcomes are the lander's. A message
+that the lander lost or landed twice therefore shows as a difference. A message that a device numbered and nobody
+received shows as a range of missing numbers.
 """
 
 import sqlite3
@@ -20,7 +20,7 @@ from sensor_platform.landing.sequences import Range, missing
 from sensor_platform.wal import parse_name, read_committed_offset
 
 ALL = (-(1 << 62), 1 << 62)
-"""Every hour."""
+"""Span of all hours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,42 +34,42 @@ class HourAudit:
     quarantined: int
     duplicate: int
     rejected_readings: int
-    """Readings refused out of landed messages; not part of the equation."""
+    """Readings rejected out of landed messages; not part of the difference."""
 
     @property
     def difference(self) -> int:
-        """Messages without a fate, or (negative) with more than one."""
+        """Messages without an outcome, or (negative) with more than one."""
         return self.received - self.landed - self.quarantined - self.duplicate
 
 
 @dataclass(frozen=True, slots=True)
 class MissingNumbers:
-    """Messages that a device counted and that never arrived."""
+    """Messages that a device numbered and that never arrived."""
 
     device_id: str
     first: int
     last: int
-    """Both included."""
+    """Last number, included in the range as `first` is."""
 
     @property
     def count(self) -> int:
-        """How many."""
+        """Number of missing messages."""
         return self.last - self.first + 1
 
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """The whole audit."""
+    """Result of an audit."""
 
     hours: tuple[HourAudit, ...]
     pending_segments: int
-    """Segments that are still in the WAL,"""
+    """Segments that are still in the WAL."""
     pending_messages: int
-    """and the messages committed to them. They are not part of `received` yet."""
+    """Messages committed to pending segments; not part of `received` yet."""
     damaged_bytes: int
-    """Bytes of segments that could not be read; whether they held messages cannot be known."""
+    """Bytes of segments that could not be read; it is unknown whether they held messages."""
     unsealed_segments: int = 0
-    """Of the pending ones, those that the collector still writes: no fault."""
+    """Pending segments that the collector is still writing; not a fault."""
     missing: tuple[MissingNumbers, ...] = ()
     damaged_files: tuple[DamagedFile, ...] = ()
     """Files that were found damaged and are not restored."""
@@ -78,24 +78,24 @@ class Audit:
 
     @property
     def difference(self) -> int:
-        """Sum of the differences' sizes: one message too many does not excuse one too few."""
+        """Sum of the absolute differences: one message too many does not cancel one too few."""
         return sum(abs(hour.difference) for hour in self.hours)
 
     @property
     def is_whole(self) -> bool:
-        """Whether nothing is missing, doubled or damaged."""
+        """Whether nothing is missing, duplicated or damaged."""
         return not (self.difference or self.missing or self.damaged_files or self.damaged_bytes)
 
 
 def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None) -> Audit:
-    """Audit what arrived in some hours.
+    """Audit the messages that arrived in some hours.
 
     Args:
         home: the data folder.
         span: hours of arrival that start in [first, end), microseconds since the epoch, UTC.
-        device_id: only this device. Its `received` is the lander's: only it knows whose a message is.
+        device_id: only this device. Its `received` is the lander's count: the collector does not know devices.
     """
-    # before the ledger: a segment that is landed meanwhile is then in the ledger, not in neither
+    # before the ledger is read: a segment that is landed meanwhile is then found in the ledger
     pending = dict(_pending(home))
     with read_ledger(home) as ledger:
         if ledger is None:
@@ -148,7 +148,7 @@ def _hours_of(ledger: sqlite3.Connection, span: tuple[int, int], device_id: str)
 
 
 def _missing(ledger: sqlite3.Connection, span: tuple[int, int], device_id: str | None) -> Iterator[MissingNumbers]:
-    """Gaps in what each device counted within the span; what came after it fills them."""
+    """Gaps in each device's numbers within the span, unless numbers that arrived later fill them."""
     rows = ledger.execute(
         "select device_id, hour, first, last from sequences"
         " where hour >= ? and (? is null or device_id = ?) order by device_id, hour, first",

@@ -1,8 +1,8 @@
-"""A file that is not what the ledger says is set aside; its neighbours are read on.
+"""Sets files aside that differ from the ledger; all other files stay in use.
 
-What only the damaged file held is frozen as it is in the tables, until the file is back (from a backup, or landed again
-from the raw archive): a build without those rows would be wrong. The ledger says so first and the file moves second, so
-a crash in between is completed by the next verification.
+Slots of a damaged file are not built again until it is restored (from a backup, or relanded from the raw archive):
+a build without those rows would be wrong. The ledger is changed first and the file moved second, so that the next
+verification completes a crash in between.
 """
 
 import sqlite3
@@ -24,7 +24,7 @@ MISSING = "is missing"
 
 
 class DamagedFile(msgspec.Struct, frozen=True, kw_only=True):
-    """One file that is not what the ledger says."""
+    """One file that differs from the ledger."""
 
     file: str
     """Path relative to home."""
@@ -34,12 +34,12 @@ class DamagedFile(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     """What is wrong with it."""
     aside: str = ""
-    """Where it is now, relative to home; empty where there is nothing."""
+    """Present path relative to home; empty if the file does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerFile:
-    """A file as the ledger knows it."""
+    """A file as recorded in the ledger."""
 
     file: str
     segment: str
@@ -50,11 +50,11 @@ class LedgerFile:
 
 
 def what_is_wrong(path: Path, known: LedgerFile) -> str | None:
-    """How a file differs from what the ledger says; None if it does not."""
+    """How a file differs from the ledger; None if it does not."""
     try:
         size = path.stat().st_size
         if size != known.bytes:
-            return f"has {size} bytes, the ledger says {known.bytes}"
+            return f"has {size} bytes, the ledger has {known.bytes}"
         return None if sha256(path) == known.sha256 else "its content has changed (SHA-256)"
     except FileNotFoundError:
         return MISSING
@@ -63,7 +63,7 @@ def what_is_wrong(path: Path, known: LedgerFile) -> str | None:
 
 
 def put_aside(home: Home, ledger: sqlite3.Connection, known: LedgerFile, what: str, now: int) -> DamagedFile:
-    """Take a damaged file out of use: no reader sees it any more, and its slots are held as they are."""
+    """Take a damaged file out of use: readers do not see it any more, and its slots are not built again."""
     entry = _entry(ledger, known)
     path = home.root / known.file
     target = str((paths.aside(home) / path.name).relative_to(home.root)) if path.exists() else ""
@@ -106,7 +106,7 @@ def insert_missed(
 
 
 def damaged_files(ledger: sqlite3.Connection) -> list[DamagedFile]:
-    """What was set aside and is not restored, by name."""
+    """Files that were set aside and not restored, by name."""
     rows = ledger.execute("select file, segment, kind, rows, what, aside from damaged_files order by file")
     return [
         DamagedFile(file=file, segment=segment, kind=kind, rows=count, what=what, aside=where)
@@ -115,7 +115,7 @@ def damaged_files(ledger: sqlite3.Connection) -> list[DamagedFile]:
 
 
 def take_back(home: Home, ledger: sqlite3.Connection) -> list[str]:
-    """Files that somebody put back where they were, whole, are in use again; returns their names."""
+    """Put files into use again that somebody restored intact to their place; returns their names."""
     back: list[str] = []
     for file, segment, kind, text in ledger.execute("select file, segment, kind, entry from damaged_files").fetchall():
         entry = msgspec.json.decode(text, type=FileEntry)
@@ -135,7 +135,7 @@ def take_back(home: Home, ledger: sqlite3.Connection) -> list[str]:
 
 
 def forget_damage(ledger: sqlite3.Connection, files: Iterable[str]) -> None:
-    """These files are no longer missed; within the caller's transaction."""
+    """Remove the records of damage of these files; within the caller's transaction."""
     rows = [(file,) for file in files]
     ledger.executemany("delete from damaged_files where file = ?", rows)
     ledger.executemany("delete from held_slots where file = ?", rows)

@@ -1,4 +1,4 @@
-"""Landing files against the ledger, without Dagster: which files of some days are new, and are they as written."""
+"""Compares the landing files of some days with the ledger: which are new, and whether they are as written."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ _IMPORTED = "^import-[^-]*$"
 
 @dataclass(frozen=True, slots=True)
 class DayRows:
-    """What the ledger says of one day of event time."""
+    """Rows and files of one day of event time by the ledger."""
 
     day: date
     rows: int
@@ -29,7 +29,7 @@ class DayRows:
 
 @dataclass(frozen=True, slots=True)
 class FileDamage:
-    """A landing file that is not what the ledger says."""
+    """A landing file that differs from the ledger."""
 
     file: str
     what: str
@@ -37,7 +37,7 @@ class FileDamage:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedDays:
-    """Some days' landing files."""
+    """Result of checking the landing files of some days."""
 
     days: tuple[DayRows, ...]
     """Days with readings, ascending."""
@@ -47,9 +47,9 @@ class VerifiedDays:
     devices: int = 0
     """Devices in the checked files, within the days."""
     late_rows: int = 0
-    """Readings among them that came later than one slot after their event, but for imported history."""
+    """Readings that arrived later than one slot after their event, without imported ones."""
     newest_event_at: datetime | None = None
-    """Aware UTC."""
+    """Newest event time, aware UTC; None without readings."""
 
     @property
     def rows(self) -> int:
@@ -115,13 +115,13 @@ def _damage(path: Path, file: _File) -> str | None:
     try:
         size = path.stat().st_size
         if size != file.bytes:
-            return f"has {size} bytes, the ledger says {file.bytes}"
+            return f"has {size} bytes, the ledger has {file.bytes}"
         if sha256(path) != file.sha256:
             return "its content has changed (SHA-256)"
         rows = pq.read_metadata(path).num_rows
     except FileNotFoundError:
         return "is missing"
-    return None if rows == file.rows else f"has {rows} rows, the ledger says {file.rows}"
+    return None if rows == file.rows else f"has {rows} rows, the ledger has {file.rows}"
 
 
 def _facts(paths: Sequence[Path], days: tuple[date, date], slot: timedelta) -> tuple[int, int, datetime | None]:

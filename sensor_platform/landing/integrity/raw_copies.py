@@ -1,7 +1,7 @@
-"""What the raw archive can still do for a segment whose fates a person has changed: give back a file, bit for bit.
+"""Restores lost landing files from the raw archive bit for bit, for segments that must not be relanded.
 
-A segment whose quarantine was requeued or dropped is not landed again, for that would undo what was decided. Its
-landing file is another matter: where the archive makes the very bytes that were lost, they are put where they were.
+A segment whose quarantine was requeued or dropped is not relanded: that would undo the decision of a person. Its
+landing file can still be restored, if staging the archive makes exactly the bytes that were lost.
 """
 
 import sqlite3
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ContractsInForce:
-    """How messages are read now."""
+    """The contracts by which messages are decoded now."""
 
     decoder: "Decoder"
     version: str
     slot: int
-    """Microseconds."""
+    """Length of a slot in microseconds."""
 
 
 def raw_file(home: Home, ledger: sqlite3.Connection, segment: str) -> Path | None:
-    """The archived segment, or None where it is gone."""
+    """Path of the archived segment; None if it does not exist any more."""
     row = ledger.execute(
         "select file from files where segment = ? and kind = 'raw' and replaced_at is null", (segment,)
     ).fetchone()
@@ -70,15 +70,15 @@ def put_back_reconciled(
     contracts: ContractsInForce,
     clock: Callable[[], int],
 ) -> None:
-    """Make missed landing files of such segments again where they were; `take_back` has them in use then.
+    """Restore missing landing files of such segments in their place; `take_back` then puts them into use.
 
-    A compacted file is made of all its segments, so the archive must have each. A file that comes out otherwise, under
-    another contract say, stays missed.
+    A compacted file is made of several segments, so the archive must have all of them. A file whose bytes come out
+    differently, for instance under another contract, stays missing.
     """
     missed = ledger.execute("select file, entry from damaged_files where kind = 'landing'").fetchall()
     for file, text in missed:
         members = segments_of(home, file)
-        if not set(members).isdisjoint(segments) and any(_is_settled(home, ledger, member) for member in members):
+        if not set(members).isdisjoint(segments) and any(_is_reconciled(home, ledger, member) for member in members):
             raws = [raw_file(home, ledger, member) for member in members]
             lost = msgspec.json.decode(text, type=FileEntry)
             found = [raw for raw in raws if raw is not None]
@@ -87,7 +87,7 @@ def put_back_reconciled(
 
 
 def segments_of(home: Home, file: str) -> tuple[str, ...]:
-    """Segments whose readings are, or were, in a landing file, in the order of its making."""
+    """Segments whose readings are or were in a landing file, in the order in which they were merged."""
     stem = Path(file).stem
     if not stem.startswith("compact-"):
         return (segment_of(stem),)
@@ -96,11 +96,11 @@ def segments_of(home: Home, file: str) -> tuple[str, ...]:
 
 
 def segment_of(stem: str) -> str:
-    """The segment in the name of its landing file: one that was landed again has a `~` and its time after it."""
+    """The segment in the name of a landing file: a relanded one has `~` and a time after it."""
     return stem.partition("~")[0]
 
 
-def _is_settled(home: Home, ledger: sqlite3.Connection, segment: str) -> bool:
+def _is_reconciled(home: Home, ledger: sqlite3.Connection, segment: str) -> bool:
     path = manifest_path(home, segment)
     return path.exists() and is_reconciled(ledger, read_manifest(path))
 

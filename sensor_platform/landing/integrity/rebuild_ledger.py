@@ -1,4 +1,4 @@
-"""The ledger made again from its manifests, with a new generation, so that everything built from it is dirty."""
+"""Rebuilds the ledger from its manifests with a new generation, so that everything built from it becomes dirty."""
 
 import contextlib
 import sqlite3
@@ -44,16 +44,16 @@ _PROOF = ("sequences", "late_frozen", "damaged_files", "held_slots", "verified")
 
 @dataclass(frozen=True, slots=True)
 class RebuiltLedger:
-    """What a rebuild found."""
+    """Result of a rebuild."""
 
     segments: int
     compactions: int
     missing: tuple[str, ...]
-    """Landing and quarantine files that a manifest names, that nothing replaces, and that are not there."""
+    """Landing and quarantine files that a manifest names, that nothing replaces, and that do not exist."""
 
 
 def rebuild_ledger(home: Home) -> RebuiltLedger:
-    """Replace what the ledger says by what the manifests say, in one transaction. Hold the lander's lock.
+    """Replace the content of the ledger by that of the manifests, in one transaction. Hold the lander's lock.
 
     Raises:
         CheckFailed: a manifest is damaged.
@@ -113,7 +113,7 @@ def _put_unreadable_aside(home: Home) -> None:
 
 
 def _insert_segment(ledger: sqlite3.Connection, home: Home, manifest: Manifest) -> list[tuple[str, FileEntry]]:
-    """Insert a segment with those of its files that exist; returns those that should and do not."""
+    """Insert a segment with its existing files; returns the files that are missing."""
     present = tuple(entry for entry in manifest.files if (home.root / entry.file).exists())
     slots = {slot for entry in manifest.files for slot in entry.slots}
     insert_segment(ledger, msgspec.structs.replace(manifest, files=present), also_touched=slots)

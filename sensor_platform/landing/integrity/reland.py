@@ -1,7 +1,7 @@
-"""Landing made again from the raw archive, under the contract that is in force now.
+"""Relands segments from the raw archive under the contracts in force now.
 
-Segments whose rows were compacted into one file are landed again together; what of such a file has no archive any more
-stays as it is, in a file of its own. The caller holds the warehouse's writer lock, as for compaction.
+Segments whose rows were compacted into one file are relanded together. Rows of such a file whose segment has no archive
+any more stay as they are, in a file of their own. The caller holds the warehouse's writer lock, as for compaction.
 """
 
 import sqlite3
@@ -45,7 +45,7 @@ from sensor_platform.wal import DamagedSegment
 def contracts_of(
     contracts: Sequence[Contract], config: LandingConfig, start: date, slot_minutes: int
 ) -> ContractsInForce:
-    """From the site's configuration."""
+    """The contracts in force by the site's configuration."""
     from sensor_platform.landing.open_lander import limits_of
     from sensor_platform.reading.decode import Decoder
 
@@ -55,14 +55,14 @@ def contracts_of(
 
 @dataclass(frozen=True, slots=True)
 class Relanded:
-    """What landing again did."""
+    """Result of a reland."""
 
     segments: int
     messages: int
     readings: int
     readings_before: int
     restored: tuple[str, ...]
-    """Files that were missed and are back where they were, bit for bit."""
+    """Files that were missing and are restored bit for bit."""
     skipped: tuple[str, ...]
     """Segments in range that stay as they were landed: their archive is gone or damaged, or their quarantine was
     requeued or dropped by hand."""
@@ -70,7 +70,7 @@ class Relanded:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Segments that must be landed again together."""
+    """Segments that must be relanded together."""
 
     segments: tuple[str, ...]
     compaction: str | None = None
@@ -84,14 +84,14 @@ def reland(
     say: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
     only: Sequence[str] | None = None,
 ) -> Relanded:
-    """Land again what the raw archive has.
+    """Reland the segments that the raw archive has.
 
     Args:
         home: the data folder.
         contracts: in force now.
         clock: microseconds since the epoch, UTC.
         days: days of arrival, both included; None for all.
-        say: is told how many of how many segments are done.
+        say: receives the number of finished segments and the total.
         only: segments; None for all of the days.
 
     Raises:
@@ -100,7 +100,7 @@ def reland(
     with open_ledger(home) as ledger:
         finish_intents(home, ledger)
         wanted = set(_archived(home, ledger, days)) if only is None else set(only)
-        contracts.decoder.memory = load_memory(ledger)  # births that came before the archive begins
+        contracts.decoder.memory = load_memory(ledger)  # births that arrived before the archive begins
         put_back_reconciled(home, ledger, wanted, contracts, clock)
         restored = take_back(home, ledger)
         contracts.decoder.memory = load_memory(ledger)
@@ -124,7 +124,7 @@ def reland(
 
 
 def _archived(home: Home, ledger: sqlite3.Connection, days: tuple[date, date] | None) -> Iterator[str]:
-    """Segments with an archive, of these days; those with a WAL are the lander's."""
+    """Archived segments of these days, without those that still have a WAL: the lander finishes them."""
     rows = ledger.execute("select segment, file from files where kind = 'raw' and replaced_at is null order by file")
     for segment, file in rows.fetchall():
         day = date.fromisoformat(file.split("/")[-2])
@@ -134,7 +134,7 @@ def _archived(home: Home, ledger: sqlite3.Connection, days: tuple[date, date] | 
 
 
 def _units(home: Home, ledger: sqlite3.Connection, wanted: set[str]) -> Iterator[Unit]:
-    """The wanted segments, with their companions of a compacted file."""
+    """The wanted segments, each with the others that were compacted into the same file."""
     left = set(wanted)
     for path in sorted((home.ledger / "compactions").glob("*.json")):
         compaction = read_compaction(path)
@@ -170,7 +170,7 @@ def _land_unit(
     if not pairs:
         return [], skipped
     rest, lost = _rest(home, unit, skipped, contracts.slot, now)
-    again = RelandIntent(
+    intent = RelandIntent(
         name=f"{unit.segments[0]}~{now}",
         written_at=now,
         old=tuple(old for old, _ in pairs),
@@ -180,14 +180,14 @@ def _land_unit(
         rest=rest,
         lost=lost,
     )
-    carry_out(home, ledger, again)
+    carry_out(home, ledger, intent)
     return pairs, skipped
 
 
 def _stage(
     home: Home, ledger: sqlite3.Connection, segment: str, contracts: ContractsInForce, now: int
 ) -> tuple[Manifest, Manifest] | None:
-    """The manifest as it was, and of the files that were just made beside the old ones; None without an archive."""
+    """The old manifest and the new one, of files made beside the old ones; None without an archive."""
     raw = raw_file(home, ledger, segment)
     path = manifest_path(home, segment)
     if raw is None or not path.exists() or (home.wal / f"{segment}.wal").exists():
@@ -227,6 +227,6 @@ def _rest(
 
 
 def mend(home: Home, files: Sequence[DamagedFile], contracts: ContractsInForce, clock: Callable[[], int]) -> Relanded:
-    """Land again the segments of damaged landing and quarantine files, as far as the archive has them."""
+    """Reland the segments of damaged landing and quarantine files, as far as the archive has them."""
     wanted = {segment for each in files if each.kind != "raw" for segment in segments_of(home, each.file)}
     return reland(home, contracts, clock, only=sorted(wanted))

@@ -32,109 +32,109 @@ _LOST = "was part of a compacted file that is damaged, and its raw archive is go
 
 
 class LostFile(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows that nothing has any more."""
+    """A landing file whose rows are lost for good."""
 
     segment: str
     entry: FileEntry
 
 
 class RelandIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """One step: segments that are landed again, and what they take the place of."""
+    """One step: segments that are relanded, and the files that they replace."""
 
     format: int = 1
     name: str
     written_at: int
     old: tuple[Manifest, ...]
     new: tuple[Manifest, ...]
-    """Of the same segments, in the same order."""
+    """Manifests of the same segments after the step, in the same order."""
     retired: tuple[str, ...] = ()
     """Landing files that these segments were compacted into."""
     compactions: tuple[str, ...] = ()
-    """Their names."""
+    """Names of the compactions that end, because their segments are relanded."""
     rest: CompactionManifest | None = None
-    """What a retired file holds of segments that have no archive: it stays, in a file of its own."""
+    """The rows of a retired file whose segments have no archive: they stay, in a file of their own."""
     lost: tuple[LostFile, ...] = ()
-    """Files of such segments where the retired one is damaged."""
+    """Files of segments without an archive, if the retired file is damaged."""
 
 
 def intent_path(home: Home, name: str) -> Path:
-    """Where an intent is while it is carried out."""
+    """Path of an intent while it is carried out."""
     return home.ledger / "relands" / f"{name}.json"
 
 
-def carry_out(home: Home, ledger: sqlite3.Connection, again: RelandIntent) -> None:
-    """Make it true, durably; may be repeated."""
-    write_file(intent_path(home, again.name), msgspec.json.encode(again))
-    _finish(home, ledger, again)
+def carry_out(home: Home, ledger: sqlite3.Connection, intent: RelandIntent) -> None:
+    """Write the intent durably, then carry it out. May be repeated."""
+    write_file(intent_path(home, intent.name), msgspec.json.encode(intent))
+    _finish(home, ledger, intent)
 
 
 def finish_intents(home: Home, ledger: sqlite3.Connection) -> int:
-    """Finish what killed processes had begun; returns how many steps."""
+    """Finish the intents of killed processes; returns their number."""
     intents = [_read(path) for path in sorted((home.ledger / "relands").glob("*.json"))]
-    for again in intents:
-        _finish(home, ledger, again)
+    for intent in intents:
+        _finish(home, ledger, intent)
     _clear_unfinished(home, ledger)
     return len(intents)
 
 
 def write_manifests(home: Home) -> None:
-    """Bring the manifests up to every intent, without a ledger: before it is made anew from them."""
+    """Write the manifests of every intent without a ledger, before the ledger is rebuilt from the manifests."""
     for path in sorted((home.ledger / "relands").glob("*.json")):
         _write_manifests(home, _read(path))
 
 
-def _finish(home: Home, ledger: sqlite3.Connection, again: RelandIntent) -> None:
-    _write_manifests(home, again)
+def _finish(home: Home, ledger: sqlite3.Connection, intent: RelandIntent) -> None:
+    _write_manifests(home, intent)
     with transaction(ledger):
-        if not _is_committed(ledger, again):
-            _commit(ledger, again)
-    drop_intent(intent_path(home, again.name))
+        if not _is_committed(ledger, intent):
+            _commit(ledger, intent)
+    drop_intent(intent_path(home, intent.name))
 
 
 def drop_intent(path: Path) -> None:
-    """It is done."""
+    """Delete a finished intent."""
     path.unlink(missing_ok=True)
     fsync_folder(path.parent)
 
 
-def _write_manifests(home: Home, again: RelandIntent) -> None:
-    for manifest in again.new:
+def _write_manifests(home: Home, intent: RelandIntent) -> None:
+    for manifest in intent.new:
         write_manifest(home, manifest)
-    for name in again.compactions:
+    for name in intent.compactions:
         compaction_path(home, name).unlink(missing_ok=True)
-    if again.compactions:
+    if intent.compactions:
         fsync_folder(home.ledger / "compactions")
-    if again.rest is not None:
-        write_file(compaction_path(home, again.rest.name), encode_compaction(again.rest))
+    if intent.rest is not None:
+        write_file(compaction_path(home, intent.rest.name), encode_compaction(intent.rest))
 
 
-def _is_committed(ledger: sqlite3.Connection, again: RelandIntent) -> bool:
-    """Every segment carries the commit time of this step."""
-    for manifest in again.new:
+def _is_committed(ledger: sqlite3.Connection, intent: RelandIntent) -> bool:
+    """Whether every segment has the commit time of this step."""
+    for manifest in intent.new:
         found = ledger.execute("select committed_at from segments where segment = ?", (manifest.segment,)).fetchone()
         if found is None or found[0] != manifest.written_at:
             return False
     return True
 
 
-def _commit(ledger: sqlite3.Connection, again: RelandIntent) -> None:
-    """The old files are replaced, not deleted: whoever reads them now has an hour."""
-    for old, new in zip(again.old, again.new, strict=True):
+def _commit(ledger: sqlite3.Connection, intent: RelandIntent) -> None:
+    """Commit to the ledger. Old files are marked as replaced, not deleted: processes may read them for another hour."""
+    for old, new in zip(intent.old, intent.new, strict=True):
         kept = {entry.file for entry in new.files}
         known = ledger.execute(f"select {_FILE} from files where segment = ?", (new.segment,)).fetchall()  # noqa: S608
         insert_segment(ledger, new, instead_of=old, also_touched={slot for entry in old.files for slot in entry.slots})
-        gone = [(*row[:-1], row[-1] or again.written_at) for row in known if row[0] not in kept]
+        gone = [(*row[:-1], row[-1] or intent.written_at) for row in known if row[0] not in kept]
         ledger.executemany(f"insert into files ({_FILE}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", gone)  # noqa: S608
-    if again.rest is not None:
-        insert_file(ledger, again.rest.name, again.rest.file)
-    replace_files(ledger, again.retired, again.written_at)
-    forget_damage(ledger, [*(entry.file for old in again.old for entry in old.files), *again.retired])
-    for lost in again.lost:
-        insert_missed(ledger, lost.segment, lost.entry, _LOST, again.written_at)
+    if intent.rest is not None:
+        insert_file(ledger, intent.rest.name, intent.rest.file)
+    replace_files(ledger, intent.retired, intent.written_at)
+    forget_damage(ledger, [*(entry.file for old in intent.old for entry in old.files), *intent.retired])
+    for lost in intent.lost:
+        insert_missed(ledger, lost.segment, lost.entry, _LOST, intent.written_at)
 
 
 def _clear_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
-    """Files that a killed process had made before it wrote down what for."""
+    """Delete files that a killed process made before it wrote its intent."""
     remove_dead((home.ledger / "relands").glob("*.tmp"))
     for folder in (home.landing, home.quarantine):
         remove_dead(folder.glob("*/*~*.tmp"))

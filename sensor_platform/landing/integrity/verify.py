@@ -1,4 +1,4 @@
-"""Every file against its SHA-256 in the ledger. Damaged ones are set aside, the others stay in use."""
+"""Verifies every file against its SHA-256 in the ledger. Damaged files are set aside, all others stay in use."""
 
 import contextlib
 import sqlite3
@@ -21,16 +21,16 @@ from sensor_platform.landing.ledger.schema import open_ledger
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One verification."""
+    """Result of one verification."""
 
     files: int
     bytes: int
     damaged: tuple[DamagedFile, ...]
-    """What this verification found and set aside,"""
+    """Files that this verification found damaged and set aside."""
     missed: tuple[DamagedFile, ...]
-    """and all that is aside and not restored, these included."""
+    """All files that are set aside and not restored, `damaged` included."""
     restored: tuple[str, ...] = ()
-    """Files that were missed and are back."""
+    """Files that were missing and are in use again."""
 
 
 def verify(
@@ -47,7 +47,7 @@ def verify(
         home: the data folder.
         now: microseconds since the epoch, UTC.
         days: days of arrival, both included; None for all.
-        is_full: read every file; otherwise only those that are new, or changed in time or size, since the last look.
+        is_full: read every file; otherwise only new ones, and those whose time or size changed since verification.
         only: these files, relative to home.
     """
     if not home.ledger_file.exists():
@@ -60,7 +60,7 @@ def verify(
         if not is_full:
             wanted = list(_unseen(home, ledger, wanted))
         found = [(known, what_is_wrong(home.root / known.file, known)) for known in wanted]
-        # compaction may have replaced and deleted one meanwhile: what the ledger still shows is what counts
+        # compaction may have replaced and deleted a file meanwhile: only files that are still visible count
         visible = {known.file for known in _files(ledger)}
         damaged = [
             put_aside(home, ledger, known, what, now)
@@ -81,7 +81,7 @@ def _files(ledger: sqlite3.Connection) -> list[LedgerFile]:
 
 
 def _is_of(file: str, days: tuple[date, date] | None) -> bool:
-    """By the day in its path: `landing/<yyyy-mm-dd received>/...`."""
+    """Whether the day of arrival in the path (`landing/<yyyy-mm-dd>/...`) is one of these days."""
     if days is None:
         return True
     with contextlib.suppress(ValueError):
@@ -90,7 +90,7 @@ def _is_of(file: str, days: tuple[date, date] | None) -> bool:
 
 
 def _unseen(home: Home, ledger: sqlite3.Connection, files: list[LedgerFile]) -> Iterator[LedgerFile]:
-    """Files that were not verified as they are now: missing, of another time or size, or never looked at."""
+    """Files that need verification: missing, of another time or size than last time, or never verified."""
     seen = dict(ledger.execute("select file, mtime from verified").fetchall())
     for known in files:
         try:

@@ -22,9 +22,9 @@ def commit_segment(
 
     Args:
         connection: from `open_ledger`.
-        manifest: what was landed.
-        instead_of: the manifest by which this segment was committed before, when it is landed again.
-        memory: of the decoder; the births that it saw in this segment are saved with it.
+        manifest: of the landed segment.
+        instead_of: the manifest of the earlier commit, when a segment is relanded.
+        memory: of the decoder; births of Sparkplug nodes seen in this segment are saved too.
     """
     with transaction(connection):
         if memory is not None:
@@ -40,7 +40,7 @@ def insert_segment(
     instead_of: Manifest | None = None,
     also_touched: Iterable[int] = (),
 ) -> int:
-    """`commit_segment` within a transaction of the caller's; `also_touched` are slots of files that are gone."""
+    """`commit_segment` within the caller's transaction; `also_touched` are slots of files that are gone."""
     position = next_position(connection)
     if instead_of is not None:
         _forget(connection, instead_of, position)
@@ -57,7 +57,7 @@ def insert_segment(
     touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}.union(also_touched), position)
     _add_counts(connection, manifest, 1)
     _add_sequences(connection, manifest)
-    _note_frozen(connection, manifest)
+    _count_late_rows(connection, manifest)
     connection.executemany(
         "insert into damage (segment, start, bytes) values (:segment, :start, :bytes)",
         [{**asdict(damage), "segment": manifest.segment} for damage in manifest.damage],
@@ -94,12 +94,12 @@ def insert_file(connection: sqlite3.Connection, segment: str, entry: FileEntry) 
 
 
 def replace_files(connection: sqlite3.Connection, files: Sequence[str], replaced_at: int) -> None:
-    """Make files invisible: their rows are in another file now."""
+    """Make files invisible, because another file has their rows."""
     connection.executemany("update files set replaced_at = ? where file = ?", [(replaced_at, file) for file in files])
 
 
 def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:
-    """Forget files that are no longer on disk."""
+    """Remove files from the ledger that are not on disk any more."""
     rows = [(file,) for file in files]
     connection.executemany("delete from file_slots where file = ?", rows)
     connection.executemany("delete from files where file = ?", rows)
@@ -114,9 +114,9 @@ def touch_slots(connection: sqlite3.Connection, slots: Iterable[int], position: 
 
 
 def reopen_slots(connection: sqlite3.Connection, slots: Iterable[int], notes: Mapping[str, str]) -> int:
-    """Touch slots with a position of their own though nothing was landed, and leave notes, in one transaction.
+    """Touch slots with a new position although nothing was landed, and store notes, in one transaction.
 
-    For what changes the past beside readings, such as a row of the catalog. Returns the newest position there is.
+    This is for changes of the past other than readings, such as a row of the catalog. Returns the newest position.
     """
     with transaction(connection):
         found = set(slots)
@@ -138,7 +138,7 @@ def next_position(connection: sqlite3.Connection) -> int:
 
 
 def load_memory(connection: sqlite3.Connection) -> Memory:
-    """All that decoding has learnt."""
+    """The decoder's memory as saved: births of Sparkplug nodes, and kinds of values."""
     births = dict(connection.execute("select node, content from births").fetchall())
     kinds = connection.execute("select device_id, metric, kinds from kinds")
     return Memory(load_nodes(births), {(device, metric): seen for device, metric, seen in kinds})
@@ -175,7 +175,7 @@ def _signed(row: DeviceCounts, sign: int) -> tuple[int | str, ...]:
 
 
 def _add_sequences(connection: sqlite3.Connection, manifest: Manifest) -> None:
-    """Numbers only ever join: landing a segment again brings the same ones."""
+    """Ranges are only joined, never removed: relanding a segment adds the same ranges."""
     for row in manifest.counts:
         if not row.sequences:
             continue
@@ -190,8 +190,8 @@ def _add_sequences(connection: sqlite3.Connection, manifest: Manifest) -> None:
             )
 
 
-def _note_frozen(connection: sqlite3.Connection, manifest: Manifest) -> None:
-    """Rows below the landing floor of their time are kept and counted, and change no table."""
+def _count_late_rows(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Count rows below the landing floor in force when they were landed: they are kept and change no table."""
     floor = floor_at(connection, manifest.written_at)
     if floor is None:
         return

@@ -1,4 +1,4 @@
-"""The segments of one collector that the ledger holds, for readers that follow the collector."""
+"""Landed segments of one collector, for processes that follow the collector."""
 
 from dataclasses import dataclass
 
@@ -14,11 +14,11 @@ class LandedSegmentsOf:
     collector: str
 
     def first_after(self, segment: str) -> str | None:
-        """The oldest landed segment after the one named; None without one."""
+        """The oldest landed segment after this one, or None."""
         return self._one("select min(segment) from segments where segment > ? and segment glob ?", segment)
 
     def newest(self) -> str | None:
-        """The newest landed segment; None without one."""
+        """The newest landed segment, or None."""
         return self._one("select max(segment) from segments where segment > ? and segment glob ?", "")
 
     def _one(self, statement: str, after: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Manifests: one JSON file per ledger commit, written before it, from which the ledger can be made again."""
+"""Manifests: one JSON file per ledger commit, written before it, from which the ledger can be rebuilt."""
 
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -12,7 +12,7 @@ from sensor_platform.kernel.durable import write_file
 _T = TypeVar("_T")
 
 FileKind = Literal["landing", "quarantine", "dropped", "raw"]
-"""`dropped`: rows of the quarantine that a person is done with; kept, but no longer shown."""
+"""`dropped`: rows that a person has dropped from the quarantine; kept on disk, but not shown."""
 
 
 class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +31,7 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """Messages of one device in one hour of arrival, by fate."""
+    """Messages of one device in one hour of arrival, by outcome."""
 
     hour: int
     device_id: str
@@ -41,10 +41,10 @@ class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     duplicate: int
     rejected_readings: int
     first_sequence: int | None = None
-    """Least and greatest of the device's own message numbers, where they are whole numbers."""
+    """Smallest of the device's own message numbers, where they are whole numbers; `last_sequence` is the greatest."""
     last_sequence: int | None = None
     sequences: tuple[tuple[int, int], ...] = ()
-    """All of them, as ranges (first, last), where they are a count."""
+    """The device's message numbers as ranges (first, last), where they are a sequence."""
 
 
 class DamagedRange(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class DamagedRange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DriftEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """Something that changed about a device: nothing was dropped for it."""
+    """A change in what a device sends. Nothing is dropped because of it."""
 
     position: int
     received_at: int
@@ -68,7 +68,7 @@ class DriftEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    """One file of history that an import took. It is known by its checksum and never taken twice."""
+    """One imported file. It is identified by its checksum and never imported twice."""
 
     sha256: str
     name: str
@@ -78,7 +78,7 @@ class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What landing one segment, or one import, made."""
+    """The result of landing one segment, or of one import."""
 
     format: int = 1
     segment: str
@@ -94,19 +94,19 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     files: tuple[FileEntry, ...]
     counts: tuple[DeviceCounts, ...]
     arrivals: dict[int, int]
-    """Hour to messages, as the collector counted them when it wrote them."""
+    """Hour to number of messages by the collector's count."""
     damage: tuple[DamagedRange, ...] = ()
     drift: tuple[DriftEntry, ...] = ()
     kinds: tuple[tuple[str, str, int], ...] = ()
-    """Device, metric, and the kinds of value that it was known to have after this segment, where it had a new one."""
+    """Device, metric and all its kinds of value known after this segment, for metrics that had a new kind."""
     replaces: tuple[str, ...] = ()
-    """Quarantine files whose rows are in the files of this commit now. Counts may then be negative: fates changed."""
+    """Quarantine files whose rows are in the files of this commit now. Counts may then be negative."""
     sources: tuple[SourceEntry, ...] = ()
-    """Of an import: its files."""
+    """Files of an import; empty for a segment."""
 
 
 class CompactionManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What one compaction made, and which files it takes the place of."""
+    """The file that one compaction made, and the files that it replaces."""
 
     format: int = 1
     name: str
@@ -116,12 +116,12 @@ class CompactionManifest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def manifest_path(home: Home, segment: str) -> Path:
-    """Where the manifest of a segment is."""
+    """Path of the manifest of a segment."""
     return home.ledger / "segments" / f"{segment}.json"
 
 
 def compaction_path(home: Home, name: str) -> Path:
-    """Where the manifest of a compaction is."""
+    """Path of the manifest of a compaction."""
     return home.ledger / "compactions" / f"{name}.json"
 
 
@@ -131,7 +131,7 @@ def write_manifest(home: Home, manifest: Manifest) -> None:
 
 
 def encode_compaction(manifest: CompactionManifest) -> bytes:
-    """What is written to `compaction_path`."""
+    """The bytes that are written to `compaction_path`."""
     return msgspec.json.encode(manifest)
 
 
@@ -157,4 +157,4 @@ def _read(path: Path, kind: type[_T]) -> _T:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except msgspec.DecodeError as error:
-        raise CheckFailed(f"{path} is no manifest: {error}", "restore it from a backup of the home") from error
+        raise CheckFailed(f"{path} is not a manifest: {error}", "restore it from a backup of the home") from error

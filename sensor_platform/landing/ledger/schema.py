@@ -95,7 +95,7 @@ def open_ledger(home: Home) -> Iterator[sqlite3.Connection]:
     except sqlite3.DatabaseError as error:
         raise Unreachable(
             f"the ledger {home.ledger_file} failed: {error}",
-            "check disk space and rights; a damaged ledger is made anew by `sensor-platform land --rebuild-ledger`",
+            "check disk space and rights; rebuild a damaged ledger with `sensor-platform land --rebuild-ledger`",
         ) from error
 
 
@@ -114,7 +114,7 @@ def read_ledger(home: Home) -> Iterator[sqlite3.Connection | None]:
 
 
 def new_generation(connection: sqlite3.Connection) -> None:
-    """Positions start to mean something else: everything that was built from them is dirty."""
+    """Start a new generation of positions: everything built from earlier ones becomes dirty."""
     connection.execute("insert or replace into meta (key, value) values ('generation', ?)", (uuid.uuid4().hex,))
 
 

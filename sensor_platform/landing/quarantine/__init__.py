@@ -1,1 +1,1 @@
-"""The quarantine: what is refused, how a person looks at it, lands it after all, or is done with it."""
+"""The quarantine: list rejected rows, decode them again (requeue), or drop them."""

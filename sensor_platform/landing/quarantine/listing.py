@@ -1,4 +1,4 @@
-"""The quarantine as a person sees it: what is refused, by rule, and the messages themselves."""
+"""Lists the quarantine: rejects by rule, and the rows themselves."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,37 +14,37 @@ from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
 
 @dataclass(frozen=True, slots=True)
 class RuleCount:
-    """How often a rule has struck."""
+    """Number of rejects by one rule."""
 
     rule: str
     hint: str
     messages: int
     readings: int
     newest: datetime
-    """Naive UTC."""
+    """Receive time of the newest, plain UTC."""
     newest_reason: str
 
 
 def read_quarantine(home: Home) -> pl.LazyFrame | None:
-    """Everything that was refused, as committed, in the columns of a quarantine file; None where nothing was."""
+    """All committed rejects in the columns of a quarantine file; None without any."""
     with read_ledger(home) as ledger:
         files = [] if ledger is None else quarantine_files(ledger, home)
     return pl.scan_parquet(files, hive_partitioning=False) if files else None
 
 
 def chosen_rows(home: Home, choice: RowSelection) -> pl.DataFrame:
-    """The rows of a choice, in the columns of a quarantine file."""
+    """The selected rows, in the columns of a quarantine file."""
     with read_ledger(home) as ledger:
         files = [] if ledger is None else quarantine_files(ledger, home)
     parts = []
-    for path in files:  # one by one: what is chosen is small, all of it need not be
+    for path in files:  # one by one: the selected rows are few, all rows may be many
         rows = pl.read_parquet(path, hive_partitioning=False)
         parts.append(rows.filter(choice.mask(rows)))
     return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *parts])
 
 
 def waiting(home: Home) -> tuple[int, int]:
-    """Messages and single readings that wait for somebody: what was dropped is settled, though `audit` counts it."""
+    """Number of messages and of single readings in the quarantine, without dropped ones (which `audit` counts too)."""
     with read_ledger(home) as ledger:
         files = [] if ledger is None else quarantine_files(ledger, home)
     scopes = [pl.read_parquet(path, columns=["scope"])["scope"] for path in files if path.exists()]
@@ -52,7 +52,7 @@ def waiting(home: Home) -> tuple[int, int]:
 
 
 def count_rules(home: Home) -> list[RuleCount]:
-    """Refusals by rule, the most frequent first."""
+    """Number of rejects by rule, the most frequent first."""
     rows = read_quarantine(home)
     if rows is None:
         return []

@@ -1,8 +1,8 @@
-"""Requeue and drop: rows leave the quarantine by a commit of their own, in the order of landing.
+"""Requeue and drop: rows leave the quarantine in a commit of their own, with the steps of landing.
 
 One quarantine file at a time is replaced: new landing file, the rows that remain, the rows that were dropped; then
-manifest, then ledger commit. Names follow from the file that is replaced, so a killed try is simply repeated; a file
-that was replaced is not visible any more, so nothing is landed twice.
+manifest, then ledger commit. Names are derived from the replaced file, so a killed attempt is simply repeated; a
+replaced file is not visible any more, so nothing is landed twice.
 """
 
 import hashlib
@@ -29,56 +29,56 @@ from sensor_platform.reading.decode import Decoder
 
 @dataclass(frozen=True, slots=True)
 class Reconciled:
-    """What became of the chosen rows of one file."""
+    """Result for the selected rows of one file."""
 
     file: str
     chosen: int
-    """Rows."""
+    """Number of selected rows."""
     landed_messages: int = 0
     landed_readings: int = 0
     dropped: int = 0
-    """Rows."""
+    """Number of dropped rows."""
 
 
 @dataclass(slots=True)
 class Reconciler:
-    """Requeues and drops in one home. Hold `changes_lock`."""
+    """Requeues and drops rows of one home. Hold `changes_lock`."""
 
     home: Home
     ledger: sqlite3.Connection
     slot: int
-    """Microseconds."""
+    """Length of a slot in microseconds."""
     clock: Callable[[], int]
     """Microseconds since the epoch, UTC."""
 
     def requeue(self, choice: RowSelection, decoder: Decoder, version: str) -> Iterator[Reconciled]:
-        """Decode the chosen rows' messages again; what is good now lands with its original receive time.
+        """Decode the messages of the selected rows again; good readings land with their original receive time.
 
         Args:
-            choice: which rows.
+            choice: the rows.
             decoder: of the contracts in force.
             version: theirs.
         """
         for file, rows, chosen in self._files(choice):
             is_chosen = rows["position"].is_in(rows["position"].filter(chosen).implode())  # a message as a whole
-            again = redecode(self.home, self.ledger, rows.filter(is_chosen), decoder, self.slot)
-            decoder.memory.forget()  # old messages teach nothing about now
-            if not len(again.readings):
+            redecoded = redecode(self.home, self.ledger, rows.filter(is_chosen), decoder, self.slot)
+            decoder.memory.forget()  # old messages must not change the present state
+            if not len(redecoded.readings):
                 yield Reconciled(file, int(is_chosen.sum()))
                 continue
-            rest = pl.concat([rows.filter(~is_chosen), again.refused]).sort("position", maintain_order=True)
-            self._commit("requeue", file, version, again, rows, rest, rows.head(0))
-            yield Reconciled(file, int(is_chosen.sum()), again.landed_messages, len(again.readings))
+            rest = pl.concat([rows.filter(~is_chosen), redecoded.refused]).sort("position", maintain_order=True)
+            self._commit("requeue", file, version, redecoded, rows, rest, rows.head(0))
+            yield Reconciled(file, int(is_chosen.sum()), redecoded.landed_messages, len(redecoded.readings))
 
     def drop(self, choice: RowSelection) -> Iterator[Reconciled]:
-        """Take the chosen rows out of sight. They stay on disk, and their messages stay counted as quarantined."""
+        """Remove the selected rows from the quarantine. They stay on disk and counted as quarantined."""
         for file, rows, is_chosen in self._files(choice):
             chosen = rows.filter(is_chosen)
             self._commit("drop", file, "", None, rows, rows.filter(~is_chosen), chosen)
             yield Reconciled(file, len(chosen), dropped=len(chosen))
 
     def _files(self, choice: RowSelection) -> Iterator[tuple[str, pl.DataFrame, pl.Series]]:
-        """Visible files with chosen rows: name, rows, and which are chosen."""
+        """Visible files with selected rows: name, rows, and the mask of the selected ones."""
         clear_changes(self.home, self.ledger)
         for path in quarantine_files(self.ledger, self.home):
             rows = pl.read_parquet(path, hive_partitioning=False)
@@ -91,7 +91,7 @@ class Reconciler:
         verb: str,
         file: str,
         version: str,
-        again: Redecoded | None,
+        redecoded: Redecoded | None,
         before: pl.DataFrame,
         rest: pl.DataFrame,
         dropped: pl.DataFrame,
@@ -100,14 +100,14 @@ class Reconciler:
         now = next_commit_time(self.ledger, self.clock())
         day = utc_from_micros(now).date().isoformat()
         files: list[FileEntry] = []
-        if again is not None:
-            files.append(write_landing(self.home, self.home.landing / day / f"{segment}.parquet", again.readings))
+        if redecoded is not None:
+            files.append(write_landing(self.home, self.home.landing / day / f"{segment}.parquet", redecoded.readings))
         folder = self.home.quarantine / day
         if len(rest):
             files.append(write_quarantine(self.home, folder / f"{segment}.parquet", rest))
         if len(dropped):
             files.append(self._write_dropped(folder / f"{segment}.dropped.parquet", dropped))
-        change = recount(before, rest, dropped, again)
+        change = recount(before, rest, dropped, redecoded)
         manifest = Manifest(
             segment=segment,
             written_at=now,
@@ -116,7 +116,7 @@ class Reconciler:
             landed=change.landed,
             quarantined=-change.landed,
             duplicate=0,
-            readings=0 if again is None else len(again.readings),
+            readings=0 if redecoded is None else len(redecoded.readings),
             rejected_readings=change.rejected_readings,
             newest_event_at=max(
                 (entry.last_event_at for entry in files if entry.last_event_at is not None), default=None

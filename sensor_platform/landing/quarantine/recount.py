@@ -1,4 +1,4 @@
-"""How the counts of the ledger change when rows leave the quarantine: every message keeps exactly one fate."""
+"""Changes of the ledger's counts when rows leave the quarantine: every message keeps exactly one outcome."""
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -16,25 +16,25 @@ _Key = tuple[int, str]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Differences; negative numbers are less than before."""
+    """Differences of counts; negative where a count decreases."""
 
     landed: int
-    """Messages, and as many fewer are quarantined."""
+    """Messages that landed; as many fewer are quarantined."""
     rejected_readings: int
     counts: tuple[DeviceCounts, ...]
 
 
-def recount(before: pl.DataFrame, rest: pl.DataFrame, dropped: pl.DataFrame, again: Redecoded | None) -> Change:
-    """The change from `before` to what is left.
+def recount(before: pl.DataFrame, rest: pl.DataFrame, dropped: pl.DataFrame, redecoded: Redecoded | None) -> Change:
+    """The change of counts from `before` to the remaining rows.
 
     Args:
         before: rows of the quarantine file that is replaced.
-        rest: rows that remain,
-        dropped: and rows that are dropped, which stay counted.
-        again: what has landed.
+        rest: rows that remain.
+        dropped: rows that are dropped; they stay counted.
+        redecoded: the messages that landed; None for a drop.
     """
     change: dict[_Key, Counter[str]] = defaultdict(Counter)
-    landed = {} if again is None else dict(again.landed.iter_rows())
+    landed = {} if redecoded is None else dict(redecoded.landed.iter_rows())
     for rows, sign in ((before, -1), (rest, 1), (dropped, 1)):
         for hour, device, count in _rejected(rows):
             change[hour, device]["rejected_readings"] += sign * count
@@ -60,7 +60,7 @@ def recount(before: pl.DataFrame, rest: pl.DataFrame, dropped: pl.DataFrame, aga
 
 
 def _rejected(rows: pl.DataFrame) -> list[tuple[int, str, int]]:
-    """Hour, device and number of refused single readings."""
+    """Hour, device and number of rejected single readings."""
     counted = (
         rows.filter(pl.col("scope") == "reading")
         .group_by(

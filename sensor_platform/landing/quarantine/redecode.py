@@ -1,4 +1,4 @@
-"""Decodes messages of the quarantine once more, by the contracts of today and with their own receive times."""
+"""Decodes messages of the quarantine again, by the contracts in force and with their own receive times."""
 
 import sqlite3
 from dataclasses import dataclass
@@ -14,23 +14,23 @@ from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.decode import Decoder
 
 _SAME = ("segment", "position", "device_id", "metric", "event_at", "value", "text")
-"""By these a reading is known to have landed already."""
+"""Columns that identify a reading which has landed already."""
 
 
 @dataclass(frozen=True, slots=True)
 class Redecoded:
-    """What the messages became."""
+    """Result of decoding messages again."""
 
     readings: pl.DataFrame
-    """Landing columns and `slot_start`, sorted; only what has not landed before."""
+    """Landing columns and `slot_start`, sorted; only readings that had not landed before."""
     refused: pl.DataFrame
-    """Rows of the quarantine that remain, with the reasons of today."""
+    """Rows of the quarantine that remain, with their present reasons."""
     landed: pl.DataFrame
-    """Messages that were quarantined whole and have landed now: position and their new device_id."""
+    """Messages that were quarantined whole and land now: position and new device_id."""
 
     @property
     def landed_messages(self) -> int:
-        """How many of those."""
+        """Number of messages that were quarantined whole and land now."""
         return len(self.landed)
 
 
@@ -39,20 +39,20 @@ def redecode(home: Home, ledger: sqlite3.Connection, rows: pl.DataFrame, decoder
 
     Args:
         home: the data folder.
-        ledger: to find what of a message has landed before.
-        rows: of one quarantine file.
+        ledger: shows which readings of a message have landed before.
+        rows: rows of one quarantine file.
         decoder: of the contracts in force.
         slot: microseconds.
     """
     messages = rows.unique("position", keep="first").sort("position")
     segment = str(messages["segment"][0])
-    piece = _piece(messages)
-    decoded = decoder.decode(piece.messages)
+    batch = _batch(messages)
+    decoded = decoder.decode(batch.messages)
     found = LandingTable(segment)
     devices = found.device_numbers(decoded)
-    found.add(piece, decoded, devices)
-    refusals = RejectRows()
-    refusals.add(segment, piece, decoded)
+    found.add(batch, decoded, devices)
+    rejects = RejectRows()
+    rejects.add(segment, batch, decoded)
     positions = messages["position"]
     readings = _placed(found.table(slot), positions)
     owners = dict(rows.filter(pl.col("scope") == "message").select("position", "device_id").iter_rows())
@@ -63,31 +63,31 @@ def redecode(home: Home, ledger: sqlite3.Connection, rows: pl.DataFrame, decoder
         fresh = pl.concat([fresh, _not_landed(home, ledger, rest)])
     fresh = fresh.sort("slot_start", "device_id", "metric", "event_at", "position", maintain_order=True)
     landed = fresh.filter(pl.col("position").is_in(whole)).unique("position", keep="first", maintain_order=True)
-    refused = _placed(refusals.table(), positions)
+    refused = _placed(rejects.table(), positions)
     is_whole = pl.col("scope") == "message"
-    # a message that stays is counted where it was counted
+    # a message that stays quarantined keeps the device that it is counted for
     owner = pl.col("position").replace_strict(owners, default=None, return_dtype=pl.String)
     refused = refused.with_columns(pl.when(is_whole).then(owner).otherwise("device_id").alias("device_id"))
     return Redecoded(fresh.select(LANDING_COLUMNS), refused, landed.select("position", "device_id"))
 
 
-def _piece(messages: pl.DataFrame) -> SegmentBatch:
+def _batch(messages: pl.DataFrame) -> SegmentBatch:
     heads = [0x30 | qos << 1 | retain for qos, retain in messages.select("qos", "retain").iter_rows()]
-    batch = MessageBatch(
+    content = MessageBatch(
         messages["topic"].to_list(),
         messages["payload"].to_list(),
         messages["received_at"].cast(pl.Datetime("us")).cast(pl.Int64).to_list(),
     )
-    return SegmentBatch(0, batch, heads, set(), set())
+    return SegmentBatch(0, content, heads, set(), set())
 
 
 def _placed(table: pl.DataFrame, positions: pl.Series) -> pl.DataFrame:
-    """With the messages' own positions instead of their ordinals here."""
+    """The table with the messages' own positions instead of their ordinals in this batch."""
     return table.with_columns(positions.gather(table["position"]).alias("position"))
 
 
 def _not_landed(home: Home, ledger: sqlite3.Connection, readings: pl.DataFrame) -> pl.DataFrame:
-    """Those readings that no landing file has. Only files of their slots are read."""
+    """Readings that no landing file has. Only files of their slots are read."""
     paths = [file.path for file in landing_files(ledger, home, readings["slot_start"].unique().to_list())]
     if not paths:
         return readings

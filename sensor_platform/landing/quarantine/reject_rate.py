@@ -1,4 +1,4 @@
-"""How much of what arrives is refused: the one number that turns amber or red."""
+"""Share of arriving messages that are quarantined, with two thresholds."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -9,7 +9,7 @@ from sensor_platform.landing.ledger.schema import read_ledger
 
 
 class Level(Enum):
-    """What the share means."""
+    """Rating of the share."""
 
     GOOD = "good"
     AMBER = "amber"
@@ -18,7 +18,7 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class QuarantineRate:
-    """Messages of the newest hours of arrival."""
+    """Number of received and quarantined messages in the newest hours of arrival."""
 
     hours: int
     received: int
@@ -27,12 +27,12 @@ class QuarantineRate:
 
     @property
     def share(self) -> float:
-        """Of the received messages, 0 to 1; 0 where none was received."""
+        """Quarantined share of the received messages, 0 to 1; 0 if none was received."""
         return self.quarantined / self.received if self.received else 0.0
 
     @property
     def sentence(self) -> str:
-        """For a person."""
+        """The rate as a sentence."""
         return f"{self.quarantined} of {self.received} messages of the last {self.hours} hours are quarantined"
 
 
@@ -42,9 +42,9 @@ def quarantine_rate(home: Home, now: int, *, hours: int, warn_share: float, fail
     Args:
         home: the data folder.
         now: microseconds since the epoch, UTC.
-        hours: how many.
-        warn_share: amber above this share,
-        fail_share: red above this one.
+        hours: number of hours.
+        warn_share: amber above this share.
+        fail_share: red above this share.
     """
     received = quarantined = 0
     with read_ledger(home) as ledger:

@@ -1,4 +1,4 @@
-"""Which rows of the quarantine a person means."""
+"""Selects rows of the quarantine."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,21 +11,21 @@ from sensor_platform.reading.names import topic_matches
 
 @dataclass(frozen=True, slots=True)
 class RowSelection:
-    """All of these hold for a chosen row; without any, every row is chosen."""
+    """Conditions that all hold for a selected row; without any condition every row is selected."""
 
     rules: tuple[str, ...] = ()
     topic: str | None = None
-    """MQTT topic filter."""
+    """MQTT topic filter that the topic matches."""
     since: datetime | None = None
-    """Receive time, aware; this moment or later,"""
+    """Earliest receive time, aware, included."""
     until: datetime | None = None
-    """and before this one."""
+    """Latest receive time, aware, excluded."""
     device: str | None = None
     segment: str | None = None
     position: int | None = None
 
     def mask(self, rows: pl.DataFrame) -> pl.Series:
-        """True for each chosen row."""
+        """True for each selected row."""
         received_at = pl.col("received_at")
         terms: list[pl.Expr] = []
         if self.rules:

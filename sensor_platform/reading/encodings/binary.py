@@ -15,15 +15,15 @@ from sensor_platform.reading.values import text_of
 
 _DEPTH = 400
 _SHARED = (25, 28, 29, 256)
-"""CBOR tags by which a few bytes can stand for a structure of any size: nobody sends them, but for harm."""
+"""CBOR tags by which a few bytes can stand for a structure of any size; only attackers send them."""
 _ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, RecursionError, cbor2.CBORError)
 
 
 def from_msgpack(payload: bytes) -> object:
-    """One MessagePack object.
+    """Decode one MessagePack object.
 
     Raises:
-        UndecodableError: it is none, or it is nested too deeply.
+        UndecodableError: it is not MessagePack, or nested too deeply.
     """
     _check(payload)
     try:
@@ -35,10 +35,10 @@ def from_msgpack(payload: bytes) -> object:
 
 
 def from_cbor(payload: bytes) -> object:
-    """One CBOR data item.
+    """Decode one CBOR data item.
 
     Raises:
-        UndecodableError: it is none, is nested too deeply, or shares parts of itself.
+        UndecodableError: it is not CBOR, is nested too deeply, or shares parts of itself.
     """
     _check(payload)
     stream = BytesIO(payload)
@@ -70,7 +70,7 @@ def _extension(_: int, data: memoryview) -> bytes:
 
 
 def _plain(value: Any) -> object:  # noqa: ANN401 - whatever a decoder makes
-    """The value in the words of JSON. Raises RecursionError where it is nested too deeply."""
+    """The value as JSON types. Raises RecursionError if it is nested too deeply."""
     kind = type(value)
     if kind is dict:
         return {_key(key): _plain(item) for key, item in value.items()}
@@ -115,7 +115,7 @@ def _key(key: object) -> str:
 
 
 def _text(data: bytes) -> str:
-    """Text where it is text, else hexadecimal."""
+    """The bytes as text if they are UTF-8, else as hexadecimal digits."""
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -18,7 +18,7 @@ class CsvForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     """Names of the columns; without them the first line of every message names them. An empty name is passed over."""
 
     def __post_init__(self) -> None:
-        """Refuse what the reader cannot take.
+        """Check that the reader supports these keys.
 
         Raises:
             ValueError: naming the key.

@@ -97,7 +97,7 @@ def _time(text: str) -> int | None:
         return None
     digits = text.removeprefix("-")
     if not (digits.isascii() and digits.isdigit() and len(digits) < 25):
-        raise _Malformed(f"{text[:40]!r} is no time")
+        raise _Malformed(f"{text[:40]!r} is not a time")
     return int(text)
 
 
@@ -133,7 +133,7 @@ def _split(text: str, separator: str, *, quoted: bool = False) -> list[str]:
 def _pair(text: str, what: str) -> tuple[str, str]:
     key, at = _until(text, 0, "=")
     if not key or at >= len(text) - 1:
-        raise _Malformed(f"{text[:40]!r} is no {what}")
+        raise _Malformed(f"{text[:40]!r} is not a {what}")
     return _unescape(key), text[at + 1 :]
 
 
@@ -153,11 +153,11 @@ def _value(text: str) -> object:
     if text in _BOOLEANS:
         return _BOOLEANS[text]
     if "_" in text:
-        raise _Malformed(f"{text[:40]!r} is no value")
+        raise _Malformed(f"{text[:40]!r} is not a value")
     try:
         return int(text[:-1]) if text[-1] in "iu" else float(text)
     except ValueError:
-        raise _Malformed(f"{text[:40]!r} is no value") from None
+        raise _Malformed(f"{text[:40]!r} is not a value") from None
 
 
 INFLUX = Encoding(

@@ -8,10 +8,10 @@ from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder,
 
 
 def from_json(payload: bytes | str) -> object:
-    """One JSON document in UTF-8. The tokens NaN and Infinity are taken (as floats): they spoil one reading, not all.
+    """Decode one JSON document in UTF-8. NaN and Infinity are floats: they invalidate one reading, not the message.
 
     Raises:
-        UndecodableError: it is not that.
+        UndecodableError: it is not JSON.
     """
     try:
         return orjson.loads(payload)

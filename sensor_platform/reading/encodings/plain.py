@@ -12,7 +12,7 @@ def from_plain(payload: bytes) -> object:
     """One value, as the field `value`; a number followed by a word has that as its `unit`.
 
     Raises:
-        UndecodableError: it is no text, or empty.
+        UndecodableError: it is not UTF-8 text, or it is empty.
     """
     try:
         text = payload.decode("utf-8-sig").strip().strip("\0")

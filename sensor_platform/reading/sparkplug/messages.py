@@ -1,4 +1,4 @@
-"""Sparkplug B messages to long records, one per metric, with what earlier births said."""
+"""Sparkplug B messages to long records, one per metric, with names and units from earlier births."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _KINDS = {"NBIRTH", "DBIRTH", "NDATA", "DDATA", "NDEATH", "DDEATH"}
 _COMMANDS = {"NCMD", "DCMD"}
 _CONTROL = ("Node Control/", "Device Control/", "bdSeq")
 _REPEATED = 32
-"""A message whose number is at most so far behind came again; a loss of more than 223 in a row looks the same."""
+"""A message whose number is at most this far behind is a repetition; so looks a loss of more than 223 in a row."""
 ONLINE = "online"
 """Metric that births set to 1 and deaths to 0."""
 
@@ -39,7 +39,7 @@ class _Topic:
 
 
 def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> DecodedMessage:
-    """Read one message, and learn from it.
+    """Read one message, and update the memory.
 
     Args:
         topic: `spBv1.0/<group>/<kind>/<node>[/<device>]`.
@@ -60,7 +60,7 @@ def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> DecodedMessage
     if place.kind in _COMMANDS:
         _add_commands(place, content, memory, message)
         return message
-    _learn(place, content, memory, message)
+    _update_memory(place, content, memory, message)
     if place.kind.endswith("DEATH"):
         _add_online(place, content, message, is_online=False)
         return message
@@ -78,7 +78,7 @@ def _parse(payload: bytes) -> Any:  # noqa: ANN401 - a generated class
         raise UndecodableError(f"not a Sparkplug B payload: {str(error)[:200]}") from None
 
 
-def _learn(place: _Topic, content: Any, memory: Memory, message: DecodedMessage) -> None:  # noqa: ANN401
+def _update_memory(place: _Topic, content: Any, memory: Memory, message: DecodedMessage) -> None:  # noqa: ANN401
     known = memory.node(place.node_key)
     seq = content.seq % 256 if content.HasField("seq") else None
     if place.kind == "NDEATH":
@@ -149,7 +149,7 @@ def _birth_of(place: _Topic, name: str, metric: Any, memory: Memory) -> MetricBi
 
 
 def _add_commands(place: _Topic, content: Any, memory: Memory, message: DecodedMessage) -> None:  # noqa: ANN401
-    """What somebody told a node, our own requests among it, below `command/`. No birth is asked for because of it."""
+    """Add commands to a node, including our own requests, below `command/`. They do not cause a request for births."""
     for name, metric in flat_metrics(content.metrics, ""):
         birth = _birth_of(place, name, metric, memory)
         if known := name or (birth.name if birth else ""):
@@ -178,7 +178,7 @@ def _record(place: _Topic, content: Any, number: int, at: int) -> dict[str, obje
 
 
 def _state(host: str, payload: bytes) -> DecodedMessage:
-    """What a host application says of itself: JSON, or plain ONLINE and OFFLINE in old versions."""
+    """State of a host application: JSON, or plain ONLINE and OFFLINE in old versions."""
     message = DecodedMessage(device=host)
     text = payload.decode("utf-8", "replace").strip()
     content = {"online": text == "ONLINE"} if text in {"ONLINE", "OFFLINE"} else from_json(payload)

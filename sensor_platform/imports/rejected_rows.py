@@ -1,4 +1,4 @@
-"""The quarantine file of an import: every refused row as JSON, with its rule, reason and hint. Written as it comes."""
+"""The quarantine file of an import: every rejected row as JSON with rule, reason and hint, written row by row."""
 
 import contextlib
 from collections import Counter
@@ -21,15 +21,15 @@ from sensor_platform.reading.reject_rules import HINTS
 
 
 @dataclass(slots=True)
-class RefusedRows:
-    """Writes refused rows; a context manager. Nothing is left behind where the import fails."""
+class RejectedRows:
+    """Writes rejected rows; a context manager. A failed import leaves no file."""
 
     home: Home
     path: Path
     segment: str
     received_at: int
     rules: Counter[str] = field(default_factory=Counter)
-    """Refused rows and cells by rule."""
+    """Number of rejected rows and cells by rule."""
     examples: dict[str, str] = field(default_factory=dict)
     """Reason of the first of each rule."""
     count: int = 0
@@ -45,11 +45,11 @@ class RefusedRows:
         self._stack.__exit__(kind, error, trace)
 
     def add(self, frame: pl.DataFrame, refused: pl.DataFrame, topic: str, first_position: int) -> None:
-        """Take what was refused of a batch.
+        """Write the rejects of a batch.
 
         Args:
-            frame: the batch, as it came.
-            refused: of `Tidied`.
+            frame: the batch as it was read.
+            refused: the rejects, as in `Tidied`.
             topic: of its file.
             first_position: of its first row.
         """
@@ -72,7 +72,7 @@ class RefusedRows:
         self._write(table)
 
     def close(self) -> FileEntry | None:
-        """Make the file durable; None where nothing was refused."""
+        """Make the file durable and return its entry; None without rejects."""
         self._stack.close()
         return file_entry(self.home, self.path, "quarantine", self.count) if self.count else None
 

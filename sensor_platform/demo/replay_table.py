@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.devices.replay_rows import Cell
 from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.table_files import unreadable
+from sensor_platform.reading.times import EPOCH_SCALES, epoch_unit
 
 if TYPE_CHECKING:
     import polars as pl
@@ -73,8 +75,7 @@ def _read(path: Path) -> "pl.DataFrame":
     try:
         return reader(path)
     except (OSError, pl.exceptions.PolarsError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WrongUse(f"cannot read {path}: {reason}", "check the file") from error
+        raise unreadable(path, error, "check the file") from error
 
 
 def _column(frame: "pl.DataFrame", wanted: str | None, usual: tuple[str, ...]) -> str | None:
@@ -122,5 +123,5 @@ def _from_epoch(values: "pl.Series") -> "pl.Series":
 
     largest = values.abs().max()
     assert isinstance(largest, int | float) or largest is None
-    scale = next((scale for limit, scale in ((1e11, 1e6), (1e14, 1e3), (1e17, 1.0)) if (largest or 0) < limit), 1e-3)
+    scale = EPOCH_SCALES[epoch_unit(largest or 0)]
     return (values.cast(pl.Float64) * scale).round(0).cast(pl.Int64).cast(pl.Datetime("us", "UTC"))

@@ -8,11 +8,13 @@ import polars as pl
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.durable import sha256
+from sensor_platform.kernel.table_files import PARQUET_SUFFIXES, has_parquet_suffix, unreadable
 
 BATCH_ROWS = 500_000
 EXTRA = "\0extra"
 """Column of cells beyond the header of a CSV file; no file can have a column of this name."""
-_SUFFIXES = {".csv": "csv", ".tsv": "csv", ".txt": "csv", ".parquet": "parquet", ".pq": "parquet"}
+_SUFFIXES = (".csv", ".tsv", ".txt", *sorted(PARQUET_SUFFIXES))
+_HINT = "check that it is whole, its separator, and that every quote is closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ def open_source(path: Path, separator: str | None) -> ImportSource:
     try:
         columns = tuple(_scan(path, separator).collect_schema().names())
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error, _HINT) from error
     if twice := next((name for name in columns if name.endswith("_duplicated_0")), None):
         name = twice.removesuffix("_duplicated_0")
         raise WrongUse(f"{path} has two columns {name!r}", "rename one of them in its first line")
@@ -65,11 +67,11 @@ def batches(source: ImportSource) -> Iterator[pl.DataFrame]:
             for start in range(0, len(frame), BATCH_ROWS):
                 yield frame.slice(start, BATCH_ROWS)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise _unreadable(source.path, error) from error
+        raise unreadable(source.path, error, _HINT) from error
 
 
 def _scan(path: Path, separator: str, columns: tuple[str, ...] = ()) -> pl.LazyFrame:
-    if _SUFFIXES[path.suffix.lower()] == "parquet":
+    if has_parquet_suffix(path):
         return pl.scan_parquet(path, glob=False, hive_partitioning=False)
     if not columns:
         return pl.scan_csv(path, separator=separator, infer_schema=False, glob=False)
@@ -82,10 +84,3 @@ def _scan(path: Path, separator: str, columns: tuple[str, ...] = ()) -> pl.LazyF
         encoding="utf8-lossy",
         glob=False,
     ).filter(~pl.all_horizontal(pl.all().is_null()))
-
-
-def _unreadable(path: Path, error: Exception) -> WrongUse:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return WrongUse(
-        f"{path} cannot be read: {first}", "check that it is whole, its separator, and that every quote is closed"
-    )

@@ -5,17 +5,15 @@ that both agree by construction.
 """
 
 import re
-from typing import Final
 
 import polars as pl
 
 from sensor_platform.reading.contract import TimeSource
-from sensor_platform.reading.times import time_reader, zone
+from sensor_platform.reading.times import EARLIEST, EPOCH_LIMITS, EPOCH_SCALES, time_reader, zone
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?")
 _ROUNDS = 4
 """Forms of text in one batch that are parsed as columns; more are parsed one by one."""
-_EARLIEST: Final = -62_135_596_800_000_000
 
 
 def times_of(column: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int, str]]:
@@ -89,24 +87,18 @@ def _from_numbers(column: pl.Series, form: str) -> pl.Series:
     """Epoch numbers; null where the reader for single values must decide (too large, not finite)."""
     x = pl.col("x")
     number = x if column.dtype.is_integer() else x.cast(pl.Float64)
-    scale = {"s": 1_000_000, "ms": 1_000, "us": 1}
     if form == "ns":
         at = (number.cast(pl.Int64, strict=False)) // 1_000
-    elif form in scale:
-        at = _scaled(number, scale[form], column)
+    elif form in EPOCH_SCALES:
+        at = _scaled(number, int(EPOCH_SCALES[form]), column)
     else:
         size = number.cast(pl.Float64).abs()
-        at = (
-            pl.when(size < 1e11)
-            .then(_scaled(number, 1_000_000, column))
-            .when(size < 1e14)
-            .then(_scaled(number, 1_000, column))
-            .when(size < 1e17)
-            .then(_scaled(number, 1, column))
-            .otherwise(None)
+        at = pl.coalesce(
+            pl.when(size < EPOCH_LIMITS[unit]).then(_scaled(number, int(EPOCH_SCALES[unit]), column))
+            for unit in ("s", "ms", "us")
         )
     found = column.alias("x").to_frame().select(at.alias("at"))["at"]
-    return found.set(~found.is_between(_EARLIEST, -_EARLIEST), None)
+    return found.set(~found.is_between(EARLIEST, -EARLIEST), None)
 
 
 def _scaled(number: pl.Expr, scale: int, column: pl.Series) -> pl.Expr:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
+from sensor_platform.kernel.table_files import has_parquet_suffix, unreadable
 from sensor_platform.labels.label_store import Label, stated
 
 if TYPE_CHECKING:
@@ -45,10 +46,9 @@ def read_file(file: Path, columns: LabelColumns, now: int) -> list[Label]:
     if not file.is_file():
         raise WrongUse(f"{file} does not exist", "name a Parquet or CSV file")
     try:
-        is_parquet = file.suffix.lower() in {".parquet", ".pq"}
-        frame = pl.read_parquet(file) if is_parquet else pl.read_csv(file, try_parse_dates=True)
+        frame = pl.read_parquet(file) if has_parquet_suffix(file) else pl.read_csv(file, try_parse_dates=True)
     except (pl.exceptions.PolarsError, OSError) as error:
-        raise WrongUse(f"{file} cannot be read: {str(error).splitlines()[0]}", "name a Parquet or CSV file") from error
+        raise unreadable(file, error, "name a Parquet or CSV file") from error
     device = _column(frame, columns.device, _DEVICE, "--device")
     start = _column(frame, columns.start, _START, "--start")
     end = columns.end or next((name for name in _END if name in frame.columns), None)

@@ -4,16 +4,22 @@ import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import partial
-from typing import Literal
+from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sensor_platform.kernel.clock import to_micros
 
 TimeFormat = Literal["auto", "s", "ms", "us", "ns", "iso"]
 
+EPOCH_LIMITS: Final = {"s": 1e11, "ms": 1e14, "us": 1e17, "ns": 1e20}
+"""Epoch units by magnitude: each limit is the year 5138 in its unit, and 1973 in the next."""
+EPOCH_SCALES: Final = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 1e-3}
+"""Microseconds of one unit."""
+_SECONDS, _MILLIS, _MICROS, _NANOS = EPOCH_LIMITS.values()
+EARLIEST: Final = -62_135_596_800_000_000
+"""Microseconds at the start of year 1."""
 _LATEST = 253_402_300_800_000_000
 """Microseconds at the end of year 9999, the limit of Python and SQL."""
-_EARLIEST = -62_135_596_800_000_000
 
 
 def zone(name: str) -> tzinfo:
@@ -29,6 +35,11 @@ def zone(name: str) -> tzinfo:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ZoneInfoNotFoundError, OSError) as error:
         raise ValueError(f"unknown time zone {name!r}") from error
+
+
+def epoch_unit(size: float) -> str:
+    """The unit of epoch numbers up to this size; nanoseconds for all larger ones."""
+    return next((unit for unit, limit in EPOCH_LIMITS.items() if size < limit), "ns")
 
 
 def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], int | str | None]:
@@ -49,19 +60,18 @@ def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], in
 
 
 def _from_any_epoch(value: float) -> int | str:
-    """Epoch units by magnitude: each limit is the year 5138 in its unit, and 1973 in the next."""
     size = value if value >= 0 else -value
-    if size < 1e11:
+    if size < _SECONDS:
         at = round(value * 1_000_000)
-    elif size < 1e14:
+    elif size < _MILLIS:
         at = round(value * 1_000)
-    elif size < 1e17:
+    elif size < _MICROS:
         at = round(value)
-    elif size < 1e20:
+    elif size < _NANOS:
         at = int(value) // 1_000
     else:
         return f"{_short(value)} is not a time" if value != value else f"{_short(value)} is too large for a time"
-    return at if at >= _EARLIEST else _in_range(at, value)
+    return at if at >= EARLIEST else _in_range(at, value)
 
 
 def _from_epoch(form: TimeFormat, value: float) -> int | str:
@@ -69,11 +79,13 @@ def _from_epoch(form: TimeFormat, value: float) -> int | str:
         return f"{_short(value)} is a number, and the contract expects ISO 8601 text"
     if value != value:
         return f"{value} is not a time"
-    if abs(value) >= 1e20:  # beyond every year in every unit; also infinity, and values that would overflow to it below
+    if (
+        abs(value) >= _NANOS
+    ):  # beyond every year in every unit; also infinity, and values that would overflow to it below
         return f"{_short(value)} is too large for a time"
     if form == "ns":
         return _in_range(int(value) // 1_000, value)
-    return _in_range(round(value * {"s": 1_000_000, "ms": 1_000, "us": 1}.get(form, 1)), value)
+    return _in_range(round(value * EPOCH_SCALES[form]), value)
 
 
 def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str | None:
@@ -93,7 +105,7 @@ def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str |
 
 def _in_range(at: int, value: object) -> int | str:
     """The time, unless its zone moved it out of the years that Python and SQL support."""
-    return at if _EARLIEST <= at < _LATEST else f"{_short(value)} lies outside the years 1 to 9999"
+    return at if EARLIEST <= at < _LATEST else f"{_short(value)} lies outside the years 1 to 9999"
 
 
 def _number(text: str) -> float | None:

@@ -123,7 +123,7 @@ def test_sources_are_attributed_beside_the_data() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("- {file: none.parquet}", "cannot read"),
+        ("- {file: none.parquet}", "cannot be read"),
         ("- {file: x.csv, colour: red}", "colour"),
         ("files: []", "Expected `array`"),
         ("[]", "nothing to replay"),

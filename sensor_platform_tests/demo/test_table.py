@@ -87,10 +87,10 @@ def test_a_file_without_times_cannot_be_shifted(tmp_path: Path) -> None:
     ("name", "text", "words"),
     [
         ("t.xlsx", "", "cannot replay"),
-        ("t.parquet", "not parquet", "cannot read"),
+        ("t.parquet", "not parquet", "cannot be read"),
         ("t.csv", "ts,x\nyesterday,1\n", "holds no times"),
         ("t.csv", "ts,x\n2026-13-45T99:00:00,1\n", "holds no times"),
-        ("t.ndjson", "{broken\n", "cannot read"),
+        ("t.ndjson", "{broken\n", "cannot be read"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_wrong_use_in_one_line(name: str, text: str, words: str, tmp_path: Path) -> None:
@@ -100,5 +100,5 @@ def test_a_file_that_cannot_be_read_is_wrong_use_in_one_line(name: str, text: st
 
 
 def test_a_missing_file_is_wrong_use(tmp_path: Path) -> None:
-    with pytest.raises(WrongUse, match="cannot read"):
+    with pytest.raises(WrongUse, match="cannot be read"):
         read_table(tmp_path / "none.csv")

@@ -156,7 +156,7 @@ def test_a_time_that_no_table_could_hold_is_refused(home: Home, start: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("number", "said"), [("1772361000000", "1970 to 2199"), ("nan", "no times"), ("1e300", "1970")]
+    ("number", "said"), [("1772361000000", "1970 to 2199"), ("nan", "not times"), ("1e300", "1970")]
 )
 def test_a_number_that_is_no_second_is_refused(home: Home, tmp_path: Path, number: str, said: str) -> None:
     file = tmp_path / "labels.csv"

@@ -8,7 +8,7 @@ from sensor_platform.alert import store
 from sensor_platform.alert.live_queries import alerts_with_prefix
 from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.labels.label_store import Label, add_label, take_back
+from sensor_platform.labels.label_store import Label, add_label, remove_label
 
 ANSWERS = ("acknowledge", "confirm", "reject")
 _ALERT = "alert:"
@@ -61,8 +61,8 @@ def answer_alert(
 
 
 def withdraw_label(home: Home, label_id: str, now: int) -> Label:
-    """Take a label back, as `take_back` does. If it answered an alert, the alert has no answer any more."""
-    gone = take_back(home, label_id, now)
+    """Take a label back, as `remove_label` does. If it answered an alert, the alert has no answer any more."""
+    gone = remove_label(home, label_id, now)
     alert = gone.label_id.removeprefix(_ALERT)
     if alert != gone.label_id and home.live_file.exists():
         with closing(store.connect(home.live_file)) as connection:

@@ -36,9 +36,9 @@ def labels() -> None:
 @click.option("--note", default="", help="Note for people.")
 def add(device: str, label: str, start: str, end: str | None, metric: str, note: str) -> None:
     """Label what happened to a device. Adding the same label twice changes nothing."""
-    from sensor_platform.labels.label_store import add_label, stated
+    from sensor_platform.labels.label_store import add_label, new_label
 
-    said = stated(
+    said = new_label(
         device,
         label,
         _micros(start),

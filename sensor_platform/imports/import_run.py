@@ -14,8 +14,8 @@ from sensor_platform.home import Home
 from sensor_platform.imports.external_sort import SortedRuns
 from sensor_platform.imports.landing_writer import LandingWriter
 from sensor_platform.imports.rejected_rows import RejectedRows
-from sensor_platform.imports.row_outcomes import Dictionaries, Tidied
-from sensor_platform.imports.rows import Tidier, plan_of
+from sensor_platform.imports.row_outcomes import Dictionaries, RowsRead
+from sensor_platform.imports.rows import RowReader, plan_of
 from sensor_platform.imports.sources import ImportSource, batches
 from sensor_platform.kernel.clock import HOUR, utc_from_micros
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
@@ -76,40 +76,40 @@ class ImportRun:
         day = utc_from_micros(self.now).date().isoformat()
         quarantine = self.home.quarantine / day / f"{self.segment}.parquet"
         self.home.root.mkdir(parents=True, exist_ok=True)
-        tidiers = [self._tidier(source) for source in self.sources]  # before any work: the mapping must fit every file
+        readers = [self._reader(source) for source in self.sources]  # before any work: the mapping must fit every file
         with (
             tempfile.TemporaryDirectory(prefix=".import-", dir=self.home.root) as spill,
             RejectedRows(self.home, quarantine, self.segment, self.now) as refused,
         ):
             runs = SortedRuns(Path(spill), self.plan.slot)
-            for source, tidier in zip(self.sources, tidiers, strict=True):
-                self._read(source, tidier, runs, refused)
+            for source, reader in zip(self.sources, readers, strict=True):
+                self._read(source, reader, runs, refused)
             self._check_share(refused)
             files = self._write(runs, day)
             if (entry := refused.close()) is not None:
                 files.append(entry)
         return self._manifest(files, runs.count), dict(refused.rules)
 
-    def _tidier(self, source: ImportSource) -> Tidier:
+    def _reader(self, source: ImportSource) -> RowReader:
         plan = plan_of(self.plan.contract, source.columns)
-        return Tidier(plan, source.columns, self.plan.limits, self.now, self.names)
+        return RowReader(plan, source.columns, self.plan.limits, self.now, self.names)
 
-    def _read(self, source: ImportSource, tidier: Tidier, runs: SortedRuns, refused: RejectedRows) -> None:
+    def _read(self, source: ImportSource, reader: RowReader, runs: SortedRuns, refused: RejectedRows) -> None:
         first = self.rows
         name = source.path.name
         topic = f"import/{name}"
         code = self.names.topics.one(topic)
         for frame in batches(source):
-            tidied = tidier.tidy(frame, self.rows)
-            refused.add(frame, tidied.refused, topic, self.rows)
-            runs.add(tidied.readings.with_columns(pl.lit(code, pl.UInt32).alias("topic")))
-            self._count(tidied)
+            result = reader.read(frame, self.rows)
+            refused.add(frame, result.refused, topic, self.rows)
+            runs.add(result.readings.with_columns(pl.lit(code, pl.UInt32).alias("topic")))
+            self._count(result)
             self.say(f"{name}: {self.rows - first} rows read")
         self.entries.append(SourceEntry(sha256=source.sha256, name=name, rows=self.rows - first, first_position=first))
 
-    def _count(self, tidied: Tidied) -> None:
-        self.rows += tidied.rows
-        self.outcomes.append(tidied.outcomes)
+    def _count(self, result: RowsRead) -> None:
+        self.rows += result.rows
+        self.outcomes.append(result.outcomes)
         if len(self.outcomes) > 100:
             self.outcomes = [self._outcome_counts()]
 

@@ -3,7 +3,7 @@
 import polars as pl
 
 from sensor_platform.imports.cells import Cells, find_text
-from sensor_platform.imports.row_outcomes import REFUSED, Dictionaries, RowRejects, Tidied, rejects_frame
+from sensor_platform.imports.row_outcomes import REFUSED, Dictionaries, RowRejects, RowsRead, rejects_frame
 from sensor_platform.reading.plan import RecordPlan
 
 
@@ -91,7 +91,7 @@ class BatchReadings:
             )
         )
 
-    def tidied(self, base: RowRejects) -> Tidied:
+    def result(self, base: RowRejects) -> RowsRead:
         """The whole batch. Rows without a reading are rejected, so that every row has an outcome."""
         landed = self.landed if self.landed is not None else pl.Series([], dtype=pl.Boolean)
         whole = rejects_frame(base.rows, self.device)
@@ -109,7 +109,7 @@ class BatchReadings:
         readings = single.select(*REFUSED).with_columns(scope=pl.lit("reading"))
         parts = [part for part in self.parts if len(part)]
         table = pl.concat(parts, how="diagonal", rechunk=False) if parts else pl.DataFrame()
-        return Tidied(
+        return RowsRead(
             len(self.frame),
             table,
             pl.concat([messages, readings]).sort("row", maintain_order=True),

@@ -23,7 +23,7 @@ class Dictionaries:
 
 
 @dataclass(slots=True)
-class Tidied:
+class RowsRead:
     """Result of one batch."""
 
     rows: int

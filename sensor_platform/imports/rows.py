@@ -7,7 +7,7 @@ import polars as pl
 from sensor_platform.errors import WrongUse
 from sensor_platform.imports.cells import Cells, cells_of, find_text
 from sensor_platform.imports.row_batch import BatchReadings
-from sensor_platform.imports.row_outcomes import Dictionaries, RowRejects, Tidied
+from sensor_platform.imports.row_outcomes import Dictionaries, RowRejects, RowsRead
 from sensor_platform.imports.sources import EXTRA
 from sensor_platform.imports.time_columns import times_of
 from sensor_platform.kernel.clock import utc_from_micros
@@ -38,7 +38,7 @@ def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
 
 
 @dataclass(slots=True)
-class Tidier:
+class RowReader:
     """Turns batches of files with the same columns into readings."""
 
     plan: RecordPlan
@@ -48,7 +48,7 @@ class Tidier:
     """Start of the import, microseconds: the receive time of all its readings."""
     names: Dictionaries
 
-    def tidy(self, frame: pl.DataFrame, first_position: int) -> Tidied:
+    def read(self, frame: pl.DataFrame, first_position: int) -> RowsRead:
         """Read one batch.
 
         Args:
@@ -64,7 +64,7 @@ class Tidier:
             self.read_long(frame, base, readings)
         else:
             self.read_wide(frame, base, readings)
-        return readings.tidied(base)
+        return readings.result(base)
 
     def times(self, frame: pl.DataFrame) -> tuple[pl.Series, dict[int, str]]:
         """Event time of each row, and reasons; the first column with a time is used."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.table_files import has_parquet_suffix, unreadable
-from sensor_platform.labels.label_store import Label, stated
+from sensor_platform.labels.label_store import Label, new_label
 
 if TYPE_CHECKING:
     import polars as pl
@@ -62,7 +62,7 @@ def read_file(file: Path, columns: LabelColumns, now: int) -> list[Label]:
             raise WrongUse(
                 f"{file}: row {number} lacks a device, a time or a label", "correct it; nothing was imported"
             )
-        found.append(stated(name, text, first, last, source=f"file:{file.name}", now=now))
+        found.append(new_label(name, text, first, last, source=f"file:{file.name}", now=now))
     return found
 
 

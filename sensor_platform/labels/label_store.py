@@ -89,7 +89,7 @@ def add_label(home: Home, label: Label) -> None:
         connection.execute(f"insert into labels ({_COLUMNS}) values (?,?,?,?,?,?,?,?,?)", astuple(label))  # noqa: S608 - our own names
 
 
-def take_back(home: Home, label_id: str, now: int) -> Label:
+def remove_label(home: Home, label_id: str, now: int) -> Label:
     """Remove a label; it stays in the history. Returns it.
 
     Args:
@@ -118,7 +118,7 @@ def _supersede(connection: sqlite3.Connection, label_id: str, now: int) -> None:
     connection.execute("delete from labels where label_id = ?", (label_id,))
 
 
-def stated(
+def new_label(
     device: str,
     label: str,
     start_at: int,

@@ -34,7 +34,7 @@ from sensor_platform.collect.mqtt.paho_client import client_id_of
 from sensor_platform.collect.mqtt.session_record import SessionRecord, save_record
 from sensor_platform.imports.import_files import ImportPlan, import_files
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.labels.label_store import add_label, add_labels, stated, take_back
+from sensor_platform.labels.label_store import add_label, add_labels, new_label, remove_label
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.reland import contracts_of, reland
 from sensor_platform.landing.integrity.verify import verify
@@ -199,17 +199,18 @@ class Maker:
         """Labels of people: imported, one said differently, one taken back; answers to alerts."""
         moment = micros(now)
         found = [
-            stated(device, "failure", micros(when), None, source="file", now=moment) for device, when in inputs.FAILURES
+            new_label(device, "failure", micros(when), None, source="file", now=moment)
+            for device, when in inputs.FAILURES
         ]
         add_labels(self.home, found)
-        wrong = stated("pump-2", "failure", micros(at(1, 3)), None, source="person", now=moment, note="a mistake")
+        wrong = new_label("pump-2", "failure", micros(at(1, 3)), None, source="person", now=moment, note="a mistake")
         add_label(self.home, wrong)
-        take_back(self.home, wrong.label_id, moment + 3_600_000_000)
+        remove_label(self.home, wrong.label_id, moment + 3_600_000_000)
         add_label(self.home, dataclasses.replace(found[0], note="the bearing", created_at=moment + 60_000_000))
 
     def say_late(self, now: datetime) -> None:
         """A failure that is told of late: scores since then are made again."""
-        add_label(self.home, stated("pump-2", "failure", micros(at(8, 6)), None, source="person", now=micros(now)))
+        add_label(self.home, new_label("pump-2", "failure", micros(at(8, 6)), None, source="person", now=micros(now)))
         score_tasks(self.home, self.site, now=now)
 
     def keep_up(self, now: datetime) -> None:

@@ -6,8 +6,8 @@ import polars as pl
 import pytest
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.imports.row_outcomes import Dictionaries, Tidied
-from sensor_platform.imports.rows import Tidier, plan_of
+from sensor_platform.imports.row_outcomes import Dictionaries, RowsRead
+from sensor_platform.imports.rows import RowReader, plan_of
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
 
@@ -22,7 +22,7 @@ class Tidy:
         self.names = Dictionaries()
         columns = tuple(frame.columns)
         plan = plan_of(Contract(name="c", topic="#", **contract), columns)
-        self.found: Tidied = Tidier(plan, columns, LIMITS, NOON * 10**6, self.names).tidy(frame, first_position)
+        self.found: RowsRead = RowReader(plan, columns, LIMITS, NOON * 10**6, self.names).tidy(frame, first_position)
 
     def readings(self) -> list[tuple[str, str, float | str]]:
         devices, metrics = self.names.devices.texts(), self.names.metrics.texts()

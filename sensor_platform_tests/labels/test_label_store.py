@@ -13,17 +13,17 @@ from sensor_platform.labels.label_store import (
     add_labels,
     as_of,
     changes,
+    new_label,
     open_labels,
     read_history,
     read_labels,
     read_superseded,
-    stated,
-    take_back,
+    remove_label,
 )
 
 
 def label(device: str = "pump", now: int = 100, start: int = 10) -> Label:
-    return stated(device, "failure", start, None, source="person", now=now)
+    return new_label(device, "failure", start, None, source="person", now=now)
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_statement_that_cannot_be_is_refused(
     device: str, text: str, start: int, end: int | None, reason: str
 ) -> None:
     with pytest.raises(WrongUse, match=reason):
-        stated(device, text, start, end, source="person", now=0)
+        new_label(device, text, start, end, source="person", now=0)
 
 
 def test_a_label_that_is_said_differently_takes_the_place_of_the_old_one_which_is_kept(home: Home) -> None:
@@ -68,7 +68,7 @@ def test_a_label_that_is_said_differently_takes_the_place_of_the_old_one_which_i
 def test_what_was_in_force_at_a_time_is_known(home: Home) -> None:
     first = label()
     add_label(home, first)
-    gone = take_back(home, first.label_id[:8], 300)
+    gone = remove_label(home, first.label_id[:8], 300)
     history = read_history(home)
     assert gone == first
     assert [as_of(history, at) for at in (99, 100, 299, 300)] == [[], [first], [first], []]
@@ -80,7 +80,7 @@ def test_only_one_label_is_taken_back(home: Home) -> None:
     add_labels(home, [label("a"), label("b")])
     for name, reason in (("said:", "several labels"), ("nosuch", "there is no label"), ("", "there is no label")):
         with pytest.raises(Missing, match=reason):
-            take_back(home, name, 300)
+            remove_label(home, name, 300)
     assert len(read_labels(home)) == 2
 
 

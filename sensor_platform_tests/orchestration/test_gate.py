@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from dagster import AssetKey, ExecuteInProcessResult, TableMetadataValue, materialize
 
-from sensor_platform.labels.label_store import add_label, stated
+from sensor_platform.labels.label_store import add_label, new_label
 from sensor_platform.orchestration.assets.forecast import GATE, forecast_model, predictions
 from sensor_platform.orchestration.assets.supervised import (
     TASK_GATE,
@@ -150,7 +150,7 @@ def test_a_task_without_labels_waits_and_blocks_nothing(featured: Platform) -> N
 def test_a_task_whose_challenger_knows_nothing_of_other_devices_is_refused(featured: Platform) -> None:
     now = int(datetime.now(UTC).timestamp()) * 1_000_000
     for device, text in (("a", "dry"), ("b", "wet")):
-        add_label(featured.home, stated(device, text, 0, now, source="test", now=now))
+        add_label(featured.home, new_label(device, text, 0, now, source="test", now=now))
     result = train_tasks(featured)
     assert not result.success
     (check,) = [each for each in result.get_asset_check_evaluations() if each.check_name == TASK_GATE]
@@ -183,7 +183,7 @@ def test_a_worse_live_record_of_a_task_is_rolled_back_and_shown(featured: Platfo
         for half, text in ((1, "wet"), (13, "dry")):
             first = int((end - timedelta(hours=HOURS - day * 24 - half)).timestamp()) * 1_000_000
             for device in ("a", "b"):
-                said = stated(device, text, first, first + 10 * 3_600_000_000, source="test", now=first)
+                said = new_label(device, text, first, first + 10 * 3_600_000_000, source="test", now=first)
                 add_label(featured.home, said)
     drop_in(featured, end - timedelta(days=19), upside_down=False)
     drop_in(featured, end - timedelta(days=18), upside_down=True)

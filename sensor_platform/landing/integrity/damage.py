@@ -49,7 +49,7 @@ class LedgerFile:
     sha256: str
 
 
-def what_is_wrong(path: Path, known: LedgerFile) -> str | None:
+def damage_of(path: Path, known: LedgerFile) -> str | None:
     """How a file differs from the ledger; None if it does not."""
     try:
         size = path.stat().st_size
@@ -114,7 +114,7 @@ def damaged_files(ledger: sqlite3.Connection) -> list[DamagedFile]:
     ]
 
 
-def take_back(home: Home, ledger: sqlite3.Connection) -> list[str]:
+def restore_files(home: Home, ledger: sqlite3.Connection) -> list[str]:
     """Put files into use again that somebody restored intact to their place; returns their names."""
     back: list[str] = []
     for file, segment, kind, text in ledger.execute("select file, segment, kind, entry from damaged_files").fetchall():
@@ -123,7 +123,7 @@ def take_back(home: Home, ledger: sqlite3.Connection) -> list[str]:
         path = home.root / file
         if not path.exists():
             continue
-        if what_is_wrong(path, known) is not None:
+        if damage_of(path, known) is not None:
             paths.set_aside(home, path)
             continue
         with transaction(ledger):

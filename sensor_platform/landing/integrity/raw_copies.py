@@ -70,7 +70,7 @@ def put_back_reconciled(
     contracts: ContractsInForce,
     clock: Callable[[], int],
 ) -> None:
-    """Restore missing landing files of such segments in their place; `take_back` then puts them into use.
+    """Restore missing landing files of such segments in their place; `restore_files` then puts them into use.
 
     A compacted file is made of several segments, so the archive must have all of them. A file whose bytes come out
     differently, for instance under another contract, stays missing.

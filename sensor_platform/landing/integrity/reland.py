@@ -16,7 +16,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.files.compaction import merge_rest
-from sensor_platform.landing.integrity.damage import DamagedFile, take_back
+from sensor_platform.landing.integrity.damage import DamagedFile, restore_files
 from sensor_platform.landing.integrity.raw_copies import (
     ContractsInForce,
     is_reconciled,
@@ -102,7 +102,7 @@ def reland(
         wanted = set(_archived(home, ledger, days)) if only is None else set(only)
         contracts.decoder.memory = load_memory(ledger)  # births that arrived before the archive begins
         put_back_reconciled(home, ledger, wanted, contracts, clock)
-        restored = take_back(home, ledger)
+        restored = restore_files(home, ledger)
         contracts.decoder.memory = load_memory(ledger)
         units = list(_units(home, ledger, wanted))
         total = sum(len(unit.segments) for unit in units)

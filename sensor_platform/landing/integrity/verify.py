@@ -11,10 +11,10 @@ from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.integrity.damage import (
     DamagedFile,
     LedgerFile,
+    damage_of,
     damaged_files,
     put_aside,
-    take_back,
-    what_is_wrong,
+    restore_files,
 )
 from sensor_platform.landing.ledger.schema import open_ledger
 
@@ -53,13 +53,13 @@ def verify(
     if not home.ledger_file.exists():
         return Verification(0, 0, (), ())
     with open_ledger(home) as ledger:
-        restored = take_back(home, ledger)
+        restored = restore_files(home, ledger)
         wanted = [
             known for known in _files(ledger) if _is_of(known.file, days) and (only is None or known.file in only)
         ]
         if not is_full:
             wanted = list(_unseen(home, ledger, wanted))
-        found = [(known, what_is_wrong(home.root / known.file, known)) for known in wanted]
+        found = [(known, damage_of(home.root / known.file, known)) for known in wanted]
         # compaction may have replaced and deleted a file meanwhile: only files that are still visible count
         visible = {known.file for known in _files(ledger)}
         damaged = [

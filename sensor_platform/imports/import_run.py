@@ -22,8 +22,8 @@ from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.ledger import (
     DeviceCounts,
     FileEntry,
+    ImportedFile,
     Manifest,
-    SourceEntry,
 )
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, contract_version
@@ -56,7 +56,7 @@ class ImportRun:
     now: int
     say: Callable[[str], None]
     names: Dictionaries = field(default_factory=Dictionaries)
-    entries: list[SourceEntry] = field(default_factory=list)
+    entries: list[ImportedFile] = field(default_factory=list)
     outcomes: list[pl.DataFrame] = field(default_factory=list)
     rows: int = 0
 
@@ -105,7 +105,7 @@ class ImportRun:
             runs.add(result.readings.with_columns(pl.lit(code, pl.UInt32).alias("topic")))
             self._count(result)
             self.say(f"{name}: {self.rows - first} rows read")
-        self.entries.append(SourceEntry(sha256=source.sha256, name=name, rows=self.rows - first, first_position=first))
+        self.entries.append(ImportedFile(sha256=source.sha256, name=name, rows=self.rows - first, first_position=first))
 
     def _count(self, result: RowsRead) -> None:
         self.rows += result.rows

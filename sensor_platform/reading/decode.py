@@ -1,16 +1,14 @@
-"""Decodes batches of messages by their contracts; `decode_message` is a readable view of the same."""
+"""Decodes batches of messages by their contracts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sensor_platform.kernel.clock import to_micros, utc_from_micros
 from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.contract import Contract, contract_for
 from sensor_platform.reading.encodings import ENCODINGS, MessageDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.memory import Memory
-from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
 from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.unfold import unfold
@@ -148,47 +146,6 @@ class Decoder:
                 self._planned_fields = len(keys) + 1
             plan = self._plans[number, kind, keys] = make_plan(self._contracts[number], keys, kind)
         return plan
-
-
-def decode_message(contracts: Sequence[Contract], envelope: Envelope, limits: TimeLimits) -> list[Reading | Rejected]:
-    """Decode one message: its readings in order of device, metric and time, then its rejects."""
-    batch = MessageBatch(
-        [envelope.topic],
-        [envelope.payload],
-        [to_micros(envelope.received_at)],
-        {0: envelope.user_properties} if envelope.user_properties else {},
-        {} if envelope.key is None else {0: envelope.key},
-    )
-    decoded = Decoder(contracts, limits).decode(batch)
-    readings = [
-        _reading(decoded, envelope, block_number, row)
-        for block_number, block in enumerate(decoded.blocks)
-        for row in range(len(block.record))
-    ]
-    readings.sort(key=lambda reading: (reading.device_id, reading.metric, reading.event_at))
-    return [*readings, *(why for _, why in decoded.rejected)]
-
-
-def _reading(decoded: Decoded, envelope: Envelope, block_number: int, row: int) -> Reading:
-    block, records = decoded.blocks[block_number], decoded.records
-    record = block.record[row]
-    return Reading(
-        device_id=records.device_id[record],
-        metric=block.metric if isinstance(block.metric, str) else block.metric[row],
-        event_at=utc_from_micros(records.event_at[record]),
-        received_at=envelope.received_at,
-        value=None if block.value is None else block.value[row],
-        text=None if block.text is None else block.text[row],
-        unit=(block.unit or records.unit[record]) if block.is_described else None,
-        quality=(block.quality or records.quality[record]) if block.is_described else None,
-        tags=dict(decoded.tag_sets[records.tags[record]]),
-        message_id=records.message_id[record],
-        topic=envelope.topic,
-        segment=envelope.segment,
-        position=envelope.position,
-        is_device_time=records.is_device_time[record],
-        is_suspect=bool(envelope.flags & EnvelopeFlag.SUSPECT),
-    )
 
 
 def _take_array(contract: Contract, index: int, content: object, shapes: _Shapes, out: Decoded) -> None:

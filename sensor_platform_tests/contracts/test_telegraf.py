@@ -12,11 +12,11 @@ from sensor_platform.contracts.telegraf.read_config import read_telegraf
 from sensor_platform.errors import WrongUse
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, ValueSource
-from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
 from sensor_platform.site import load_site
 from sensor_platform_tests.contracts.telegraf_configs import HEAD, PIVOT
 from sensor_platform_tests.reading.conftest import LIMITS, NOW
+from sensor_platform_tests.reading.single_message import decode_message
 
 # the example of topic parsing in the plugin's README
 PARSED = (

@@ -12,10 +12,10 @@ from sensor_platform.demo.recording import Recording, record
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.reading.batch import TimeLimits
-from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
 from sensor_platform.site import load_site
 from sensor_platform.warehouse.catalog import read_metrics
+from sensor_platform_tests.reading.single_message import decode_message
 
 NOW = datetime(2026, 11, 23, 20, 7, 31, tzinfo=UTC)
 AIR = SHIPPED_SITE / "data" / "beijing_air.parquet"

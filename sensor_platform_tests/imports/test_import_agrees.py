@@ -13,10 +13,10 @@ from sensor_platform.home import Home
 from sensor_platform.imports.time_columns import times_of
 from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
-from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading
 from sensor_platform.reading.times import time_reader, zone
 from sensor_platform_tests.imports.import_helpers import LIMITS, NOW, imported, landed, quarantined
+from sensor_platform_tests.reading.single_message import decode_message
 
 TIMES = st.one_of(
     st.none(),

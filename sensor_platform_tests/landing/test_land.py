@@ -18,10 +18,10 @@ from sensor_platform.landing.files.parquet import group_sizes
 from sensor_platform.landing.ledger import landing_files_between, quarantine_files, read_ledger, totals
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
-from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
 from sensor_platform.wal import read_envelopes
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
+from sensor_platform_tests.reading.single_message import decode_message
 
 LIMITS = TimeLimits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=HOUR)
 SLOT = 600_000_000

@@ -10,8 +10,8 @@ import pytest
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
-from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Reading, Rejected
+from sensor_platform_tests.reading.single_message import decode_message
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LIMITS = TimeLimits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)

@@ -8,10 +8,10 @@ import yaml
 
 from sensor_platform.contracts.infer import infer
 from sensor_platform.reading.contract import Contract
-from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.encodings import ENCODINGS, Encoding, PayloadDecoder, UndecodableError
 from sensor_platform.reading.model import Envelope, Reading, Rejected
 from sensor_platform_tests.reading.conftest import LIMITS, NOW
+from sensor_platform_tests.reading.single_message import decode_message
 
 
 def from_pairs(payload: bytes) -> object:

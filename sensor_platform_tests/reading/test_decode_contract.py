@@ -8,8 +8,8 @@ import pytest
 
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
-from sensor_platform.reading.decode import decode_message
 from sensor_platform.reading.model import Envelope, Rejected
+from sensor_platform_tests.reading.single_message import decode_message
 
 AT = 1_772_366_000
 

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sensor_platform.kernel.clock import to_micros, utc_from_micros
 from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
-from sensor_platform.reading.decode import Decoder, decode_message
+from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Envelope, Reading, Rejected
 from sensor_platform.reading.reject_rules import HINTS
+from sensor_platform_tests.reading.single_message import decode_message
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 LIMITS = TimeLimits(start=to_micros(datetime(2010, 1, 1, tzinfo=UTC)), max_future=3_600_000_000)

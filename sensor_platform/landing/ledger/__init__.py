@@ -14,7 +14,7 @@ from sensor_platform.landing.ledger.daily_rows import (
 )
 from sensor_platform.landing.ledger.horizon import NO_HORIZON, Horizon, landing_floor, raise_floor, retention_horizon
 from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
-from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest, SourceEntry, write_manifest
+from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, ImportedFile, Manifest, write_manifest
 from sensor_platform.landing.ledger.queries import (
     Totals,
     generation,
@@ -61,10 +61,10 @@ __all__ = [
     "DeviceCounts",
     "FileEntry",
     "Horizon",
+    "ImportedFile",
     "LandedSegmentsOf",
     "LandingFile",
     "Manifest",
-    "SourceEntry",
     "StateRow",
     "Totals",
     "VisibleFile",

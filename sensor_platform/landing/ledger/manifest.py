@@ -67,7 +67,7 @@ class DriftEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     now: str
 
 
-class SourceEntry(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class ImportedFile(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """One imported file. It is identified by its checksum and never imported twice."""
 
     sha256: str
@@ -101,7 +101,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Device, metric and all its kinds of value known after this segment, for metrics that had a new kind."""
     replaces: tuple[str, ...] = ()
     """Quarantine files whose rows are in the files of this commit now. Counts may then be negative."""
-    sources: tuple[SourceEntry, ...] = ()
+    sources: tuple[ImportedFile, ...] = ()
     """Files of an import; empty for a segment."""
 
 

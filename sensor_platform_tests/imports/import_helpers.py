@@ -12,7 +12,7 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.imports import external_sort
 from sensor_platform.imports.import_files import Imported, ImportPlan, import_files
-from sensor_platform.landing.ledger import landing_files_between, read_ledger
+from sensor_platform.landing.ledger import landing_files, read_ledger, slots_between
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
 
@@ -47,7 +47,7 @@ def landed(home: Home) -> pl.DataFrame:
     """All visible readings, file after file, each in its own order."""
     with read_ledger(home) as ledger:
         assert ledger is not None
-        files = landing_files_between(ledger, home, -(1 << 62), 1 << 62)
+        files = landing_files(ledger, home, slots_between(ledger, -(1 << 62), 1 << 62))
     return pl.concat([pl.read_parquet(file.path, hive_partitioning=False) for file in files])
 
 

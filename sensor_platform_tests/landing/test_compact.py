@@ -11,7 +11,7 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.files.compaction import CompactionInput, compact, groups
 from sensor_platform.landing.housekeeping import keep_house
-from sensor_platform.landing.ledger import landing_files_between, newest_position, open_ledger, read_ledger
+from sensor_platform.landing.ledger import landing_files, newest_position, open_ledger, read_ledger, slots_between
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
 
 SLOT = 600_000_000
@@ -26,7 +26,7 @@ def fill(home: Home, segments: int = 4) -> None:
 def visible(home: Home) -> list[Path]:
     with read_ledger(home) as ledger:
         assert ledger is not None
-        return [file.path for file in landing_files_between(ledger, home, -(2**62), 2**62)]
+        return [file.path for file in landing_files(ledger, home, slots_between(ledger, -(2**62), 2**62))]
 
 
 def rows(home: Home) -> list[str]:

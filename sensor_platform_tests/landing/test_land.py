@@ -15,7 +15,7 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.files.parquet import group_sizes
-from sensor_platform.landing.ledger import landing_files_between, quarantine_files, read_ledger, totals
+from sensor_platform.landing.ledger import landing_files, quarantine_files, read_ledger, slots_between, totals
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
 from sensor_platform.reading.model import Envelope, EnvelopeFlag, Reading, Rejected
@@ -43,7 +43,7 @@ def landed(home: Home) -> list[dict[str, Any]]:
         assert ledger is not None
         return [
             row
-            for file in landing_files_between(ledger, home, -(2**62), 2**62)
+            for file in landing_files(ledger, home, slots_between(ledger, -(2**62), 2**62))
             for row in pl.read_parquet(file.path, hive_partitioning=False).rows(named=True)
         ]
 

@@ -17,7 +17,7 @@ from sensor_platform.landing.integrity.raw_copies import ContractsInForce
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import contracts_of, reland
 from sensor_platform.landing.integrity.verify import verify
-from sensor_platform.landing.ledger import landing_files_between, read_ledger
+from sensor_platform.landing.ledger import landing_files, read_ledger, slots_between
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
 from sensor_platform_tests.landing.crash_client import CrashServer, copy
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
@@ -34,7 +34,7 @@ def rows(home: Home) -> list[tuple[object, ...]]:
     """Every visible reading; tags as text."""
     with read_ledger(home) as ledger:
         assert ledger is not None
-        paths = [file.path for file in landing_files_between(ledger, home, 0, 1 << 60)]
+        paths = [file.path for file in landing_files(ledger, home, slots_between(ledger, 0, 1 << 60))]
     frame = pl.concat([pl.read_parquet(path) for path in paths])
     return sorted(frame.rows(), key=repr)
 

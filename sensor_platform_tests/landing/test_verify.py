@@ -21,7 +21,7 @@ from sensor_platform.landing.integrity.raw_copies import ContractsInForce
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import contracts_of, mend, reland
 from sensor_platform.landing.integrity.verify import verify
-from sensor_platform.landing.ledger import landing_files_between, read_ledger, slots_between
+from sensor_platform.landing.ledger import landing_files, read_ledger, slots_between
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment, tables
 
@@ -52,7 +52,7 @@ def filled(home: Home) -> Home:
 def landed(home: Home) -> list[Path]:
     with read_ledger(home) as ledger:
         assert ledger is not None
-        return [file.path for file in landing_files_between(ledger, home, *ALWAYS)]
+        return [file.path for file in landing_files(ledger, home, slots_between(ledger, *ALWAYS))]
 
 
 def visible_rows(home: Home) -> set[tuple[Any, ...]]:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.slots import slots_between
 
 _AT_ONCE = 500
 """Slots per statement; SQLite bounds the number of parameters."""
@@ -47,11 +46,6 @@ def landing_files(connection: sqlite3.Connection, home: Home, slots: Iterable[in
         for file, segment, count, size, digest in rows:
             found[file] = LandingFile(home.root / file, segment, count, size, digest)
     return [found[file] for file in sorted(found)]
-
-
-def landing_files_between(connection: sqlite3.Connection, home: Home, start: int, end: int) -> list[LandingFile]:
-    """The visible landing files with rows in any slot of [start, end) that may be built again, by name."""
-    return landing_files(connection, home, slots_between(connection, start, end))
 
 
 def landing_paths(connection: sqlite3.Connection, home: Home) -> list[Path]:

@@ -18,7 +18,7 @@ from sensor_platform_tests.field.core.rig import (
     RowSelection,
     Verification,
     changes_lock,
-    landing_files_between,
+    landing_files,
     landing_tier,
     limits_of,
     newest_touch,
@@ -28,6 +28,7 @@ from sensor_platform_tests.field.core.rig import (
     relanding,
     reopen_slots,
     settling,
+    slots_between,
     upkeeping,
     verify,
     writer_lock,
@@ -86,7 +87,7 @@ def requeue(home: Home, now: int, contract: Contract) -> None:
 def readings(home: Home) -> pl.DataFrame:
     """Rows of the landing files that the ledger shows and that are on disk."""
     with read_ledger(home) as ledger:
-        files = landing_files_between(ledger, home, *_EVER) if ledger else []
+        files = landing_files(ledger, home, slots_between(ledger, *_EVER)) if ledger else []
     frames = [pl.read_parquet(file.path, hive_partitioning=False) for file in files if file.path.exists()]
     return pl.concat(frames) if frames else pl.DataFrame()
 

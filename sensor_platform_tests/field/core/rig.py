@@ -13,11 +13,12 @@ from sensor_platform.landing.integrity.verify import Verification, verify
 from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import (
     generation,
-    landing_files_between,
+    landing_files,
     newest_touch,
     open_ledger,
     read_ledger,
     reopen_slots,
+    slots_between,
 )
 from sensor_platform.landing.open_lander import limits_of, open_lander
 from sensor_platform.landing.quarantine import reconcile as settling
@@ -78,7 +79,7 @@ __all__ = [
     "dirty_days",
     "encode_mqtt",
     "generation",
-    "landing_files_between",
+    "landing_files",
     "landing_tier",
     "limits_of",
     "load_settings",
@@ -100,6 +101,7 @@ __all__ = [
     "reopen_slots",
     "retaining",
     "settling",
+    "slots_between",
     "upkeeping",
     "verify",
     "writer_lock",

@@ -15,7 +15,7 @@ import polars as pl
 RUN_ROWS = 6_000_000
 """Readings sorted at once, about 60 bytes each."""
 PIECE_ROWS = 2_100_000
-"""A landing file ends at the first slot border after so many: more than half of what compaction makes."""
+"""A landing file ends at the first slot border after this number: more than half of a compacted file."""
 
 Numbers: TypeAlias = "np.ndarray[tuple[int], np.dtype[np.int64]]"
 

@@ -67,7 +67,7 @@ class ImportRun:
         return f"import-{sha256(''.join(keys).encode()).hexdigest()[:32]}"
 
     def run(self) -> tuple[Manifest, dict[str, int]]:
-        """Write landing files and quarantine; returns the manifest, not yet written, and refusals by rule.
+        """Write landing files and quarantine; returns the manifest, not yet written, and rejects by rule.
 
         Raises:
             WrongUse: a file cannot be read, its columns do not fit the mapping, or there is no row.

@@ -115,7 +115,7 @@ def damaged_files(ledger: sqlite3.Connection) -> list[DamagedFile]:
 
 
 def restore_files(home: Home, ledger: sqlite3.Connection) -> list[str]:
-    """Put files into use again that somebody restored intact to their place; returns their names."""
+    """Put files into use again that were restored intact to their place; returns their names."""
     back: list[str] = []
     for file, segment, kind, text in ledger.execute("select file, segment, kind, entry from damaged_files").fetchall():
         entry = msgspec.json.decode(text, type=FileEntry)

@@ -50,7 +50,7 @@ def raw_file(home: Home, ledger: sqlite3.Connection, segment: str) -> Path | Non
 
 
 def is_reconciled(ledger: sqlite3.Connection, manifest: Manifest) -> bool:
-    """Whether somebody has requeued or dropped what was refused of a segment: it was landed by that already."""
+    """Whether rejects of the segment were requeued or dropped: its landing was completed by that."""
     return any(
         entry.kind == "quarantine"
         and ledger.execute(

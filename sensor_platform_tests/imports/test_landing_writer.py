@@ -6,7 +6,7 @@ from pathlib import Path
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.imports.landing_writer import LandingWriter, naive
+from sensor_platform.imports.landing_writer import LandingWriter
 from sensor_platform.imports.row_outcomes import Dictionaries
 from sensor_platform.kernel.durable import sha256
 from sensor_platform.landing.files.landing_table import LANDING_COLUMNS
@@ -52,7 +52,3 @@ def test_readings_are_in_order_of_slot_device_metric_and_time(tmp_path: Path) ->
     assert frame["event_at"].to_list()[1] == frame["received_at"].to_list()[0] == AT
     assert set(frame["segment"]) == {"import-1"}
     assert set(frame["topic"]) == {"import/h.csv"}
-
-
-def test_times_in_files_are_plain_utc() -> None:
-    assert naive(NOON) == AT

@@ -4,7 +4,7 @@ import polars as pl
 
 from sensor_platform.imports.cells import cells_of
 from sensor_platform.imports.row_batch import BatchReadings
-from sensor_platform.imports.row_outcomes import Dictionaries, RowRefusals
+from sensor_platform.imports.row_outcomes import Dictionaries, RowRejects
 from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.reading.plan import RecordKind, make_plan
 
@@ -19,11 +19,11 @@ def batch(names: Dictionaries) -> BatchReadings:
 
 
 def test_readings_share_what_describes_their_row() -> None:
-    names, base = Dictionaries(), RowRefusals(FRAME, FRAME["id"])
+    names, base = Dictionaries(), RowRejects(FRAME, FRAME["id"])
     readings = batch(names)
     readings.keep(base)
     readings.add("t", cells_of(FRAME["t"], "number"))
-    found = readings.tidied(base)
+    found = readings.result(base)
     assert found.readings.select("event_at", "position", "value", "message_id").rows() == [
         (10, 100, 1.0, "7"),
         (20, 101, 2.0, "8"),
@@ -33,13 +33,13 @@ def test_readings_share_what_describes_their_row() -> None:
 
 
 def test_a_row_without_a_good_cell_is_refused_whole_and_another_cell_alone() -> None:
-    names, base = Dictionaries(), RowRefusals(FRAME, FRAME["id"])
+    names, base = Dictionaries(), RowRejects(FRAME, FRAME["id"])
     base.one(1, "no_time", "the row has no time")
     readings = batch(names)
     readings.keep(base)
     readings.add("t", cells_of(FRAME["t"], "number"))
     readings.refuse(pl.Series([True, True, False]), "unknown_field", "so", "x")
-    found = readings.tidied(base)
+    found = readings.result(base)
     assert found.refused.select("row", "rule", "scope").rows() == [
         (0, "unknown_field", "reading"),
         (1, "no_time", "message"),

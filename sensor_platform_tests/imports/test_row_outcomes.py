@@ -2,13 +2,13 @@
 
 import polars as pl
 
-from sensor_platform.imports.row_outcomes import REFUSED, RowRefusals, refused_frame
+from sensor_platform.imports.row_outcomes import REFUSED, RowRejects, rejects_frame
 
 FRAME = pl.DataFrame({"id": ["a", "b", "c", "d"]})
 
 
 def test_the_first_reason_of_a_row_counts() -> None:
-    base = RowRefusals(FRAME, FRAME["id"])
+    base = RowRejects(FRAME, FRAME["id"])
     assert base.kept() is None
     base.one(2, "no_time", "first")
     base.one(2, "bad_time", "second")
@@ -22,7 +22,7 @@ def test_the_first_reason_of_a_row_counts() -> None:
 
 
 def test_refusals_are_a_table_with_the_device_of_each_row() -> None:
-    table = refused_frame({3: ("no_time", "so", None), 1: ("no_value", "thus", "t")}, FRAME["id"])
+    table = rejects_frame({3: ("no_time", "so", None), 1: ("no_value", "thus", "t")}, FRAME["id"])
     assert table.rows() == [(3, "no_time", "so", "d", None), (1, "no_value", "thus", "b", "t")]
     assert table.schema == REFUSED
-    assert refused_frame({}, FRAME["id"]).schema == REFUSED
+    assert rejects_frame({}, FRAME["id"]).schema == REFUSED

@@ -22,7 +22,7 @@ class Tidy:
         self.names = Dictionaries()
         columns = tuple(frame.columns)
         plan = plan_of(Contract(name="c", topic="#", **contract), columns)
-        self.found: RowsRead = RowReader(plan, columns, LIMITS, NOON * 10**6, self.names).tidy(frame, first_position)
+        self.found: RowsRead = RowReader(plan, columns, LIMITS, NOON * 10**6, self.names).read(frame, first_position)
 
     def readings(self) -> list[tuple[str, str, float | str]]:
         devices, metrics = self.names.devices.texts(), self.names.metrics.texts()
@@ -76,10 +76,10 @@ def test_a_row_that_is_wrong_is_refused_and_its_neighbours_are_not(
     assert [value for *_, value in tidy.readings()] == [1.0, 3.0]
 
 
-def test_every_row_has_a_fate() -> None:
+def test_every_row_has_an_outcome() -> None:
     tidy = Tidy(frame(id=["a", "a", "b"], ts=["2026-03-01", "soon", None], t=[1.0, 2.0, None]))
-    assert tidy.found.fates["received"].sum() == 3
-    assert tidy.found.fates["landed"].sum() == 1
+    assert tidy.found.outcomes["received"].sum() == 3
+    assert tidy.found.outcomes["landed"].sum() == 1
     assert {(row, rule) for row, rule, _ in tidy.rules()} == {(1, "bad_time"), (2, "no_time")}
 
 

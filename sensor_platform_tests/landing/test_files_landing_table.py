@@ -1,24 +1,10 @@
-"""LandingTable of a segment as columns."""
+"""Readings of a segment as columns."""
 
-from sensor_platform.landing.files.landing_table import LANDING_COLUMNS, LandingTable, Names, TagSets
+from sensor_platform.landing.files.landing_table import LANDING_COLUMNS, LandingTable
 from sensor_platform.reading.value_kinds import ValueKind
 from sensor_platform_tests.landing.pieces import NOON, decoded, piece_of
 
 SLOT = 600_000_000
-
-
-def test_names_have_numbers_and_ranks() -> None:
-    names = Names()
-    b, a = names.of(["b"])[0], names.of(["a"])[0]
-    assert names.of(["a", "b", "a"]) == [a, b, a]
-    texts, ranks = names.table()
-    assert (texts.gather([a, b]).to_list(), ranks.gather([a, b]).to_list()) == (["a", "b"], [0, 1])
-
-
-def test_equal_tags_have_one_number_and_none_is_the_first() -> None:
-    tags = TagSets()
-    assert tags.of([(("k", "v"),), (), (("k", "v"),)]) == [1, 0, 1]
-    assert len(tags.table()) == 2
 
 
 def test_readings_are_in_order_of_slot_device_metric_time_and_position() -> None:

@@ -12,7 +12,7 @@ from sensor_platform.landing.integrity.raw_copies import (
     segment_of,
     segments_of,
 )
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import open_ledger
 from sensor_platform_tests.landing.homes import T0, Message, land_all, seal_segment
 from sensor_platform_tests.landing.pieces import decoder
 

@@ -12,8 +12,8 @@ from sensor_platform.landing.integrity.reland_intent import (
     intent_path,
     write_manifests,
 )
-from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import Manifest, open_ledger
+from sensor_platform.landing.ledger.manifest import manifest_path, read_manifest
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
 
 

@@ -9,16 +9,16 @@ from msgspec import structs
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.landing.ledger.commit import (
+from sensor_platform.landing.ledger import (
+    DeviceCounts,
+    FileEntry,
+    Manifest,
     commit_segment,
-    delete_files,
     load_memory,
-    next_position,
+    open_ledger,
     reopen_slots,
-    replace_files,
 )
-from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger.commit import delete_files, next_position, replace_files
 from sensor_platform.reading.memory import Memory, NodeState
 
 COUNTS = DeviceCounts(

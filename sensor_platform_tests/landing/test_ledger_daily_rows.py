@@ -2,8 +2,7 @@
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
-from sensor_platform.landing.ledger import daily_rows
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import daily_rows, open_ledger
 from sensor_platform_tests.landing.homes import T0, segment_name
 
 SLOT = 600_000_000

@@ -4,17 +4,15 @@ import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.landing.ledger.horizon import (
+from sensor_platform.landing.ledger import (
     NO_HORIZON,
     Horizon,
-    floor_at,
     landing_floor,
-    late_frozen_rows,
+    open_ledger,
     raise_floor,
-    restore_floor,
     retention_horizon,
 )
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger.horizon import floor_at, late_frozen_rows, restore_floor
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pytest
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
+from sensor_platform.landing.ledger import write_manifest
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     compaction_path,
@@ -11,7 +12,6 @@ from sensor_platform.landing.ledger.manifest import (
     manifest_path,
     read_compaction,
     read_manifest,
-    write_manifest,
 )
 from sensor_platform_tests.landing.homes import Message, land_all, seal_segment
 

@@ -1,9 +1,7 @@
 """Questions to the ledger about segments and positions."""
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import queries
-from sensor_platform.landing.ledger.commit import reopen_slots
-from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
+from sensor_platform.landing.ledger import open_ledger, queries, read_ledger, reopen_slots
 from sensor_platform_tests.landing.homes import T0, segment_name
 
 

@@ -7,7 +7,8 @@ import pytest
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.landing.ledger.schema import new_generation, open_ledger, read_ledger
+from sensor_platform.landing.ledger import open_ledger, read_ledger
+from sensor_platform.landing.ledger.schema import new_generation
 
 GENERATION = "select value from meta where key = 'generation'"
 

@@ -2,9 +2,7 @@
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
-from sensor_platform.landing.ledger import slots
-from sensor_platform.landing.ledger.commit import reopen_slots
-from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
+from sensor_platform.landing.ledger import open_ledger, read_ledger, reopen_slots, slots
 from sensor_platform_tests.landing.homes import T0
 
 SLOT = 600_000_000

@@ -2,8 +2,7 @@
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
-from sensor_platform.landing.ledger import visible_files
-from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
+from sensor_platform.landing.ledger import open_ledger, read_ledger, slots_between, visible_files
 from sensor_platform_tests.landing.homes import T0
 
 SLOT = 600_000_000
@@ -13,7 +12,7 @@ EVER = (-(1 << 60), 1 << 60)
 def test_landing_files_of_slots(landed: Home) -> None:
     with read_ledger(landed) as ledger:
         assert ledger is not None
-        both = visible_files.landing_files_between(ledger, landed, *EVER)
+        both = visible_files.landing_files(ledger, landed, slots_between(ledger, *EVER))
         assert [file.rows for file in both] == [2, 1]
         assert [file.path.stat().st_size for file in both] == [file.bytes for file in both]
         assert visible_files.landing_files(ledger, landed, [T0]) == both[:1]

@@ -6,16 +6,16 @@ from collections.abc import Iterator
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.queries import generation
-from sensor_platform.landing.ledger.schema import open_ledger
-from sensor_platform.landing.ledger.warehouse_copy import (
+from sensor_platform.landing.ledger import (
     StateRow,
     built_position,
     built_windows,
     copy_state,
-    newest_built_position,
+    generation,
+    open_ledger,
     replace_state,
 )
+from sensor_platform.landing.ledger.warehouse_copy import newest_built_position
 
 MODEL = "readings_1h"
 

@@ -1,9 +1,8 @@
 """The quarantine as a person sees it."""
 
-from sensor_platform.landing.quarantine.choose import RowSelection
-
 from sensor_platform.home import Home
 from sensor_platform.landing.quarantine.listing import chosen_rows, count_rules, read_quarantine, waiting
+from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform_tests.landing.homes import Message, land_all, seal_segment
 
 

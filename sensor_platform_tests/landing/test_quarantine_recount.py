@@ -3,7 +3,7 @@
 import polars as pl
 
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
-from sensor_platform.landing.ledger.manifest import DeviceCounts
+from sensor_platform.landing.ledger import DeviceCounts
 from sensor_platform.landing.quarantine.recount import recount
 from sensor_platform.landing.quarantine.redecode import Redecoded
 from sensor_platform_tests.landing.pieces import NOON

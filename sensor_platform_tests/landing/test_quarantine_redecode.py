@@ -3,7 +3,7 @@
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.landing.quarantine.redecode import Redecoded, redecode
 from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform_tests.landing.homes import Message, land_all, seal_segment

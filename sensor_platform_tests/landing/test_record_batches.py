@@ -17,7 +17,7 @@ def segment(folder: Path, count: int = 10, **more: int) -> Path:
 
 
 def test_messages_come_in_large_pieces_in_their_order(tmp_path: Path) -> None:
-    pieces = list(SegmentReader(segment(tmp_path)).pieces(4))
+    pieces = list(SegmentReader(segment(tmp_path)).batches(4))
     assert [(piece.position, len(piece.messages)) for piece in pieces] == [(0, 4), (4, 4), (8, 2)]
     assert [payload for piece in pieces for payload in piece.messages.payloads] == [b"%d" % n for n in range(10)]
     assert (pieces[0].duplicates, pieces[1].suspects) == ({3}, {1})
@@ -43,7 +43,7 @@ def test_damage_is_passed_over_and_told_also_where_it_is_the_header(tmp_path: Pa
     content[20] ^= 1
     path.write_bytes(content)
     intake = SegmentReader(path)
-    (piece,) = intake.pieces(100)
+    (piece,) = intake.batches(100)
     assert len(piece.messages) == 10
     assert [found.offset for found in intake.damage] == [0]
     assert sum(intake.arrivals().values()) == 10

@@ -53,5 +53,5 @@ def test_damaged_bytes_are_put_aside(home: Home) -> None:
 def test_a_segment_is_decoded_whole(home: Home) -> None:
     stage = Stage("seg")
     stage.decode(SegmentReader(seal_segment(home, 1, MESSAGES)), decoder())
-    assert (stage.first_received_at, len(stage.refusals)) == (T0, 1)
-    assert sum(row.received for row in stage.fates.counts()) == 3
+    assert (stage.first_received_at, len(stage.rejects)) == (T0, 1)
+    assert sum(row.received for row in stage.outcomes.counts()) == 3

@@ -4,8 +4,7 @@ import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
-from sensor_platform.landing.ledger.horizon import landing_floor
-from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger import landing_floor, open_ledger
 from sensor_platform.retention.landing_tier import LandingPlan, apply, arrivals, plan
 from sensor_platform_tests.landing.homes import T0, Message, land_all, seal_segment
 

@@ -4,7 +4,7 @@ import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sensor_platform.imports.codes import Codes
+from sensor_platform.landing.files.text_codes import TagCodes, TextCodes
 
 texts = st.lists(st.none() | st.sampled_from(["b", "a", "", "ü"]), max_size=12)
 
@@ -12,8 +12,8 @@ texts = st.lists(st.none() | st.sampled_from(["b", "a", "", "ü"]), max_size=12)
 @settings(max_examples=50, deadline=None)
 @given(st.lists(texts, max_size=4))
 def test_numbers_lead_back_to_their_texts_over_several_batches(batches: list[list[str | None]]) -> None:
-    codes = Codes()
-    numbered = [codes.of(pl.Series("x", some, dtype=pl.String)) for some in batches]
+    codes = TextCodes()
+    numbered = [codes.of_series(pl.Series("x", some, dtype=pl.String)) for some in batches]
     known = codes.texts()
     for some, numbers in zip(batches, numbered, strict=True):
         assert [None if number is None else known[number] for number in numbers.to_list()] == some
@@ -22,6 +22,19 @@ def test_numbers_lead_back_to_their_texts_over_several_batches(batches: list[lis
 
 
 def test_one_text_has_its_number_too() -> None:
-    codes = Codes()
+    codes = TextCodes()
     assert [codes.one("a"), codes.one("b"), codes.one("a")] == [0, 1, 0]
-    assert codes.of(pl.Series(["b", "b"])).to_list() == [1, 1]
+    assert codes.of_series(pl.Series(["b", "b"])).to_list() == [1, 1]
+
+
+def test_names_have_numbers_and_ranks() -> None:
+    names = TextCodes()
+    b, a = names.of(["b"])[0], names.of(["a"])[0]
+    assert names.of(["a", "b", "a"]) == [a, b, a]
+    assert (names.series().gather([a, b]).to_list(), names.ranks()[[a, b]].tolist()) == (["a", "b"], [0, 1])
+
+
+def test_equal_tags_have_one_number_and_none_is_the_first() -> None:
+    tags = TagCodes()
+    assert tags.of([(("k", "v"),), (), (("k", "v"),)]) == [1, 0, 1]
+    assert len(tags.series()) == 2

@@ -6,20 +6,20 @@ from pathlib import Path
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.imports.refused_rows import RefusedRows
-from sensor_platform.imports.row_outcomes import refused_frame
+from sensor_platform.imports.rejected_rows import RejectedRows
+from sensor_platform.imports.row_outcomes import rejects_frame
 from sensor_platform.imports.sources import EXTRA
 
 NOON = 1_772_366_400_000_000
 FRAME = pl.DataFrame({"id": ["a", "b"], "t": ["1", "x"], EXTRA: [None, "9"]})
 
 
-def refused(home: Home) -> RefusedRows:
-    return RefusedRows(home, home.quarantine / "2026-03-01" / "import-1.parquet", "import-1", NOON)
+def refused(home: Home) -> RejectedRows:
+    return RejectedRows(home, home.quarantine / "2026-03-01" / "import-1.parquet", "import-1", NOON)
 
 
 def test_refused_rows_are_kept_as_json_with_rule_reason_and_hint(tmp_path: Path) -> None:
-    rows = refused_frame({1: ("no_time", "the row has no time", None)}, FRAME["id"])
+    rows = rejects_frame({1: ("no_time", "the row has no time", None)}, FRAME["id"])
     with refused(Home(tmp_path)) as file:
         file.add(FRAME, rows.with_columns(scope=pl.lit("message")), "import/h.csv", 10)
         file.add(FRAME, rows.clear().with_columns(scope=pl.lit("message")), "import/h.csv", 12)
@@ -40,7 +40,7 @@ def test_where_nothing_is_refused_there_is_no_file(tmp_path: Path) -> None:
 
 
 def test_an_import_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
-    rows = refused_frame({0: ("no_time", "so", None)}, FRAME["id"]).with_columns(scope=pl.lit("message"))
+    rows = rejects_frame({0: ("no_time", "so", None)}, FRAME["id"]).with_columns(scope=pl.lit("message"))
     file = refused(Home(tmp_path)).__enter__()
     file.add(FRAME, rows, "import/h.csv", 0)
     error = RuntimeError("the disk is full")

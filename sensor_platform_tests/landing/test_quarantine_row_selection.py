@@ -4,7 +4,8 @@ from datetime import UTC, datetime
 
 import polars as pl
 import pytest
-from sensor_platform.landing.quarantine.choose import RowSelection
+
+from sensor_platform.landing.quarantine.row_selection import RowSelection
 
 ROWS = pl.DataFrame(
     {

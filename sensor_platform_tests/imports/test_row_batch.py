@@ -45,5 +45,5 @@ def test_a_row_without_a_good_cell_is_refused_whole_and_another_cell_alone() -> 
         (1, "no_time", "message"),
         (2, "not_a_number", "message"),
     ]
-    counted = found.fates.sum()
+    counted = found.outcomes.sum()
     assert counted.select("received", "landed", "rejected_readings").rows() == [(3, 1, 1)]

@@ -37,5 +37,5 @@ def test_a_damaged_manifest_is_not_believed(home: Home, content: bytes) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
     for read in (read_manifest, read_compaction):
-        with pytest.raises(CheckFailed, match="is no manifest"):
+        with pytest.raises(CheckFailed, match="is not a manifest"):
             read(path)

@@ -52,12 +52,12 @@ def test_times_have_the_precision_of_the_contract(precision: str, time: bytes) -
         (b"a", "line 1: it has no fields"),
         (b"a x=1\nb", "line 2: it has no fields"),
         (b",tag=a x=1", "no measurement"),
-        (b"a x", "is no field"),
-        (b"a,tag x=1", "is no tag"),
-        (b"a x=one", "is no value"),
-        (b"a x=1_0", "is no value"),
+        (b"a x", "is not a field"),
+        (b"a,tag x=1", "is not a tag"),
+        (b"a x=one", "is not a value"),
+        (b"a x=1_0", "is not a value"),
         (b'a x="open', "a quote is not closed"),
-        (b"a x=1 noon", "is no time"),
+        (b"a x=1 noon", "is not a time"),
     ],
 )
 def test_a_line_that_is_wrong_is_refused_with_its_number(payload: bytes, reason: str) -> None:

@@ -1,19 +1,17 @@
 """The only module that reads the environment. It makes the frozen settings objects of the other rooms."""
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from sensor_platform.collect.config import Broker
+from sensor_platform.collect.config import SOURCES, Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.site import Site, load_site
 
-_USERNAME = re.compile(r"SENSOR_PLATFORM_([A-Z0-9]+)_USERNAME")
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
 
@@ -91,8 +89,12 @@ def _broker(env: Mapping[str, str], which: str = "BROKER") -> Broker:
 
 def _logins(env: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """User and password by source, from SENSOR_PLATFORM_<SOURCE>_USERNAME and _PASSWORD."""
-    users = {match[1]: user for name, user in env.items() if user and (match := _USERNAME.fullmatch(name))}
-    return {name.lower(): (user, env.get(f"SENSOR_PLATFORM_{name}_PASSWORD", "")) for name, user in users.items()}
+    found: dict[str, tuple[str, str]] = {}
+    for name in (source.name for source in SOURCES if source.has_login):
+        prefix = f"SENSOR_PLATFORM_{name.upper()}"
+        if user := env.get(f"{prefix}_USERNAME", ""):
+            found[name] = (user, env.get(f"{prefix}_PASSWORD", ""))
+    return found
 
 
 def environ_with(changes: Mapping[str, str]) -> dict[str, str]:

@@ -92,11 +92,15 @@ class SourceKind:
     """Whether the settings ask for this source."""
     target: str
     """`module:class`. Imported only if it is chosen, because its library may be an optional extra."""
+    has_login: bool = False
+    """Whether user and password come from SENSOR_PLATFORM_<NAME>_USERNAME and _PASSWORD."""
 
 
 _HERE = "sensor_platform.collect"
 SOURCES = (
-    SourceKind("kafka", lambda config: bool(config.kafka.topics), f"{_HERE}.kafka.kafka_source:KafkaSource"),
+    SourceKind(
+        "kafka", lambda config: bool(config.kafka.topics), f"{_HERE}.kafka.kafka_source:KafkaSource", has_login=True
+    ),
     SourceKind("mqtt", lambda _: True, f"{_HERE}.mqtt.mqtt_source:MqttSource"),
 )
 """The first entry that is chosen is used."""

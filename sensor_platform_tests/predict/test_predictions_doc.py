@@ -45,7 +45,7 @@ TABLES = {
     "predictions": columns(predict.schema()),
     "predictions_superseded": [*columns(predict.schema()), ("superseded_at", "TIMESTAMP")],
     "readings_1h": [("device_id", "VARCHAR"), ("metric", "VARCHAR"), ("window_start", "TIMESTAMP"), ("mean", "DOUBLE")],
-    "anomalies": columns(anomaly_rows.empty().schema),
+    "anomalies": columns(anomaly_rows.no_anomaly_rows().schema),
     "supervised_scores": columns(score_rows.empty().schema),
     "supervised_superseded": [*columns(score_rows.empty().schema), ("superseded_at", "TIMESTAMP")],
     **labels_table.TABLES,

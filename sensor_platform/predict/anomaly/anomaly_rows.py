@@ -1,6 +1,6 @@
-"""Hourly means of a week and of the four before it in, anomaly rows of that week out. Pure.
+"""Make the anomaly rows of a week from hourly means of that week and of the four before it. Pure.
 
-All metrics of a device are looked at together; each keeps its own two scores, reason and threshold.
+All metrics of a device are scored together; each has its own two scores, reason and threshold.
 """
 
 from collections.abc import Iterator, Mapping
@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor_platform.predict.anomaly.block_scores import BLOCK_DAYS, REFERENCE_DAYS, SCORES, Series, blocks
+from sensor_platform.predict.anomaly.block_scores import BLOCK_DAYS, REFERENCE_DAYS, SCORES, DeviceSeries, scored_blocks
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.anomaly.deviation import KINDS, Deviations, joined, spike_size
-from sensor_platform.predict.anomaly.ordinary import Known
+from sensor_platform.predict.anomaly.deviation import KINDS, Deviations, concatenated, spike_size
+from sensor_platform.predict.anomaly.normal_rows import NormalRows
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.panel import Floats, Ints
 
@@ -21,42 +21,40 @@ if TYPE_CHECKING:
 
 WEEK = BLOCK_DAYS * HOURLY.season
 REFERENCE = REFERENCE_DAYS * HOURLY.season
-REACH_HOURS = REFERENCE + WEEK
-"""An hour's scores depend on at most this many hours before it."""
 KEYS = ("device_id", "metric", "window_start")
-_NUMBERS = ("value", "expected", "deviation", "band", "residual", "score", "threshold")
-COLUMNS = (*KEYS, *_NUMBERS, "served", "is_anomaly", "direction", "reason")
+_NUMERIC = ("value", "expected", "deviation", "band", "residual", "score", "threshold")
+COLUMNS = (*KEYS, *_NUMERIC, "served", "is_anomaly", "direction", "reason")
 
 
-def empty() -> "pl.DataFrame":
-    """No anomaly rows."""
+def no_anomaly_rows() -> "pl.DataFrame":
+    """An empty table of anomaly rows."""
     import polars as pl
 
     text = pl.String()
     kinds: dict[str, pl.DataType] = {"device_id": text, "metric": text, "window_start": pl.Datetime("us")}
-    kinds |= dict.fromkeys(_NUMBERS, pl.Float64())
+    kinds |= dict.fromkeys(_NUMERIC, pl.Float64())
     kinds |= {"served": text, "is_anomaly": pl.Boolean(), "direction": text, "reason": text}
     return pl.DataFrame(schema=kinds)
 
 
 def week_rows(hours: "pl.DataFrame", week: int, config: AnomalyConfig) -> "pl.DataFrame":
-    """Rows of one week.
+    """Make the anomaly rows of one week.
 
     Args:
         hours: device_id, metric, window_start, mean of that week and of the four before it.
-        week: its number since the epoch.
-        config: which score is served, and how many false alarms are allowed.
+        week: number of the week since the epoch.
+        config: which score is served, and the expected false alarm rate.
 
     Returns:
-        COLUMNS, one row per device, metric and hour that has a mean and enough hours before the week to compare with.
+        COLUMNS; one row per device, metric and hour that has a mean and enough hours before the week as a reference.
     """
     import polars as pl
 
     scored = [each for frame in _devices(hours) for each in _device(frame, week)]
-    parts = [empty()]
+    parts = [no_anomaly_rows()]
     for metric in sorted({each.metric for each in scored}):
         own = [each for each in scored if each.metric == metric]
-        known = {name: Known([each.past[name] for each in own], sensors=1, grid=HOURLY) for name in SCORES}
+        known = {name: NormalRows([each.past[name] for each in own], sensors=1, grid=HOURLY) for name in SCORES}
         limit = known[config.score].limit(config.false_alarm_rate)
         parts += [_rows(each, known, limit, config) for each in own]
     return pl.concat(parts).sort(KEYS)
@@ -64,16 +62,16 @@ def week_rows(hours: "pl.DataFrame", week: int, config: AnomalyConfig) -> "pl.Da
 
 @dataclass(frozen=True, slots=True)
 class _Scored:
-    """One metric of one device in the week."""
+    """Values and deviations of one metric of one device in the week."""
 
     device: str
     metric: str
     step: Ints
     value: Floats
     deviations: Mapping[str, Deviations]
-    """By score; one column each."""
+    """Deviations by score, with one column each."""
     past: Mapping[str, Deviations]
-    """Of the reference's second half against its first: what is ordinary outside of what was fit."""
+    """Deviations of the second half of the reference from its first half, by score: normal rows outside of a fit."""
 
 
 def _devices(hours: "pl.DataFrame") -> Iterator["pl.DataFrame"]:
@@ -91,12 +89,12 @@ def _device(frame: "pl.DataFrame", week: int) -> Iterator[_Scored]:
     metrics = sorted(name for name in wide.columns if name != "window_start")
     step = wide["window_start"].dt.epoch("us").to_numpy() // HOURLY.step_us
     values = wide.select(pl.col(metrics).cast(pl.Float64)).to_numpy()
-    series = Series(step, values, np.ones(len(step), dtype=bool))
+    series = DeviceSeries(step, values, np.ones(len(step), dtype=bool))
     first = int(np.searchsorted(step, week * WEEK))
-    found = {name: list(blocks(series, first, HOURLY, name)) for name in SCORES}
+    found = {name: list(scored_blocks(series, first, HOURLY, name)) for name in SCORES}
     if first == len(step) or not all(found.values()):
         return
-    past = {name: _outside(series.upto(first), name) for name in SCORES}
+    past = {name: _outside(series.head(first), name) for name in SCORES}
     for place, metric in enumerate(metrics):
         deviations = {name: _column(each[0].deviations, place) for name, each in found.items()}
         yield _Scored(
@@ -109,11 +107,11 @@ def _device(frame: "pl.DataFrame", week: int) -> Iterator[_Scored]:
         )
 
 
-def _outside(series: Series, score: str) -> Deviations:
-    """The second half of the reference against the first."""
-    found = [block.deviations for block in blocks(series, len(series.step) // 2, HOURLY, score)]
+def _outside(series: DeviceSeries, score: str) -> Deviations:
+    """Deviations of the second half of the reference from the first half."""
+    found = [block.deviations for block in scored_blocks(series, len(series.step) // 2, HOURLY, score)]
     nothing = np.empty((0, series.values.shape[1]))
-    return joined([*found, Deviations(*[nothing] * len(Deviations.__slots__))])
+    return concatenated([*found, Deviations(*[nothing] * len(Deviations.__slots__))])
 
 
 def _column(found: Deviations, place: int) -> Deviations:
@@ -124,11 +122,11 @@ def _known(found: Deviations) -> Deviations:
     return found.rows(np.isfinite(found.spike[:, 0]))
 
 
-def _rows(scored: _Scored, known: Mapping[str, Known], limit: float, config: AnomalyConfig) -> "pl.DataFrame":
+def _rows(scored: _Scored, known: Mapping[str, NormalRows], limit: float, config: AnomalyConfig) -> "pl.DataFrame":
     import polars as pl
 
     has_value = np.isfinite(scored.value)
-    found = {name: known[name].reach.applied(each.rows(has_value)) for name, each in scored.deviations.items()}
+    found = {name: known[name].spread_factors.applied(each.rows(has_value)) for name, each in scored.deviations.items()}
     sizes = {name: each.size[:, 0] for name, each in found.items()}
     served, score, value = found[config.score], sizes[config.score], scored.value[has_value]
     expected = served.expected[:, 0]
@@ -162,7 +160,7 @@ def _rows(scored: _Scored, known: Mapping[str, Known], limit: float, config: Ano
 
 
 def _kinds(found: Deviations) -> list[tuple[str, float]]:
-    """Of each row, which part stands out most, as a direction, and how far in ordinary spreads."""
+    """Direction of the largest deviation of each row, and its size in spreads."""
     signed = [np.nan_to_num(getattr(found, kind)[:, 0]) for kind in KINDS]
     sizes = [spike_size(each) if kind == "spike" else np.abs(each) for kind, each in zip(KINDS, signed, strict=True)]
     most = np.argmax(sizes, axis=0)

@@ -1,4 +1,4 @@
-"""Keep the table `anomalies` up to readings_1h: the dirty hours, each against the weeks before it."""
+"""Bring the table `anomalies` up to date with readings_1h: the hours that are due, each against the weeks before it."""
 
 import time
 from collections.abc import Iterator
@@ -20,27 +20,27 @@ if TYPE_CHECKING:
 MODEL = "anomalies"
 _HOUR = timedelta(hours=1)
 _STRONGEST = 20
-"""Rows in the report."""
+"""Number of rows in the report."""
 
 
 def build_anomalies(
     home: Home, site: PredictSite, days: Days | None = None, position: int | None = None
 ) -> AnomalyBuild:
-    """Bring `anomalies` up to `readings_1h`, week by week, so that memory does not grow with the range.
+    """Bring `anomalies` up to date with `readings_1h`, week by week, so that memory does not grow with the range.
 
     Args:
         home: data folder.
-        site: `anomaly.metrics`, or where it is empty `forecast.metrics`, says what is scored.
+        site: `anomaly.metrics`, or `forecast.metrics` where it is empty, are scored.
         days: hours that start in these days, both included; None for all.
-        position: the evidence that asked for it: only dirty hours. None: every hour of the days that ever had data.
+        position: ledger position that caused the build; only dirty hours are built. None: all hours with data.
 
     Raises:
-        Unreachable: the writer lock or the warehouse file could not be had in time.
+        Unreachable: the writer lock or the warehouse file was not available in time.
     """
     import polars as pl
 
     started = time.monotonic()
-    counts, flagged = [_counted(anomaly_rows.empty())], anomaly_rows.empty()
+    counts, flagged = [_counted(anomaly_rows.no_anomaly_rows())], anomaly_rows.no_anomaly_rows()
     with writer(home, site, MODEL) as warehouse:
         due = warehouse.due(MODEL, days, position)
         for week, piece in _weeks(due):
@@ -52,7 +52,7 @@ def build_anomalies(
 
 
 def _weeks(due: Due) -> Iterator[tuple[int, Due]]:
-    """Due hours by week; at least one piece, so that the table exists even while nothing is due."""
+    """Due hours by week; at least one piece, so that the table exists even if nothing is due."""
     if not due.windows:
         yield 0, due
         return
@@ -66,7 +66,7 @@ def _rows(warehouse: Warehouse, site: PredictSite, week: int, due: Due) -> "pl.D
 
     metrics = site.anomaly.metrics or site.forecast.metrics
     if not due.windows or not metrics:
-        return anomaly_rows.empty()
+        return anomaly_rows.no_anomaly_rows()
     first = EPOCH + week * WEEK * _HOUR
     hours = warehouse.read_hours(first - REFERENCE * _HOUR, due.starts[-1] + _HOUR, metrics)
     wanted = pl.Series([start.replace(tzinfo=None) for start in due.starts], dtype=pl.Datetime("us"))
@@ -75,7 +75,7 @@ def _rows(warehouse: Warehouse, site: PredictSite, week: int, due: Due) -> "pl.D
 
 
 def _counted(rows: "pl.DataFrame") -> "pl.DataFrame":
-    """What the report needs of a week besides its strongest rows."""
+    """Counts of a week for the report."""
     import polars as pl
 
     return rows.group_by("metric", "device_id").agg(

@@ -1,4 +1,4 @@
-"""How good anomaly scores are, where labels say what was one."""
+"""Quality of anomaly scores and alarms against labels."""
 
 from dataclasses import dataclass
 
@@ -12,21 +12,21 @@ Flags = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class DetectionQuality:
-    """Shares of rows; None where there is nothing to divide by."""
+    """Rates over rows, and events; None where the divisor is 0. Field names are those of the JSON of `evaluate`."""
 
     f1: float | None
     false_alarm_rate: float | None
-    """Ordinary rows that were flagged."""
+    """Fraction of normal rows with an alarm."""
     missed_alarm_rate: float | None
-    """Anomalous rows that were not."""
+    """Fraction of anomalous rows without an alarm."""
     events: int
     events_found: int
     delay_steps: float | None
-    """Median from the first anomalous row of a found event to its first flag."""
+    """Median number of rows from the first anomalous row of a found event to its first alarm."""
 
 
 def auc(scores: Floats, labels: Flags) -> float | None:
-    """Probability that an anomalous row scores above an ordinary one; None without both."""
+    """Probability that an anomalous row scores above a normal one; None unless both kinds exist."""
     from sklearn.metrics import roc_auc_score
 
     if labels.all() or not labels.any():
@@ -35,7 +35,13 @@ def auc(scores: Floats, labels: Flags) -> float | None:
 
 
 def detection_quality(flagged: Flags, labels: Flags, series: Ints) -> DetectionQuality:
-    """Rows in order of series and time; `series` numbers the series of each."""
+    """Compare alarms with labels.
+
+    Args:
+        flagged: rows with an alarm, in order of series and time.
+        labels: anomalous rows.
+        series: number of the series of each row.
+    """
     hit, alarm = int((flagged & labels).sum()), int((flagged & ~labels).sum())
     positives, negatives = int(labels.sum()), int((~labels).sum())
     delays, events = _delays(flagged, labels, series)
@@ -50,7 +56,7 @@ def detection_quality(flagged: Flags, labels: Flags, series: Ints) -> DetectionQ
 
 
 def best_f1(scores: Floats, labels: Flags, most_false_alarms: float) -> tuple[float, float] | None:
-    """Best F1 with at most this share of false alarms, and its threshold. Chosen by the labels: an upper bound."""
+    """Best F1 with at most this false alarm rate, and its threshold. It is chosen by the labels: an upper bound."""
     if labels.all() or not labels.any():
         return None
     order = np.argsort(-scores, kind="stable")

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from sensor_platform.predict.anomaly.block_scores import SCORES
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.anomaly.ordinary import Known
+from sensor_platform.predict.anomaly.normal_rows import NormalRows
 from sensor_platform.predict.anomaly.score_quality import DetectionQuality, auc, best_f1, detection_quality
 from sensor_platform.predict.evaluate.evaluated_series import is_empty_anomalous, series_cases
 from sensor_platform.predict.evaluate.read_series import EvaluationData, Progress
@@ -15,7 +15,7 @@ from sensor_platform.predict.evaluate.score_choice import (
     choose_by_labels,
     choose_without_labels,
 )
-from sensor_platform.predict.evaluate.scored_rows import OrdinaryHistory, ScoredRows, score_test_rows
+from sensor_platform.predict.evaluate.scored_rows import NormalHistory, ScoredRows, score_test_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def evaluate_anomalies(table: EvaluationData, config: AnomalyConfig, progress: P
     """
     cases = series_cases(table)
     progress(f"scoring anomalies of {len(cases)} series, {len(table.targets)} sensors")
-    past = {name: OrdinaryHistory(cases, table, name) for name in SCORES}
+    past = {name: NormalHistory(cases, table, name) for name in SCORES}
     rates = sorted({*RATES, config.false_alarm_rate, *HIGH_RATES})
     found = {name: score_test_rows(cases, table, name, past[name], rates) for name in SCORES}
     served = choose_by_labels(cases, table, past, found) or choose_without_labels(config, past, found)
@@ -100,7 +100,7 @@ def evaluate_anomalies(table: EvaluationData, config: AnomalyConfig, progress: P
     )
 
 
-def _report(name: str, found: ScoredRows, newest: Known) -> ScoreEvaluation:
+def _report(name: str, found: ScoredRows, newest: NormalRows) -> ScoreEvaluation:
     points = tuple(
         OperatingPoint(rate, newest.limit(rate), detection_quality(flagged, found.labels, found.series))
         for rate, flagged in found.flagged.items()

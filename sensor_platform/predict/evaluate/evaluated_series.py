@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.predict.anomaly.block_scores import Series
+from sensor_platform.predict.anomaly.block_scores import DeviceSeries
 from sensor_platform.predict.anomaly.deviation import LEAST_REFERENCE
 from sensor_platform.predict.anomaly.score_quality import Flags
 from sensor_platform.predict.evaluate.read_series import EvaluationData
@@ -32,9 +32,7 @@ _JUMP = 1.3
 """A series is cut where jumps across pauses are at least this many times the moves within stretches."""
 
 
-def stretches(
-    step: Ints, values: Floats, is_ordinary: npt.NDArray[np.bool_], test_from: int, grid: Grid
-) -> list[slice]:
+def stretches(step: Ints, values: Floats, is_normal: npt.NDArray[np.bool_], test_from: int, grid: Grid) -> list[slice]:
     """Row ranges of one series that are treated as separate series, in order.
 
     It is not cut where there is a daily season, because then the time of day determines the normal values.
@@ -42,7 +40,7 @@ def stretches(
     Args:
         step: step of each row, ascending.
         values: shape (rows, sensors).
-        is_ordinary: rows that are not a labelled anomaly.
+        is_normal: rows that are not a labelled anomaly.
         test_from: only stretches that ended before this step count as evidence. Without a row before it, a series is
             cut at every pause.
         grid: time grid.
@@ -55,17 +53,17 @@ def stretches(
     if step[0] >= test_from:
         return found if np.median([part.stop - part.start for part in found]) >= _LEAST_ROWS else whole
     ended = [part for part in found if step[part.stop - 1] < test_from and part.stop - part.start >= _LEAST_ROWS]
-    return found if len(ended) >= _LEAST_STRETCHES and _jump(values, is_ordinary, ended) >= _JUMP else whole
+    return found if len(ended) >= _LEAST_STRETCHES and _jump(values, is_normal, ended) >= _JUMP else whole
 
 
-def _jump(values: Floats, is_ordinary: npt.NDArray[np.bool_], ended: Sequence[slice]) -> float:
+def _jump(values: Floats, is_normal: npt.NDArray[np.bool_], ended: Sequence[slice]) -> float:
     """Root mean square of the jumps across pauses divided by that of the moves within stretches.
 
     The geometric mean over the sensors.
     """
     ends = []
     for part in ended:
-        own = values[part][is_ordinary[part]]
+        own = values[part][is_normal[part]]
         if len(own) >= 2 * _ENDS:
             ends.append((_mean(own[:_ENDS]), _mean(own[-_ENDS:])))
     if len(ends) < _LEAST_STRETCHES:
@@ -92,7 +90,7 @@ def _size(moves: Floats) -> Floats:
 class SeriesCase:
     """One series, its labels, and the first row that is evaluated."""
 
-    series: Series
+    series: DeviceSeries
     labels: Floats
     first: int
     is_cold: bool
@@ -111,18 +109,18 @@ def series_cases(table: EvaluationData) -> list[SeriesCase]:
         step = frame["window_start"].dt.epoch("us").to_numpy() // table.grid.step_us
         values = frame.select(table.targets).to_numpy().astype(np.float64)
         labels = frame[table.labels].to_numpy().astype(np.float64) if table.labels else np.zeros(len(step))
-        is_ordinary = ~((np.nan_to_num(labels) > 0) & (step < table.test_from))
+        is_normal = ~((np.nan_to_num(labels) > 0) & (step < table.test_from))
         found += [
-            _case(Series(step[part], values[part], is_ordinary[part]), labels[part], table.test_from)
-            for part in stretches(step, values, is_ordinary, table.test_from, table.grid)
+            _case(DeviceSeries(step[part], values[part], is_normal[part]), labels[part], table.test_from)
+            for part in stretches(step, values, is_normal, table.test_from, table.grid)
         ]
     return found
 
 
-def _case(series: Series, labels: Floats, test_from: int) -> SeriesCase:
+def _case(series: DeviceSeries, labels: Floats, test_from: int) -> SeriesCase:
     rows = len(series.step)
     first = int(np.searchsorted(series.step, test_from))
-    is_cold = int(series.is_ordinary[:first].sum()) < LEAST_REFERENCE
+    is_cold = int(series.is_normal[:first].sum()) < LEAST_REFERENCE
     if is_cold and first < rows:
         first = min(rows, max(first, warm_up(rows)))
     return SeriesCase(series, labels, first, is_cold)

@@ -129,7 +129,7 @@ def _has_decimal_comma(lines: Sequence[str]) -> bool:
     )
 
 
-_ORDINARY = frozenset(
+_NORMAL_WORDS = frozenset(
     {"0", "false", "f", "no", "n", "normal", "ok", "ordinary", "healthy", "nominal", "good", "fine", "none", "negative"}
 )
 _MOST_KINDS = 50
@@ -156,17 +156,17 @@ def as_labels(column: "pl.Series", notes: list[str]) -> "pl.Series":
     if not len(kinds) or len(kinds) > _MOST_KINDS:
         what = "no word" if not len(kinds) else f"{len(kinds)} different words"
         raise WrongUse(f"--labels: {column.name!r} holds {what}", "use a column that marks rows as normal or anomalous")
-    ordinary = _ORDINARY & set(kinds.to_series().to_list())
-    if not ordinary and words.null_count():  # an empty field beside names of faults means normal
+    normal = _NORMAL_WORDS & set(kinds.to_series().to_list())
+    if not normal and words.null_count():  # an empty field beside names of faults means normal
         words = words.fill_null("normal")
-        ordinary = frozenset({"normal"})
-    if not ordinary and len(kinds) == 1:
+        normal = frozenset({"normal"})
+    if not normal and len(kinds) == 1:
         raise WrongUse(f"--labels: {column.name!r} holds only {kinds.to_series()[0]!r}", "use a column of labels")
-    if not ordinary:
-        ordinary = frozenset({str(kinds.to_series()[0])})
-    wrong = sorted(set(kinds.to_series().to_list()) - ordinary - {each.lower() for each in NOTHING})
+    if not normal:
+        normal = frozenset({str(kinds.to_series()[0])})
+    wrong = sorted(set(kinds.to_series().to_list()) - normal - {each.lower() for each in NOTHING})
     notes.append(
-        f"{column.name} counts as normal: {', '.join(sorted(ordinary))}; as anomalous: {', '.join(wrong) or 'nothing'}"
+        f"{column.name} counts as normal: {', '.join(sorted(normal))}; as anomalous: {', '.join(wrong) or 'nothing'}"
     )
     return words.is_in(list(wrong)).cast(pl.Float64)
 

@@ -16,7 +16,7 @@ from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.anomaly.score_quality import Flags, auc, best_f1, detection_quality
 from sensor_platform.predict.evaluate.evaluated_series import LEAST_LABELS, SeriesCase
 from sensor_platform.predict.evaluate.read_series import EvaluationData
-from sensor_platform.predict.evaluate.scored_rows import OrdinaryHistory, ScoredRows, score_labelled_rows
+from sensor_platform.predict.evaluate.scored_rows import NormalHistory, ScoredRows, score_labelled_rows
 from sensor_platform.predict.features.panel import Floats, Ints
 
 RATES = (0.01, 0.02, 0.05, 0.10)
@@ -71,7 +71,7 @@ class ScoreChoice:
 def choose_by_labels(
     cases: Sequence[SeriesCase],
     table: EvaluationData,
-    past: Mapping[str, OrdinaryHistory],
+    past: Mapping[str, NormalHistory],
     found: Mapping[str, ScoredRows],
 ) -> ScoreChoice | None:
     """Choose by the labels before the test; None where there are too few of either kind."""
@@ -94,7 +94,7 @@ def choose_by_labels(
 
 
 def choose_without_labels(
-    config: AnomalyConfig, past: Mapping[str, OrdinaryHistory], found: Mapping[str, ScoredRows]
+    config: AnomalyConfig, past: Mapping[str, NormalHistory], found: Mapping[str, ScoredRows]
 ) -> ScoreChoice:
     """Choose by the rows before each row: how small the deviations of each score are, and how many rows stand out."""
     band, residual = found["band"], found["residual"]
@@ -114,7 +114,7 @@ def choose_without_labels(
     return ScoreChoice(score, rate, why, flagged)
 
 
-def _is_residual(config: AnomalyConfig, past: Mapping[str, OrdinaryHistory], step: int) -> bool:
+def _is_residual(config: AnomalyConfig, past: Mapping[str, NormalHistory], step: int) -> bool:
     if config.score == "residual":
         return True
     band, residual = past["band"].at(step), past["residual"].at(step)

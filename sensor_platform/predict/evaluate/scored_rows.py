@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sensor_platform.predict.anomaly.block_scores import blocks, ordinary, outside
+from sensor_platform.predict.anomaly.block_scores import normal_deviations, out_of_sample_deviations, scored_blocks
 from sensor_platform.predict.anomaly.deviation import CAP, Deviations
-from sensor_platform.predict.anomaly.ordinary import Known
+from sensor_platform.predict.anomaly.normal_rows import NormalRows
 from sensor_platform.predict.anomaly.score_quality import Flags
 from sensor_platform.predict.evaluate.evaluated_series import SeriesCase, is_empty_anomalous, warm_up
 from sensor_platform.predict.evaluate.read_series import EvaluationData
@@ -21,7 +21,7 @@ _GROWTH = 1.1
 more than few."""
 
 
-class OrdinaryHistory:
+class NormalHistory:
     """Deviations of normal rows that were known at each time, for one score. Later rows are never used."""
 
     def __init__(self, cases: Sequence[SeriesCase], table: EvaluationData, score: str) -> None:
@@ -35,21 +35,21 @@ class OrdinaryHistory:
         ends = [table.test_from] * len(found)
         if sum(len(each.level) for each in found) < _LEAST_PAST:
             for case in cases:
-                own = outside(case.series.upto(case.first), table.grid, score)
+                own = out_of_sample_deviations(case.series.head(case.first), table.grid, score)
                 found += own
                 ends += [int(case.series.step[case.first - 1]) + 1 if case.is_cold else table.test_from] * len(own)
         order = np.argsort(ends, kind="stable")
         self._ends, self._found = np.asarray(ends, np.int64)[order], [found[place] for place in order]
         self._sensors, self._grid = len(table.targets), table.grid
-        self._seen: dict[int, Known] = {}
+        self._seen: dict[int, NormalRows] = {}
 
-    def at(self, step: int) -> Known:
+    def at(self, step: int) -> NormalRows:
         """The normal rows that were known when this step began."""
         count = int(np.searchsorted(self._ends, step, side="right"))
         if count > 1:
             count = int(_GROWTH ** np.floor(np.log(count + 0.5) / np.log(_GROWTH)))
         if count not in self._seen:
-            self._seen[count] = Known(self._found[:count], self._sensors, self._grid)
+            self._seen[count] = NormalRows(self._found[:count], self._sensors, self._grid)
         return self._seen[count]
 
 
@@ -57,7 +57,9 @@ def _ended(cases: Sequence[SeriesCase], grid: Grid, score: str) -> Iterator[Devi
     for case in cases:
         if not case.is_cold and case.first == len(case.series.step):
             first = warm_up(len(case.series.step))
-            yield from (ordinary(case.series, block) for block in blocks(case.series, first, grid, score))
+            yield from (
+                normal_deviations(case.series, block) for block in scored_blocks(case.series, first, grid, score)
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +80,7 @@ class ScoredRows:
 
 
 def score_test_rows(
-    cases: Sequence[SeriesCase], table: EvaluationData, score: str, past: OrdinaryHistory, rates: Sequence[float]
+    cases: Sequence[SeriesCase], table: EvaluationData, score: str, past: NormalHistory, rates: Sequence[float]
 ) -> ScoredRows:
     """Score the rows of the test, with thresholds from what was known when the test part of their series began.
 
@@ -94,13 +96,13 @@ def score_test_rows(
     flagged = {rate: [np.empty(0, bool)] for rate in rates}
     empty_score = CAP if is_empty_anomalous(cases) else 0.0
     for number, case in enumerate(cases):
-        for block in blocks(case.series, case.first, table.grid, score):
+        for block in scored_blocks(case.series, case.first, table.grid, score):
             own = slice(block.first, block.last)
             has_label = np.isfinite(case.labels[own])
             is_empty = case.is_empty[own][has_label]
             began = int(case.series.step[case.first])
             known = past.at(began)
-            found = known.reach.applied(block.deviations)
+            found = known.spread_factors.applied(block.deviations)
             scores.append(np.where(is_empty, empty_score, found.row_score()[has_label]))
             for rate in rates:
                 flagged[rate].append(scores[-1] > known.limit(rate))
@@ -116,14 +118,14 @@ def score_test_rows(
 
 
 def score_labelled_rows(
-    cases: Sequence[SeriesCase], table: EvaluationData, score: str, known: Known
+    cases: Sequence[SeriesCase], table: EvaluationData, score: str, known: NormalRows
 ) -> tuple[Floats, Flags]:
     """Scores and labels of the rows before the test, each scored against the rows before it."""
     scores, labels = [np.empty(0)], [np.empty(0, bool)]
     for case in cases:
-        past = case.series.upto(0 if case.is_cold else case.first)
-        for block in blocks(past, len(past.step) * 2 // 5, table.grid, score):
+        past = case.series.head(0 if case.is_cold else case.first)
+        for block in scored_blocks(past, len(past.step) * 2 // 5, table.grid, score):
             has_label = np.isfinite(case.labels[block.first : block.last])
-            scores.append(known.reach.applied(block.deviations).row_score()[has_label])
+            scores.append(known.spread_factors.applied(block.deviations).row_score()[has_label])
             labels.append(case.labels[block.first : block.last][has_label] > 0)
     return np.concatenate(scores), np.concatenate(labels)

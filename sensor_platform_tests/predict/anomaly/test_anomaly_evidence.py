@@ -4,8 +4,7 @@ import numpy as np
 
 from sensor_platform.predict.anomaly import deviation
 from sensor_platform.predict.anomaly.deviation import Deviations
-from sensor_platform.predict.anomaly.ordinary import Known
-from sensor_platform.predict.anomaly.reach import reach
+from sensor_platform.predict.anomaly.normal_rows import NormalRows, spread_factors
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform_tests.predict.wandering import SECONDS, Floats, walk
 
@@ -31,7 +30,7 @@ def test_a_sensor_that_leaves_its_band_by_itself_counts_by_how_far_it_went() -> 
         found.append(banded(values, 400).rows(slice(400, None)))
         values[900:, 1] += 1.5
         later.append(banded(values, 400).rows(slice(900, None)))
-    wider = reach(found, 2, SECONDS)
+    wider = spread_factors(found, 2, SECONDS)
     assert wider.level[0] > 2 * wider.level[1]
     for each in later:
         assert np.median(wider.applied(each).size[20:, 1]) > np.median(wider.applied(each).size[20:, 0])
@@ -39,8 +38,8 @@ def test_a_sensor_that_leaves_its_band_by_itself_counts_by_how_far_it_went() -> 
 
 def test_with_a_daily_rhythm_spreads_are_taken_as_they_are() -> None:
     found = banded(walk(np.random.default_rng(1), 1200, 0.5)[:, None], 400).rows(slice(400, None))
-    assert reach([found], 1, SECONDS).level[0] > 1.5
-    assert reach([found], 1, HOURLY).applied(found).size.tolist() == found.size.tolist()
+    assert spread_factors([found], 1, SECONDS).level[0] > 1.5
+    assert spread_factors([found], 1, HOURLY).applied(found).size.tolist() == found.size.tolist()
 
 
 def test_thresholds_let_through_what_they_promise_on_series_that_they_have_not_seen() -> None:
@@ -52,8 +51,10 @@ def test_thresholds_let_through_what_they_promise_on_series_that_they_have_not_s
 
     shares = []
     for trial in range(6):
-        known = Known([part(1000 * trial + seed) for seed in range(6)], 8, SECONDS)
-        scores = np.concatenate([known.reach.applied(part(1000 * trial + 500 + n)).row_score() for n in range(12)])
+        known = NormalRows([part(1000 * trial + seed) for seed in range(6)], 8, SECONDS)
+        scores = np.concatenate(
+            [known.spread_factors.applied(part(1000 * trial + 500 + n)).row_score() for n in range(12)]
+        )
         shares.append([float((scores > known.limit(rate)).mean()) for rate in (0.05, 0.10)])
     five, ten = np.mean(shares, axis=0)
     assert 0.025 <= five <= 0.075

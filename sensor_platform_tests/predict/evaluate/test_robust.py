@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from sensor_platform.cli.evaluate import evaluate
-from sensor_platform.predict.anomaly import deviation
+from sensor_platform.predict.anomaly import robust_statistics
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - naive on purpose, as files come
 
@@ -102,6 +102,6 @@ def test_a_spoilt_series_is_still_forecast_near_its_noise(tmp_path: Path, spoil:
 )
 def test_the_median_of_columns_with_holes_is_numpys(values: "np.ndarray[Any, np.dtype[np.float64]]") -> None:
     count = np.isfinite(values).sum(axis=0)
-    found = deviation._median(values, count)
+    found = robust_statistics.column_medians(values, count)
     for column in np.flatnonzero(count):
         assert found[column] == np.median(values[np.isfinite(values[:, column]), column])

@@ -14,7 +14,7 @@ from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.evaluate.evaluated_series import series_cases, stretches
 from sensor_platform.predict.evaluate.read_series import EvaluationData
 from sensor_platform.predict.evaluate.score_choice import HIGH_RATES, RATES, choose_without_labels, rates_so_far
-from sensor_platform.predict.evaluate.scored_rows import OrdinaryHistory, score_test_rows
+from sensor_platform.predict.evaluate.scored_rows import NormalHistory, score_test_rows
 from sensor_platform_tests.predict.wandering import SECONDS, walk
 
 START = datetime(2024, 1, 1)  # noqa: DTZ001 - plain UTC, as frames hold it
@@ -49,7 +49,7 @@ def runs(count: int, rows: int = 500, spoilt: int | None = None) -> EvaluationDa
 def served(table: EvaluationData) -> tuple[Any, Any]:
     cases = series_cases(table)
     rates = sorted({*RATES, *HIGH_RATES})
-    past = {name: OrdinaryHistory(cases, table, name) for name in SCORES}
+    past = {name: NormalHistory(cases, table, name) for name in SCORES}
     found = {name: score_test_rows(cases, table, name, past[name], rates) for name in SCORES}
     return found, choose_without_labels(AnomalyConfig(), past, found)
 

@@ -99,7 +99,7 @@ def add(file: Path, card: Path) -> None:
 
     settings = load_settings()
     tasks = {task.name: task for task in settings.site.supervised}
-    made = external.add(settings.home, file, card, tasks, datetime.now(UTC))
+    made = external.add_model(settings.home, file, card, tasks, datetime.now(UTC))
     use = (
         "scores the table and answers the API" if made.task in tasks else "answers the API (no such task in site.yaml)"
     )

@@ -171,7 +171,7 @@ def drop_in(platform: Platform, at: datetime, *, upside_down: bool) -> None:
     card.write_text(
         json.dumps({"task": "wet", "kind": "classes", "sha256": digest, "features": ["t"], "classes": ["dry", "wet"]})
     )
-    external.add(platform.home, model, card, {task.name: task for task in platform.settings.site.supervised}, at)
+    external.add_model(platform.home, model, card, {task.name: task for task in platform.settings.site.supervised}, at)
 
 
 def test_a_worse_live_record_of_a_task_is_rolled_back_and_shown(featured: Platform) -> None:

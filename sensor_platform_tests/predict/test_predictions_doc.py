@@ -46,8 +46,8 @@ TABLES = {
     "predictions_superseded": [*columns(predict.schema()), ("superseded_at", "TIMESTAMP")],
     "readings_1h": [("device_id", "VARCHAR"), ("metric", "VARCHAR"), ("window_start", "TIMESTAMP"), ("mean", "DOUBLE")],
     "anomalies": columns(anomaly_rows.no_anomaly_rows().schema),
-    "supervised_scores": columns(score_rows.empty().schema),
-    "supervised_superseded": [*columns(score_rows.empty().schema), ("superseded_at", "TIMESTAMP")],
+    "supervised_scores": columns(score_rows.no_score_rows().schema),
+    "supervised_superseded": [*columns(score_rows.no_score_rows().schema), ("superseded_at", "TIMESTAMP")],
     **labels_table.TABLES,
     **TASK_TABLES,
 }

@@ -20,9 +20,9 @@ from sensor_platform.errors import Missing, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.predict.registry.version_files import CHAMPION
 from sensor_platform.predict.supervised import task_model
-from sensor_platform.predict.supervised.inputs import matrix
 from sensor_platform.predict.supervised.task_model import TaskModel
 from sensor_platform.predict.supervised.task_registry import task_models
+from sensor_platform.predict.supervised.task_rows import input_matrix
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -111,7 +111,7 @@ class Predictor:
 def _predict(model: TaskModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
     card = model.card
     values = {key: np.array([_number(key, inputs.get(key))]) for key in card.sources}
-    predicted = task_model.read(model, matrix(values, card.sources, card.defaults))
+    predicted = task_model.predict(model, input_matrix(values, card.sources, card.defaults))
     result: dict[str, Any] = {
         "model": model.model_id,
         "missing": [key for key in card.sources if inputs.get(key) is None],
@@ -120,7 +120,7 @@ def _predict(model: TaskModel, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
     if card.kind == "classes":
         best = int(predicted.decided[0])
-        chances = dict(zip(card.classes, map(float, predicted.chances[0]), strict=True))
+        chances = dict(zip(card.classes, map(float, predicted.probabilities[0]), strict=True))
         return result | {
             "value": best,
             "class": card.classes[best],

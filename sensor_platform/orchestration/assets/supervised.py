@@ -42,7 +42,8 @@ def supervised_model(
     context: AssetExecutionContext, settings: ResourceParam[Settings]
 ) -> Iterator[MaterializeResult[None]]:
     """The champion of each task of `supervised`: trained on labels, tested on held-out devices, calibrated."""
-    from sensor_platform.predict.supervised.train_tasks import train_tasks, unusable_champions
+    from sensor_platform.predict.supervised.train_tasks import train_tasks
+    from sensor_platform.predict.supervised.training_needs import unusable_champions
 
     with with_retries(context, settings.site.runs):
         report = train_tasks(settings.home, settings.site, datetime.now(UTC))

@@ -124,7 +124,7 @@ def _trained(instance: DagsterInstance, key: AssetKey) -> Iterator[tuple[float, 
 
 def _training_is_due(settings: Settings, seen: SensorView, rules: Rules) -> bool:
     from sensor_platform.predict.forecast.train import needs_training
-    from sensor_platform.predict.supervised.train_tasks import needs_task_training
+    from sensor_platform.predict.supervised.training_needs import needs_task_training
 
     needs = (*needs_training(settings.home, settings.site), *needs_task_training(settings.home, settings.site))
     if not needs:

@@ -108,10 +108,10 @@ def residual(values: Floats, phase: npt.NDArray[np.int64], reference: int, windo
     """
     centre, spread = reference_levels(values[:reference], phase[:reference], phase, grid)
     off = np.clip((values - centre) / spread, -3 * CAP, 3 * CAP)
-    said = _by_others(np.clip(np.nan_to_num(off), -CAP, CAP), reference, window)
-    left = off - said
+    predicted = _by_others(np.clip(np.nan_to_num(off), -CAP, CAP), reference, window)
+    left = off - predicted
     middle, wide = robust_levels(left[:reference])
-    return _deviations((left - middle) / wide, reference, window, centre + (said + middle) * spread, wide * spread)
+    return _deviations((left - middle) / wide, reference, window, centre + (predicted + middle) * spread, wide * spread)
 
 
 def _by_others(off: Floats, reference: int, window: int) -> Floats:
@@ -126,9 +126,9 @@ def _by_others(off: Floats, reference: int, window: int) -> Floats:
 
     if off.shape[1] == 1:
         seen = _earlier(off[:, 0])
-        learnt, target = seen[:reference], off[:reference, 0]
-        gram = learnt.T @ learnt + _PENALTY * reference * np.eye(seen.shape[1])
-        return np.asarray((seen * np.linalg.solve(gram, learnt.T @ target)).sum(axis=1, keepdims=True))
+        known, target = seen[:reference], off[:reference, 0]
+        gram = known.T @ known + _PENALTY * reference * np.eye(seen.shape[1])
+        return np.asarray((seen * np.linalg.solve(gram, known.T @ target)).sum(axis=1, keepdims=True))
     levels = [moments(off[:reference, sensor], [window])[window].level() for sensor in range(off.shape[1])]
     smooth = np.stack(levels, axis=1)[min(window, reference // 3) :: window]
     together, _ = ledoit_wolf(smooth)
@@ -136,8 +136,8 @@ def _by_others(off: Floats, reference: int, window: int) -> Floats:
     sizes, axes = np.linalg.eigh(together)
     whitening = (axes / np.sqrt(sizes)) @ axes.T
     own = np.diag(whitening)
-    said: Floats = -off @ ((whitening - np.diag(own)) / own[:, None]).T
-    return said
+    predicted: Floats = -off @ ((whitening - np.diag(own)) / own[:, None]).T
+    return predicted
 
 
 def _earlier(series: Floats) -> Floats:

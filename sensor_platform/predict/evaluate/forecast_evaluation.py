@@ -114,10 +114,10 @@ def evaluate_forecasts(table: EvaluationData, config: ForecastConfig, progress: 
         progress: receives a line of text for people.
     """
     before = panels_of(table, table.test_from)
-    learnt = {name: _learnt(name, table, before, config, progress) for name in table.targets}
+    trained = {name: _trained(name, table, before, config, progress) for name in table.targets}
     del before
     whole = panels_of(table, None)
-    return tuple(_judged(name, table, whole, *learnt[name], config, progress) for name in table.targets)
+    return tuple(_evaluated(name, table, whole, *trained[name], config, progress) for name in table.targets)
 
 
 def panels_of(table: EvaluationData, known_to: int | None) -> dict[str, Panel]:
@@ -138,7 +138,7 @@ def _source(name: str, panels: dict[str, Panel]) -> PanelSource:
     return PanelSource(panels[name], {other: panel for other, panel in panels.items() if other != name})
 
 
-def _learnt(
+def _trained(
     name: str, table: EvaluationData, before: dict[str, Panel], config: ForecastConfig, progress: Progress
 ) -> tuple[LearnedForecaster | None, int]:
     """The trained forecaster of a target and its number of values; None where a horizon could not be trained."""
@@ -153,7 +153,7 @@ def _learnt(
     return replace(learned, judged=None), len(known.panel.rows)
 
 
-def _judged(
+def _evaluated(
     name: str,
     table: EvaluationData,
     whole: dict[str, Panel],

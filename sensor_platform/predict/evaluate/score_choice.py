@@ -86,11 +86,11 @@ def choose_by_labels(
     best = "residual" if wins else "band"
     rates = {}
     for rate in (each for each in found[best].flagged if each not in HIGH_RATES):
-        judged = detection_quality(seen[best][0] > known[best].limit(rate), labels, np.zeros(len(labels), np.int64))
-        rates[rate] = (judged.f1 or 0.0) if (judged.false_alarm_rate or 0.0) <= MOST_FALSE_ALARMS * _SAFE else 0.0
-    said = ", ".join(f"{name} {value:.3f}" for name, value in areas.items())
+        quality = detection_quality(seen[best][0] > known[best].limit(rate), labels, np.zeros(len(labels), np.int64))
+        rates[rate] = (quality.f1 or 0.0) if (quality.false_alarm_rate or 0.0) <= MOST_FALSE_ALARMS * _SAFE else 0.0
+    areas_text = ", ".join(f"{name} {value:.3f}" for name, value in areas.items())
     rate = max(rates, key=lambda each: rates[each]) if any(rates.values()) else min(rates)
-    return ScoreChoice(best, rate, f"by the labels before the test: AUC {said}", found[best].flagged[rate])
+    return ScoreChoice(best, rate, f"by the labels before the test: AUC {areas_text}", found[best].flagged[rate])
 
 
 def choose_without_labels(

@@ -1,1 +1,1 @@
-"""Models that learn from labels: failures ahead, classes, remaining life; grouped by device, judged by cost."""
+"""Models trained on labels: failures ahead, classes, remaining life; tested on other devices, evaluated by cost."""

@@ -1,4 +1,4 @@
-"""Which hours are to be scored: what is dirty, what waited for a first model, what changes of labels change."""
+"""Which hours are due for scoring: dirty ones, those that waited for a first model, those affected by label changes."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,10 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, from_micros, to_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
 from sensor_platform.labels.label_store import Label, LabelVersion, changes
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.late_labels import late_labels
+from sensor_platform.predict.supervised.cycles import label_events
 from sensor_platform.predict.supervised.task_registry import TaskPeriod, task_models
 from sensor_platform.warehouse.tables import Due, Warehouse
 
@@ -23,9 +24,9 @@ def due_hours(
     days: Days | None,
     position: int | None,
 ) -> Due:
-    """Dirty hours, those that waited for the first model of a task, and those that changes of labels change.
+    """Dirty hours, hours that waited for the first model of a task, and hours affected by label changes.
 
-    Of the latter, what happened since the last training but one: the run after a training scores what it changed.
+    Label changes since the last training but one count, because the run after a training scores what it changed.
     """
     due = warehouse.due(SCORES, days, position)
     first = [(config, task_models.champion_periods(home, config.name)[:1]) for config in site.supervised]
@@ -36,17 +37,38 @@ def due_hours(
     changed = changes(history)
     for config, found in first:
         for period in found:
-            waited |= _waited(warehouse, config, period, days)
+            waited |= _waiting_hours(warehouse, config, period, days)
         for label in late_labels(home, config, changed, 2):
-            waited |= _relabelled(warehouse, config, label, days)
+            waited |= _relabelled_hours(warehouse, config, label, days)
     if not waited:
         return due
     every = warehouse.due(SCORES, days).windows
     return Due(SCORES, {**due.windows, **{start: every[start] for start in waited if start in every}})
 
 
-def _waited(warehouse: Warehouse, config: TaskConfig, period: TaskPeriod, days: Days | None) -> set[int]:
-    """Of these days only: a model from elsewhere serves from the beginning of time."""
+def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainings: int) -> list[Label]:
+    """Labels of a task that were added or withdrawn since one of its last trainings, after their hours were scored.
+
+    A failure begins a new cycle: ages change from then on, and hours during the failure are not scored. A task without
+    cycles, or without a model, has no such labels.
+
+    Args:
+        home: data folder.
+        config: the task.
+        labels: all changes of labels; `created_at` is the time of the change.
+        trainings: number of trainings to go back; 1 for the newest.
+    """
+    if not config.has_cycles or not task_models.champion_periods(home, config.name):
+        return []
+    made = task_models.versions(home, config.name)
+    if not made:
+        return []
+    since = to_micros(version_files.created_at(made[-trainings:][0]))
+    return [label for label in labels if label.created_at > since and label_events([label], config)]
+
+
+def _waiting_hours(warehouse: Warehouse, config: TaskConfig, period: TaskPeriod, days: Days | None) -> set[int]:
+    """Hours of these days that the first model serves and that have no score. An external model serves all hours."""
     first, last = day_span(days) if days else ALL_TIME
     hours = warehouse.connection.execute(
         "select distinct epoch_us(window_start) from features"
@@ -62,8 +84,8 @@ def _waited(warehouse: Warehouse, config: TaskConfig, period: TaskPeriod, days: 
     return {start for (start,) in hours}
 
 
-def _relabelled(warehouse: Warehouse, config: TaskConfig, label: Label, days: Days | None) -> set[int]:
-    """Hours of the label's device from its begin on, of these days: also of a failure that is taken back."""
+def _relabelled_hours(warehouse: Warehouse, config: TaskConfig, label: Label, days: Days | None) -> set[int]:
+    """Hours of these days of the label's device from its begin on, also of a failure that was withdrawn."""
     first, last = day_span(days) if days else ALL_TIME
     hours = warehouse.connection.execute(
         "select distinct epoch_us(window_start) from features"

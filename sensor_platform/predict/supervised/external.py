@@ -1,4 +1,4 @@
-"""A LightGBM model from elsewhere with a card, checked before it is used: hash, inputs, classes."""
+"""Add an external LightGBM model with its card, after checking hash, inputs and classes."""
 
 import contextlib
 import hashlib
@@ -12,11 +12,11 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised import fitting
-from sensor_platform.predict.supervised.calibration import Calibration
+from sensor_platform.predict.supervised.calibration import ProbabilityCalibration
 from sensor_platform.predict.supervised.config import NAME, Kind, TaskConfig
-from sensor_platform.predict.supervised.inputs import sha256
 from sensor_platform.predict.supervised.task_card import MODEL, TaskCard
 from sensor_platform.predict.supervised.task_registry import task_models
+from sensor_platform.predict.supervised.task_rows import sources_sha256
 
 _EXAMPLE = (
     '{"task": "reuse", "kind": "classes", "sha256": "...", "features": ["pH", "BOD"], "classes": ["unfit", "fit"]}'
@@ -24,43 +24,45 @@ _EXAMPLE = (
 
 
 class GivenCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The card that comes with the file."""
+    """The card that comes with an external model file."""
 
     task: str
     kind: Kind
     sha256: str
-    """Of the model file."""
+    """SHA-256 of the model file."""
     features: tuple[str, ...]
-    """Names in the order of the model."""
+    """Input names in the order of the model."""
     classes: tuple[str, ...] = ()
-    """In the order of the model's outputs; of a single output no and yes."""
+    """Classes in the order of the model's outputs; no and yes for a single output."""
     threshold: float | None = None
-    """An alarm from this chance on (`failure`), or from this remaining life down."""
+    """Alarm at or above this probability (`failure`), or at or below this remaining life in hours."""
     defaults: dict[str, float] = {}
-    calibrations: tuple[Calibration, ...] = ()
+    calibrations: tuple[ProbabilityCalibration, ...] = ()
     origin: str = "dropped in"
     trained_to: datetime | None = None
-    """If it has learnt from data of this site: the newest hour of it, aware UTC."""
+    """Newest hour of this site's data that the model was trained on, aware UTC; None if there is none."""
 
 
-def add(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], now: datetime) -> TaskCard:
-    """Check a model against its card and the site, keep it in the registry and put it in charge; once, however often.
+def add_model(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], now: datetime) -> TaskCard:
+    """Check a model against its card and the site, save it in the registry and promote it.
+
+    Adding the champion again changes nothing.
 
     Args:
         home: data folder.
-        model: LightGBM's text format.
-        card: JSON, see GivenCard.
-        tasks: of the site, by name. A model of no task is asked over the API only.
+        model: file in LightGBM's text format.
+        card: JSON file, see GivenCard.
+        tasks: tasks of the site by name. A model of another name serves the API only.
         now: aware UTC.
 
     Raises:
-        WrongUse: saying what does not fit, and what to do.
+        WrongUse: model, card and site do not match.
     """
     given, data = _card(card), _bytes(model)
     digest = hashlib.sha256(data).hexdigest()
     if digest != given.sha256.lower():
         raise WrongUse(
-            f"{model} has the SHA-256 {digest}, its card says {given.sha256}",
+            f"{model} has the SHA-256 {digest}, its card has {given.sha256}",
             "take file and card from one export, or write the new hash into the card once you trust the file",
         )
     _check_inputs(model, data, given)
@@ -73,7 +75,7 @@ def add(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], no
         created_at=now,
         origin=given.origin,
         sources=sources,
-        inputs_sha256=sha256(sources),
+        inputs_sha256=sources_sha256(sources),
         defaults=given.defaults or (tasks[given.task].defaults if given.task in tasks else {}),
         classes=given.classes,
         calibrations=given.calibrations,
@@ -91,7 +93,7 @@ def add(home: Home, model: Path, card: Path, tasks: Mapping[str, TaskConfig], no
 
 
 def _champion(home: Home, task: str) -> TaskCard | None:
-    """None also for one that is of no use: another one may be what it needs."""
+    """Card of the champion; None also where it cannot be used, because the new model may replace it."""
     with contextlib.suppress(version_files.Unusable):
         champion = task_models.load_champion(home, task)
         return champion.card if champion else None
@@ -99,7 +101,7 @@ def _champion(home: Home, task: str) -> TaskCard | None:
 
 
 def _is_same(champion: TaskCard, made: TaskCard, digest: str) -> bool:
-    """Whether the two differ in nothing but when they were added."""
+    """Whether the two are equal apart from the time at which they were added."""
     then = {"version": champion.version, "created_at": champion.created_at}
     return champion == msgspec.structs.replace(made, **then, files={MODEL: digest})
 
@@ -108,11 +110,15 @@ def _card(path: Path) -> GivenCard:
     try:
         given = msgspec.json.decode(_bytes(path), type=GivenCard)
     except (msgspec.ValidationError, msgspec.DecodeError) as error:
-        raise WrongUse(f"{path} is no card: {error}", f"write it as {_EXAMPLE}") from error
+        raise WrongUse(f"{path} is not a card: {error}", f"write it as {_EXAMPLE}") from error
     if not NAME.fullmatch(given.task):
-        raise WrongUse(f"{path}: {given.task!r} is no name of a task", "use letters, digits, dots, dashes, underscores")
+        raise WrongUse(
+            f"{path}: {given.task!r} is not a valid task name", "use letters, digits, dots, dashes, underscores"
+        )
     if given.kind == "classes" and len(given.classes) < 2:
-        raise WrongUse(f"{path}: a model of classes needs the names of at least two", f"write it as {_EXAMPLE}")
+        raise WrongUse(
+            f"{path}: a model of kind classes needs the names of at least two classes", f"write it as {_EXAMPLE}"
+        )
     if given.trained_to is not None and given.trained_to.tzinfo is None:
         raise WrongUse(f"{path}: trained_to has no zone", "write it as 2026-03-01T00:00:00Z")
     return given
@@ -131,12 +137,12 @@ def _check_inputs(model: Path, data: bytes, given: GivenCard) -> None:
     try:
         booster = lightgbm.Booster(model_str=data.decode())
     except (lightgbm.basic.LightGBMError, UnicodeDecodeError) as error:
-        raise WrongUse(f"{model} is no LightGBM model: {error}", "save it with Booster.save_model") from error
+        raise WrongUse(f"{model} is not a LightGBM model: {error}", "save it with Booster.save_model") from error
     own = booster.feature_name()
     if own != fitting.plain_names(given.features):
         raise WrongUse(
-            f"{model} was made for {_list(own)}, its card says {_list(given.features)}",
-            "list the features in the card as the model has them, in its order",
+            f"{model} was made for {_list(own)}, its card has {_list(given.features)}",
+            "list the features in the card with the names and the order of the model",
         )
     outputs, expected = booster.num_model_per_iteration(), max(1, len(given.classes))
     if outputs != expected and not (outputs == 1 and expected == 2):
@@ -146,7 +152,7 @@ def _check_inputs(model: Path, data: bytes, given: GivenCard) -> None:
 
 
 def _sources(given: GivenCard, task: TaskConfig | None) -> dict[str, str]:
-    """What each input is made of: as site.yaml says for a task, else what the caller of the API gives."""
+    """Source of each input by name: from site.yaml for a task, else the API caller gives the inputs by name."""
     if task is None:
         return {name: name for name in given.features}
     if task.kind != given.kind:

@@ -1,4 +1,4 @@
-"""LightGBM for a task: one model over all devices, in LightGBM's text format."""
+"""Train LightGBM for a task: one model for all devices."""
 
 import re
 from collections.abc import Sequence
@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     import lightgbm as lgb
 
 RECIPES = ({"num_leaves": 7, "rounds": 60}, {"num_leaves": 15, "rounds": 150})
-"""Tried on devices held out; the better one is trained on everything."""
+"""Both are tested out of fold; the better one is trained on all rows."""
 _OBJECTIVES: dict[Kind, str] = {"failure": "binary", "classes": "multiclass", "remaining_life": "regression"}
 
 
 def plain_names(names: Sequence[str]) -> list[str]:
-    """Input names as LightGBM's text format can hold them; ordinary ones are kept, equal ones are told apart."""
+    """Input names that LightGBM's text format can store: other characters are replaced, equal names get a number."""
     made: list[str] = []
     for number, name in enumerate(names):
         plain = re.sub(r"[^A-Za-z0-9_.\-]", "_", name)
@@ -27,7 +27,7 @@ def plain_names(names: Sequence[str]) -> list[str]:
 
 
 def parameters(kind: Kind, rows: int, classes: int, recipe: dict[str, int], seed: int) -> dict[str, Any]:
-    """LightGBM's parameters, as the card records them."""
+    """Parameters of LightGBM, as recorded in the card."""
     return {
         "objective": _OBJECTIVES[kind],
         **({"num_class": classes} if kind == "classes" else {}),
@@ -55,7 +55,7 @@ def fit(
     recipe: dict[str, int],
     seed: int,
 ) -> "lgb.Booster":
-    """Train; the same rows and seed give the same model, byte for byte."""
+    """Train a model; the same rows and seed give the same bytes."""
     import lightgbm as lgb
 
     base = parameters(kind, len(target), classes, recipe, seed)
@@ -63,8 +63,8 @@ def fit(
     return lgb.train(base, data, num_boost_round=recipe["rounds"])
 
 
-def said(booster: "lgb.Booster", inputs: Floats) -> Floats:
-    """What the model says before calibration: shape (rows,), or (rows, classes) of several."""
+def raw_predictions(booster: "lgb.Booster", inputs: Floats) -> Floats:
+    """Outputs of the model before calibration: shape (rows,), or (rows, classes) for several classes."""
     if not len(inputs):
         return np.empty(0)
     return np.asarray(booster.predict(inputs, num_threads=1), np.float64)

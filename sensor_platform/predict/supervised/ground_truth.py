@@ -1,4 +1,4 @@
-"""What came, as far as the labels of now tell: hours with an answer, for training, for the watch and for analysts."""
+"""Ground truth known at present: spans of hours with a known outcome, for training, monitoring and analysts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,51 +10,60 @@ from sensor_platform.kernel.clock import HOUR, from_micros, to_micros
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.labels.label_store import Label
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.cycles import Event, Life, events, lives
-from sensor_platform.predict.supervised.inputs import device_spans
-from sensor_platform.predict.supervised.targets import Span, class_names, spans
+from sensor_platform.predict.supervised.cycles import (
+    Cycle,
+    LabelEvent,
+    Span,
+    class_names,
+    cycles_of,
+    label_events,
+    labelled_spans,
+)
+from sensor_platform.predict.supervised.read_task_rows import device_spans
 from sensor_platform.warehouse.published.task_tables import ANSWERS, TASK_TABLES
 from sensor_platform.warehouse.published.views import WHOLE_FILE
 from sensor_platform.warehouse.tables import Warehouse
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What is known of one task."""
+class GroundTruth:
+    """Ground truth of one task."""
 
     config: TaskConfig
-    lives: tuple[Life, ...]
-    """Empty for classes."""
+    cycles: tuple[Cycle, ...]
+    """Run-to-failure cycles; empty for kind `classes`."""
     classes: tuple[str, ...]
-    """Empty but for classes."""
+    """Class names; empty for other kinds."""
     spans: tuple[Span, ...]
 
 
-def known(warehouse: Warehouse, config: TaskConfig, labels: Sequence[Label], now: datetime) -> Known:
-    """Answers of the newest `train_days`.
+def read_ground_truth(warehouse: Warehouse, config: TaskConfig, labels: Sequence[Label], now: datetime) -> GroundTruth:
+    """Ground truth of the newest `train_days`.
 
     Args:
-        warehouse: open; without features nothing is known.
+        warehouse: open; without a features table nothing is known.
         config: the task.
-        labels: all that count.
-        now: aware UTC. Hours that are not over by then have no answer, nor those whose label may still come.
+        labels: all current labels.
+        now: aware UTC. Hours that have not ended by then, or whose label may still come, have no ground truth.
     """
     tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
     devices = device_spans(warehouse, config.looked_at) if "features" in tables else {}
-    return answered(config, events(labels, config), devices, now)
+    return ground_truth_of(config, label_events(labels, config), devices, now)
 
 
-def answered(config: TaskConfig, found: Sequence[Event], devices: dict[str, tuple[int, int]], now: datetime) -> Known:
-    """The same of events, and of first and newest hours by device. Pure."""
+def ground_truth_of(
+    config: TaskConfig, found: Sequence[LabelEvent], devices: dict[str, tuple[int, int]], now: datetime
+) -> GroundTruth:
+    """Ground truth of label events, with first and newest hour by device. Pure."""
     newest = to_micros(now) // HOUR - 1
-    own = lives(devices, found) if config.has_lives else ()
+    own = cycles_of(devices, found) if config.has_cycles else ()
     classes = class_names(config, found) if config.kind == "classes" else ()
     first, last = newest - config.train_days * 24, newest - config.label_delay_hours
-    return Known(config, own, classes, spans(config, found, own, first, last) if devices else ())
+    return GroundTruth(config, own, classes, labelled_spans(config, found, own, first, last) if devices else ())
 
 
-def publish(home: Home, every: Sequence[Known]) -> bool:
-    """Write the table `supervised_answers` for analysts, if it says something else than the last one."""
+def publish_ground_truth(home: Home, every: Sequence[GroundTruth]) -> bool:
+    """Write the published table `supervised_answers` if its rows have changed; returns whether they have."""
     import polars as pl
 
     kinds: dict[str, Any] = {"TIMESTAMP": pl.Datetime("us"), "VARCHAR": pl.String(), "DOUBLE": pl.Float64()}
@@ -69,33 +78,33 @@ def publish(home: Home, every: Sequence[Known]) -> bool:
     return True
 
 
-def _rows(every: Known) -> Iterator[tuple[Any, ...]]:
+def _rows(every: GroundTruth) -> Iterator[tuple[Any, ...]]:
     config = every.config
     for span in every.spans:
         if config.kind == "classes":
-            name = every.classes[int(span.answer)]
+            name = every.classes[int(span.truth)]
             yield (*_place(config, span), name, None, None, config.class_costs.get(name, 1.0))
         elif config.kind == "failure":
             yield (
                 *_place(config, span),
-                "yes" if span.answer else "no",
+                "yes" if span.truth else "no",
                 None,
                 None,
-                _cost(config, is_soon=span.answer > 0),
+                _cost(config, is_soon=span.truth > 0),
             )
         else:
-            ends = from_micros(int(span.answer) * HOUR)
-            for part, is_soon in _halves(span, int(span.answer) - config.horizon_hours):
+            ends = from_micros(int(span.truth) * HOUR)
+            for part, is_soon in _halves(span, int(span.truth) - config.horizon_hours):
                 answer = "yes" if is_soon else "no"
                 yield (*_place(config, part), answer, ends, float(config.most_hours), _cost(config, is_soon=is_soon))
 
 
 def _halves(span: Span, soon: int) -> Iterator[tuple[Span, bool]]:
-    """A life before and after the hour from which on an alarm is right."""
+    """The hours of a cycle before, and from, the hour at which an alarm becomes right."""
     parts = ((span.first, min(span.last, soon - 1), False), (max(span.first, soon), span.last, True))
     for first, last, is_soon in parts:
         if first <= last:
-            yield Span(span.device, first, last, span.answer), is_soon
+            yield Span(span.device, first, last, span.truth), is_soon
 
 
 def _place(config: TaskConfig, span: Span) -> tuple[str, str, datetime, datetime]:

@@ -1,4 +1,4 @@
-"""What a model's decisions lose once the answer is known, and whether one loses clearly more than another. Pure."""
+"""Loss and cost of predictions with known ground truth, and whether one model loses clearly more. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,28 +7,28 @@ import numpy as np
 
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.inputs import Rows
 from sensor_platform.predict.supervised.task_card import TaskCard
-from sensor_platform.predict.supervised.task_model import Said
+from sensor_platform.predict.supervised.task_model import TaskPrediction
+from sensor_platform.predict.supervised.task_rows import TaskRows
 
 WORSE = 0.05
-"""A share by which something is worse, before it is asked whether that is chance."""
+"""A model must be worse by this fraction before significance is tested."""
 CHANCE = 1e-4
-"""Of two equally good models one shows itself as clearly worse with this probability, in one look (Student's t)."""
+"""Probability per test that one of two equally good models counts as clearly worse (Student's t)."""
 LEAST_GROUPS = 8
-"""Fewer days, lives or labels show nothing, whatever they say."""
+"""Fewer days, cycles or labels are not enough evidence."""
 
 
-def target_of(rows: Rows, config: TaskConfig) -> Floats:
-    """What the model is to say: the answer, or for remaining life the hours that are left."""
+def target_of(rows: TaskRows, config: TaskConfig) -> Floats:
+    """The value to predict: the ground truth, or for remaining life the hours left."""
     if config.kind != "remaining_life":
-        return rows.answer
-    left: Floats = np.minimum(rows.answer - rows.hour, float(config.most_hours))
+        return rows.truth
+    left: Floats = np.minimum(rows.truth - rows.hour, float(config.most_hours))
     return left
 
 
 def loss_of(chances_or_hours: Floats, target: Floats, config: TaskConfig) -> Floats:
-    """What each row loses: log loss of what happened, or hours off."""
+    """Loss of each row: log loss of the outcome, or absolute error in hours."""
     if config.kind == "remaining_life":
         return np.abs(chances_or_hours - target)
     own = chances_or_hours[np.arange(len(target)), target.astype(np.int64)]
@@ -37,61 +37,65 @@ def loss_of(chances_or_hours: Floats, target: Floats, config: TaskConfig) -> Flo
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """Per row, arrays of one length."""
+class RowLosses:
+    """Loss and cost per row; arrays of one length."""
 
     loss: Floats
-    """Brier score of the chances, or hours off."""
+    """Brier score of the probabilities, or absolute error in hours."""
     cost: Floats
-    """Of what was decided, in the unit of the task's costs."""
+    """Cost of the decision, in the unit of the task's costs."""
 
 
-def lost(said: Said, target: Floats, card: TaskCard, config: TaskConfig) -> Lost:
-    """What a model lost.
+def row_losses(prediction: TaskPrediction, target: Floats, card: TaskCard, config: TaskConfig) -> RowLosses:
+    """Loss and cost of a model.
 
     Args:
-        said: by the model.
-        target: what came: 1 or 0, number of the class, or hours that were left.
-        card: of the model.
-        config: what mistakes cost.
+        prediction: predictions of the model.
+        target: 1 or 0, number of the class, or hours left.
+        card: card of the model.
+        config: costs of mistakes.
     """
     if card.kind == "classes":
         number = target.astype(np.int64)
-        came = np.eye(len(card.classes))[number]
+        actual = np.eye(len(card.classes))[number]
         dear = np.array([config.class_costs.get(name, 1.0) for name in card.classes])[number]
-        return Lost(((said.chances - came) ** 2).sum(axis=1), np.where(said.decided == number, 0.0, dear))
+        return RowLosses(
+            ((prediction.probabilities - actual) ** 2).sum(axis=1), np.where(prediction.decided == number, 0.0, dear)
+        )
     soon = target > 0 if card.kind == "failure" else target <= config.horizon_hours
-    loss = (said.value - target) ** 2 if card.kind == "failure" else np.abs(said.value - target)
+    loss = (prediction.value - target) ** 2 if card.kind == "failure" else np.abs(prediction.value - target)
     mistake = np.where(soon, config.costs.missed, config.costs.false_alarm)
-    return Lost(loss, np.where(said.is_alarm == soon, 0.0, mistake))
+    return RowLosses(loss, np.where(prediction.is_alarm == soon, 0.0, mistake))
 
 
-def without_a_model(target: Floats, card: TaskCard, config: TaskConfig) -> Lost:
-    """What saying the shares of the answers (or the median) always loses, and the cheapest decision without a look."""
+def without_a_model(target: Floats, card: TaskCard, config: TaskConfig) -> RowLosses:
+    """Loss of always predicting the base rates (or the median), and cost of the cheapest constant decision."""
     if card.kind == "classes":
         number = target.astype(np.int64)
         shares = np.bincount(number, minlength=len(card.classes)) / max(len(number), 1)
         dear = np.array([config.class_costs.get(name, 1.0) for name in card.classes])
         chosen = int(np.argmax(shares * dear))
-        came = np.eye(len(card.classes))[number]
-        loss: Floats = ((shares - came) ** 2).sum(axis=1)
-        return Lost(loss, np.where(number == chosen, 0.0, dear[number]))
+        actual = np.eye(len(card.classes))[number]
+        loss: Floats = ((shares - actual) ** 2).sum(axis=1)
+        return RowLosses(loss, np.where(number == chosen, 0.0, dear[number]))
     soon = target > 0 if card.kind == "failure" else target <= config.horizon_hours
     off: Floats = target - (target.mean() if card.kind == "failure" else np.median(target))
     never: Floats = np.where(soon, config.costs.missed, 0.0)
     always: Floats = np.where(soon, 0.0, config.costs.false_alarm)
-    return Lost(off**2 if card.kind == "failure" else np.abs(off), never if never.sum() <= always.sum() else always)
+    return RowLosses(
+        off**2 if card.kind == "failure" else np.abs(off), never if never.sum() <= always.sum() else always
+    )
 
 
 def is_clearly_more(mine: Floats, theirs: Floats, groups: Sequence[Ints]) -> bool:
-    """Whether `mine` are larger than `theirs` by 5 %, and beyond chance, however rows are grouped.
+    """Whether `mine` exceeds `theirs` by 5 % and significantly, for each grouping of rows.
 
-    Rows of a group belong together (a day, a life, a label) and count as one observation: a bad day is one day.
+    TaskRows of a group (a day, a cycle, a label) are correlated and count as one observation.
 
     Args:
-        mine: what was lost, row by row.
-        theirs: by the other, on the same rows.
-        groups: number of the group of each row, in one way or several; each must have eight groups.
+        mine: losses by row.
+        theirs: losses of the other model for the same rows.
+        groups: group numbers of the rows, for one or more groupings; each needs eight groups.
     """
     more = mine - theirs
     if not len(more) or more.mean() <= max(WORSE * theirs.mean(), 0.0):
@@ -100,7 +104,7 @@ def is_clearly_more(mine: Floats, theirs: Floats, groups: Sequence[Ints]) -> boo
 
 
 def _by_chance(values: Floats, group: Ints) -> float:
-    """What the mean of values that are alike within a group may be by chance; infinite with too few groups."""
+    """Largest mean that chance may produce where values within a group are correlated; infinite with too few groups."""
     from scipy.special import stdtrit
 
     number = np.unique(group, return_inverse=True)[1]

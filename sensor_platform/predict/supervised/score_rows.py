@@ -1,4 +1,4 @@
-"""What a task's model says of hours, as rows of `supervised_scores`, each with its reason. Pure."""
+"""Make rows of `supervised_scores` from predictions, with reasons. Pure."""
 
 import json
 from collections.abc import Sequence
@@ -10,8 +10,8 @@ import numpy as np
 from sensor_platform.kernel.clock import HOUR, plain_utc
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised import task_model
-from sensor_platform.predict.supervised.inputs import Rows
-from sensor_platform.predict.supervised.task_model import Said, TaskModel
+from sensor_platform.predict.supervised.task_model import TaskModel, TaskPrediction
+from sensor_platform.predict.supervised.task_rows import TaskRows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -37,11 +37,11 @@ COLUMNS = (
     "created_at",
 )
 REASONS = 3
-"""Inputs named in a reason."""
+"""Number of inputs named in a reason."""
 
 
 def schema() -> "dict[str, pl.DataType]":
-    """Types of a row; times are naive UTC microseconds."""
+    """Column types; times are plain UTC, microseconds."""
     import polars as pl
 
     kinds: dict[str, pl.DataType] = dict.fromkeys(COLUMNS, pl.String())
@@ -52,41 +52,43 @@ def schema() -> "dict[str, pl.DataType]":
     return kinds
 
 
-def empty() -> "pl.DataFrame":
-    """No rows."""
+def no_score_rows() -> "pl.DataFrame":
+    """An empty table of score rows."""
     import polars as pl
 
     return pl.DataFrame(schema=schema())
 
 
-def scored(model: TaskModel, rows: Rows, positions: dict[int, int], created_at: datetime) -> "pl.DataFrame":
-    """Rows of one task, all of revision 0.
+def make_score_rows(
+    model: TaskModel, rows: TaskRows, positions: dict[int, int], created_at: datetime
+) -> "pl.DataFrame":
+    """Score rows of one task, all of revision 0.
 
     Args:
-        model: verified.
-        rows: to score.
-        positions: ledger position that the inputs of each hour were built from.
+        model: verified model.
+        rows: rows to score.
+        positions: ledger position of the inputs by hour, microseconds since the epoch.
         created_at: aware UTC.
     """
     import polars as pl
 
-    card, said = model.card, task_model.read(model, rows.inputs)
+    card, prediction = model.card, task_model.predict(model, rows.inputs)
     trained_to = plain_utc(card.trained_to) if card.trained_to else None
     size = len(rows)
     frame = pl.DataFrame(
         {
             "task": [card.task] * size,
             "device_id": rows.device.tolist(),
-            "window_start": times(rows.hour),
+            "window_start": hour_starts(rows.hour),
             "kind": [card.kind] * size,
-            "value": said.value,
-            "class": [card.classes[each] for each in said.decided] if card.kind == "classes" else [None] * size,
-            "probabilities": _probabilities(model, said),
-            "lower": said.lower,
-            "upper": said.upper,
+            "value": prediction.value,
+            "class": [card.classes[each] for each in prediction.decided] if card.kind == "classes" else [None] * size,
+            "probabilities": _probabilities(model, prediction),
+            "lower": prediction.lower,
+            "upper": prediction.upper,
             "threshold": [card.threshold] * size,
-            "is_alarm": said.is_alarm,
-            "reason": reasons(model, rows.inputs, said),
+            "is_alarm": prediction.is_alarm,
+            "reason": reasons(model, rows.inputs, prediction),
             "missing_inputs": (~np.isfinite(rows.inputs)).sum(axis=1).astype(np.int32),
             "model_id": [model.model_id] * size,
             "trained_to": [trained_to] * size,
@@ -99,29 +101,29 @@ def scored(model: TaskModel, rows: Rows, positions: dict[int, int], created_at: 
     return frame.with_columns(pl.col("lower", "upper").fill_nan(None)).sort(KEYS)
 
 
-def times(hour: Ints) -> "npt.NDArray[np.datetime64]":
-    """Starts of hours, plain UTC."""
+def hour_starts(hour: Ints) -> "npt.NDArray[np.datetime64]":
+    """Start times of hours, plain UTC."""
     return (hour * HOUR).astype("datetime64[us]")
 
 
-def _probabilities(model: TaskModel, said: Said) -> list[str | None]:
+def _probabilities(model: TaskModel, prediction: TaskPrediction) -> list[str | None]:
     if model.card.kind == "remaining_life":
-        return [None] * len(said.value)
+        return [None] * len(prediction.value)
     names = model.card.classes or ("no", "yes")
-    return [json.dumps(dict(zip(names, map(float, row), strict=True))) for row in said.chances]
+    return [json.dumps(dict(zip(names, map(float, row), strict=True))) for row in prediction.probabilities]
 
 
-def reasons(model: TaskModel, inputs: Floats, said: Said) -> list[str | None]:
-    """For alarms and classes the inputs that moved the model most, by its own contributions; None for other rows."""
+def reasons(model: TaskModel, inputs: Floats, prediction: TaskPrediction) -> list[str | None]:
+    """Reasons of alarms and classes: the inputs with the largest contributions; None for other rows."""
     found: list[str | None] = [None] * len(inputs)
-    wanted = np.arange(len(inputs)) if model.card.kind == "classes" else np.flatnonzero(said.is_alarm)
+    wanted = np.arange(len(inputs)) if model.card.kind == "classes" else np.flatnonzero(prediction.is_alarm)
     if not len(wanted):
         return found
     shares = np.asarray(model.booster.predict(inputs[wanted], pred_contrib=True, num_threads=1), np.float64)
-    width = inputs.shape[1] + 1  # the last one is the model's own level
+    width = inputs.shape[1] + 1  # the last one is the base level of the model
     names = list(model.card.sources)
     for row, share in zip(wanted, shares.reshape(len(wanted), -1, width), strict=True):
-        own = share[said.decided[row]] if len(share) > 1 else share[0]
+        own = share[prediction.decided[row]] if len(share) > 1 else share[0]
         found[row] = _reason(names, inputs[row], own[:-1])
     return found
 

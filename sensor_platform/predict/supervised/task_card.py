@@ -1,52 +1,52 @@
-"""The card of a task's model: what it is, what it looks at, how what it says is read, how good it was."""
+"""The card of a task's model: origin, inputs, calibration, decision rule, and error estimate."""
 
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from sensor_platform.predict.supervised.calibration import Calibration
+from sensor_platform.predict.supervised.calibration import ProbabilityCalibration
 from sensor_platform.predict.supervised.config import Kind
 
 MODEL = "model.txt"
 
 
 class TaskCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """`card.json` of a task. Times are aware UTC."""
+    """`card.json` of a model of a task. Times are aware UTC."""
 
     task: str
     version: str
     kind: Kind
     created_at: datetime
     origin: str
-    """`trained`, or where a model that was dropped in is from."""
+    """`trained`, or the origin of an external model."""
     sources: dict[str, str]
-    """Inputs in the order of the model, and what each is made of."""
+    """Source of each input by name, in the order of the model."""
     inputs_sha256: str
     defaults: dict[str, float] = {}
     classes: tuple[str, ...] = ()
-    calibrations: tuple[Calibration, ...] = ()
-    """Of the chance of a failure, or of each class; none for what is used as it is."""
+    calibrations: tuple[ProbabilityCalibration, ...] = ()
+    """Calibration of the failure probability, or of each class; empty where raw outputs are used."""
     threshold: float | None = None
-    """An alarm from this chance on, or from this remaining life (hours) down."""
+    """Alarm at or above this probability, or at or below this remaining life in hours."""
     class_costs: dict[str, float] = {}
     most_hours: int = 0
     lower_by: tuple[float, ...] = ()
-    """Remaining life: hours from what is said down to the 5 % bound, in the lower, middle and upper third of it,"""
+    """Remaining life: hours from the prediction down to the 5 % bound, for each third of the predictions."""
     upper_by: tuple[float, ...] = ()
-    """and up to the 95 % bound;"""
+    """Remaining life: hours from the prediction up to the 95 % bound, for each third of the predictions."""
     thirds: tuple[float, ...] = ()
-    """where the thirds end."""
+    """Remaining life: the two predictions that separate the thirds."""
     trained_from: datetime | None = None
     trained_to: datetime | None = None
-    """Newest hour that was learnt from: an hour up to it is not scored. None for a model that has seen none of ours."""
+    """Newest hour of training data; hours up to it are not scored. None if not trained on data of this site."""
     folds_by: str = ""
-    """What kept learnt and judged rows apart: `device`, or `time` where there is one device."""
+    """How training and test rows were separated: by `device`, or by `time` where there is one device."""
     folds: int = 0
     rows: int = 0
     devices: int = 0
     estimate: dict[str, float | None] = {}
-    """How good the recipe was on devices held out, with calibration and threshold of the other folds."""
+    """Quality of the recipe on held-out devices, with calibration and threshold of the other folds."""
     parameters: dict[str, Any] = {}
     seed: int = 0
     libraries: dict[str, str] = {}
@@ -56,5 +56,5 @@ class TaskCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     def summary(self) -> str:
         """One line for a list of versions."""
-        learnt = f", {self.rows:,} hours of {self.devices} devices" if self.rows else ""
-        return f"{self.kind}{learnt} ({self.origin})"
+        trained = f", {self.rows:,} hours of {self.devices} devices" if self.rows else ""
+        return f"{self.kind}{trained} ({self.origin})"

@@ -1,4 +1,4 @@
-"""A loaded model of a task, and what it says of rows: one code for tables, API and live predictions."""
+"""A loaded model of a task and its predictions: the same code for tables, API and live predictions."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TaskModel:
-    """A version whose hashes were checked."""
+    """A loaded version whose hashes were checked."""
 
     model_id: str
     card: TaskCard
@@ -23,43 +23,45 @@ class TaskModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What a model says, per row; arrays of one length."""
+class TaskPrediction:
+    """Predictions per row; arrays of one length."""
 
     value: Floats
-    """Chance of a failure, chance of the decided class, or remaining hours."""
-    chances: Floats
-    """Shape (rows, classes); (rows, 0) for remaining life."""
+    """Probability of a failure, probability of the decided class, or remaining hours."""
+    probabilities: Floats
+    """Probabilities of shape (rows, classes); (rows, 0) for remaining life."""
     decided: Ints
-    """Number of the class; 1 for a failure."""
+    """Number of the decided class; 1 for a failure."""
     lower: Floats
     upper: Floats
-    """90 % interval of the remaining life; NaN elsewhere."""
+    """Upper end of the 90 % interval of the remaining life; NaN for other kinds."""
     is_alarm: "decisions.Flags"
 
 
-def read(model: TaskModel, inputs: Floats) -> Said:
-    """What `model` says of rows of shape (rows, inputs)."""
-    return interpret(model.card, fitting.said(model.booster, inputs))
+def predict(model: TaskModel, inputs: Floats) -> TaskPrediction:
+    """Predictions of `model` for inputs of shape (rows, inputs)."""
+    return interpret(model.card, fitting.raw_predictions(model.booster, inputs))
 
 
-def interpret(card: TaskCard, raw: Floats) -> Said:
-    """What a model's own numbers mean: calibrated, decided by cost."""
+def interpret(card: TaskCard, raw: Floats) -> TaskPrediction:
+    """Predictions from raw outputs of a model: calibrated, and decided by cost."""
     if card.kind == "remaining_life":
-        return _life(card, raw)
-    chances = chances_of(card, raw)
-    nothing = np.full(len(chances), np.nan)
+        return _remaining_life(card, raw)
+    probabilities = probabilities_of(card, raw)
+    nothing = np.full(len(probabilities), np.nan)
     if card.kind == "failure":
-        chance = chances[:, 1]
-        flagged = chance >= card.threshold if card.threshold is not None else np.zeros(len(chance), dtype=bool)
-        return Said(chance, chances, flagged.astype(np.int64), nothing, nothing, flagged)
-    decided = decisions.cheapest_class(chances, card.classes, card.class_costs)
-    value = chances[np.arange(len(chances)), decided] if len(chances) else np.empty(0)
-    return Said(value, chances, decided, nothing, nothing, np.zeros(len(chances), dtype=bool))
+        probability = probabilities[:, 1]
+        flagged = (
+            probability >= card.threshold if card.threshold is not None else np.zeros(len(probability), dtype=bool)
+        )
+        return TaskPrediction(probability, probabilities, flagged.astype(np.int64), nothing, nothing, flagged)
+    decided = decisions.cheapest_class(probabilities, card.classes, card.class_costs)
+    value = probabilities[np.arange(len(probabilities)), decided] if len(probabilities) else np.empty(0)
+    return TaskPrediction(value, probabilities, decided, nothing, nothing, np.zeros(len(probabilities), dtype=bool))
 
 
-def chances_of(card: TaskCard, raw: Floats) -> Floats:
-    """Calibrated chances, shape (rows, classes), that sum to 1; columns of a failure are no and yes."""
+def probabilities_of(card: TaskCard, raw: Floats) -> Floats:
+    """Calibrated probabilities of shape (rows, classes) that sum to 1; the columns of a failure are no and yes."""
     if card.kind == "failure" or raw.ndim == 1:
         yes = card.calibrations[0].apply(raw) if card.calibrations else raw
         return np.stack([1 - yes, yes], axis=1)
@@ -70,7 +72,7 @@ def chances_of(card: TaskCard, raw: Floats) -> Floats:
     return total
 
 
-def _life(card: TaskCard, raw: Floats) -> Said:
+def _remaining_life(card: TaskCard, raw: Floats) -> TaskPrediction:
     value = np.clip(raw, 0.0, float(card.most_hours) if card.most_hours else np.inf)
     lower = upper = np.full(len(value), np.nan)
     if card.lower_by:
@@ -80,4 +82,4 @@ def _life(card: TaskCard, raw: Floats) -> Said:
         if card.most_hours:
             upper = np.minimum(upper, float(card.most_hours))
     flagged = value <= card.threshold if card.threshold is not None else np.zeros(len(value), dtype=bool)
-    return Said(value, np.empty((len(value), 0)), flagged.astype(np.int64), lower, upper, flagged)
+    return TaskPrediction(value, np.empty((len(value), 0)), flagged.astype(np.int64), lower, upper, flagged)

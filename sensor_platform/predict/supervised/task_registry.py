@@ -1,4 +1,4 @@
-"""The registry of the tasks' models: what a folder `models/task-<task>-<hash>/` holds."""
+"""The registry of task models, in folders `models/task-<task>-<hash>/`."""
 
 from collections.abc import Callable
 
@@ -10,7 +10,7 @@ from sensor_platform.predict.supervised.task_card import MODEL, TaskCard
 from sensor_platform.predict.supervised.task_model import TaskModel
 
 TaskPeriod = ChampionPeriod[None]
-"""A period of a task's model, which has no rules."""
+"""A champion period of a task; it has no rules."""
 
 
 def _read(model_id: str, card: TaskCard, file: Callable[[str], bytes]) -> TaskModel:

@@ -1,44 +1,43 @@
-"""Train every task that has labels, keep what was learnt in the registry, and promote what deserves it."""
+"""Train all tasks with labels, save the models in the registry, and promote those that pass the gate."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import EPOCH, HOUR, to_micros, utc_from_micros
-from sensor_platform.labels.label_store import Label, LabelVersion, changes, read_history, read_labels, read_superseded
+from sensor_platform.kernel.clock import HOUR, utc_from_micros
+from sensor_platform.labels.label_store import Label, LabelVersion, changes, read_history
 from sensor_platform.predict.forecast import model_card as forecast_cards
 from sensor_platform.predict.forecast import model_files
 from sensor_platform.predict.forecast.promotion import PromotionDecision
 from sensor_platform.predict.registry import version_files
-from sensor_platform.predict.reports import Row, TaskTraining, TaskTrainReport, TrainingNeed
+from sensor_platform.predict.reports import TaskTraining, TaskTrainReport
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised import fitting, gate, ground_truth
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.cycles import events
-from sensor_platform.predict.supervised.inputs import Rows, examples, no_rows, sha256
-from sensor_platform.predict.supervised.late_labels import late_labels
-from sensor_platform.predict.supervised.learn_task import Learned, learn
+from sensor_platform.predict.supervised.due_hours import late_labels
+from sensor_platform.predict.supervised.learn_task import LearnedTask, learn_task
+from sensor_platform.predict.supervised.read_task_rows import read_examples
 from sensor_platform.predict.supervised.task_card import MODEL, TaskCard
 from sensor_platform.predict.supervised.task_registry import task_models
+from sensor_platform.predict.supervised.task_rows import TaskRows, no_task_rows, sources_sha256
 from sensor_platform.warehouse.tables import writer
 
 MOST_ROWS = 200_000
-"""Common hours that are learnt from: more are thinned evenly, so that memory and time do not grow with the history."""
+"""Maximum number of common hours to train on; more are thinned evenly, which bounds memory and time."""
 
 
 def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport:
-    """Train, judge with devices held out, and where deserved promote a model per task.
+    """Train a model per task, evaluate it on held-out devices, and promote it if it passes the gate.
 
     Args:
         home: data folder.
-        site: `supervised` says which tasks.
-        now: aware UTC. Hours that are not over by then are not learnt from.
+        site: `supervised` lists the tasks.
+        now: aware UTC. Hours that have not ended by then are not used.
 
     Raises:
-        Unreachable: the writer lock or the warehouse file could not be had in time.
+        Unreachable: the writer lock or the warehouse file was not available in time.
         CheckFailed: a champion pointer is damaged, or folds share a device.
     """
     started = time.monotonic()
@@ -53,8 +52,8 @@ def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport
 
 
 @dataclass(frozen=True, slots=True)
-class _Made:
-    """What became of one task, and from when on hours are to be scored because of it."""
+class _TrainingOutcome:
+    """Outcome of training one task, and the times from which on hours must be scored because of it."""
 
     report: TaskTraining
     estimate: Mapping[str, float | None] | None = None
@@ -63,28 +62,30 @@ class _Made:
 
 def _trained_or_why(
     home: Home, site: PredictSite, config: TaskConfig, history: list[LabelVersion], now: datetime
-) -> _Made:
-    """A damaged pointer of one task keeps no other from being trained: the gate's check fails for it."""
+) -> _TrainingOutcome:
+    """A damaged champion file of one task does not stop the others; the check of the champion gate reports it."""
     try:
         return _train(home, site, config, history, now)
     except version_files.Unusable as error:
-        return _Made(_waits(config, error.message))
+        return _TrainingOutcome(_waits(config, error.message))
 
 
-def _train(home: Home, site: PredictSite, config: TaskConfig, history: list[LabelVersion], now: datetime) -> _Made:
+def _train(
+    home: Home, site: PredictSite, config: TaskConfig, history: list[LabelVersion], now: datetime
+) -> _TrainingOutcome:
     began = time.monotonic()
     late = late_labels(home, config, changes(history), 1)
     score_from = tuple(utc_from_micros(each.start_at) for each in late)
     if not config.is_trained:
-        return _Made(_waits(config, "is_trained is false"), score_from=score_from)
+        return _TrainingOutcome(_waits(config, "is_trained is false"), score_from=score_from)
     rows, classes = _examples(home, site, config, [each.label for each in history if each.superseded_at is None], now)
-    learned = learn(rows, config, classes)
+    learned = learn_task(rows, config, classes)
     if isinstance(learned, str):
         _note(home, config, now, learned)
-        return _Made(_waits(config, f"waits: {learned}"), score_from=score_from)
+        return _TrainingOutcome(_waits(config, f"waits: {learned}"), score_from=score_from)
     card, decision, is_first = _keep(home, config, rows, learned, now)
     score_from += (card.trained_to,) if is_first and card.trained_to else ()
-    return _Made(_trained(card, decision, rows, time.monotonic() - began), card.estimate, score_from)
+    return _TrainingOutcome(_trained(card, decision, rows, time.monotonic() - began), card.estimate, score_from)
 
 
 def _waits(config: TaskConfig, why: str) -> TaskTraining:
@@ -93,23 +94,27 @@ def _waits(config: TaskConfig, why: str) -> TaskTraining:
 
 def _examples(
     home: Home, site: PredictSite, config: TaskConfig, labels: list[Label], now: datetime
-) -> tuple[Rows, tuple[str, ...]]:
+) -> tuple[TaskRows, tuple[str, ...]]:
     with writer(home, site, "read examples for training") as warehouse:
-        found = ground_truth.known(warehouse, config, labels, now)
-        rows = examples(warehouse, config, found.spans, found.lives, MOST_ROWS) if found.spans else no_rows(config)
+        found = ground_truth.read_ground_truth(warehouse, config, labels, now)
+        rows = (
+            read_examples(warehouse, config, found.spans, found.cycles, MOST_ROWS)
+            if found.spans
+            else no_task_rows(config)
+        )
     return rows, found.classes
 
 
 def _keep(
-    home: Home, config: TaskConfig, rows: Rows, learned: Learned, now: datetime
+    home: Home, config: TaskConfig, rows: TaskRows, learned: LearnedTask, now: datetime
 ) -> tuple[TaskCard, PromotionDecision, bool]:
-    card, contents = version(config, rows, learned, now)
+    card, contents = new_task_version(config, rows, learned, now)
     try:
         champion = task_models.load_champion(home, config.name)
         decision = gate.decide(learned, card, contents, config, champion)
     except version_files.Unusable as error:
         champion, decision = None, PromotionDecision(promoted=True, why=f"the champion cannot be used: {error.message}")
-        refused = gate.unsound(learned, card, contents, config)
+        refused = gate.reason_to_refuse(learned, card, contents, config)
         decision = PromotionDecision(promoted=False, why=refused) if refused else decision
     task_models.save(home, card, contents)
     if decision.promoted:
@@ -120,43 +125,14 @@ def _keep(
 
 
 def _note(home: Home, config: TaskConfig, now: datetime, reason: str) -> None:
-    """That a training of today's labels gave no model."""
+    """Record that training with the current labels gave no champion."""
     task_models.note_waiting(home, config.name, now, reason)
 
 
-def needs_task_training(home: Home, site: PredictSite) -> tuple[TrainingNeed, ...]:
-    """Tasks that should be trained at once, and why. Reads a few small files; opens no warehouse."""
-    wanted = [config for config in site.supervised if config.is_trained]
-    gone = read_superseded(home) if wanted else []
-    return tuple(need for config in wanted if (need := _need(home, config, gone)))
-
-
-def _need(home: Home, config: TaskConfig, gone: Sequence[LabelVersion]) -> TrainingNeed | None:
-    """Labels that came before there is a model, those that were learnt from and taken back, what the watch asks for."""
-    try:
-        has_model = task_models.champion_card(home, config.name) is not None
-    except CheckFailed as error:
-        return TrainingNeed(config.name, error.message, None)
-    waiting, asked = task_models.waiting(home, config.name), task_models.asked(home, config.name)
-    made = [version_files.created_at(name) for name in task_models.versions(home, config.name)]
-    tried = max([*made, *([waiting.asked_at] if waiting else [])], default=EPOCH)
-    since = to_micros(tried)
-    if not has_model:
-        has_come = any(label.created_at > since and _counts(label, config) for label in read_labels(home))
-        return TrainingNeed(config.name, "labels have come, and there is no model yet", None) if has_come else None
-    learnt = [each for each in gone if each.label.created_at <= since < (each.superseded_at or 0)]
-    count = sum(_counts(each.label, config) for each in learnt)
-    if count:
-        return TrainingNeed(config.name, f"labels that may have been learnt from were taken back: {count}", tried)
-    return TrainingNeed(config.name, asked.reason, None) if asked is not None and asked.asked_at > tried else None
-
-
-def _counts(label: Label, config: TaskConfig) -> bool:
-    return bool(events([label], config))
-
-
-def version(config: TaskConfig, rows: Rows, learned: Learned, now: datetime) -> tuple[TaskCard, dict[str, bytes]]:
-    """Card and files of what was learnt."""
+def new_task_version(
+    config: TaskConfig, rows: TaskRows, learned: LearnedTask, now: datetime
+) -> tuple[TaskCard, dict[str, bytes]]:
+    """Card and files of a trained model."""
     contents = {MODEL: learned.booster.model_to_string().encode()}
     size = len(learned.classes)
     card = TaskCard(
@@ -166,7 +142,7 @@ def version(config: TaskConfig, rows: Rows, learned: Learned, now: datetime) -> 
         created_at=now,
         origin="trained",
         sources=config.sources,
-        inputs_sha256=sha256(config.sources),
+        inputs_sha256=sources_sha256(config.sources),
         defaults=config.defaults,
         classes=learned.classes,
         calibrations=learned.calibrations,
@@ -191,7 +167,7 @@ def version(config: TaskConfig, rows: Rows, learned: Learned, now: datetime) -> 
     return card, contents
 
 
-def _trained(card: TaskCard, decision: PromotionDecision, rows: Rows, seconds: float) -> TaskTraining:
+def _trained(card: TaskCard, decision: PromotionDecision, rows: TaskRows, seconds: float) -> TaskTraining:
     return TaskTraining(
         task=card.task,
         trained=True,
@@ -206,19 +182,5 @@ def _trained(card: TaskCard, decision: PromotionDecision, rows: Rows, seconds: f
 
 
 def _score_days(site: PredictSite, first: list[datetime], now: datetime) -> tuple[date, date] | None:
-    """Days to score after a training: what first models have not learnt from, and what late labels change."""
+    """Days to score after a training: those after the training data of first models, those changed by late labels."""
     return (max(min(first).date(), site.start), now.astimezone(UTC).date()) if first else None
-
-
-def unusable_champions(home: Home, site: PredictSite) -> tuple[Row, ...]:
-    """Tasks whose champion is not what was promoted, or was made for other inputs than the site asks for now."""
-    found: list[Row] = []
-    for config in site.supervised:
-        try:
-            model = task_models.load_champion(home, config.name)
-        except CheckFailed as error:
-            found.append({"task": config.name, "why": error.message})
-            continue
-        if model is not None and model.card.inputs_sha256 != sha256(config.sources):
-            found.append({"task": config.name, "why": "the champion was made for other inputs"})
-    return tuple(found)

@@ -20,7 +20,8 @@ from sensor_platform.predict.supervised.config import Costs, TaskConfig
 from sensor_platform.predict.supervised.folds import Fold
 from sensor_platform.predict.supervised.score_tasks import score_tasks
 from sensor_platform.predict.supervised.task_registry import task_models
-from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks
+from sensor_platform.predict.supervised.train_tasks import train_tasks
+from sensor_platform.predict.supervised.training_needs import needs_task_training
 from sensor_platform_tests.predict.machines import (
     FAILS,
     HOURS,
@@ -133,7 +134,7 @@ def test_the_same_seed_gives_the_same_model(trained: Home) -> None:
 
 
 def test_what_only_the_identity_of_a_machine_tells_is_not_learnt(tmp_path: Path) -> None:
-    """Half of the machines are labelled wet, at random. Rows drawn at random would seem to foretell it perfectly."""
+    """Half of the machines are labelled wet, at random. Rows drawn at random would seem to predict it perfectly."""
     rng = np.random.default_rng(5)
     home = Home(tmp_path)
     site = replace(
@@ -149,7 +150,7 @@ def test_what_only_the_identity_of_a_machine_tells_is_not_learnt(tmp_path: Path)
     (done,) = train_tasks(home, site, START + timedelta(hours=240)).tasks
     assert done.trained
     assert not done.promoted
-    assert "on devices held out, no better than" in done.why
+    assert "on held-out devices, not better than" in done.why
     assert task_models.champion_card(home, "wet") is None
     assert needs_task_training(home, site) == ()  # it was tried with these labels
     add_label(home, replace(label("d0", 300, "wet"), created_at=micros(241)))

@@ -19,7 +19,8 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.predict.supervised.score_tasks import score_tasks
 from sensor_platform.predict.supervised.task_registry import task_models
-from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks
+from sensor_platform.predict.supervised.train_tasks import train_tasks
+from sensor_platform.predict.supervised.training_needs import needs_task_training
 from sensor_platform.warehouse.published import labels_table
 from sensor_platform.warehouse.published.joined_views import statements
 from sensor_platform_tests.predict.machines import FAILS, HOURS, LEARNT, SITE, fill, machines, scores
@@ -158,7 +159,7 @@ def test_a_label_that_was_learnt_from_asks_for_a_training_without_it(told: Told)
     oldest = json.loads(run(told.home, "labels", "list", "--json").splitlines()[0])
     run(told.home, "labels", "remove", oldest["label_id"])
     (need,) = needs_task_training(told.home, ONLY)
-    assert need.why == "labels that may have been learnt from were taken back: 1"
+    assert need.why == "labels that may have been used for training were withdrawn: 1"
     time.sleep(1.1)
     report = train_tasks(told.home, ONLY, datetime.now(UTC))
     assert report.score_days is not None

@@ -17,8 +17,8 @@ from sensor_platform.home import Home
 from sensor_platform.live.requests.predictor import Predictor
 from sensor_platform.predict.supervised import external, score_rows, task_model
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.predict.supervised.inputs import Rows
 from sensor_platform.predict.supervised.task_registry import task_models
+from sensor_platform.predict.supervised.task_rows import TaskRows
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 FEATURES = ("flow_rate", "influent_COD", "influent_pH")
@@ -64,14 +64,14 @@ def home(tmp_path: Path) -> Home:
 
 
 def test_the_api_says_what_the_table_says(home: Home, files: tuple[Path, Path]) -> None:
-    external.add(home, *files, {"reuse": TASK}, NOW)
+    external.add_model(home, *files, {"reuse": TASK}, NOW)
     model = task_models.load_champion(home, "reuse")
     assert model is not None
     rng = np.random.default_rng(2)
     inputs = rng.normal(size=(20, 3)) * [50, 100, 2] + [150, 300, 7]
     none = np.full(20, np.nan)
-    rows = Rows(np.array([f"d{n:02}" for n in range(20)], dtype=object), np.arange(20), inputs, none, np.ones(20))
-    table = score_rows.scored(model, rows, {}, NOW)
+    rows = TaskRows(np.array([f"d{n:02}" for n in range(20)], dtype=object), np.arange(20), inputs, none, np.ones(20))
+    table = score_rows.make_score_rows(model, rows, {}, NOW)
     predictor = Predictor(home)
     for row, given in zip(table.iter_rows(named=True), inputs, strict=True):
         said = predictor.predict("reuse", dict(zip(FEATURES, map(float, given), strict=True)))
@@ -82,7 +82,7 @@ def test_the_api_says_what_the_table_says(home: Home, files: tuple[Path, Path]) 
 
 
 def test_a_default_stands_in_for_what_is_missing_and_a_real_0_stays_0(home: Home, files: tuple[Path, Path]) -> None:
-    external.add(home, *files, {"reuse": TASK}, NOW)
+    external.add_model(home, *files, {"reuse": TASK}, NOW)
     predictor = Predictor(home)
     missing = predictor.predict("reuse", {"influent_pH": 7.0, "flow_rate": 150.0})
     given = predictor.predict("reuse", {"influent_pH": 7.0, "flow_rate": 150.0, "influent_COD": 350.0})
@@ -93,12 +93,12 @@ def test_a_default_stands_in_for_what_is_missing_and_a_real_0_stays_0(home: Home
 
 
 def test_a_new_champion_is_used_at_once_and_a_changed_file_never(home: Home, files: tuple[Path, Path]) -> None:
-    first = external.add(home, *files, {}, NOW)
+    first = external.add_model(home, *files, {}, NOW)
     predictor = Predictor(home)
     assert predictor.predict("reuse", {})["model"].endswith(first.version)
-    assert external.add(home, *files, {}, datetime(2026, 6, 2, tzinfo=UTC)).version == first.version
+    assert external.add_model(home, *files, {}, datetime(2026, 6, 2, tzinfo=UTC)).version == first.version
     assert len(task_models.versions(home, "reuse")) == 1
-    second = external.add(home, files[0], write_card(files[0].parent, files[0], origin="new"), {}, NOW)
+    second = external.add_model(home, files[0], write_card(files[0].parent, files[0], origin="new"), {}, NOW)
     assert second.version != first.version  # in the same second, of the same file
     assert predictor.predict("reuse", {})["model"].endswith(second.version)
     path = task_models.folder(home, "reuse") / second.version / "model.txt"
@@ -114,11 +114,11 @@ def test_a_new_champion_is_used_at_once_and_a_changed_file_never(home: Home, fil
             {"features": ["flow_rate", "influent_pH", "influent_COD"]},
             "was made for flow_rate, influent_COD, influent_pH",
         ),
-        ({"sha256": "0" * 64}, "its card says 000"),
+        ({"sha256": "0" * 64}, "its card has 000"),
         ({"classes": ["a", "b", "c"]}, "has 1 outputs, its card 3 classes"),
         ({"kind": "failure", "classes": []}, "of kind failure, task reuse of kind classes"),
-        ({"task": "../up"}, "is no name of a task"),
-        ({"what": 1}, "is no card"),
+        ({"task": "../up"}, "is not a valid task name"),
+        ({"what": 1}, "is not a card"),
     ],
 )
 def test_a_model_that_is_not_what_its_card_says_is_refused(
@@ -126,7 +126,7 @@ def test_a_model_that_is_not_what_its_card_says_is_refused(
 ) -> None:
     card = write_card(files[0].parent, files[0], **changes)
     with pytest.raises(WrongUse, match=said) as caught:
-        external.add(home, files[0], card, {"reuse": TASK}, NOW)
+        external.add_model(home, files[0], card, {"reuse": TASK}, NOW)
     assert caught.value.hint
     assert task_models.names(home) == ()
 
@@ -136,7 +136,7 @@ def test_a_model_with_other_inputs_than_the_site_has_is_refused(home: Home, file
     with pytest.raises(
         WrongUse, match="the model needs flow_rate, influent_COD, influent_pH, task reuse has pH"
     ) as caught:
-        external.add(home, *files, {"reuse": other}, NOW)
+        external.add_model(home, *files, {"reuse": other}, NOW)
     assert "under `inputs` of task reuse" in caught.value.hint
 
 
@@ -163,9 +163,9 @@ def test_the_command_adds_lists_and_rolls_back(
 
 def test_calibration_as_numbers_reads_back_bit_for_bit(home: Home, files: tuple[Path, Path]) -> None:
     card = write_card(files[0].parent, files[0], calibrations=[{"x": [0.1, 0.5, 0.9], "y": [0.03, 1 / 3, 0.97]}])
-    external.add(home, files[0], card, {}, NOW)
+    external.add_model(home, files[0], card, {}, NOW)
     model = task_models.load_champion(home, "reuse")
     assert model is not None
     raw = np.linspace(0, 1, 7)
     expected = np.interp(raw, [0.1, 0.5, 0.9], [0.03, 1 / 3, 0.97])
-    assert (task_model.chances_of(model.card, raw)[:, 1] == expected).all()
+    assert (task_model.probabilities_of(model.card, raw)[:, 1] == expected).all()

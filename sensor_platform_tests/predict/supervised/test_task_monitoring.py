@@ -15,13 +15,14 @@ from sensor_platform.home import Home
 from sensor_platform.labels.label_store import add_label
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.supervised import losses
-from sensor_platform.predict.supervised.calibration import Calibration
+from sensor_platform.predict.supervised.calibration import ProbabilityCalibration
 from sensor_platform.predict.supervised.losses import is_clearly_more
 from sensor_platform.predict.supervised.monitor_tasks import TaskHealth, monitor_tasks
 from sensor_platform.predict.supervised.score_tasks import score_tasks
 from sensor_platform.predict.supervised.task_card import MODEL
 from sensor_platform.predict.supervised.task_registry import task_models
-from sensor_platform.predict.supervised.train_tasks import needs_task_training, train_tasks, unusable_champions
+from sensor_platform.predict.supervised.train_tasks import train_tasks
+from sensor_platform.predict.supervised.training_needs import needs_task_training, unusable_champions
 from sensor_platform.warehouse.published.joined_views import statements
 from sensor_platform_tests.predict.machines import HOURS, NOW, SITE, START, fill, machines, scores
 
@@ -65,7 +66,7 @@ def watched(home: Home, task: str = "pump", now: datetime = NOW) -> TaskHealth:
 
 
 def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -> None:
-    upside_down = (Calibration(slope=-1.0, offset=0.0),)
+    upside_down = (ProbabilityCalibration(slope=-1.0, offset=0.0),)
     good, poisoned = successor(home, "pump", calibrations=upside_down)
     score_tasks(home, SITE, now=NOW)
     health = watched(home)

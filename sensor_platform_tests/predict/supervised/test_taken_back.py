@@ -149,7 +149,7 @@ def test_what_was_never_asked_for_is_refused_and_a_table_has_no_sixteen_digits(t
     words = [*COMMAND, "predictions", "--task", "pumb"]
     done = subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr.startswith("error: nothing was ever said of 'pumb'")
+    assert done.stderr.startswith("error: no predictions exist for 'pumb'")
     assert "hint: " in done.stderr
 
 

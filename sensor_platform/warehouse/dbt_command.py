@@ -7,16 +7,14 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import ExitCode, WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import NO_HORIZON, read_ledger, retention_horizon, touched_extent
-from sensor_platform.warehouse.build import bounds, prepare
+from sensor_platform.landing.ledger import NO_HORIZON, read_ledger, retention_horizon
+from sensor_platform.warehouse.build_input import build_scopes, write_build_input
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import runner as dbt_runner
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import LINEAGE_FILE, dbt_models, models
-from sensor_platform.warehouse.published import finality
 from sensor_platform.warehouse.staleness import ledger_evidence, state, trimmed
-from sensor_platform.warehouse.staleness.propagation import Scope
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -63,21 +61,17 @@ def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> in
         with open_warehouse(home, site.warehouse) as connection:
             if {"--full-refresh", "-f"} & set(arguments):
                 _refuse_if_anything_is_gone(home, connection)
-            scope = _everything(home)
-            prepared = prepare(
-                home, site, connection, scope, [models()[name] for name in dbt_models()], everything=True
-            )
-            state.write_work(
-                connection, prepared.invocation, prepared.work, finality.final_before(connection, site.warehouse)
-            )
+            scopes = build_scopes(home, None, site.warehouse.chunk_readings, everything=False)
+            chosen = [models()[name] for name in dbt_models()]
+            given = write_build_input(home, site, connection, scopes[0], chosen, everything=True)
             succeeded = dbt_runner.run_for_person(
                 arguments,
                 dbt_runner.profile_folder(home, site.warehouse),
                 slot_minutes=site.slot_minutes,
-                invocation=prepared.invocation,
+                invocation=given.invocation,
             )
             state.clear_work(connection)
-            recorded = state.read_state(connection, dbt_models(), scope.start, scope.end)
+            recorded = state.read_state(connection, dbt_models(), scopes[0].start, scopes[0].end)
         ledger_evidence.copy_to_ledger(home, recorded)
     return _exit_code(succeeded)
 
@@ -91,12 +85,6 @@ def _refuse_if_anything_is_gone(home: Home, connection: "DuckDBPyConnection") ->
             "refused: a full refresh would drop aggregates of readings that retention has deleted",
             "`sensor-platform rebuild` makes the warehouse again and restores those from the published tables",
         )
-
-
-def _everything(home: Home) -> Scope:
-    with read_ledger(home) as ledger:
-        extent = touched_extent(ledger) if ledger else None
-    return Scope(*bounds(None, extent))
 
 
 def _command(arguments: Sequence[str]) -> str | None:

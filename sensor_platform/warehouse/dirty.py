@@ -16,13 +16,11 @@ from sensor_platform.kernel.days import day_of
 from sensor_platform.landing.ledger import (
     StateRow,
     copy_state,
-    generation,
     newest_touch,
     note,
     open_ledger,
     read_ledger,
     readings_by_slot,
-    retention_horizon,
     slots_after,
     slots_between,
     touched_extent,
@@ -32,7 +30,8 @@ from sensor_platform.warehouse.catalog.sync import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import READINGS, WHOLE, Model, models
 from sensor_platform.warehouse.staleness.ledger_evidence import state_copy
-from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
+from sensor_platform.warehouse.staleness.propagation import Built, Scope
+from sensor_platform.warehouse.staleness.staleness import Staleness
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +62,14 @@ def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = No
         if ledger is None:
             return ()
         chosen = _chosen(site, names, int(note(ledger, LOOKBACK_NOTE) or 0))
-        current, newest, mark = generation(ledger), newest_touch(ledger), _mark_name(chosen)
+        staleness, mark = Staleness.of(ledger, slot), _mark_name(chosen)
+        current, newest = staleness.generation, staleness.position
         clean = state_copy(ledger, [mark], WHOLE, WHOLE + 1)[mark].get(WHOLE)
         since = clean.position if clean is not None and clean.generation == current else -1
         found: dict[date, DirtyDay] = {}
         spans = _spans(slots_after(ledger, since), chosen, slot)
         for span in spans:
-            found |= _days_of(ledger, chosen, current, slot, Scope(*span, with_whole=span == spans[-1]))
+            found |= _days_of(ledger, chosen, staleness, Scope(*span, with_whole=span == spans[-1]))
         found |= _catalog_day(ledger, site, found) if names is None else {}
     if not found and since < newest:
         with open_ledger(home) as ledger:
@@ -117,23 +117,14 @@ def _spans(touched: Iterable[int], chosen: Sequence[Model], slot: int) -> list[t
 
 
 def _days_of(
-    ledger: sqlite3.Connection, chosen: Sequence[Model], current: str, slot: int, scope: Scope
+    ledger: sqlite3.Connection, chosen: Sequence[Model], staleness: Staleness, scope: Scope
 ) -> dict[date, DirtyDay]:
-    start = scope.start - DAY - sum(model.reach(slot) for model in chosen)
-    slots = slots_between(ledger, start, scope.end)
-    state = state_copy(ledger, [model.name for model in chosen], start, scope.end)
+    span = staleness.span(scope, chosen)
+    slots = slots_between(ledger, *span)
+    state = state_copy(ledger, [model.name for model in chosen], *span)
     for model in (model for model in chosen if model.grain == "whole"):
         state[model.name] = state_copy(ledger, [model.name], WHOLE, WHOLE + 1)[model.name]
-    work = work_list(
-        chosen,
-        slots,
-        state,
-        generation=current,
-        slot=slot,
-        scope=scope,
-        everything=False,
-        frozen=retention_horizon(ledger),
-    )
+    work = staleness.windows(chosen, slots, state, scope)
     newest_day = max((start - start % DAY for start in slots), default=scope.start)
     rows = readings_by_slot(ledger, scope.start, scope.end) if any(work.values()) else {}
     return _by_day(chosen, work, rows, newest_day)

@@ -14,14 +14,15 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE, from_micros, to_micros, utc_from_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
-from sensor_platform.landing.ledger import NO_HORIZON, generation, read_ledger, retention_horizon
+from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.duckdb_sql import has_table, quoted, transaction
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import Model, models, published
 from sensor_platform.warehouse.staleness import state
-from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
+from sensor_platform.warehouse.staleness.propagation import Built, Scope
+from sensor_platform.warehouse.staleness.staleness import Staleness
 
 if TYPE_CHECKING:
     import polars as pl
@@ -85,21 +86,11 @@ class Warehouse:
         """
         made = _python_model(model)
         with read_ledger(self.home) as ledger:
-            current, gone = (generation(ledger), retention_horizon(ledger)) if ledger else ("", NO_HORIZON)
+            staleness = Staleness.of(ledger, self.slot)
         scope = _scope(days)
         start = scope.start - made.reach(self.slot)
         known = state.read_state(self.connection, [made.name, *made.parents], start, scope.end)
-        work = work_list(
-            [made],
-            {},
-            known,
-            generation=current,
-            slot=self.slot,
-            scope=scope,
-            everything=position is None,
-            frozen=gone,
-        )
-        return Due(model, work[model])
+        return Due(model, staleness.windows([made], {}, known, scope, everything=position is None)[model])
 
     def read_hours(self, first: datetime, last: datetime, metrics: Sequence[str] | None = None) -> "pl.DataFrame":
         """Rows of readings_1h with `first <= window_start < last`, times as plain UTC, sorted; `metrics` None for all.

@@ -130,14 +130,14 @@ PROTECTIONS = (
         "sensor_platform/warehouse/staleness/propagation.py",
         " or own.position < new.position",
         "",
-        "warehouse/test_cascade.py::test_a_later_build_makes_exactly_the_windows_that_depend_on_what_came",
+        "warehouse/test_propagation.py::test_a_later_build_makes_exactly_the_windows_that_depend_on_what_came",
     ),
     protection(
         "positions of another generation are not compared",
         "sensor_platform/warehouse/staleness/propagation.py",
         "own is None or own.generation != new.generation or ",
         "own is None or ",
-        "warehouse/test_cascade.py::test_another_generation_makes_everything_dirty_and_empties_what_is_gone",
+        "warehouse/test_propagation.py::test_another_generation_makes_everything_dirty_and_empties_what_is_gone",
     ),
     protection(
         "a window is recorded with its rows and never before them",

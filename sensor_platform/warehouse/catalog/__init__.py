@@ -6,16 +6,16 @@ up to them. `model` has the rows.
 
 from sensor_platform.warehouse.catalog.catalog_files import read_calibration, read_catalog, read_devices, read_metrics
 from sensor_platform.warehouse.catalog.catalog_model import Calibration, Catalog, Device, Metric
-from sensor_platform.warehouse.catalog.sync import adopt
+from sensor_platform.warehouse.catalog.sync import sync_catalog
 
 __all__ = [
     "Calibration",
     "Catalog",
     "Device",
     "Metric",
-    "adopt",
     "read_calibration",
     "read_catalog",
     "read_devices",
     "read_metrics",
+    "sync_catalog",
 ]

@@ -35,7 +35,7 @@ NOTE = "catalog"
 LOOKBACK_NOTE = "catalog.lookback_slots"
 
 
-def adopt(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") -> int:
+def sync_catalog(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") -> int:
     """Take over what the catalog files say; the caller holds the writer lock.
 
     Returns:

@@ -1,8 +1,8 @@
-"""Which windows of which models must be rebuilt. Pure: evidence and state in, work list out.
+"""Which windows of which models are stale. Pure: the ledger's slots and the state in, windows to rebuild out.
 
-A window is dirty when some parent's position within the model's reach is larger than its own, when it was never built,
-or when its generation is not the ledger's. Children are judged by the positions that their parents will have after this
-build, so that one invocation carries a change from the ledger to the last table.
+A window is stale when some parent's position within the model's look-back is larger than its own, when it was never
+built, or when its generation is not the ledger's. Children are compared with the positions that their parents will have
+after this build, so that one invocation carries a change from the ledger to the last table.
 """
 
 from bisect import bisect_left
@@ -15,14 +15,17 @@ from sensor_platform.warehouse.lineage import SLOTS, WHOLE, Model
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """What is recorded of one window: which ledger it was built from, and how far."""
+    """State of one window: the ledger and the position that it was built from."""
 
     generation: str
     position: int
 
 
 Windows = Mapping[int, Built]
-"""Window start (microseconds) to what is recorded of it."""
+"""Window start (microseconds) to its state."""
+
+StaleWindows = Mapping[str, Mapping[int, Built]]
+"""Windows to rebuild, by model, with the state that each has after the build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Scope:
         return self.with_whole if size is None else self.start < window + size <= self.end
 
 
-def work_list(
+def stale_windows(
     models: Sequence[Model],
     slots: Mapping[int, int],
     state: Mapping[str, Windows],
@@ -52,19 +55,19 @@ def work_list(
     slot: int,
     scope: Scope,
     everything: bool,
-    frozen: Horizon = NO_HORIZON,
+    horizon: Horizon = NO_HORIZON,
 ) -> dict[str, dict[int, Built]]:
-    """Windows to rebuild, by model, with what each will have recorded once it and its parents are built.
+    """Windows to rebuild, by model, with the state that each has once it and its parents are built.
 
     Args:
-        models: what this build makes, parents first; parents that are not among them count with their state as it is.
-        slots: the ledger's slots and the newest position that touched each; must cover the scope and every reach.
-        state: what is recorded, by model; must cover the scope and every reach.
-        generation: the ledger's.
+        models: the models of this build, parents first; other parents count with the state that they have.
+        slots: the ledger's slots and the newest position that touched each; must cover the scope and every look-back.
+        state: state by model; must cover the scope and every look-back.
+        generation: epoch of the ledger.
         slot: length of a slot in microseconds.
         scope: which windows may be rebuilt.
-        everything: rebuild every window in scope that ever had data, not only the dirty ones.
-        frozen: what nobody may build again, because landing no longer has it.
+        everything: rebuild every window in scope that ever had data, not only the stale ones.
+        horizon: slots that cannot be built again, because landing no longer has their rows.
     """
     expected: dict[str, Windows] = {SLOTS: {start: Built(generation, position) for start, position in slots.items()}}
     expected |= state
@@ -72,18 +75,18 @@ def work_list(
     for model in models:
         own = state.get(model.name, {})
         due = _due(model, own, [expected.get(parent, {}) for parent in model.parents], generation, slot, scope)
-        due = {window: new for window, new in due.items() if not _is_frozen(model, window, slot, frozen)}
-        chosen = due if everything else {window: new for window, new in due.items() if _is_dirty(own.get(window), new)}
+        due = {window: new for window, new in due.items() if not _is_beyond(model, window, slot, horizon)}
+        chosen = due if everything else {window: new for window, new in due.items() if _is_stale(own.get(window), new)}
         work[model.name] = chosen
         expected[model.name] = {**own, **chosen}
     return work
 
 
-def _is_frozen(model: Model, window: int, slot: int, frozen: Horizon) -> bool:
+def _is_beyond(model: Model, window: int, slot: int, horizon: Horizon) -> bool:
     """Whether the window lies below the landing floor, or is a slot whose landing file is damaged."""
     if model.size(slot) is None:
         return False
-    return window < frozen.floor or (model.grain == "slot" and window in frozen.held)
+    return window < horizon.floor or (model.grain == "slot" and window in horizon.held)
 
 
 def _due(
@@ -128,5 +131,5 @@ def _later(due: Built, found: Built) -> Built:
     return Built(due.generation if due.generation == found.generation else "", max(due.position, found.position))
 
 
-def _is_dirty(own: Built | None, new: Built) -> bool:
+def _is_stale(own: Built | None, new: Built) -> bool:
     return own is None or own.generation != new.generation or own.position < new.position

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from sensor_platform.kernel.clock import DAY, HOUR, MINUTE
 from sensor_platform.warehouse.lineage import SLOTS, Model, models
-from sensor_platform.warehouse.staleness.propagation import Built, Scope, work_list
+from sensor_platform.warehouse.staleness.propagation import Built, Scope, stale_windows
 
 SLOT = 10 * MINUTE
 ALL = list(models().values())
@@ -27,7 +27,7 @@ def build(
     generation: str = "g",
 ) -> dict[str, dict[int, Built]]:
     """One build that succeeds: returns its work and brings the state up to it."""
-    work = work_list(chosen, evidence, state, generation=generation, slot=SLOT, scope=scope, everything=everything)
+    work = stale_windows(chosen, evidence, state, generation=generation, slot=SLOT, scope=scope, everything=everything)
     for name, windows in work.items():
         state.setdefault(name, {}).update(windows)
     return work

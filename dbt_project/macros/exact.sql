@@ -55,8 +55,3 @@
 {% macro infinity() -%}
   cast('inf' as double)
 {%- endmacro %}
-
-{# Names of the metrics that are counters, as SQL literals. #}
-{% macro counters() -%}
-  {{ return(metrics_that("kind = 'counter'")) }}
-{%- endmacro %}

@@ -7,8 +7,8 @@
 {% macro content_columns() -%}
   {{ return([
     'n', 'sum', 'min', 'max', 'm2', 'first', 'last', 'first_at', 'last_at', 'last_received_at', 'bad_n', 'uncertain_n',
-    'late_n', 'spacing_s', 'increase', 'resets_n'
-  ]) }}
+    'late_n', 'spacing_s'
+  ] + (metric_kind_columns() | list)) }}
 {%- endmacro %}
 
 {# Pre-hook of a tier, in the transaction of the rows. #}
@@ -22,7 +22,7 @@
     metric,
     window_start,
     coalesce(revision, 0) as revision,
-    {{ fingerprint(content_columns()) }} as content
+    {{ fingerprint(existing_content(existing)) }} as content
   from {{ this }}
   where window_start <= {{ final }} - {{ seconds_interval(config.get('meta')['tier_seconds']) }} and {{ in_work(own_window_column()) }}
   {%- else %}
@@ -55,6 +55,17 @@
     and {{ in_work('tier.' ~ own_window_column()) }}
     and (final_rows.revision > 0 or final_rows.content <> {{ fingerprint(qualified('tier', content_columns())) }})
   {%- endif -%}
+{%- endmacro %}
+
+{# The content columns of a table from before a kind of metric was added: that kind's columns are null in it. #}
+{% macro existing_content(relation) -%}
+  {%- set known = adapter.get_columns_in_relation(relation) | map(attribute='name') | list -%}
+  {%- set types = metric_kind_columns() -%}
+  {%- set found = [] -%}
+  {%- for column in content_columns() -%}
+    {%- do found.append(column if column in known else 'cast(null as ' ~ types[column] ~ ')') -%}
+  {%- endfor -%}
+  {{ return(found) }}
 {%- endmacro %}
 
 {% macro qualified(table, columns) -%}

@@ -22,8 +22,7 @@
     uncertain_n,
     late_n,
     spacing_s,
-    increase,
-    resets_n,
+    {{ metric_kind_columns() | join(',\n    ') }},
     increase / nullif({{ seconds_between('first_at', 'last_at') }}, 0) as rate,
     cast(0 as integer) as revision
 {%- endmacro %}
@@ -34,7 +33,7 @@
   `minutes` is the length of the coarser window, `condition` restricts the finer rows to those of the run.
 #}
 {% macro coarser_tier(finer, minutes, condition, keep_slot=false) -%}
-{%- set counters = counters() -%}
+{%- set kinds = metric_kinds_in_use() -%}
 {%- set key = ['finer.device_id', 'finer.metric', 'finer.coarse_start'] -%}
 {%- set shape = shape_of_windows(finer, 'window_start', 60 * minutes, condition) -%}
 with finer as {{ read_again() if shape != 'single' }} (
@@ -180,21 +179,7 @@ added as (
 
 ),
 
-{% if counters -%}
-counted as (
-
-    select
-        device_id,
-        metric,
-        coarse_start,
-        {{ counter_parts_in_time() }} as parts
-    from finer
-    where metric in ({{ counters | join(', ') }})
-    group by device_id, metric, coarse_start
-
-),
-
-{% endif -%}
+{{ metric_kind_lists(kinds, 'windows', 'finer', 'coarse_start') }}
 described as (
 
     select
@@ -202,21 +187,10 @@ described as (
         {%- if keep_slot %}
         {{ window_floor('added.window_start', minutes=var('slot_minutes')) }} as slot_start,
         {%- endif %}
-        added.sum / nullif(n, 0) as mean,
-        {%- if counters %}
-        {{ counted_within('counted.parts', 's.increase') }} + {{ counted_between('counted.parts', 'first', 'last') }} as increase,
-        cast({{ counted_within('counted.parts', 's.resets_n') }} + {{ resets_between('counted.parts', 'first', 'last') }} as bigint) as resets_n
-        {%- else %}
-        cast(null as double) as increase,
-        cast(null as bigint) as resets_n
-        {%- endif %}
+        added.sum / nullif(n, 0) as mean
+        {{- metric_kind_expressions(kinds, 'windows') }}
     from added
-    {%- if counters %}
-    left join counted
-        on counted.device_id = added.device_id
-        and counted.metric = added.metric
-        and counted.coarse_start = added.window_start
-    {%- endif %}
+    {{- metric_kind_joins(kinds, 'coarse_start') }}
 
 )
 
@@ -282,18 +256,6 @@ shared as (
 
 {% macro duckdb__read_again() -%}
   not materialized
-{%- endmacro %}
-
-{# The finer windows of a counter, in time; null for none. #}
-{% macro counter_parts_in_time() -%}
-  {{ return(adapter.dispatch('counter_parts_in_time', 'sensor_platform')()) }}
-{%- endmacro %}
-
-{% macro duckdb__counter_parts_in_time() -%}
-  list_sort(list({
-            'at': finer.window_start, 'first': finer.first, 'last': finer.last,
-            'increase': finer.increase, 'resets_n': finer.resets_n
-        }) filter (where finer.increase is not null))
 {%- endmacro %}
 
 {# A value where `at` is least or greatest; which one of several that share that instant is not said. #}

@@ -31,6 +31,8 @@ WHOLE = 0
 
 LINEAGE_FILE = Path(__file__).with_name("lineage.json")
 
+DBT_PROJECT = Path(__file__).resolve().parents[2] / "dbt_project"
+
 
 @dataclass(frozen=True, slots=True)
 class Model:

@@ -10,7 +10,7 @@ from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub
 from sensor_platform_tests.warehouse.toy_facts import land_three_days
-from sensor_platform_tests.warehouse.toy_project import MARTS, ROOT, Clone, documented
+from sensor_platform_tests.warehouse.toy_project import MARTS, Clone, documented
 
 TREND = """
 {{
@@ -68,15 +68,8 @@ def facts(clone: Clone) -> Any:
 
 
 def test_two_source_files_and_a_generated_one_are_all_that_changes(clone: Clone) -> None:
-    changed = [
-        str(path.relative_to(clone.root))
-        for folder in ("sensor_platform", "dbt_project")
-        for path in sorted((clone.root / folder).rglob("*.*"))
-        if path.is_file() and not {"target", "logs", "__pycache__"} & {*path.parts}
-        if not (old := ROOT / path.relative_to(clone.root)).exists() or old.read_bytes() != path.read_bytes()
-    ]
     models = [f"{MARTS}/{name}" for name in ("toy_days.sql", "toy_trend.sql", "marts.yml")]
-    assert {*changed} == {*models, "sensor_platform/warehouse/lineage.json"}
+    assert clone.changed() == {*models, "sensor_platform/warehouse/lineage.json"}
 
 
 def test_the_lineage_has_what_the_meta_declares(clone: Clone) -> None:

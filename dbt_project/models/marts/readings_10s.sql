@@ -13,7 +13,7 @@
     }
   )
 }}
-{%- set counters = counters() %}
+{%- set kinds = metric_kinds_in_use() %}
 {%- set key = ['readings.device_id', 'readings.metric', 'readings.window_start'] %}
 {%- set shape = shape_of_windows(ref('readings_clean'), 'event_at', 10, in_work('slot_start'), 'value is not null') %}
 
@@ -169,41 +169,16 @@ added as (
 
 ),
 
-{% if counters -%}
-counted as (
-
-    select
-        device_id,
-        metric,
-        window_start,
-        {{ samples_in_time('event_at', 'value', "verdict <> 'bad'") }} as samples
-    from readings
-    where metric in ({{ counters | join(', ') }})
-    group by device_id, metric, window_start
-
-),
-
-{% endif -%}
+{{ metric_kind_lists(kinds, 'readings', 'readings', 'window_start') }}
 described as (
 
     select
         added.*,
         {{ window_floor('added.window_start', minutes=var('slot_minutes')) }} as slot_start,
-        added.sum / nullif(n, 0) as mean,
-        {%- if counters %}
-        {{ counted_between('counted.samples') }} as increase,
-        {{ resets_between('counted.samples') }} as resets_n
-        {%- else %}
-        cast(null as double) as increase,
-        cast(null as bigint) as resets_n
-        {%- endif %}
+        added.sum / nullif(n, 0) as mean
+        {{- metric_kind_expressions(kinds, 'readings') }}
     from added
-    {%- if counters %}
-    left join counted
-        on counted.device_id = added.device_id
-        and counted.metric = added.metric
-        and counted.window_start = added.window_start
-    {%- endif %}
+    {{- metric_kind_joins(kinds, 'window_start') }}
 
 )
 

@@ -24,10 +24,9 @@ from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.build_report import BuildReport, ModelReport, TestReport
-from sensor_platform.warehouse.dbt.runner import PROJECT
-from sensor_platform.warehouse.lineage import dbt_models
+from sensor_platform.warehouse.lineage import DBT_PROJECT, dbt_models
 
-MANIFEST = PROJECT / "target" / "manifest.json"
+MANIFEST = DBT_PROJECT / "target" / "manifest.json"
 
 
 def _manifest(path: Path) -> Path:

@@ -16,11 +16,18 @@ from typing import Any
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.clock import plain_utc
-from sensor_platform.warehouse.catalog.catalog_model import COMPARE_WITHIN_S, Calibration, Catalog, Device, Kind, Metric
+from sensor_platform.warehouse.catalog.catalog_model import (
+    COMPARE_WITHIN_S,
+    DEFAULT_KIND,
+    Calibration,
+    Catalog,
+    Device,
+    Metric,
+)
+from sensor_platform.warehouse.dbt.project_variables import metric_kinds
 
 DEVICES, METRICS, CALIBRATION = "devices.csv", "metrics.csv", "calibration.csv"
 _LONGEST_LOOKBACK_S = 86_400.0
-_KINDS: tuple[Kind, ...] = ("gauge", "counter")
 _THRESHOLDS = ("warn_low", "warn_high", "alarm_low", "alarm_high")
 
 
@@ -90,11 +97,10 @@ def read_metrics(path: Path) -> list[Metric]:
     return rows
 
 
-def _kind(path: Path, line: int, text: str) -> Kind:
-    for kind in _KINDS:
-        if text in {"", kind}:
-            return kind
-    raise _wrong(path, line, f"kind is {text!r}", f"use {' or '.join(_KINDS)}, or leave it empty")
+def _kind(path: Path, line: int, text: str) -> str:
+    if not text or text in metric_kinds():
+        return text or DEFAULT_KIND
+    raise _wrong(path, line, f"kind is {text!r}", f"use {' or '.join(metric_kinds())}, or leave it empty")
 
 
 def _only_once(path: Path, line: int, what: str, name: str, seen: dict[str, int]) -> None:

@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-Kind = Literal["gauge", "counter"]
-
+DEFAULT_KIND = "gauge"
+"""Kind of a metric that the catalog names no kind for."""
 COMPARE_WITHIN_S = 600.0
 """How far back the reading may lie that a change is measured from, where a metric does not say."""
 
@@ -28,7 +27,8 @@ class Metric:
 
     metric: str
     unit: str | None = None
-    kind: Kind = "gauge"
+    kind: str = DEFAULT_KIND
+    """One of `metric_kinds`: which columns the tiers have for it."""
     min: float | None = None
     max: float | None = None
     max_change_per_s: float | None = None

@@ -20,8 +20,8 @@ from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.dbt.dbt_manifest import parsed_project
 from sensor_platform.warehouse.dbt.declared import check_lineage, write_lineage
 from sensor_platform.warehouse.file.connection import duckdb_config
+from sensor_platform.warehouse.lineage import DBT_PROJECT
 
-PROJECT = Path(__file__).resolve().parents[3] / "dbt_project"
 INVOCATION = "invocation"
 """Name of the dbt variable that the macro `has_work` compares with the stamp of the work list."""
 
@@ -117,9 +117,9 @@ def parse_project(arguments: Sequence[str]) -> tuple[bool, bool]:
 
 
 def _on_project(arguments: Sequence[str]) -> Any:  # noqa: ANN401
-    places = ("--project-dir", str(PROJECT), "--profiles-dir", str(PROJECT))
-    target = () if _has_target(arguments) else ("--target-path", str(PROJECT / "target"))
-    return _dbt([*arguments, *places, *target, "--log-path", str(PROJECT / "logs")])
+    places = ("--project-dir", str(DBT_PROJECT), "--profiles-dir", str(DBT_PROJECT))
+    target = () if _has_target(arguments) else ("--target-path", str(DBT_PROJECT / "target"))
+    return _dbt([*arguments, *places, *target, "--log-path", str(DBT_PROJECT / "logs")])
 
 
 def _has_target(arguments: Sequence[str]) -> bool:
@@ -188,7 +188,7 @@ def _close_logs() -> None:
 
 
 def _places(folder: Path, variables: Mapping[str, Any]) -> list[str]:
-    places = ["--project-dir", str(PROJECT), "--profiles-dir", str(folder)]
+    places = ["--project-dir", str(DBT_PROJECT), "--profiles-dir", str(folder)]
     outputs = ["--target-path", str(folder / "target"), "--log-path", str(folder / "logs")]
     return [*places, *outputs, "--vars", json.dumps(variables)]
 
@@ -201,7 +201,7 @@ def _manifest(folder: Path, slot_minutes: int) -> Any:  # noqa: ANN401
         check_lineage(outcome.result)
         return outcome.result
 
-    return parsed_project(PROJECT, f"slot_minutes: {slot_minutes}", parse)
+    return parsed_project(DBT_PROJECT, f"slot_minutes: {slot_minutes}", parse)
 
 
 def _node_result(result: Any) -> NodeResult:  # noqa: ANN401

@@ -1,16 +1,26 @@
 {#
-  Counters count up and start again from zero when a device restarts: a value that is less than the one before is a reset, and
-  all of it was counted since. Within a window only its own readings are compared, so that late data changes no window but its
-  own; what lies between two windows is in the next coarser tier.
+  Kind `counter`: a counter counts up and starts again from zero when a device restarts. A value that is less than the one before
+  is a reset, and all of it was counted since. Within a window only its own readings are compared, so that late data changes no
+  window but its own; what was counted between two windows is in the next coarser tier.
 #}
 
-{# What a counter counted between samples that follow each other in the list; null for no list. #}
+{% macro counter_from_readings(samples) -%}
+  {{ return({'increase': counted_between(samples), 'resets_n': resets_between(samples)}) }}
+{%- endmacro %}
+
+{% macro counter_from_windows(parts) -%}
+  {{ return({
+    'increase': samples_total(parts, 's.increase') ~ ' + ' ~ counted_between(parts, 'first', 'last'),
+    'resets_n': 'cast(' ~ samples_total(parts, 's.resets_n') ~ ' + ' ~ resets_between(parts, 'first', 'last') ~ ' as bigint)',
+  }) }}
+{%- endmacro %}
+
+{# What a counter counted between consecutive samples of a list, from the `to_field` of one to the `from_field` of the next. Null for no list. #}
 {% macro counted_between(samples, from_field='value', to_field='value') -%}
   {{ return(adapter.dispatch('counted_between', 'sensor_platform')(samples, from_field, to_field)) }}
 {%- endmacro %}
 
 {% macro duckdb__counted_between(samples, from_field, to_field) -%}
-  {#- from the `to_field` of one to the `from_field` of the next -#}
   case when {{ samples }} is not null then coalesce(list_sum(list_transform(
             range(2, len({{ samples }}) + 1),
             lambda i: case
@@ -21,7 +31,7 @@
         )), 0) end
 {%- endmacro %}
 
-{# How often it started again between samples that follow each other. #}
+{# How many resets lie between consecutive samples of a list. Null for no list. #}
 {% macro resets_between(samples, from_field='value', to_field='value') -%}
   {{ return(adapter.dispatch('resets_between', 'sensor_platform')(samples, from_field, to_field)) }}
 {%- endmacro %}
@@ -31,9 +41,4 @@
             range(2, len({{ samples }}) + 1),
             lambda i: cast({{ samples }}[i].{{ from_field }} < {{ samples }}[i - 1].{{ to_field }} as integer)
         )), 0) as bigint) end
-{%- endmacro %}
-
-{# Total of an expression of one part `s`, in their order; null for no list. #}
-{% macro counted_within(samples, expression) -%}
-  {{ samples_total(samples, expression) }}
 {%- endmacro %}

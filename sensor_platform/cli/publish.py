@@ -46,7 +46,7 @@ def _publish() -> None:
     report = run(settings.home, settings.site)
     alerts = build_alerts(settings.home, settings.site.alerts, settings.site.live.engine, now_micros())
     for table, done in report.tables.items():
-        click.echo(f"{table}: {done.pieces} pieces, {done.rows:,} rows, {done.bytes:,} bytes")
+        click.echo(f"{table}: {done.files} pieces, {done.rows:,} rows, {done.bytes:,} bytes")
     if alerts.is_changed:
         click.echo(f"alerts: {alerts.alerts:,} rows, {alerts.replayed:,} readings replayed")
     click.echo(f"{settings.home.analytics_file} is up to date ({report.seconds:.1f} s)")

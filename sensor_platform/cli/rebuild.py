@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from sensor_platform.warehouse.rebuild import Progress
+    from sensor_platform.warehouse.rebuild import RebuildProgress
 
 
 @click.command(epilog="\b\nExample:\n  sensor-platform rebuild")
@@ -33,7 +33,7 @@ def rebuild() -> None:
     build_features(home, site)
     score(home, site, now=datetime.now(UTC))
     published = publish(home, site)
-    pieces = sum(each.pieces for each in published.tables.values())
+    pieces = sum(each.files for each in published.tables.values())
     click.echo(f"{pieces} pieces published")
     tables = apply.without_landing(site.retention)
     trimmed = apply.apply(home, site, tables, site.landing.raw_keep_days, now_micros())
@@ -43,7 +43,7 @@ def rebuild() -> None:
         )
 
 
-def _say(progress: "Progress") -> None:
+def _say(progress: "RebuildProgress") -> None:
     first, last = progress.days
     share = progress.done_readings / max(1, progress.total_readings)
     click.echo(f"rebuild: {_name(first, last)} done, {share:.0%} of {progress.total_readings:,} readings", err=True)

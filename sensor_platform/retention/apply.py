@@ -1,6 +1,6 @@
-"""Retention: what is old enough goes, after it was verified that what must stay is there. Landing, tables, raw archive.
+"""Retention of landing, tables and raw archive: deletes what is old enough, after verifying the tiers that stay.
 
-`plan` says exactly what `apply` then deletes. Both hold the writer lock; what a plan refuses stays, with the reason.
+`plan` returns exactly what `apply` would delete, and what is kept with the reason. Both hold the writer lock.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from sensor_platform.landing.ledger import VisibleFile, landing_floor, open_ledg
 from sensor_platform.retention import landing_tier, warehouse_tiers
 from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.retention.landing_tier import LandingPlan, arrivals
-from sensor_platform.retention.warehouse_tiers import Kept, TierDay
+from sensor_platform.retention.warehouse_tiers import KeptDay, TierDay
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file.connection import open_warehouse
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What goes, and what is old enough and stays."""
+    """What is deleted, and what is old enough but kept."""
 
     days: tuple[TierDay, ...] = ()
     landing: tuple[VisibleFile, ...] = ()
     """Landing and quarantine files."""
     raw: tuple[VisibleFile, ...] = ()
     floor: date | None = None
-    """First day that can be built again afterwards; None where that does not change."""
-    kept: tuple[Kept, ...] = field(default=())
+    """First day that can still be built afterwards; None if that does not change."""
+    kept: tuple[KeptDay, ...] = field(default=())
 
     @property
     def rows(self) -> int:
@@ -76,7 +76,7 @@ def plan(home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int
 
 
 def apply(home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int) -> Retention:
-    """Verify and delete; returns what was deleted. May be killed and repeated."""
+    """Verify and delete; returns what was deleted. Safe to kill and to repeat."""
     return _run(home, site, config, raw_days, now, is_dry=False)
 
 
@@ -99,7 +99,7 @@ def _run(
 
 
 def _that_count(home: Home) -> list[str]:
-    """Tables that must be up to date before a day of their parents goes; forecasts only where there are any."""
+    """Tables that must be up to date before a day of their parents is deleted; forecasts only if there are any."""
     known = {name: model for name, model in models().items() if model.grain != "whole"}
     with read_ledger(home) as ledger:
         has_features = ledger is not None and bool(
@@ -122,14 +122,14 @@ def _plan(
 ) -> Retention:
     raw = tuple(_raw(home, raw_days, now))
     if not table_names(connection) >= {*dbt_models()}:
-        return Retention(raw=raw)  # nothing is built: nothing proves anything
+        return Retention(raw=raw)  # nothing is built, so no tier can be verified
     gone = trimmed.read(connection)
     landing, kept = _landing(home, config, now, connection, ledger, dirty)
     floor = landing_floor(ledger)
     old = list(
         warehouse_tiers.due(connection, home, config, arrivals(ledger), now, floor if floor is not None else -(1 << 62))
     )
-    days, staying = warehouse_tiers.sorted_out(connection, home, old, dirty, gone)
+    days, staying = warehouse_tiers.verified_days(connection, home, old, dirty, gone)
     raised = day_of(landing.floor) if landing.floor is not None else None
     return Retention(tuple(days), landing.files, raw, raised, (*kept, *staying))
 
@@ -146,8 +146,8 @@ def _landing(
     connection: "DuckDBPyConnection",
     ledger: "sqlite3.Connection",
     dirty: set[date],
-) -> tuple[LandingPlan, list[Kept]]:
-    """The floor stops before the first day whose tables are not proven."""
+) -> tuple[LandingPlan, list[KeptDay]]:
+    """The retention horizon stops before the first day whose tables are not verified."""
     planned = landing_tier.plan(ledger, config.landing_days, now)
     for start in planned.days:
         why = "it waits for a build" if day_of(start) in dirty else None
@@ -156,7 +156,7 @@ def _landing(
         if why is not None:
             # as if landing were kept a little longer
             days = (now // DAY * DAY - start) // DAY
-            return landing_tier.plan(ledger, days, now), [Kept("landing", day_of(start), why)]
+            return landing_tier.plan(ledger, days, now), [KeptDay("landing", day_of(start), why)]
     return planned, []
 
 
@@ -177,7 +177,7 @@ def _apply(
 
 
 def without_landing(config: RetentionConfig) -> RetentionConfig:
-    """Only the tables: what a rebuild trims while it goes."""
+    """The same without landing: a rebuild trims only tables while it runs."""
     import msgspec
 
     return msgspec.structs.replace(config, landing_days=0)

@@ -1,4 +1,4 @@
-"""Retention of the landing tier: which files may go, and the floor below which nothing is built again."""
+"""Retention of the landing tier: which files may be deleted, and the new retention horizon."""
 
 import sqlite3
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Retention of the tables: which days of which tier may go, proof that the coarser tier has them, and their deletion.
+"""Retention of the tables: which days of which tier may be deleted, their verification and their deletion.
 
-A day goes when it and the last arrival in it are old enough, nothing of it is dirty, the coarser tier holds exactly
-what it holds, and that tier is published. What is deleted leaves its state behind, so that nothing becomes dirty by it.
+A day is deleted when it and the last arrival in it are old enough, none of its windows is dirty, the coarser tier holds
+the same aggregates, and that tier is published. The state of deleted windows is kept, so that they do not become dirty.
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -42,7 +42,7 @@ def trimmed_tables() -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class TierDay:
-    """One day of one table that goes."""
+    """One day of one table that is deleted."""
 
     table: str
     day: date
@@ -50,13 +50,13 @@ class TierDay:
     """Windows in the state."""
     rows: int
     files: tuple[str, ...]
-    """Published pieces, relative to home."""
+    """Published files, relative to home."""
     bytes: int
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One day that is old enough and stays, and why."""
+class KeptDay:
+    """One day that is old enough but kept, with the reason."""
 
     table: str
     day: date
@@ -71,7 +71,7 @@ def due(
     now: int,
     floor: int,
 ) -> Iterator[TierDay]:
-    """Days of tables that are old enough and still have rows or published pieces.
+    """Days of tables that are old enough and still have rows or published files.
 
     Args:
         connection: the warehouse.
@@ -79,7 +79,7 @@ def due(
         config: how long each tier is kept.
         arrivals: start of day to the last arrival in it.
         now: microseconds since the epoch, UTC, as all times here.
-        floor: below it nothing arrives into the tables any more.
+        floor: before it no reading changes the tables.
     """
     there = table_names(connection)
     for table in trimmed_tables():
@@ -114,16 +114,16 @@ def _tier_day(connection: "DuckDBPyConnection", home: Home, model: Model, day: i
     )
 
 
-def sorted_out(
+def verified_days(
     connection: "DuckDBPyConnection",
     home: Home,
     days: Sequence[TierDay],
     dirty: Collection[date],
     gone: Mapping[str, Collection[int]],
-) -> tuple[list[TierDay], list[Kept]]:
-    """Those that may go, and those that may not yet, with the reason."""
+) -> tuple[list[TierDay], list[KeptDay]]:
+    """The days that may be deleted, and those that may not yet, with the reason."""
     may: list[TierDay] = []
-    kept: list[Kept] = []
+    kept: list[KeptDay] = []
     for table in trimmed_tables():
         those = [each for each in days if each.table == table]
         differing = _differing_days(connection, table, those, gone)
@@ -140,7 +140,7 @@ def sorted_out(
             if why is None:
                 may.append(each)
             else:
-                kept.append(Kept(table, each.day, why))
+                kept.append(KeptDay(table, each.day, why))
     return may, kept
 
 
@@ -156,14 +156,14 @@ def _coarser(table: str, start: int, gone: Mapping[str, Collection[int]]) -> str
 def _differing_days(
     connection: "DuckDBPyConnection", table: str, days: Sequence[TierDay], gone: Mapping[str, Collection[int]]
 ) -> dict[int, int]:
-    """Start of day to the windows of the coarser table that differ from what the finer one says, where any do."""
+    """Start of day to the number of windows in which the coarser table differs from the finer one."""
     if table != READINGS and table not in tiers():
-        return {}  # nothing to count: that the coarser table is published has to do
+        return {}  # nothing to count: it is enough that the coarser table is published
     found: dict[int, int] = {}
     asked: dict[str, list[int]] = {}
     for each in days:
         start = start_of_day(each.day)
-        # a day that went before was proven then; what is back of it is what a late reading asked for
+        # a day that was deleted before was verified then; its present rows were made again for a late reading
         if start not in gone.get(table, ()):
             asked.setdefault(_coarser(table, start, gone), []).append(start)
     for coarser, starts in asked.items():
@@ -172,7 +172,7 @@ def _differing_days(
 
 
 def _differing(connection: "DuckDBPyConnection", table: str, coarser: str, starts: Sequence[int]) -> dict[int, int]:
-    """By count, least and most of each device, metric and window."""
+    """Compare count, minimum and maximum of each device, metric and window."""
     known = models()
     text = _FINE_READINGS if table == READINGS else _FINE_TIER
     fine = text.format(table=table, window=known[table].window_column, grain=known[coarser].grain)
@@ -212,7 +212,7 @@ def is_published(connection: "DuckDBPyConnection", home: Home, table: str, start
 def delete(
     connection: "DuckDBPyConnection", home: Home, days: Sequence[TierDay], large_piece: Grain, slot: int, now: int
 ) -> None:
-    """Delete days of tables and their published pieces. Killed in between, the next retention finishes it."""
+    """Delete days of tables and their published files. After a kill the next retention finishes it."""
     known = models(large_piece)
     for table in trimmed_tables():
         those = [each for each in days if each.table == table]
@@ -229,14 +229,14 @@ def delete(
             for each, start in zip(those, starts, strict=True):
                 trimmed.record(connection, table, start, each.rows, now)
             behind = partition_files.behind(connection, copy, slot)
-            # there is nothing to publish of the emptied pieces: as if it had been done
+            # emptied files are not published again: recorded as done
             state.record(connection, copy.name, {at: new for at, new in behind.items() if at - at % DAY in set(starts)})
         for start in starts:
-            _delete_pieces(home, table, start)
+            _delete_files(home, table, start)
     state.copy_recorded(home, connection)
 
 
-def _delete_pieces(home: Home, table: str, start: int) -> None:
+def _delete_files(home: Home, table: str, start: int) -> None:
     folder = _folder(home, table, start)
     if not folder.exists():
         return
@@ -247,7 +247,7 @@ def _delete_pieces(home: Home, table: str, start: int) -> None:
 
 
 def finish(connection: "DuckDBPyConnection", home: Home) -> int:
-    """Delete pieces of trimmed days that a kill has left behind; returns how many days."""
+    """Delete published files of trimmed days that were left after a kill; returns the number of days."""
     left = 0
     for table, days in trimmed.read(connection).items():
         column = models()[table].window_column
@@ -259,7 +259,7 @@ def finish(connection: "DuckDBPyConnection", home: Home) -> int:
                 [from_micros(day), from_micros(day + DAY)],
             ).fetchone()
             if rows is None:
-                _delete_pieces(home, table, day)
+                _delete_files(home, table, day)
                 left += 1
     return left
 

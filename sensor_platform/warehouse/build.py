@@ -1,4 +1,4 @@
-"""From landing files to tables: lock, work list, source view, dbt, state. Safe to run twice and to kill anywhere."""
+"""Build: from landing files to tables by lock, work list, source view, dbt and state. Safe to repeat and to kill."""
 
 import time
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _BUILD_OPTIONS = ("--exclude-resource-type", "unit_test", "--indirect-selection", "cautious")
-"""Unit tests need no warehouse; a test over two models says nothing while only one of them is built."""
+"""Unit tests need no warehouse; a test over two models is not valid while only one of them is built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +56,18 @@ def build(
     position: int | None = None,
     models: Sequence[str] | None = None,
 ) -> BuildReport:
-    """Bring the tables that dbt makes up to the ledger.
+    """Rebuild the tables of dbt that are behind the ledger.
 
     Args:
         home: the data folder.
         site: slot length, catalog and warehouse settings.
         days: the windows that start in these days, both included; None for all.
-        position: the evidence that asked for it: only dirty windows are rebuilt. None rebuilds every window of the days
-            that ever had data.
-        models: names of dbt models; None for all. Parents that are left out count as they are.
+        position: ledger position that triggered the build: only dirty windows are rebuilt. None rebuilds every window
+            of the days that ever had data.
+        models: names of dbt models; None for all. Other parents are not rebuilt.
 
     Returns:
-        What was done. A failed model or test does not raise: see `BuildReport.failed`.
+        Facts about the build. A failed model or test does not raise: see `BuildReport.failed`.
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
@@ -93,7 +93,7 @@ def build(
 
 
 def _record_cost(home: Home, report: BuildReport) -> None:
-    """For the estimates of backfills."""
+    """Record the cost of this build, for the estimates of backfills."""
     clean = report.models.get(READINGS)
     windows = sum(model.windows for model in report.models.values())
     if windows:
@@ -136,7 +136,7 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
 
 
 def _restore(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") -> None:
-    """A new warehouse file: its tables empty, then what landing no longer has from the published pieces."""
+    """Fill a new warehouse file: create empty tables, then restore what landing no longer has from published files."""
     everything = [models()[name] for name in dbt_models()]
     given = write_build_input(home, site, connection, Scope(0, 0, with_whole=False), everything, everything=False)
     if home.published.exists() and any(home.published.glob("*/day=*/*.parquet")):
@@ -146,7 +146,7 @@ def _restore(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") 
         dbt_runner.run(arguments, folder, slot_minutes=site.slot_minutes, invocation=given.invocation)
     ensure_predictions(connection, home)
     with read_ledger(home) as ledger:
-        restore.restore(home, connection, retention_horizon(ledger) if ledger else NO_HORIZON)
+        restore.restore_rows(home, connection, retention_horizon(ledger) if ledger else NO_HORIZON)
     state.clear_work(connection)
 
 

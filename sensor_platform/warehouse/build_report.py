@@ -1,4 +1,4 @@
-"""What a build did, as facts for a run's metadata and for checks."""
+"""Facts about a build, for the metadata of runs and for checks."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,9 +14,9 @@ class ModelReport:
     rows: int
     """Rows in the rebuilt windows."""
     late_rows: int
-    """Readings in them that came later than one slot after their event."""
+    """Readings in them that arrived more than one slot after their event."""
     revised_rows: int
-    """Rows in them that have changed after readers were told that they are final, now or earlier."""
+    """Rows in them that changed after they were published as final, now or earlier."""
     newest_event_at: datetime | None
     """Aware UTC; None where the rebuilt windows are empty."""
     seconds: float
@@ -39,10 +39,10 @@ class TestReport:
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """One build."""
+    """Facts about one build, summed over its chunks."""
 
     position: int
-    """Ledger position that the build has seen."""
+    """Newest ledger position when the build began."""
     generation: str
     models: dict[str, ModelReport] = field(default_factory=dict)
     tests: dict[str, TestReport] = field(default_factory=dict)

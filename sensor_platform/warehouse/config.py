@@ -1,4 +1,4 @@
-"""What the warehouse is told: memory, threads, lock patience, and the pieces that are published."""
+"""Settings of the warehouse: memory, threads, lock time-out, finality and published files."""
 
 from datetime import date
 from pathlib import Path
@@ -14,10 +14,10 @@ class WarehouseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     """DuckDB threads; 0 means one per core."""
     memory_limit: str = "3GB"
     lock_wait_seconds: float = 600.0
-    """How long a writer waits for the writer lock before it gives up and names the holder."""
+    """Maximum time that a writer waits for the writer lock; the error names the holder."""
     chunk_readings: int = 5_000_000
-    """A long range gives up the writer lock after about this many readings, so that today is not starved; it bounds
-    memory too, most of all where a window holds one reading."""
+    """A build of a long range releases the writer lock after about this many readings, so that runs of the current day
+    are not delayed. It also bounds memory."""
     allowed_lateness_hours: float = 24.0
     """A window is final this long after its end; a change after that raises its revision."""
     fill_minutes: float = 10.0
@@ -25,11 +25,11 @@ class WarehouseConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     fill_hours: float = 6.0
     """Longest gap, in hours, that the filled views of readings_1h close."""
     large_piece: Literal["slot", "hour", "day"] = "hour"
-    """Size of the published pieces of readings_clean, readings_10s and readings_1m."""
+    """Span of a published file of readings_clean, readings_10s and readings_1m."""
 
 
 class WarehouseSite(Protocol):
-    """What this room needs of a site; `site.Site` has it, and knows rooms that this one must not import."""
+    """The part of `site.Site` that the warehouse uses; the module `site` imports rooms that this one must not."""
 
     @property
     def start(self) -> date:

@@ -1,7 +1,7 @@
-"""Which days have work. Pure SQLite on the ledger: the Dagster sensor asks every few seconds and never opens DuckDB.
+"""Which days have dirty windows. Reads the ledger only: the Dagster sensor polls every few seconds, without DuckDB.
 
-What was found clean is remembered as a position, so that the next question looks only at what was touched since, not at
-the history. That mark is a hint: losing it costs one look at everything.
+The position up to which everything was clean is stored, so that the next poll compares only what was touched since, not
+the history. This mark is a hint: without it one poll compares everything.
 """
 
 import hashlib
@@ -40,9 +40,9 @@ class DirtyDay:
 
     day: date
     position: int
-    """The newest ledger position that asks for it: the evidence for a run."""
+    """Newest ledger position that made the day dirty; a run is keyed by it."""
     readings: int
-    """Readings in its dirty slots, as a measure of the work; 0 where only later tables are behind."""
+    """Readings in its dirty slots, as a measure of the work; 0 if only later tables are behind."""
     models: tuple[str, ...]
     """Tables with dirty windows, parents first."""
     windows: int = 0
@@ -54,7 +54,7 @@ def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = No
 
     Args:
         home: the data folder.
-        site: slot length and size of published pieces.
+        site: slot length and span of published files.
         names: tables that count, parents with them (published ones as `published.<table>`); None for all.
     """
     slot = site.slot_minutes * MINUTE
@@ -80,9 +80,9 @@ def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = No
 def _catalog_day(
     ledger: sqlite3.Connection, site: WarehouseSite, found: Mapping[date, DirtyDay]
 ) -> dict[date, DirtyDay]:
-    """The newest day, if the catalog is not the one that the warehouse was built with: any build takes it over.
+    """The newest day, if the catalog differs from the one that the warehouse was built with: any build syncs it.
 
-    Which windows that makes dirty is known after it. No run has reached its position, so that it is asked for.
+    The sync determines which windows become dirty. The position is one that no run has reached, so that a run starts.
     """
     newest_slot = touched_extent(ledger)
     if newest_slot is None or digest(site.catalog) == (note(ledger, NOTE) or ""):
@@ -98,13 +98,13 @@ def _chosen(site: WarehouseSite, names: Sequence[str] | None, lookback_slots: in
 
 
 def _mark_name(chosen: Sequence[Model]) -> str:
-    """The mark belongs to this set of tables with these windows: another set has not been found clean by it."""
+    """The mark is valid for this set of tables and windows only."""
     text = " ".join(f"{model.name}:{model.grain}:{model.reach_hours}:{model.reach_slots}" for model in chosen)
     return f"clean.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 def _spans(touched: Iterable[int], chosen: Sequence[Model], slot: int) -> list[tuple[int, int]]:
-    """Spans of whole days that a change of the touched slots can reach, apart from each other, oldest first."""
+    """Disjoint spans of days that a change of the touched slots can affect, oldest first."""
     reach = sum(model.reach(slot) for model in chosen)
     spans: list[tuple[int, int]] = []
     for day in sorted({start - start % DAY for start in touched}):
@@ -133,7 +133,7 @@ def _days_of(
 def _by_day(
     chosen: Sequence[Model], work: Mapping[str, Mapping[int, Built]], rows: Mapping[int, int], newest_day: int
 ) -> dict[date, DirtyDay]:
-    """Tables that are rebuilt as one belong to no day: they go with the newest that has work anyway."""
+    """Work by day. Tables that are rebuilt as one have no day: they are added to the newest day that has work."""
     positions: dict[date, int] = {}
     readings: dict[date, int] = {}
     names: dict[date, dict[str, None]] = {}

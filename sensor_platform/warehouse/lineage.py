@@ -1,4 +1,4 @@
-"""What depends on what: every table of the warehouse, its parents, the grain of its windows and its reach.
+"""Every table of the warehouse: its parents, the grain of its windows and its look-back.
 
 Tables that dbt makes are declared in their `config(meta=...)`; `sensor-platform dbt parse` writes that to
 `lineage.json`, so that nothing here needs dbt. All others are declared below. Times are integers, microseconds since
@@ -21,7 +21,7 @@ from sensor_platform.warehouse.meta import DbtTable, Grain
 Builder = Literal["dbt", "python", "catalog", "publish"]
 
 SLOTS = "slots"
-"""The ledger's slots, the one source: which slots of event time were touched, and by which position."""
+"""The ledger's slots, the only source: which slots of event time were touched, and by which position."""
 
 READINGS = "readings_clean"
 """The one table that is made of landed readings; all others are made of it."""
@@ -41,17 +41,17 @@ class Model:
     name: str
     parents: tuple[str, ...]
     grain: Grain
-    """Unit that is replaced, and of which the state is kept."""
+    """Unit that is replaced and has a state of its own."""
     reach_hours: int = 0
-    """A window depends on its parents' windows up to this far before its start,"""
+    """Look-back: a window depends on its parents' windows up to this many hours before its start."""
     reach_slots: int = 0
-    """and this many slots."""
+    """Slots that the look-back is longer than `reach_hours`."""
     builder: Builder = "dbt"
     window_column: str = "window_start"
-    """Column of the table that holds the start of the window; of no meaning for a whole table."""
+    """Column that holds the start of the row's window; unused for a whole table."""
     is_published: bool = True
-    is_said: bool = False
-    """What a model said and when cannot be computed again: a new warehouse file takes it from the published pieces."""
+    is_irreproducible: bool = False
+    """Predictions cannot be computed again as they were: a new warehouse file copies them from the published files."""
     written_with: str | None = None
     """The table whose maker writes this one too; it has no asset of its own."""
 
@@ -70,29 +70,29 @@ class Model:
 
 
 CATALOG_TABLES = ("catalog_site", "catalog_devices", "catalog_metrics", "catalog_calibration")
-"""What the site says of itself, as the warehouse was last built with it."""
+"""The site's catalog and settings, as the warehouse was last built with them."""
 
 PUBLISHED_PREFIX = "published."
 
-NOT_OF_DBT = (
+PYTHON_TABLES = (
     Model("features", ("readings_1h",), "hour", reach_hours=168, builder="python", is_published=False),
-    Model("predictions", ("features",), "hour", builder="python", window_column="issued_at", is_said=True),
+    Model("predictions", ("features",), "hour", builder="python", window_column="issued_at", is_irreproducible=True),
     Model(
         "predictions_superseded",
         ("predictions",),
         "hour",
         builder="python",
         window_column="issued_at",
-        is_said=True,
+        is_irreproducible=True,
         written_with="predictions",
     ),
-    Model("supervised_scores", ("features",), "hour", builder="python", is_said=True),
+    Model("supervised_scores", ("features",), "hour", builder="python", is_irreproducible=True),
     Model(
         "supervised_superseded",
         ("supervised_scores",),
         "hour",
         builder="python",
-        is_said=True,
+        is_irreproducible=True,
         written_with="supervised_scores",
     ),
     Model("anomalies", ("readings_1h",), "hour", reach_hours=35 * 24, builder="python"),
@@ -100,7 +100,7 @@ NOT_OF_DBT = (
 )
 """Tables that Python makes, parents first."""
 
-SAID = tuple(model.name for model in NOT_OF_DBT if model.is_said)
+IRREPRODUCIBLE = tuple(model.name for model in PYTHON_TABLES if model.is_irreproducible)
 
 
 def published(table: str) -> str:
@@ -112,11 +112,11 @@ def models(large_piece: Grain = "hour", lookback_slots: int = 0) -> dict[str, Mo
     """Every model by name, parents before children.
 
     Args:
-        large_piece: the site's `warehouse.large_piece`, for tables that are replaced by slot; others are published by
-            day.
+        large_piece: the site's `warehouse.large_piece`: span of a partition file of tables that are replaced by slot;
+            others are published by day.
         lookback_slots: slots that rules of the catalog look back, beside the one that repeats may come from.
     """
-    tables = (*(_model(name, table) for name, table in dbt_tables().items()), *NOT_OF_DBT)
+    tables = (*(_model(name, table) for name, table in dbt_tables().items()), *PYTHON_TABLES)
     known = {model.name: looking_back(model, lookback_slots) for model in tables}
     for table in tables:
         if table.is_published:
@@ -127,7 +127,7 @@ def models(large_piece: Grain = "hour", lookback_slots: int = 0) -> dict[str, Mo
 
 
 def looking_back(model: Model, slots: int) -> Model:
-    """The model with the reach that the catalog's rules give it. A reading looked back at may be a repeat itself."""
+    """The model with the look-back of the catalog's rules added. An earlier reading may be a repeat itself."""
     return replace(model, reach_slots=model.reach_slots + slots) if model.name == READINGS else model
 
 

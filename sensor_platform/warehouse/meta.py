@@ -1,4 +1,4 @@
-"""What a dbt model declares in its `config(meta=...)`: the keys, their types and their defaults.
+"""Meta of a dbt model, declared in its `config(meta=...)`: the keys, their types and their defaults.
 
 CONTRIBUTING.md, section "Add a dbt model", explains them to people. `dbt/declared.py` checks them when the project is
 parsed, and writes them to `lineage.json`.
@@ -31,11 +31,11 @@ class ModelMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     parents: tuple[str, ...]
     """Tables that it reads, directly or through views."""
     window_column: str = "window_start"
-    """Column that holds the start of the row's window; of no meaning for a whole table."""
+    """Column that holds the start of the row's window; unused for a table of grain `whole`."""
     reach_hours: _NotNegative = 0
-    """A window also depends on its parents' windows up to this many hours before its start,"""
+    """Look-back: a window also depends on its parents' windows up to this many hours before its start."""
     reach_slots: _NotNegative = 0
-    """and this many slots."""
+    """Slots that the look-back is longer than `reach_hours`."""
     newest_column: str | None = None
     """Event time of a row's newest reading. Default: `last_at` of a tier, otherwise the window column."""
     late_column: str | None = None
@@ -45,7 +45,7 @@ class ModelMeta(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     is_published: bool = True
     """Whether the table is published as Parquet and in analytics.duckdb."""
     has_growing_columns: bool = False
-    """Whether data brings new columns, so that older published pieces lack them."""
+    """Whether data adds columns, so that older published files lack them."""
     freshness: Freshness | None = None
     """Default promise of the layer under `freshness` in site.yaml; without one the layer promises nothing."""
     retention: RetentionSetting | None = None

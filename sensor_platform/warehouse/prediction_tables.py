@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.candidate_columns import CANDIDATE_COLUMNS
-from sensor_platform.warehouse.lineage import SAID
+from sensor_platform.warehouse.lineage import IRREPRODUCIBLE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -52,7 +52,7 @@ def ensure_predictions(connection: "DuckDBPyConnection", home: Home | None = Non
         home: data folder, whose published files fill a table that a new warehouse file lacks; None to begin empty.
     """
     if home is not None:
-        for table in SAID:
+        for table in IRREPRODUCIBLE:
             _take_back(connection, home, table)
     for statement in (
         _PREDICTIONS,

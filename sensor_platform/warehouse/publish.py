@@ -1,4 +1,4 @@
-"""What analysts read: Parquet pieces and `analytics.duckdb`, never locked. Costs what changed since the last time."""
+"""Publish: Parquet partition files and `analytics.duckdb`, never locked. Only what changed is written."""
 
 import contextlib
 import time
@@ -34,10 +34,10 @@ _NO_DAY = (date(1970, 1, 1), date(1970, 1, 1))
 
 @dataclass(frozen=True, slots=True)
 class PublishReport:
-    """One publish."""
+    """Result of a publish."""
 
     tables: Mapping[str, partition_files.Written] = field(default_factory=dict)
-    """Tables that were behind, and what was written of them."""
+    """Tables that were stale, and what was written."""
     quarantine_files: int = 0
     """Quarantine files that became visible."""
     views_changed: bool = False
@@ -45,11 +45,11 @@ class PublishReport:
 
 
 def publish(home: Home, site: WarehouseSite) -> PublishReport:
-    """Write the pieces that are behind their tables. Killed at any point, the next one writes what is missing.
+    """Write the partition files that are older than their tables. After a kill the next publish writes what is missing.
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
-        WrongUse: the published pieces are of another size than the site asks for.
+        WrongUse: the published files have another span than `warehouse.large_piece`.
     """
     started = time.monotonic()
     _check_size(home, site)
@@ -67,19 +67,19 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
         labels_table.publish_tables(home)
         for model in _published(site):
             done = _publish_table(home, site, connection, model)
-            if done.pieces:
+            if done.files:
                 written[model.parents[0]] = done
     return PublishReport(written, linked, changed, time.monotonic() - started)
 
 
 def _check_size(home: Home, site: WarehouseSite) -> None:
-    """Pieces of two sizes would hold the same rows twice, see docs/adr/0001."""
+    """Files of two spans would hold the same rows twice, see docs/adr/0001."""
     file, asked = home.published / SIZE_FILE, site.warehouse.large_piece
     if not file.exists():
         write_file(file, asked.encode())
     elif (found := file.read_text()) != asked:
         raise WrongUse(
-            f"warehouse.large_piece is {asked!r}, but {home.published} holds pieces of the size {found!r}",
+            f"warehouse.large_piece is {asked!r}, but {home.published} holds partition files of span {found!r}",
             "set it back, or remove that folder: the next publish writes all of it again",
         )
 
@@ -98,14 +98,14 @@ def _opened(home: Home, site: WarehouseSite) -> Iterator["DuckDBPyConnection"]:
 
 
 def _has_all_tables(connection: "DuckDBPyConnection", home: Home) -> bool:
-    """Whether every published table exists; those of dbt and of the catalog are made, typed and empty, by a build."""
+    """Whether every published table exists; a build creates those of dbt and of the catalog, typed and empty."""
     state.ensure_tables(connection)
     ensure_predictions(connection, home)
     return table_names(connection) >= {*dbt_models(), *CATALOG_TABLES}
 
 
 def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequence[Model]) -> bool:
-    """Columns files and views for the tables as they are now; True if the views changed."""
+    """Write the columns files and views of the present tables; True if the views changed."""
     elsewhere = {**labels_table.TABLES, **ALERT_TABLES, **TASK_TABLES}
     described: dict[str, views.Columns] = {quarantine_view.TABLE: quarantine_view.COLUMNS}
     described |= {name: table.columns for name, table in ledger_tables.TABLES.items()}
@@ -132,15 +132,15 @@ def _publish_table(
     total = partition_files.Written(0, 0, 0)
     rows = partition_files.rows_of(connection, model, slot, list(due)) if due else {}
     for batch in partition_files.batches(list(due), rows, site.warehouse.chunk_readings):
-        done = partition_files.write_pieces(connection, home.published, model, slot, batch)
-        total = partition_files.Written(total.pieces + done.pieces, total.rows + done.rows, total.bytes + done.bytes)
+        done = partition_files.write_files(connection, home.published, model, slot, batch)
+        total = partition_files.Written(total.files + done.files, total.rows + done.rows, total.bytes + done.bytes)
         _record(home, connection, model, {start: due[start] for start in batch})
     state.follow(connection, model.name, model.parents[0])
     return total
 
 
 def _record(home: Home, connection: "DuckDBPyConnection", model: Model, done: Mapping[int, Built]) -> None:
-    """After the renames: a crash before this writes the same pieces again."""
+    """Record files after their renames: after a crash before this the same files are written again."""
     with transaction(connection):
         state.record(connection, model.name, done)
     state.copy_recorded(home, connection)

@@ -1,4 +1,4 @@
-"""The warehouse made again from landing files; below the landing floor, from published Parquet."""
+"""Rebuilds the warehouse from landing files; before the retention horizon, from published Parquet."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ from sensor_platform.warehouse.file.healing import forget_copy
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models
 
-KEPT = "warehouse.duckdb.before-rebuild"
-"""The file as it was, until the new one is whole."""
+BEFORE_REBUILD = "warehouse.duckdb.before-rebuild"
+"""Name of the old file until the new one is complete."""
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
-    """One piece of a rebuild is done."""
+class RebuildProgress:
+    """A range of days was rebuilt."""
 
     days: Days
     readings: int
@@ -33,64 +33,65 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
-    """What came of it."""
+class RebuildReport:
+    """Result of a rebuild."""
 
     days: int
     readings: int
     restored: Mapping[str, int] = field(default_factory=dict)
-    """Rows by table that landing no longer has, from the published tables."""
+    """Rows by table that were copied from the published tables, because landing no longer has their readings."""
     floor: date | None = None
-    """First day that landing still has, where something older was restored."""
+    """First day that landing still has; None if nothing older was restored."""
 
 
 def rebuild(
     home: Home,
     site: WarehouseSite,
-    say: Callable[[Progress], None],
+    say: Callable[[RebuildProgress], None],
     after: Callable[[Days], None] = lambda days: None,  # noqa: ARG005
-) -> Rebuilt:
-    """Make every table of dbt's again, in pieces, oldest first; the lock is given up between them.
+) -> RebuildReport:
+    """Rebuild every table of dbt in ranges of days, oldest first; the writer lock is released between them.
 
-    The old file is kept until the end. Killed on the way, the next runs finish it: what is not built is dirty.
+    The old file is kept until the end. If the process is killed, the next runs finish the rebuild: what is not built is
+    dirty.
 
     Args:
         home: the data folder.
         site: slot length and warehouse settings.
-        say: is told after each piece.
-        after: does what is to be done with the days of a piece before the next: retention.
+        say: called after each range.
+        after: called with the days of a range before the next one is built, for retention.
 
     Raises:
-        CheckFailed: a model or a test failed; the old file is still there, as `KEPT`.
+        CheckFailed: a model or a test failed; the old file is still there, as `BEFORE_REBUILD`.
     """
     with writer_lock(home, "rebuild", wait_seconds=site.warehouse.lock_wait_seconds):
         _start(home)
     done = 0
     build(home, site, days=(date(1970, 1, 1), date(1970, 1, 1)), position=0)
     restored, gone = _restored(home, site)
-    pieces = list(_pieces(home, site.warehouse.chunk_readings))
-    total = sum(rows for _, rows in pieces)
-    for days, rows in pieces:
+    ranges = list(_ranges(home, site.warehouse.chunk_readings))
+    total = sum(rows for _, rows in ranges)
+    for days, rows in ranges:
         report = build(home, site, days=days)
         if not report.is_ok:
             raise CheckFailed(
                 f"{', '.join(report.failed)} failed for {days[0]}..{days[1]}",
-                f"the tables as they were are in warehouse/{KEPT}; see warehouse/dbt/logs/dbt.log",
+                f"the tables from before the rebuild are in warehouse/{BEFORE_REBUILD}; see warehouse/dbt/logs/dbt.log",
             )
         after(days)
         done += rows
-        say(Progress(days, rows, done, total))
-    (home.warehouse / KEPT).unlink(missing_ok=True)
+        say(RebuildProgress(days, rows, done, total))
+    (home.warehouse / BEFORE_REBUILD).unlink(missing_ok=True)
     floor = day_of(gone.floor) if restored and gone.floor > 0 else None
-    return Rebuilt(sum((last - first).days + 1 for (first, last), _ in pieces), total, restored, floor)
+    return RebuildReport(sum((last - first).days + 1 for (first, last), _ in ranges), total, restored, floor)
 
 
 def _start(home: Home) -> None:
-    """Everything is dirty from here on, and the old file is out of the way."""
+    """Mark everything as dirty and move the old file out of the way."""
     forget_copy(home)
     log = home.warehouse_file.with_name(f"{home.warehouse_file.name}.wal")
-    if home.warehouse_file.exists() and not (home.warehouse / KEPT).exists():
-        home.warehouse_file.rename(home.warehouse / KEPT)
+    if home.warehouse_file.exists() and not (home.warehouse / BEFORE_REBUILD).exists():
+        home.warehouse_file.rename(home.warehouse / BEFORE_REBUILD)
     home.warehouse_file.unlink(missing_ok=True)
     log.unlink(missing_ok=True)
     if home.warehouse.exists():
@@ -98,7 +99,7 @@ def _start(home: Home) -> None:
 
 
 def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Horizon]:
-    """Rows that the first, empty build has taken from the published tables."""
+    """Rows that the first, empty build has copied from the published tables."""
     with read_ledger(home) as ledger:
         gone = retention_horizon(ledger) if ledger else NO_HORIZON
     names = [m.name for m in models().values() if m.builder not in {"publish", "catalog"} and m.is_published]
@@ -115,8 +116,8 @@ def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Horizon]
     return {name: int(row[0]) for name, row in counts.items() if row and row[0]}, gone
 
 
-def _pieces(home: Home, most: int) -> Iterator[tuple[Days, int]]:
-    """Ranges of whole days with about so many readings each, oldest first."""
+def _ranges(home: Home, most: int) -> Iterator[tuple[Days, int]]:
+    """Ranges of whole days with about `most` readings each, oldest first."""
     with read_ledger(home) as ledger:
         rows = readings_by_slot(ledger, -(1 << 62), 1 << 62) if ledger else {}
         gone = retention_horizon(ledger) if ledger else NO_HORIZON

@@ -1,6 +1,6 @@
-"""Tables that Python makes (features, predictions): what is due, what to read for it, and how it is replaced.
+"""Tables that Python makes (features, predictions): which windows are due, their inputs, and how they are replaced.
 
-The same promises as dbt's models have: work is derived, a window is replaced whole, state and rows are one transaction.
+The guarantees are those of dbt models: work is derived, windows are replaced whole, rows and state in one transaction.
 """
 
 import bisect
@@ -36,11 +36,11 @@ _DAY = 24
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Windows of one model that are to be made, and what each will have recorded."""
+    """Windows of one model that are due, and the state that each has afterwards."""
 
     model: str
     windows: Mapping[int, Built]
-    """Start in microseconds since the epoch, UTC, to what it is built from."""
+    """Start in microseconds since the epoch, UTC, to the state."""
 
     @property
     def starts(self) -> tuple[datetime, ...]:
@@ -48,9 +48,9 @@ class Due:
         return tuple(utc_from_micros(start) for start in sorted(self.windows))
 
     def pieces(self, hours: int) -> Iterator["Due"]:
-        """The windows in stretches of at most so many hours, oldest first; one without windows where none is due.
+        """The windows in pieces of at most `hours` hours, oldest first; one piece without windows if none is due.
 
-        To work in bounded memory, and to make a table even while nothing is due.
+        Pieces bound the memory; the empty piece lets a table be created while nothing is due.
         """
         if not self.windows:
             yield self
@@ -69,7 +69,7 @@ class Due:
 
 @dataclass(frozen=True, slots=True)
 class Warehouse:
-    """The open warehouse, in the hands of the one writer. Made by `writer`."""
+    """The open warehouse, used by the one writer. Made by `writer`."""
 
     home: Home
     slot: int
@@ -77,12 +77,12 @@ class Warehouse:
     connection: "DuckDBPyConnection"
 
     def due(self, model: str, days: Days | None = None, position: int | None = None) -> Due:
-        """What must be made of a Python model.
+        """The windows of a Python model that must be made.
 
         Args:
             model: its name in the lineage, for instance `features`.
             days: windows that start in these days, both included; None for all.
-            position: evidence that asked for it: only dirty windows. None: every window that ever had data.
+            position: ledger position that triggered the run: only dirty windows. None: every window that ever had data.
         """
         made = _python_model(model)
         with read_ledger(self.home) as ledger:
@@ -157,9 +157,9 @@ class Warehouse:
         state.copy_recorded(self.home, connection)
 
     def publish_again(self, model: str, windows: Iterable[datetime]) -> None:
-        """Have the published pieces that hold these windows written again, though no evidence about them is new.
+        """Have the published files that hold these windows written again, although no new reading touched them.
 
-        For rows that something else than readings changed, such as a first model. Call it before they are replaced.
+        For rows that change for another reason, such as a first model. Call it before they are replaced.
         """
         copy = models().get(published(model))
         if copy is not None:

@@ -1,4 +1,4 @@
-"""From a row of any table back to its readings, to their landing files, and to the messages they came in.
+"""Traces a row of any table to its readings, their landing files, and the messages that they came in.
 
 Reads landing files and the raw archive, never the warehouse: it needs no lock.
 """
@@ -22,7 +22,7 @@ from sensor_platform.warehouse.lineage import READINGS, Model, models, tiers
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where one reading came from."""
+    """Origin of one reading."""
 
     event_at: datetime
     """Aware UTC, as `received_at`."""
@@ -52,7 +52,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What one row was made of."""
+    """Readings and messages that a row was made from."""
 
     table: str
     window_start: datetime
@@ -123,7 +123,7 @@ def _model(table: str) -> Model:
 
 
 def _size(model: Model, slot: int) -> int:
-    """A table that is rebuilt as one is made of everything; its newest day is shown."""
+    """For a table that is rebuilt as one the newest day is shown, because it is made from all readings."""
     return model.size(slot) or DAY
 
 
@@ -167,7 +167,7 @@ def _segment_file(home: Home, ledger: Any, segment: str) -> Path | None:  # noqa
 
 
 def _messages(home: Home, path: Path, positions: set[int]) -> Iterator[Message]:
-    """Those messages of a segment; damaged ranges are passed over."""
+    """The given messages of a segment; damaged ranges are skipped."""
     last = max(positions)
     start = _first_frame(path)
     for batch in read_batches(path, damage=[]):

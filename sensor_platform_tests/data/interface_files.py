@@ -13,7 +13,7 @@ from sensor_platform.predict.supervised.external import GivenCard
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.reject_rules import HINTS
 from sensor_platform.site import _SiteFile
-from sensor_platform.warehouse.catalog.catalog_model import Calibration, Device, Metric
+from sensor_platform.warehouse.catalog.catalog_model import CalibrationPeriod, Device, Metric
 
 SITE: object = _SiteFile
 CONTRACT: object = Contract
@@ -26,7 +26,7 @@ QUARANTINE_RULES = frozenset(HINTS)
 
 def catalog_columns() -> dict[str, list[str]]:
     """Columns of the catalog's files."""
-    kinds = {"devices.csv": Device, "metrics.csv": Metric, "calibration.csv": Calibration}
+    kinds = {"devices.csv": Device, "metrics.csv": Metric, "calibration.csv": CalibrationPeriod}
     return {name: [field.name for field in fields(kind)] for name, kind in kinds.items()}
 
 

@@ -191,9 +191,9 @@ PROTECTIONS = (
     protection(
         "a piece is recorded after it is there",
         "sensor_platform/warehouse/publish.py",
-        "        done = pieces.write_pieces(connection, home.published, model, slot, batch)\n",
+        "        done = partition_files.write_files(connection, home.published, model, slot, batch)\n",
         "        _record(home, connection, model, {start: due[start] for start in batch})\n"
-        "        done = pieces.write_pieces(connection, home.published, model, slot, batch)\n",
+        "        done = partition_files.write_files(connection, home.published, model, slot, batch)\n",
         "warehouse/test_publish_crash.py::test_a_publish_killed_at_any_rename_is_completed_by_the_next",
     ),
     protection(

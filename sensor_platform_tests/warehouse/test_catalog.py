@@ -5,7 +5,7 @@ import pytest
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.warehouse.catalog import (
-    Calibration,
+    CalibrationPeriod,
     Device,
     Metric,
     read_calibration,
@@ -34,7 +34,7 @@ def test_devices_have_a_place_a_type_and_a_cadence(tmp_path: Path) -> None:
 def test_calibration_takes_utc_and_offsets_and_defaults_to_no_change(tmp_path: Path) -> None:
     path = tmp_path / "calibration.csv"
     path.write_text("device_id,metric,gain,offset,valid_from,valid_to\nd,t,2,,2026-01-01T01:00:00+01:00,\n")
-    assert read_calibration(path) == [Calibration("d", "t", 2.0, 0.0, datetime(2026, 1, 1))]  # noqa: DTZ001 - plain UTC
+    assert read_calibration(path) == [CalibrationPeriod("d", "t", 2.0, 0.0, datetime(2026, 1, 1))]  # noqa: DTZ001 - plain UTC
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
-from sensor_platform.warehouse.catalog import Calibration, Catalog, Metric, read_catalog, sync
+from sensor_platform.warehouse.catalog import CalibrationPeriod, Catalog, Metric, read_catalog, sync
 from sensor_platform.warehouse.catalog.changes import Changed, changes
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
@@ -31,8 +31,8 @@ def hour(number: int) -> datetime:
     return T0 + timedelta(hours=number)
 
 
-def cal(gain: float, first: int | None, last: int | None) -> Calibration:
-    return Calibration("d", "t", gain, 0.0, *(None if at is None else hour(at) for at in (first, last)))
+def cal(gain: float, first: int | None, last: int | None) -> CalibrationPeriod:
+    return CalibrationPeriod("d", "t", gain, 0.0, *(None if at is None else hour(at) for at in (first, last)))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def cal(gain: float, first: int | None, last: int | None) -> Calibration:
     ],
 )
 def test_a_calibration_row_is_about_its_device_metric_and_period(
-    old: list[Calibration], new: list[Calibration], spans: list[tuple[datetime, datetime]]
+    old: list[CalibrationPeriod], new: list[CalibrationPeriod], spans: list[tuple[datetime, datetime]]
 ) -> None:
     found = changes(Catalog(calibration=tuple(old)), Catalog(calibration=tuple(new)))
     assert found == [Changed("t", "d", start, end) for start, end in spans]
@@ -80,14 +80,14 @@ cuts = st.lists(st.integers(0, 20), min_size=0, max_size=6, unique=True).map(sor
 
 
 @st.composite
-def calibrations(draw: st.DrawFn) -> tuple[Calibration, ...]:
+def calibrations(draw: st.DrawFn) -> tuple[CalibrationPeriod, ...]:
     edges = draw(cuts)
     return tuple(cal(draw(st.sampled_from([1.0, 2.0, 3.0])), a, b) for a, b in pairwise(edges))
 
 
 @given(calibrations(), calibrations())
 def test_a_reading_is_in_a_change_exactly_if_its_calibration_differs(
-    old: tuple[Calibration, ...], new: tuple[Calibration, ...]
+    old: tuple[CalibrationPeriod, ...], new: tuple[CalibrationPeriod, ...]
 ) -> None:
     found = changes(Catalog(calibration=old), Catalog(calibration=new))
     for number in range(-1, 22):

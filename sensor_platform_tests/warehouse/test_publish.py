@@ -86,8 +86,8 @@ def test_what_is_published_is_what_the_warehouse_holds(
     landing.land(hours(noon, 15))
     assert build(home, site).is_ok
     report = publish(home, site)
-    assert report.tables["readings_clean"].pieces == 15
-    assert report.tables["readings_1h"].pieces == 2
+    assert report.tables["readings_clean"].files == 15
+    assert report.tables["readings_1h"].files == 2
     found = content(home.analytics_file)
     for view in {*VIEWS} - {*TABLES, *SAID}:
         del found[view]
@@ -161,7 +161,7 @@ def test_pieces_that_are_asked_for_again_are_written_again(
     publish(home, site)
     with writer(home, site, "test") as warehouse:
         warehouse.publish_again("readings_1m", [(noon + timedelta(minutes=70)).replace(tzinfo=UTC)])
-    assert {name: done.pieces for name, done in publish(home, site).tables.items()} == {"readings_1m": 1}
+    assert {name: done.files for name, done in publish(home, site).tables.items()} == {"readings_1m": 1}
     assert publish(home, site).tables == {}
 
 
@@ -197,7 +197,7 @@ def test_pieces_have_the_size_that_the_site_says(landing: Landing, home: Home, n
     landing.land(hours(noon, 2))
     assert build(home, site).is_ok
     expected = {"slot": 12, "hour": 2, "day": 1}[piece]
-    assert publish(home, site).tables["readings_1m"].pieces == expected
+    assert publish(home, site).tables["readings_1m"].files == expected
     assert ask(home.analytics_file, "select count(*) from readings_clean") == [(120,)]
 
 
@@ -208,7 +208,7 @@ def test_another_size_beside_what_is_published_is_refused_until_that_is_removed(
     assert build(home, site).is_ok
     publish(home, site)
     days = SiteStub(warehouse=WarehouseConfig(memory_limit="2GB", lock_wait_seconds=5, large_piece="day"))
-    with pytest.raises(WrongUse, match="holds pieces of the size 'hour'"):
+    with pytest.raises(WrongUse, match="holds partition files of span 'hour'"):
         publish(home, days)
     assert ask(home.analytics_file, "select count(*) from readings_clean") == [(120,)]
     shutil.rmtree(home.published)

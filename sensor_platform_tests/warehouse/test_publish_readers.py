@@ -58,7 +58,7 @@ def test_twenty_readers_through_many_publishes_see_no_error_and_no_half_piece(
         time.sleep(1)
         for number in range(1, publishes + 1):
             rewrite(home, site, number)
-            assert publish(home, site).tables["readings_1m"].pieces == 6
+            assert publish(home, site).tables["readings_1m"].files == 6
     finally:
         stop.touch()
         outputs = [reader.communicate(timeout=120) for reader in readers]

@@ -14,7 +14,7 @@ from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.publish import publish
-from sensor_platform.warehouse.rebuild import KEPT, Progress, rebuild
+from sensor_platform.warehouse.rebuild import BEFORE_REBUILD, RebuildProgress, rebuild
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
 
 NOON = datetime(2026, 1, 2, 12, 0)  # noqa: DTZ001 - plain UTC
@@ -51,12 +51,12 @@ def small(site: SiteStub) -> SiteStub:
 
 
 def test_made_again_every_table_is_the_same(home: Home, site: SiteStub, built: dict[str, tuple[int, int]]) -> None:
-    said: list[Progress] = []
+    said: list[RebuildProgress] = []
     done = rebuild(home, small(site), said.append)
     assert fingerprints(home) == built
     assert (done.readings, done.restored) == (DAYS * 1001, {})
     assert [each.done_readings for each in said] == [1001 * n for n in range(1, DAYS + 1)]
-    assert not (home.warehouse / KEPT).exists()
+    assert not (home.warehouse / BEFORE_REBUILD).exists()
     publish(home, site)
     assert dirty_days(home, site, names=dbt_models()) == ()
 
@@ -67,7 +67,7 @@ def test_stopped_on_the_way_the_next_build_finishes_it(
     class Stop(Exception):
         pass
 
-    def stop(progress: Progress) -> None:
+    def stop(progress: RebuildProgress) -> None:
         if progress.done_readings > 2000:
             raise Stop
 

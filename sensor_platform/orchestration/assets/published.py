@@ -37,12 +37,12 @@ def published(
     with with_retries(context, settings.site.runs):
         report = publish(settings.home, settings.site)
     tables = [
-        {"table": name, "pieces": done.pieces, "rows": done.rows, "bytes": done.bytes}
+        {"table": name, "pieces": done.files, "rows": done.rows, "bytes": done.bytes}
         for name, done in report.tables.items()
     ]
     yield MaterializeResult(
         metadata={
-            "pieces": sum(done.pieces for done in report.tables.values()),
+            "pieces": sum(done.files for done in report.tables.values()),
             "bytes": sum(done.bytes for done in report.tables.values()),
             "tables": as_table(tables),
             "file": MetadataValue.path(settings.home.analytics_file),

@@ -2,7 +2,7 @@
 
 `devices.csv`: device_id, site, area, type, cadence_s. `metrics.csv`: metric, unit, kind, min, max, max_change_per_s,
 compare_within_s, stuck_after_s, warn_low, warn_high, alarm_low, alarm_high. `calibration.csv`: device_id, metric, gain,
-offset, valid_from, valid_to (UTC, half-open). Empty means none; further columns are left alone.
+offset, valid_from, valid_to (UTC, half-open). Empty means none; further columns are ignored.
 """
 
 import csv
@@ -19,7 +19,7 @@ from sensor_platform.kernel.clock import plain_utc
 from sensor_platform.warehouse.catalog.catalog_model import (
     COMPARE_WITHIN_S,
     DEFAULT_KIND,
-    Calibration,
+    CalibrationPeriod,
     Catalog,
     Device,
     Metric,
@@ -32,7 +32,7 @@ _THRESHOLDS = ("warn_low", "warn_high", "alarm_low", "alarm_high")
 
 
 def read_catalog(folder: Path | None) -> Catalog:
-    """The catalog of a site; without a folder it is empty, and so is what a missing file would hold.
+    """The catalog of a site; without a folder it is empty, and a missing file has no rows.
 
     Raises:
         WrongUse: naming file and line of the first mistake.
@@ -47,7 +47,7 @@ def read_catalog(folder: Path | None) -> Catalog:
 
 
 def digest(folder: Path | None) -> str:
-    """Equal for equal files, byte for byte; cheap, and never fails over what they say."""
+    """Hash of the files' bytes; cheap, and never fails because of their content."""
     if folder is None:
         return ""
     total = hashlib.sha256()
@@ -109,7 +109,7 @@ def _only_once(path: Path, line: int, what: str, name: str, seen: dict[str, int]
     seen[name] = line
 
 
-def read_calibration(path: Path) -> list[Calibration]:
+def read_calibration(path: Path) -> list[CalibrationPeriod]:
     """Rows of calibration.csv. Periods of one device and metric never overlap."""
     rows = []
     periods: dict[tuple[str, str], list[tuple[datetime, datetime, int]]] = {}
@@ -120,7 +120,9 @@ def read_calibration(path: Path) -> list[Calibration]:
         if first is not None and last is not None and last <= first:
             raise _wrong(path, line, f"valid_to {last} is not after valid_from {first}", "swap them")
         rows.append(
-            Calibration(row["device_id"], row["metric"], 1.0 if gain is None else gain, offset or 0.0, first, last)
+            CalibrationPeriod(
+                row["device_id"], row["metric"], 1.0 if gain is None else gain, offset or 0.0, first, last
+            )
         )
         period = (first or datetime.min, last or datetime.max, line)  # noqa: DTZ901 - plain UTC, like the column
         periods.setdefault((row["device_id"], row["metric"]), []).append(period)

@@ -6,7 +6,7 @@ from datetime import datetime
 DEFAULT_KIND = "gauge"
 """Kind of a metric that the catalog names no kind for."""
 COMPARE_WITHIN_S = 600.0
-"""How far back the reading may lie that a change is measured from, where a metric does not say."""
+"""Default of `Metric.compare_within_s`, seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,9 @@ class Metric:
     min: float | None = None
     max: float | None = None
     max_change_per_s: float | None = None
-    """A reading that differs by more than this per second from the one before is bad (`changes_too_fast`),"""
+    """A reading that differs by more than this per second from the one before is bad (`changes_too_fast`)."""
     compare_within_s: float = COMPARE_WITHIN_S
-    """if that one is at most this old."""
+    """Greatest age of the reading before for `max_change_per_s`, seconds."""
     stuck_after_s: float | None = None
     """A reading whose value has not moved for this long is bad (`stuck`)."""
     warn_low: float | None = None
@@ -43,20 +43,20 @@ class Metric:
     alarm_high: float | None = None
 
     def lookback_s(self, slot_s: float) -> float:
-        """Seconds before a reading that its verdict depends on. A stuck value is looked for one slot further back."""
+        """Seconds before a reading that its verdict depends on. The rule `stuck` looks one slot further back."""
         change = self.compare_within_s if self.max_change_per_s is not None else 0.0
         stuck = self.stuck_after_s + slot_s if self.stuck_after_s is not None else 0.0
         return max(change, stuck)
 
     @property
     def judging(self) -> tuple[object, ...]:
-        """What the tables of readings depend on: thresholds are only shown."""
+        """The values that the tables of readings depend on; warn and alarm limits are only shown."""
         limits = (self.min, self.max, self.max_change_per_s, self.compare_within_s, self.stuck_after_s)
         return (self.unit, self.kind, *limits)
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
+class CalibrationPeriod:
     """One row of calibration.csv: value * gain + offset for event times in [valid_from, valid_to)."""
 
     device_id: str
@@ -69,26 +69,26 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class SiteFacts:
-    """What published views need to know of the site."""
+    """Settings of the site that published views use."""
 
     slot_minutes: int
     allowed_lateness_hours: float
     fill_minutes: float
-    """Longest gap that the filled views of minutes close,"""
+    """Longest gap that the filled views of readings_1m close, minutes."""
     fill_hours: float
-    """and those of hours."""
+    """Longest gap that the filled views of readings_1h close, hours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The whole catalog."""
+    """All rows of the catalog files of a site."""
 
     devices: tuple[Device, ...] = ()
     metrics: tuple[Metric, ...] = ()
-    calibration: tuple[Calibration, ...] = ()
+    calibration: tuple[CalibrationPeriod, ...] = ()
 
     def lookback_slots(self, slot_minutes: int) -> int:
-        """Slots before a window that the verdicts in it depend on, beside the one for repeats; 0 without such rules."""
+        """Slots before a window that its verdicts depend on, without the one for repeats; 0 without such rules."""
         slot_s = slot_minutes * 60.0
         longest = max((metric.lookback_s(slot_s) for metric in self.metrics), default=0.0)
         return int(-(-longest // slot_s))

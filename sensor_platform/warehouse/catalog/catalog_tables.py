@@ -1,9 +1,9 @@
-"""The catalog as the warehouse was last built with it: four small tables, replaced together when a row differs."""
+"""The catalog that the warehouse was last built with: four small tables, replaced together when a row differs."""
 
 from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
-from sensor_platform.warehouse.catalog.catalog_model import Calibration, Catalog, Device, Metric, SiteFacts
+from sensor_platform.warehouse.catalog.catalog_model import CalibrationPeriod, Catalog, Device, Metric, SiteFacts
 from sensor_platform.warehouse.file.duckdb_sql import transaction
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, WHOLE
 from sensor_platform.warehouse.staleness import state
@@ -27,18 +27,18 @@ _COLUMNS = {
 """In the order of the fields of their rows."""
 assert tuple(_COLUMNS) == CATALOG_TABLES
 
-_Row = SiteFacts | Device | Metric | Calibration
+_Row = SiteFacts | Device | Metric | CalibrationPeriod
 
 
 def read_tables(connection: "DuckDBPyConnection") -> tuple[SiteFacts | None, Catalog] | None:
-    """What the warehouse was last built with; None where it has no catalog yet, or one of an older version."""
+    """Settings and catalog that the warehouse was last built with; None if it has none, or one of an older version."""
     if not all(_has_columns(connection, table) for table in _COLUMNS):
         return None
     site = [SiteFacts(*row) for row in _rows(connection, "catalog_site")]
     catalog = Catalog(
         tuple(Device(*row) for row in _rows(connection, "catalog_devices")),
         tuple(Metric(*row) for row in _rows(connection, "catalog_metrics")),
-        tuple(Calibration(*row) for row in _rows(connection, "catalog_calibration")),
+        tuple(CalibrationPeriod(*row) for row in _rows(connection, "catalog_calibration")),
     )
     return (site[0] if site else None), catalog
 
@@ -61,7 +61,7 @@ def write_tables(connection: "DuckDBPyConnection", site: SiteFacts, catalog: Cat
 
 
 def recorded_generation(connection: "DuckDBPyConnection") -> str | None:
-    """The ledger that the catalog's state speaks of; None where it was never written."""
+    """Epoch of the ledger that the catalog was recorded for; None if it was never written."""
     row = connection.execute("select generation from state where model = ?", [CATALOG_TABLES[0]]).fetchone()
     return None if row is None else str(row[0])
 

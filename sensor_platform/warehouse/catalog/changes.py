@@ -1,18 +1,18 @@
-"""What a changed catalog means for the past: which readings would be judged or calibrated otherwise. Pure."""
+"""Which stored readings a changed catalog would judge or calibrate differently. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
-from sensor_platform.warehouse.catalog.catalog_model import Calibration, Catalog, Metric
+from sensor_platform.warehouse.catalog.catalog_model import CalibrationPeriod, Catalog, Metric
 
 _FIRST, _LAST = datetime.min, datetime.max  # noqa: DTZ901 - plain UTC; no limit
 
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """Readings that the change is about."""
+    """Readings that a change affects."""
 
     metric: str
     device_id: str | None
@@ -23,9 +23,9 @@ class Changed:
 
 
 def changes(old: Catalog, new: Catalog) -> list[Changed]:
-    """Every reading that `old` and `new` treat otherwise lies in one of these; nothing else does.
+    """Exactly the readings that `old` and `new` treat differently.
 
-    The reach of rules that look back is not in it: it is the lineage's, as for a late reading.
+    Later readings whose rules look back at them are not included: the lineage adds them, as for a late reading.
     """
     return [*_metrics(old.metrics, new.metrics), *_calibration(old.calibration, new.calibration)]
 
@@ -41,7 +41,7 @@ def _metrics(old: Iterable[Metric], new: Iterable[Metric]) -> list[Changed]:
     ]
 
 
-def _calibration(old: Iterable[Calibration], new: Iterable[Calibration]) -> list[Changed]:
+def _calibration(old: Iterable[CalibrationPeriod], new: Iterable[CalibrationPeriod]) -> list[Changed]:
     before, after = _by_series(old), _by_series(new)
     found = []
     for device, metric in sorted(before.keys() | after.keys()):
@@ -50,8 +50,8 @@ def _calibration(old: Iterable[Calibration], new: Iterable[Calibration]) -> list
     return found
 
 
-def _spans(old: Sequence[Calibration], new: Sequence[Calibration]) -> list[tuple[datetime, datetime]]:
-    """Where two step functions of time differ, adjoining steps joined."""
+def _spans(old: Sequence[CalibrationPeriod], new: Sequence[CalibrationPeriod]) -> list[tuple[datetime, datetime]]:
+    """Periods in which two calibrations differ; adjacent periods are joined."""
     edges = {_FIRST, _LAST}
     for row in (*old, *new):
         edges.update((row.valid_from or _FIRST, row.valid_to or _LAST))
@@ -63,15 +63,15 @@ def _spans(old: Sequence[Calibration], new: Sequence[Calibration]) -> list[tuple
     return spans
 
 
-def _at(rows: Sequence[Calibration], at: datetime) -> tuple[float, float]:
+def _at(rows: Sequence[CalibrationPeriod], at: datetime) -> tuple[float, float]:
     for row in rows:
         if (row.valid_from or _FIRST) <= at < (row.valid_to or _LAST):
             return row.gain, row.offset
     return 1.0, 0.0
 
 
-def _by_series(rows: Iterable[Calibration]) -> dict[tuple[str, str], list[Calibration]]:
-    found: dict[tuple[str, str], list[Calibration]] = {}
+def _by_series(rows: Iterable[CalibrationPeriod]) -> dict[tuple[str, str], list[CalibrationPeriod]]:
+    found: dict[tuple[str, str], list[CalibrationPeriod]] = {}
     for row in rows:
         found.setdefault((row.device_id, row.metric), []).append(row)
     return found

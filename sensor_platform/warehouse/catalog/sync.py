@@ -1,8 +1,8 @@
-"""Bringing warehouse and ledger up to the catalog files: what a changed row is about becomes dirty, and nothing else.
+"""Catalog sync: updates warehouse and ledger from the catalog files, and marks the affected readings as dirty.
 
-The change is derived, never passed: the files are compared with what the warehouse was last built with. First the
-ledger's slots are touched, with a position of their own, so that everything downstream follows as after a late reading;
-then the warehouse takes the new rows. Killed in between, the next build finds the same difference again.
+The change is derived, never passed: the files are compared with the catalog that the warehouse was last built with.
+First the ledger's slots are touched, with a position of their own, so that all tables follow as after a late reading;
+then the warehouse stores the new rows. If the process is killed in between, the next build finds the same difference.
 """
 
 from typing import TYPE_CHECKING
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 NOTE = "catalog"
-"""In the ledger: digest of the files that the warehouse is built with, for the sensor, which never opens DuckDB."""
+"""Note in the ledger: digest of the files that the warehouse is built with. The sensor reads it without DuckDB."""
 LOOKBACK_NOTE = "catalog.lookback_slots"
 
 
 def sync_catalog(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") -> int:
-    """Take over what the catalog files say; the caller holds the writer lock.
+    """Update the warehouse and the ledger from the catalog files; the caller holds the writer lock.
 
     Returns:
         Slots before a window that the verdicts in it depend on (see `Catalog.lookback_slots`).
@@ -59,9 +59,9 @@ def sync_catalog(home: Home, site: WarehouseSite, connection: "DuckDBPyConnectio
 
 
 def site_facts(site: WarehouseSite) -> SiteFacts:
-    """What published views need to know of the site."""
-    told = site.warehouse
-    return SiteFacts(site.slot_minutes, told.allowed_lateness_hours, told.fill_minutes, told.fill_hours)
+    """Settings of the site that published views use."""
+    config = site.warehouse
+    return SiteFacts(site.slot_minutes, config.allowed_lateness_hours, config.fill_minutes, config.fill_hours)
 
 
 def _reopen(home: Home, connection: "DuckDBPyConnection", changed: list[Changed], notes: dict[str, str]) -> Built:
@@ -77,12 +77,12 @@ def _reopen(home: Home, connection: "DuckDBPyConnection", changed: list[Changed]
 
 
 def _slots_of(connection: "DuckDBPyConnection", changed: list[Changed]) -> set[int]:
-    """Slots that hold readings which the change is about."""
+    """Slots that hold affected readings."""
     return _starts_of(connection, changed, "readings_clean", "slot_start", "event_at")
 
 
 def _old_hours_of(connection: "DuckDBPyConnection", changed: list[Changed]) -> set[int]:
-    """Hours of such readings from before the oldest that the warehouse still keeps one by one."""
+    """Hours with affected readings that are older than the oldest row of readings_clean."""
     hours = _starts_of(connection, changed, "readings_1h", "window_start", "first_at", "last_at")
     if not hours:
         return set()
@@ -115,7 +115,7 @@ def _starts_of(
 
 
 def _same(known: tuple[SiteFacts | None, Catalog], new: tuple[SiteFacts, Catalog]) -> bool:
-    """The same rows, in whatever order."""
+    """Whether both have the same rows, in any order."""
     (old_facts, old), (facts, rows) = known, new
     return old_facts == facts and all(
         set(before) == set(after)

@@ -1,6 +1,6 @@
-"""How the units that devices say become those of the catalog: learnt from the readings of a build, kept in a table.
+"""Conversions from the units that devices send to those of the catalog, in the table `unit_conversions`.
 
-Only pairs that can be converted are kept; a reading's unit that is neither the catalog's nor in the table is unknown.
+Only pairs that can be converted are in the table; any other foreign unit of a reading is unknown.
 """
 
 from typing import TYPE_CHECKING
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 TABLE = "unit_conversions"
 
 _FOREIGN = f"""
-    select distinct said.unit, metrics.unit
-    from (select distinct metric, unit from {VIEW} where unit is not null and value is not null) as said
+    select distinct sent.unit, metrics.unit
+    from (select distinct metric, unit from {VIEW} where unit is not null and value is not null) as sent
     join catalog_metrics as metrics using (metric)
-    where said.unit <> metrics.unit
+    where sent.unit <> metrics.unit
     except select unit, to_unit from {TABLE}
 """  # noqa: S608 - our own names
 
 
 def learn_conversions(connection: "DuckDBPyConnection") -> None:
-    """Note how the foreign units of the readings that are about to be built are converted.
+    """Add the conversions of the foreign units among the readings that are about to be built.
 
-    Reads nothing where the catalog names no unit. The source view and the catalog's tables must be those of the build.
+    Reads nothing if the catalog names no unit. The source view and the catalog's tables must be those of the build.
     """
     if not connection.execute("select 1 from catalog_metrics where unit is not null limit 1").fetchall():
         return

@@ -1,1 +1,1 @@
-"""dbt inside this process: the source it reads, the project kept parsed, its run, and what came of it."""
+"""dbt inside this process: its source view, the cached parsed project, its invocation and its results."""

@@ -1,6 +1,6 @@
-"""The parsed dbt project, kept in memory and on disk: parsing takes seconds, reading what was parsed a tenth of one.
+"""Caches the parsed dbt project in memory and on disk: parsing takes seconds, reading the cache 0.1 s.
 
-dbt keeps a cache of its own, but takes it only with the same profile, and each data folder has another.
+dbt's own cache is valid only for one profile, and each data folder has its own profile.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ def parsed_project(project: Path, settings: str, parse: Callable[[], Any]) -> An
 
     Args:
         project: folder with dbt_project.yml; what was parsed is kept in its `target/`, where that can be written.
-        settings: what of dbt's variables has part in parsing.
+        settings: the variables that affect parsing.
         parse: makes the manifest.
     """
     digest = _digest(project, settings)
@@ -41,7 +41,7 @@ def parsed_project(project: Path, settings: str, parse: Callable[[], Any]) -> An
 
 
 def _digest(project: Path, settings: str) -> bytes:
-    """Of everything that a manifest follows from."""
+    """Hash of everything that the manifest depends on."""
     parts = [settings, *(f"{name} {version(name)}" for name in _PACKAGES)]
     files = [project / "dbt_project.yml", *sorted(path for part in _PARTS for path in (project / part).rglob("*.*"))]
     digest = hashlib.sha256("\n".join(parts).encode())
@@ -52,7 +52,7 @@ def _digest(project: Path, settings: str) -> bytes:
 
 
 def _read(path: Path, digest: bytes) -> Any | None:  # noqa: ANN401
-    """What was kept for this digest; None where there is nothing, or nothing that can be read."""
+    """The cached manifest of this digest; None if there is none or it cannot be read."""
     from dbt.contracts.graph.manifest import Manifest
 
     try:

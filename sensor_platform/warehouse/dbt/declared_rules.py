@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from sensor_platform.errors import WrongUse
-from sensor_platform.warehouse.lineage import NOT_OF_DBT, READINGS, SLOTS
+from sensor_platform.warehouse.lineage import PYTHON_TABLES, READINGS, SLOTS
 from sensor_platform.warehouse.meta import DbtTable
 
 _EXAMPLES = {
@@ -52,7 +52,7 @@ def refuse(model: str, key: str, reason: str) -> NoReturn:
 
 
 def _has_a_free_name(model: Declared, models: Models) -> None:  # noqa: ARG001
-    if model.name in {other.name for other in NOT_OF_DBT}:
+    if model.name in {other.name for other in PYTHON_TABLES}:
         raise WrongUse(f"dbt model {model.name}: Python makes a table of that name", "choose another name")
 
 

@@ -1,4 +1,4 @@
-"""From dbt's results and the rebuilt windows to the facts of a report."""
+"""Makes the facts of a build report from dbt's results and the rebuilt windows."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ _WORST_FIRST = ("error", "fail", "skipped", "warn", "pass", "success")
 def model_reports(
     connection: "DuckDBPyConnection", work: Mapping[str, Mapping[int, Built]], nodes: Sequence[NodeResult]
 ) -> dict[str, ModelReport]:
-    """Facts on the windows that were just rebuilt; reads only them. The work list must still be in its table."""
+    """Facts about the windows that were just rebuilt; reads only these. The work list must still be in its table."""
     seconds = {node.name: node.seconds for node in nodes if node.kind == "model"}
     reports = {}
     for name, windows in work.items():
@@ -66,7 +66,7 @@ def _facts(connection: "DuckDBPyConnection", name: str) -> tuple[int, int, int, 
 
 
 def test_reports(nodes: Sequence[NodeResult]) -> dict[str, TestReport]:
-    """Results of dbt's tests by name; of several chunks the worst, with the failures of all."""
+    """Results of dbt's tests by name: the worst status of all chunks and the sum of their failures."""
     found: dict[str, TestReport] = {}
     for node in (node for node in nodes if node.kind == "test"):
         earlier = found.get(node.name)
@@ -87,7 +87,7 @@ def _rank(status: str) -> int:
 
 
 def failures(nodes: Sequence[NodeResult]) -> tuple[str, ...]:
-    """Names of what failed, or was skipped because of it."""
+    """Names of nodes that failed or were skipped after a failure."""
     return tuple(node.name for node in nodes if node.status in {"error", "fail", "skipped"})
 
 

@@ -32,7 +32,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """What one dbt node did."""
+    """Result of one dbt node."""
 
     name: str
     kind: str
@@ -78,7 +78,7 @@ def run(arguments: Sequence[str], folder: Path, *, slot_minutes: int, invocation
 
 
 def warm_up(folder: Path, *, slot_minutes: int) -> None:
-    """Parse the project now, so that the first `run` of this process, or of one forked from it, need not."""
+    """Parse the project now, so that the first `run` of this process or of a fork does not have to."""
     with _one_at_a_time:
         _manifest(folder, slot_minutes)
 
@@ -90,22 +90,22 @@ def run_for_person(arguments: Sequence[str], folder: Path, *, slot_minutes: int,
 
 
 def run_on_project(arguments: Sequence[str]) -> bool:
-    """Run a dbt command that needs no data folder; it writes to the project's own target, unless told otherwise.
+    """Run a dbt command that needs no data folder; without `--target-path` it writes to the project's own target.
 
-    True if it succeeded.
+    Returns True if it succeeded.
     """
     return bool(_on_project(arguments).success)
 
 
 def parse_project(arguments: Sequence[str]) -> tuple[bool, bool]:
-    """Run `dbt parse` and write `lineage.json`, unless told to write elsewhere: then the file is only checked.
+    """Run `dbt parse` and write `lineage.json`; with `--target-path` the file is only checked.
 
     Returns:
         Whether it succeeded, and whether the file was changed.
 
     Raises:
         WrongUse: the meta of a model is incomplete or wrong.
-        CheckFailed: told to write elsewhere, and `lineage.json` does not match the project.
+        CheckFailed: with `--target-path`, `lineage.json` does not match the project.
     """
     outcome = _on_project(arguments)
     if not outcome.success or outcome.result is None:
@@ -163,7 +163,7 @@ def _variables(text: str) -> Mapping[str, Any]:
 
 
 def _dbt(arguments: list[str], manifest: Any = None) -> Any:  # noqa: ANN401
-    """One invocation, and nothing of it left open: a DuckDB connection would keep every other process out."""
+    """One invocation that leaves nothing open: a DuckDB connection would lock out every other process."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.adapters.factory import reset_adapters
     from dbt.cli.main import dbtRunner

@@ -1,4 +1,4 @@
-"""The source that dbt reads: a view over an explicit list of landing files. A glob would cost with the history."""
+"""The source that dbt reads: a view over an explicit list of landing files. A glob would cost more with every day."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

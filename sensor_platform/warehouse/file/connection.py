@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 
 NEW = "to_restore"
-"""A table that a new file has until it was filled with what landing no longer has."""
+"""Marker table of a new file, until the rows that landing no longer has were restored."""
 
 
 class WarehouseSetAside(Unreachable):
-    """The warehouse file was found damaged while it was in use; the next that opens it makes a new one."""
+    """The warehouse file was found damaged while in use and was set aside; the next open creates a new one."""
 
 
 def duckdb_config(config: WarehouseConfig) -> dict[str, str]:
@@ -38,7 +38,7 @@ def duckdb_config(config: WarehouseConfig) -> dict[str, str]:
 def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyConnection"]:
     """A connection to the warehouse file; the caller holds the writer lock.
 
-    A damaged file is set aside and a new one made; what it held is dirty then.
+    A damaged file is set aside and replaced by a new one; all its windows are dirty then.
 
     Raises:
         Unreachable: another program has the file open, or it is of another version.
@@ -68,7 +68,7 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
         healing.put_aside(home, str(error))
         raise WarehouseSetAside(
             f"the warehouse file was damaged and is set aside: {str(error).splitlines()[0]}",
-            "nothing is to be done: the next run makes it again from landing files and published tables",
+            "no action is needed: the next run rebuilds it from landing files and published tables",
         ) from error
     finally:
         with contextlib.suppress(duckdb.Error):
@@ -94,11 +94,11 @@ def read_warehouse(home: Home) -> Iterator["DuckDBPyConnection"]:
 
 
 def is_new(connection: "DuckDBPyConnection") -> bool:
-    """Whether this file has nothing yet of what landing no longer has."""
+    """Whether the rows that landing no longer has are still to be restored into this file."""
     return has_table(connection, NEW)
 
 
 def _mark_new(connection: "DuckDBPyConnection") -> None:
-    """A file without a state is new: remember it."""
+    """Mark a file without a state as new."""
     if not has_table(connection, "state"):
         connection.execute(f"create table if not exists {NEW} (x integer)")

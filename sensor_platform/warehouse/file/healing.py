@@ -1,4 +1,4 @@
-"""A warehouse file that a crash or a disk has damaged: told from one that is merely busy, set aside, and made again.
+"""Detects a warehouse file that a crash or a disk has damaged, sets it aside and lets a new one be built.
 
 The file holds nothing that landing files and published Parquet do not: it is moved to `aside/`, a new one takes its
 place, and everything is dirty. The ledger's copy of the state is forgotten first, so that a crash in between leaves too
@@ -24,19 +24,19 @@ _DAMAGE = (
     "not a valid duckdb database",
     "failure while replaying wal",
 )
-"""What DuckDB says of a file that is not whole."""
+"""Parts of DuckDB's messages about a damaged file."""
 _NO_DAMAGE = ("version number", "could not set lock", "permission denied")
-"""And of one that is in use, or of another version: it is whole."""
+"""Parts of messages about an intact file that is in use or of another version."""
 
 
 def is_damage(message: str) -> bool:
-    """Whether an error of the engine says that the file itself is damaged."""
+    """Whether an error message of DuckDB means that the file itself is damaged."""
     text = message.lower()
     return any(words in text for words in _DAMAGE) and not any(words in text for words in _NO_DAMAGE)
 
 
 def raise_damage(messages: Iterable[str]) -> None:
-    """Raise the first of these messages that says that the file is damaged, as the engine would."""
+    """Raise the first of these messages that means damage as the error that DuckDB raises."""
     import duckdb
 
     for message in messages:
@@ -45,9 +45,10 @@ def raise_damage(messages: Iterable[str]) -> None:
 
 
 def connect(home: Home, open_file: Callable[[], "DuckDBPyConnection"]) -> "DuckDBPyConnection":
-    """Open the warehouse, or what can be had of it. The caller holds the writer lock.
+    """Open the warehouse, or as much of it as is intact. The caller holds the writer lock.
 
-    A log that cannot be replayed is set aside alone: the file is then as of its last checkpoint, and knows it.
+    A write-ahead log that cannot be replayed is set aside alone: the file and its state are then those of the last
+    checkpoint.
     """
     import duckdb
 
@@ -66,7 +67,7 @@ def connect(home: Home, open_file: Callable[[], "DuckDBPyConnection"]) -> "DuckD
 
 
 def put_aside(home: Home, why: str) -> None:
-    """Move the file and its log away; whatever opens the warehouse next makes a new one, and everything is dirty."""
+    """Move the file and its log to `aside/`. The next open creates a new file, and everything is dirty."""
     forget_copy(home)
     folder = home.root / "aside"
     folder.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
-"""The writer lock: one process at a time may write the warehouse, and whoever waits is told who holds it.
+"""The writer lock: one process at a time may write the warehouse; an error names the holder.
 
-Taken around work list, dbt, state and publish by every writer (Dagster runs, backfills, `dagster asset materialize`,
+Every writer takes it around work list, dbt, state and publish (Dagster runs, backfills, `dagster asset materialize`,
 `sensor-platform dbt` and `publish`). The kernel releases it when the holder ends, however it ends.
 """
 
@@ -50,7 +50,7 @@ def writer_lock(
 
 
 def holder(home: Home) -> Holder | None:
-    """Who holds the writer lock now, or None. A look, not a promise: it may change at once."""
+    """The present holder of the writer lock, or None; it may change at any time."""
     signature = lock_holder(_path(home))
     return None if signature is None else _holder(signature)
 

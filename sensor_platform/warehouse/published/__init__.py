@@ -1,1 +1,1 @@
-"""What analysts read: Parquet pieces, the views over them, and what a new warehouse takes back from them."""
+"""The published tables: partition files, the views over them, and how a new warehouse restores rows from them."""

@@ -41,4 +41,4 @@ ALERT_TABLES: Mapping[str, Columns] = {
         ("by", _TEXT),
     ),
 }
-"""`limit_text` says in words what the rule asks for; `at` and `fired_at` are event times, `noticed_at` arrival."""
+"""`limit_text` is the rule's limit in words; `at` and `fired_at` are event times, `noticed_at` arrival."""

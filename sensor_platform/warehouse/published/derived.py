@@ -1,6 +1,6 @@
-"""Columns that published views add to a table's own, because they depend on more than its rows: the time, the catalog.
+"""Columns that published views add to a table because they depend on the time or the catalog, not on its rows alone.
 
-They are made when someone asks, so that a stored row never changes by itself and a rerun changes nothing. The same text
+They are computed on read, so that a stored row never changes by itself and a rerun changes nothing. The same SQL
 serves the views of `analytics.duckdb` and the tables of a snapshot, where the time is that of the snapshot.
 """
 
@@ -39,7 +39,7 @@ left join {source("catalog_devices")} as c on c.device_id = d.device_id"""  # no
 
 
 def tier(table: str, columns: str, source: Source) -> str:
-    """A tier with what was expected, how complete it is, and whether it is final. `columns` are its own, prefix `t`."""
+    """A tier with `expected_n`, `completeness` and `is_final`. `columns` are the tier's own, with prefix `t`."""
     seconds = tiers()[table]
     return f"""\
 select
@@ -61,7 +61,7 @@ def _final_before(source: Source) -> str:
 
 
 def device_status(columns: str, source: Source) -> str:
-    """Every device that sent or is in the catalog, as of now. `columns` are the table's own, prefix `t`."""
+    """Every device that sent or is in the catalog, at present. `columns` are the table's own, with prefix `t`."""
     return f"""\
 with today as (
     select
@@ -101,7 +101,7 @@ left join today on today.device_id = seen.known_device_id"""  # noqa: S608 - our
 
 
 def filled(table: str, source: Source, limit: str, where: str = "") -> str:
-    """A tier on its grid: gaps up to a limit of the site have rows of their own.
+    """A tier without gaps up to a limit of the site: missing windows have filled rows.
 
     Args:
         table: the tier.
@@ -157,7 +157,7 @@ FILLED = (("readings_1m_filled", "readings_1m", "fill_minutes"), ("readings_1h_f
 
 
 def views(tables: Collection[str], source: Source) -> list[str]:
-    """Statements for the views that are no table's own."""
+    """Statements for the views that do not belong to one table."""
     if not set(tables) >= NEEDED:
         return []
     found = [f"create view {CADENCE} as\n{cadence(source)}"]

@@ -1,7 +1,7 @@
-"""When a window is final, and how a new warehouse takes over the revisions that readers have seen.
+"""When a window is final, and how a new warehouse takes over the published revisions.
 
-A window is final once something arrived that was received later than its end and the site's allowed lateness. It is
-judged by the newest receive time that the tables show, not by a clock: a platform that was down has made nothing final.
+A window is final once a reading was received later than the window's end plus the site's allowed lateness. The newest
+receive time in the tables decides, not a clock: while the platform is down no window becomes final.
 """
 
 import logging
@@ -21,7 +21,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def final_before(connection: "DuckDBPyConnection", config: WarehouseConfig) -> datetime | None:
-    """What ended before this, plain UTC, is final to those who read the tables as they are now; None: nothing is."""
+    """Windows that ended before this time, plain UTC, are final to present readers; None if no window is."""
     if not has_table(connection, "device_status"):
         return None
     row = connection.execute("select max(last_received_at) from device_status").fetchone()
@@ -29,9 +29,9 @@ def final_before(connection: "DuckDBPyConnection", config: WarehouseConfig) -> d
 
 
 def take_over_revisions(home: Home, connection: "DuckDBPyConnection") -> int:
-    """Into a warehouse that has built nothing yet: the revisions that the published tables show; returns how many.
+    """Copy the published revisions into a warehouse that has built nothing yet; returns how many.
 
-    A table whose published files cannot be read begins at 0 again, and a warning says so.
+    If the published files of a table cannot be read, its revisions begin at 0 and a warning is logged.
     """
     import duckdb
 

@@ -1,4 +1,4 @@
-"""The labels as published tables: a copy of what people say and of what they said, made again when that changes."""
+"""The labels as published tables: the present labels and all earlier versions, rewritten when they change."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ COLUMNS = (
 """With their DuckDB types; times are plain UTC."""
 
 TABLES: Mapping[str, Columns] = {TABLE: COLUMNS, "label_history": (*COLUMNS, ("superseded_at", "TIMESTAMP"))}
-"""What counts, and with it what was said once and counts no more."""
+"""The present labels, and all versions with the superseded ones."""
 
 
 def publish_tables(home: Home) -> bool:
@@ -44,18 +44,18 @@ def publish_tables(home: Home) -> bool:
     return True
 
 
-def _write(path: Path, columns: Columns, said: Sequence[LabelVersion], changed: int) -> None:
+def _write(path: Path, columns: Columns, versions: Sequence[LabelVersion], changed: int) -> None:
     import polars as pl
 
     schema = {name: pl.Datetime("us") if kind == "TIMESTAMP" else pl.String() for name, kind in columns}
-    rows = [{name: _plain(getattr(_owner(each, name), name)) for name in schema} for each in said]
+    rows = [{name: _plain(getattr(_owner(each, name), name)) for name in schema} for each in versions]
     with replacing(path) as temporary:
         pl.DataFrame(rows, schema=schema).write_parquet(temporary)
         os.utime(temporary, ns=(changed, changed))
 
 
-def _owner(said: LabelVersion, name: str) -> object:
-    return said if name == "superseded_at" else said.label
+def _owner(version: LabelVersion, name: str) -> object:
+    return version if name == "superseded_at" else version.label
 
 
 def _changed_at(home: Home) -> int | None:

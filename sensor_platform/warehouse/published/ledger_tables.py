@@ -1,4 +1,4 @@
-"""What the ledger notes of drift and of readings that came too late, as published tables: one piece per day.
+"""The ledger's records of drift and of readings before the retention horizon, published as one file per day.
 
 They are written from the ledger, not from the warehouse. A day is written again when it holds something else.
 """
@@ -59,7 +59,7 @@ TABLES: Mapping[str, LedgerTable] = {
 
 
 def publish_ledger_tables(home: Home, connection: "DuckDBPyConnection") -> int:
-    """Write the days that changed, remove those that are no more; returns how many pieces that were."""
+    """Write the days that changed and remove those that no longer exist; returns the number of files."""
     connection.execute("create table if not exists ledger_pieces (table_name varchar, day bigint, held varchar)")
     with read_ledger(home) as ledger:
         return sum(_publish(home, connection, ledger, name, table) for name, table in TABLES.items()) if ledger else 0

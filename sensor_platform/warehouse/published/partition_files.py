@@ -1,7 +1,8 @@
-"""Published pieces: which are behind, and how they are written. A piece never changes its span, see docs/adr/0001.
+"""Published partition files: which are stale, and how they are written. A file never changes its span (ADR 1).
 
-A piece is `published/<table>/day=<yyyy-mm-dd>/<hhmm>.parquet`, or `published/<table>/all.parquet`. It is replaced by
-rename; an emptied piece is a file without rows. Temporary names do not end in `.parquet`: no reader's glob finds them.
+A file is `published/<table>/day=<yyyy-mm-dd>/<hhmm>.parquet`, or `published/<table>/all.parquet`. It is replaced by
+rename; one whose rows are gone has no rows. No reader's glob finds temporary
+names: they do not end in `.parquet`.
 """
 
 import shutil
@@ -24,27 +25,27 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 AT_ONCE = 90
-"""Pieces per export; DuckDB keeps at most 100 partitions open and would split the files of more."""
+"""Files per export; DuckDB keeps at most 100 partitions open and would split the files if there were more."""
 
 _FSYNCS = 16
-"""Pieces made durable side by side: a disk commits many fsyncs together for the price of one."""
+"""Files that are fsynced in parallel: a disk commits many fsyncs together for the price of one."""
 
 _TRUNC = {"hour": "hour", "day": "day"}
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What publishing one table did."""
+    """Result of publishing one table."""
 
-    pieces: int
+    files: int
     rows: int
     bytes: int
 
 
 def behind(connection: "DuckDBPyConnection", model: Model, slot: int) -> dict[int, Built]:
-    """Pieces of a published table that are older than their table, with what each will have recorded.
+    """Partition files that are older than their table, with the state that each has after it is written.
 
-    Where the copy had everything before, only windows that were recorded since are looked at, not the history.
+    If the published copy was complete before, only windows that were recorded since are examined, not the history.
     """
     piece = _floor("window_start", model, slot)
     looked_at = _recorded_since(connection, model, slot) if state.is_followed(connection, model.name) else "true"
@@ -66,7 +67,7 @@ def behind(connection: "DuckDBPyConnection", model: Model, slot: int) -> dict[in
 
 
 def _recorded_since(connection: "DuckDBPyConnection", model: Model, slot: int) -> str:
-    """Condition on the state: all windows of the pieces that hold a window recorded since the last publish."""
+    """Condition on the state: all windows of the files that hold a window recorded since the last publish."""
     found = connection.execute(
         f"select distinct {_floor('window_start', model, slot)} from unpublished where model = ?",  # noqa: S608 - our own names
         [model.parents[0]],
@@ -77,10 +78,10 @@ def _recorded_since(connection: "DuckDBPyConnection", model: Model, slot: int) -
     return _between("window_start", coalesce(sorted(to_micros(start) for (start,) in found), size)) or "false"
 
 
-def write_pieces(
+def write_files(
     connection: "DuckDBPyConnection", folder: Path, model: Model, slot: int, starts: Sequence[int]
 ) -> Written:
-    """Write these pieces of one table, at most `AT_ONCE`, each durable and by rename."""
+    """Write these files of one table, at most `AT_ONCE`, each durably and by rename."""
     table = model.parents[0]
     if model.grain == "whole":
         return _write_whole(connection, folder / table / WHOLE_FILE, table)
@@ -92,7 +93,7 @@ def write_pieces(
         sources = [
             _one_file(connection, export / f"piece={start}") or folder / table / COLUMNS_FILE for start in starts
         ]
-        paths = [folder / table / piece_path(start) for start in starts]
+        paths = [folder / table / partition_path(start) for start in starts]
         with ThreadPoolExecutor(_FSYNCS) as pool:
             size = sum(pool.map(_replace, paths, sources))
         return Written(len(starts), rows, size)
@@ -100,14 +101,14 @@ def write_pieces(
         shutil.rmtree(export, ignore_errors=True)
 
 
-def piece_path(start: int) -> str:
-    """Path of a piece below its table's folder."""
+def partition_path(start: int) -> str:
+    """Path of a file below its table's folder."""
     at = from_micros(start)
     return f"day={at:%Y-%m-%d}/{at:%H%M}.parquet"
 
 
 def batches(starts: Sequence[int], rows: Mapping[int, int], most: int) -> Iterator[list[int]]:
-    """Pieces in batches of at most `AT_ONCE` pieces and about `most` rows."""
+    """Starts of files in batches of at most `AT_ONCE` files and about `most` rows."""
     batch: list[int] = []
     held = 0
     for start in starts:
@@ -122,7 +123,7 @@ def batches(starts: Sequence[int], rows: Mapping[int, int], most: int) -> Iterat
 
 
 def rows_of(connection: "DuckDBPyConnection", model: Model, slot: int, starts: Sequence[int]) -> dict[int, int]:
-    """Rows of each of these pieces; reads one column of them."""
+    """Number of rows of each of these files; reads one column of the table."""
     if model.grain == "whole":
         return {}
     piece = _floor(model.window_column, model, slot)
@@ -145,7 +146,7 @@ def _export(connection: "DuckDBPyConnection", export: Path, model: Model, slot: 
 
 
 def _one_file(connection: "DuckDBPyConnection", folder: Path) -> Path | None:
-    """The file of one exported piece; None if it has no rows. Several are joined, should the engine have split it."""
+    """The exported file of a partition; None if it has no rows. Several are joined if DuckDB has split them."""
     files = sorted(folder.glob("*.parquet"))
     if len(files) > 1:
         joined = folder / "joined.parquet"
@@ -184,7 +185,7 @@ def _floor(column: str, model: Model, slot: int) -> str:
 
 
 def _within(model: Model, slot: int, starts: Sequence[int]) -> str:
-    """Bounds that the engine can skip by: literal, because it looks into them when it plans."""
+    """Bounds as literals, because DuckDB uses them to skip row groups when it plans."""
     column, size = model.window_column, model.size(slot) or 0
     return _between(column, coalesce(starts, size))
 

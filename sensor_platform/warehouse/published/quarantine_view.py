@@ -29,7 +29,7 @@ COLUMNS = (
 
 
 def publish_files(home: Home) -> int:
-    """Make published what the ledger shows, no more and no less; returns the number of files that are new.
+    """Publish exactly the quarantine files that the ledger lists; returns the number of new files.
 
     A link, not a copy; a copy where the file system has no links.
     """

@@ -1,4 +1,4 @@
-"""Questions in SQL to the published tables: read-only, whatever is asked."""
+"""Read-only SQL queries on the published tables."""
 
 import re
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from sensor_platform.home import Home
 
 _EXPLAIN = re.compile(r"\s*explain\s*(analyze\b|\([^)]*\))?", re.IGNORECASE)
 _ONLY_READS = (
-    "only questions are answered here; write SELECT ..., or open `published/analytics.duckdb` with DuckDB yourself"
+    "only queries are allowed here; write SELECT ..., or open `published/analytics.duckdb` with DuckDB yourself"
 )
 
 
@@ -45,17 +45,17 @@ def ask(home: Home, sql: str, parameters: Sequence[Any] = ()) -> Answer:
 
 
 def _check(connection: Any, sql: str) -> None:  # noqa: ANN401 - the driver's statement types are not typed
-    """Refuse all that is not one question. The file is opened read-only too, but COPY would write beside it."""
+    """Refuse everything but one query. The file is opened read-only too, but COPY would write beside it."""
     import duckdb
 
     statements = connection.extract_statements(sql)
     if len(statements) != 1:
-        raise WrongUse(f"{len(statements)} statements instead of one", "ask one question at a time")
+        raise WrongUse(f"{len(statements)} statements instead of one", "run one statement at a time")
     kind = statements[0].type
     if kind == duckdb.StatementType.EXPLAIN:
         _check(connection, _EXPLAIN.sub("", sql, count=1))
     elif kind != duckdb.StatementType.SELECT:
-        raise WrongUse(f"refused: {kind.name} is not a question", _ONLY_READS)
+        raise WrongUse(f"refused: {kind.name} is not a query", _ONLY_READS)
 
 
 def _hint(lines: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""What landing no longer has comes back from the published Parquet when the warehouse is made again."""
+"""Restores rows before the retention horizon from published Parquet into a new warehouse file."""
 
 from collections.abc import Collection
 from datetime import date
@@ -17,29 +17,34 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 
-def restore(home: Home, connection: "DuckDBPyConnection", frozen: Horizon) -> dict[str, int]:
-    """Fill frozen windows of every table from its published pieces, once; returns the rows of each table.
+def restore_rows(home: Home, connection: "DuckDBPyConnection", horizon: Horizon) -> dict[str, int]:
+    """Fill the windows of every table that cannot be built again from its published files; returns rows by table.
 
-    What models said is not among them: a new file takes it back whole. One transaction. The tables must exist: their
-    columns are the ones of this version, and what a piece has besides is left out. The state knows nothing of these
-    windows: nobody builds or publishes them again.
+    One transaction, once per warehouse file. Tables of predictions are not included: they are copied completely by
+    `ensure_predictions`. The tables must exist: their columns are those of this version, and further columns of a file
+    are ignored. These windows get no state, so that they are neither built nor published again.
     """
     rows: dict[str, int] = {}
     with transaction(connection):
         for model in models().values():
-            if model.builder == "publish" or not model.is_published or model.is_said or model.grain == "whole":
+            if (
+                model.builder == "publish"
+                or not model.is_published
+                or model.is_irreproducible
+                or model.grain == "whole"
+            ):
                 continue
             if has_table(connection, model.name):
-                count = _fill(home, connection, model, frozen)
+                count = _fill(home, connection, model, horizon)
                 if count:
                     rows[model.name] = count
         connection.execute(f"drop table {NEW}")
     return rows
 
 
-def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, frozen: Horizon) -> int:
-    pieces = sorted((home.published / model.name).glob("day=*/*.parquet"))
-    files = [str(path) for path in pieces if _is_wanted(path, frozen)]
+def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, horizon: Horizon) -> int:
+    paths = sorted((home.published / model.name).glob("day=*/*.parquet"))
+    files = [str(path) for path in paths if _is_wanted(path, horizon)]
     if not files:
         return 0
     sources = ", ".join(literal(file) for file in files)
@@ -49,8 +54,8 @@ def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, frozen: Ho
         _add_metric_columns(connection, there)
     known = {name for name, *_ in connection.execute(f"describe {model.name}").fetchall()}
     columns = ", ".join(quoted(name) for name in there if name in known)
-    held = [from_micros(start) for start in sorted(frozen.held)] if model.grain == "slot" else []
-    floor = from_micros(max(frozen.floor, 0))
+    held = [from_micros(start) for start in sorted(horizon.held)] if model.grain == "slot" else []
+    floor = from_micros(max(horizon.floor, 0))
     done = connection.execute(
         f"insert into {model.name} by name select {columns} from {source}"  # noqa: S608 - our own names, quoted
         f" where {model.window_column} < ? or list_contains(?::timestamp[], {model.window_column})",
@@ -59,15 +64,15 @@ def _fill(home: Home, connection: "DuckDBPyConnection", model: Model, frozen: Ho
     return int(done[0]) if done else 0
 
 
-def _is_wanted(path: Path, frozen: Horizon) -> bool:
+def _is_wanted(path: Path, horizon: Horizon) -> bool:
     if str(path).endswith(COLUMNS_FILE):
         return False
     day = start_of_day(date.fromisoformat(path.parent.name.removeprefix("day=")))
-    return day < frozen.floor or any(day <= start < day + DAY for start in frozen.held)
+    return day < horizon.floor or any(day <= start < day + DAY for start in horizon.held)
 
 
 def _add_metric_columns(connection: "DuckDBPyConnection", names: Collection[str]) -> None:
-    """Columns of the wide table that this warehouse has not met yet; each is a metric of its own name."""
+    """Add the columns that this warehouse does not have yet to the wide table; each is named like its metric."""
     known = {name.lower() for name, *_ in connection.execute("describe readings_1h_wide").fetchall()}
     for name in names:
         if name.lower() not in known:

@@ -1,4 +1,4 @@
-"""One self-contained DuckDB file with real tables, consistent across tables, to take away."""
+"""Snapshot: one self-contained DuckDB file with tables instead of views, consistent across tables."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def snapshot(home: Home, site: WarehouseSite, file: Path) -> dict[str, int]:
     """Write every published table into `file`; returns the rows of each.
 
-    All tables are of one moment: the writer lock is held meanwhile.
+    The writer lock is held meanwhile, so that all tables show the same moment.
 
     Raises:
         WrongUse: the file exists already, or its folder does not.
@@ -68,7 +68,7 @@ def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[st
 
 
 def _rows_of(connection: "DuckDBPyConnection", table: str, tables: list[str]) -> str:
-    """What the snapshot holds of a table: also what published views add to it, as of now."""
+    """SQL for the rows of a table, with the columns that published views derive at present."""
     if not derived.is_derived(table, tables):
         return table
     own = ", ".join(f"t.{quoted(name)}" for name, *_ in connection.execute(f"describe {table}").fetchall())
@@ -84,7 +84,7 @@ def _add_views(connection: "DuckDBPyConnection", tables: Collection[str]) -> Non
     connection.execute("use taken")
     try:
         for statement in joined_views.statements(tables):
-            # in a snapshot a day is no part of a path
+            # a snapshot has no folders that give the column `day`
             connection.execute(statement.replace("    p.day\n", "    cast(p.issued_at as date) as day\n"))
     finally:
         connection.execute(f"use {quoted(str(own[0]))}")

@@ -20,5 +20,5 @@ TASK_TABLES: Mapping[str, Columns] = {
         ("cost_of_mistake", "DOUBLE"),
     ),
 }
-"""Hours of a device, both ends included, whose answer is known by now: `yes` or `no` for an alarm, or the class;
-`ends_at` is the hour in which the life of the device ended, where that is asked, `most_hours` the most that counts."""
+"""Hours of a device, both ends included, whose ground truth is known: `yes` or `no` for an alarm, or the class;
+`ends_at` is the hour in which the device failed, for tasks on remaining life, `most_hours` the cap of the target."""

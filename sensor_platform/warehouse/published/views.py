@@ -27,7 +27,7 @@ DATABASE = "analytics.duckdb"
 
 
 def has_growing_columns(table: str) -> bool:
-    """Whether a table gains columns with the data: older pieces lack them, and read as null."""
+    """Whether data adds columns to the table: older files lack them, and readers see null."""
     known = dbt_tables().get(table)
     return known is not None and known.has_growing_columns
 
@@ -112,7 +112,7 @@ def _statements(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
 
 
 def _select(folder: Path, table: str, columns: Columns) -> str:
-    """The rows of a table, read from its pieces."""
+    """The rows of a table, read from its files."""
     whole = (folder / table / WHOLE_FILE).exists()
     names = ",\n    ".join(quoted(name) for name, _ in columns)
     if whole:

@@ -1,1 +1,1 @@
-"""What is to be rebuilt: the ledger's news, the state of what was built, and from both the work list."""
+"""Which windows must be rebuilt: the state of built windows, compared with the ledger."""

@@ -1,4 +1,4 @@
-"""How a long range is cut, so that the writer lock is given up in between and memory stays bounded. Pure."""
+"""Cuts a long range into chunks, so that the writer lock is released in between and memory stays bounded. Pure."""
 
 from collections.abc import Mapping
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""What builds have cost, so that a backfill can say what it will: one line of JSON per build, the newest kept."""
+"""Recorded costs of builds, from which backfills are estimated: one line of JSON per build, the newest are kept."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,9 +10,9 @@ from sensor_platform.home import Home
 
 _KEPT = 500
 _LARGE = 100_000
-"""Readings from which a build says what a reading costs; smaller ones say what a start costs."""
+"""Builds of at least this many readings measure the cost per reading; smaller ones measure the cost of a start."""
 _START_SECONDS, _READING_SECONDS = 5.0, 3e-6
-"""Before anything was recorded."""
+"""Assumptions while nothing is recorded."""
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,7 +26,7 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def record(home: Home, cost: Cost) -> None:
-    """Append a build. Of no use after a power cut, so not fsynced; a full disk is no reason to stop."""
+    """Append a build. Not fsynced, and errors such as a full disk are ignored: estimates are not essential."""
     path = _path(home)
     try:
         known = path.read_bytes().splitlines(keepends=True) if path.exists() else []
@@ -39,7 +39,7 @@ def record(home: Home, cost: Cost) -> None:
 
 
 def history(home: Home) -> list[Cost]:
-    """Builds on record, oldest first; a torn line is passed over."""
+    """Recorded builds, oldest first; an incomplete line is skipped."""
     path = _path(home)
     found: list[Cost] = []
     for line in path.read_bytes().splitlines() if path.exists() else []:
@@ -51,7 +51,7 @@ def history(home: Home) -> list[Cost]:
 
 
 def estimate(known: Sequence[Cost], readings: int, runs: int) -> float:
-    """Seconds that runs over so many readings will take: what a start cost, and what a reading did, by the median."""
+    """Estimated seconds of `runs` runs over `readings` readings, from the medians of the recorded costs."""
     starts = [cost.seconds for cost in known if cost.windows and cost.readings < _LARGE]
     start = median(starts) if starts else _START_SECONDS
     rates = [max(0.0, cost.seconds - start) / cost.readings for cost in known if cost.readings >= _LARGE]

@@ -1,4 +1,4 @@
-"""The warehouse's own memory: what each window of each model was built from. Written in the transaction of the rows."""
+"""State tables of the warehouse: what each window was built from. Written in the transaction of the rows."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -58,13 +58,13 @@ def write_work(
     work: Mapping[str, Mapping[int, Built]],
     final_before: datetime | None = None,
 ) -> None:
-    """Replace the work list by this one, stamped with the invocation that it is for.
+    """Replace the work list and stamp it with its invocation.
 
     Args:
         connection: the open warehouse.
         invocation: the stamp.
         work: windows to rebuild, by model.
-        final_before: what ended before this, plain UTC, is final to readers; None while nothing is.
+        final_before: windows that ended before this, plain UTC, are final to readers; None if none is.
     """
     with transaction(connection):
         connection.execute("delete from work")
@@ -77,7 +77,7 @@ def write_work(
 
 
 def clear_work(connection: "DuckDBPyConnection") -> None:
-    """Forget the work list, so that no later invocation takes it for its own."""
+    """Delete the work list, so that no later invocation uses it."""
     connection.execute("delete from work")
     connection.execute("delete from work_stamp")
 
@@ -95,7 +95,7 @@ def record(connection: "DuckDBPyConnection", model: str, windows: Mapping[int, B
 
 
 def copy_recorded(home: Home, connection: "DuckDBPyConnection") -> None:
-    """Bring what `record` committed into the ledger's copy; what a crash left behind is copied by the next writer."""
+    """Copy what `record` committed to the ledger; after a crash the next writer copies it."""
     rows = connection.execute(
         "select distinct model, epoch_us(window_start), generation, position from state"
         " join uncopied using (model, window_start)"
@@ -109,13 +109,13 @@ def copy_recorded(home: Home, connection: "DuckDBPyConnection") -> None:
 
 
 def forget(connection: "DuckDBPyConnection", model: str) -> None:
-    """Make every window of a model dirty."""
+    """Mark every window of a model as dirty."""
     connection.execute("delete from state where model = ?", [model])
     connection.execute("delete from followed where model = ?", [model])
 
 
 def forget_windows(connection: "DuckDBPyConnection", copy: str, table: str, starts: Sequence[datetime]) -> None:
-    """Make these pieces of a published copy dirty, plain UTC starts."""
+    """Mark these files of a published copy as dirty; starts in plain UTC."""
     with transaction(connection):
         connection.execute(
             "delete from state where model = ? and list_contains(?::timestamp[], window_start)", [copy, list(starts)]
@@ -124,12 +124,12 @@ def forget_windows(connection: "DuckDBPyConnection", copy: str, table: str, star
 
 
 def is_followed(connection: "DuckDBPyConnection", copy: str) -> bool:
-    """Whether all that the published copy lacks is listed in `unpublished`; if not, one must look at everything."""
+    """Whether `unpublished` lists everything that the published copy lacks; if not, the whole state is compared."""
     return bool(connection.execute("select 1 from followed where model = ?", [copy]).fetchall())
 
 
 def follow(connection: "DuckDBPyConnection", copy: str, table: str) -> None:
-    """Note that the published copy has everything of its table; from now on only what is recorded anew is looked at."""
+    """Record that the published copy is complete; from then on only windows recorded later are compared."""
     with transaction(connection):
         connection.execute("delete from unpublished where model in (?, ?)", [table, copy])
         connection.execute("delete from followed where model = ?", [copy])
@@ -137,7 +137,7 @@ def follow(connection: "DuckDBPyConnection", copy: str, table: str) -> None:
 
 
 def _insert(connection: "DuckDBPyConnection", table: str, model: str, windows: Mapping[int, Built]) -> None:
-    """Append rows; as columns, because a parameter per row is slow."""
+    """Append rows; passed as columns, because one parameter per row is slow."""
     if not windows:
         return
     connection.execute(

@@ -1,4 +1,4 @@
-"""Which days of which tables retention has taken away, as the warehouse itself remembers it."""
+"""Which days of which tables retention has deleted, recorded in the warehouse."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ _TABLE = "create table if not exists trimmed (model varchar, day timestamp, rows
 
 
 def ensure_table(connection: "DuckDBPyConnection") -> None:
-    """Create it where it is missing."""
+    """Create the table `trimmed` if it does not exist."""
     connection.execute(_TABLE)
 
 
@@ -25,6 +25,6 @@ def read(connection: "DuckDBPyConnection") -> dict[str, set[int]]:
 
 
 def record(connection: "DuckDBPyConnection", model: str, day: int, rows: int, now: int) -> None:
-    """Remember that a day is gone; within the transaction that deletes it."""
+    """Record that a day was deleted; in the transaction that deletes it."""
     connection.execute("delete from trimmed where model = ? and day = ?", [model, from_micros(day)])
     connection.execute("insert into trimmed values (?, ?, ?, ?)", [model, from_micros(day), rows, from_micros(now)])

@@ -73,7 +73,7 @@ def retain(home: Home, site: Site, now: int) -> Retention:
     return retaining.apply(home, site, site.retention, 7, now)
 
 
-def rebuild(home: Home, site: Site) -> rebuilding.Rebuilt:
+def rebuild(home: Home, site: Site) -> rebuilding.RebuildReport:
     """A warehouse made anew, as by the command of that name."""
     return rebuilding.rebuild(home, site, lambda _: None)
 

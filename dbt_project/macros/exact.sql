@@ -1,7 +1,7 @@
 {#
-  Sums that do not depend on the order in which threads bring the rows, at any magnitude: the same rows give the same bits,
-  whether a day was built alone or within a year. Each term is written as a whole number of steps, 2^70 of which are the largest
-  power of two in the group, and whole numbers of 128 bits add up exactly. What is rounded away lies 2^-71 below the largest term.
+  Sums that do not depend on the order in which threads deliver the rows, at any magnitude: the same rows give the same bits,
+  whether a day was built alone or within a year. Each term is converted to a whole number of steps, 2^70 of which are the largest
+  power of two in the group, and 128-bit integers add up exactly. The rounding error is 2^-71 of the largest term.
 
   A group is described by `magnitude` (no term is larger, but for a factor of two) and its two halves of the scale, because
   one power of two may not be a double.
@@ -29,7 +29,7 @@
   sum(cast({{ term }} * {{ name }}_up * {{ name }}_on as hugeint))
 {%- endmacro %}
 
-{# Steps back to a double. #}
+{# Converts steps to a double. #}
 {% macro from_steps(steps, name) -%}
   cast({{ steps }} as double) / {{ name }}_up / {{ name }}_on
 {%- endmacro %}

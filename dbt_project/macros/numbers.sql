@@ -1,6 +1,6 @@
-{# What the engine has its own word for. A sample is a pair of (at, value); what shares its instant is ordered by value. #}
+{# Functions that each engine names differently. A sample is a pair (at, value); samples of the same instant are ordered by value. #}
 
-{# The samples of a group that meet `condition`, in time; null for none. #}
+{# The samples of a group that meet `condition`, in order of time; null if none does. #}
 {% macro samples_in_time(at, value, condition) -%}
   {{ return(adapter.dispatch('samples_in_time', 'sensor_platform')(at, value, condition)) }}
 {%- endmacro %}
@@ -36,8 +36,8 @@
 {%- endmacro %}
 
 {#
-  Windows that follow each other, 60 at a time: a piece of a series. In how many of its windows rows lie is counted in 64 bits,
-  several times as fast as counting the windows themselves. A piece with as many windows as rows has one row in each.
+  A piece of a series is 60 consecutive windows. The number of its windows that have rows is counted with 64 bits, several times
+  as fast as counting the windows themselves. A piece with as many windows as rows has one row in each window.
 #}
 {% macro piece_fingerprint(series, instant, seconds) -%}
   {{ fingerprint(series + [window_floor(instant, seconds=60 * seconds)]) }}

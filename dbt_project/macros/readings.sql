@@ -7,12 +7,12 @@
   {%- for name in names if name not in except %}{{ prefix }}{{ name }}{{ ', ' if not loop.last }}{% endfor -%}
 {%- endmacro %}
 
-{# What makes two readings the same message of the same device: a device's own clock is part of it, our receive time is not. #}
+{# Identity of a message of a device: the device's own time is part of it, the receive time is not. #}
 {% macro message_fingerprint() -%}
   {{ fingerprint(['device_id', 'metric', 'message_id', 'case when is_device_time then event_at end']) }}
 {%- endmacro %}
 
-{# Tags with one more. #}
+{# Tags with one tag added. #}
 {% macro with_tag(tags, key, value) -%}
   {{ return(adapter.dispatch('with_tag', 'sensor_platform')(tags, key, value)) }}
 {%- endmacro %}
@@ -21,7 +21,7 @@
   map_concat({{ tags }}, map([{{ text_literal(key) }}], [{{ value }}]))
 {%- endmacro %}
 
-{# History that was imported says nothing of how late its devices are. A collector may be called `import` too: its segments have two dashes. #}
+{# Imported history does not show how late its devices are. A collector may be named `import` too: its segments have two dashes. #}
 {% macro is_imported(segment) -%}
   ({{ segment }} like 'import-%' and {{ segment }} not like 'import-%-%')
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#
-  The revision of a row: 0 as first built, one more whenever a build changes a row that readers were already told is final.
-  Before the rows of a run are replaced, those of final windows are remembered; afterwards they are compared. Windows that are
-  not final, which is all that live data touches, cost nothing. See docs/adr/0004-finality-and-revision.md.
+  The revision of a row: 0 for the first build, one more whenever a build changes a row that was published as final. Before the
+  rows of a run are replaced, those of final windows are saved; afterwards they are compared. Windows that are not final, which
+  is all that live data touches, cost nothing. See docs/adr/0004-finality-and-revision.md.
 #}
 
 {% macro content_columns() -%}
@@ -74,13 +74,13 @@
   {{ return(found) }}
 {%- endmacro %}
 
-{# What ended before this instant was final when this run began, as readers saw it; none while nothing is. #}
+{# Windows that ended before this instant were published as final when this run began; none if no window was. #}
 {% macro final_before() -%}
   {%- set found = run_query('select max(final_before) from work_final')[0][0] -%}
   {{ return(timestamp_literal(found) if found else none) }}
 {%- endmacro %}
 
-{# Whether revisions of an earlier warehouse are to be taken over. #}
+{# Whether revisions of an earlier warehouse must be taken over. #}
 {% macro is_seeded() -%}
   {{ return(run_query("select 1 from revision_seed where model = '" ~ this.identifier ~ "' limit 1") | length > 0) }}
 {%- endmacro %}

@@ -1,7 +1,7 @@
 {#
   Rules that compare a reading with those before it. Only readings that are usable by themselves take part: finite numbers
   within their limits that the device does not call bad. What shares an instant is ordered by value, so that no order of
-  arrival can change a verdict. Both look back a bounded time, which the lineage knows as the reach of readings_clean.
+  arrival can change a verdict. Both look back a bounded time, which is part of the look-back of readings_clean in the lineage.
 #}
 
 {# Names of the metrics whose verdicts look back, as SQL literals; none where no metric has such a rule. #}

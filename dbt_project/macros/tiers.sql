@@ -29,7 +29,7 @@
 
 {#
   A tier from the next finer one: counts, sums and squared deviations are carried, never a mean of means. What a counter
-  counted between the last reading of a part and the first of the next is added, so that nothing is counted twice or left out.
+  counted between the last reading of a part and the first of the next is added, so that nothing is counted twice or omitted.
   `minutes` is the length of the coarser window, `condition` restricts the finer rows to those of the run.
 #}
 {% macro coarser_tier(finer, minutes, condition, keep_slot=false) -%}
@@ -81,7 +81,7 @@ grouped as (
 
 ),
 
-{# A window of one part is that part; only the others are looked at again. -#}
+{# A window of one part equals that part; only the others are read again. -#}
 scaled as (
 
     select
@@ -200,9 +200,8 @@ from described
 {%- endmacro %}
 
 {#
-  How many rows the windows of the work are made of: `single` if each is made of one, `sparse` if most are, by a look at the
-  newest, else `dense`. Rows that are windows by themselves are taken as they are, instead of being grouped. Whichever it is,
-  the result is the same, to the last bit. `in_run` restricts the rows to those of the run.
+  How many rows the windows of the work have: `single` if each has one, `sparse` if most of the newest have one, else `dense`.
+  A row that is a window of its own is copied instead of grouped. The result is the same for each shape, to the last bit. `in_run` restricts the rows to those of the run.
 #}
 {% macro shape_of_windows(relation, instant, seconds, in_run, condition='true') -%}
   {%- set newest = work_bounds(this.identifier)[1] if has_work() else none -%}
@@ -220,7 +219,7 @@ from described
   {{ return('single' if counts[0] == counts[1] else 'sparse') }}
 {%- endmacro %}
 
-{# Rows, and how many windows they lie in: as many only if no window has two. #}
+{# Number of rows, and number of windows that have rows: equal only if no window has two. #}
 {% macro rows_and_windows(relation, instant, seconds, condition) -%}
   {%- set query -%}
     select coalesce(sum(rows_n), 0), coalesce(sum(windows_n), 0)
@@ -234,7 +233,7 @@ from described
   {{ return(run_query(query)[0]) }}
 {%- endmacro %}
 
-{# The windows of several rows, by fingerprint: one that shares its fingerprint with another counts as such. #}
+{# Fingerprints of the windows with several rows; a window that shares its fingerprint with another counts as one of them. #}
 {% macro shared_windows(rows, key) -%}
 shared as (
 
@@ -246,7 +245,7 @@ shared as (
 ),
 {%- endmacro %}
 
-{# A part of the query that is cheaper read twice than kept in memory: the engine is told so where it would keep it. #}
+{# Marks a part of the query that is cheaper to read twice than to keep in memory. #}
 {% macro read_again() -%}
   {{ return(adapter.dispatch('read_again', 'sensor_platform')()) }}
 {%- endmacro %}
@@ -258,7 +257,7 @@ shared as (
   not materialized
 {%- endmacro %}
 
-{# A value where `at` is least or greatest; which one of several that share that instant is not said. #}
+{# A value where `at` is least or greatest; any one of several that share that instant. #}
 {% macro value_at_first(value, at, condition) -%}
   {{ return(adapter.dispatch('value_at_first', 'sensor_platform')(value, at, condition)) }}
 {%- endmacro %}

@@ -1,5 +1,5 @@
 {#
-  One column per metric, without code: which metric has which column is kept in the table `metric_columns`. A metric's name is
+  One column per metric without a code change: the table `metric_columns` maps metrics to columns. A metric's name is
   data: quotes in it are doubled, and one that differs from a column only in case gets a number at its end.
 #}
 
@@ -31,7 +31,7 @@
   order by metric
 {%- endmacro %}
 
-{# The name itself, or with the first number from 2 that makes it one that is not taken. #}
+{# The name itself, or with the first number from 2 that makes it unique. #}
 {% macro free_name(name, taken) -%}
   {%- set found = namespace(name=name) -%}
   {%- for number in range(2, taken | length + 3) if found.name | lower in taken -%}

@@ -13,8 +13,8 @@
 {%- endmacro %}
 
 {#
-  Condition: the window that starts at `window_start` is rebuilt by this invocation. The bounds are written out, so that the
-  engine skips what lies outside without looking into it, however long the history.
+  Condition: the window that starts at `window_start` is rebuilt by this invocation. The bounds are literals, so that the
+  engine skips data outside of them without reading it, however long the history.
 #}
 {% macro in_work(window_start, model_name=none) -%}
   {%- set name = model_name or this.identifier -%}
@@ -57,8 +57,8 @@
 {%- endmacro %}
 
 {#
-  Condition: `instant` lies in the windows that this invocation rebuilds or within the model's reach before them. It may hold for
-  more than that: restrict the result with `in_work` too.
+  Condition: `instant` lies in the windows that this invocation rebuilds or within the model's look-back before them. It may hold
+  for more than that: restrict the result with `in_work` too.
 #}
 {% macro in_reach_of_work(instant) -%}
   {%- if has_work() -%}
@@ -75,7 +75,7 @@
   {%- endif -%}
 {%- endmacro %}
 
-{# How far before its window a model reads, as its meta declares. #}
+{# Look-back of a model in seconds, as its meta declares. #}
 {% macro reach_seconds(meta) -%}
   {{ return(meta.get('reach_hours', 0) * 3600 + meta.get('reach_slots', 0) * var('slot_minutes') * 60) }}
 {%- endmacro %}
@@ -85,7 +85,7 @@
   {{ return(config.get('meta').get('window_column', 'window_start')) }}
 {%- endmacro %}
 
-{# One delete and one insert: the windows of the work list are emptied and filled again, so that one that has become empty is empty. #}
+{# One delete and one insert: all windows of the work list are deleted first, so that a window without rows becomes empty. #}
 {% macro get_incremental_replace_window_sql(arg_dict) -%}
   {%- set target = arg_dict['target_relation'] -%}
   delete from {{ target }} where {{ in_work(own_window_column()) }};
@@ -111,9 +111,9 @@
 {%- endmacro %}
 
 {#
-  Records what the rebuilt windows were made from, in the transaction of their rows. A child records the newest position that
-  its parents really have, so that a parent that was not built leaves it dirty. Runs on a model's first build too, where the
-  strategy above does not.
+  Records the state of the rebuilt windows, in the transaction of their rows. A child records the newest position that its parents
+  have, so that a parent that was not built leaves it dirty. Runs on a model's first build too, where the strategy above does
+  not.
 #}
 {% macro record_state() -%}
   {%- set name = this.identifier -%}
@@ -131,7 +131,7 @@
   {%- endif -%}
 {%- endmacro %}
 
-{# For each window of the work list: the newest position of the parents' windows within it and its reach, and their generation if they agree. #}
+{# For each window of the work list: the newest position of the parents' windows within it and its look-back, and their generation if they agree. #}
 {% macro state_of_parents(name, meta) -%}
   {%- set reach = ' - ' ~ seconds_interval(reach_seconds(meta)) if reach_seconds(meta) else '' %}
   select

@@ -1,7 +1,7 @@
--- A test of two models: the check of this one in Dagster. Said here, because a partial parse forgets what tests.yml says.
+-- A test of two models: Dagster shows it as a check of this one. Set here, because a partial parse loses the meta of tests.yml.
 {{ config(meta={'dagster': {'ref': {'name': 'readings_10s'}}}) }}
 
--- A failing row is a slot of this run in which they differ.
+-- Fails for a slot of this run in which the two differ.
 with clean as (
 
     select

@@ -1,6 +1,5 @@
--- A failing row is a message of a device, with the device's own time, of which more than one reading of a metric was kept.
--- Fingerprints are counted, which is fast, and only where readings of a series share a second; only where two are equal are the
--- columns themselves compared.
+-- Fails for a message with the device's own time of which more than one reading of a metric was kept. Fingerprints are counted,
+-- which is fast, and only where readings of a series share a second; the columns are compared only where two are equal.
 with crowded as (
 
     select {{ piece_fingerprint(['device_id', 'metric'], 'event_at', 1) }} as piece_key

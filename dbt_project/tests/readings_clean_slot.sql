@@ -1,4 +1,4 @@
--- A failing row is stored under another slot than the one that holds its event time.
+-- Fails for a reading that is stored under another slot than the one that holds its event time.
 select *
 from {{ ref('readings_clean') }}
 where

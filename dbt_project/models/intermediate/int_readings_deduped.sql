@@ -7,7 +7,7 @@ with readings as {{ read_again() }} (
 
 ),
 
-{# A device's own time is part of what a message is: where no two readings of a series share a second, nothing is repeated. -#}
+{# A device's own time is part of the identity of a message: if no two readings of a series share a second, none is repeated. -#}
 crowded as (
 
     select {{ piece_fingerprint(['device_id', 'metric'], 'event_at', 1) }} as piece_key

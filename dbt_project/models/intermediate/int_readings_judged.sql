@@ -20,7 +20,7 @@ calibration as (
 ),
 
 {% if units -%}
-{# What is said in another unit than the catalog's is converted before anything else; `unit_conversions` holds what can be. -#}
+{# Values in another unit than the catalog's are converted first; `unit_conversions` holds the conversions that exist. -#}
 converted as (
 
     select

@@ -59,7 +59,7 @@ grouped as (
 
 ),
 
-{# One or two readings add up the same in any order: only windows of more are looked at again. -#}
+{# One or two readings have the same sum in any order: only windows with more are read again. -#}
 scaled as (
 
     select

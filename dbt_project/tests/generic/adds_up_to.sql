@@ -1,6 +1,6 @@
 {#
-  A failing row is a window of this run in which a tier and the finer one that it is made of do not agree: on counts exactly, on
-  the total to one part in a billion of the magnitudes that went into it. Windows are those of the tier's state.
+  Fails for a window of this run in which a tier differs from the finer tier that it is made from: in a count, or in the total by
+  more than one part in a billion of the summed magnitudes. Windows are those of the tier's state.
 #}
 {% test adds_up_to(model, finer, grain) %}
 {%- set window = 'slot_start' if grain == 'slot' else 'window_start' -%}

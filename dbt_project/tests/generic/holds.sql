@@ -1,4 +1,4 @@
-{# A failing row is a row of this run's windows for which the condition is not true. #}
+{# Fails for a row of this run's windows for which the condition is not true. #}
 {% test holds(model, condition, window=none) %}
 select *
 from {{ model }}

@@ -1,7 +1,7 @@
 {#
-  A failing row is a key that occurs more than once in the windows of this run. Fingerprints are counted, which is fast; only
-  where two are equal are the columns themselves compared. With `seconds`, the length of the windows whose start is the last of
-  the columns, windows are counted piece by piece, which is faster still; only pieces of more rows than windows are compared.
+  Fails for a key that occurs more than once in the windows of this run. Fingerprints are counted, which is fast; the columns are
+  compared only where two are equal. With `seconds`, the length of the windows whose start is the last of the columns, windows are
+  counted in groups of 60, which is faster; only groups with more rows than windows are compared.
 #}
 {% test one_row_per(model, columns, window=none, seconds=none) %}
 {%- set in_run = in_work(window, model.identifier) if window else 'true' -%}

@@ -84,8 +84,7 @@ def test_a_row_that_is_there_twice_is_found(
     assert run_command(home, site, ["test", "--quiet", "--select", table]) == ExitCode.OK
     with writer(home, site, "test") as warehouse:
         warehouse.connection.execute(f"insert into {table} from (from {table} order by window_start desc limit 1)")
-    name = f"{table}_has_one_row_per_device_metric_and_{'day' if table == 'readings_1d' else 'window'}"
-    assert run_command(home, site, ["test", "--quiet", "--select", name]) == ExitCode.CHECK_FAILED
+    assert run_command(home, site, ["test", "--quiet", "--select", f"{table}_unique"]) == ExitCode.CHECK_FAILED
 
 
 def test_dbts_own_unit_tests_hold(landing: Landing, home: Home, site: SiteStub, noon: datetime) -> None:

@@ -13,7 +13,7 @@ from sensor_platform.retention.apply import Retention
 from sensor_platform.warehouse import publish as publishing
 from sensor_platform.warehouse import rebuild as rebuilding
 from sensor_platform.warehouse.publish import PublishReport
-from sensor_platform.warehouse.rebuild import Progress, Rebuilt
+from sensor_platform.warehouse.rebuild import RebuildProgress, RebuildReport
 from sensor_platform_tests.cli.running import run
 
 FIRST, LAST = date(2026, 3, 1), date(2026, 3, 2)
@@ -24,12 +24,12 @@ def test_tables_forecasts_and_published_pieces_are_made_in_their_order(
 ) -> None:
     steps: list[tuple[str, Home]] = []
 
-    def make_tables(asked: Home, _site: object, say: object) -> Rebuilt:
+    def make_tables(asked: Home, _site: object, say: object) -> RebuildReport:
         steps.append(("tables", asked))
         assert callable(say)
-        say(Progress((FIRST, LAST), 500, 500, 1_000))
-        say(Progress((LAST, LAST), 500, 1_000, 1_000))
-        return Rebuilt(days=2, readings=1_000, restored={"readings_1d": 7}, floor=FIRST)
+        say(RebuildProgress((FIRST, LAST), 500, 500, 1_000))
+        say(RebuildProgress((LAST, LAST), 500, 1_000, 1_000))
+        return RebuildReport(days=2, readings=1_000, restored={"readings_1d": 7}, floor=FIRST)
 
     def publish(asked: Home, _site: object) -> PublishReport:
         steps.append(("published", asked))

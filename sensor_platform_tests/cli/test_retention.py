@@ -11,7 +11,7 @@ from sensor_platform.errors import ExitCode
 from sensor_platform.home import Home
 from sensor_platform.retention import apply as room
 from sensor_platform.retention.apply import Retention
-from sensor_platform.retention.warehouse_tiers import Kept, TierDay
+from sensor_platform.retention.warehouse_tiers import KeptDay, TierDay
 from sensor_platform_tests.cli.running import Recorder, run
 
 DAY = date(2026, 3, 1)
@@ -31,7 +31,7 @@ def test_dry_and_applied_exclude_each_other() -> None:
 
 def test_what_is_deleted_is_said_and_what_does_not_agree_fails(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     days = (TierDay("readings_10s", DAY, windows=3, rows=5, files=(), bytes=0),)
-    kept = (Kept("readings_1m", DAY, "readings_1h does not hold the same"),)
+    kept = (KeptDay("readings_1m", DAY, "readings_1h does not hold the same"),)
     applied = Recorder(Retention(days=days, floor=DAY, kept=kept))
     monkeypatch.setattr(room, "apply", applied)
     result = run(retention, "--apply")

@@ -66,7 +66,7 @@ def test_a_csv_file_is_read_alike_and_names_itself(tmp_path: Path) -> None:
         ({"device": ["a"], "label": ["x"]}, {}, "no column is called start_at"),
         ({"device": ["a"], "time": [1], "label": ["x"]}, {"device": "pump"}, "no column 'pump'"),
         ({"device": ["a", None], "time": [1, 2], "label": ["x", "y"]}, {}, "row 2 lacks a device"),
-        ({"device": ["a"], "time": [True], "label": ["x"]}, {}, "no times"),
+        ({"device": ["a"], "time": [True], "label": ["x"]}, {}, "not times"),
     ],
 )
 def test_a_file_that_is_wrong_is_refused_whole(

@@ -161,7 +161,7 @@ def test_the_ledger_is_rebuilt_on_demand(home: Home, start: Start) -> None:
     process = start("--rebuild-ledger")
     _, err = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert "made anew from 1 segments" in err
+    assert "rebuilt from 1 segments" in err
     assert tables(home) == before
 
 

@@ -3,11 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from sensor_platform.predict.features.panel import Floats, Ints
-
-Flags = npt.NDArray[np.bool_]
+from sensor_platform.predict.features.panel import Flags, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,10 +14,9 @@ import numpy.typing as npt
 
 from sensor_platform.predict.anomaly.block_scores import DeviceSeries
 from sensor_platform.predict.anomaly.deviation import LEAST_REFERENCE
-from sensor_platform.predict.anomaly.score_quality import Flags
 from sensor_platform.predict.evaluate.read_series import EvaluationData
 from sensor_platform.predict.features.grid import Grid
-from sensor_platform.predict.features.panel import Floats, Ints
+from sensor_platform.predict.features.panel import Flags, Floats, Ints
 
 LEAST_LABELS = 20
 """Labelled rows of each kind before the test that a decision needs."""

@@ -7,12 +7,11 @@ import numpy as np
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.clock import HOUR, to_micros
+from sensor_platform.reading.times import EPOCH_SCALES, epoch_unit
 
 if TYPE_CHECKING:
     import polars as pl
 
-_EPOCH_UNITS = {1e11: ("s", 1e6), 1e14: ("ms", 1e3), 1e17: ("us", 1.0), float("inf"): ("ns", 1e-3)}
-"""Numbers below each bound are times since the epoch in this unit; the factor converts them to microseconds."""
 _STEP_NUMBERS = 1e8
 """Smaller numbers are step numbers, not times (as seconds they would lie before March 1973)."""
 _ORDERS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%d-%m-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d")
@@ -65,7 +64,7 @@ class TimeColumn:
             self._unit_us = float(HOUR)
             self._notes.append(f"{name} holds step numbers, not times: a step counts as an hour")
         else:
-            self._unit_us = next(micros for bound, (_, micros) in _EPOCH_UNITS.items() if largest < bound)
+            self._unit_us = float(EPOCH_SCALES[epoch_unit(largest)])
         return (column * self._unit_us).round().cast(pl.Int64, strict=False).cast(pl.Datetime("us"))
 
     def micros_of(self, text: str) -> int:

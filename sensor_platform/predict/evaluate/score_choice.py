@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from sensor_platform.predict.anomaly.block_scores import SCORES
 from sensor_platform.predict.anomaly.config import AnomalyConfig
-from sensor_platform.predict.anomaly.score_quality import Flags, auc, best_f1, detection_quality
+from sensor_platform.predict.anomaly.score_quality import auc, best_f1, detection_quality
 from sensor_platform.predict.evaluate.evaluated_series import LEAST_LABELS, SeriesCase
 from sensor_platform.predict.evaluate.read_series import EvaluationData
 from sensor_platform.predict.evaluate.scored_rows import NormalHistory, ScoredRows, score_labelled_rows
-from sensor_platform.predict.features.panel import Floats, Ints
+from sensor_platform.predict.features.panel import Flags, Floats, Ints
 
 RATES = (0.01, 0.02, 0.05, 0.10)
 """Expected false alarm rates of the reported thresholds, which are made from the part before the test alone."""

@@ -8,11 +8,10 @@ import numpy as np
 from sensor_platform.predict.anomaly.block_scores import normal_deviations, out_of_sample_deviations, scored_blocks
 from sensor_platform.predict.anomaly.deviation import CAP, Deviations
 from sensor_platform.predict.anomaly.normal_rows import NormalRows
-from sensor_platform.predict.anomaly.score_quality import Flags
 from sensor_platform.predict.evaluate.evaluated_series import SeriesCase, is_empty_anomalous, warm_up
 from sensor_platform.predict.evaluate.read_series import EvaluationData
 from sensor_platform.predict.features.grid import Grid
-from sensor_platform.predict.features.panel import Floats, Ints
+from sensor_platform.predict.features.panel import Flags, Floats, Ints
 
 _LEAST_PAST = 2_000
 """With fewer rows of series that ended before the test, thresholds also use rolling origins within each series."""

@@ -18,6 +18,7 @@ from sensor_platform.predict.features.grid import Grid
 if TYPE_CHECKING:
     import polars as pl
 
+Flags = npt.NDArray[np.bool_]
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 

@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.predict.features.panel import Floats, Ints
+from sensor_platform.predict.features.panel import Flags, Floats, Ints
 from sensor_platform.predict.supervised.config import Costs
 
 if TYPE_CHECKING:
     from sensor_platform.predict.supervised.task_rows import TaskRows
 
-Flags = npt.NDArray[np.bool_]
 Figures = dict[str, float | None]
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sensor_platform.predict.features.panel import Floats, Ints
+from sensor_platform.predict.features.panel import Flags, Floats, Ints
 from sensor_platform.predict.supervised import decisions, fitting
 from sensor_platform.predict.supervised.task_card import TaskCard
 
@@ -35,7 +35,7 @@ class TaskPrediction:
     lower: Floats
     upper: Floats
     """Upper end of the 90 % interval of the remaining life; NaN for other kinds."""
-    is_alarm: "decisions.Flags"
+    is_alarm: Flags
 
 
 def predict(model: TaskModel, inputs: Floats) -> TaskPrediction:

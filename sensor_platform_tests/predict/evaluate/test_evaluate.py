@@ -53,7 +53,7 @@ def test_a_short_series_is_served_by_a_baseline(tmp_path: Path, rows: int) -> No
     assert found["forecast"][0]["interval_rests_on"] == "short history"
 
 
-def test_gaps_duplicates_constants_and_empty_columns_are_handled_and_said(tmp_path: Path) -> None:
+def test_gaps_duplicates_constants_and_empty_columns_are_handled_and_noted(tmp_path: Path) -> None:
     frame = pl.DataFrame({"t": times(400), "y": np.full(400, 3.0), "z": [None] * 400})
     spoilt = pl.concat([frame[:150], frame[200:], frame[:20]])
     found = answer(tmp_path, spoilt, "--target", "y,z", "--horizon", "2", "--test-from", "2024-01-14")
@@ -76,7 +76,7 @@ def test_gaps_duplicates_constants_and_empty_columns_are_handled_and_said(tmp_pa
         (("--target", "y", "--labels", "word", "--test-from", "2024-01-03"), "--labels"),
     ],
 )
-def test_what_cannot_be_judged_is_refused_with_a_clear_word(
+def test_a_request_that_cannot_be_evaluated_is_refused_with_a_clear_message(
     tmp_path: Path, options: tuple[str, ...], word: str
 ) -> None:
     frame = pl.DataFrame({"t": times(100), "y": np.arange(100.0), "z": [None] * 100, "word": ["x"] * 100})

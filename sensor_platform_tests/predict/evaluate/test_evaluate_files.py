@@ -1,4 +1,4 @@
-"""Files as they lie around: `evaluate` reads them alike, or says in one line why not."""
+"""Files of unknown origin: `evaluate` reads them correctly, or refuses them with a message of one line."""
 
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -74,7 +74,7 @@ def test_names_of_series_keep_their_zeros(tmp_path: Path) -> None:
     assert table(tmp_path, text, series="s").frame["device_id"].unique().sort().to_list() == ["007", "7"]
 
 
-def test_words_for_nothing_and_a_few_bad_times_are_left_out_and_said(tmp_path: Path) -> None:
+def test_words_for_missing_values_and_a_few_bad_times_are_dropped_and_noted(tmp_path: Path) -> None:
     rows = lines(ISO, ",").splitlines()
     rows[5] = rows[5].split(",")[0] + ",?"
     rows[7] = "broken," + rows[7].split(",")[1]
@@ -141,7 +141,7 @@ def test_what_is_no_table_is_refused_in_one_line(tmp_path: Path, content: str | 
     assert "\n" not in caught.value.message
 
 
-def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongUse, match="does not exist"):
         read_rows(tmp_path / "none.csv")
 

@@ -1,4 +1,4 @@
-"""Files as they come: handled, or refused with a clear word. Never a traceback, never a silent nonsense."""
+"""Files with faults are handled or refused with a clear message, never with a traceback or silently wrong results."""
 
 import json
 from datetime import datetime, timedelta

@@ -63,8 +63,8 @@ def test_a_failure_with_a_known_law_is_found_on_machines_held_out(trained: Home)
     assert said["cost_per_hour"] < 0.5 * min(said["cost_never"], said["cost_always"])
 
 
-def test_the_estimate_is_what_comes_of_it(trained: Home) -> None:
-    """F1 on the days after the training, within 0.15 of what devices held out had said."""
+def test_the_estimate_holds_on_later_days(trained: Home) -> None:
+    """F1 on the days after the training is within 0.15 of the estimate on held-out devices."""
     rows = scores(trained).filter(pl.col("task") == "pump")
     _, labels = machines()
     soon = {(each.device_id, each.start_at // 3_600_000_000 - back) for each in labels for back in range(1, 25)}
@@ -79,7 +79,7 @@ def test_the_estimate_is_what_comes_of_it(trained: Home) -> None:
     assert f1 == pytest.approx(card.estimate["f1"], abs=0.15)
 
 
-def test_an_hour_that_was_learnt_from_is_not_scored_and_alarms_have_reasons(trained: Home) -> None:
+def test_training_hours_are_not_scored_and_alarms_have_reasons(trained: Home) -> None:
     rows = scores(trained)
     assert set(rows["task"]) == {"pump", "life"}
     assert (rows["window_start"] > rows["trained_to"]).all()
@@ -133,7 +133,7 @@ def test_the_same_seed_gives_the_same_model(trained: Home) -> None:
     assert (first.threshold, first.calibrations) == (second.threshold, second.calibrations)
 
 
-def test_what_only_the_identity_of_a_machine_tells_is_not_learnt(tmp_path: Path) -> None:
+def test_a_label_that_depends_only_on_the_device_is_not_learned(tmp_path: Path) -> None:
     """Half of the machines are labelled wet, at random. Rows drawn at random would seem to predict it perfectly."""
     rng = np.random.default_rng(5)
     home = Home(tmp_path)
@@ -190,7 +190,7 @@ def test_a_model_file_that_was_changed_is_not_used(trained: Home) -> None:
     assert isinstance(champion.booster, lightgbm.Booster)
 
 
-def test_classes_with_a_known_law_are_told_apart_and_dear_ones_are_said_sooner(tmp_path: Path) -> None:
+def test_classes_with_a_known_law_are_separated_and_costly_ones_are_predicted_more_often(tmp_path: Path) -> None:
     """Water is unfit above 6, doubtful above 4; nothing else decides. Labels are half as long as the history."""
     home, rng = Home(tmp_path), np.random.default_rng(6)
     names = ("fit", "doubtful", "unfit")
@@ -228,7 +228,7 @@ def test_classes_with_a_known_law_are_told_apart_and_dear_ones_are_said_sooner(t
     assert plain["reason"].str.contains("bod").mean() > 0.9  # type: ignore[operator]
 
 
-def test_a_single_device_is_judged_on_what_came_later_and_the_card_says_so(tmp_path: Path) -> None:
+def test_a_single_device_is_tested_on_later_hours_and_the_card_records_it(tmp_path: Path) -> None:
     home, site = Home(tmp_path), replace(SITE, supervised=(FAILS,))
     rows, labels = machines()
     fill(home, rows.filter(pl.col("device_id") == "pump 1"), site=site)
@@ -239,7 +239,7 @@ def test_a_single_device_is_judged_on_what_came_later_and_the_card_says_so(tmp_p
     assert (done.trained, done.folds_by) == (True, "time")
 
 
-def test_what_cannot_be_learnt_from_waits_and_says_why(tmp_path: Path) -> None:
+def test_a_task_that_cannot_be_trained_waits_and_gives_the_reason(tmp_path: Path) -> None:
     home, site = Home(tmp_path), replace(SITE, supervised=(FAILS,))
     assert "labelled hours" in train_tasks(home, site, NOW).tasks[0].why
     rows, _ = machines()

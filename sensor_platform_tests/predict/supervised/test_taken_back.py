@@ -153,7 +153,7 @@ def test_what_was_never_asked_for_is_refused_and_a_table_has_no_sixteen_digits(t
     assert "hint: " in done.stderr
 
 
-def test_a_label_that_was_learnt_from_asks_for_a_training_without_it(told: Told) -> None:
+def test_a_withdrawn_training_label_requests_a_training_without_it(told: Told) -> None:
     (before,) = task_models.versions(told.home, "pump")
     rows = task_models.card_of(told.home, "pump", before).rows
     oldest = json.loads(run(told.home, "labels", "list", "--json").splitlines()[0])

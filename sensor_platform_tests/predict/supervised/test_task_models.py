@@ -1,4 +1,4 @@
-"""Models from elsewhere are checked before they are used, and the API says what the tables say."""
+"""External models are checked before they are used, and API and tables give the same predictions."""
 
 import hashlib
 import json
@@ -63,7 +63,7 @@ def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home")
 
 
-def test_the_api_says_what_the_table_says(home: Home, files: tuple[Path, Path]) -> None:
+def test_api_and_table_give_the_same_prediction(home: Home, files: tuple[Path, Path]) -> None:
     external.add_model(home, *files, {"reuse": TASK}, NOW)
     model = task_models.load_champion(home, "reuse")
     assert model is not None
@@ -121,7 +121,7 @@ def test_a_new_champion_is_used_at_once_and_a_changed_file_never(home: Home, fil
         ({"what": 1}, "is not a card"),
     ],
 )
-def test_a_model_that_is_not_what_its_card_says_is_refused(
+def test_a_model_that_does_not_match_its_card_is_refused(
     home: Home, files: tuple[Path, Path], changes: dict[str, Any], said: str
 ) -> None:
     card = write_card(files[0].parent, files[0], **changes)

@@ -32,7 +32,7 @@ PROMOTED = START + timedelta(hours=TRAINED + 12)
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two tasks learnt from 28 days, and 22 days with all their labels that came after."""
+    """Two tasks trained on 28 days, with 22 later days and all their labels."""
     root = tmp_path_factory.mktemp("learnt")
     home = Home(root)
     rows, labels = machines()
@@ -94,7 +94,7 @@ def test_a_remaining_life_that_is_far_off_is_rolled_back(home: Home) -> None:
     assert task_models.champion_periods(home, "life")[-1].version == good
 
 
-def test_models_that_change_daily_are_judged_by_all_that_was_served_since(home: Home) -> None:
+def test_models_that_change_daily_are_compared_on_all_scores_since(home: Home) -> None:
     """None is in charge for eight days; each new one is as poisoned as the one before."""
     at = [PROMOTED + timedelta(days=2 * number) for number in range(10)]
     good, _ = successor(home, "pump", at[0], threshold=0.0)
@@ -197,7 +197,7 @@ def test_scoring_itself_replaces_a_champion_that_was_changed_and_goes_on(home: H
     assert rows["window_start"].max() == (NOW - timedelta(hours=1)).replace(tzinfo=None)
 
 
-def test_a_damaged_pointer_keeps_no_other_task_from_being_trained_and_is_said(home: Home) -> None:
+def test_a_damaged_champion_file_does_not_stop_other_tasks_and_is_reported(home: Home) -> None:
     (task_models.folder(home, "pump") / "champion.json").write_text("{")
     pump, life = train_tasks(home, SITE, NOW).tasks
     assert "champion.json cannot be trusted" in pump.why

@@ -41,7 +41,11 @@ def collect(with_lander: bool) -> None:
     lander = SupervisedChild(ChildCommand("the lander", _LAND, ends_with_input=True)) if with_lander else None
     wake_read, wake_write = socket.socketpair()
     wake_write.setblocking(False)  # noqa: FBT003 - the socket's own signature
-    with collector_lock(settings.home.wal, f"{config.collector}, process {os.getpid()} on {socket.gethostname()}"):
+    with (
+        wake_read,
+        wake_write,
+        collector_lock(settings.home.wal, f"{config.collector}, process {os.getpid()} on {socket.gethostname()}"),
+    ):
         setup = CollectorSetup(
             config=config,
             home=settings.home,
@@ -58,6 +62,7 @@ def collect(with_lander: bool) -> None:
         finally:
             if lander:
                 _land_the_rest(settings.home, lander)
+            signal.set_wakeup_fd(-1)
 
 
 def _on_signals(collector: Collector, wake: socket.socket) -> None:

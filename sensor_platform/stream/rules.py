@@ -66,7 +66,10 @@ class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         Raises:
             ValueError: a text is not a time or a duration, or the end is not after the start.
         """
-        if datetime.fromisoformat(self.start) >= datetime.fromisoformat(self.end):
+        start, end = datetime.fromisoformat(self.start), datetime.fromisoformat(self.end)
+        if (start.tzinfo is None) != (end.tzinfo is None):
+            raise ValueError("write start and end both with a time zone or both without: without one they are UTC")
+        if start >= end:
             raise ValueError("start must be before end")
         if self.every:
             duration(self.every)

@@ -60,10 +60,11 @@ class SeriesIndex:
     def device_numbers(self, ids: Sequence[str]) -> Ints:
         """The number of each device id; -1 beyond the limit."""
         numbers = self._device_numbers
-        for new in set(ids).difference(numbers):
-            if len(self.devices) < self.limit:
-                numbers[new] = len(self.devices)
-                self.devices.append(new)
+        if not numbers.keys() >= set(ids):
+            for new in (each for each in dict.fromkeys(ids) if each not in numbers):
+                if len(self.devices) < self.limit:
+                    numbers[new] = len(self.devices)
+                    self.devices.append(new)
         self.by_device.grow(len(self.devices))
         return np.array(list(map(numbers.get, ids, repeat(-1))), np.int64)
 

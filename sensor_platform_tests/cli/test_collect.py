@@ -34,27 +34,26 @@ class Collected:
 
 
 @pytest.fixture(autouse=True)
-def _process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The command takes over signals and logging of this process, and leaves its sockets to the end of it."""
-    pair = socket.socketpair()
-    monkeypatch.setattr(socket, "socketpair", lambda: pair)
+def _process() -> Iterator[None]:
+    """The command takes over signals and logging of this process."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
-    signal.set_wakeup_fd(-1)
-    for one in pair:
-        one.close()
     for number, handler in before.items():
         signal.signal(number, handler)
     root.handlers[:], root.level = handlers, level
 
 
 def test_it_says_when_it_is_subscribed_and_a_signal_stops_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = socket.socketpair()
+    monkeypatch.setattr(socket, "socketpair", lambda: pair)
     monkeypatch.setattr(command, "Collector", Collected)
     assert run(collect, "--no-land").stdout == "ready\n"
     assert Collected.is_stopped
     assert (Collected.setup.home, Collected.setup.lander) == (home, None)
+    assert [one.fileno() for one in pair] == [-1, -1], "they are closed"
+    assert signal.set_wakeup_fd(-1) == -1
 
 
 def test_one_collector_at_a_time(home: Home) -> None:

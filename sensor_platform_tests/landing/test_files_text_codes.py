@@ -38,3 +38,9 @@ def test_equal_tags_have_one_number_and_none_is_the_first() -> None:
     tags = TagCodes()
     assert tags.of([(("k", "v"),), (), (("k", "v"),)]) == [1, 0, 1]
     assert len(tags.series()) == 2
+
+
+def test_texts_are_numbered_in_the_order_in_which_they_appear() -> None:
+    names = [f"d{number}" for number in range(100)]
+    assert TextCodes().of(names) == list(range(100))
+    assert TextCodes().of_series(pl.Series(["d0", None, *names, "d0"])).to_list() == [0, None, *range(100), 0]

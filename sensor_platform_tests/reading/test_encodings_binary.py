@@ -73,3 +73,9 @@ def test_types_of_cbor_become_numbers_and_text(value: object, found: object) -> 
 def test_anything_else_is_refused_with_the_reason(read: Read, payload: bytes, reason: str) -> None:
     with pytest.raises(UndecodableError, match=reason):
         read(payload)
+
+
+def test_a_cbor_item_that_shares_parts_of_itself_is_refused_with_that_reason() -> None:
+    part = [1]
+    with pytest.raises(UndecodableError, match="not CBOR that we read: it shares parts of itself"):
+        from_cbor(cbor2.dumps([part, part], value_sharing=True))

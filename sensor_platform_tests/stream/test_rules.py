@@ -54,6 +54,14 @@ def test_a_maintenance_may_be_given_in_another_zone_than_utc() -> None:
     assert [outage.covers("a", noon(at)) for at in (-1, 0, 3_600)] == [False, True, False]
 
 
+@pytest.mark.parametrize(
+    ("start", "end"), [("2026-03-01T12:00", "2026-03-01T14:00Z"), ("2026-03-01T12:00+01:00", "2026-03-01")]
+)
+def test_a_maintenance_with_a_zone_on_one_side_only_is_refused(start: str, end: str) -> None:
+    with pytest.raises(ValueError, match="both with a time zone or both without"):
+        Maintenance(start=start, end=end)
+
+
 def test_a_maintenance_that_repeats_covers_every_repetition_but_nothing_before_it() -> None:
     outage = Maintenance(start="2026-03-01T12:00", end="2026-03-01T13:00", every="7d")
     week = 7 * 86_400

@@ -61,3 +61,9 @@ def test_a_snapshot_keeps_numbers_tags_and_what_is_known_of_each_series() -> Non
     assert number(again, [("c", "temp"), *some]).tolist() == [3, *numbers.tolist()]
     assert again.by_series["value"][numbers].tolist() == [1.5, 2.5, 3.5]
     assert again.tags == {1: {"room": "cellar"}}
+
+
+def test_devices_are_numbered_in_the_order_in_which_they_appear() -> None:
+    ids = [f"d{number}" for number in range(100)]
+    index = SeriesIndex(limit=60)
+    assert index.device_numbers(["d0", *ids, "d0"]).tolist() == [0, *range(60), *[-1] * 40, 0]

@@ -16,13 +16,13 @@ class TextCodes:
     def of(self, texts: Sequence[str]) -> list[int]:
         """The number of each text."""
         numbers = self.numbers
-        for text in set(texts).difference(numbers):
-            numbers[text] = len(numbers)
+        for text in dict.fromkeys(texts):
+            numbers.setdefault(text, len(numbers))
         return [numbers[text] for text in texts]
 
     def of_series(self, texts: pl.Series) -> pl.Series:
         """The number of each text, null where it is null."""
-        distinct = texts.unique().drop_nulls().to_list()
+        distinct = texts.unique(maintain_order=True).drop_nulls().to_list()
         numbers = self.numbers
         for text in distinct:
             numbers.setdefault(text, len(numbers))

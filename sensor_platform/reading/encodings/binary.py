@@ -19,6 +19,10 @@ _SHARED = (25, 28, 29, 256)
 _ERRORS = (ValueError, TypeError, ArithmeticError, LookupError, RecursionError, cbor2.CBORError)
 
 
+class _SharedError(ValueError):
+    """A data item has one of the tags `_SHARED`."""
+
+
 def from_msgpack(payload: bytes) -> object:
     """Decode one MessagePack object.
 
@@ -50,6 +54,8 @@ def from_cbor(payload: bytes) -> object:
     except RecursionError:
         raise UndecodableError("not CBOR that we read: nested too deeply") from None
     except _ERRORS as error:
+        if isinstance(error.__cause__, _SharedError):  # cbor2 puts its own error before the one of a semantic decoder
+            raise UndecodableError(f"not CBOR that we read: {error.__cause__}") from None
         raise UndecodableError(f"not CBOR: {_first_line(error)}") from None
     if rest := len(payload) - stream.tell():
         raise UndecodableError(f"not CBOR: {rest} bytes follow the data item")
@@ -62,7 +68,7 @@ def _check(payload: bytes) -> None:
 
 
 def _refuse_shared(_value: object, _is_immutable: bool) -> object:  # noqa: FBT001 - the decoder's signature
-    raise ValueError("it shares parts of itself")
+    raise _SharedError("it shares parts of itself")
 
 
 def _extension(_: int, data: memoryview) -> bytes:

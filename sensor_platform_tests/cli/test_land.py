@@ -41,7 +41,7 @@ def test_the_ledger_is_made_again_first(home: Home) -> None:
     seal_segment(home, 1, [GOOD])
     said(land)
     home.ledger_file.unlink()
-    assert "ledger made anew from 1 segments" in run(land, "--rebuild-ledger").stderr
+    assert "ledger rebuilt from 1 segments" in run(land, "--rebuild-ledger").stderr
     with read_ledger(home) as ledger:
         assert ledger is not None
         assert totals(ledger).landed == 1

@@ -48,14 +48,14 @@ def test_a_message_is_shown_whole() -> None:
     assert "hint" in shown
     with pytest.raises(WrongUse, match="no message"):
         said(quarantine, "show", "col-1772366400000-00000001:7")
-    with pytest.raises(WrongUse, match="is no id"):
+    with pytest.raises(WrongUse, match="is not an id"):
         said(quarantine, "show", "third")
 
 
 @pytest.mark.parametrize("command", ["requeue", "drop"])
 def test_what_changes_something_must_say_what(refused: Home, command: str) -> None:
     for words in ((), ("--all", "--topic", "#")):
-        with pytest.raises(WrongUse, match="say which rows"):
+        with pytest.raises(WrongUse, match="name the rows"):
             said(quarantine, command, *words)
     assert rows() == ["sensors/y", "sensors/x"]
 

@@ -4,7 +4,6 @@ import sqlite3
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,31 +11,11 @@ from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
-from sensor_platform.warehouse.staleness import ledger_evidence
-from sensor_platform_tests.warehouse.crashing import Steps, survives
+from sensor_platform_tests.warehouse.counted_commits import wrap_commits
+from sensor_platform_tests.warehouse.crashing import survives
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
 
 ARRIVALS = 2
-
-
-def wrap_commits(steps: Steps) -> None:
-    """The COMMIT of every model (the one that follows its state), and the state copy."""
-    from dbt.adapters.duckdb.environments.local import DuckDBCursorWrapper
-
-    send = DuckDBCursorWrapper.execute
-    commit = steps.around(send)
-    recorded: list[str] = []
-
-    def execute(self: Any, sql: str, bindings: Any = None) -> Any:
-        if "insert into state" in sql:
-            recorded.append(sql)
-        if recorded and sql.strip().upper() == "COMMIT":
-            recorded.clear()
-            return commit(self, sql, bindings)
-        return send(self, sql, bindings)
-
-    DuckDBCursorWrapper.execute = execute
-    ledger_evidence.copy_state = steps.around(ledger_evidence.copy_state)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(scope="module")

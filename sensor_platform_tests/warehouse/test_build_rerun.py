@@ -10,10 +10,10 @@ import pytest
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform_tests.warehouse.landings import SCHEMA, Landing, SiteStub, fingerprints, reading
+from sensor_platform_tests.warehouse.withdrawn import withdraw
 
 DAYS = [date(2026, 1, 1), date(2026, 1, 2), date(2026, 1, 3)]
 
@@ -127,19 +127,6 @@ def test_a_window_that_became_empty_is_empty_in_every_table(
     for table, (rows, _) in fingerprints(home).items():
         assert rows == 1, table
     assert query(home, "select window_start from readings_1d") == [(datetime(2026, 1, 3),)]  # noqa: DTZ001
-
-
-def withdraw(landing: Landing, number: int) -> int:
-    """What a requeue does to a segment that then has no readings: its file goes, its slots are touched."""
-    with open_ledger(landing.home) as ledger:
-        newest: int = ledger.execute("select max(position) + 1 from slots").fetchone()[0]
-        file = f"%{number:06d}.parquet"
-        ledger.execute(
-            "update slots set position = ? where slot_start in (select slot_start from file_slots where file like ?)",
-            (newest, file),
-        )
-        ledger.execute("update files set replaced_at = 1 where file like ?", (file,))
-    return newest
 
 
 def test_nothing_new_means_nothing_rebuilt(landing: Landing, home: Home, site: SiteStub) -> None:

@@ -7,7 +7,7 @@ from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
-from sensor_platform_tests.warehouse.test_revisions import ask
+from sensor_platform_tests.warehouse.queries import ask
 
 SITE = SiteStub(warehouse=WarehouseConfig(memory_limit="2GB", lock_wait_seconds=5, fill_minutes=3, fill_hours=2))
 

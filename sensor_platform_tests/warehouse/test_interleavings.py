@@ -20,10 +20,10 @@ from sensor_platform.warehouse.catalog import read_catalog
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform_tests.warehouse import oracle
+from sensor_platform_tests.warehouse.counted_commits import wrap_commits
 from sensor_platform_tests.warehouse.crashing import survives
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub
-from sensor_platform_tests.warehouse.test_build_crash import wrap_commits
-from sensor_platform_tests.warehouse.test_build_truth import BASE, COUNTERS, arrivals, check_clean, check_tier
+from sensor_platform_tests.warehouse.truth import BASE, COUNTERS, arrivals, check_clean, check_tier
 
 HEAD = "metric,unit,kind,min,max,max_change_per_s,compare_within_s,stuck_after_s"
 METRICS = (

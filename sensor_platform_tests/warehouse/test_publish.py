@@ -26,14 +26,14 @@ from sensor_platform.warehouse.published.views import relink
 from sensor_platform.warehouse.staleness import state
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, SiteStub, reading
-from sensor_platform_tests.warehouse.test_build_rerun import withdraw
+from sensor_platform_tests.warehouse.published_content import DERIVED, content
+from sensor_platform_tests.warehouse.withdrawn import withdraw
 
 SAID = {"predictions", "predictions_superseded", "supervised_scores", "supervised_superseded", "anomalies"}
 KEPT = {"quarantine", "labels", "label_history", "drift", "late_frozen", *ALERT_TABLES, *TASK_TABLES}
 PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, *KEPT}
 JOINED = {"prediction_accuracy", "prediction_history", "supervised_history", "supervised_accuracy", "anomaly_events"}
 VIEWS = PUBLISHED | JOINED | {"cadence", "readings_1m_filled", "readings_1h_filled"}
-DERIVED = {"expected_n", "completeness", "not_good_share", "is_final", "day"}
 DERIVED |= {"site", "area", "type", "cadence_s", "lag_s", "completeness_today", "state"}
 
 
@@ -41,19 +41,6 @@ def ask(file: Path, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(file), read_only=True) as connection:
         rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
         return rows
-
-
-def content(file: Path) -> dict[str, list[str]]:
-    """Every row of every published table, without the piece's own column."""
-    with duckdb.connect(str(file), read_only=True) as connection:
-        names = [name for (name,) in connection.execute("show tables").fetchall()]
-        found = {}
-        for name in names:
-            columns = [column for column, *_ in connection.execute(f"describe {name}").fetchall()]
-            columns = [column for column in columns if column not in DERIVED or name.startswith("catalog")]
-            quoted = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
-            found[name] = sorted(map(repr, connection.execute(f"select {quoted} from {name}").fetchall()))
-        return found
 
 
 def warehouse_content(home: Home) -> dict[str, list[str]]:

@@ -16,7 +16,7 @@ from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.staleness import ledger_evidence, state
 from sensor_platform_tests.warehouse.crashing import Steps, survives
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
-from sensor_platform_tests.warehouse.test_publish import content
+from sensor_platform_tests.warehouse.published_content import content
 
 BEFORE_PYTHON = [name for name, model in models().items() if model.builder != "python" and "predictions" not in name]
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import pytest
 
 from sensor_platform.home import Home
@@ -15,6 +14,7 @@ from sensor_platform.warehouse.lineage import tiers
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.published.snapshot import snapshot
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, fingerprints, reading
+from sensor_platform_tests.warehouse.queries import ask
 
 LATENESS = timedelta(hours=2)
 
@@ -25,12 +25,6 @@ def site(tmp_path: Path) -> SiteStub:
     folder = tmp_path / "catalog"
     folder.mkdir()
     return SiteStub(warehouse=told, catalog=folder)
-
-
-def ask(file: Path, sql: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(file), read_only=True) as connection:
-        rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
-        return rows
 
 
 def minutely(start: datetime, hours: float, device: str = "d") -> list[dict[str, Any]]:

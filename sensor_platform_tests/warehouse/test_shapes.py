@@ -14,7 +14,7 @@ from sensor_platform.warehouse.dbt_command import run_command
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.warehouse import oracle
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
-from sensor_platform_tests.warehouse.test_build_truth import check_clean, check_tier
+from sensor_platform_tests.warehouse.truth import check_clean, check_tier
 
 SHAPES = {
     "single": {"grouped": False, "shared": False},

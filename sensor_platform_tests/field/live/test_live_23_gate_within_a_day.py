@@ -4,7 +4,7 @@ import pytest
 
 from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.forecasts import learned_from_waves
-from sensor_platform_tests.predict.test_promotion import decide, incumbent, spoilt
+from sensor_platform_tests.predict.promotions import decide, incumbent, spoilt
 
 HORIZONS = (1, 6)
 

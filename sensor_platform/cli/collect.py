@@ -13,7 +13,7 @@ import click
 from sensor_platform.collect.child_process import ChildCommand, SupervisedChild
 from sensor_platform.collect.collector import Collector, CollectorSetup
 from sensor_platform.collect.collector_lock import collector_lock
-from sensor_platform.collect.config import choose_source
+from sensor_platform.collect.source import choose_source
 from sensor_platform.home import Home
 from sensor_platform.settings import load_settings
 from sensor_platform.wal import check_collector

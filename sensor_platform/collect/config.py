@@ -2,13 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Literal, cast
+from typing import Literal
 
 import msgspec
-
-if TYPE_CHECKING:
-    from sensor_platform.collect.source import OpenSource
 
 
 class Subscription(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -104,10 +100,3 @@ SOURCES = (
     SourceKind("mqtt", lambda _: True, f"{_HERE}.mqtt.mqtt_source:MqttSource"),
 )
 """The first entry that is chosen is used."""
-
-
-def choose_source(config: CollectConfig, sources: tuple[SourceKind, ...] = SOURCES) -> "OpenSource":
-    """The source that the settings ask for, ready to be given to a collector."""
-    entry = next(entry for entry in sources if entry.is_chosen(config))
-    module, _, name = entry.target.partition(":")
-    return cast("OpenSource", getattr(import_module(module), name))

@@ -5,10 +5,11 @@ The table of sources is in `collect.config`.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from importlib import import_module
+from typing import Protocol, cast
 
 from sensor_platform.collect.collector_status import CollectorStatus, State
-from sensor_platform.collect.config import Broker, CollectConfig
+from sensor_platform.collect.config import SOURCES, Broker, CollectConfig, SourceKind
 from sensor_platform.home import Home
 from sensor_platform.wal import Header, WalWriter
 
@@ -65,3 +66,10 @@ class Source(Protocol):
 
 OpenSource = Callable[[SourceContext], Source]
 """Usually the class. Raises WrongUse where settings are wrong, OSError where the home cannot be read."""
+
+
+def choose_source(config: CollectConfig, sources: tuple[SourceKind, ...] = SOURCES) -> OpenSource:
+    """The source that the settings ask for, ready to be given to a collector."""
+    entry = next(entry for entry in sources if entry.is_chosen(config))
+    module, _, name = entry.target.partition(":")
+    return cast("OpenSource", getattr(import_module(module), name))

@@ -24,7 +24,7 @@ from sensor_platform.live.sending.output_streams import PredictionStreams
 from sensor_platform.live.sending.step_messages import StepMessages
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.sinks.dispatcher import Dispatcher, make_dispatchers
-from sensor_platform.sinks.prediction_sink import PredictionSteps
+from sensor_platform.sinks.sink import PredictionSteps
 from sensor_platform.stream.engine import Engine
 
 

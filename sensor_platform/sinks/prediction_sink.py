@@ -1,14 +1,13 @@
 """Sink for triggered predictions: makes the prediction, stores it as a message like any other, and passes it on."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
-from sensor_platform.sinks.sink import Connections, Destination, SinkMessage, Unsent
+from sensor_platform.sinks.sink import Connections, Destination, PredictionSteps, SinkMessage, Unsent
 
 PREDICTIONS_TOPIC = "live/predictions"
 PREDICTIONS_CONTRACT = Contract(
@@ -36,18 +35,6 @@ class PredictionRequest(msgspec.Struct, frozen=True, kw_only=True):
     inputs: dict[str, float]
     defaulted: tuple[str, ...]
     """Inputs without a value, for which the default was used."""
-
-
-@dataclass(frozen=True, slots=True)
-class PredictionSteps:
-    """What the live process does for one prediction."""
-
-    predict: Callable[[str, dict[str, Any]], dict[str, Any]]
-    """Takes the model's name and its inputs."""
-    store: Callable[[str, bytes], None]
-    """Takes topic and payload; returns once they are on disk."""
-    publish: Callable[[dict[str, Any]], None]
-    """Takes the stored prediction, for the page and the output streams."""
 
 
 class PredictionSink:

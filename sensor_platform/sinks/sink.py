@@ -2,10 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
-
-if TYPE_CHECKING:
-    from sensor_platform.sinks.prediction_sink import PredictionSteps
+from typing import Any, Protocol
 
 
 class Unsent(Exception):
@@ -85,6 +82,18 @@ class MqttPublisher(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class PredictionSteps:
+    """What the live process does for one prediction."""
+
+    predict: Callable[[str, dict[str, Any]], dict[str, Any]]
+    """Takes the model's name and its inputs."""
+    store: Callable[[str, bytes], None]
+    """Takes topic and payload; returns once they are on disk."""
+    publish: Callable[[dict[str, Any]], None]
+    """Takes the stored prediction, for the page and the output streams."""
+
+
+@dataclass(frozen=True, slots=True)
 class Connections:
     """The connections and secrets of a process, which its sinks share."""
 
@@ -95,5 +104,5 @@ class Connections:
     """Makes a Kafka producer."""
     variables: Mapping[str, str]
     """Values for `${NAME}` in URLs of channels."""
-    predictions: "PredictionSteps | None" = None
+    predictions: PredictionSteps | None = None
     """How a triggered prediction is made and stored; None in a process that makes none."""

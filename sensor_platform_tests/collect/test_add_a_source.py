@@ -12,9 +12,10 @@ import pytest
 
 from sensor_platform.collect.collector import Collector, CollectorSetup
 from sensor_platform.collect.collector_status import read_status
-from sensor_platform.collect.config import SOURCES, CollectConfig, KafkaSettings, SourceKind, choose_source
+from sensor_platform.collect.config import SOURCES, CollectConfig, KafkaSettings, SourceKind
 from sensor_platform.collect.kafka.kafka_source import KafkaSource
 from sensor_platform.collect.mqtt.mqtt_source import MqttSource
+from sensor_platform.collect.source import choose_source
 from sensor_platform.home import Home
 from sensor_platform.wal import read_envelopes
 from sensor_platform_tests.running import COMMAND, wait_until

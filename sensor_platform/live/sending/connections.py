@@ -13,8 +13,7 @@ from sensor_platform.live.sending.output_streams import PredictionStreams
 from sensor_platform.reading.model import Envelope
 from sensor_platform.sinks.kafka_sink import make_producer
 from sensor_platform.sinks.mqtt_link import DeviceStates, MqttLink
-from sensor_platform.sinks.prediction_sink import PredictionSteps
-from sensor_platform.sinks.sink import Connections
+from sensor_platform.sinks.sink import Connections, PredictionSteps
 
 _STORE_SECONDS = 30.0
 

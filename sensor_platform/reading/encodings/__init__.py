@@ -3,13 +3,10 @@
 A new encoding is one module here and one line in `ENCODINGS`. `decoders.Encoding` is the protocol.
 """
 
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final
 
 from sensor_platform.reading.encodings import binary, delimited, influx, json_text, plain, sparkplug_b
 from sensor_platform.reading.encodings.decoders import Encoding, MessageDecoder, PayloadDecoder, UndecodableError
-
-if TYPE_CHECKING:
-    from sensor_platform.reading.contract import Contract
 
 __all__ = ["ENCODINGS", "Encoding", "MessageDecoder", "PayloadDecoder", "UndecodableError", "decoder_for"]
 
@@ -29,6 +26,6 @@ Text comes first: what is text is hardly ever meant as MessagePack, though many 
 """
 
 
-def decoder_for(contract: "Contract") -> PayloadDecoder | MessageDecoder:
+def decoder_for(contract: Any) -> PayloadDecoder | MessageDecoder:  # noqa: ANN401 - a Contract, which imports this module
     """The decoder of payloads under a contract."""
     return ENCODINGS[contract.encoding].decoder(contract)

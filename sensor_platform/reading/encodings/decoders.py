@@ -2,10 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sensor_platform.reading.contract import Contract
     from sensor_platform.reading.memory import Memory
     from sensor_platform.reading.model import Rejected
 
@@ -59,8 +58,8 @@ def _fits(_: Sequence[object]) -> bool:
 class Encoding:
     """One row of the table `reading.encodings.ENCODINGS`."""
 
-    decoder: Callable[["Contract"], PayloadDecoder | MessageDecoder]
-    """Makes the decoder for a contract of this encoding."""
+    decoder: Callable[[Any], PayloadDecoder | MessageDecoder]
+    """Makes the decoder for a `Contract` of this encoding. Contracts import the encodings, so the type is not named."""
     holds_many: bool = False
     """Whether a message may hold many records by nature, whatever the layout."""
     tags_in: str | None = None

@@ -1,14 +1,9 @@
 """Sparkplug B. Its reader is a package of its own and is loaded where a contract asks for it: it needs protobuf."""
 
-from typing import TYPE_CHECKING
-
 from sensor_platform.reading.encodings.decoders import Encoding, MessageDecoder
 
-if TYPE_CHECKING:
-    from sensor_platform.reading.contract import Contract
 
-
-def _decoder(_: "Contract") -> MessageDecoder:
+def _decoder(_: object) -> MessageDecoder:
     from sensor_platform.reading.sparkplug.messages import read_sparkplug
 
     return MessageDecoder(read_sparkplug)

@@ -41,7 +41,7 @@ class Count(MetricRule, frozen=True, kw_only=True, tag="count"):
     def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Counts readings beyond the limit."""
         from sensor_platform.stream.growable import GrowableColumns
-        from sensor_platform.stream.observations import LimitObserver
+        from sensor_platform.stream.rule_kinds.limit_observer import LimitObserver
         from sensor_platform.stream.series import NEVER
 
         del index

@@ -25,7 +25,7 @@ class Rate(MetricRule, frozen=True, kw_only=True, tag="rate"):
 
     def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every reading with the one before it."""
-        from sensor_platform.stream.observations import LimitObserver
+        from sensor_platform.stream.rule_kinds.limit_observer import LimitObserver
 
         del index
         limits = LimitObserver(by_level(self.above, self.severity), margin=self.clear_margin)

@@ -19,7 +19,7 @@ class Anomaly(MetricRule, frozen=True, kw_only=True, tag="anomaly"):
 
     def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every score with the limits."""
-        from sensor_platform.stream.observations import LimitObserver
+        from sensor_platform.stream.rule_kinds.limit_observer import LimitObserver
 
         del index
         return LimitObserver(by_level(self.above, self.severity), margin=self.clear_margin)
@@ -38,7 +38,7 @@ class Forecast(MetricRule, frozen=True, kw_only=True, tag="forecast"):
 
     def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every distance from the band with the margin."""
-        from sensor_platform.stream.observations import LimitObserver
+        from sensor_platform.stream.rule_kinds.limit_observer import LimitObserver
 
         del index
         return LimitObserver({self.level: self.margin})

@@ -32,7 +32,7 @@ class Threshold(MetricRule, frozen=True, kw_only=True, tag="threshold"):
 
     def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every reading with the limits."""
-        from sensor_platform.stream.observations import LimitObserver
+        from sensor_platform.stream.rule_kinds.limit_observer import LimitObserver
 
         del index
         return LimitObserver(

@@ -1,7 +1,6 @@
 """A warehouse file of an older version: its tables are migrated, or at least every other table is published."""
 
 import duckdb
-import pytest
 
 from sensor_platform_tests.field.core.homes import HOUR, T0, send, series
 from sensor_platform_tests.field.core.needs import need
@@ -18,7 +17,6 @@ OLDER_PREDICTIONS = (
 """As commit 2ddac25 made it."""
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 24")
 def test_core_24_tables_are_published_from_a_warehouse_with_older_predictions(home: Home) -> None:
     send(home, 1, series("d", T0, 10), T0 + HOUR)
     built(home, SITE)

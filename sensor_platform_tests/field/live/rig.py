@@ -19,8 +19,7 @@ from sensor_platform.live.requests.ingest import Busy
 from sensor_platform.live.sending.destinations import all_destinations
 from sensor_platform.settings import Settings, load_settings
 from sensor_platform.sinks.dispatcher import make_dispatchers
-from sensor_platform.sinks.prediction_sink import PredictionSteps
-from sensor_platform.sinks.sink import Connections, SinkMessage, Unsent
+from sensor_platform.sinks.sink import Connections, PredictionSteps, SinkMessage, Unsent
 from sensor_platform.wal import BatchFacts, Header, encode_mqtt
 from sensor_platform.wal.committed_offset import CommittedOffsetFile
 from sensor_platform.wal.segment_writer import SegmentWriter

@@ -1,4 +1,4 @@
-"""Errors for users: one line that says what is wrong, a hint with the remedy, and a meaningful exit code."""
+"""Errors for users: one line that describes the problem, a hint with the remedy, and a meaningful exit code."""
 
 from enum import IntEnum
 

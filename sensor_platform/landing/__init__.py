@@ -1,4 +1,4 @@
-"""From sealed WAL segments to Parquet files and the ledger, which alone makes them visible.
+"""Lands sealed WAL segments as Parquet files and in the ledger, which alone makes them visible.
 
 Other rooms import from the modules in `PUBLIC` only, and from the ledger's package, not from its modules. They are not
 imported here: reading the ledger must not load Polars.

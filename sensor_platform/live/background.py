@@ -12,7 +12,7 @@ class BackgroundWork:
     """Calls a function again and again. The function handles the errors that it expects."""
 
     name: str
-    """Of the thread."""
+    """Name of the thread."""
     seconds: float
     """Pause between two calls."""
     work: Callable[[], object]

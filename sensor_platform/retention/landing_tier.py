@@ -31,7 +31,7 @@ class LandingPlan:
 
 
 def plan(ledger: sqlite3.Connection, keep_days: int, now: int) -> LandingPlan:
-    """What is older than so many days, by event and by arrival.
+    """Plan what to delete: files older than `days` by event and by arrival.
 
     A reading that arrived a short while ago is kept as long as every other, however old its event: the floor stays
     below it, but where it came for a day that is frozen already.

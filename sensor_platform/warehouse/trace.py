@@ -123,7 +123,7 @@ def _model(table: str) -> Model:
 
 
 def _size(model: Model, slot: int) -> int:
-    """For a table that is rebuilt as one the newest day is shown, because it is made from all readings."""
+    """In a table that is rebuilt as one the newest day is shown, because it is made from all readings."""
     return model.size(slot) or DAY
 
 

@@ -41,7 +41,7 @@ class Changes:
 def find_changes(home: Home, connection: sqlite3.Connection, duck: "DuckDBPyConnection", until: int) -> Changes:
     """Compare the published files with their recorded digests, and record the digests of today.
 
-    Removed rows are no change: retention removes readings, and their alerts stay.
+    Removed rows do not count as a change: retention removes readings, and their alerts stay.
 
     Args:
         home: the data folder.

@@ -1,4 +1,4 @@
-"""From packets to frames: flags are decided, the frame is queued, replies are kept until the frame is committed."""
+"""Encodes packets as frames: flags are decided, the frame is queued, replies are kept until the frame is committed."""
 
 import time
 from collections.abc import Callable

@@ -14,7 +14,7 @@ from sensor_platform.alert import store
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 5.0
 _MOST_PAGES = 4_000
-"""Of the WAL (16 MB). Beyond it, writers wait once until a checkpoint is complete, so that the WAL is reused."""
+"""Size of the WAL (16 MB) beyond which writers wait for a complete checkpoint, so that the WAL is reused."""
 _PATIENCE_MILLISECONDS = 50
 """Longest time that writers wait for it; if a reader is still active, it is done next time."""
 

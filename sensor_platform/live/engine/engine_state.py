@@ -16,7 +16,7 @@ from sensor_platform.wal import Place
 
 log = logging.getLogger(__name__)
 _MOST_IDLE_STEPS = 1_000
-"""Steps without news after which a snapshot is made nevertheless."""
+"""Steps without new data after which a snapshot is made nevertheless."""
 _COST_FACTOR = 20
 """Snapshots take at most a twentieth of the time."""
 

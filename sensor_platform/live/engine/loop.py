@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 
 _POLL_SECONDS, _IDLE_POLL_SECONDS = 0.008, 0.025
 _QUIET_SECONDS = 2.0
-"""Time without news after which it polls less often."""
+"""Time without new data after which it polls less often."""
 _LOOK_SECONDS = 0.25
 """Interval of looking for new collectors and old rows."""
 _RETRY_SECONDS = 1.0
 _TICK, _IDLE_TICK = 100_000, 400_000
-"""Minimum microseconds between two checks of what is due, and between two steps without news."""
+"""Minimum microseconds between two checks of what is due, and between two steps without new data."""
 
 AfterStep = Callable[[Engine, LoopStatus, Step, StepResult], None]
 

@@ -1,4 +1,4 @@
-"""From feature rows to the inputs of models: one example per row and horizon.
+"""Turns feature rows into inputs of models: one example per row and horizon.
 
 Levels are given as differences from the last value, because a tree cannot extrapolate a level. Inputs come only from
 elements at or before the row; a test alters everything after it. A change of the inputs or their meaning

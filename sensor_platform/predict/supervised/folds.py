@@ -47,7 +47,7 @@ def make_folds(rows: TaskRows, stratum: npt.NDArray[np.int64], gap_hours: int, s
     devices = len(set(rows.device.tolist()))
     if devices < 2:
         return Folds(tuple(_by_time(rows, gap_hours)), "time")
-    # Devices with failures are spread first: a fold without a failure is no test.
+    # Devices with failures are spread first: a fold without a failure is not a test.
     split = StratifiedGroupKFold(min(MOST_FOLDS, devices), shuffle=True, random_state=seed)
     numbers = np.unique(rows.device.astype(str), return_inverse=True)[1]
     made = tuple(Fold(train, test) for train, test in _split(split, stratum, numbers))

@@ -1,4 +1,4 @@
-"""Rule kind `count`: more than so many readings beyond a limit within a window of event time."""
+"""Rule kind `count`: more than a number of readings beyond a limit within a window of event time."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field

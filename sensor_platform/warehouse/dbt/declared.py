@@ -1,4 +1,4 @@
-"""From the parsed dbt project to `lineage.json`: what each model declares in its meta, checked against its SQL."""
+"""Writes `lineage.json` from the parsed dbt project: what each model declares in its meta, checked against its SQL."""
 
 import re
 from collections.abc import Iterator, Mapping

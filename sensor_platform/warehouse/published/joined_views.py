@@ -130,7 +130,7 @@ JOINED = (
 )
 """`prediction_accuracy`: one row per prediction whose target hour has a value, which moves until that hour is over.
 `prediction_history`: one row per revision of a prediction, `superseded_at` null for the one in force; the macro
-`prediction_history_as_of(T)` says what was in force at T; likewise for the scores of supervised tasks.
+`prediction_history_as_of(T)` returns the predictions in force at T; likewise for the scores of supervised tasks.
 `supervised_accuracy`: one row per score whose answer is known from the labels of now. `label_history_as_of(T)`: the
 labels that counted at T.
 `anomaly_events`: one row per run of flagged hours of a device and metric that lie at most 3 hours apart."""

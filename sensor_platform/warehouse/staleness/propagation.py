@@ -104,7 +104,7 @@ def _due(
 
 
 def _newest(model: Model, windows: Sequence[int], parent: Windows, slot: int) -> list[tuple[int, Built]]:
-    """For each window the newest of the parent's windows that it depends on; windows without any are left out."""
+    """Map each window to the newest of the parent's windows that it depends on; windows without any are left out."""
     starts = sorted(parent)
     if model.grain == "whole":
         return [(WHOLE, _merge(parent.values()))] if windows and starts else []

@@ -31,7 +31,7 @@ _NEWEST = (1, 2, 3, 5, 8, 13, 21, 34, 55, 89)
 """Numbers of newest blocks that are compared with all blocks before them."""
 _LEAST_OLDER = 5
 _LEAST_NEWEST = 24
-"""Minimum number of forecasts in the newest part: a few hours of a single series are no evidence."""
+"""Minimum number of forecasts in the newest part: a few hours of a single series are not evidence."""
 _CHANGED = 0.05
 """The choice is given up only where it has become worse than another candidate by more than this share."""
 _DOUBT = 3.5

@@ -14,7 +14,7 @@ FOREVER = int(np.iinfo(np.int64).max)
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrationPeriod:
+class CalibrationInterval:
     """Calibrated value = value * gain + offset, for readings in [start, end), microseconds."""
 
     gain: float = 1.0
@@ -29,7 +29,7 @@ class EngineCatalog:
 
     limits: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
     """Metric to least and greatest valid value."""
-    calibrations: Mapping[tuple[str, str], Sequence[CalibrationPeriod]] = field(default_factory=dict)
+    calibrations: Mapping[tuple[str, str], Sequence[CalibrationInterval]] = field(default_factory=dict)
     """(device, metric) to its periods, which do not overlap."""
     units: Mapping[str, str] = field(default_factory=dict)
     """Metric to unit."""
@@ -49,7 +49,7 @@ class Validator:
     _limits: GrowableColumns = field(
         default_factory=lambda: GrowableColumns({"low": ("f8", -np.inf), "high": ("f8", np.inf)})
     )
-    _calibrated: dict[int, Sequence[CalibrationPeriod]] = field(default_factory=dict)
+    _calibrated: dict[int, Sequence[CalibrationInterval]] = field(default_factory=dict)
     _known: int = 0
 
     def __post_init__(self) -> None:

@@ -41,7 +41,7 @@ def test_counts_add_up_over_all_that_was_sent_and_a_schedule_is_kept(tmp_path: P
         feed.send(messages(6), 3600 * 10)
         wait(lambda: not feed.is_busy)
         assert feed.counts() == (3006, 3006)
-        assert 0.5 <= time.monotonic() - begin < 5
+        assert time.monotonic() - begin >= 0.5, "five pauses of 0.1 s"
 
 
 @pytest.mark.mosquitto
@@ -50,10 +50,9 @@ def test_closing_ends_a_long_schedule_at_once(tmp_path: Path) -> None:
         feed = Feed(broker_from(broker.url))
         feed.send(messages(100), 1.0)
         wait(lambda: feed.counts()[0] == 1)
-        begin = time.monotonic()
         feed.close()
-        assert time.monotonic() - begin < 5
         assert not feed.is_busy
+        assert feed.counts()[0] < 100, "the schedule was not played to its end"
     assert not [thread for thread in threading.enumerate() if thread.name == "feed"]
 
 

@@ -43,3 +43,12 @@ def test_modules_named_in_the_docs_exist(page: Path) -> None:
         return  # they name files of the past, and files that the reader adds
     for module in re.findall(r"sensor_platform/[a-z_/]+(?:\.py|/)", page.read_text(encoding="utf-8")):
         assert (ROOT / module).exists(), f"{page.name} names {module}, which does not exist"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_tests_and_benchmarks_named_in_the_docs_exist(page: Path) -> None:
+    if page.name == "CONTRIBUTING.md":
+        return  # it names files that the reader adds
+    for name in re.findall(r"[a-z_/]+/test_[a-z_0-9]+\.py|bench_[a-z_]+\.py", page.read_text(encoding="utf-8")):
+        places = (ROOT / "sensor_platform_tests" / name, ROOT / "benchmarks" / name, ROOT / name)
+        assert any(place.exists() for place in places), f"{page.name} names {name}, which does not exist"

@@ -7,7 +7,7 @@ import pytest
 from sensor_platform.stream.columns import BAD, GOOD, UNCERTAIN
 from sensor_platform.stream.look_back import LookBackLimits
 from sensor_platform.stream.series import SeriesIndex
-from sensor_platform.stream.verdicts import CalibrationPeriod, EngineCatalog, Validator
+from sensor_platform.stream.verdicts import CalibrationInterval, EngineCatalog, Validator
 from sensor_platform_tests.stream.given import noon, readings_of_rows
 
 
@@ -40,7 +40,7 @@ def test_what_is_said_of_a_good_value_stays() -> None:
 
 
 def test_values_are_calibrated_in_their_period_and_judged_afterwards() -> None:
-    periods = [CalibrationPeriod(2.0, 1.0, noon(1), noon(2)), CalibrationPeriod(0.0, 99.0, noon(2), noon(3))]
+    periods = [CalibrationInterval(2.0, 1.0, noon(1), noon(2)), CalibrationInterval(0.0, 99.0, noon(2), noon(3))]
     catalog = EngineCatalog(limits={"m": (0.0, 50.0)}, calibrations={("a", "m"): periods})
     index = SeriesIndex()
     rows = [("a", "m", at, 5.0) for at in (0.0, 1.0, 2.0, 3.0)] + [("b", "m", 1.0, 5.0)]

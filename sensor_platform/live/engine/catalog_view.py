@@ -7,7 +7,7 @@ from pathlib import Path
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.stream.look_back import LookBackLimits
 from sensor_platform.stream.series import NEVER
-from sensor_platform.stream.verdicts import FOREVER, CalibrationPeriod, EngineCatalog
+from sensor_platform.stream.verdicts import FOREVER, CalibrationInterval, EngineCatalog
 from sensor_platform.warehouse.catalog import read_catalog
 
 
@@ -21,9 +21,9 @@ def catalog_of(folder: Path | None) -> EngineCatalog:
         WrongUse: naming file and line of the first mistake.
     """
     found = read_catalog(folder)
-    calibrations: defaultdict[tuple[str, str], list[CalibrationPeriod]] = defaultdict(list)
+    calibrations: defaultdict[tuple[str, str], list[CalibrationInterval]] = defaultdict(list)
     for row in found.calibration:
-        period = CalibrationPeriod(row.gain, row.offset, _at(row.valid_from, NEVER), _at(row.valid_to, FOREVER))
+        period = CalibrationInterval(row.gain, row.offset, _at(row.valid_from, NEVER), _at(row.valid_to, FOREVER))
         calibrations[row.device_id, row.metric].append(period)
     return EngineCatalog(
         limits={row.metric: (row.min, row.max) for row in found.metrics},

@@ -1,1 +1,1 @@
-"""Messages of MQTT or Kafka to segments of the WAL. Never imports Polars, DuckDB or Dagster."""
+"""Collects messages of MQTT or Kafka into segments of the WAL. Never imports Polars, DuckDB or Dagster."""

@@ -1,1 +1,1 @@
-"""Trials on the raw archive: what a changed contract would do, and which one the traffic asks for. Nothing changes."""
+"""Payload contracts: trial on past traffic, inference from traffic, conversion from Telegraf. Reads only."""

@@ -1,1 +1,1 @@
-"""Proof and repair of the tables: traces, retention, rebuild, and what a build costs."""
+"""Deletes data that is older than the site keeps: landing files and the tiers of the warehouse, only once proved."""

@@ -1,1 +1,1 @@
-"""The only room that opens the warehouse: writer lock, work list, dbt, state, publish."""
+"""The only room that opens the warehouse file: staleness, dbt builds, catalog, published files."""

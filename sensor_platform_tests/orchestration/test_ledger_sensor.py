@@ -20,10 +20,10 @@ from dagster._core.events import DagsterEvent, DagsterEventType
 from sensor_platform.home import Home
 from sensor_platform.orchestration.jobs import DAYS_JOB, TRAINING_JOB
 from sensor_platform.orchestration.partitions import DAYS, LANE_TAG, POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
-from sensor_platform.orchestration.planning.run_history import read_past_runs
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome
 from sensor_platform.orchestration.sensors import ledger_sensor as module
 from sensor_platform.orchestration.sensors.ledger_sensor import ledger_fallback, ledger_sensor
+from sensor_platform.orchestration.storage.run_history import read_past_runs
 from sensor_platform.site import Site
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 from sensor_platform_tests.orchestration.platforms import TODAY, Platform, at

@@ -1,1 +1,1 @@
-"""What is judged about the assets: how fresh, how much is quarantined, and that nothing is missing."""
+"""Asset checks: freshness, quarantine rate, and completeness of landing."""

@@ -1,1 +1,1 @@
-"""Which runs to ask for and when: the sensors, the schedules, the jobs, and the decisions behind them."""
+"""Sensors that request runs or report their end."""

@@ -27,8 +27,8 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.orchestration.jobs import DAYS_JOB, days_job
 from sensor_platform.orchestration.partitions import LANE_TAG, PRIORITY_TAG, RANGE_END_TAG, RANGE_START_TAG
-from sensor_platform.orchestration.planning.run_history import outcome_of
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome
+from sensor_platform.orchestration.storage.run_history import outcome_of
 from sensor_platform.settings import Settings
 
 BACKFILL_TAG = "sensor_platform/backfill"

@@ -32,7 +32,6 @@ from sensor_platform.orchestration.partitions import (
     RANGE_START_TAG,
     SETTINGS,
 )
-from sensor_platform.orchestration.planning.run_history import read_past_runs, scorings_after
 from sensor_platform.orchestration.planning.run_planner import (
     Lane,
     Outcome,
@@ -45,6 +44,7 @@ from sensor_platform.orchestration.planning.run_planner import (
 from sensor_platform.orchestration.planning.training_planner import Trained, wants_scoring, wants_training
 from sensor_platform.orchestration.sensors.change_poller import ChangePoller
 from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
+from sensor_platform.orchestration.storage.run_history import read_past_runs, scorings_after
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
 

@@ -5,8 +5,8 @@ from datetime import date, datetime, timedelta
 
 from dagster import DagsterInstance
 
-from sensor_platform.orchestration.planning.run_history import past_runs
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun
+from sensor_platform.orchestration.storage.run_history import past_runs
 
 _AT_ONCE = 2000
 

@@ -108,7 +108,7 @@ def test_replay_keeps_the_pace_and_the_range_asked_for(mosquitto: LocalBroker, t
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["replay", "FILE", "--device-column", "nope"], "no column 'nope'"),
+        (["replay", "FILE", "--device-column", "nope"], "column 'nope' does not exist"),
         (["replay", "FILE", "--topic", "x/{nope}"], "{nope}"),
         (["replay", "FILE", "--timezone", "Mars"], "unknown time zone"),
         (["replay", "FILE", "--speed", "0"], "neither a positive number nor 'max'"),

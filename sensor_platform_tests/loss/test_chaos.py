@@ -167,7 +167,7 @@ def test_without_the_protection_it_is_seen(
     plan = Plan(messages=1_000, rate=2_000, kills=0, seed=13, is_landing=True)
     home, harmed = chaos(tmp_path, broker, plan, writer_kills=0, harmed=1)
     if protection == "checksums":
-        monkeypatch.setattr(verification, "what_is_wrong", lambda *_: None)
+        monkeypatch.setattr(verification, "damage_of", lambda *_: None)
     elif protection == "archive":
         for path in home.raw.glob("*/*.zst"):
             path.write_bytes(b"")

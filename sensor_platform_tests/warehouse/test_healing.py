@@ -103,14 +103,14 @@ def test_a_block_that_is_damaged_is_found_when_it_is_read(
     assert fingerprints(home) == built
 
 
-def test_damage_while_reading_says_that_nothing_is_to_be_done(
+def test_damage_while_reading_has_a_hint_that_no_action_is_needed(
     home: Home, site: SiteStub, built: dict[str, tuple[int, int]]
 ) -> None:
     import duckdb
 
     with pytest.raises(WarehouseSetAside, match="set aside") as caught, open_warehouse(home, site.warehouse):
         raise duckdb.Error("Corrupt database file: computed checksum 1 does not match stored checksum 2")
-    assert "nothing is to be done" in caught.value.hint
+    assert "no action is needed" in caught.value.hint
     assert not home.warehouse_file.exists()
 
 

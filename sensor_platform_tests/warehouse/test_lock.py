@@ -60,7 +60,7 @@ def test_the_lock_of_a_killed_holder_is_free_at_once(home: Home, held: "subproce
 
 def test_a_waiting_writer_gets_the_lock_when_it_is_given_up(home: Home, held: "subprocess.Popen[str]") -> None:
     held.terminate()
-    with writer_lock(home, "publish", wait_seconds=10):
+    with writer_lock(home, "publish", wait_seconds=60):
         pass
 
 

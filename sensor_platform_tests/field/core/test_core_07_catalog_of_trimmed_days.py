@@ -46,6 +46,7 @@ def test_core_07_a_changed_catalog_reaches_trimmed_days(home: Home, site: Site) 
     check_calibrated(home, site)
 
 
+@pytest.mark.field_slow
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 7")
 def test_core_07_and_the_trimmed_days_after_a_late_reading(home: Home, site: Site) -> None:
     fill(home, site, newest=59)
@@ -54,6 +55,7 @@ def test_core_07_and_the_trimmed_days_after_a_late_reading(home: Home, site: Sit
     check_calibrated(home, site)
 
 
+@pytest.mark.field_slow
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 7")
 def test_core_07_and_days_whose_hours_are_trimmed_too(home: Home, site: Site) -> None:
     fill(home, site, newest=379)

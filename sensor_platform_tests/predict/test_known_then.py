@@ -1,8 +1,7 @@
 """What was known at a time can be asked, though late data has changed it since."""
 
 import json
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +14,13 @@ from polars.testing import assert_frame_equal
 
 from sensor_platform.cli.predictions import predictions
 from sensor_platform.home import Home
-from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.score_job import score
 from sensor_platform.predict.forecast.train import train
-from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.published.joined_views import statements
 from sensor_platform.warehouse.tables import writer
+from sensor_platform_tests.predict.stage import SiteOfTest
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 HOURS = 20 * 24
@@ -31,18 +28,7 @@ NOW = START + timedelta(hours=HOURS)
 FORECASTS = ("predictions", "predictions_superseded")
 
 
-@dataclass(frozen=True)
-class SiteOfTest:
-    start: date = date(2026, 1, 1)
-    slot_minutes: int = 10
-    catalog: Path | None = None
-    warehouse: WarehouseConfig = field(default_factory=WarehouseConfig)
-    anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
-    supervised: tuple[TaskConfig, ...] = ()
-    forecast: ForecastConfig = field(default_factory=lambda: ForecastConfig(metrics=("temp",), horizons=(1, 6)))
-
-
-SITE = SiteOfTest()
+SITE = SiteOfTest(forecast=ForecastConfig(metrics=("temp",), horizons=(1, 6)))
 
 
 def land(home: Home, hours: dict[int, float], position: int) -> None:

@@ -1,7 +1,6 @@
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import msgspec
@@ -10,7 +9,6 @@ import polars as pl
 import pytest
 
 from sensor_platform.home import Home
-from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.features.build_features import build_features
 from sensor_platform.predict.forecast import monitor
 from sensor_platform.predict.forecast.config import ForecastConfig
@@ -21,9 +19,8 @@ from sensor_platform.predict.forecast.selection.forecast_record import ForecastR
 from sensor_platform.predict.forecast.train import needs_training, train
 from sensor_platform.predict.monitoring import drift
 from sensor_platform.predict.registry import version_files
-from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.tables import writer
+from sensor_platform_tests.predict.stage import SiteOfTest
 
 Make = Callable[..., pl.DataFrame]
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,20 +30,7 @@ PROMOTED = START + timedelta(hours=TRAINED, minutes=5)
 NOW = START + timedelta(hours=HOURS, minutes=5)
 
 
-@dataclass(frozen=True)
-class SiteOfTest:
-    start: date = date(2026, 1, 1)
-    slot_minutes: int = 10
-    catalog: Path | None = None
-    warehouse: WarehouseConfig = field(default_factory=WarehouseConfig)
-    anomaly: AnomalyConfig = field(default_factory=AnomalyConfig)
-    supervised: tuple[TaskConfig, ...] = ()
-    forecast: ForecastConfig = field(
-        default_factory=lambda: ForecastConfig(metrics=("temp",), horizons=(1, 6), backtest_hours=120)
-    )
-
-
-SITE = SiteOfTest()
+SITE = SiteOfTest(forecast=ForecastConfig(metrics=("temp",), horizons=(1, 6), backtest_hours=120))
 
 
 def write(home: Home, rows: pl.DataFrame) -> None:

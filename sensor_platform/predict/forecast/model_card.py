@@ -26,6 +26,8 @@ class ForecasterCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw
     """First hours of the folds of the backtest."""
     examples: int
     devices: int
+    learnt_devices: tuple[str, ...] = ()
+    """Names of the devices that it has learnt from; empty in cards of an earlier release."""
     horizons: tuple[int, ...]
     rules: tuple[ServingRule, ...]
     """Serving rule per horizon bucket, with every candidate's error in the backtest."""

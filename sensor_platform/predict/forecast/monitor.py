@@ -60,7 +60,7 @@ class ForecastHealth:
     coverage: float | None = None
     psi: float | None = None
     null_rate: float | None = None
-    """Share of the newest week's hours, of the devices of the training, without a value."""
+    """Share of the newest week's hours, of the devices that were learnt from, without a value."""
     breaches: tuple[str, ...] = ()
     action: str = "none"
     """`none`, `adjusted`, `rolled back` or `asked for training`, with the reason."""
@@ -127,7 +127,7 @@ def _health(
         naive = min(float(each.mean()) for name, each in own.errors().items() if name in BASELINES)
         ratio = error / naive if naive > 0 else 1.0
         coverage = float(_inside(own, rules).mean())
-    psi, nulls = distribution(warehouse, metric, model.card.trained_to, model.card.devices, now)
+    psi, nulls = distribution(warehouse, metric, model.card.trained_to, model.card.learnt_devices, now)
     figures = {"ratio": ratio, "coverage": coverage, "psi": psi, "nulls": nulls}
     return ForecastHealth(
         metric=metric,

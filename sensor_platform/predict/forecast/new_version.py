@@ -44,6 +44,7 @@ def version(
         origins=origins,
         examples=learned.examples,
         devices=len(source.panel.devices),
+        learnt_devices=source.panel.devices,
         horizons=horizons,
         rules=learned.rules,
         coverage=learned.coverage,

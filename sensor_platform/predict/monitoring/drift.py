@@ -1,5 +1,7 @@
 """Drift: whether values, errors or interval coverage of a model are out of bounds."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -37,41 +39,61 @@ def moved(psi: float | None, nulls: float | None) -> tuple[str, ...]:
 
 _VALUES = """
 select device_id, mean from readings_1h
-where metric = ? and window_start > ? and window_start <= ? and isfinite(mean) order by device_id, window_start
+where metric = ? and window_start > ? and window_start <= ? and isfinite(mean)
+    and (? is null or list_contains(?, device_id))
+order by device_id, window_start
 """
 
 
 def distribution(
-    warehouse: Warehouse, metric: str, trained_to: datetime, devices: int, now: datetime
+    warehouse: Warehouse, metric: str, trained_to: datetime, learnt: Sequence[str], now: datetime
 ) -> tuple[float | None, float | None]:
     """PSI of the hourly changes of the newest week against the four weeks before a model's end, and the null rate.
 
-    Changes are compared, not levels: a season moves the level of every outdoor metric, which is not drift.
+    Both look at the devices that the model has learnt from and no others: a device that is new does not make up for
+    one that is dead. Changes are compared, not levels: a season moves the level of every outdoor metric, which is not
+    drift.
 
     Args:
         warehouse: open.
         metric: that the model looks at.
         trained_to: end of what the model has learnt from, aware UTC.
-        devices: that it has learnt from.
+        learnt: devices that it has learnt from; empty for a card that does not name them: all that had values then.
         now: aware UTC.
 
     Returns:
-        None for both until a week has passed since.
+        PSI, and the share of the newest week's hours without a value, of the devices that had values in those four
+        weeks. None for both until a week has passed since, and where no learnt device had the metric.
     """
-
-    def read(first: datetime, last: datetime) -> tuple[Floats, int]:
-        rows = warehouse.connection.execute(
-            _VALUES, [metric, first.replace(tzinfo=None), last.replace(tzinfo=None)]
-        ).fetchnumpy()
-        changes = np.diff(np.asarray(rows["mean"], dtype=np.float64))
-        return changes[np.asarray(rows["device_id"][1:] == rows["device_id"][:-1], dtype=bool)], len(rows["mean"])
-
     week = timedelta(days=7)
     if now - trained_to < week:
         return None, None
-    before, _ = read(trained_to - 4 * week, trained_to)
-    newest, count = read(now - week - _HOUR, now - _HOUR)
-    return psi(before, newest), 1 - count / max(devices * 168, 1)
+    before = _read(warehouse, metric, trained_to - 4 * week, trained_to, list(learnt) or None)
+    newest = _read(warehouse, metric, now - week - _HOUR, now - _HOUR, list(before.hours))
+    if not before.hours:
+        return None, None
+    return psi(before.changes, newest.changes), 1 - sum(newest.hours.values()) / (len(before.hours) * 168)
+
+
+@dataclass(frozen=True, slots=True)
+class _Values:
+    """Values of some devices in some hours."""
+
+    changes: Floats
+    """From each value of a device to its next."""
+    hours: Mapping[str, int]
+    """Number of hours with a value, of each device that has any."""
+
+
+def _read(warehouse: Warehouse, metric: str, first: datetime, last: datetime, devices: Sequence[str] | None) -> _Values:
+    """Values in the hours after `first` up to `last`, of these devices; None for all."""
+    rows = warehouse.connection.execute(
+        _VALUES, [metric, first.replace(tzinfo=None), last.replace(tzinfo=None), devices, devices]
+    ).fetchnumpy()
+    names, counts = np.unique(rows["device_id"].astype(str), return_counts=True)
+    changes = np.diff(np.asarray(rows["mean"], dtype=np.float64))
+    is_same = np.asarray(rows["device_id"][1:] == rows["device_id"][:-1], dtype=bool)
+    return _Values(changes[is_same], dict(zip(names.tolist(), counts.tolist(), strict=True)))
 
 
 def psi(expected: Floats, actual: Floats, bins: int = 10) -> float | None:

@@ -146,6 +146,8 @@ def _distribution(
     card = model.card
     if card.trained_to is None:
         return None, None
-    found = [drift.distribution(warehouse, name, card.trained_to, card.devices, now) for name in config.looked_at]
+    found = [
+        drift.distribution(warehouse, name, card.trained_to, card.learnt_devices, now) for name in config.looked_at
+    ]
     psi = max((psi for psi, _ in found if psi is not None), default=None)
     return psi, max((nulls for _, nulls in found if nulls is not None), default=None)

@@ -45,6 +45,8 @@ class TaskCard(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     folds: int = 0
     rows: int = 0
     devices: int = 0
+    learnt_devices: tuple[str, ...] = ()
+    """Names of the devices that it has learnt from; empty in cards of an earlier release."""
     estimate: dict[str, float | None] = {}
     """Quality of the recipe on held-out devices, with calibration and threshold of the other folds."""
     parameters: dict[str, Any] = {}

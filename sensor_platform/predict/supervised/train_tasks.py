@@ -158,6 +158,7 @@ def new_task_version(
         folds=len(learned.folds.folds),
         rows=len(rows),
         devices=len(set(rows.device.tolist())),
+        learnt_devices=tuple(sorted(set(rows.device.tolist()))),
         estimate=learned.estimate,
         parameters=fitting.parameters(config.kind, len(rows), size, learned.recipe, config.seed) | learned.recipe,
         seed=config.seed,

@@ -8,7 +8,6 @@ from sensor_platform_tests.field.live.forecasts import LEARNT, ForecastHome
 WEEKS = 10 * 24
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 24")
 def test_live_24_devices_that_were_learnt_from_and_are_dead_count_as_missing(stage: ForecastHome) -> None:
     stage.fill(range(LEARNT, LEARNT + WEEKS), devices=[f"new-{number}" for number in range(2)])
     nulls = stage.watch(LEARNT + WEEKS + 0.1).null_rate

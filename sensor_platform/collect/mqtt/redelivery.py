@@ -35,7 +35,7 @@ def redelivery_flag(
     """
     if not is_dup:
         return EnvelopeFlag.SUSPECT if qos == 2 and is_unreleased else EnvelopeFlag.NONE
-    if qos == 2 and is_unreleased:
+    if qos == 2 and is_unreleased and is_same:  # a broker that lost its last seconds uses the id for another message
         return EnvelopeFlag.DUPLICATE
     if is_session_present and is_same and not is_recycling:
         return EnvelopeFlag.DUPLICATE

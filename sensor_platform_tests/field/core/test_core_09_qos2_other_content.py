@@ -3,8 +3,6 @@
 import time
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.core.brokers import PUBCOMP, PUBREC, SUBSCRIBE, Peer, scripted
 from sensor_platform_tests.field.core.homes import land, readings
 from sensor_platform_tests.field.core.needs import need
@@ -22,7 +20,6 @@ def send(peer: Peer, payload: bytes, *, is_dup: bool) -> None:
     need(peer.wait_for(PUBREC)[1][:2] == PACKET_ID, "it is acknowledged")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 9")
 def test_core_09_a_packet_id_that_a_broker_uses_again_costs_no_message(tmp_path: Path) -> None:
     home = Home(tmp_path / "home")
     with scripted(home.root, "3.1.1", subscriptions=[{"topic": "sensors/#", "qos": 2}]) as (broker, collector):

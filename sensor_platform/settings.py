@@ -10,6 +10,7 @@ import msgspec
 from sensor_platform.collect.config import SOURCES, Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.landing.ledger import refuse_newer_home
 from sensor_platform.site import Site, load_site
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -33,10 +34,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from SENSOR_PLATFORM_* variables.
 
     Raises:
-        WrongUse: a variable or a site file is wrong.
+        WrongUse: a variable or a site file is wrong, or a newer version has worked on the home.
     """
     env = os.environ if environ is None else environ
     home = Home(Path(env.get("SENSOR_PLATFORM_HOME") or "data").resolve())
+    refuse_newer_home(home)
     folder = _site_folder(env.get("SENSOR_PLATFORM_SITE"), home)
     return Settings(
         home=home,

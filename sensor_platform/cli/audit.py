@@ -1,4 +1,4 @@
-"""`sensor-platform audit`: received = landed + quarantined + duplicate messages, and the state of files."""
+"""`sensor-platform audit`: received = landed + quarantined + duplicate + forgotten messages, and the state of files."""
 
 import json
 from datetime import UTC, date, datetime
@@ -29,7 +29,7 @@ _SHOWN = 20
 def audit(
     ctx: click.Context, as_json: bool, device: str | None, start: datetime | None, end: datetime | None, verify: bool
 ) -> None:
-    """Prove that every received message was landed, quarantined or a duplicate.
+    """Prove that every received message was landed, quarantined, a duplicate or forgotten.
 
     For every hour of arrival, received (counted by the collector) minus the outcomes (counted by the lander) must be 0.
     Also lists missing sequence numbers of devices and damaged files. Messages that wait in the WAL count as pending.
@@ -102,13 +102,14 @@ def _row(hour: "HourAudit") -> dict[str, str | int]:
         "landed": hour.landed,
         "quarantined": hour.quarantined,
         "duplicate": hour.duplicate,
+        "forgotten": hour.forgotten,
         "difference": hour.difference,
         "rejected_readings": hour.rejected_readings,
     }
 
 
 def _show(found: "Audit", verified: "Verification | None") -> None:
-    names = ("hour", "received", "landed", "quarantined", "duplicate", "difference")
+    names = ("hour", "received", "landed", "quarantined", "duplicate", "forgotten", "difference")
     click.echo("  ".join(f"{name:>20}" if name == "hour" else f"{name:>12}" for name in names))
     for row in map(_row, found.hours):
         click.echo("  ".join(f"{row[name]:>20}" if name == "hour" else f"{row[name]:>12}" for name in names))

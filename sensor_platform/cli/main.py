@@ -27,7 +27,7 @@ COMMANDS = {
     "evaluate": ("evaluate", "Judge forecasts and anomaly scores on a file, with untouched defaults."),
     "models": ("models", "List, show, compare, promote and roll back models, or add one."),
     "predictions": ("predictions", "Show what was known when: forecasts and scores as of a time."),
-    "audit": ("audit", "Prove that every received message was landed, quarantined or a duplicate."),
+    "audit": ("audit", "Prove that every received message was landed, quarantined, a duplicate or forgotten."),
     "trace": ("trace", "Go from a row of any table back to its readings, their files and their messages."),
     "backfill": ("backfill", "Plan, launch, watch, cancel and resume the building of past days."),
     "rebuild": ("rebuild", "Make the warehouse and everything published again from landing."),

@@ -92,6 +92,7 @@ def _ledger(settings: "Settings") -> dict[str, Any]:
             "landed": sums.landed,
             "quarantined": sums.quarantined,
             "duplicate": sums.duplicate,
+            "forgotten": sums.forgotten,
             "readings": sums.readings,
         },
         "backlog": backlog,

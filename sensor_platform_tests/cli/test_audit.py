@@ -21,7 +21,7 @@ def test_where_every_message_has_one_fate_the_difference_is_zero(home: Home) -> 
     land(home, 1, 2, 3)
     seal_segment(home, 2, [Message(b"{}")])
     lines = said(audit).splitlines()
-    assert lines[1].split() == ["2026-03-01T12:00:00Z", "3", "3", "0", "0", "0"]
+    assert lines[1].split() == ["2026-03-01T12:00:00Z", "3", "3", "0", "0", "0", "0"]
     assert lines[2:] == ["pending: 1 messages in 1 segments", "difference: 0"]
 
 

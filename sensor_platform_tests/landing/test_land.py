@@ -167,10 +167,10 @@ def test_counts_are_by_hour_of_arrival_and_device(home: Home) -> None:
     seal_segment(home, 1, messages, received_at=T0 + HOUR - 1, step=1, batch=2)
     (manifest,) = land_all(home, now=T0 + 3 * HOUR)
     assert tables(home)["counts"] == [
-        (T0, "a", 1, 1, 0, 0, 0),
-        (T0, "b", 1, 1, 0, 0, 1),
-        (T0 + HOUR, "(unknown)", 1, 0, 1, 0, 0),
-        (T0 + HOUR, "c", 1, 0, 1, 0, 0),
+        (T0, "a", 1, 1, 0, 0, 0, 0),
+        (T0, "b", 1, 1, 0, 0, 1, 0),
+        (T0 + HOUR, "(unknown)", 1, 0, 1, 0, 0, 0),
+        (T0 + HOUR, "c", 1, 0, 1, 0, 0, 0),
     ]
     assert tables(home)["arrivals"] == [(T0, 2), (T0 + HOUR, 2)]
     assert manifest.arrivals == {T0: 2, T0 + HOUR: 2}

@@ -9,7 +9,7 @@ import pytest
 
 import sensor_platform
 from sensor_platform.landing import PUBLIC
-from sensor_platform.landing.ledger.schema import TABLES
+from sensor_platform.landing.ledger.tables import TABLES
 
 _ROOT = Path(sensor_platform.__file__).parent
 _ROOM = "sensor_platform.landing."

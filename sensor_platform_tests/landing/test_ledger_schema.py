@@ -46,7 +46,7 @@ def test_a_reader_sees_one_moment_and_cannot_write(home: Home) -> None:
 def test_a_ledger_of_a_newer_version_or_a_damaged_one_is_refused(home: Home) -> None:
     with open_ledger(home) as ledger:
         ledger.execute("update meta set value = '99' where key = 'schema'")
-    with pytest.raises(WrongUse, match="has schema 99"), open_ledger(home):
+    with pytest.raises(WrongUse, match="has format 99"), open_ledger(home):
         pass
     for file in home.ledger.glob("ledger.sqlite*"):
         file.unlink()

@@ -58,7 +58,7 @@ def test_landing_again_under_another_contract_takes_the_old_counts_back(home: Ho
     put_back(home, sealed, content)
     land_all(home, (Contract(name="strict", topic="#", required_metrics=("u",)),))
     by_device = {row[1]: row[2:] for row in tables(home)["counts"]}
-    assert by_device["dev1"] == (2, 0, 2, 0, 0)
+    assert by_device["dev1"] == (2, 0, 2, 0, 0, 0)
     assert [row[2] for row in tables(home)["files"]] == ["quarantine", "raw"]
     assert tables(home)["arrivals"] == [(T0, 2)]
 

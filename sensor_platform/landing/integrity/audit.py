@@ -35,11 +35,13 @@ class HourAudit:
     duplicate: int
     rejected_readings: int
     """Readings rejected out of landed messages; not part of the difference."""
+    forgotten: int = 0
+    """Messages whose readings a person had deleted."""
 
     @property
     def difference(self) -> int:
         """Messages without an outcome, or (negative) with more than one."""
-        return self.received - self.landed - self.quarantined - self.duplicate
+        return self.received - self.landed - self.quarantined - self.duplicate - self.forgotten
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def _hours(ledger: sqlite3.Connection, span: tuple[int, int]) -> tuple[HourAudit
     rows = ledger.execute(
         "select h.hour, coalesce((select received from arrivals a where a.hour = h.hour), 0),"
         " coalesce(sum(landed), 0), coalesce(sum(quarantined), 0), coalesce(sum(duplicate), 0),"
-        " coalesce(sum(rejected_readings), 0)"
+        " coalesce(sum(rejected_readings), 0), coalesce(sum(forgotten), 0)"
         " from (select hour from counts union select hour from arrivals) h left join counts using (hour)"
         " where h.hour >= ? and h.hour < ? group by h.hour order by h.hour",
         span,
@@ -140,7 +142,7 @@ def _hours(ledger: sqlite3.Connection, span: tuple[int, int]) -> tuple[HourAudit
 
 def _hours_of(ledger: sqlite3.Connection, span: tuple[int, int], device_id: str) -> tuple[HourAudit, ...]:
     rows = ledger.execute(
-        "select hour, received, landed, quarantined, duplicate, rejected_readings from counts"
+        "select hour, received, landed, quarantined, duplicate, rejected_readings, forgotten from counts"
         " where device_id = ? and hour >= ? and hour < ? order by hour",
         (device_id, *span),
     )

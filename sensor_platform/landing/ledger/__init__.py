@@ -26,7 +26,7 @@ from sensor_platform.landing.ledger.queries import (
     note,
     totals,
 )
-from sensor_platform.landing.ledger.schema import open_ledger, read_ledger
+from sensor_platform.landing.ledger.schema import open_ledger, read_ledger, refuse_newer_home
 from sensor_platform.landing.ledger.slots import (
     newest_slots,
     readings_by_slot,
@@ -98,6 +98,7 @@ __all__ = [
     "raw_files_since",
     "read_ledger",
     "readings_by_slot",
+    "refuse_newer_home",
     "reopen_slots",
     "replace_state",
     "retention_horizon",

@@ -46,9 +46,9 @@ def insert_segment(
         _forget(connection, instead_of, position)
     connection.execute(
         "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined,"
-        " duplicate, readings, rejected_readings, newest_event_at) values (:segment, :position, :written_at,"
-        " :contract_version, :messages, :landed, :quarantined, :duplicate, :readings, :rejected_readings,"
-        " :newest_event_at)",
+        " duplicate, forgotten, readings, rejected_readings, newest_event_at) values (:segment, :position,"
+        " :written_at, :contract_version, :messages, :landed, :quarantined, :duplicate, :forgotten, :readings,"
+        " :rejected_readings, :newest_event_at)",
         {**asdict(manifest), "position": position},
     )
     for entry in manifest.files:
@@ -155,10 +155,11 @@ def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -
 
 def _add_counts(connection: sqlite3.Connection, manifest: Manifest, sign: int) -> None:
     connection.executemany(
-        "insert into counts (hour, device_id, received, landed, quarantined, duplicate, rejected_readings)"
-        " values (?, ?, ?, ?, ?, ?, ?) on conflict do update set"
+        "insert into counts (hour, device_id, received, landed, quarantined, duplicate, forgotten,"
+        " rejected_readings) values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set"
         " received = received + excluded.received, landed = landed + excluded.landed,"
         " quarantined = quarantined + excluded.quarantined, duplicate = duplicate + excluded.duplicate,"
+        " forgotten = forgotten + excluded.forgotten,"
         " rejected_readings = rejected_readings + excluded.rejected_readings",
         [_signed(row, sign) for row in manifest.counts],
     )
@@ -170,7 +171,7 @@ def _add_counts(connection: sqlite3.Connection, manifest: Manifest, sign: int) -
 
 
 def _signed(row: DeviceCounts, sign: int) -> tuple[int | str, ...]:
-    numbers = (row.received, row.landed, row.quarantined, row.duplicate, row.rejected_readings)
+    numbers = (row.received, row.landed, row.quarantined, row.duplicate, row.forgotten, row.rejected_readings)
     return (row.hour, row.device_id, *(sign * number for number in numbers))
 
 

@@ -45,6 +45,8 @@ class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     last_sequence: int | None = None
     sequences: tuple[tuple[int, int], ...] = ()
     """The device's message numbers as ranges (first, last), where they are a sequence."""
+    forgotten: int = 0
+    """Messages whose readings a person had deleted (`forget`)."""
 
 
 class DamagedRange(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,6 +105,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Quarantine files whose rows are in the files of this commit now. Counts may then be negative."""
     sources: tuple[ImportedFile, ...] = ()
     """Files of an import; empty for a segment."""
+    forgotten: int = 0
+    """Messages whose readings a person had deleted (`forget`)."""
 
 
 class CompactionManifest(msgspec.Struct, frozen=True, kw_only=True):

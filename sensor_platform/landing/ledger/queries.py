@@ -21,6 +21,7 @@ class Totals:
     rejected_readings: int
     newest_event_at: int | None
     newest_committed_at: int | None
+    forgotten: int = 0
 
 
 def generation(connection: sqlite3.Connection) -> str:
@@ -85,6 +86,6 @@ def totals(connection: sqlite3.Connection) -> Totals:
         *connection.execute(
             "select count(*), coalesce(sum(messages), 0), coalesce(sum(landed), 0), coalesce(sum(quarantined), 0),"
             " coalesce(sum(duplicate), 0), coalesce(sum(readings), 0), coalesce(sum(rejected_readings), 0),"
-            " max(newest_event_at), max(committed_at) from segments"
+            " max(newest_event_at), max(committed_at), coalesce(sum(forgotten), 0) from segments"
         ).fetchone()
     )

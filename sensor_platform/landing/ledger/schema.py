@@ -1,7 +1,6 @@
-"""The ledger database: its tables, and how it is opened for writing and for reading."""
+"""How the ledger database is opened for writing and for reading. One of an earlier version is brought forward."""
 
 import contextlib
-import re
 import sqlite3
 import uuid
 from collections.abc import Iterator
@@ -9,73 +8,10 @@ from collections.abc import Iterator
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.sqlite import connect, connect_to_read, transaction
+from sensor_platform.landing.ledger.migrations import is_current, migrate, stored_schema
+from sensor_platform.landing.ledger.tables import SCHEMA
 
-SCHEMA = 1
 _BUSY_SECONDS = 60.0
-
-_TABLES = """
-create table if not exists meta (key text primary key, value text not null) without rowid;
-create table if not exists segments (
-    segment text primary key, position integer not null unique, committed_at integer not null,
-    contract_version text not null, messages integer not null, landed integer not null, quarantined integer not null,
-    duplicate integer not null, readings integer not null, rejected_readings integer not null, newest_event_at integer
-) without rowid;
-create table if not exists files (
-    file text primary key, segment text not null, kind text not null, rows integer not null, bytes integer not null,
-    sha256 text not null, first_event_at integer, last_event_at integer, replaced_at integer
-) without rowid;
-create index if not exists files_of_segment on files (segment);
-create table if not exists file_slots (
-    slot_start integer not null, file text not null, rows integer not null, primary key (slot_start, file)
-) without rowid;
-create index if not exists slots_of_file on file_slots (file);
-create table if not exists slots (slot_start integer primary key, position integer not null);
-create index if not exists slots_by_position on slots (position);
-create table if not exists counts (
-    hour integer not null, device_id text not null, received integer not null, landed integer not null,
-    quarantined integer not null, duplicate integer not null, rejected_readings integer not null,
-    primary key (hour, device_id)
-) without rowid;
-create table if not exists arrivals (hour integer primary key, received integer not null);
-create table if not exists damage (
-    segment text not null, start integer not null, bytes integer not null, primary key (segment, start)
-) without rowid;
-create table if not exists imports (
-    source text primary key, segment text not null, name text not null, rows integer not null,
-    first_position integer not null
-) without rowid;
-create table if not exists drift (
-    segment text not null, position integer not null, received_at integer not null, device_id text not null,
-    metric text, what text not null, was text not null, now text not null
-);
-create index if not exists drift_of_segment on drift (segment);
-create table if not exists births (node text primary key, content blob not null) without rowid;
-create table if not exists kinds (
-    device_id text not null, metric text not null, kinds integer not null, primary key (device_id, metric)
-) without rowid;
-create table if not exists warehouse_state (
-    model text not null, window_start integer not null, generation text not null, position integer not null,
-    primary key (model, window_start)
-) without rowid;
-create table if not exists sequences (
-    hour integer not null, device_id text not null, first integer not null, last integer not null,
-    primary key (hour, device_id, first)
-) without rowid;
-create table if not exists damaged_files (
-    file text primary key, segment text not null, kind text not null, rows integer not null, found_at integer not null,
-    what text not null, aside text not null, entry text not null
-) without rowid;
-create table if not exists held_slots (
-    slot_start integer not null, file text not null, primary key (slot_start, file)
-) without rowid;
-create table if not exists late_frozen (
-    segment text not null, slot_start integer not null, rows integer not null, primary key (segment, slot_start)
-) without rowid;
-create table if not exists verified (file text primary key, mtime integer not null, at integer not null) without rowid;
-"""
-TABLES = frozenset(re.findall(r"create table if not exists (\w+)", _TABLES))
-"""Names of the tables. Only room `landing` names them in SQL; a test checks it."""
-_NAMES = TABLES.union(re.findall(r"create index if not exists (\w+)", _TABLES))
 
 
 @contextlib.contextmanager
@@ -101,16 +37,36 @@ def open_ledger(home: Home) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def read_ledger(home: Home) -> Iterator[sqlite3.Connection | None]:
-    """A read-only connection inside one transaction (all that is read is of one moment), or None without a ledger."""
+    """A read-only connection inside one transaction (all that is read is of one moment), or None without a ledger.
+
+    Raises:
+        WrongUse: the ledger was written by a newer version.
+        Unreachable: it is of an earlier version and cannot be written.
+    """
     if not home.ledger_file.exists():
         yield None
         return
     with contextlib.closing(connect_to_read(home.ledger_file, busy_seconds=_BUSY_SECONDS)) as connection:
-        if _names_of(connection) >= {"meta", "warehouse_state"} and not _is_complete(connection):
+        if stored_schema(connection) is not None and not is_current(connection):
             with open_ledger(home):  # of an earlier version: opening it for writing adds what is new
                 pass
+        _refuse_newer(connection, home)
         connection.execute("begin")
-        yield connection if _is_complete(connection) else None
+        yield connection if is_current(connection) else None
+
+
+def refuse_newer_home(home: Home) -> None:
+    """Check that no newer version of the platform has worked on the home. Settings ask it for every process.
+
+    Raises:
+        WrongUse: one has.
+    """
+    if home.ledger_file.exists():
+        with (
+            contextlib.suppress(sqlite3.Error),  # damage is for the command that reads the ledger to report
+            contextlib.closing(connect_to_read(home.ledger_file, busy_seconds=_BUSY_SECONDS)) as connection,
+        ):
+            _refuse_newer(connection, home)
 
 
 def new_generation(connection: sqlite3.Connection) -> None:
@@ -119,23 +75,21 @@ def new_generation(connection: sqlite3.Connection) -> None:
 
 
 def _create(connection: sqlite3.Connection, home: Home) -> None:
-    if not _is_complete(connection):  # a new ledger, or one of an earlier version
+    _refuse_newer(connection, home)
+    if not is_current(connection):  # a new ledger, or one of an earlier version
         with transaction(connection):
-            for statement in _TABLES.split(";"):
-                connection.execute(statement)
-            connection.execute("insert or ignore into meta (key, value) values ('schema', ?)", (str(SCHEMA),))
+            migrate(connection)
             if not connection.execute("select 1 from meta where key = 'generation'").fetchone():
                 new_generation(connection)
-    schema = int(connection.execute("select value from meta where key = 'schema'").fetchone()[0])
-    if schema > SCHEMA:
-        raise WrongUse(
-            f"{home.ledger_file} has schema {schema}, this version knows {SCHEMA}", "use the version that wrote it"
-        )
 
 
-def _is_complete(connection: sqlite3.Connection) -> bool:
-    return _names_of(connection).issuperset(_NAMES)
-
-
-def _names_of(connection: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("select name from sqlite_master")}
+def _refuse_newer(connection: sqlite3.Connection, home: Home) -> None:
+    schema = stored_schema(connection)
+    if schema is None or schema <= SCHEMA:
+        return
+    found = connection.execute("select value from meta where key = 'written_by'").fetchone()
+    writer = f"sensor-platform {found[0]}" if found else "a newer sensor-platform"
+    raise WrongUse(
+        f"the home {home.root} has format {schema}, written by {writer}; this version knows formats up to {SCHEMA}",
+        f"install {writer} or later, or set SENSOR_PLATFORM_HOME to another folder",
+    )

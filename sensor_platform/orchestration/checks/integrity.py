@@ -37,7 +37,7 @@ _SAMPLE = 3
 
 _SPECS = [
     AssetCheckSpec(
-        OUTCOMES, asset="landing", description="Received = landed + quarantined + duplicate, in every hour."
+        OUTCOMES, asset="landing", description="Received = landed + quarantined + duplicate + forgotten, in every hour."
     ),
     AssetCheckSpec(SEQUENCES, asset="landing", description="No sequence number of a device is missing."),
     AssetCheckSpec(

@@ -10,7 +10,7 @@ import msgspec
 from sensor_platform.collect.config import SOURCES, Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import refuse_newer_home
+from sensor_platform.landing.ledger import check_grid, refuse_newer_home
 from sensor_platform.site import Site, load_site
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
@@ -34,21 +34,30 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from SENSOR_PLATFORM_* variables.
 
     Raises:
-        WrongUse: a variable or a site file is wrong, or a newer version has worked on the home.
+        WrongUse: a variable or a site file is wrong, the data folder was made with another `slot_minutes`, or a newer
+            version has worked on it.
     """
     env = os.environ if environ is None else environ
-    home = Home(Path(env.get("SENSOR_PLATFORM_HOME") or "data").resolve())
+    home = home_of(env)
     refuse_newer_home(home)
     folder = _site_folder(env.get("SENSOR_PLATFORM_SITE"), home)
+    site = load_site(folder)
+    check_grid(home, site.slot_minutes)
     return Settings(
         home=home,
-        site=load_site(folder),
+        site=site,
         site_folder=folder,
         broker=_broker(env),
         logins=_logins(env),
         uplink=_broker(env, "UPLINK") if env.get("SENSOR_PLATFORM_UPLINK_URL") else None,
         live_token=env.get("SENSOR_PLATFORM_LIVE_TOKEN", ""),
     )
+
+
+def home_of(environ: Mapping[str, str] | None = None) -> Home:
+    """The data folder, which no mistake in the site can hide."""
+    env = os.environ if environ is None else environ
+    return Home(Path(env.get("SENSOR_PLATFORM_HOME") or "data").resolve())
 
 
 def _site_folder(named: str | None, home: Home) -> Path | None:

@@ -11,11 +11,13 @@ from pathlib import Path
 from sensor_platform.home import Home
 from sensor_platform.imports.import_run import ImportPlan, ImportRun
 from sensor_platform.imports.sources import open_source
+from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.landing.files.leftovers import clear_changes
 from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import (
     commit_segment,
     imported_files,
+    keep_grid,
     next_commit_time,
     open_ledger,
     write_manifest,
@@ -58,12 +60,13 @@ def import_files(
         say: receives lines on progress.
 
     Raises:
-        WrongUse: a file cannot be read, or its columns do not fit the mapping.
+        WrongUse: a file cannot be read, its columns do not fit the mapping, or the home has slots of another length.
         CheckFailed: too many rows are rejected; nothing was imported.
         Unreachable: another import works on this home.
         OSError: the disk does not allow it; import again.
     """
     with changes_lock(home), open_ledger(home) as ledger:
+        keep_grid(ledger, plan.slot // MINUTE)
         clear_changes(home, ledger)
         sources = {source.sha256: source for source in (open_source(path, plan.separator) for path in paths)}
         known = imported_files(ledger, sources)

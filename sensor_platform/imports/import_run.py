@@ -27,6 +27,7 @@ from sensor_platform.landing.ledger import (
 )
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, contract_version
+from sensor_platform.reading.reject_rules import HINTS
 
 _WRITERS = 2
 """Landing files written at once; each takes about 200 bytes of memory for each of its 2 million readings."""
@@ -127,7 +128,7 @@ class ImportRun:
         raise CheckFailed(
             f"{lost} of {self.rows} rows are refused, most for {rule!r} ({refused.examples[rule]});"
             " nothing was imported",
-            "correct the mapping, or allow more with --most-refused",
+            f"{_remedy(rule, refused)}; or allow more with --most-refused",
         )
 
     def _write(self, runs: SortedRuns, day: str) -> list[FileEntry]:
@@ -177,3 +178,14 @@ class ImportRun:
             arrivals={hour: self.rows},
             sources=tuple(self.entries),
         )
+
+
+def _remedy(rule: str, refused: RejectedRows) -> str:
+    """What to do about the rule that refused most rows."""
+    if rule != "before_start":
+        return f"correct the mapping: {HINTS[rule]}"
+    oldest = refused.least_reasons[rule].partition("T")[0].partition(" ")[0]
+    return (
+        f"the oldest of these rows is of {oldest}: set `start: {oldest}` or earlier in site.yaml, and reload the code"
+        " location of a running Dagster"
+    )

@@ -32,6 +32,8 @@ class RejectedRows:
     """Number of rejected rows and cells by rule."""
     examples: dict[str, str] = field(default_factory=dict)
     """Reason of the first of each rule."""
+    least_reasons: dict[str, str] = field(default_factory=dict)
+    """The least reason of each rule in text order; one that begins with a time is about the oldest row."""
     count: int = 0
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     _writer: pq.ParquetWriter | None = None
@@ -58,6 +60,8 @@ class RejectedRows:
         self.rules.update(refused["rule"].to_list())
         for rule, reason in refused.unique("rule", keep="first").select("rule", "reason").iter_rows():
             self.examples.setdefault(rule, reason)
+        for rule, reason in refused.group_by("rule").agg(pl.col("reason").min()).iter_rows():
+            self.least_reasons[rule] = min(reason, self.least_reasons.get(rule, reason))
         rows = frame[refused["row"]].drop(EXTRA, strict=False)
         table = refused.with_columns(
             received_at=pl.lit(from_micros(self.received_at), pl.Datetime("us")),

@@ -42,8 +42,8 @@ def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> H
     """
     with open_ledger(home) as ledger:
         deleted = delete_replaced(home, ledger, now)
+        expired = expire_raw(home, ledger, raw_keep_days, now)  # first: a failing compaction must not fill the disk
         made = compact(home, ledger, slot_minutes * MINUTE, now)
-        expired = expire_raw(home, ledger, raw_keep_days, now)
     return HousekeepingReport(sum(len(manifest.replaces) for manifest in made), len(made), deleted, expired)
 
 

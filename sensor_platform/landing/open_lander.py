@@ -11,6 +11,7 @@ from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.lander_lock import lander_lock
 from sensor_platform.landing.ledger.commit import load_memory
 from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.ledger.slot_grid import keep_grid
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.reading.decode import Decoder
@@ -43,9 +44,11 @@ def open_lander(
 
     Raises:
         Unreachable: another lander works on this home, or the ledger cannot be opened.
+        WrongUse: the home was made with slots of another length.
     """
     with lander_lock(home), open_ledger(home) as ledger:
         home.wal.mkdir(parents=True, exist_ok=True)
+        keep_grid(ledger, slot_minutes)
         yield Lander(
             home=home,
             ledger=ledger,

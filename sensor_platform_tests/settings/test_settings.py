@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
+from sensor_platform.landing.ledger import keep_grid, open_ledger
 from sensor_platform.settings import load_settings
 from sensor_platform.site import DEFAULT_FRESHNESS, load_site
 
@@ -103,3 +105,13 @@ def test_a_site_can_override_one_freshness_layer_only(tmp_path: Path) -> None:
     site = load_site(_site(tmp_path, "freshness:\n  landing: {warn_minutes: 1, fail_minutes: 2}\n"))
     assert site.freshness["landing"].fail_minutes == 2
     assert site.freshness["readings_1h"] == DEFAULT_FRESHNESS["readings_1h"]
+
+
+def test_a_home_that_was_made_with_other_slots_is_refused_by_every_command(tmp_path: Path) -> None:
+    home = Home(tmp_path / "home")
+    with open_ledger(home) as ledger:
+        keep_grid(ledger, 10)
+    folder = _site(tmp_path, "slot_minutes: 5\n")
+    with pytest.raises(WrongUse, match="slot_minutes is 5") as refusal:
+        load_settings({"SENSOR_PLATFORM_HOME": str(home.root), "SENSOR_PLATFORM_SITE": str(folder)})
+    assert "back to 10" in refusal.value.hint

@@ -27,6 +27,7 @@ from sensor_platform.landing.ledger.queries import (
     totals,
 )
 from sensor_platform.landing.ledger.schema import open_ledger, read_ledger, refuse_newer_home
+from sensor_platform.landing.ledger.slot_grid import check_grid, keep_grid, recorded_grid
 from sensor_platform.landing.ledger.slots import (
     newest_slots,
     readings_by_slot,
@@ -69,6 +70,7 @@ __all__ = [
     "VisibleFile",
     "built_position",
     "built_windows",
+    "check_grid",
     "commit_segment",
     "copy_state",
     "drift_fingerprints",
@@ -78,6 +80,7 @@ __all__ = [
     "first_slots",
     "generation",
     "imported_files",
+    "keep_grid",
     "landing_bytes",
     "landing_files",
     "landing_floor",
@@ -98,6 +101,7 @@ __all__ = [
     "raw_files_since",
     "read_ledger",
     "readings_by_slot",
+    "recorded_grid",
     "refuse_newer_home",
     "reopen_slots",
     "replace_state",

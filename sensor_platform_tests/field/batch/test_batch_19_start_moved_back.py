@@ -27,7 +27,6 @@ def history(folder: Path, first: date) -> Path:
     return write_csv(folder / "early.csv", ("device_id", "ts", "humidity"), rows)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 19")
 def test_batch_19_history_before_the_start_is_refused_with_the_key_to_change(tmp_path: Path) -> None:
     place = make_place(tmp_path, {"site.yaml": "name: history\nstart: 2025-01-01\n"})
     said = place.run("import", history(tmp_path, date(2024, 12, 20)))

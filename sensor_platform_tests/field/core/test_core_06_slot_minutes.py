@@ -33,7 +33,6 @@ def landed_in_fives(home: Home) -> bool:
     return False
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 6")
 def test_core_06_no_row_is_lost_by_another_grid(filled: Home) -> None:
     if not landed_in_fives(filled):
         return
@@ -49,7 +48,6 @@ def test_core_06_no_row_is_lost_by_another_grid(filled: Home) -> None:
     assert not dirty(filled, FIVE)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 6")
 def test_core_06_the_raw_archive_expires_with_another_grid(filled: Home) -> None:
     if not landed_in_fives(filled):
         return

@@ -80,7 +80,14 @@ def _import_history(files: tuple[Path, ...], most_refused: float, as_json: bool,
     limits = limits_of(site.landing, site.start)
     plan = ImportPlan(_mapping(options), limits, site.slot_minutes * MINUTE, options["separator"], most_refused)
     try:
-        imported = import_files(settings.home, files, plan, now_micros, lambda line: click.echo(line, err=True))
+        imported = import_files(
+            settings.home,
+            files,
+            plan,
+            now_micros,
+            lambda line: click.echo(line, err=True),
+            wait_seconds=site.warehouse.lock_wait_seconds,
+        )
     except OSError as error:
         raise Unreachable(f"cannot import now: {error}", "check disk space and rights, then import again") from error
     if as_json:

@@ -34,7 +34,7 @@ def land(follow: bool, rebuild_ledger: bool) -> None:
     settings = load_settings()
     site = settings.site
     if rebuild_ledger:
-        _rebuild(settings.home)
+        _rebuild(settings.home, site.warehouse.lock_wait_seconds)
     with open_lander(settings.home, site.contracts, site.landing, site.start, site.slot_minutes) as lander:
         service = LanderService(lander, os.getpid(), _say)
         service.start()
@@ -68,11 +68,11 @@ def _seal_abandoned(home: Home) -> None:
         return
 
 
-def _rebuild(home: Home) -> None:
+def _rebuild(home: Home, wait_seconds: float) -> None:
     from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
     from sensor_platform.landing.lander_lock import changes_lock, lander_lock
 
-    with lander_lock(home), changes_lock(home):
+    with lander_lock(home), changes_lock(home, "rebuild of the ledger", wait_seconds=wait_seconds):
         rebuilt = rebuild_ledger(home)
     _say(f"ledger rebuilt from {rebuilt.segments} segments and {rebuilt.compactions} compactions")
     for file in rebuilt.missing:

@@ -101,7 +101,7 @@ def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: AN
     from sensor_platform.reading.decode import Decoder
 
     choice = _asked(chosen, everything=everything)
-    with _settler() as (settler, settings):
+    with _settler("requeue") as (settler, settings):
         site = settings.site
         limits = limits_of(site.landing, site.start)
         decoder = Decoder(site.contracts, limits, load_memory(settler.ledger))
@@ -117,7 +117,7 @@ def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: AN
 def drop(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
     """Remove rows from the quarantine. They are moved to separate files, not deleted, and stay in the audit."""
     choice = _asked(chosen, everything=everything)
-    with _settler() as (settler, _):
+    with _settler("drop") as (settler, _):
         done = list(settler.drop(choice))
     _report(done, as_json=as_json)
 
@@ -151,7 +151,7 @@ def _asked(chosen: dict[str, Any], *, everything: bool) -> "RowSelection":
 
 
 @contextmanager
-def _settler() -> "Iterator[tuple[Reconciler, Settings]]":
+def _settler(what: str) -> "Iterator[tuple[Reconciler, Settings]]":
     from sensor_platform.errors import Unreachable
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.lander_lock import changes_lock
@@ -162,7 +162,10 @@ def _settler() -> "Iterator[tuple[Reconciler, Settings]]":
     settings = load_settings()
     home = settings.home
     try:
-        with changes_lock(home), open_ledger(home) as ledger:
+        with (
+            changes_lock(home, what, wait_seconds=settings.site.warehouse.lock_wait_seconds),
+            open_ledger(home) as ledger,
+        ):
             yield Reconciler(home, ledger, settings.site.slot_minutes * MINUTE, now_micros), settings
     except OSError as error:
         raise Unreachable(f"cannot write now: {error}", "check disk space and rights, then try again") from error

@@ -23,6 +23,7 @@ def reland(start: date | None, end: date | None) -> None:
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.integrity.reland import contracts_of
     from sensor_platform.landing.integrity.reland import reland as run
+    from sensor_platform.landing.lander_lock import changes_lock
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.file.writer_lock import writer_lock
 
@@ -32,7 +33,11 @@ def reland(start: date | None, end: date | None) -> None:
     site = settings.site
     contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)
     days = (start or date.min, end or date.max) if start or end else None
-    with writer_lock(settings.home, "reland", wait_seconds=site.warehouse.lock_wait_seconds):
+    wait = site.warehouse.lock_wait_seconds
+    with (
+        changes_lock(settings.home, "reland", wait_seconds=wait),
+        writer_lock(settings.home, "reland", wait_seconds=wait),
+    ):
         done = run(settings.home, contracts, now_micros, days, _say)
     click.echo(
         f"{done.segments} segments, {done.messages} messages, {done.readings} readings"

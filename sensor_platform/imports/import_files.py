@@ -49,6 +49,8 @@ def import_files(
     plan: ImportPlan,
     clock: Callable[[], int],
     say: Callable[[str], None] = lambda _: None,
+    *,
+    wait_seconds: float = 0.0,
 ) -> Imported:
     """Import the files that the ledger does not have yet.
 
@@ -58,14 +60,15 @@ def import_files(
         plan: contract of the columns, and limits.
         clock: microseconds since the epoch, UTC.
         say: receives lines on progress.
+        wait_seconds: how long to wait for another import, requeue or reland.
 
     Raises:
         WrongUse: a file cannot be read, its columns do not fit the mapping, or the home has slots of another length.
         CheckFailed: too many rows are rejected; nothing was imported.
-        Unreachable: another import works on this home.
+        Unreachable: another import, requeue, reland or housekeeping works on this home.
         OSError: the disk does not allow it; import again.
     """
-    with changes_lock(home), open_ledger(home) as ledger:
+    with changes_lock(home, "import", wait_seconds=wait_seconds), open_ledger(home) as ledger:
         keep_grid(ledger, plan.slot // MINUTE)
         clear_changes(home, ledger)
         sources = {source.sha256: source for source in (open_source(path, plan.separator) for path in paths)}

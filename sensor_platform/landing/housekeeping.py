@@ -3,15 +3,16 @@
 import contextlib
 import sqlite3
 from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import HOUR, MINUTE, utc_from_micros
+from sensor_platform.kernel.clock import HOUR, MINUTE
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.compaction import compact
-from sensor_platform.landing.ledger.commit import delete_files
+from sensor_platform.landing.integrity.damage import first_kept_day, forget_expired, is_day_before
+from sensor_platform.landing.integrity.reland_intent import finish_intents
+from sensor_platform.landing.lander_lock import with_changes_lock
+from sensor_platform.landing.ledger.commit import delete_files, mark_deleted
 from sensor_platform.landing.ledger.schema import open_ledger
 
 GRACE = HOUR
@@ -32,15 +33,20 @@ class HousekeepingReport:
 
 
 def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> HousekeepingReport:
-    """Do all housekeeping that is due. The caller holds the warehouse's writer lock.
+    """Do all housekeeping that is due, under the lock of changes. The caller holds the warehouse's writer lock.
 
     Args:
         home: the data folder.
         slot_minutes: length of a slot.
         raw_keep_days: days that the raw archive is kept.
         now: microseconds since the epoch, UTC.
+
+    Raises:
+        Unreachable: an import, a requeue or a reland works on this home.
     """
-    with open_ledger(home) as ledger:
+    with with_changes_lock(home, "housekeeping"), open_ledger(home) as ledger:
+        finish_intents(home, ledger)
+        forget_expired(ledger, raw_keep_days, now)
         deleted = delete_replaced(home, ledger, now)
         expired = expire_raw(home, ledger, raw_keep_days, now)  # first: a failing compaction must not fill the disk
         made = compact(home, ledger, slot_minutes * MINUTE, now)
@@ -48,8 +54,10 @@ def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> H
 
 
 def delete_replaced(home: Home, ledger: sqlite3.Connection, now: int) -> int:
-    """Delete files that were replaced more than an hour ago; returns how many."""
-    rows = ledger.execute("select file from files where replaced_at < ?", (now - GRACE,)).fetchall()
+    """Delete files that were replaced more than an hour ago, or whose deletion was begun; returns how many."""
+    rows = ledger.execute(
+        "select file from files where replaced_at < ? or deleting_at is not null", (now - GRACE,)
+    ).fetchall()
     delete_with_ledger(home, ledger, [file for (file,) in rows])
     return len(rows)
 
@@ -63,23 +71,31 @@ def expire_raw(home: Home, ledger: sqlite3.Connection, keep_days: int, now: int)
 
 def expired_raw(home: Home, keep_days: int, now: int) -> list[str]:
     """Archived segments of days that ended more than `keep_days` ago, relative to home."""
-    first_kept = utc_from_micros(now).date() - timedelta(days=keep_days)
+    first_kept = first_kept_day(keep_days, now)
     files: list[str] = []
     for folder in sorted(home.raw.glob("*")):
-        if _is_day_before(folder, first_kept):
+        if is_day_before(folder.name, first_kept):
             files.extend(str(path.relative_to(home.root)) for path in sorted(folder.glob("*.zst")))
     return files
 
 
-def _is_day_before(folder: Path, first_kept: date) -> bool:
-    try:
-        return date.fromisoformat(folder.name) < first_kept
-    except ValueError:
-        return False
-
-
 def delete_with_ledger(home: Home, ledger: sqlite3.Connection, files: list[str]) -> None:
-    """Delete files, then forget them: files that the ledger still names after a kill are deleted next time."""
+    """Delete files on purpose: the ledger is told first, so that nobody takes them for damaged, and forgets them last.
+
+    Every file that the ledger knows is deleted by this function. After a kill, `delete_replaced` deletes the rest.
+
+    Args:
+        home: the data folder.
+        ledger: open for writing.
+        files: relative to home; they need not exist.
+
+    Raises:
+        OSError: the disk does not allow it now.
+    """
+    if not files:
+        return
+    with transaction(ledger):
+        mark_deleted(ledger, files)
     folders = {(home.root / file).parent for file in files}
     for file in files:
         (home.root / file).unlink(missing_ok=True)

@@ -20,11 +20,14 @@ _SHOWN = 100
 def compact_landing(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Compact closed hours, delete files that were replaced an hour ago, expire the raw archive."""
     from sensor_platform.landing.housekeeping import keep_house
+    from sensor_platform.landing.lander_lock import changes_lock
 
     site = settings.site
+    wait = site.warehouse.lock_wait_seconds
     with (
         with_retries(context, site.runs),
-        writer_lock(settings.home, "upkeep", wait_seconds=site.warehouse.lock_wait_seconds),
+        changes_lock(settings.home, "housekeeping", wait_seconds=wait),
+        writer_lock(settings.home, "upkeep", wait_seconds=wait),
     ):
         now = now_micros()
         done = keep_house(settings.home, site.slot_minutes, site.landing.raw_keep_days, now)

@@ -3,6 +3,7 @@
 `plan` returns exactly what `apply` would delete, and what is kept with the reason. Both hold the writer lock.
 """
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -12,6 +13,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, MINUTE, start_of_day
 from sensor_platform.kernel.days import ALL_TIME, day_of
 from sensor_platform.landing.housekeeping import delete_with_ledger, expired_raw
+from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import VisibleFile, landing_floor, open_ledger, read_ledger
 from sensor_platform.retention import landing_tier, warehouse_tiers
 from sensor_platform.retention.config import RetentionConfig
@@ -86,8 +88,10 @@ def _run(
     if not home.ledger_file.exists():
         return Retention()
     dirty = {one.day for one in dirty_days(home, site, names=_that_count(home))}
+    wait = site.warehouse.lock_wait_seconds
     with (
-        writer_lock(home, "retention", wait_seconds=site.warehouse.lock_wait_seconds),
+        contextlib.nullcontext() if is_dry else changes_lock(home, "retention", wait_seconds=wait),
+        writer_lock(home, "retention", wait_seconds=wait),
         open_warehouse(home, site.warehouse) as connection,
         open_ledger(home) as ledger,
     ):

@@ -20,6 +20,7 @@ from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.files.parquet import write_landing
+from sensor_platform.landing.integrity.reland_intent import finish_intents, intended_files
 from sensor_platform.landing.ledger.commit import insert_file, replace_files
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
@@ -58,6 +59,7 @@ def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list
     Raises:
         CheckFailed: a file differs from the ledger; it replaced nothing.
     """
+    finish_intents(home, ledger)
     finish_compactions(home, ledger)
     made: list[CompactionManifest] = []
     for group in groups(candidates(home, ledger, now), MOST_ROWS):
@@ -98,12 +100,16 @@ def groups(sources: list[CompactionInput], most_rows: int) -> Iterator[list[Comp
 
 
 def finish_compactions(home: Home, ledger: sqlite3.Connection) -> None:
-    """Finish after a kill: commit compactions that have a manifest and still fit, delete other uncommitted files."""
+    """Finish after a kill: commit compactions that have a manifest and still fit, delete other uncommitted files.
+
+    What an unfinished reland names is left alone: it is committed with the reland.
+    """
+    intended = intended_files(home)
     folder = home.ledger / "compactions"
     remove_dead([*home.landing.glob("*/compact-*.tmp"), *folder.glob("*.tmp")])
     for path in sorted(folder.glob("*.json")):
         manifest = read_compaction(path)
-        if is_known(ledger, manifest.file.file):
+        if manifest.file.file in intended or is_known(ledger, manifest.file.file):
             continue
         if (home.root / manifest.file.file).exists() and all(is_visible(ledger, file) for file in manifest.replaces):
             _commit(ledger, manifest)
@@ -111,7 +117,8 @@ def finish_compactions(home: Home, ledger: sqlite3.Connection) -> None:
             path.unlink()
             fsync_folder(folder)
     for path in sorted(home.landing.glob("*/compact-*.parquet")):
-        if not is_known(ledger, str(path.relative_to(home.root))):
+        file = str(path.relative_to(home.root))
+        if file not in intended and not is_known(ledger, file):
             path.unlink()
 
 

@@ -8,16 +8,19 @@ verification completes a crash in between.
 import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import start_of_day, utc_from_micros
 from sensor_platform.kernel.durable import sha256
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files import paths
 from sensor_platform.landing.ledger.commit import delete_files, insert_file, next_position, touch_slots
+from sensor_platform.landing.ledger.horizon import landing_floor
 from sensor_platform.landing.ledger.manifest import FileEntry
 
 MISSING = "is missing"
@@ -139,6 +142,65 @@ def forget_damage(ledger: sqlite3.Connection, files: Iterable[str]) -> None:
     rows = [(file,) for file in files]
     ledger.executemany("delete from damaged_files where file = ?", rows)
     ledger.executemany("delete from held_slots where file = ?", rows)
+
+
+def is_gone_on_purpose(entry: FileEntry, floor: int | None) -> bool:
+    """Whether retention has deleted a missing landing or quarantine file: all of it lies below the landing floor."""
+    if floor is None:
+        return False
+    return max(entry.slots) < floor if entry.slots else start_of_day(date.fromisoformat(_day(entry.file))) < floor
+
+
+def forget_if_gone(ledger: sqlite3.Connection, known: LedgerFile, what: str) -> bool:
+    """Remove a missing file from the ledger if retention has deleted it; returns whether it has."""
+    if what != MISSING or known.kind == "raw" or not is_gone_on_purpose(_entry(ledger, known), landing_floor(ledger)):
+        return False
+    with transaction(ledger):
+        delete_files(ledger, [known.file])
+    return True
+
+
+def forget_expired(ledger: sqlite3.Connection, raw_keep_days: int, now: int) -> list[str]:
+    """Forget missing files that were deleted on purpose, in homes of versions that did not note it; returns them.
+
+    Args:
+        ledger: open for writing.
+        raw_keep_days: days that the raw archive is kept.
+        now: microseconds since the epoch, UTC.
+    """
+    floor, first_kept = landing_floor(ledger), first_kept_day(raw_keep_days, now)
+    rows = ledger.execute("select file, kind, entry from damaged_files where what = ?", (MISSING,)).fetchall()
+    gone = [
+        file
+        for file, kind, text in rows
+        if (
+            is_day_before(_day(file), first_kept)
+            if kind == "raw"
+            else is_gone_on_purpose(msgspec.json.decode(text, type=FileEntry), floor)
+        )
+    ]
+    if gone:
+        with transaction(ledger):
+            forget_damage(ledger, gone)
+    return gone
+
+
+def first_kept_day(keep_days: int, now: int) -> date:
+    """The oldest day of arrival of which the raw archive is kept."""
+    return utc_from_micros(now).date() - timedelta(days=keep_days)
+
+
+def is_day_before(name: str, first_kept: date) -> bool:
+    """Whether `name` is a day, as in the path of a file, and lies before another."""
+    try:
+        return date.fromisoformat(name) < first_kept
+    except ValueError:
+        return False
+
+
+def _day(file: str) -> str:
+    """The day in the path of a file: `landing/<yyyy-mm-dd>/...`."""
+    return file.split("/")[-2]
 
 
 def _entry(ledger: sqlite3.Connection, known: LedgerFile) -> FileEntry:

@@ -3,18 +3,17 @@
 import contextlib
 import sqlite3
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 
 import msgspec
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import start_of_day
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
-from sensor_platform.landing.integrity.damage import MISSING, insert_missed
+from sensor_platform.landing.integrity.damage import MISSING, insert_missed, is_gone_on_purpose
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
+from sensor_platform.landing.lander_lock import with_changes_lock
 from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
 from sensor_platform.landing.ledger.horizon import landing_floor, restore_floor
 from sensor_platform.landing.ledger.manifest import (
@@ -57,7 +56,13 @@ def rebuild_ledger(home: Home) -> RebuiltLedger:
 
     Raises:
         CheckFailed: a manifest is damaged.
+        Unreachable: an import, a requeue, a reland or housekeeping works on this home.
     """
+    with with_changes_lock(home, "rebuild of the ledger"):
+        return _rebuild(home)
+
+
+def _rebuild(home: Home) -> RebuiltLedger:
     write_manifests(home)
     segments = [read_manifest(path) for path in _manifests(home, "segments")]
     compactions = [read_compaction(path) for path in _manifests(home, "compactions")]
@@ -77,21 +82,13 @@ def rebuild_ledger(home: Home) -> RebuiltLedger:
         replaced |= {file for manifest in segments for file in manifest.replaces}
         lost = [(segment, entry) for segment, entry in missing if entry.file not in replaced]
         floor = landing_floor(ledger)
-        lost = [(segment, entry) for segment, entry in lost if not _is_trimmed(entry, floor)]
+        lost = [(segment, entry) for segment, entry in lost if not is_gone_on_purpose(entry, floor)]
         now = max((manifest.written_at for manifest in segments), default=0)
         for segment, entry in lost:
             insert_missed(ledger, segment, entry, MISSING, now)
     for path in sorted((home.ledger / "relands").glob("*.json")):
         drop_intent(path)
     return RebuiltLedger(len(segments), len(compactions), tuple(sorted(entry.file for _, entry in lost)))
-
-
-def _is_trimmed(entry: FileEntry, floor: int | None) -> bool:
-    """Whether retention has deleted it: all of it lies below the floor."""
-    if floor is None:
-        return False
-    day = start_of_day(date.fromisoformat(entry.file.split("/")[-2]))
-    return max(entry.slots) < floor if entry.slots else day < floor
 
 
 def _manifests(home: Home, folder: str) -> list[Path]:

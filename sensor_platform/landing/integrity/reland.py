@@ -26,6 +26,7 @@ from sensor_platform.landing.integrity.raw_copies import (
     segments_of,
 )
 from sensor_platform.landing.integrity.reland_intent import LostFile, RelandIntent, carry_out, finish_intents
+from sensor_platform.landing.lander_lock import with_changes_lock
 from sensor_platform.landing.ledger.commit import load_memory
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
@@ -84,7 +85,7 @@ def reland(
     say: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
     only: Sequence[str] | None = None,
 ) -> Relanded:
-    """Reland the segments that the raw archive has.
+    """Reland the segments that the raw archive has, under the lock of changes.
 
     Args:
         home: the data folder.
@@ -96,8 +97,9 @@ def reland(
 
     Raises:
         CheckFailed: a manifest is damaged.
+        Unreachable: an import, a requeue or housekeeping works on this home.
     """
-    with open_ledger(home) as ledger:
+    with with_changes_lock(home, "reland"), open_ledger(home) as ledger:
         finish_intents(home, ledger)
         wanted = set(_archived(home, ledger, days)) if only is None else set(only)
         contracts.decoder.memory = load_memory(ledger)  # births that arrived before the archive begins

@@ -77,6 +77,13 @@ def finish_intents(home: Home, ledger: sqlite3.Connection) -> int:
     return len(intents)
 
 
+def intended_files(home: Home) -> set[str]:
+    """Files that unfinished relands will make visible, relative to home."""
+    intents = [_read(path) for path in sorted((home.ledger / "relands").glob("*.json"))]
+    found = {entry.file for intent in intents for manifest in intent.new for entry in manifest.files}
+    return found | {intent.rest.file.file for intent in intents if intent.rest is not None}
+
+
 def write_manifests(home: Home) -> None:
     """Write the manifests of every intent without a ledger, before the ledger is rebuilt from the manifests."""
     for path in sorted((home.ledger / "relands").glob("*.json")):

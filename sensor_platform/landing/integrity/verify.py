@@ -13,6 +13,7 @@ from sensor_platform.landing.integrity.damage import (
     LedgerFile,
     damage_of,
     damaged_files,
+    forget_if_gone,
     put_aside,
     restore_files,
 )
@@ -65,7 +66,7 @@ def verify(
         damaged = [
             put_aside(home, ledger, known, what, now)
             for known, what in found
-            if what is not None and known.file in visible
+            if what is not None and known.file in visible and not forget_if_gone(ledger, known, what)
         ]
         _remember(home, ledger, [known for known, what in found if what is None], now)
         missed = damaged_files(ledger)

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec.structs import asdict
 
+from sensor_platform.kernel.clock import now_micros
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.ledger.horizon import floor_at
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
@@ -96,6 +97,15 @@ def insert_file(connection: sqlite3.Connection, segment: str, entry: FileEntry) 
 def replace_files(connection: sqlite3.Connection, files: Sequence[str], replaced_at: int) -> None:
     """Make files invisible, because another file has their rows."""
     connection.executemany("update files set replaced_at = ? where file = ?", [(replaced_at, file) for file in files])
+
+
+def mark_deleted(connection: sqlite3.Connection, files: Sequence[str]) -> None:
+    """Make files invisible that are deleted now; a file that was replaced before keeps that time."""
+    now = now_micros()
+    connection.executemany(
+        "update files set replaced_at = coalesce(replaced_at, ?), deleting_at = ? where file = ?",
+        [(now, now, file) for file in files],
+    )
 
 
 def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:

@@ -82,14 +82,20 @@ def mend_files(
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.landing.integrity.reland import contracts_of, mend
     from sensor_platform.landing.integrity.verify import verify
+    from sensor_platform.landing.lander_lock import changes_lock
     from sensor_platform.warehouse.file.writer_lock import writer_lock
 
     site = settings.site
-    with writer_lock(settings.home, "verify", wait_seconds=site.warehouse.lock_wait_seconds):
+    wait = site.warehouse.lock_wait_seconds
+    with writer_lock(settings.home, "verify", wait_seconds=wait):
         found = verify(settings.home, now_micros(), is_full=is_full, only=only)
-        if not found.missed:
-            return found, 0, ()
-        contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)
+    if not found.missed:
+        return found, 0, ()
+    contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)
+    with (
+        changes_lock(settings.home, "mending", wait_seconds=wait),
+        writer_lock(settings.home, "mending", wait_seconds=wait),
+    ):
         mended = mend(settings.home, found.missed, contracts, now_micros).segments
         left = verify(settings.home, now_micros(), is_full=False).missed
     return found, mended, tuple(each for each in left if each.kind == "landing")

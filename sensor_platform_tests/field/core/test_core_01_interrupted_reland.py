@@ -32,7 +32,6 @@ def half_archived(home: Home) -> Home:
     return home
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 1")
 def test_core_01_upkeep_after_a_killed_reland_keeps_every_reading(
     half_archived: Home,
 ) -> None:

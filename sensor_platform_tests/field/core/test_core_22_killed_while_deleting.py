@@ -34,14 +34,12 @@ def check_healed(home: Home, deleted: str) -> None:
     assert not list(home.root.glob(deleted)), "what was old enough is gone"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 22")
 def test_core_22_an_upkeep_that_was_killed_leaves_no_damage(old: Home) -> None:
     with killed_at(UPKEEP_FORGETS):
         upkeep(old, NOW)
     check_healed(old, "raw/2026-03-01/*")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 22")
 def test_core_22_a_retention_that_was_killed_leaves_no_damage(old: Home) -> None:
     upkeep(old, NOW)
     upkeep(old, NOW + 2 * HOUR)

@@ -36,7 +36,6 @@ def half_refused(home: Home) -> Home:
     return home
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 5")
 @pytest.mark.parametrize(
     ("step", "first", "second"),
     [

@@ -15,13 +15,14 @@ from sensor_platform.landing.ledger import (
     read_ledger,
     retention_horizon,
 )
+from sensor_platform.warehouse import landing_damage
 from sensor_platform.warehouse.build_input import BuildInput, build_scopes, write_build_input
 from sensor_platform.warehouse.build_report import BuildReport, ModelReport
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import outcome
 from sensor_platform.warehouse.dbt import runner as dbt_runner
 from sensor_platform.warehouse.dbt.runner import NodeResult
-from sensor_platform.warehouse.file import healing
+from sensor_platform.warehouse.file import damage
 from sensor_platform.warehouse.file.connection import WarehouseSetAside, is_new, open_warehouse
 from sensor_platform.warehouse.file.duckdb_sql import table_names
 from sensor_platform.warehouse.file.writer_lock import writer_lock
@@ -126,13 +127,26 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
                 slot_minutes=site.slot_minutes,
                 invocation=given.invocation,
             )
-            healing.raise_damage(node.message for node in nodes if node.status == "error")
+            _raise_causes(home, given, nodes)
         reports = outcome.model_reports(connection, given.work, nodes)
         state.clear_work(connection)
         state.copy_recorded(home, connection)
         recorded = state.read_state(connection, names, *given.span)
     ledger_evidence.copy_to_ledger(home, recorded)
     return _Chunk(given, nodes, reports)
+
+
+def _raise_causes(home: Home, given: BuildInput, nodes: Sequence[NodeResult]) -> None:
+    """Raise what is the cause of a failed model, where that is a full disk or a damaged file."""
+    import duckdb
+
+    messages = [node.message for node in nodes if node.status == "error"]
+    full = next((message for message in messages if damage.is_disk_full(message)), None)
+    if full is None and messages:
+        landing_damage.raise_damage(home, given.landing)
+    cause = full or next((message for message in messages if damage.is_suspected(message)), None)
+    if cause is not None:
+        raise duckdb.Error(cause)  # judged where the warehouse was opened
 
 
 def _restore(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") -> None:
@@ -159,6 +173,6 @@ def _report(done: Sequence[_Chunk], seconds: float) -> BuildReport:
         tests=outcome.test_reports(nodes),
         failed=outcome.failures(nodes),
         chunks=len(done),
-        files=sum(chunk.given.files for chunk in done),
+        files=sum(len(chunk.given.landing) for chunk in done),
         seconds=seconds,
     )

@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, MINUTE
 from sensor_platform.kernel.days import Days, day_span
-from sensor_platform.landing.ledger import landing_files, read_ledger, readings_by_slot, slots_between, touched_extent
+from sensor_platform.landing.ledger import (
+    LandingFile,
+    landing_files,
+    read_ledger,
+    readings_by_slot,
+    slots_between,
+    touched_extent,
+)
 from sensor_platform.warehouse.catalog import sync_catalog
 from sensor_platform.warehouse.catalog.unit_tables import learn_conversions
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt.source_view import coalesce, make_source_view
+from sensor_platform.warehouse.landing_damage import reading_landing
 from sensor_platform.warehouse.lineage import READINGS, Model, dbt_models, looking_back, models
 from sensor_platform.warehouse.published import finality
 from sensor_platform.warehouse.staleness import state, trimmed
@@ -33,7 +41,7 @@ class BuildInput:
     generation: str
     position: int
     work: StaleWindows
-    files: int
+    landing: tuple[LandingFile, ...]
     """Landing files that the source view reads."""
     span: tuple[int, int]
     """[start, end) of the windows that decided about the work, microseconds."""
@@ -88,10 +96,11 @@ def write_build_input(
         work = staleness.with_parents(work, chosen, slots, known, trimmed.read(connection))
         wanted = _slots_to_read(work, lookback, slot)
         files = landing_files(ledger, home, wanted) if ledger else []
-    make_source_view(connection, files, coalesce(sorted(wanted), slot))
-    if files:
-        learn_conversions(connection)
-    made = BuildInput(uuid.uuid4().hex, staleness.generation, staleness.position, work, len(files), span)
+    with reading_landing(home, files):
+        make_source_view(connection, files, coalesce(sorted(wanted), slot))
+        if files:
+            learn_conversions(connection)
+    made = BuildInput(uuid.uuid4().hex, staleness.generation, staleness.position, work, tuple(files), span)
     state.write_work(connection, made.invocation, work, finality.final_before(connection, site.warehouse))
     return made
 

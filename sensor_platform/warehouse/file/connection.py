@@ -41,11 +41,13 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
     A damaged file is set aside and replaced by a new one; all its windows are dirty then.
 
     Raises:
-        Unreachable: another program has the file open, or it is of another version.
+        Unreachable: another program has the file open, or it is of another version; or memory or disk are not enough.
+        WarehouseSetAside: the file was found damaged while in use.
+        CheckFailed: a Parquet file that the body reads is damaged.
     """
     import duckdb
 
-    from sensor_platform.warehouse.file import healing
+    from sensor_platform.warehouse.file import damage, healing
 
     home.warehouse.mkdir(parents=True, exist_ok=True)
     options = duckdb_config(config)
@@ -61,13 +63,17 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
         _mark_new(connection)
         yield connection
     except duckdb.Error as error:
-        if not healing.is_damage(str(error)):
-            raise
         with contextlib.suppress(duckdb.Error):
             connection.close()
-        healing.put_aside(home, str(error))
+        is_suspected = damage.is_suspected(str(error))
+        what = damage.damage_of(home, options) if is_suspected else None
+        if what is None:
+            if (explained := damage.explained(home, error)) is not None:
+                raise explained from error
+            raise
+        healing.put_aside(home, what)
         raise WarehouseSetAside(
-            f"the warehouse file was damaged and is set aside: {str(error).splitlines()[0]}",
+            f"the warehouse file was damaged and is set aside: {what.splitlines()[0]}",
             "no action is needed: the next run rebuilds it from landing files and published tables",
         ) from error
     finally:

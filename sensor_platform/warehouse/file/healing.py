@@ -1,47 +1,21 @@
-"""Detects a warehouse file that a crash or a disk has damaged, sets it aside and lets a new one be built.
+"""Sets a warehouse file aside that a crash or a disk has damaged, and lets a new one be built.
 
 The file holds nothing that landing files and published Parquet do not: it is moved to `aside/`, a new one takes its
 place, and everything is dirty. The ledger's copy of the state is forgotten first, so that a crash in between leaves too
 much work and never too little.
 """
 
-import contextlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger import StateRow, open_ledger, replace_state
+from sensor_platform.warehouse.file.damage import is_suspected
 from sensor_platform.warehouse.file.duckdb_sql import has_table
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-_DAMAGE = (
-    "corrupt",
-    "checksum",
-    "could not read enough bytes",
-    "not a valid duckdb database",
-    "failure while replaying wal",
-)
-"""Parts of DuckDB's messages about a damaged file."""
-_NO_DAMAGE = ("version number", "could not set lock", "permission denied")
-"""Parts of messages about an intact file that is in use or of another version."""
-
-
-def is_damage(message: str) -> bool:
-    """Whether an error message of DuckDB means that the file itself is damaged."""
-    text = message.lower()
-    return any(words in text for words in _DAMAGE) and not any(words in text for words in _NO_DAMAGE)
-
-
-def raise_damage(messages: Iterable[str]) -> None:
-    """Raise the first of these messages that means damage as the error that DuckDB raises."""
-    import duckdb
-
-    for message in messages:
-        if is_damage(message):
-            raise duckdb.Error(message)
 
 
 def connect(home: Home, open_file: Callable[[], "DuckDBPyConnection"]) -> "DuckDBPyConnection":
@@ -57,7 +31,7 @@ def connect(home: Home, open_file: Callable[[], "DuckDBPyConnection"]) -> "DuckD
     try:
         connection = open_file()
     except duckdb.Error as error:
-        if not is_damage(str(error)):
+        if not is_suspected(str(error)):
             raise
         connection = _open_what_is_left(home, open_file, str(error))
         was_killed = True
@@ -84,8 +58,11 @@ def _open_what_is_left(home: Home, open_file: Callable[[], "DuckDBPyConnection"]
     if log.exists():
         forget_copy(home)
         set_aside(home, log)
-        with contextlib.suppress(duckdb.Error):
-            return open_file()
+    try:
+        return open_file()
+    except duckdb.Error as error:
+        if not is_suspected(str(error)):
+            raise
     put_aside(home, why)
     return open_file()
 

@@ -42,7 +42,6 @@ def day_of_machines(start: int) -> list[object]:
 
 
 @pytest.mark.field_slow
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 3")
 def test_core_03_a_flipped_bit_in_an_old_landing_file_costs_no_warehouse(home: Home) -> None:
     site = site_with()
     for seq in (1, 2):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--contract", type=click.Path(path_type=Path), help="YAML contract that describes the columns.")
 @click.option("--device", metavar="COLUMN", help="Column with the device.")
 @click.option("--device-id", metavar="ID", help="Device of all rows, if there is no such column.")
@@ -33,6 +33,15 @@ if TYPE_CHECKING:
     show_default=True,
     help="Abort above this fraction of rejected rows.",
 )
+@click.option("--replace", "is_replacing", is_flag=True, help="Replace rows that came under another mapping.")
+@click.option("--list", "is_listing", is_flag=True, help="List the imported files.")
+@click.option(
+    "--withdraw",
+    metavar="ID",
+    multiple=True,
+    help="Take an import back: an id of --list, or an imported file (repeatable).",
+)
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only print what --withdraw would take back.")
 @click.option("--to", "site", type=click.Path(path_type=Path), help="New site folder, if the file is a telegraf.conf.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 def import_files(
@@ -40,6 +49,9 @@ def import_files(
     most_refused: float,
     site: Path | None,
     as_json: bool,
+    withdraw: tuple[str, ...],
+    is_listing: bool,
+    is_dry: bool,
     **options: Any,  # noqa: ANN401 - what click makes of the column options
 ) -> None:
     """Import CSV or Parquet history through landing, or a telegraf.conf as a site.
@@ -49,6 +61,10 @@ def import_files(
     quarantined. Importing the same file again adds nothing: it is recognised by its bytes. All files of one call are
     imported, or none; give files that cover the same time together.
 
+    A file that was imported under another mapping (columns, time zone, device) is refused. With --replace its new rows
+    take the place of the old ones in one commit. --withdraw takes an import back as if it had never been; the file
+    can be imported again.
+
     The mqtt_consumer of a Telegraf configuration becomes a site folder; settings that cannot be converted are listed
     with the reason.
 
@@ -56,8 +72,25 @@ def import_files(
     Example:
         sensor-platform import history/*.csv
         sensor-platform import boiler.parquet --device-id boiler-1 --time t --timezone Europe/Berlin --json
+        sensor-platform import boiler.csv --timezone Europe/Berlin --replace
+        sensor-platform import --withdraw 3f9ac04e7d1b --dry-run
         sensor-platform import telegraf.conf --to my-site
     """
+    if withdraw or is_listing:
+        from sensor_platform.cli.imported_files import show_imports, withdraw_imports
+        from sensor_platform.errors import WrongUse
+
+        if files or (withdraw and is_listing):
+            raise WrongUse(
+                "--list and --withdraw take no files to import", "call `sensor-platform import FILES` on its own"
+            )
+        if is_listing:
+            show_imports(as_json=as_json)
+        else:
+            withdraw_imports(withdraw, is_dry=is_dry, as_json=as_json)
+        return
+    if not files:
+        raise click.UsageError("name CSV or Parquet files, or use --list or --withdraw")
     if files[0].suffix in {".conf", ".toml"}:
         from sensor_platform.cli.import_telegraf import import_telegraf
 
@@ -85,7 +118,8 @@ def _import_history(files: tuple[Path, ...], most_refused: float, as_json: bool,
             files,
             plan,
             now_micros,
-            lambda line: click.echo(line, err=True),
+            _say,
+            is_replacing=options["is_replacing"],
             wait_seconds=site.warehouse.lock_wait_seconds,
         )
     except OSError as error:
@@ -95,12 +129,18 @@ def _import_history(files: tuple[Path, ...], most_refused: float, as_json: bool,
         return
     for name in imported.known:
         click.echo(f"{name}: imported before, passed over")
+    for name in imported.replaced:
+        click.echo(f"{name}: replaces what was imported under another mapping")
     click.echo(
         f"{imported.files} files, {imported.rows} rows, {imported.readings} readings,"
         f" {imported.refused} rows quarantined"
     )
     for rule, count in sorted(imported.rules.items()):
         click.echo(f"  {rule}: {count}")
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def _mapping(options: dict[str, Any]) -> "Contract":

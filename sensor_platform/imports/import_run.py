@@ -12,6 +12,7 @@ import polars as pl
 from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.imports.external_sort import SortedRuns
+from sensor_platform.imports.known_imports import mapping_version
 from sensor_platform.imports.landing_writer import LandingWriter
 from sensor_platform.imports.rejected_rows import RejectedRows
 from sensor_platform.imports.row_outcomes import Dictionaries, RowsRead
@@ -60,11 +61,14 @@ class ImportRun:
     entries: list[ImportedFile] = field(default_factory=list)
     outcomes: list[pl.DataFrame] = field(default_factory=list)
     rows: int = 0
+    attempt: int = 0
+    """How often these files were imported and withdrawn before."""
 
     @property
     def segment(self) -> str:
         """Name derived from the imported files, so that a second attempt writes the same files."""
         keys = sorted(source.sha256 for source in self.sources)
+        keys += [str(self.attempt)] if self.attempt else []
         return f"import-{sha256(''.join(keys).encode()).hexdigest()[:32]}"
 
     def run(self) -> tuple[Manifest, dict[str, int]]:
@@ -106,7 +110,14 @@ class ImportRun:
             runs.add(result.readings.with_columns(pl.lit(code, pl.UInt32).alias("topic")))
             self._count(result)
             self.say(f"{name}: {self.rows - first} rows read")
-        self.entries.append(ImportedFile(sha256=source.sha256, name=name, rows=self.rows - first, first_position=first))
+        entry = ImportedFile(
+            sha256=source.sha256,
+            name=name,
+            rows=self.rows - first,
+            first_position=first,
+            mapping=mapping_version(self.plan.contract),
+        )
+        self.entries.append(entry)
 
     def _count(self, result: RowsRead) -> None:
         self.rows += result.rows

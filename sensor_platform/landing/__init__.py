@@ -30,5 +30,8 @@ PUBLIC = (
     "quarantine.reject_rate",
     "record_batches",
     "rejects",
+    "removal.choice",
+    "removal.intent",
+    "removal.remove",
     "service",
 )

@@ -6,6 +6,7 @@ does the action, and one line of JSON is answered: {"signal", "steps", "error"}.
 forking but not used: their threads must not exist yet.
 """
 
+import contextlib
 import errno
 import json
 import os
@@ -18,9 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import sensor_platform.landing.service
-from sensor_platform.errors import PlatformError
+from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.imports.import_files import ImportPlan, import_files
+from sensor_platform.imports.withdraw import withdraw
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.reland import contracts_of, reland
@@ -28,7 +30,7 @@ from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.landing.quarantine.reconcile import Reconciler
 from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.reading.batch import TimeLimits
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource, ValueSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform_tests.landing.homes import lander_of
 
@@ -100,6 +102,13 @@ def act(action: str, home: Home, now: int) -> None:
     elif action == "import":
         plan = ImportPlan(Contract(name="history", topic="#"), TimeLimits(0, 1 << 60), 600_000_000, most_refused=1.0)
         import_files(home, sorted(home.root.parent.glob("*.csv")), plan, lambda: now)
+    elif action == "replace":
+        contract = Contract(name="berlin", topic="#", time=TimeSource(timezone="Europe/Berlin"))
+        plan = ImportPlan(contract, TimeLimits(0, 1 << 60), 600_000_000, most_refused=1.0)
+        import_files(home, sorted(home.root.parent.glob("*.csv")), plan, lambda: now, is_replacing=True)
+    elif action == "withdraw":
+        with contextlib.suppress(WrongUse):  # an earlier attempt has withdrawn it
+            withdraw(home, [str(home.root.parent / "1.csv")], 600_000_000, lambda: now)
     else:
         with open_ledger(home):
             pass

@@ -70,8 +70,8 @@ def test_the_copy_of_the_warehouse_s_state_is_added_to_and_replaced(filled: Home
 
 def test_an_import_knows_its_files(filled: Home) -> None:
     with open_ledger(filled) as ledger:
-        ledger.execute("insert into imports values ('digest', 's', 'name', 1, 0)")
-        assert asked.imported_files(ledger, ["digest", "other"]) == ["digest"]
+        ledger.execute("insert into imports select 'digest', segment, 'name', 1, 0, 'm' from segments limit 1")
+        assert [(file.sha256, file.mapping) for file in asked.imported(ledger)] == [("digest", "m")]
         newest = asked.totals(ledger).newest_committed_at
         assert newest is not None
         assert asked.next_commit_time(ledger, 0) == newest + 1

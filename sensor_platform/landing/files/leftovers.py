@@ -15,6 +15,7 @@ from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
 from sensor_platform.landing.ledger.queries import is_committed
 from sensor_platform.landing.ledger.visible_files import is_known
+from sensor_platform.landing.removal.intent import finish_removals, removals_folder
 from sensor_platform.wal import parse_name
 
 _CLOCK_SECONDS = 5.0
@@ -44,6 +45,8 @@ def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
 
 def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
     """Clean up after a killed import or requeue: uncommitted files can be made again. Hold `changes_lock`."""
+    finish_removals(home, ledger)
+    remove_dead(removals_folder(home).glob("*.tmp"))
     for verb in ("import", "requeue", "drop"):
         for path in sorted((home.ledger / "segments").glob(f"{verb}-*.json")):
             if not is_committed(ledger, path.stem):
@@ -55,8 +58,19 @@ def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
                     remove_dead([path])
                 elif path.suffix == ".parquet" and not is_known(ledger, str(path.relative_to(home.root))):
                     path.unlink()
+    if not any((home.ledger / "relands").glob("*.json")):  # what a killed one has not committed yet
+        clear_rewritten(home, ledger)
     for left in home.root.glob(".import-*"):
         shutil.rmtree(left, ignore_errors=True)
+
+
+def clear_rewritten(home: Home, ledger: sqlite3.Connection) -> None:
+    """Delete rewritten files (`<name>~<time>`) that a killed process made and never committed."""
+    for folder in (home.landing, home.quarantine):
+        remove_dead(folder.glob("*/*~*.tmp"))
+        for path in folder.glob("*/*~*.parquet"):
+            if not is_known(ledger, str(path.relative_to(home.root))):
+                path.unlink()
 
 
 def remove_dead(temporary: Iterable[Path]) -> list[Path]:

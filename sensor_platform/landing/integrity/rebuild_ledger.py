@@ -24,6 +24,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
 )
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger
+from sensor_platform.landing.removal.intent import delete_removed_files, write_removed_manifests
 
 _CONTENT = (
     "segments",
@@ -64,6 +65,7 @@ def rebuild_ledger(home: Home) -> RebuiltLedger:
 
 def _rebuild(home: Home) -> RebuiltLedger:
     write_manifests(home)
+    write_removed_manifests(home)
     segments = [read_manifest(path) for path in _manifests(home, "segments")]
     compactions = [read_compaction(path) for path in _manifests(home, "compactions")]
     segments.sort(key=lambda manifest: (manifest.written_at, manifest.segment))
@@ -86,6 +88,7 @@ def _rebuild(home: Home) -> RebuiltLedger:
         now = max((manifest.written_at for manifest in segments), default=0)
         for segment, entry in lost:
             insert_missed(ledger, segment, entry, MISSING, now)
+        delete_removed_files(home, ledger)
     for path in sorted((home.ledger / "relands").glob("*.json")):
         drop_intent(path)
     return RebuiltLedger(len(segments), len(compactions), tuple(sorted(entry.file for _, entry in lost)))

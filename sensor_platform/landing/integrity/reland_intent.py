@@ -14,7 +14,7 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.landing.files.leftovers import remove_dead
+from sensor_platform.landing.files.leftovers import clear_rewritten, remove_dead
 from sensor_platform.landing.integrity.damage import forget_damage, insert_missed
 from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
 from sensor_platform.landing.ledger.manifest import (
@@ -25,7 +25,7 @@ from sensor_platform.landing.ledger.manifest import (
     encode_compaction,
     write_manifest,
 )
-from sensor_platform.landing.ledger.visible_files import is_known
+from sensor_platform.landing.removal.intent import finish_removals
 
 _FILE = "file, segment, kind, rows, bytes, sha256, first_event_at, last_event_at, replaced_at"
 _LOST = "was part of a compacted file that is damaged, and its raw archive is gone"
@@ -70,6 +70,7 @@ def carry_out(home: Home, ledger: sqlite3.Connection, intent: RelandIntent) -> N
 
 def finish_intents(home: Home, ledger: sqlite3.Connection) -> int:
     """Finish the intents of killed processes; returns their number."""
+    finish_removals(home, ledger)
     intents = [_read(path) for path in sorted((home.ledger / "relands").glob("*.json"))]
     for intent in intents:
         _finish(home, ledger, intent)
@@ -142,13 +143,9 @@ def _commit(ledger: sqlite3.Connection, intent: RelandIntent) -> None:
 
 def _clear_unfinished(home: Home, ledger: sqlite3.Connection) -> None:
     """Delete files that a killed process made before it wrote its intent."""
-    remove_dead((home.ledger / "relands").glob("*.tmp"))
-    for folder in (home.landing, home.quarantine):
-        remove_dead(folder.glob("*/*~*.tmp"))
-        for path in folder.glob("*/*~*.parquet"):
-            file = str(path.relative_to(home.root))
-            if not is_known(ledger, file):
-                path.unlink()
+    for folder in ("relands", "removals"):
+        remove_dead((home.ledger / folder).glob("*.tmp"))
+    clear_rewritten(home, ledger)
 
 
 def _read(path: Path) -> RelandIntent:

@@ -14,11 +14,21 @@ from sensor_platform.landing.ledger.daily_rows import (
 )
 from sensor_platform.landing.ledger.horizon import NO_HORIZON, Horizon, landing_floor, raise_floor, retention_horizon
 from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
-from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, ImportedFile, Manifest, write_manifest
+from sensor_platform.landing.ledger.manifest import (
+    DeviceCounts,
+    FileEntry,
+    ImportedFile,
+    Manifest,
+    manifest_path,
+    read_manifest,
+    write_manifest,
+)
 from sensor_platform.landing.ledger.queries import (
+    KnownFile,
     Totals,
     generation,
-    imported_files,
+    imported,
+    is_free,
     newest_event,
     newest_position,
     newest_touch,
@@ -62,6 +72,7 @@ __all__ = [
     "FileEntry",
     "Horizon",
     "ImportedFile",
+    "KnownFile",
     "LandedSegmentsOf",
     "LandingFile",
     "Manifest",
@@ -79,7 +90,8 @@ __all__ = [
     "files_wholly_before",
     "first_slots",
     "generation",
-    "imported_files",
+    "imported",
+    "is_free",
     "keep_grid",
     "landing_bytes",
     "landing_files",
@@ -89,6 +101,7 @@ __all__ = [
     "late_fingerprints",
     "late_rows",
     "load_memory",
+    "manifest_path",
     "newest_event",
     "newest_position",
     "newest_slots",
@@ -100,6 +113,7 @@ __all__ = [
     "raise_floor",
     "raw_files_since",
     "read_ledger",
+    "read_manifest",
     "readings_by_slot",
     "recorded_grid",
     "refuse_newer_home",

@@ -63,11 +63,7 @@ def insert_segment(
         "insert into damage (segment, start, bytes) values (:segment, :start, :bytes)",
         [{**asdict(damage), "segment": manifest.segment} for damage in manifest.damage],
     )
-    connection.executemany(
-        "insert into imports (source, segment, name, rows, first_position)"
-        " values (:sha256, :segment, :name, :rows, :first_position)",
-        [{**asdict(source), "segment": manifest.segment} for source in manifest.sources],
-    )
+    _add_sources(connection, manifest)
     connection.executemany(
         "insert into drift (segment, position, received_at, device_id, metric, what, was, now)"
         " values (:segment, :position, :received_at, :device_id, :metric, :what, :was, :now)",
@@ -116,6 +112,37 @@ def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:
     connection.executemany("delete from verified where file = ?", rows)
 
 
+def add_counts(connection: sqlite3.Connection, counts: Iterable[DeviceCounts], arrivals: Mapping[int, int]) -> None:
+    """Add differences to the counts, within the caller's transaction; hours and devices of which nothing is left go."""
+    _add_rows(connection, counts, arrivals, 1)
+    connection.execute(
+        "delete from counts where received = 0 and landed = 0 and quarantined = 0 and duplicate = 0 and forgotten = 0"
+        " and rejected_readings = 0"
+    )
+    connection.execute("delete from arrivals where received = 0")
+
+
+def update_segment(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Set the sums of a committed segment, and its imported files, as its manifest has them; not its files."""
+    connection.execute(
+        "update segments set messages = :messages, landed = :landed, quarantined = :quarantined,"
+        " duplicate = :duplicate, forgotten = :forgotten, readings = :readings,"
+        " rejected_readings = :rejected_readings, newest_event_at = :newest_event_at where segment = :segment",
+        asdict(manifest),
+    )
+    connection.execute("delete from imports where segment = ?", (manifest.segment,))
+    _add_sources(connection, manifest)
+
+
+def withdraw_segment(connection: sqlite3.Connection, segment: str) -> None:
+    """Remove a commit, but not its files and counts; within the caller's transaction."""
+    connection.execute(
+        "delete from held_slots where file in (select file from damaged_files where segment = ?)", (segment,)
+    )
+    for table in ("damage", "damaged_files", "late_frozen", "imports", "drift", "segments"):
+        connection.execute(f"delete from {table} where segment = ?", (segment,))  # noqa: S608 - constants
+
+
 def touch_slots(connection: sqlite3.Connection, slots: Iterable[int], position: int) -> None:
     """Record that a position changed slots."""
     connection.executemany(
@@ -154,6 +181,14 @@ def load_memory(connection: sqlite3.Connection) -> Memory:
     return Memory(load_nodes(births), {(device, metric): seen for device, metric, seen in kinds})
 
 
+def _add_sources(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    connection.executemany(
+        "insert into imports (source, segment, name, rows, first_position, mapping)"
+        " values (:sha256, :segment, :name, :rows, :first_position, :mapping)",
+        [{**asdict(source), "segment": manifest.segment} for source in manifest.sources],
+    )
+
+
 def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -> None:
     touch_slots(connection, {slot for entry in manifest.files for slot in entry.slots}, position)
     known = connection.execute("select file from files where segment = ?", (manifest.segment,)).fetchall()
@@ -164,6 +199,12 @@ def _forget(connection: sqlite3.Connection, manifest: Manifest, position: int) -
 
 
 def _add_counts(connection: sqlite3.Connection, manifest: Manifest, sign: int) -> None:
+    _add_rows(connection, manifest.counts, manifest.arrivals, sign)
+
+
+def _add_rows(
+    connection: sqlite3.Connection, counts: Iterable[DeviceCounts], arrivals: Mapping[int, int], sign: int
+) -> None:
     connection.executemany(
         "insert into counts (hour, device_id, received, landed, quarantined, duplicate, forgotten,"
         " rejected_readings) values (?, ?, ?, ?, ?, ?, ?, ?) on conflict do update set"
@@ -171,12 +212,12 @@ def _add_counts(connection: sqlite3.Connection, manifest: Manifest, sign: int) -
         " quarantined = quarantined + excluded.quarantined, duplicate = duplicate + excluded.duplicate,"
         " forgotten = forgotten + excluded.forgotten,"
         " rejected_readings = rejected_readings + excluded.rejected_readings",
-        [_signed(row, sign) for row in manifest.counts],
+        [_signed(row, sign) for row in counts],
     )
     connection.executemany(
         "insert into arrivals (hour, received) values (?, ?)"
         " on conflict do update set received = received + excluded.received",
-        [(hour, sign * messages) for hour, messages in manifest.arrivals.items()],
+        [(hour, sign * messages) for hour, messages in arrivals.items()],
     )
 
 

@@ -77,6 +77,8 @@ class ImportedFile(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     rows: int
     first_position: int
     """Position of its first row among all rows of the import."""
+    mapping: str = ""
+    """Version of the mapping under which it was imported."""
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):

@@ -47,10 +47,11 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 def _to_2(connection: sqlite3.Connection) -> None:
-    """The outcome `forgotten`; the mark of a file that is about to be deleted."""
+    """The outcome `forgotten`; the mark of a file that is about to be deleted; the mapping of an import."""
     _add_column(connection, "segments", "forgotten integer not null default 0")
     _add_column(connection, "counts", "forgotten integer not null default 0")
     _add_column(connection, "files", "deleting_at integer")
+    _add_column(connection, "imports", "mapping text not null default ''")
 
 
 def _add_column(connection: sqlite3.Connection, table: str, declaration: str) -> None:

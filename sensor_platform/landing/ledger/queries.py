@@ -4,7 +4,6 @@ Times are microseconds since the epoch, UTC.
 """
 
 import sqlite3
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -22,6 +21,23 @@ class Totals:
     newest_event_at: int | None
     newest_committed_at: int | None
     forgotten: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class KnownFile:
+    """One imported file."""
+
+    sha256: str
+    segment: str
+    """Name of its import."""
+    name: str
+    rows: int
+    first_position: int
+    """Position of its first row among all rows of the import."""
+    mapping: str
+    """Version of the mapping; empty for an import by an earlier version of the platform."""
+    imported_at: int
+    contract_version: str
 
 
 def generation(connection: sqlite3.Connection) -> str:
@@ -57,13 +73,22 @@ def is_committed(connection: sqlite3.Connection, segment: str) -> bool:
     return connection.execute("select 1 from segments where segment = ?", (segment,)).fetchone() is not None
 
 
-def imported_files(connection: sqlite3.Connection, digests: Iterable[str]) -> list[str]:
-    """Those of the SHA-256 digests whose file was imported before."""
-    return [
-        digest
-        for digest in digests
-        if connection.execute("select 1 from imports where source = ?", (digest,)).fetchone()
-    ]
+def imported(connection: sqlite3.Connection) -> list[KnownFile]:
+    """Every imported file, oldest first."""
+    rows = connection.execute(
+        "select source, segment, name, rows, first_position, mapping, committed_at, contract_version"
+        " from imports join segments using (segment)"
+        " order by position, first_position"
+    )
+    return [KnownFile(*row) for row in rows]
+
+
+def is_free(connection: sqlite3.Connection, segment: str) -> bool:
+    """Whether no commit and no file, visible or replaced, is of this segment."""
+    found = connection.execute(
+        "select 1 from segments where segment = ? union all select 1 from files where segment = ?", (segment, segment)
+    )
+    return found.fetchone() is None
 
 
 def newest_event(connection: sqlite3.Connection, segments: int) -> int | None:

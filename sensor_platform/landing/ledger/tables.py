@@ -35,7 +35,7 @@ create table if not exists damage (
 ) without rowid;
 create table if not exists imports (
     source text primary key, segment text not null, name text not null, rows integer not null,
-    first_position integer not null
+    first_position integer not null, mapping text not null default ''
 ) without rowid;
 create table if not exists drift (
     segment text not null, position integer not null, received_at integer not null, device_id text not null,

@@ -1,0 +1,204 @@
+"""Carries out a removal in one step that a crash cannot halve.
+
+The intent is written first (`ledger/removals/<name>.json`: what the manifests say afterwards, and the new files). Then
+it is carried out: manifests, ledger commit, rewritten archives, and the intent ends as `<name>.done`, which names the
+old files until they are deleted. `finish_removals` repeats this for every intent that a killed process left.
+"""
+
+import sqlite3
+from pathlib import Path
+
+import msgspec
+
+from sensor_platform.errors import CheckFailed
+from sensor_platform.home import Home
+from sensor_platform.kernel.durable import fsync_folder, write_file
+from sensor_platform.kernel.sqlite import transaction
+from sensor_platform.landing.ledger.commit import (
+    add_counts,
+    insert_file,
+    insert_segment,
+    next_position,
+    replace_files,
+    touch_slots,
+    update_segment,
+    withdraw_segment,
+)
+from sensor_platform.landing.ledger.manifest import (
+    CompactionManifest,
+    DeviceCounts,
+    FileEntry,
+    Manifest,
+    compaction_path,
+    encode_compaction,
+    manifest_path,
+    write_manifest,
+)
+from sensor_platform.landing.ledger.visible_files import is_known, is_visible
+
+
+class NewFile(msgspec.Struct, frozen=True, kw_only=True):
+    """A file without the rows that were taken out, and the file that it replaces."""
+
+    old: str
+    owner: str
+    """The commit that it belongs to; of a compacted file the name of the compaction."""
+    entry: FileEntry | None = None
+    """None where no row is left."""
+
+
+class ReplacedCompaction(msgspec.Struct, frozen=True, kw_only=True):
+    """A compaction whose file is replaced."""
+
+    name: str
+    new: CompactionManifest | None = None
+    """None where no row is left."""
+
+
+class RemovalIntent(msgspec.Struct, frozen=True, kw_only=True):
+    """One removal: everything that it changes."""
+
+    format: int = 1
+    name: str
+    written_at: int
+    manifests: tuple[Manifest, ...] = ()
+    """Changed manifests, as they are afterwards."""
+    gone: tuple[str, ...] = ()
+    """Commits that end: imports that are withdrawn as a whole, and what was requeued and dropped of them."""
+    added: tuple[Manifest, ...] = ()
+    """A new commit of the same step: the import that replaces another one."""
+    files: tuple[NewFile, ...] = ()
+    compactions: tuple[ReplacedCompaction, ...] = ()
+    counts: tuple[DeviceCounts, ...] = ()
+    """Differences of the ledger's counts."""
+    arrivals: dict[int, int] = {}
+    """Differences of the messages received, by hour."""
+    slots: tuple[int, ...] = ()
+    """Slots whose readings change."""
+    also_old: tuple[str, ...] = ()
+    """Further files with the rows, which others had replaced before: a ledger that is rebuilt does not know them."""
+
+
+def removals_folder(home: Home) -> Path:
+    """Folder of the intents."""
+    return home.ledger / "removals"
+
+
+def carry_out(home: Home, ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
+    """Write the intent durably, then carry it out. May be repeated. Hold `changes_lock`.
+
+    Raises:
+        CheckFailed: a file that it replaces is not in use any more; nothing was changed.
+    """
+    _check(ledger, intent)
+    write_file(_path(home, intent.name), msgspec.json.encode(intent))
+    _finish(home, ledger, intent)
+
+
+def finish_removals(home: Home, ledger: sqlite3.Connection) -> int:
+    """Finish the removals of killed processes, and forget about files that are deleted; returns how many were left."""
+    intents = [read_intent(path) for path in _pending(home)]
+    for intent in intents:
+        _finish(home, ledger, intent)
+    for path in sorted(removals_folder(home).glob("*.done")):
+        if not any((home.root / file).exists() for file in msgspec.json.decode(path.read_bytes())):
+            path.unlink()
+    if ledger.execute("select 1 from meta where key glob 'removal.*'").fetchone():
+        ledger.execute("delete from meta where key glob 'removal.*'")
+    return len(intents)
+
+
+def write_removed_manifests(home: Home) -> None:
+    """Do without a ledger what every intent says, before the ledger is rebuilt from the manifests."""
+    for path in _pending(home):
+        intent = read_intent(path)
+        _write_manifests(home, intent)
+        _end(home, intent)
+
+
+def delete_removed_files(home: Home, ledger: sqlite3.Connection) -> None:
+    """Delete the old files of finished removals that a rebuilt ledger does not know."""
+    for path in sorted(removals_folder(home).glob("*.done")):
+        for file in msgspec.json.decode(path.read_bytes(), type=list[str]):
+            if not is_known(ledger, file):
+                (home.root / file).unlink(missing_ok=True)
+
+
+def read_intent(path: Path) -> RemovalIntent:
+    """The intent in a file.
+
+    Raises:
+        CheckFailed: it is damaged.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=RemovalIntent)
+    except msgspec.DecodeError as error:
+        raise CheckFailed(f"{path} is damaged: {error}", "restore it from a backup of the home") from error
+
+
+def _pending(home: Home) -> list[Path]:
+    return sorted(removals_folder(home).glob("*.json"))
+
+
+def _path(home: Home, name: str) -> Path:
+    return removals_folder(home) / f"{name}.json"
+
+
+def _check(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
+    for file in intent.files:
+        if not is_visible(ledger, file.old):
+            raise CheckFailed(f"{file.old} was replaced meanwhile; nothing was changed", "run the command again")
+
+
+def _finish(home: Home, ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
+    _write_manifests(home, intent)
+    with transaction(ledger):
+        if not ledger.execute("select 1 from meta where key = ?", (_key(intent),)).fetchone():
+            _check(ledger, intent)
+            _commit(ledger, intent)
+            ledger.execute("insert into meta (key, value) values (?, '1')", (_key(intent),))
+    _end(home, intent)
+    ledger.execute("delete from meta where key = ?", (_key(intent),))
+
+
+def _key(intent: RemovalIntent) -> str:
+    return f"removal.{intent.name}"
+
+
+def _end(home: Home, intent: RemovalIntent) -> None:
+    """Replace the intent by the list of its old files: nothing of what was removed is kept in it."""
+    path = _path(home, intent.name)
+    write_file(path.with_suffix(".done"), msgspec.json.encode([*(file.old for file in intent.files), *intent.also_old]))
+    path.unlink(missing_ok=True)
+    fsync_folder(path.parent)
+
+
+def _write_manifests(home: Home, intent: RemovalIntent) -> None:
+    for manifest in (*intent.manifests, *intent.added):
+        write_manifest(home, manifest)
+    for name in intent.gone:
+        manifest_path(home, name).unlink(missing_ok=True)
+    for compaction in intent.compactions:
+        if compaction.new is not None:
+            write_file(compaction_path(home, compaction.new.name), encode_compaction(compaction.new))
+        compaction_path(home, compaction.name).unlink(missing_ok=True)
+    if intent.gone:
+        fsync_folder(home.ledger / "segments")
+    if intent.compactions:
+        fsync_folder(home.ledger / "compactions")
+
+
+def _commit(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
+    """Commit to the ledger. Old files are marked as replaced, not deleted: processes may read them for another hour."""
+    touch_slots(ledger, intent.slots, next_position(ledger))
+    replace_files(ledger, [file.old for file in intent.files], intent.written_at)
+    for file in intent.files:
+        if file.entry is not None:
+            insert_file(ledger, file.owner, file.entry)
+    add_counts(ledger, intent.counts, intent.arrivals)
+    for manifest in intent.manifests:
+        update_segment(ledger, manifest)
+    for name in intent.gone:
+        withdraw_segment(ledger, name)
+    for manifest in intent.added:
+        insert_segment(ledger, manifest)

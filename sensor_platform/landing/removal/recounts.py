@@ -1,0 +1,108 @@
+"""How the counts of a commit change when rows are taken out: a message keeps one outcome, or is not counted at all."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from operator import attrgetter
+
+import polars as pl
+from msgspec import structs
+
+from sensor_platform.kernel.clock import HOUR
+from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
+from sensor_platform.landing.ledger.manifest import DeviceCounts
+
+_Key = tuple[int, str]
+"""Hour of arrival and device."""
+_FATES = ("received", "landed", "quarantined", "duplicate", "forgotten", "rejected_readings")
+_HOUR = pl.col("received_at").cast(pl.Datetime("us")).cast(pl.Int64) // HOUR * HOUR
+_DEVICE = pl.col("device_id").fill_null(UNKNOWN_DEVICE)
+
+
+@dataclass(slots=True)
+class Recount:
+    """Differences of the counts of one commit, filled file by file.
+
+    A forgotten message is counted without its device: its name would be kept otherwise.
+    """
+
+    is_forgotten: bool
+    """Whether the messages stay counted, as forgotten; otherwise they were never received (a withdrawn import)."""
+    change: dict[_Key, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    readings: int = 0
+
+    def take_landed(self, messages: pl.DataFrame, readings: int) -> None:
+        """Messages that were landed and have no reading left.
+
+        Args:
+            messages: one row for each, with received_at and device_id.
+            readings: number of readings taken out, of these and of other messages.
+        """
+        self._take(messages, "landed")
+        self.readings -= readings
+
+    def take_rejects(self, rows: pl.DataFrame) -> None:
+        """Rows of a quarantine file: rejected messages, and readings rejected out of landed messages."""
+        is_whole = rows["scope"] == "message"
+        self._take(rows.filter(is_whole), "quarantined")
+        for hour, device, count in _counted(rows.filter(~is_whole)):
+            self.change[hour, device]["rejected_readings"] -= count
+
+    def take_duplicates(self, messages: pl.DataFrame) -> None:
+        """Duplicates of messages that are forgotten: they stay duplicates, without the name of a device."""
+        for hour, device, count in _counted(messages):
+            self.change[hour, device].update(received=-count, duplicate=-count)
+            self.change[hour, UNKNOWN_DEVICE].update(received=count, duplicate=count)
+
+    def counts(self) -> tuple[DeviceCounts, ...]:
+        """The differences, negative where a count decreases."""
+        return tuple(_row(key, counted) for key, counted in sorted(self.change.items()) if any(counted.values()))
+
+    def arrivals(self) -> dict[int, int]:
+        """Hour to the difference of the messages received; empty where they stay counted."""
+        found: Counter[int] = Counter()
+        for (hour, _), counted in self.change.items():
+            found[hour] += counted["received"]
+        return {hour: count for hour, count in found.items() if count}
+
+    def _take(self, messages: pl.DataFrame, fate: str) -> None:
+        for hour, device, count in _counted(messages):
+            self.change[hour, device].update({"received": -count, fate: -count})
+            if self.is_forgotten:
+                self.change[hour, UNKNOWN_DEVICE].update(received=count, forgotten=count)
+
+
+def merged(counts: Iterable[DeviceCounts], changes: Iterable[DeviceCounts]) -> tuple[DeviceCounts, ...]:
+    """Counts with their differences applied, by hour and device; rows in which nothing is left go."""
+    rows = {(row.hour, row.device_id): row for row in counts}
+    for change in changes:
+        key = (change.hour, change.device_id)
+        base = rows.get(key)
+        if base is None:
+            rows[key] = change
+            continue
+        rows[key] = structs.replace(base, **{name: getattr(base, name) + getattr(change, name) for name in _FATES})
+    found = (row for row in rows.values() if any(getattr(row, name) for name in _FATES))
+    return tuple(sorted(found, key=attrgetter("hour", "device_id")))
+
+
+def negative(counts: Iterable[DeviceCounts]) -> tuple[DeviceCounts, ...]:
+    """Counts as differences that take them back."""
+    return tuple(structs.replace(row, **{name: -getattr(row, name) for name in _FATES}) for row in counts)
+
+
+def _counted(rows: pl.DataFrame) -> Iterable[tuple[int, str, int]]:
+    return rows.group_by(_HOUR.alias("hour"), _DEVICE.alias("device")).len().iter_rows()
+
+
+def _row(key: _Key, counted: Mapping[str, int]) -> DeviceCounts:
+    return DeviceCounts(
+        hour=key[0],
+        device_id=key[1],
+        received=counted.get("received", 0),
+        landed=counted.get("landed", 0),
+        quarantined=counted.get("quarantined", 0),
+        duplicate=counted.get("duplicate", 0),
+        forgotten=counted.get("forgotten", 0),
+        rejected_readings=counted.get("rejected_readings", 0),
+    )

@@ -1,0 +1,217 @@
+"""Makes the files and the intent of a removal: each file that holds chosen rows is written again without them."""
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import polars as pl
+from msgspec import structs
+
+from sensor_platform.home import Home
+from sensor_platform.landing.files.parquet import write_landing, write_quarantine
+from sensor_platform.landing.ledger.manifest import (
+    CompactionManifest,
+    FileEntry,
+    Manifest,
+    compaction_path,
+    manifest_path,
+    read_compaction,
+    read_manifest,
+)
+from sensor_platform.landing.removal.choice import RowChoice
+from sensor_platform.landing.removal.intent import NewFile, RemovalIntent, ReplacedCompaction
+from sensor_platform.landing.removal.matches import MatchedFile, matched_landing, matched_quarantine, read_kept
+from sensor_platform.landing.removal.recounts import Recount, merged, negative
+
+_MESSAGE = ["segment", "position"]
+
+
+@dataclass(slots=True)
+class Found:
+    """What a removal takes out."""
+
+    readings: int = 0
+    messages: int = 0
+    """Messages of which nothing is left."""
+    mixed: int = 0
+    """Messages of which other readings stay."""
+    rejects: int = 0
+    """Rows of quarantine files."""
+    landing_files: int = 0
+    quarantine_files: int = 0
+
+
+@dataclass(slots=True)
+class Removal:
+    """One removal, filled file by file. Without `is_real` it only counts."""
+
+    home: Home
+    ledger: sqlite3.Connection
+    choice: RowChoice
+    slot: int
+    """Length of a slot in microseconds."""
+    now: int
+    is_forgotten: bool
+    is_real: bool = True
+    found: Found = field(default_factory=Found)
+    recounts: dict[str, Recount] = field(default_factory=dict)
+    """By commit."""
+    files: list[NewFile] = field(default_factory=list)
+    compactions: list[ReplacedCompaction] = field(default_factory=list)
+    touched: list[pl.DataFrame] = field(default_factory=list)
+    """Segment and position of every message that loses a row."""
+    slots: set[int] = field(default_factory=set)
+    compacted: list[str] = field(default_factory=list)
+    """Files that went into a compacted file which is replaced."""
+    emptied: list[str] = field(default_factory=list)
+    """Files of commits that went into a compacted file of which nothing is left."""
+
+    def run(self) -> None:
+        """Look through all files and, if `is_real`, write the new ones. They are not visible yet.
+
+        Raises:
+            CheckFailed: a file is damaged.
+        """
+        for match in matched_landing(self.home, self.ledger, self.choice):
+            self._landing(match)
+        for match in matched_quarantine(self.home, self.ledger, self.choice, self.messages()):
+            self._quarantine(match)
+
+    def messages(self) -> pl.DataFrame:
+        """Segment and position of every message that loses a row."""
+        none = pl.DataFrame(schema={"segment": pl.String, "position": pl.Int64})
+        return pl.concat([none, *self.touched]).unique()
+
+    def intent(self, gone: Sequence[str] = (), added: Sequence[Manifest] = ()) -> RemovalIntent:
+        """The intent, after `run`.
+
+        Args:
+            gone: commits that end; the caller sees to the counts that remain of them.
+            added: a new commit of the same step.
+        """
+        ended = [read_manifest(manifest_path(self.home, name)) for name in gone]
+        changes = {name: found.counts() for name, found in self.recounts.items() if name not in gone}
+        changes |= {manifest.segment: negative(manifest.counts) for manifest in ended}
+        return RemovalIntent(
+            name=f"{self.now}-{hashlib.sha256(repr(sorted(changes)).encode()).hexdigest()[:8]}",
+            written_at=self.now,
+            manifests=tuple(self._changed(name) for name in self._named() if name not in gone and self._has(name)),
+            gone=tuple(gone),
+            added=tuple(added),
+            files=tuple(self.files),
+            compactions=tuple(self.compactions),
+            counts=merged((), (row for rows in changes.values() for row in rows)),
+            arrivals=self._arrivals(ended),
+            slots=tuple(sorted(self.slots)),
+            also_old=(*self.compacted, *(entry.file for manifest in ended for entry in manifest.files)),
+        )
+
+    def _landing(self, match: MatchedFile) -> None:
+        removed = match.removed
+        kept = read_kept(self.home, match)
+        left = kept.select(_MESSAGE).unique()
+        ended = removed.unique(_MESSAGE, keep="first", maintain_order=True).join(left, on=_MESSAGE, how="anti")
+        messages = removed.select(_MESSAGE).unique()
+        self.touched.append(messages)
+        self.found.readings += len(removed)
+        self.found.messages += len(ended)
+        self.found.mixed += len(messages) - len(ended)
+        self.found.landing_files += 1
+        self.slots.update((removed["event_at"].cast(pl.Int64) // self.slot * self.slot).unique())
+        owners = removed["segment"].unique() if match.is_compacted else [match.owner]
+        for owner in owners:
+            of_owner = pl.lit(value=True) if not match.is_compacted else pl.col("segment") == owner
+            self._recount(owner).take_landed(ended.filter(of_owner), len(removed.filter(of_owner)))
+        if self.is_real:
+            self._write_landing(match, kept)
+
+    def _quarantine(self, match: MatchedFile) -> None:
+        self.found.rejects += len(match.removed)
+        self.found.messages += int((match.removed["scope"] == "message").sum())
+        self.found.quarantine_files += 1
+        self.touched.append(match.removed.select(_MESSAGE).unique())
+        self._recount(match.owner).take_rejects(match.removed)
+        if self.is_real:
+            kept = read_kept(self.home, match)
+            entry = None
+            if len(kept):
+                entry = structs.replace(write_quarantine(self.home, self._place(match), kept), kind=match.kind)
+            self.files.append(NewFile(old=match.file, owner=match.owner, entry=entry))
+
+    def _write_landing(self, match: MatchedFile, kept: pl.DataFrame) -> None:
+        entry: FileEntry | None = None
+        path = self._place(match)
+        owner = match.owner
+        if match.is_compacted:
+            owner = "compact-" + hashlib.sha256(f"{match.owner} {self.now}".encode()).hexdigest()[:32]
+            path = path.with_name(f"{owner}.parquet")
+        if len(kept):
+            rows = kept.with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // self.slot * self.slot)
+            entry = write_landing(self.home, path, rows)
+        self.files.append(NewFile(old=match.file, owner=owner, entry=entry))
+        if match.is_compacted:
+            self._replace_compaction(match.owner, owner, entry)
+
+    def _replace_compaction(self, old: str, new: str, entry: FileEntry | None) -> None:
+        before = read_compaction(compaction_path(self.home, old))
+        after = None
+        self.compacted += before.replaces
+        if entry is None:
+            self.emptied += before.replaces
+        else:
+            after = CompactionManifest(name=new, written_at=before.written_at, file=entry, replaces=before.replaces)
+        self.compactions.append(ReplacedCompaction(name=old, new=after))
+
+    def _place(self, match: MatchedFile) -> Path:
+        """A new name beside the old file, of the same segment: `<segment>~<time>` as of a relanded one."""
+        path = self.home.root / match.file
+        name, dot, rest = path.name.partition(".")
+        return path.with_name(f"{name.partition('~')[0]}~{self.now}{dot}{rest}")
+
+    def _recount(self, owner: str) -> Recount:
+        return self.recounts.setdefault(owner, Recount(self.is_forgotten))
+
+    def _arrivals(self, ended: Sequence[Manifest]) -> dict[int, int]:
+        gone = {manifest.segment for manifest in ended}
+        found: Counter[int] = Counter()
+        for recount in (recount for name, recount in self.recounts.items() if name not in gone):
+            found.update(recount.arrivals())
+        for manifest in ended:
+            found.subtract(manifest.arrivals)
+        return {hour: count for hour, count in found.items() if count}
+
+    def _named(self) -> list[str]:
+        """Commits whose manifests change."""
+        owners = {Path(file).name.partition(".")[0].partition("~")[0] for file in self.emptied}
+        return sorted({*self.recounts, *owners})
+
+    def _has(self, name: str) -> bool:
+        return manifest_path(self.home, name).exists()
+
+    def _changed(self, name: str) -> Manifest:
+        manifest = read_manifest(manifest_path(self.home, name))
+        recount = self.recounts.get(name, Recount(self.is_forgotten))
+        changes = recount.counts()
+        new = {file.old: file.entry for file in self.files if file.owner == name} | dict.fromkeys(self.emptied)
+        entries = [new.get(entry.file, entry) for entry in manifest.files]
+        files = tuple(entry for entry in entries if entry is not None)
+        received = sum(row.received for row in changes)
+        arrivals = Counter(manifest.arrivals)
+        arrivals.update(recount.arrivals())
+        return structs.replace(
+            manifest,
+            messages=manifest.messages + received,
+            landed=manifest.landed + sum(row.landed for row in changes),
+            quarantined=manifest.quarantined + sum(row.quarantined for row in changes),
+            duplicate=manifest.duplicate + sum(row.duplicate for row in changes),
+            forgotten=manifest.forgotten + sum(row.forgotten for row in changes),
+            readings=manifest.readings + recount.readings,
+            rejected_readings=manifest.rejected_readings + sum(row.rejected_readings for row in changes),
+            newest_event_at=max((each.last_event_at for each in files if each.last_event_at is not None), default=None),
+            files=files,
+            counts=merged(manifest.counts, changes),
+            arrivals={hour: count for hour, count in arrivals.items() if count},
+        )

@@ -1,10 +1,11 @@
-"""Replaces segments by their relanded files in one step that a crash cannot halve.
+"""Replaces the results of segments in one step that a crash cannot halve: of a reland, a requeue or a drop.
 
 The intent is written first (`ledger/relands/<name>.json`: the manifests before and after, the compactions that end).
 Then it is carried out: manifests, ledger commit, intent deleted. `finish_intents` repeats this for every intent that a
 killed process left; repeating a finished one changes nothing.
 """
 
+import itertools
 import sqlite3
 from pathlib import Path
 
@@ -15,8 +16,10 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import clear_rewritten, remove_dead
+from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.integrity.damage import forget_damage, insert_missed
-from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
+from sensor_platform.landing.ledger.commit import insert_file, replace_files, replace_segment
+from sensor_platform.landing.ledger.commit_checks import ChangedMeanwhile, check_committed, check_visible
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,
@@ -27,7 +30,6 @@ from sensor_platform.landing.ledger.manifest import (
 )
 from sensor_platform.landing.removal.intent import finish_removals
 
-_FILE = "file, segment, kind, rows, bytes, sha256, first_event_at, last_event_at, replaced_at"
 _LOST = "was part of a compacted file that is damaged, and its raw archive is gone"
 
 
@@ -38,8 +40,17 @@ class LostFile(msgspec.Struct, frozen=True, kw_only=True):
     entry: FileEntry
 
 
+class Changed(msgspec.Struct, frozen=True, kw_only=True):
+    """What changes of a segment of which only some messages are decoded again. Slots are microseconds."""
+
+    slots: tuple[int, ...]
+    """Slots whose readings change."""
+    added: dict[int, int]
+    """New rows by slot."""
+
+
 class RelandIntent(msgspec.Struct, frozen=True, kw_only=True):
-    """One step: segments that are relanded, and the files that they replace."""
+    """One step: segments whose result is replaced, and the files that this replaces."""
 
     format: int = 1
     name: str
@@ -52,9 +63,18 @@ class RelandIntent(msgspec.Struct, frozen=True, kw_only=True):
     compactions: tuple[str, ...] = ()
     """Names of the compactions that end, because their segments are relanded."""
     rest: CompactionManifest | None = None
-    """The rows of a retired file whose segments have no archive: they stay, in a file of their own."""
+    """As `rests`, of intents by earlier versions."""
+    rests: tuple[CompactionManifest, ...] = ()
+    """Rows of retired files that are of other segments: they stay, in files of their own."""
+    changed: tuple[Changed | None, ...] = ()
+    """For each manifest of `new`: what changes; None (and without any) where everything may."""
     lost: tuple[LostFile, ...] = ()
     """Files of segments without an archive, if the retired file is damaged."""
+
+    @property
+    def others(self) -> tuple[CompactionManifest, ...]:
+        """All of `rests`."""
+        return self.rests if self.rest is None else (*self.rests, self.rest)
 
 
 def intent_path(home: Home, name: str) -> Path:
@@ -63,7 +83,13 @@ def intent_path(home: Home, name: str) -> Path:
 
 
 def carry_out(home: Home, ledger: sqlite3.Connection, intent: RelandIntent) -> None:
-    """Write the intent durably, then carry it out. May be repeated."""
+    """Write the intent durably, then carry it out. May be repeated. Hold `changes_lock`.
+
+    Raises:
+        ChangedMeanwhile: the ledger has something else than the step would replace; nothing was changed.
+    """
+    if not _is_committed(ledger, intent):
+        _check(ledger, intent)
     write_file(intent_path(home, intent.name), msgspec.json.encode(intent))
     _finish(home, ledger, intent)
 
@@ -71,18 +97,23 @@ def carry_out(home: Home, ledger: sqlite3.Connection, intent: RelandIntent) -> N
 def finish_intents(home: Home, ledger: sqlite3.Connection) -> int:
     """Finish the intents of killed processes; returns their number."""
     finish_removals(home, ledger)
-    intents = [_read(path) for path in sorted((home.ledger / "relands").glob("*.json"))]
-    for intent in intents:
-        _finish(home, ledger, intent)
+    paths = sorted((home.ledger / "relands").glob("*.json"))
+    for path in paths:
+        intent = _read(path)
+        try:
+            _finish(home, ledger, intent)
+        except ChangedMeanwhile:  # by a version that did not finish it first
+            _take_back(home, ledger, intent)
+            set_aside(home, path)
     _clear_unfinished(home, ledger)
-    return len(intents)
+    return len(paths)
 
 
 def intended_files(home: Home) -> set[str]:
     """Files that unfinished relands will make visible, relative to home."""
     intents = [_read(path) for path in sorted((home.ledger / "relands").glob("*.json"))]
     found = {entry.file for intent in intents for manifest in intent.new for entry in manifest.files}
-    return found | {intent.rest.file.file for intent in intents if intent.rest is not None}
+    return found | {rest.file.file for intent in intents for rest in intent.others}
 
 
 def write_manifests(home: Home) -> None:
@@ -112,8 +143,8 @@ def _write_manifests(home: Home, intent: RelandIntent) -> None:
         compaction_path(home, name).unlink(missing_ok=True)
     if intent.compactions:
         fsync_folder(home.ledger / "compactions")
-    if intent.rest is not None:
-        write_file(compaction_path(home, intent.rest.name), encode_compaction(intent.rest))
+    for rest in intent.others:
+        write_file(compaction_path(home, rest.name), encode_compaction(rest))
 
 
 def _is_committed(ledger: sqlite3.Connection, intent: RelandIntent) -> bool:
@@ -125,20 +156,39 @@ def _is_committed(ledger: sqlite3.Connection, intent: RelandIntent) -> bool:
     return True
 
 
+def _check(ledger: sqlite3.Connection, intent: RelandIntent) -> None:
+    """Check that the ledger still has what the step replaces."""
+    for manifest in intent.old:
+        check_committed(ledger, manifest)
+    missed = {file for (file,) in ledger.execute("select file from damaged_files")}
+    check_visible(ledger, [file for file in intent.retired if file not in missed])
+
+
 def _commit(ledger: sqlite3.Connection, intent: RelandIntent) -> None:
     """Commit to the ledger. Old files are marked as replaced, not deleted: processes may read them for another hour."""
-    for old, new in zip(intent.old, intent.new, strict=True):
-        kept = {entry.file for entry in new.files}
-        known = ledger.execute(f"select {_FILE} from files where segment = ?", (new.segment,)).fetchall()  # noqa: S608
-        insert_segment(ledger, new, instead_of=old, also_touched={slot for entry in old.files for slot in entry.slots})
-        gone = [(*row[:-1], row[-1] or intent.written_at) for row in known if row[0] not in kept]
-        ledger.executemany(f"insert into files ({_FILE}) values (?, ?, ?, ?, ?, ?, ?, ?, ?)", gone)  # noqa: S608
-    if intent.rest is not None:
-        insert_file(ledger, intent.rest.name, intent.rest.file)
+    _check(ledger, intent)
+    kept = {entry.file: new.segment for new in intent.new for entry in new.files}
+    held = {entry.file for old in intent.old for entry in old.files}
+    # some may be of another segment of the step before
+    ledger.executemany("update files set segment = ? where file = ?", [(kept[file], file) for file in held & {*kept}])
+    for old, new, changed in itertools.zip_longest(intent.old, intent.new, intent.changed):
+        slots, added = (None, None) if changed is None else (changed.slots, changed.added)
+        replace_segment(ledger, old, new, slots, added, held)
+    for rest in intent.others:
+        insert_file(ledger, rest.name, rest.file)
     replace_files(ledger, intent.retired, intent.written_at)
-    forget_damage(ledger, [*(entry.file for old in intent.old for entry in old.files), *intent.retired])
+    forgotten = [entry.file for old in intent.old for entry in old.files if entry.file not in kept]
+    forget_damage(ledger, [*forgotten, *intent.retired])
     for lost in intent.lost:
         insert_missed(ledger, lost.segment, lost.entry, _LOST, intent.written_at)
+
+
+def _take_back(home: Home, ledger: sqlite3.Connection, intent: RelandIntent) -> None:
+    """Write the manifests again that the ledger has."""
+    for old in intent.old:
+        found = ledger.execute("select committed_at from segments where segment = ?", (old.segment,)).fetchone()
+        if found is not None and found[0] == old.written_at:
+            write_manifest(home, old)
 
 
 def _clear_unfinished(home: Home, ledger: sqlite3.Connection) -> None:

@@ -1,12 +1,13 @@
 """Writes to the ledger: segments with their files and counts, and slots that changed without a segment."""
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import asdict
 
 from sensor_platform.kernel.clock import now_micros
 from sensor_platform.kernel.sqlite import transaction
+from sensor_platform.landing.ledger.commit_checks import check_committed, check_visible
 from sensor_platform.landing.ledger.horizon import floor_at
 from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.sequences import union
@@ -26,8 +27,12 @@ def commit_segment(
         manifest: of the landed segment.
         instead_of: the manifest of the earlier commit, when a segment is relanded.
         memory: of the decoder; births of Sparkplug nodes seen in this segment are saved too.
+
+    Raises:
+        ChangedMeanwhile: a file that it replaces is not visible any more.
     """
     with transaction(connection):
+        check_visible(connection, manifest.replaces)
         if memory is not None:
             connection.executemany(
                 "insert or replace into births (node, content) values (?, ?)", list(memory.changed_nodes())
@@ -59,11 +64,17 @@ def insert_segment(
     _add_counts(connection, manifest, 1)
     _add_sequences(connection, manifest)
     _count_late_rows(connection, manifest)
+    _add_sources(connection, manifest)
+    _add_facts(connection, manifest)
+    return position
+
+
+def _add_facts(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Damaged ranges, drift and kinds of values of a segment."""
     connection.executemany(
         "insert into damage (segment, start, bytes) values (:segment, :start, :bytes)",
         [{**asdict(damage), "segment": manifest.segment} for damage in manifest.damage],
     )
-    _add_sources(connection, manifest)
     connection.executemany(
         "insert into drift (segment, position, received_at, device_id, metric, what, was, now)"
         " values (:segment, :position, :received_at, :device_id, :metric, :what, :was, :now)",
@@ -74,6 +85,56 @@ def insert_segment(
         " on conflict do update set kinds = kinds | excluded.kinds",
         manifest.kinds,
     )
+
+
+def replace_segment(
+    connection: sqlite3.Connection,
+    old: Manifest,
+    new: Manifest,
+    slots: Iterable[int] | None = None,
+    late: Mapping[int, int] | None = None,
+    held: Collection[str] = (),
+) -> int:
+    """Put another result of a segment in the place of the committed one, within the caller's transaction.
+
+    Files of both stay as they are; files of `old` alone become invisible. Returns the position.
+
+    Args:
+        connection: open for writing.
+        old: what the ledger has now.
+        new: of the same segment.
+        slots: slots whose readings change; None for all of both.
+        late: rows by slot that are new; None if all of `new` are.
+        held: further files that were committed before, by other segments of the same step.
+
+    Raises:
+        ChangedMeanwhile: the ledger has something else than `old`.
+    """
+    check_committed(connection, old)
+    position = next_position(connection)
+    connection.execute(
+        "update segments set position = :position, committed_at = :written_at, contract_version = :contract_version,"
+        " messages = :messages, landed = :landed, quarantined = :quarantined, duplicate = :duplicate,"
+        " forgotten = :forgotten, readings = :readings, rejected_readings = :rejected_readings,"
+        " newest_event_at = :newest_event_at where segment = :segment",
+        {**asdict(new), "position": position},
+    )
+    before, after = ({entry.file: entry for entry in manifest.files} for manifest in (old, new))
+    for file, entry in after.items():
+        if file not in before and file not in held:
+            insert_file(connection, new.segment, entry)
+    hide_files(connection, new.segment, [file for file in before if file not in after], new.written_at)
+    if slots is None:
+        slots = {slot for manifest in (old, new) for entry in manifest.files for slot in entry.slots}
+    touch_slots(connection, slots, position)
+    _add_counts(connection, old, -1)
+    _add_counts(connection, new, 1)
+    _forget_empty_counts(connection, old)
+    _add_sequences(connection, new)
+    for table in ("damage", "drift", *(() if late is not None else ("late_frozen",))):
+        connection.execute(f"delete from {table} where segment = ?", (new.segment,))  # noqa: S608 - constants
+    _count_late_rows(connection, new, late)
+    _add_facts(connection, new)
     return position
 
 
@@ -93,6 +154,14 @@ def insert_file(connection: sqlite3.Connection, segment: str, entry: FileEntry) 
 def replace_files(connection: sqlite3.Connection, files: Sequence[str], replaced_at: int) -> None:
     """Make files invisible, because another file has their rows."""
     connection.executemany("update files set replaced_at = ? where file = ?", [(replaced_at, file) for file in files])
+
+
+def hide_files(connection: sqlite3.Connection, segment: str, files: Sequence[str], replaced_at: int) -> None:
+    """Make those of the files invisible that are visible and of this segment."""
+    connection.executemany(
+        "update files set replaced_at = ? where file = ? and replaced_at is null and segment = ?",
+        [(replaced_at, file, segment) for file in files],
+    )
 
 
 def mark_deleted(connection: sqlite3.Connection, files: Sequence[str]) -> None:
@@ -221,6 +290,19 @@ def _add_rows(
     )
 
 
+def _forget_empty_counts(connection: sqlite3.Connection, manifest: Manifest) -> None:
+    """Forget hours of devices of a replaced manifest of which nothing is left: the device was read wrongly then."""
+    for row in manifest.counts:
+        key = (row.hour, row.device_id)
+        gone = connection.execute(
+            "delete from counts where hour = ? and device_id = ? and received = 0 and landed = 0 and quarantined = 0"
+            " and duplicate = 0 and forgotten = 0 and rejected_readings = 0",
+            key,
+        ).rowcount
+        if gone:
+            connection.execute("delete from sequences where hour = ? and device_id = ?", key)
+
+
 def _signed(row: DeviceCounts, sign: int) -> tuple[int | str, ...]:
     numbers = (row.received, row.landed, row.quarantined, row.duplicate, row.forgotten, row.rejected_readings)
     return (row.hour, row.device_id, *(sign * number for number in numbers))
@@ -242,14 +324,19 @@ def _add_sequences(connection: sqlite3.Connection, manifest: Manifest) -> None:
             )
 
 
-def _count_late_rows(connection: sqlite3.Connection, manifest: Manifest) -> None:
-    """Count rows below the landing floor in force when they were landed: they are kept and change no table."""
+def _count_late_rows(connection: sqlite3.Connection, manifest: Manifest, late: Mapping[int, int] | None = None) -> None:
+    """Count rows below the landing floor in force when they were landed: they are kept and change no table.
+
+    Args:
+        connection: open for writing.
+        manifest: of the commit.
+        late: rows by slot that it brings; None if all of its files are new.
+    """
     floor = floor_at(connection, manifest.written_at)
     if floor is None:
         return
-    rows = [
-        (manifest.segment, slot, rows) for entry in manifest.files for slot, rows in entry.slots.items() if slot < floor
-    ]
+    brought = [slots.items() for slots in ([entry.slots for entry in manifest.files] if late is None else [late])]
+    rows = [(manifest.segment, slot, count) for slots in brought for slot, count in slots if slot < floor]
     connection.executemany(
         "insert into late_frozen (segment, slot_start, rows) values (?, ?, ?)"
         " on conflict do update set rows = rows + excluded.rows",

@@ -335,8 +335,8 @@ def _count_late_rows(connection: sqlite3.Connection, manifest: Manifest, late: M
     floor = floor_at(connection, manifest.written_at)
     if floor is None:
         return
-    brought = [slots.items() for slots in ([entry.slots for entry in manifest.files] if late is None else [late])]
-    rows = [(manifest.segment, slot, count) for slots in brought for slot, count in slots if slot < floor]
+    brought: list[Mapping[int, int]] = [entry.slots for entry in manifest.files] if late is None else [late]
+    rows = [(manifest.segment, slot, count) for slots in brought for slot, count in slots.items() if slot < floor]
     connection.executemany(
         "insert into late_frozen (segment, slot_start, rows) values (?, ?, ?)"
         " on conflict do update set rows = rows + excluded.rows",

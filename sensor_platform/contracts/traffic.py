@@ -56,6 +56,7 @@ def _kept(piece: SegmentBatch, since: int, wants: Callable[[str], bool]) -> Segm
             [batch.received_at[row] for row in rows],
             {numbered[row]: found for row, found in batch.user_properties.items() if row in numbered},
             {numbered[row]: found for row, found in batch.keys.items() if row in numbered},
+            {numbered[row] for row in batch.retained if row in numbered},
         ),
         [piece.heads[row] for row in rows],
         set(),

@@ -105,12 +105,15 @@ def join(batches: list[Batch]) -> SegmentBatch:
     joined = SegmentBatch(batches[0].position, MessageBatch(topics, payloads, received_at, {}, {}), heads, set(), set())
     user_properties: dict[int, tuple[tuple[str, str], ...]] = {}
     keys: dict[int, bytes] = {}
+    retained: set[int] = set()
     for batch in batches:
         base = len(topics)
         topics.extend(batch.topics)
         payloads.extend(batch.payloads)
         received_at.extend(batch.received_at)
         heads.extend(batch.heads)
+        if any(head & 1 for head in set(batch.heads)):
+            retained.update(base + index for index, head in enumerate(batch.heads) if head & 1)
         for index, flag in batch.flags.items():
             (joined.duplicates if flag & EnvelopeFlag.DUPLICATE else joined.suspects).add(base + index)
         for index, extra in batch.extras.items():
@@ -118,5 +121,5 @@ def join(batches: list[Batch]) -> SegmentBatch:
                 user_properties[base + index] = extra.user_properties
             if extra.key is not None:
                 keys[base + index] = extra.key
-    joined.messages = MessageBatch(topics, payloads, received_at, user_properties, keys)
+    joined.messages = MessageBatch(topics, payloads, received_at, user_properties, keys, retained)
     return joined

@@ -16,6 +16,7 @@ from sensor_platform.landing.ledger.manifest import DamagedRange, DriftEntry, Fi
 from sensor_platform.landing.outcomes import OutcomeCounts
 from sensor_platform.landing.record_batches import SegmentReader
 from sensor_platform.landing.rejects import RejectRows
+from sensor_platform.landing.retained_repeats import RetainedRepeats
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.wal import archive_segment
 
@@ -38,12 +39,14 @@ class Stage:
         self.readings = LandingTable(self.segment)
         self.outcomes = OutcomeCounts(self.readings.devices)
 
-    def decode(self, reader: SegmentReader, decoder: Decoder) -> None:
+    def decode(self, reader: SegmentReader, decoder: Decoder, repeats: RetainedRepeats) -> None:
         """Decode all messages of the segment."""
         for batch in reader.batches(_BATCH_MESSAGES):
             if self.first_received_at is None:
                 self.first_received_at = batch.messages.received_at[0]
             decoded = decoder.decode(batch.messages)
+            if batch.messages.retained:
+                repeats.mark(batch, decoded)
             devices = self.readings.device_numbers(decoded)
             self.readings.add(batch, decoded, devices)
             self.outcomes.add(batch, decoded, devices, self.rejects.add(self.segment, batch, decoded))
@@ -78,7 +81,7 @@ def stage_segment(
     """
     reader = SegmentReader(sealed)
     stage = Stage(sealed.stem)
-    stage.decode(reader, decoder)
+    stage.decode(reader, decoder, RetainedRepeats(home, sealed.stem, slot))
     stage.drift.extend(type_drift(stage.readings, decoder.memory))
     readings = stage.readings.table(slot)
     files = _write_files(home, sealed, stage, readings, suffix)

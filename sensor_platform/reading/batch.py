@@ -1,6 +1,7 @@
 """Columns of messages as input, and of records, readings and rejects as output. Plain lists are quick to fill."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,9 @@ from sensor_platform.reading.value_kinds import Drift
 
 if TYPE_CHECKING:
     from array import array
+
+RETAINED_TAG = "retained"
+"""Tag, with the value `true`, of readings from messages that the MQTT broker had kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +26,8 @@ class MessageBatch:
     """MQTT 5 user properties or Kafka headers by index, only where there are any."""
     keys: Mapping[int, bytes] = field(default_factory=dict)
     """Kafka keys by index, only where there is one."""
+    retained: AbstractSet[int] = frozenset()
+    """Indices of messages that the MQTT broker had kept and sent because we subscribed: they may be of any age."""
 
     def __len__(self) -> int:
         return len(self.payloads)

@@ -50,17 +50,35 @@ class BlockWriter:
             codes.append(code)
         return codes
 
-    def add_numbers(
-        self, column: Column, metric: str | Texts, group: Group, base: int, *, is_described: bool = True
-    ) -> None:
+    def add_numbers(self, column: Column, metric: str | Texts, group: Group, base: int) -> None:
         """Append the numbers of a column, if it has any."""
         if not column.numbers:
             return
         rows = column.number_rows
         names = metric if isinstance(metric, str) else [metric[row] for row in rows]
-        if self.units and is_described and self.add_converted(column, names, group, base):
+        if self.units and self.add_converted(column, names, group, base):
             return
-        self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds, is_described=is_described)
+        self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds)
+
+    def add_undescribed(self, column: Column, metric: str, group: Group, base: int, uncertain: set[int]) -> None:
+        """Append the numbers of an extra field of long messages: unit and quality of the record are not its own.
+
+        Args:
+            column: the field.
+            metric: its name.
+            group: the records.
+            base: number of the group's first record.
+            uncertain: records that are uncertain as a whole.
+        """
+        kinds, rows = column.number_kinds, column.number_rows
+        if rows and not uncertain.intersection(rows):
+            self.add_block(rows, metric, column.numbers, None, group, base, kinds, is_described=False)
+            return
+        for place, row in enumerate(rows):
+            quality = "uncertain" if row in uncertain else None
+            kind = kinds if isinstance(kinds, int) else kinds[place]
+            value = array("d", [column.numbers[place]])
+            self.add_block([row], metric, value, None, group, base, kind, is_described=False, quality=quality)
 
     def add_converted(self, column: Column, metric: str | Texts, group: Group, base: int) -> bool:
         """Append the numbers of a column in the kept units of their metrics; False if no unit differs."""

@@ -14,6 +14,7 @@ from sensor_platform.reading.names import filter_error, topic_matches
 from sensor_platform.reading.times import TimeFormat, zone
 
 Layout = Literal["auto", "wide", "long", "nested", "samples"]
+Retained = Literal["quarantine", "uncertain", "accept"]
 
 
 class ValueSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -68,6 +69,9 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """`auto` takes wide, nested and arrays of samples, and long where a metric name and a value are present."""
     device: ValueSource = ValueSource(field=("device_id", "sensor_id", "generator_id", "id"), topic_level=-1)
     time: TimeSource = TimeSource()
+    retained: Retained = "quarantine"
+    """How a retained MQTT message without a device time is treated: it may be of any age. `quarantine` refuses it,
+    `uncertain` takes it at the receive time with that quality, `accept` takes it like every other message."""
     message_id: ValueSource = ValueSource(field=("seq", "sequence", "message_id"))
     metric: ValueSource = ValueSource(field=("metric", "metric_type", "parameter"))
     """For `long`: the name of the metric; the value is in `value`."""

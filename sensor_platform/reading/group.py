@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
+from sensor_platform.reading.batch import RETAINED_TAG, Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.block_writer import BlockWriter, Texts
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.fields import FieldReader, Group
@@ -93,7 +93,7 @@ class GroupReader:
             self.writer.refuse([(row, why)], names[row], group, who)
         for extra, found in extras:
             if extra.takes_numbers:
-                self.writer.add_numbers(found, extra.metric, group, base, is_described=False)
+                self.writer.add_undescribed(found, extra.metric, group, base, who.uncertain)
             self.writer.refuse(found.refused, extra.metric, group, who)
 
     def long_names(self, plan: RecordPlan, group: Group) -> Texts:
@@ -117,11 +117,15 @@ class GroupReader:
         records.is_device_time.extend(who.is_device_time)
         records.message_id.extend(self.fields.texts(plan.message_id, group))
         records.unit.extend(units)
-        records.quality.extend(self.fields.texts(plan.quality, group, only_text=not plan.is_long))
+        qualities = self.fields.texts(plan.quality, group, only_text=not plan.is_long)
+        records.quality.extend(_with_uncertain(qualities, who) if who.uncertain else qualities)
         tags = [(name, self.fields.texts(lookup, group)) for name, lookup in plan.tags]
         if plan.contract.units and (foreign := self.foreign_units(plan, group, units)):
             tags.append(("original_unit", foreign))
-        records.tags.extend(self.writer.tag_sets([*tags, *extra_tags], len(group.messages)))
+        tags.extend(extra_tags)
+        if (retained := self.batch.retained) and all(name != RETAINED_TAG for name, _ in tags):
+            tags.append((RETAINED_TAG, ["true" if message in retained else None for message in group.messages]))
+        records.tags.extend(self.writer.tag_sets(tags, len(group.messages)))
         return base
 
     def foreign_units(self, plan: RecordPlan, group: Group, units: Texts) -> Texts | None:
@@ -138,6 +142,14 @@ class GroupReader:
             for unit, targets in zip(units, wanted, strict=True)
         ]
         return foreign if any(foreign) else None
+
+
+def _with_uncertain(qualities: Texts, who: Identity) -> list[str | None]:
+    """The qualities of records, `uncertain` where the record is; what a device calls bad stays bad."""
+    return [
+        "uncertain" if row in who.uncertain and (quality or "").lower() != "bad" else quality
+        for row, quality in enumerate(qualities)
+    ]
 
 
 def _refuse_names(plan: RecordPlan, names: Texts, who: Identity) -> None:

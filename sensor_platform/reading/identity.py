@@ -1,7 +1,7 @@
 """Device and event time of each record, and records that are rejected because of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.batch import TimeLimits
@@ -20,6 +20,8 @@ class Identity:
     event_at: list[int]
     is_device_time: list[bool]
     bad: dict[int, Rejected]
+    uncertain: set[int] = field(default_factory=set)
+    """Records whose time is only that at which a retained message was received."""
 
     def pick(self, rows: Sequence[int]) -> "Identity":
         """The identity of some of the records."""
@@ -28,12 +30,14 @@ class Identity:
             [self.event_at[row] for row in rows],
             [self.is_device_time[row] for row in rows],
             {},
+            {number for number, row in enumerate(rows) if row in self.uncertain} if self.uncertain else set(),
         )
 
 
 def identify(plan: RecordPlan, fields: FieldReader, limits: TimeLimits, group: Group) -> Identity:
     """Device and event time of every record."""
     bad: dict[int, Rejected] = {}
+    uncertain: set[int] = set()
     devices = fields.texts(plan.device, group)
     _check_devices(devices, bad)
     found = fields.times(plan.time, plan.contract.time, group)
@@ -42,8 +46,10 @@ def identify(plan: RecordPlan, fields: FieldReader, limits: TimeLimits, group: G
         is_device_time = [True] * len(found)
     else:
         event_at, is_device_time = _fill_times(plan, fields, group, found, devices, bad)
+        if fields.batch.retained:
+            uncertain = _judge_retained(plan, fields, group, found, devices, bad)
     _check_limits(fields, limits, group, event_at, devices, bad)
-    return Identity(devices, event_at, is_device_time, bad)
+    return Identity(devices, event_at, is_device_time, bad, uncertain)
 
 
 def _check_devices(devices: Sequence[str | None], bad: dict[int, Rejected]) -> None:
@@ -74,6 +80,27 @@ def _fill_times(
         elif at is None and plan.contract.time.required:
             bad.setdefault(row, rejected("no_time", "no time where the contract looks for one", devices[row]))
     return event_at, [isinstance(at, int) for at in found]
+
+
+def _judge_retained(
+    plan: RecordPlan,
+    fields: FieldReader,
+    group: Group,
+    found: list[int | str | None],
+    devices: Sequence[str | None],
+    bad: dict[int, Rejected],
+) -> set[int]:
+    """Treat records of retained messages without a device time as the contract says; returns the uncertain ones."""
+    rows = [
+        row
+        for row, (at, message) in enumerate(zip(found, group.messages, strict=True))
+        if at is None and message in fields.batch.retained
+    ]
+    if plan.contract.retained == "quarantine":
+        for row in rows:
+            reason = "the broker had kept this message, and it has no time: it may be of any age"
+            bad.setdefault(row, rejected("retained_without_time", reason, devices[row]))
+    return set(rows) if plan.contract.retained == "uncertain" else set()
 
 
 def _check_limits(

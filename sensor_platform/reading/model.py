@@ -56,6 +56,7 @@ class Reading:
     event_at: datetime
     """Time by the device's clock, aware UTC; `received_at` if the message has none."""
     received_at: datetime
+    """Receive time by our clock; that of a retained message is at most the device's time: the broker had it then."""
     value: float | None
     text: str | None
     unit: str | None

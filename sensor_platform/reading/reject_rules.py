@@ -12,6 +12,7 @@ HINTS: Final[dict[str, str]] = {
     "too_deep": "send flatter objects, or name the fields that matter and `ignore` the rest",
     "no_device": "send a device id, or name its place in the contract (`device`)",
     "no_time": "send a time, or set `time.required: false` to use the receive time",
+    "retained_without_time": "send a time, or set `retained: uncertain` (or `accept`) in the contract",
     "bad_time": "send ISO 8601 or epoch time, or set `time.format` and `time.timezone` in the contract",
     "in_the_future": "correct the device's clock, or raise `landing.max_future_seconds` in site.yaml",
     "before_start": "correct the device's clock, or set an earlier `start` in site.yaml",

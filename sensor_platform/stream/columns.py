@@ -1,13 +1,14 @@
 """Decoded messages as NumPy columns, which the engine works on."""
 
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.reading.batch import Decoded, ReadingBlock, Records
+from sensor_platform.reading.batch import RETAINED_TAG, Decoded, ReadingBlock, Records
 from sensor_platform.reading.units import conversion
 from sensor_platform.stream.series import Ints, SeriesIndex
 
@@ -35,6 +36,9 @@ class Readings:
     message_key: npt.NDArray[np.uint64]
     """Hash of the message id that the device gave; 0 for none."""
     is_device_time: Bools
+    is_retained: Bools | None = None
+    """Whether it does not show that its device is alive, because the broker had kept it. None where none is; a message
+    that the contract takes like every other one is none."""
 
     def __len__(self) -> int:
         return len(self.series)
@@ -50,6 +54,7 @@ class Readings:
             self.verdict[rows],
             self.message_key[rows],
             self.is_device_time[rows],
+            None if self.is_retained is None else self.is_retained[rows],
         )
 
 
@@ -61,6 +66,7 @@ def readings_of(
     index: SeriesIndex,
     base: int = 0,
     units: Mapping[str, str] = NO_UNITS,
+    retained: AbstractSet[int] = frozenset(),
 ) -> Readings:
     """Return the numeric readings of a decoded batch without wire duplicates.
 
@@ -72,6 +78,7 @@ def readings_of(
         index: numbers devices and series; takes over new tags.
         base: added to the message numbers.
         units: unit of each metric in the catalog; values with another unit are converted, as in the tables.
+        retained: indexes of messages that the broker had kept; where they have a time, they arrived by then.
     """
     blocks = [block for block in decoded.blocks if block.value is not None]
     if not blocks:
@@ -86,6 +93,10 @@ def readings_of(
     if not all(block.is_described for block in blocks):
         described = np.concatenate([np.full(len(block.record), block.is_described) for block in blocks])
         verdict = np.where(described, verdict, np.uint8(GOOD))
+    if any(block.quality for block in blocks):
+        own = np.concatenate([np.full(len(block.record), block.quality is not None) for block in blocks])
+        own_verdict = np.concatenate([_device_quality([block.quality] * len(block.record)) for block in blocks])
+        verdict = np.where(own, own_verdict, verdict)
     if suspects:
         is_suspect = np.isin(message, list(suspects))[record]
         verdict = np.where(is_suspect, np.maximum(verdict, np.uint8(UNCERTAIN)), verdict)
@@ -95,15 +106,23 @@ def readings_of(
         values = [value for value, _ in converted]
         is_unknown = np.concatenate([unknown for _, unknown in converted])
         verdict = np.where(is_unknown, np.maximum(verdict, np.uint8(UNCERTAIN)), verdict)
+    event_at, arrived_at = np.array(records.event_at, np.int64), np.array(received_at, np.int64)[message]
+    is_device_time = np.array(records.is_device_time, np.bool_)
+    is_retained = None
+    if retained:
+        is_uncertain = _device_quality(records.quality) == UNCERTAIN
+        is_retained = np.isin(message, list(retained)) & (is_device_time | is_uncertain)
+        arrived_at = np.where(is_retained & is_device_time, np.minimum(arrived_at, event_at), arrived_at)
     readings = Readings(
         series,
         message[record],
-        np.array(records.event_at, np.int64)[record],
-        np.array(received_at, np.int64)[message[record]],
+        event_at[record],
+        arrived_at[record],
         np.concatenate(values),
         verdict,
         _message_keys(records.message_id)[record],
-        np.array(records.is_device_time, np.bool_)[record],
+        is_device_time[record],
+        None if is_retained is None else is_retained[record],
     )
     keep = series >= 0
     if duplicates:
@@ -166,9 +185,9 @@ def _take_tags(decoded: Decoded, device: Ints, index: SeriesIndex) -> None:
         return
     pairs = np.unique(np.stack((device, np.array(decoded.records.tags, np.int64))), axis=1)
     for number, tag_set in pairs.T.tolist():
-        tags = decoded.tag_sets[tag_set]
+        tags = {name: text for name, text in decoded.tag_sets[tag_set] if name != RETAINED_TAG}
         if number >= 0 and tags:
-            index.tags[number] = dict(tags)
+            index.tags[number] = tags
 
 
 _none = np.empty(0, np.int64)

@@ -4,6 +4,7 @@ The same batches and times always lead to the same state, so a restart continues
 """
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from sensor_platform.stream.dedupe import Dedupe
 from sensor_platform.stream.equal_runs import highest_before, run_starts
 from sensor_platform.stream.rule_set import RuleSet
 from sensor_platform.stream.rules import Maintenance, Rule
-from sensor_platform.stream.series import Ints, SeriesIndex
+from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 from sensor_platform.stream.verdicts import EngineCatalog, Validator
 from sensor_platform.stream.windows import ClosedWindows, Windows
 
@@ -69,7 +70,13 @@ class Engine:
         self.rule_set = RuleSet(self.rules, self.index, self.maintenance)
 
     def take(
-        self, decoded: Decoded, received_at: Sequence[int], duplicates: set[int], suspects: set[int], now: int
+        self,
+        decoded: Decoded,
+        received_at: Sequence[int],
+        duplicates: set[int],
+        suspects: set[int],
+        now: int,
+        retained: AbstractSet[int] = frozenset(),
     ) -> tuple[Readings, list[Event]]:
         """Take a decoded batch; returns its readings with verdicts, and the events that they cause.
 
@@ -79,10 +86,11 @@ class Engine:
             duplicates: indexes of messages that the WAL has already.
             suspects: indexes of messages that may be duplicates.
             now: microseconds since the epoch.
+            retained: indexes of messages that the broker had kept.
         """
         self.now = max(self.now, now)
         readings = readings_of(
-            decoded, received_at, duplicates, suspects, self.index, self.messages, self.catalog.units
+            decoded, received_at, duplicates, suspects, self.index, self.messages, self.catalog.units, retained
         )
         self.messages += len(received_at)
         return self._take(readings, now)
@@ -155,7 +163,7 @@ class Engine:
         return fresh
 
     def _take(self, readings: Readings, now: int) -> tuple[Readings, list[Event]]:
-        readings = self.dedupe.fresh(readings, now) if len(readings) else EMPTY
+        readings = self.dedupe.fresh(self._without_repeats(readings), now) if len(readings) else EMPTY
         if not len(readings):
             return EMPTY, []
         readings = self.validator.validate(readings)
@@ -169,6 +177,15 @@ class Engine:
         for windows in self.windows:
             windows.add(in_time, None if before is None else before[order])
         return readings, events
+
+    def _without_repeats(self, readings: Readings) -> Readings:
+        """Leave out retained readings that are the newest of their series already: the broker sent them once more."""
+        if readings.is_retained is None:
+            return readings
+        newest = self.index.by_series
+        is_newest = readings.event_at == newest["event_at"][readings.series]
+        is_same = is_newest & (readings.value == newest["value"][readings.series])
+        return readings.pick(~(readings.is_retained & readings.is_device_time & is_same))
 
     def _watermark_before(self, readings: Readings) -> Ints | None:
         """Watermark of each reading's device before its arrival; None if no reading can be too late for any window."""
@@ -200,9 +217,13 @@ class Engine:
         for name, column in (("value", readings.value), ("verdict", readings.verdict)):
             by_series[name][series[shown]] = column[shown]
         by_series["event_at"][keys] = np.maximum(newest, by_series["event_at"][keys])
-        by_series["received_at"][keys] = np.maximum(readings.received_at[last], by_series["received_at"][keys])
+        arrived_last = np.maximum.reduceat(readings.received_at, first)
+        by_series["received_at"][keys] = np.maximum(arrived_last, by_series["received_at"][keys])
         by_series["count"][keys] += last - first + 1
         by_series["bad"][keys] += np.add.reduceat(readings.verdict == BAD, first, dtype=np.int64)
         device = by_series["device"][series]
         np.maximum.at(index.by_device["watermark"], device, np.minimum(readings.event_at, readings.received_at))
-        np.maximum.at(index.by_device["received_at"], device, readings.received_at)
+        heard_at = readings.received_at
+        if readings.is_retained is not None:
+            heard_at = np.where(readings.is_retained, NEVER, heard_at)
+        np.maximum.at(index.by_device["received_at"], device, heard_at)

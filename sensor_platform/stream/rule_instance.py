@@ -64,6 +64,8 @@ class RuleInstance:
         """Take every reading of a batch, also bad and late ones, for a rule about arrivals."""
         if not self.observer.is_about_arrivals:
             return []
+        if readings.is_retained is not None:
+            readings = readings.pick(~readings.is_retained)
         some = readings.pick(self.matches["is_match"][readings.series])
         if not len(some):
             return []

@@ -40,7 +40,7 @@ def stats_of(readings: Readings, begins: Ints, group: Ints, slot: int) -> dict[s
     verdict, value = readings.verdict, readings.value
     is_bad = verdict == BAD
     stats: dict[str, npt.NDArray[Any]] = {
-        "last_received_at": np.maximum.reduceat(readings.received_at, begins),
+        "last_received_at": np.maximum.reduceat(_heard_at(readings), begins),
         "bad_n": np.add.reduceat(is_bad, begins, dtype=np.int64),
         "uncertain_n": np.add.reduceat(verdict == UNCERTAIN, begins, dtype=np.int64),
         "late_n": np.add.reduceat(readings.received_at - readings.event_at > slot, begins, dtype=np.int64),
@@ -58,6 +58,13 @@ def stats_of(readings: Readings, begins: Ints, group: Ints, slot: int) -> dict[s
                     stats[name][used] = inner[name]
         return stats
     return stats | _numbers(value, at, begins, group)
+
+
+def _heard_at(readings: Readings) -> Ints:
+    """Arrival of each reading; NEVER where the broker had kept it and nobody knows since when, as in the tables."""
+    if readings.is_retained is None:
+        return readings.received_at
+    return np.where(readings.is_retained & ~readings.is_device_time, NEVER, readings.received_at)
 
 
 def _numbers(value: "npt.NDArray[np.float64]", at: Ints, begins: Ints, group: Ints) -> dict[str, npt.NDArray[Any]]:

@@ -54,7 +54,9 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Lo
         )
         client = _client(broker)
         for number in range(50):  # a retained burst waits before anybody subscribes
-            client.publish(f"sensors/retained/{number}", b'{"v": 1}', qos=1, retain=True).wait_for_publish(10)
+            client.publish(
+                f"sensors/retained/{number}", b'{"v": 1, "ts": 1750000000}', qos=1, retain=True
+            ).wait_for_publish(10)
         collector = subprocess.Popen(
             _command("collect"), env=_environ(folder, broker), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )

@@ -176,8 +176,8 @@ def test_hostile_input_lands_or_is_quarantined_and_the_equation_holds(home: Home
         '{"id":"../../x","../y":1,"\'; drop table readings; --":2,"🌡️":3,"<script>":4}'.encode(),
         b'{"id":"\\u0000","t":1}', b'{"t":123456789012345678901234567890}', b'{"t":-0.0}', b'{"samples":[[[]]]}',
     ]  # fmt: skip
-    messages = [Message(payload, f"sensors/{n}/'\"../🚀", retain=True) for n, payload in enumerate(hostile)]
-    seal_segment(home, 1, messages + [Message(b'{"t":1}', f"t/{n}", retain=True) for n in range(10_000)])
+    messages = [Message(payload, f"sensors/{n}/'\"../🚀") for n, payload in enumerate(hostile)]
+    seal_segment(home, 1, messages + [Message(b'{"t":1}', f"t/{n}") for n in range(10_000)])
     process = start()
     _, err = process.communicate(timeout=120)
     assert process.returncode == 0, err

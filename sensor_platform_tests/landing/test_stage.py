@@ -5,6 +5,7 @@ import polars as pl
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.record_batches import SegmentReader
+from sensor_platform.landing.retained_repeats import RetainedRepeats
 from sensor_platform.landing.stage import Stage, stage_segment
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, seal_segment
 from sensor_platform_tests.landing.pieces import decoder
@@ -52,6 +53,6 @@ def test_damaged_bytes_are_put_aside(home: Home) -> None:
 
 def test_a_segment_is_decoded_whole(home: Home) -> None:
     stage = Stage("seg")
-    stage.decode(SegmentReader(seal_segment(home, 1, MESSAGES)), decoder())
+    stage.decode(SegmentReader(seal_segment(home, 1, MESSAGES)), decoder(), RetainedRepeats(home, "seg", 600_000_000))
     assert (stage.first_received_at, len(stage.rejects)) == (T0, 1)
     assert sum(row.received for row in stage.outcomes.counts()) == 3

@@ -17,6 +17,7 @@ def decode_message(contracts: Sequence[Contract], envelope: Envelope, limits: Ti
         [to_micros(envelope.received_at)],
         {0: envelope.user_properties} if envelope.user_properties else {},
         {} if envelope.key is None else {0: envelope.key},
+        {0} if envelope.retain else set(),
     )
     decoded = Decoder(contracts, limits).decode(batch)
     readings = [
@@ -31,15 +32,17 @@ def decode_message(contracts: Sequence[Contract], envelope: Envelope, limits: Ti
 def _reading(decoded: Decoded, envelope: Envelope, block_number: int, row: int) -> Reading:
     block, records = decoded.blocks[block_number], decoded.records
     record = block.record[row]
+    event_at = utc_from_micros(records.event_at[record])
+    is_kept = envelope.retain and records.is_device_time[record]
     return Reading(
         device_id=records.device_id[record],
         metric=block.metric if isinstance(block.metric, str) else block.metric[row],
-        event_at=utc_from_micros(records.event_at[record]),
-        received_at=envelope.received_at,
+        event_at=event_at,
+        received_at=min(envelope.received_at, event_at) if is_kept else envelope.received_at,
         value=None if block.value is None else block.value[row],
         text=None if block.text is None else block.text[row],
         unit=(block.unit or records.unit[record]) if block.is_described else None,
-        quality=(block.quality or records.quality[record]) if block.is_described else None,
+        quality=block.quality or (records.quality[record] if block.is_described else None),
         tags=dict(decoded.tag_sets[records.tags[record]]),
         message_id=records.message_id[record],
         topic=envelope.topic,

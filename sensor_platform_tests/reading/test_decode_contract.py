@@ -221,3 +221,22 @@ def test_a_message_on_a_topic_without_contract_is_refused(now: datetime, limits:
     (refused,) = decode_message((Contract(name="a", topic="sensors/#"),), envelope, limits)
     assert isinstance(refused, Rejected)
     assert refused.rule == "no_contract"
+
+
+def test_a_retained_message_is_tagged_and_uncertain_where_its_time_is_unknown(decode: Callable[..., Any]) -> None:
+    kept: dict[str, Any] = {"retain": True}
+    body = {"id": "d", "metric": "p", "value": 1, "extra": 2, "note": "x", "unit": "bar"}
+    found = decode(body, "a/b", kept, retained="uncertain")
+    assert [(r.metric, r.quality, r.unit) for r in found] == [("extra", "uncertain", None), ("p", "uncertain", "bar")]
+    assert {tuple(r.tags.items()) for r in found} == {(("note", "x"), ("retained", "true"))}
+    (reading,) = decode({"id": "d", "t": 1, "quality": "BAD"}, "a/b", kept, retained="uncertain")
+    assert reading.quality == "BAD", "what the device calls bad stays bad"
+    (reading,) = decode({"id": "d", "t": 1}, "a/b", kept, retained="accept")
+    assert (reading.quality, reading.tags, reading.is_device_time) == (None, {"retained": "true"}, False)
+    (reading,) = decode({"id": "d", "t": 1, "ts": AT}, "a/b", kept)
+    assert (reading.quality, reading.tags, reading.is_device_time) == (None, {"retained": "true"}, True)
+    source = {"retained": ValueSource(constant="mine")}
+    assert decode({"id": "d", "t": 1, "ts": AT}, "a/b", kept, tags=source)[0].tags == {"retained": "mine"}
+    assert decode({"id": "d", "t": 1}, "a/b", {})[0].tags == {}
+    (refused,) = decode({"id": "d", "t": 1}, "a/b", kept)
+    assert (refused.rule, refused.device_id) == ("retained_without_time", "d")

@@ -13,11 +13,11 @@ NOON = 1_772_366_400
 LIMITS = TimeLimits(start=1_262_304_000_000_000, max_future=3_600_000_000)
 
 
-def identity(*records: tuple[object, object], **contract: object) -> Identity:
-    """Identity of records given as (id, ts)."""
+def identity(*records: tuple[object, object], kept: frozenset[int] = frozenset(), **contract: object) -> Identity:
+    """Identity of records given as (id, ts); those with an index in `kept` were retained."""
     made = Contract(name="c", topic="#", **contract)  # type: ignore[arg-type]
     count = len(records)
-    batch = MessageBatch(["sensors/dev"] * count, [b""] * count, [NOON * 10**6] * count)
+    batch = MessageBatch(["sensors/dev"] * count, [b""] * count, [NOON * 10**6] * count, retained=kept)
     group = Group(range(count), [[record[0] for record in records], [record[1] for record in records]])
     return identify(make_plan(made, ("id", "ts"), RecordKind.MESSAGE), FieldReader(batch), LIMITS, group)
 
@@ -37,6 +37,20 @@ def test_without_a_time_the_receive_time_counts_unless_one_is_required() -> None
     found = identity(("a", None))
     assert (found.event_at, found.is_device_time, found.bad) == ([NOON * 10**6], [False], {})
     assert rules(identity(("a", None), time=TimeSource(required=True))) == {0: "no_time"}
+
+
+def test_a_retained_message_needs_a_time_unless_the_contract_says_otherwise() -> None:
+    records = [("a", None), ("b", NOON - 5), ("c", None), ("d", "soon")]
+    kept = frozenset({0, 1, 3})
+    assert rules(identity(*records, kept=kept)) == {0: "retained_without_time", 3: "bad_time"}
+    assert "retained: uncertain" in identity(*records, kept=kept).bad[0].hint
+    found = identity(*records, kept=kept, retained="uncertain")
+    assert (found.uncertain, rules(found)) == ({0}, {3: "bad_time"})
+    assert found.event_at[:3] == [NOON * 10**6, (NOON - 5) * 10**6, NOON * 10**6]
+    assert found.pick([2, 0, 1]).uncertain == {1}
+    found = identity(*records, kept=kept, retained="accept")
+    assert (found.uncertain, rules(found)) == (set(), {3: "bad_time"})
+    assert rules(identity(*records, kept=kept, time=TimeSource(required=True)))[0] == "no_time"
 
 
 def test_without_an_id_the_topic_names_the_device_where_the_contract_says_so() -> None:

@@ -3,13 +3,17 @@
 import json
 from typing import Any
 
+import msgspec
+
+from sensor_platform.live.engine.emitted_windows import rows_of
 from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.config import EngineConfig, WindowSpec
 from sensor_platform.stream.engine import Engine, TickResult
-from sensor_platform.stream.rules import Anomaly, Rule, Threshold
+from sensor_platform.stream.rules import Anomaly, NoData, Rule, Threshold
+from sensor_platform.stream.series import NEVER
 from sensor_platform.stream.verdicts import EngineCatalog
 from sensor_platform_tests.stream.given import SECOND, noon
 
@@ -29,6 +33,15 @@ def take(one: Engine, *some: tuple[float, float], **more: Any) -> list[Event]:
     batch = MessageBatch(["sensors/a"] * len(some), [json.dumps(body).encode() for body in bodies], received_at)
     decoded = Decoder([DEFAULT_CONTRACT], TimeLimits(0, 3600 * SECOND)).decode(batch)
     return one.take(decoded, received_at, set(), set(), received_at[-1])[1]
+
+
+def take_kept(one: Engine, arrived: float, **body: Any) -> list[Event]:
+    """A message that the broker had kept."""
+    payload = json.dumps({"device_id": "a"} | body).encode()
+    batch = MessageBatch(["sensors/a"], [payload], [noon(arrived)], retained={0})
+    contract = msgspec.structs.replace(DEFAULT_CONTRACT, retained="uncertain")
+    decoded = Decoder([contract], TimeLimits(0, 3600 * SECOND)).decode(batch)
+    return one.take(decoded, [noon(arrived)], set(), set(), noon(arrived), {0})[1]
 
 
 def windows(ticked: TickResult) -> list[tuple[float, int, int]]:
@@ -109,3 +122,31 @@ def test_a_snapshot_in_the_middle_changes_nothing_and_what_is_new_is_named() -> 
     assert take(same, (20, 1)) == take(one, (20, 1)) != []
     assert windows(same.tick(noon(60))) == windows(one.tick(noon(60))) != []
     assert same.messages == one.messages == 3
+
+
+def test_what_the_broker_had_kept_does_not_show_that_a_device_is_alive() -> None:
+    one = engine(NoData(name="silent", after="60s"))
+    take(one, (0, 20))
+    assert [event.kind for event in one.tick(noon(100)).events] == ["fired"]
+    assert take_kept(one, 110, temp=20, timestamp=noon(-3000) / 1e6) == []
+    assert take_kept(one, 120, temp=20) == []
+    assert one.index.by_device["received_at"][0] == noon(0)
+    assert [event.kind for event in take(one, (130, 20))] == ["resolved"]
+
+
+def test_a_kept_copy_of_the_newest_reading_counts_once() -> None:
+    one = engine()
+    take(one, (0, 20), (1, 21))
+    take_kept(one, 5, temp=21, timestamp=noon(1) / 1e6)
+    take_kept(one, 6, temp=22, timestamp=noon(2) / 1e6)
+    take_kept(one, 7, temp=22, timestamp=noon(2) / 1e6)
+    assert windows(one.tick(noon(60))) == [(0.0, 3, 0)]
+
+
+def test_a_window_of_kept_readings_alone_has_no_arrival() -> None:
+    one = engine()
+    take_kept(one, 5, temp=21)
+    (closed,) = one.tick(noon(600)).closed
+    assert (closed.columns["uncertain_n"].tolist(), closed.columns["last_received_at"].tolist()) == ([1], [NEVER])
+    (row,) = rows_of(closed, one.index)
+    assert row["last_received_at"] is None

@@ -16,7 +16,7 @@ import polars as pl
 from sensor_platform.reading.units import conversion
 from sensor_platform.warehouse.catalog import Catalog, Metric
 
-UNCERTAIN = frozenset({"device_says_uncertain", "suspect_redelivery", "unit_not_convertible"})
+UNCERTAIN = frozenset({"retained_without_time", "device_says_uncertain", "suspect_redelivery", "unit_not_convertible"})
 HORIZON = timedelta(minutes=10)
 TIERS = {"readings_10s": "10s", "readings_1m": "1m", "readings_1h": "1h", "readings_1d": "1d"}
 

@@ -91,3 +91,34 @@ def test_rows_and_state_are_one_transaction(built: Home, site: SiteStub) -> None
 def test_a_table_of_dbt_cannot_be_replaced_from_python(built: Home, site: SiteStub) -> None:
     with writer(built, site, "features") as warehouse, pytest.raises(WrongUse):
         warehouse.due("readings_1h")
+
+
+def test_what_a_broker_had_kept_does_not_make_a_device_online(
+    landing: Landing, home: Home, site: SiteStub, noon: datetime
+) -> None:
+    """A retained message with a time arrived at that time; one without, taken as uncertain, at no known time."""
+    tags = [{"key": "retained", "value": "true"}]
+    uncertain = {"tags": tags, "quality": "uncertain", "is_device_time": False}
+    landing.land(
+        [
+            reading("timed", "m", noon, 1.0, tags=tags),
+            reading("untimed", "m", noon + timedelta(days=30), 1.0, **uncertain),
+            reading("both", "m", noon + timedelta(hours=1), 1.0),
+            reading("both", "m", noon + timedelta(days=30), 1.0, **uncertain),
+            reading("doubtful", "m", noon, 1.0, quality="uncertain", is_device_time=False),
+        ]
+    )
+    assert build(home, site).is_ok
+    with duckdb.connect(str(home.warehouse_file), read_only=True) as connection:
+        rows = connection.execute("select device_id, last_received_at, uncertain_n from device_status").fetchall()
+        rules = connection.execute(
+            "select distinct device_id, rule from readings_clean where rule is not null"
+        ).fetchall()
+    assert sorted(rows) == [
+        ("both", noon + timedelta(hours=1), 1),
+        ("doubtful", noon, 1),
+        ("timed", noon, 0),
+        ("untimed", None, 1),
+    ]
+    retained = "retained_without_time"
+    assert sorted(rules) == [("both", retained), ("doubtful", "device_says_uncertain"), ("untimed", retained)]

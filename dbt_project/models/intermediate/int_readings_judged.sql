@@ -77,6 +77,7 @@ by_itself as (
             when lower(quality) = 'bad' then 'device_says_bad'
         end as own_bad_rule,
         case
+            when lower(quality) = 'uncertain' and not is_device_time and tags['retained'] = 'true' then 'retained_without_time'
             when lower(quality) = 'uncertain' then 'device_says_uncertain'
             when is_suspect then 'suspect_redelivery'
             when is_unit_unknown then 'unit_not_convertible'

@@ -47,7 +47,7 @@ grouped as (
         max(case when verdict <> 'bad' then event_at end) as last_at,
         {{ value_at_first('value', 'event_at', "verdict <> 'bad'") }} as a_first,
         {{ value_at_last('value', 'event_at', "verdict <> 'bad'") }} as a_last,
-        max(received_at) as last_received_at,
+        max(case when rule is distinct from 'retained_without_time' then received_at end) as last_received_at,
         count(case when verdict = 'bad' then 1 end) as bad_n,
         count(case when verdict = 'uncertain' then 1 end) as uncertain_n,
         count(case when is_late then 1 end) as late_n
@@ -152,7 +152,7 @@ added as (
         case when verdict <> 'bad' then value end as max,
         case when verdict <> 'bad' then event_at end as first_at,
         case when verdict <> 'bad' then event_at end as last_at,
-        received_at as last_received_at,
+        case when rule is distinct from 'retained_without_time' then received_at end as last_received_at,
         cast(case when verdict = 'bad' then 1 else 0 end as bigint) as bad_n,
         cast(case when verdict = 'uncertain' then 1 else 0 end as bigint) as uncertain_n,
         cast(case when is_late then 1 else 0 end as bigint) as late_n,

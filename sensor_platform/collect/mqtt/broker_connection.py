@@ -1,4 +1,4 @@
-"""The MQTT client of the collector: connects, subscribes to what its session lacks, and explains failures."""
+"""The MQTT client of the collector: connects, subscribes to everything, and explains failures."""
 
 import logging
 import socket
@@ -61,8 +61,8 @@ class BrokerConnection:
         read_path = BulkReadPath if setup.use_bulk_reading else PahoReadPath
         self.read_path: ReadPath = read_path(self._client, encoder, 5 if setup.config.protocol == "5" else 4)
         self._asked: dict[str, int] = {}
-        self._filters: dict[str, int] = {}
-        self._opened_at = 0.0
+        self._former: dict[str, int] = {}
+        self._heard_at = 0.0
         self.is_connected = False
         self.is_subscribed = False
         self.was_ever_connected = False
@@ -82,14 +82,18 @@ class BrokerConnection:
         """
         self.problem = None
         self.is_connected = self.is_subscribed = False
-        self._opened_at = self._setup.clock()
+        self.note_heard()
         open_connection(self._client, self._setup.config, self._setup.broker)
 
     def tend(self) -> None:
         """Send keep-alive packets, and close a connection whose broker does not answer."""
         self._client.loop_misc()
-        if not self.is_subscribed and self._setup.clock() - self._opened_at > _ANSWER_SECONDS:
+        if not self.is_subscribed and self._setup.clock() - self._heard_at > _ANSWER_SECONDS:
             self.close(Unreachable(f"{self._setup.broker!r} does not answer", "check the broker; trying again"))
+
+    def note_heard(self) -> None:
+        """The broker has sent something, or could not be read: its answer may still be on the way."""
+        self._heard_at = self._setup.clock()
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish a message at QoS 0: it may be lost, and is sent again."""
@@ -117,16 +121,12 @@ class BrokerConnection:
             return
         self.is_connected = self.was_ever_connected = True
         record = self._adopt_session(is_present=flags.session_present)
-        wanted = {s.topic: min(s.qos, self.read_path.max_qos) for s in self._setup.config.subscriptions}
-        stale = [topic for topic in record.filters if topic not in wanted]
-        if stale:
-            client.unsubscribe(stale)
-        self._filters = {topic: qos for topic, qos in record.filters.items() if topic in wanted}
-        self._asked = {topic: qos for topic, qos in wanted.items() if self._filters.get(topic) != qos}
-        if self._asked:
-            client.subscribe(self._subscriptions())
-        else:
-            self._subscribed()
+        # A broker that was killed continues the session with filters of some time ago, so nothing is left out here
+        self._asked = {s.topic: min(s.qos, self.read_path.max_qos) for s in self._setup.config.subscriptions}
+        self._former = {topic: qos for topic, qos in record.filters.items() if topic not in self._asked}
+        if self._former:
+            client.unsubscribe(list(self._former))
+        client.subscribe(self._subscriptions())
 
     def _adopt_session(self, *, is_present: bool) -> SessionRecord:
         """Determine the session; it is recorded durably before any message of it can be acknowledged."""
@@ -144,7 +144,8 @@ class BrokerConnection:
 
     def _subscriptions(self) -> list[Any]:
         if self._setup.config.protocol == "5":
-            # retain handling 1: retained messages only where the subscription is new to the session
+            # retain handling 1: retained messages only where the subscription is new to the session; 3.1.1 has no such
+            # choice and sends them after every connection, and the lander recognises what it has
             return [(topic, SubscribeOptions(qos=qos, retainHandling=1)) for topic, qos in self._asked.items()]
         return list(self._asked.items())
 
@@ -161,14 +162,13 @@ class BrokerConnection:
             elif reason.value < qos:
                 log.warning("the broker granted only QoS %d for %r; the broker may drop messages", reason.value, topic)
         if self.problem is None:
-            self._filters |= self._asked
             self._subscribed()
 
     def _subscribed(self) -> None:
         record = SessionRecord(
             session=self._redelivery.session,
             client_id=self._setup.client_id,
-            filters=dict(sorted(self._filters.items())),
+            filters=dict(sorted((self._former | self._asked).items())),
         )
         if load_record(self._setup.record_path, self._setup.client_id) != record:
             save_record(self._setup.record_path, record)

@@ -82,6 +82,7 @@ class MqttSource:
         now = time.monotonic()
         if self._group_commit.is_stalled:
             self._wait(_WAIT_SECONDS, reading=False)
+            self._connection.note_heard()
             self._group_commit.retry_when_due(time.monotonic())
         elif self._connection.sock is not None:
             self._read_once(now)
@@ -141,6 +142,8 @@ class MqttSource:
                 connection.close(error if isinstance(error, PlatformError) else _broken_home(error))
                 size = 0
             window.note_read(time.monotonic(), size, has_work=self._encoder.has_work)
+            if size:
+                connection.note_heard()
         if connection.read_path.wants_write:
             connection.read_path.flush()
         self._group_commit.commit_when_due(time.monotonic(), is_idle=not is_readable)

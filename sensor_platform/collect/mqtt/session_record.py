@@ -24,12 +24,13 @@ _MAX_SEGMENTS = 512  # maximum number read at start; a redelivery from further b
 
 
 class SessionRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """Our session at the broker, as far as the broker has confirmed it. Stored in `wal/<collector>.session`."""
+    """Our session at the broker. Stored in `wal/<collector>.session`."""
 
     session: str
     client_id: str
     filters: dict[str, int] = {}
-    """Requested QoS by topic filter."""
+    """QoS by topic filter, of everything that this session ever subscribed to. What is no longer wanted is unsubscribed
+    on every connection: a broker that was killed may have it again."""
 
 
 def load_record(path: Path, client_id: str) -> SessionRecord | None:

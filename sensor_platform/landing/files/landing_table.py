@@ -119,7 +119,7 @@ class LandingTable:
             {
                 "device": devices,
                 "event_at": pl.Series(records.event_at, dtype=pl.Int64),
-                "received_at": received_at.gather(message),
+                "received_at": _arrivals(batch, decoded, message, received_at.gather(message)),
                 "unit": pl.Series(records.unit, dtype=pl.String),
                 "quality": pl.Series(records.quality, dtype=pl.String),
                 "tags": tags.gather(pl.Series(records.tags, dtype=pl.UInt32)),
@@ -179,6 +179,15 @@ class LandingTable:
         if isinstance(block.metric, str):
             return np.full(len(block.record), self.metrics.of([block.metric])[0], np.uint32)
         return np.array(self.metrics.of(block.metric), np.uint32)
+
+
+def _arrivals(batch: SegmentBatch, decoded: Decoded, message: pl.Series, received_at: pl.Series) -> pl.Series:
+    """Arrival of each record. A retained message with a time was at the broker by then, and its device may be dead."""
+    if not batch.messages.retained:
+        return received_at
+    is_kept = message.is_in(sorted(batch.messages.retained)) & pl.Series(decoded.records.is_device_time)
+    event_at = pl.Series(decoded.records.event_at, dtype=pl.Int64)
+    return received_at.zip_with(~is_kept | (received_at < event_at), event_at)
 
 
 def _own(texts: Sequence[tuple[str | None, int]]) -> pl.Series:

@@ -77,6 +77,7 @@ def _batch(messages: pl.DataFrame) -> SegmentBatch:
         messages["topic"].to_list(),
         messages["payload"].to_list(),
         messages["received_at"].cast(pl.Datetime("us")).cast(pl.Int64).to_list(),
+        retained=set(messages["retain"].arg_true().to_list()),
     )
     return SegmentBatch(0, content, heads, set(), set())
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from sensor_platform.alert import store
 from sensor_platform.alert.live_queries import closed_windows
-from sensor_platform.stream.series import SeriesIndex
+from sensor_platform.stream.series import NEVER, SeriesIndex
 from sensor_platform.stream.windows import ClosedWindows
 
 NUMBERS = ("n", "sum", "m2", "min", "max", "mean", "first", "last", "first_at", "last_at", "last_received_at")
@@ -41,7 +41,7 @@ class EmittedWindows:
         found: dict[int, dict[str, Any]] = {}
         for body in self.newest(spec, int(minutes * 60e6)):
             for row in decode_closed(body, (device, metric)):
-                found[row["start"]] = {key: value if value == value else None for key, value in row.items()}
+                found[row["start"]] = {key: _known(value if value == value else None) for key, value in row.items()}
         return [found[start] for start in sorted(found)]
 
 
@@ -62,9 +62,14 @@ def rows_of(closed: ClosedWindows, index: SeriesIndex) -> Iterator[dict[str, Any
         found |= {name: None if is_empty else _plain(columns[name][row]) for name in NUMBERS}
         found |= {name: columns[name][row] for name in COUNTS} | {
             "n": columns["n"][row],
-            "last_received_at": columns["last_received_at"][row],
+            "last_received_at": _known(columns["last_received_at"][row]),
         }
         yield found
+
+
+def _known(value: Any) -> Any:  # noqa: ANN401 - a number, a text or None
+    """The value, None for a time that nobody knows."""
+    return None if value == NEVER else value
 
 
 def encode_closed(closed: ClosedWindows, index: SeriesIndex) -> bytes:

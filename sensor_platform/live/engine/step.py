@@ -61,7 +61,8 @@ def run_step(engine: Engine, decoder: Decoder, step: Step, batches: CollectorBat
         decoded = decoder.decode(piece.messages)
         decoder.memory.keep()
         received_at = piece.messages.received_at
-        readings, events = engine.take(decoded, received_at, piece.duplicates, piece.suspects, step.now)
+        retained = piece.messages.retained
+        readings, events = engine.take(decoded, received_at, piece.duplicates, piece.suspects, step.now, retained)
         result.events += events
         result.taken.append(CollectorReadings(collector, piece, decoded, readings))
     result.events += engine.inject(step.injected, step.now)

@@ -13,7 +13,6 @@ from sensor_platform_tests.running import RunningBroker, RunningCollector, runni
 MESSAGE = b'{"device_id": "x", "v": 1}'
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 2")
 @pytest.mark.parametrize("protocol", ["3.1.1", "5"])
 def test_core_02_every_connection_subscribes_to_every_filter(tmp_path: Path, protocol: str) -> None:
     with scripted(tmp_path / "home", protocol, subscriptions=[{"topic": "a/#"}]) as (broker, _):
@@ -60,7 +59,6 @@ def collected_after_rollback(home: Home, tmp_path: Path, broker: RunningBroker) 
 
 
 @pytest.mark.mosquitto
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 2")
 def test_core_02_a_new_filter_is_collected_after_mosquitto_was_killed(
     home: Home, tmp_path: Path, broker: RunningBroker
 ) -> None:

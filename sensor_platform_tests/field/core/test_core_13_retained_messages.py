@@ -24,7 +24,6 @@ def good_readings(home: Home) -> list[str]:
     return sorted(found.filter(~doubtful)["device_id"].to_list())
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 13")
 def test_core_13_each_new_session_does_not_make_a_good_reading_of_one_retained_message(home: Home) -> None:
     for session in range(3):
         seal(home, session + 1, [UNTIMED], T0 + session * HOUR, retain=True)
@@ -39,7 +38,6 @@ def test_core_13_a_retained_message_with_its_own_time_is_a_reading_of_that_time(
 
 
 @pytest.mark.mosquitto
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 13")
 def test_core_13_what_mosquitto_retained_is_no_good_reading_of_now(
     home: Home, tmp_path: Path, broker: RunningBroker
 ) -> None:

@@ -54,7 +54,7 @@ class RevisedTable:
         kept = warehouse.read_windows(due)
         rows = gone
         if kept.width:
-            gone = gone.join(kept, on=[*self.keys, "revision"], how="anti", nulls_equal=True)
+            gone = gone.join(kept, on=[*self.keys, "revision", "created_at"], how="anti", nulls_equal=True)
             rows = pl.concat([kept, gone], how="diagonal_relaxed")
         warehouse.publish_again(self.superseded, {at.replace(tzinfo=UTC) for at in gone[self.window]})
         warehouse.replace_windows(due, rows)

@@ -1,5 +1,6 @@
 """DDL of the prediction, score and anomaly tables: they exist, empty, before there is a model."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
@@ -42,6 +43,19 @@ create table if not exists anomalies (
     direction varchar, reason varchar
 )
 """
+
+
+def in_force_at_target(columns: Sequence[str]) -> str:
+    """SQL for the forecasts in force when the hour began that they are about: all that the live record is made of.
+
+    A revision that was made later is hindsight, whoever made it: a late reading, or a first model over its past. Each
+    forecast has at most one such revision.
+    """
+    names = ", ".join(f'"{name}"' for name in columns)
+    return f"""\
+select {names} from predictions where created_at < target_at
+union all
+select {names} from {_SUPERSEDED_PREDICTIONS} where created_at < target_at and superseded_at >= target_at"""  # noqa: S608
 
 
 def ensure_predictions(connection: "DuckDBPyConnection", home: Home | None = None) -> None:

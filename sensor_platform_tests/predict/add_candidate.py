@@ -27,7 +27,7 @@ def main(root: Path) -> None:
     stage.write(rows.with_columns(pl.col("n").cast(pl.Int64)), 1)
     build_features(stage.home, stage.site)
     train(stage.home, stage.site, NOW - timedelta(days=2))
-    score(stage.home, stage.site, now=NOW)
+    score(stage.home, stage.site, now=NOW - timedelta(days=1))
     card = forecasters.champion_card(stage.home, "temp")
     assert card is not None
     with duckdb.connect() as connection:

@@ -17,6 +17,7 @@ from sensor_platform.predict.features.read_panels import read_source, read_to_le
 from sensor_platform.predict.forecast import score_job
 from sensor_platform.predict.forecast.score_job import score
 from sensor_platform.predict.forecast.train import train
+from sensor_platform.predict.over_hours import over_hours
 from sensor_platform.predict.revised_table import RevisedTable
 from sensor_platform.warehouse.staleness.propagation import Built
 from sensor_platform.warehouse.tables import Due, writer
@@ -83,8 +84,9 @@ def test_learning_reads_some_devices_of_a_large_fleet_and_the_mean_of_all(stage:
     build_features(stage.home, stage.site)
     span = (START, START + timedelta(hours=240))
     with writer(stage.home, stage.site, "test") as warehouse:
-        every = read_source(warehouse, "temp", (), *span)
-        some = [read_to_learn(warehouse, "temp", (), *span, most=most) for most in (2 * 240 + 5, 1, 10_000)]
+        over = over_hours(warehouse, stage.site, NOW)
+        every = read_source(over, "temp", (), *span)
+        some = [read_to_learn(over, "temp", (), *span, most=most) for most in (2 * 240 + 5, 1, 10_000)]
     assert [len(each.panel.devices) for each in some] == [2, 1, 6]
     assert set(some[1].panel.devices) < set(some[0].panel.devices) < set(every.panel.devices)
     steps = every.panel.step[every.panel.rows]
@@ -93,5 +95,6 @@ def test_learning_reads_some_devices_of_a_large_fleet_and_the_mean_of_all(stage:
 
 def test_nothing_built_yet_is_nothing_to_learn_from(stage: Stage) -> None:
     with writer(stage.home, stage.site, "test") as warehouse:
-        assert not len(read_to_learn(warehouse, "temp", ("rain",), START, NOW).panel.rows)
-        assert not len(read_source(warehouse, "temp", ("rain",), START, NOW).panel.rows)
+        over = over_hours(warehouse, stage.site, NOW)
+        assert not len(read_to_learn(over, "temp", ("rain",), START, NOW).panel.rows)
+        assert not len(read_source(over, "temp", ("rain",), START, NOW).panel.rows)

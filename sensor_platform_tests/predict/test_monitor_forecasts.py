@@ -30,7 +30,7 @@ PROMOTED = START + timedelta(hours=TRAINED, minutes=5)
 NOW = START + timedelta(hours=HOURS, minutes=5)
 
 
-SITE = SiteOfTest(forecast=ForecastConfig(metrics=("temp",), horizons=(1, 6), backtest_hours=120))
+SITE = SiteOfTest(forecast=ForecastConfig(metrics=("temp",), horizons=(2, 6), backtest_hours=120))
 
 
 def write(home: Home, rows: pl.DataFrame) -> None:
@@ -77,6 +77,13 @@ def home(built: Home, tmp_path: Path) -> Home:
     return Home(shutil.copytree(built.root, tmp_path / "home"))
 
 
+def live(home: Home) -> None:
+    """Forecasts of every hour, as if each had been made when its hour was over."""
+    score(home, SITE, now=NOW)
+    with writer(home, SITE, "test") as warehouse:
+        warehouse.connection.execute("update predictions set created_at = issued_at + interval '65 minutes'")
+
+
 def poison(home: Home) -> str:
     """A version whose forecasts are far off, promoted by hand a while ago."""
     good = forecasters.load_champion(home, "temp")
@@ -98,7 +105,7 @@ def poison(home: Home) -> str:
 def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -> None:
     good = forecasters.champion_periods(home, "temp")[-1].version
     poisoned = poison(home)
-    score(home, SITE, now=NOW)
+    live(home)
     (health,) = monitor.monitor_forecasts(home, SITE, NOW)
     assert health.action.startswith("rolled back: error")
     periods = forecasters.champion_periods(home, "temp")
@@ -137,7 +144,7 @@ def test_scoring_goes_on_with_the_sound_version_before_a_changed_file(home: Home
 
 
 def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: Home) -> None:
-    score(home, SITE, now=NOW)
+    live(home)
     (health,) = monitor.monitor_forecasts(home, SITE, NOW)
     assert health.breaches == ()
     assert health.forecasts > 1000
@@ -152,7 +159,7 @@ def test_a_sound_champion_stays_and_its_intervals_follow_the_live_record(home: H
 def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    score(home, SITE, now=NOW)
+    live(home)
     champion = forecasters.load_champion(home, "temp")
     assert champion is not None
     rules, seen = champion.card.rules, []
@@ -170,6 +177,12 @@ def test_what_is_served_is_adjusted_to_the_backtest_and_what_came_since(
     record.write_bytes(b"")
     monitor.monitor_forecasts(home, SITE, NOW)
     assert seen[1].target.min() > learnt_to, "without a backtest what came since is left"
+
+
+def test_what_was_made_after_its_hour_had_begun_is_no_live_record(home: Home) -> None:
+    score(home, SITE, now=NOW)
+    (health,) = monitor.monitor_forecasts(home, SITE, NOW)
+    assert (health.forecasts, health.error, health.action) == (0, None, "none")
 
 
 def test_an_adjustment_changes_no_forecast_that_was_issued_before_it(home: Home) -> None:
@@ -191,7 +204,7 @@ def test_an_adjustment_changes_no_forecast_that_was_issued_before_it(home: Home)
 
 
 def test_drift_asks_for_a_training_once_and_a_newer_version_answers_it(home: Home) -> None:
-    score(home, SITE, now=NOW)
+    live(home)
     with writer(home, SITE, "test") as warehouse:
         cut = (START + timedelta(hours=TRAINED)).replace(tzinfo=None)
         warehouse.connection.execute(

@@ -21,6 +21,8 @@ from sensor_platform.predict.registry import version_files
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.predict.stage import HISTORY, NOW, START, Make, SiteOfTest, Stage, after, history, wave
 
+LATER = START + timedelta(days=60)
+
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Stage:
@@ -300,7 +302,7 @@ def test_a_spike_a_shift_and_a_stuck_value_are_flagged_with_reasons_and_little_e
     spoilt[41 * 24 : 41 * 24 + 20] = spoilt[41 * 24]
     rows = make_hourly({"a": spoilt, **{name: wave(seed, 45 * 24) for seed, name in enumerate("bcd", 2)}}, "temp")
     stage.write(rows.with_columns(pl.col("n").cast(pl.Int64)), 1)
-    report = build_anomalies(stage.home, stage.site, position=1)
+    report = build_anomalies(stage.home, stage.site, position=1, now=LATER)
     found = stage.table("anomalies")
     assert report.rows == found.height
     hour = (pl.col("window_start") - START.replace(tzinfo=None)).dt.total_hours()
@@ -317,11 +319,11 @@ def test_a_spike_a_shift_and_a_stuck_value_are_flagged_with_reasons_and_little_e
 
 def test_anomalies_hour_by_hour_equal_those_of_one_build(stage: Stage, make_hourly: Make) -> None:
     stage.write(history(make_hourly, 40 * 24), 1)
-    build_anomalies(stage.home, stage.site)
+    build_anomalies(stage.home, stage.site, now=LATER)
     whole = stage.table("anomalies")
     assert whole.height > 300
     with writer(stage.home, stage.site, "test") as warehouse:
         warehouse.connection.execute("delete from anomalies")
     for day in sorted(set(whole["window_start"].dt.date())):
-        build_anomalies(stage.home, stage.site, days=(day, day))
+        build_anomalies(stage.home, stage.site, days=(day, day), now=LATER)
     assert_frame_equal(stage.table("anomalies"), whole, check_exact=True)

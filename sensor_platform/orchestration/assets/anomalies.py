@@ -1,6 +1,7 @@
 """Anomaly scores as an asset: two methods, one of them served, with reasons."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from dagster import AssetExecutionContext, MaterializeResult, MetadataValue, ResourceParam, asset
 
@@ -25,7 +26,9 @@ def anomalies(context: AssetExecutionContext, settings: ResourceParam[Settings])
 
     work = scope_of(context)
     with with_retries(context, settings.site.runs):
-        report = build_anomalies(settings.home, settings.site, (work.first, work.last), work.position)
+        report = build_anomalies(
+            settings.home, settings.site, (work.first, work.last), work.position, now=datetime.now(UTC)
+        )
     metadata: Facts = {
         "rows": report.rows,
         "windows": report.windows,

@@ -10,9 +10,10 @@ from sensor_platform.kernel.clock import EPOCH
 from sensor_platform.kernel.days import Days
 from sensor_platform.predict.anomaly import anomaly_rows
 from sensor_platform.predict.anomaly.anomaly_rows import REFERENCE, WEEK
+from sensor_platform.predict.over_hours import OverHours, over_hours
 from sensor_platform.predict.reports import AnomalyBuild, utc
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.warehouse.tables import Due, Warehouse, writer
+from sensor_platform.warehouse.tables import Due, writer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -24,15 +25,19 @@ _STRONGEST = 20
 
 
 def build_anomalies(
-    home: Home, site: PredictSite, days: Days | None = None, position: int | None = None
+    home: Home, site: PredictSite, days: Days | None = None, position: int | None = None, *, now: datetime
 ) -> AnomalyBuild:
     """Bring `anomalies` up to date with `readings_1h`, week by week, so that memory does not grow with the range.
+
+    Only hours that are over are scored. An hour that was left out is scored by the first call after it is over,
+    whatever its days.
 
     Args:
         home: data folder.
         site: `anomaly.metrics`, or `forecast.metrics` where it is empty, are scored.
         days: hours that start in these days, both included; None for all.
         position: ledger position that caused the build; only dirty hours are built. None: all hours with data.
+        now: aware UTC.
 
     Raises:
         Unreachable: the writer lock or the warehouse file was not available in time.
@@ -42,12 +47,18 @@ def build_anomalies(
     started = time.monotonic()
     counts, flagged = [_counted(anomaly_rows.no_anomaly_rows())], anomaly_rows.no_anomaly_rows()
     with writer(home, site, MODEL) as warehouse:
-        due = warehouse.due(MODEL, days, position)
+        over = over_hours(warehouse, site, now)
+        dirty = warehouse.due(MODEL, days, position)
+        due = over.with_waiting(dirty)
+        over.note_open(due, "readings_1h", site.anomaly.metrics or site.forecast.metrics)
+        # no new reading touched those that waited
+        warehouse.publish_again(MODEL, [start for start in due.starts if start not in set(dirty.starts)])
         for week, piece in _weeks(due):
-            rows = _rows(warehouse, site, week, piece)
+            rows = _rows(over, site, week, piece)
             warehouse.replace_windows(piece, rows)
             counts.append(_counted(rows))
             flagged = pl.concat([flagged, rows.filter("is_anomaly")]).sort("score", descending=True).head(_STRONGEST)
+        over.settle(MODEL)
     return _report(due, pl.concat(counts), flagged, time.monotonic() - started)
 
 
@@ -61,14 +72,14 @@ def _weeks(due: Due) -> Iterator[tuple[int, Due]]:
         yield week, due.between(first, first + WEEK * _HOUR)
 
 
-def _rows(warehouse: Warehouse, site: PredictSite, week: int, due: Due) -> "pl.DataFrame":
+def _rows(over: OverHours, site: PredictSite, week: int, due: Due) -> "pl.DataFrame":
     import polars as pl
 
     metrics = site.anomaly.metrics or site.forecast.metrics
     if not due.windows or not metrics:
         return anomaly_rows.no_anomaly_rows()
     first = EPOCH + week * WEEK * _HOUR
-    hours = warehouse.read_hours(first - REFERENCE * _HOUR, due.starts[-1] + _HOUR, metrics)
+    hours = over.only_over(over.warehouse.read_hours(first - REFERENCE * _HOUR, due.starts[-1] + _HOUR, metrics))
     wanted = pl.Series([start.replace(tzinfo=None) for start in due.starts], dtype=pl.Datetime("us"))
     made = anomaly_rows.week_rows(hours, week, site.anomaly)
     return made.filter(pl.col("window_start").is_in(wanted.implode()))

@@ -1,4 +1,4 @@
-"""Reads the live record: past forecasts with their actuals, which adjustment, rollback and drift are decided by."""
+"""Reads the live record: forecasts in force when their hour began, with their actuals. All monitoring rests on it."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,16 +12,29 @@ from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.panel import Floats
 from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
-from sensor_platform.warehouse.tables import Warehouse
+from sensor_platform.predict.over_hours import OverHours
+from sensor_platform.warehouse.prediction_tables import in_force_at_target
 
 MOST_ROWS = 200_000
 """Only the newest forecasts are read: memory is bounded whatever the number of devices."""
 
+_READ = (
+    "device_id",
+    "metric",
+    "issued_at",
+    "horizon_hours",
+    "target_at",
+    "raw_lower",
+    "raw_upper",
+    "width",
+    "model_id",
+)
 _LIVE = """
 select p.issued_at, p.horizon_hours, a.mean, p.raw_lower, p.raw_upper, p.width, {candidates}
-from predictions p
+from ({in_force}) p
 join readings_1h a on a.device_id = p.device_id and a.metric = p.metric and a.window_start = p.target_at
 where p.metric = ? and p.target_at > ? and p.target_at < ? and isfinite(a.mean) and p.raw_lower is not null
+  and {is_over}
   and (? is null or p.model_id = ?)
 order by p.target_at desc, p.device_id, p.horizon_hours
 limit ?
@@ -29,22 +42,27 @@ limit ?
 
 
 def read_live(
-    warehouse: Warehouse, metric: str, first: datetime, last: datetime, model_id: str | None = None
+    over: OverHours, metric: str, first: datetime, last: datetime, model_id: str | None = None
 ) -> ForecastRecord | None:
-    """Forecasts of `metric` with first < target < last that have an actual; None without any.
+    """Forecasts of `metric` in force at first < target < last that have an actual; None without any.
 
     Args:
-        warehouse: open.
+        over: which hours are over, in the open warehouse; no other hour has an actual.
         metric: forecast metric.
         first: aware UTC.
-        last: aware UTC; an hour that is not over by then has no actual.
+        last: aware UTC.
         model_id: only forecasts of this model; None for all.
     """
-    tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
-    if not {"predictions", "readings_1h"} <= tables:
+    connection = over.warehouse.connection
+    tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    if not {"predictions", "predictions_superseded", "readings_1h"} <= tables:
         return None
-    found = warehouse.connection.execute(
-        _LIVE.format(candidates=", ".join(f'p."{name}"' for name in CANDIDATES)),
+    found = connection.execute(
+        _LIVE.format(
+            candidates=", ".join(f'p."{name}"' for name in CANDIDATES),
+            in_force=in_force_at_target((*_READ, *CANDIDATES)),
+            is_over=over.condition("p.device_id", "p.target_at"),
+        ),
         [metric, from_micros(to_micros(first)), from_micros(to_micros(last)), model_id, model_id, MOST_ROWS],
     ).fetchnumpy()
     columns = {name: _floats(values) for name, values in found.items() if name != "issued_at"}

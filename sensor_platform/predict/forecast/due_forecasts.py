@@ -7,9 +7,10 @@ from sensor_platform.kernel.clock import plain_utc
 from sensor_platform.kernel.days import Days
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.forecast.forecaster_registry import ForecasterPeriod
+from sensor_platform.predict.over_hours import OverHours
 from sensor_platform.predict.registry.champions import champion_at
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.warehouse.tables import Due, Warehouse
+from sensor_platform.warehouse.tables import Due
 
 PREDICTIONS = "predictions"
 Periods = Mapping[str, tuple[ForecasterPeriod, ...]]
@@ -17,12 +18,23 @@ Periods = Mapping[str, tuple[ForecasterPeriod, ...]]
 _HOUR = timedelta(hours=1)
 
 
-def due_forecasts(
-    warehouse: Warehouse, site: PredictSite, periods: Periods, days: Days | None, position: int | None
-) -> Due:
-    """Dirty hours of these days, and hours that waited for the first model of their metric; arguments as of `score`."""
+def due_forecasts(over: OverHours, site: PredictSite, periods: Periods, days: Days | None, position: int | None) -> Due:
+    """Dirty hours of these days, hours that waited for the first model of their metric, and hours that were left out.
+
+    Args:
+        over: which hours are over, in the open warehouse.
+        site: as of `score`.
+        periods: champion periods by metric.
+        days: as of `score`. Hours that were left out come in addition, whatever their day.
+        position: as of `score`.
+    """
+    return over.with_waiting(_due(over, site, periods, days, position))
+
+
+def _due(over: OverHours, site: PredictSite, periods: Periods, days: Days | None, position: int | None) -> Due:
+    warehouse = over.warehouse
     due = warehouse.due(PREDICTIONS, days, position)
-    late = set() if position is None else set(_waited_for_first_model(warehouse, site, periods))
+    late = set() if position is None else set(_waited_for_first_model(over, site, periods))
     if not late:
         return due
     every = warehouse.due(PREDICTIONS, days)
@@ -30,17 +42,20 @@ def due_forecasts(
     return Due(PREDICTIONS, {**due.windows, **{starts[at]: every.windows[starts[at]] for at in late if at in starts}})
 
 
-def _waited_for_first_model(warehouse: Warehouse, site: PredictSite, periods: Periods) -> Iterator[datetime]:
+def _waited_for_first_model(over: OverHours, site: PredictSite, periods: Periods) -> Iterator[datetime]:
     """Hours whose features were made before their metric had a model: they are not dirty, but have no forecast."""
-    tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
+    connection = over.warehouse.connection
+    tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
     if not {"features", PREDICTIONS} <= tables:
         return
     for metric, found in periods.items():
         if not found:
             continue
         oldest = found[0].serves_from - max(site.forecast.horizons) * _HOUR
-        hours = warehouse.connection.execute(
-            "select distinct window_start from features where metric = ? and window_start > ? and window_start <= ?"
+        hours = connection.execute(
+            "select distinct f.window_start from features as f"  # noqa: S608 - our own names
+            " where f.metric = ? and f.window_start > ? and f.window_start <= ?"
+            f" and {over.condition('f.device_id', 'f.window_start')}"
             " except select issued_at from predictions where metric = ?",
             [metric, plain_utc(oldest), plain_utc(found[0].promoted_at), metric],
         ).fetchall()

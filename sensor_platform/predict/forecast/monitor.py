@@ -31,9 +31,10 @@ from sensor_platform.predict.forecast.selection.forecast_record import (
 )
 from sensor_platform.predict.monitoring.champion_monitor import ChampionMonitor
 from sensor_platform.predict.monitoring.drift import breaches, distribution
+from sensor_platform.predict.over_hours import OverHours, over_hours
 from sensor_platform.predict.registry import champions, version_files
 from sensor_platform.predict.site_view import PredictSite
-from sensor_platform.warehouse.tables import Warehouse, writer
+from sensor_platform.warehouse.tables import writer
 
 LEAST_HOURS = 24
 """With actuals of fewer different hours nothing is decided."""
@@ -77,10 +78,11 @@ def monitor_forecasts(home: Home, site: PredictSite, now: datetime) -> tuple[For
     """
     monitor: _Monitor = ChampionMonitor(forecasters, home, now, _unhealthy)
     with writer(home, site, "monitor forecasts") as warehouse:
+        over = over_hours(warehouse, site, now)
         return tuple(
             health
             for metric in site.forecast.metrics
-            for health in monitor.check(metric, partial(_of, site, warehouse, monitor, metric))
+            for health in monitor.check(metric, partial(_of, site, over, monitor, metric))
         )
 
 
@@ -90,7 +92,7 @@ def _unhealthy(metric: str, model_id: str, breaches: tuple[str, ...]) -> Forecas
 
 def _of(
     site: PredictSite,
-    warehouse: Warehouse,
+    over: OverHours,
     monitor: _Monitor,
     metric: str,
     model: ForecastModel,
@@ -99,9 +101,9 @@ def _of(
     """Health of an intact champion, and what was done about it."""
     home, now = monitor.home, monitor.now
     since = now - site.forecast.record_hours * _HOUR
-    own = read_live(warehouse, metric, max(since, model.card.trained_to), now - _HOUR, model.model_id)
-    health = _health(warehouse, metric, model, periods[-1], own, now)
-    worse = _better_before(home, warehouse, metric, periods, model, own, now)
+    own = read_live(over, metric, max(since, model.card.trained_to), now - _HOUR, model.model_id)
+    health = _health(over, metric, model, periods[-1], own, now)
+    worse = _better_before(home, over, metric, periods, model, own, now)
     if worse is not None:
         return monitor.roll_back(health, metric, *worse)
     if health.breaches:
@@ -113,7 +115,7 @@ def _of(
 
 
 def _health(
-    warehouse: Warehouse,
+    over: OverHours,
     metric: str,
     model: ForecastModel,
     period: ForecasterPeriod,
@@ -127,7 +129,7 @@ def _health(
         naive = min(float(each.mean()) for name, each in own.errors().items() if name in BASELINES)
         ratio = error / naive if naive > 0 else 1.0
         coverage = float(_inside(own, rules).mean())
-    psi, nulls = distribution(warehouse, metric, model.card.trained_to, model.card.learnt_devices, now)
+    psi, nulls = distribution(over.warehouse, metric, model.card.trained_to, model.card.learnt_devices, now)
     figures = {"ratio": ratio, "coverage": coverage, "psi": psi, "nulls": nulls}
     return ForecastHealth(
         metric=metric,
@@ -202,7 +204,7 @@ def _differs(rule: ServingRule, old: ServingRule) -> bool:
 
 def _better_before(
     home: Home,
-    warehouse: Warehouse,
+    over: OverHours,
     metric: str,
     periods: Sequence[ForecasterPeriod],
     model: ForecastModel,
@@ -220,8 +222,8 @@ def _better_before(
     horizons = [horizon for horizon in model.card.horizons if horizon in older.card.horizons]
     since = max(champions.takeovers(periods)[0].serves_from, model.card.trained_to, older.card.trained_to)
     first = since - HOURLY.reach * _HOUR
-    source = read_source(warehouse, metric, older.card.others, first, now - _HOUR)
-    newest = read_source(warehouse, metric, model.card.others, first, now - _HOUR)
+    source = read_source(over, metric, older.card.others, first, now - _HOUR)
+    newest = read_source(over, metric, model.card.others, first, now - _HOUR)
     start = to_micros(since) // HOURLY.step_us
     errors = []
     for panel_source, each, period in ((source, older, before), (newest, model, periods[-1])):

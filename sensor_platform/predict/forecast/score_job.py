@@ -26,12 +26,13 @@ from sensor_platform.predict.forecast.due_forecasts import (
 )
 from sensor_platform.predict.forecast.forecaster_registry import ForecasterPeriod, forecasters
 from sensor_platform.predict.lightgbm_import import import_lightgbm_alone
+from sensor_platform.predict.over_hours import OverHours, over_hours
 from sensor_platform.predict.registry.version_files import OtherInputs, Unusable
 from sensor_platform.predict.reports import ForecastScoreReport, utc
 from sensor_platform.predict.revised_table import RevisedTable
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
-from sensor_platform.warehouse.tables import Due, Warehouse, writer
+from sensor_platform.warehouse.tables import Due, writer
 
 if TYPE_CHECKING:
     import polars as pl
@@ -45,15 +46,16 @@ _ROWS = 1_000_000
 def score(
     home: Home, site: PredictSite, days: Days | None = None, position: int | None = None, *, now: datetime
 ) -> ForecastScoreReport:
-    """Bring `predictions` up to `features`.
+    """Bring `predictions` up to `features`, for the hours of a device that are over (`over_hours`).
 
+    An hour that was left out is forecast by the first scoring after it is over, whatever the days of that scoring.
     Scoring the same hours again gives the same rows, created_at included, until a feature of theirs changes: a younger
     model never takes over an hour that an older one has served.
 
     Args:
         home: data folder.
         site: `forecast.metrics` lists what is forecast.
-        days: forecasts issued in these days, both included; None for all.
+        days: forecasts issued in these days, both included; None for all. Hours that were left out come in addition.
         position: the ledger position that the run was planned for: only dirty hours, and hours that waited for a first
             model. None: every hour of the days.
         now: aware UTC; created_at of new rows.
@@ -66,15 +68,18 @@ def score(
     import_lightgbm_alone()
     periods = {metric: forecasters.sound_periods(home, metric, now) for metric in site.forecast.metrics}
     with writer(home, site, "score") as warehouse:
-        due = due_forecasts(warehouse, site, periods, days, position)
+        over = over_hours(warehouse, site, now)
+        due = due_forecasts(over, site, periods, days, position)
         ensure_predictions(warehouse.connection, home)
         rest = warehouse.due(TABLE.superseded, days, position)
         every = Due(PREDICTIONS, {**rest.windows, **due.windows})
-        scoring = _Scoring(home, warehouse, periods, now)
+        scoring = _Scoring(home, over, periods, now)
+        over.note_open(due, "features", site.forecast.metrics)
         values = _ROWS // max(1, len(site.forecast.horizons))
         for piece in every.pieces(warehouse.hours_of(every, site.forecast.metrics, values)):
             own = Due(PREDICTIONS, {start: due.windows[start] for start in piece.windows if start in due.windows})
             scoring.score_piece(own, piece)
+        over.settle(PREDICTIONS)
     return scoring.tally.report(len(due.windows), time.monotonic() - started)
 
 
@@ -126,15 +131,15 @@ class _Scoring:
     """What the pieces of one scoring have in common."""
 
     home: Home
-    warehouse: Warehouse
+    over: OverHours
     periods: Periods
     now: datetime
     tally: ForecastTally = field(default_factory=ForecastTally)
 
     def score_piece(self, due: Due, every: Due) -> None:
         """Make the forecasts of the due hours; `every` also has hours of which only superseded rows are due."""
-        before = self.warehouse.read_windows(due)
-        TABLE.replace(self.warehouse, due, self._predictions(due, before), before, self.now, every)
+        before = self.over.warehouse.read_windows(due)
+        TABLE.replace(self.over.warehouse, due, self._predictions(due, before), before, self.now, every)
 
     def _predictions(self, due: Due, before: "pl.DataFrame") -> "pl.DataFrame":
         """Rows of all due hours."""
@@ -179,7 +184,7 @@ class _Scoring:
             wanted = pl.Series([plain_utc(hour) for hour in hours], dtype=pl.Datetime("us"))
             return predict.of_hours(before, metric, wanted), f"kept as they were: {error.message}"
         first, last = hours[0] - HOURLY.reach * _HOUR, hours[-1]
-        source = read_source(self.warehouse, metric, model.card.others, first, last)
+        source = read_source(self.over, metric, model.card.others, first, last)
         rules = period.rules or model.card.rules
         rows = predict.predictions(source, _elements(source, hours), metric, model, rules, self.now)
         return rows, "forecast where the target lies after trained_to"

@@ -15,6 +15,7 @@ from sensor_platform.predict.forecast.forecaster_registry import ForecasterPerio
 from sensor_platform.predict.forecast.model_card import ForecasterCard
 from sensor_platform.predict.forecast.promotion import Incumbent, PromotionDecision
 from sensor_platform.predict.forecast.selection.learn import LearnedForecaster, learn
+from sensor_platform.predict.over_hours import over_hours
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.reports import MetricTraining, Row, TrainingNeed, TrainReport
 from sensor_platform.predict.site_view import PredictSite
@@ -70,11 +71,11 @@ def _drawn(metric: str, source: PanelSource, learned: LearnedForecaster) -> dict
 
 
 def _source(home: Home, site: PredictSite, metric: str, now: datetime) -> PanelSource:
-    """Feature rows of complete hours of the newest `train_days`."""
+    """Feature rows of hours that are over, of the newest `train_days`."""
     oldest = now - timedelta(days=site.forecast.train_days)
     others = [name for name in site.forecast.looked_at if name != metric]
     with writer(home, site, "read features for training") as warehouse:
-        return read_to_learn(warehouse, metric, others, oldest, now - _HOUR)
+        return read_to_learn(over_hours(warehouse, site, now), metric, others, oldest, now - _HOUR)
 
 
 def _learn(site: PredictSite, source: PanelSource) -> LearnedForecaster | str:

@@ -6,6 +6,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, from_micros, to_micros
 from sensor_platform.kernel.days import ALL_TIME, Days, day_span
 from sensor_platform.labels.label_store import Label, LabelVersion, changes
+from sensor_platform.predict.over_hours import OverHours
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.predict.supervised.config import TaskConfig
@@ -17,17 +18,30 @@ SCORES = "supervised_scores"
 
 
 def due_hours(
-    warehouse: Warehouse,
+    over: OverHours,
     home: Home,
     site: PredictSite,
     history: Sequence[LabelVersion],
     days: Days | None,
     position: int | None,
 ) -> Due:
-    """Dirty hours, hours that waited for the first model of a task, and hours affected by label changes.
+    """Dirty hours, hours that waited for a first model, hours affected by label changes, and hours that were left out.
 
-    Label changes since the last training but one count, because the run after a training scores what it changed.
+    Label changes since the last training but one count, because the run after a training scores what it changed. Hours
+    that were left out come whatever their day; `over` says which hours are over, in the open warehouse.
     """
+    return over.with_waiting(_due(over, home, site, history, days, position))
+
+
+def _due(
+    over: OverHours,
+    home: Home,
+    site: PredictSite,
+    history: Sequence[LabelVersion],
+    days: Days | None,
+    position: int | None,
+) -> Due:
+    warehouse = over.warehouse
     due = warehouse.due(SCORES, days, position)
     first = [(config, task_models.champion_periods(home, config.name)[:1]) for config in site.supervised]
     tables = {name for (name,) in warehouse.connection.execute("select table_name from duckdb_tables()").fetchall()}
@@ -37,7 +51,7 @@ def due_hours(
     changed = changes(history)
     for config, found in first:
         for period in found:
-            waited |= _waiting_hours(warehouse, config, period, days)
+            waited |= _waiting_hours(over, config, period, days)
         for label in late_labels(home, config, changed, 2):
             waited |= _relabelled_hours(warehouse, config, label, days)
     if not waited:
@@ -67,12 +81,13 @@ def late_labels(home: Home, config: TaskConfig, labels: Sequence[Label], trainin
     return [label for label in labels if label.created_at > since and label_events([label], config)]
 
 
-def _waiting_hours(warehouse: Warehouse, config: TaskConfig, period: TaskPeriod, days: Days | None) -> set[int]:
+def _waiting_hours(over: OverHours, config: TaskConfig, period: TaskPeriod, days: Days | None) -> set[int]:
     """Hours of these days that the first model serves and that have no score. An external model serves all hours."""
     first, last = day_span(days) if days else ALL_TIME
-    hours = warehouse.connection.execute(
-        "select distinct epoch_us(window_start) from features"
-        " where list_contains(?, metric) and window_start > ? and window_start <= ?"
+    hours = over.warehouse.connection.execute(
+        "select distinct epoch_us(f.window_start) from features as f"  # noqa: S608 - our own names
+        " where list_contains(?, f.metric) and f.window_start > ? and f.window_start <= ?"
+        f" and {over.condition('f.device_id', 'f.window_start')}"
         " except select epoch_us(window_start) from supervised_scores where task = ?",
         [
             list(config.looked_at),

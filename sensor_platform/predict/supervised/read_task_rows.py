@@ -13,6 +13,7 @@ import numpy as np
 
 from sensor_platform.kernel.clock import HOUR, from_micros
 from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.over_hours import OverHours
 from sensor_platform.predict.supervised.config import AGE, COLUMNS, TaskConfig, split_source
 from sensor_platform.predict.supervised.cycles import Cycle, Span
 from sensor_platform.predict.supervised.task_rows import TaskRows, cycle_starts, input_matrix
@@ -36,17 +37,19 @@ def device_spans(warehouse: Warehouse, metrics: Sequence[str]) -> dict[str, tupl
 
 
 def read_examples(
-    warehouse: Warehouse, config: TaskConfig, found: Sequence[Span], cycles: Sequence[Cycle], limit: int
+    over: OverHours, config: TaskConfig, found: Sequence[Span], cycles: Sequence[Cycle], limit: int
 ) -> TaskRows:
-    """Hours of the spans with their ground truth; common hours beyond `limit` are thinned evenly."""
+    """Hours of the spans that are over, with their ground truth; common hours beyond `limit` are thinned evenly."""
     common = sum(span.last - span.first + 1 for span in found if not span.is_rare)
-    with _spans(warehouse, found, max(1, -(-common // limit))):
+    with _spans(over.warehouse, found, max(1, -(-common // limit))):
         keys = (
-            "select distinct f.device_id, f.window_start, s.answer, cast(s.thin as double) as weight from features f"
+            "select distinct f.device_id, f.window_start, s.answer, cast(s.thin as double) as weight"  # noqa: S608
+            " from features f"
             " join task_spans s on f.device_id = s.device_id and f.window_start between s.first_at and s.last_at"
             " where list_contains(?, f.metric) and hash(f.device_id, epoch_us(f.window_start)) % s.thin = 0"
+            f" and {over.condition('f.device_id', 'f.window_start')}"
         )
-        return _read(warehouse, config, keys, [list(config.looked_at)], cycles)
+        return _read(over.warehouse, config, keys, [list(config.looked_at)], cycles)
 
 
 def read_scored_rows(
@@ -81,13 +84,15 @@ def _spans(warehouse: Warehouse, found: Sequence[Span], thin: int) -> Iterator[N
         warehouse.connection.unregister("task_spans")
 
 
-def read_due_rows(warehouse: Warehouse, config: TaskConfig, due: Due, cycles: Sequence[Cycle]) -> TaskRows:
-    """TaskRows of all devices in the hours of `due`, without ground truth."""
+def read_due_rows(over: OverHours, config: TaskConfig, due: Due, cycles: Sequence[Cycle]) -> TaskRows:
+    """TaskRows of all devices in the hours of `due` that are over, without ground truth."""
+    warehouse = over.warehouse
     warehouse.connection.register("task_hours", _table({"window_start": [from_micros(each) for each in due.windows]}))
     try:
         keys = (
-            "select distinct f.device_id, f.window_start, cast('nan' as double) as answer, 1.0 as weight"
+            "select distinct f.device_id, f.window_start, cast('nan' as double) as answer, 1.0 as weight"  # noqa: S608
             " from features f join task_hours using (window_start) where list_contains(?, f.metric)"
+            f" and {over.condition('f.device_id', 'f.window_start')}"
         )
         return _read(warehouse, config, keys, [list(config.looked_at)], cycles)
     finally:

@@ -9,6 +9,7 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, to_micros
 from sensor_platform.kernel.days import Days
 from sensor_platform.labels.label_store import Label, read_history
+from sensor_platform.predict.over_hours import OverHours, over_hours
 from sensor_platform.predict.registry import champions, version_files
 from sensor_platform.predict.reports import Row, TaskScoreReport, utc
 from sensor_platform.predict.revised_table import RevisedTable
@@ -39,8 +40,9 @@ _ALARMS = 20
 def score_tasks(
     home: Home, site: PredictSite, days: Days | None = None, position: int | None = None, *, now: datetime
 ) -> TaskScoreReport:
-    """Bring `supervised_scores` up to date with `features`, in pieces of bounded memory.
+    """Bring `supervised_scores` up to date with `features`, in pieces of bounded memory, for hours that are over.
 
+    An hour that was left out is scored by the first call after it is over, whatever its days.
     Scoring the same hours again gives the same rows, including created_at, until an input changes. A label that arrives
     late changes the cycles of its device: its hours in `days` are scored again, hours of older days after the next
     training.
@@ -64,14 +66,17 @@ def score_tasks(
     labels = [each.label for each in history if each.superseded_at is None]
     with writer(home, site, "score tasks") as warehouse:
         ensure_predictions(warehouse.connection, home)
-        due = due_hours(warehouse, home, site, history, days, position)
+        over = over_hours(warehouse, site, now)
+        due = due_hours(over, home, site, history, days, position)
+        over.note_open(due, "features", looked_at)
         tasks = [_Task(home, warehouse, config, labels, now) for config in site.supervised] if due.windows else []
         counts, alarms = [_counted(score_rows.no_score_rows())], score_rows.no_score_rows()
         for piece in due.pieces(warehouse.hours_of(due, looked_at, _ROWS)):
             before = warehouse.read_windows(piece)
-            rows = TABLE.replace(warehouse, piece, _rows(warehouse, tasks, piece, before, now), before, now, piece)
+            rows = TABLE.replace(warehouse, piece, _rows(over, tasks, piece, before, now), before, now, piece)
             counts.append(_counted(rows))
             alarms = pl.concat([alarms, rows.filter("is_alarm")]).sort("window_start", descending=True).head(_ALARMS)
+        over.settle(SCORES)
         if tasks:
             ground_truth.publish_ground_truth(
                 home, [ground_truth.read_ground_truth(warehouse, each.config, labels, now) for each in tasks]
@@ -117,7 +122,7 @@ class _Task:
         return None
 
 
-def _rows(warehouse: Warehouse, tasks: list[_Task], due: Due, before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
+def _rows(over: OverHours, tasks: list[_Task], due: Due, before: "pl.DataFrame", now: datetime) -> "pl.DataFrame":
     import polars as pl
 
     positions = {start: built.position for start, built in due.windows.items()}
@@ -125,7 +130,7 @@ def _rows(warehouse: Warehouse, tasks: list[_Task], due: Due, before: "pl.DataFr
     for task in tasks:
         if not task.periods:
             continue
-        rows = read_due_rows(warehouse, task.config, due, task.cycles)
+        rows = read_due_rows(over, task.config, due, task.cycles)
         rows = rows.where(_is_outside_failures(task, rows)) if task.config.has_cycles else rows
         for period, some in _by_period(task, rows):
             model = task.model(period)

@@ -11,6 +11,7 @@ from sensor_platform.labels.label_store import Label, LabelVersion, changes, rea
 from sensor_platform.predict.forecast import model_card as forecast_cards
 from sensor_platform.predict.forecast import model_files
 from sensor_platform.predict.forecast.promotion import PromotionDecision
+from sensor_platform.predict.over_hours import over_hours
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.reports import TaskTraining, TaskTrainReport
 from sensor_platform.predict.site_view import PredictSite
@@ -98,7 +99,7 @@ def _examples(
     with writer(home, site, "read examples for training") as warehouse:
         found = ground_truth.read_ground_truth(warehouse, config, labels, now)
         rows = (
-            read_examples(warehouse, config, found.spans, found.cycles, MOST_ROWS)
+            read_examples(over_hours(warehouse, site, now), config, found.spans, found.cycles, MOST_ROWS)
             if found.spans
             else no_task_rows(config)
         )

@@ -16,6 +16,9 @@ CADENCE = "cadence"
 Source = Callable[[str], str]
 """Name of a table to the SQL that reads its own columns and `day`."""
 
+IS_HINDSIGHT = "created_at >= target_at as is_hindsight"
+"""Mark of a forecast that was made when the hour that it is about had begun: nobody was served with it."""
+
 NOW = "make_timestamp(epoch_us(now()))"
 """Plain UTC, whatever the reader's time zone."""
 

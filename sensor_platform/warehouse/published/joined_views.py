@@ -4,6 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from sensor_platform.warehouse.candidate_columns import CANDIDATE_COLUMNS
+from sensor_platform.warehouse.over_hours import over_before, over_everywhere
+from sensor_platform.warehouse.prediction_tables import in_force_at_target
+from sensor_platform.warehouse.published.derived import IS_HINDSIGHT, NOW
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,38 +18,56 @@ class JoinedView:
     sql: str
 
 
-_CANDIDATES = "".join(f'    p."{name}",\n' for name in CANDIDATE_COLUMNS)
-_PREDICTION_ACCURACY = """\
-create view "prediction_accuracy" as
+_READ = (
+    *("device_id", "metric", "issued_at", "horizon_hours", "target_at", "served", "value", *CANDIDATE_COLUMNS, "lower"),
+    *("upper", "interval", "raw_lower", "raw_upper", "width", "model_id", "trained_to", "inputs_position", "revision"),
+    "created_at",
+)
+_ARRIVED = f"""\
 select
-    p.device_id,
-    p.metric,
-    p.issued_at,
-    p.horizon_hours,
-    p.target_at,
-    p.served,
-    p.value,
-{candidates}\
-    p.lower,
-    p.upper,
-    p."interval",
-    p.raw_lower,
-    p.raw_upper,
-    p.width,
+    least({NOW}, coalesce(max(d.last_received_at), {NOW})) as until,
+    case
+        when max(d.last_received_at) is null then interval 0 hours
+        else to_microseconds(cast(max(s.allowed_lateness_hours) * 3600000000 as bigint))
+    end as lateness
+from device_status as d
+cross join catalog_site as s"""  # noqa: S608 - our own names
+_UNTIL, _LATENESS = "(select r.until from arrived as r)", "(select r.lateness from arrived as r)"
+_OVER = f"""\
+with arrived as (
+{_ARRIVED}
+),
+over_hours as (
+{over_before(_UNTIL, _LATENESS)}
+),
+"""
+
+
+def _accuracy(in_force: str, over: str = "with ", is_over: str = "") -> str:
+    before, after = _READ[: _READ.index("model_id")], _READ[_READ.index("model_id") :]
+    return f"""\
+create view "prediction_accuracy" as
+{over}in_force as (
+{in_force}
+)
+select
+    {", ".join(f'p."{name}"' for name in before)},
     a.mean as actual,
     p.value - a.mean as error,
     p.lightgbm - a.mean as error_lightgbm,
     a.mean between p.lower and p.upper as is_inside,
-    p.model_id,
-    p.trained_to,
-    p.inputs_position,
-    p.revision,
-    p.created_at,
-    p.day
-from predictions as p
+    {", ".join(f'p."{name}"' for name in after)},
+    cast(p.issued_at as date) as day
+from in_force as p
 inner join readings_1h as a
     on a.device_id = p.device_id and a.metric = p.metric and a.window_start = p.target_at
-where a.mean is not null""".replace("{candidates}", _CANDIDATES)
+where a.mean is not null{is_over}"""  # noqa: S608 - our own names
+
+
+_IS_OVER = f"""
+    and p.target_at < coalesce(
+        (select o.before from over_hours as o where o.device_id = p.device_id), {over_everywhere(_UNTIL, _LATENESS)}
+    )"""  # noqa: S608 - our own names
 
 _ANOMALY_EVENTS = """\
 create view "anomaly_events" as
@@ -99,12 +120,16 @@ select
 from known"""
 
 
-def _history(table: str, superseded: str, name: str) -> str:
+_UNMARKED = "columns(lambda name: name <> 'is_hindsight')"
+"""The published `predictions` have the mark already, a warehouse's own table does not."""
+
+
+def _history(table: str, superseded: str, name: str, marks: str = "") -> str:
     return f"""\
 create view "{name}" as
-select *, cast(null as timestamp) as superseded_at from {table}
+select {_UNMARKED}, cast(null as timestamp) as superseded_at{marks} from {table}
 union all by name
-select * from {superseded}"""  # noqa: S608 - our own names
+select {_UNMARKED}{marks} from {superseded}"""  # noqa: S608 - our own names
 
 
 def _as_of(table: str) -> str:
@@ -115,20 +140,24 @@ where created_at <= moment and (superseded_at is null or superseded_at > moment)
 
 
 _PREDICTIONS = ("predictions", "predictions_superseded")
+_IN_TIME = "select * from predictions where created_at < target_at"
+_JUDGED = (*_PREDICTIONS, "readings_1h", "device_status", "catalog_site")
 _SUPERVISED = ("supervised_scores", "supervised_superseded")
 _ANSWERED = ("supervised_scores", "supervised_answers")
 
 JOINED = (
-    JoinedView("prediction_accuracy", ("predictions", "readings_1h"), _PREDICTION_ACCURACY),
+    JoinedView("prediction_accuracy", _JUDGED, _accuracy(in_force_at_target(_READ), _OVER, _IS_OVER)),
+    JoinedView("prediction_accuracy", ("predictions", "readings_1h"), _accuracy(_IN_TIME)),
     JoinedView("anomaly_events", ("anomalies",), _ANOMALY_EVENTS),
-    JoinedView("prediction_history", _PREDICTIONS, _history(*_PREDICTIONS, "prediction_history")),
+    JoinedView("prediction_history", _PREDICTIONS, _history(*_PREDICTIONS, "prediction_history", f", {IS_HINDSIGHT}")),
     JoinedView("prediction_history_as_of", _PREDICTIONS, _as_of("prediction_history")),
     JoinedView("supervised_history", _SUPERVISED, _history(*_SUPERVISED, "supervised_history")),
     JoinedView("supervised_history_as_of", _SUPERVISED, _as_of("supervised_history")),
     JoinedView("supervised_accuracy", _ANSWERED, _SUPERVISED_ACCURACY),
     JoinedView("label_history_as_of", ("label_history",), _as_of("label_history")),
 )
-"""`prediction_accuracy`: one row per prediction whose target hour has a value, which moves until that hour is over.
+"""`prediction_accuracy`: one row per prediction in force when its target hour began, once that hour is over.
+A folder of an earlier release that lacks tables has the plain one.
 `prediction_history`: one row per revision of a prediction, `superseded_at` null for the one in force; the macro
 `prediction_history_as_of(T)` returns the predictions in force at T; likewise for the scores of supervised tasks.
 `supervised_accuracy`: one row per score whose answer is known from the labels of now. `label_history_as_of(T)`: the
@@ -137,5 +166,9 @@ labels that counted at T.
 
 
 def statements(tables: Collection[str]) -> list[str]:
-    """The views that these published tables allow."""
-    return [view.sql for view in JOINED if set(view.tables) <= set(tables)]
+    """The views that these published tables allow; of two with the same name the first."""
+    found: dict[str, str] = {}
+    for view in JOINED:
+        if set(view.tables) <= set(tables):
+            found.setdefault(view.name, view.sql)
+    return list(found.values())

@@ -103,6 +103,8 @@ def _statements(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
     made = []
     for table, columns in sorted(tables.items()):
         text = _select(folder, table, columns)
+        if table == "predictions":
+            text = f"select *, {derived.IS_HINDSIGHT} from ({text})"  # noqa: S608 - our own names
         if derived.is_derived(table, tables):
             own = ",\n    ".join(f"t.{quoted(name)}" for name, _ in columns)
             is_tier = table in tiers()

@@ -52,7 +52,7 @@ def predict(home: Home, site: SiteOfTest, hours: int) -> list[dict[str, Any]]:
 
 def watch(home: Home, site: SiteOfTest) -> list[dict[str, Any]]:
     """Anomaly scores of every hour."""
-    build_anomalies(home, site, position=1)
+    build_anomalies(home, site, position=1, now=datetime.now(UTC))
     return _table(home, site, "anomalies")
 
 

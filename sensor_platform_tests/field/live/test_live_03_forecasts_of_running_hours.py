@@ -8,7 +8,6 @@ from sensor_platform_tests.field.live.forecasts import DEVICES, LEARNT, Forecast
 MINUTE = 1 / 60
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 3")
 def test_live_03_no_forecast_is_made_from_an_hour_that_is_not_over(stage: ForecastHome) -> None:
     stage.fill([LEARNT], shift=-30)  # the first minutes of a ramp
     stage.score(LEARNT + 10 * MINUTE)
@@ -24,7 +23,6 @@ def test_live_03_forecasts_are_made_from_an_hour_that_is_over(stage: ForecastHom
     assert made == [(len(DEVICES),)]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 3")
 def test_live_03_a_forecast_that_came_after_its_hour_is_not_live_record(stage: ForecastHome) -> None:
     late = range(LEARNT, LEARNT + 60)
     stage.fill(late)  # a device that was away uploads all at once
@@ -38,7 +36,6 @@ def test_live_03_a_forecast_that_came_after_its_hour_is_not_live_record(stage: F
 
 
 @pytest.mark.field_slow
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 3")
 def test_live_03_accuracy_is_of_the_revision_that_was_in_force(stage: ForecastHome) -> None:
     stage.fill([LEARNT], shift=-30)
     stage.score(LEARNT + 1 + 5 * MINUTE)

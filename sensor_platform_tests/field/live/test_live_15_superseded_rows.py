@@ -1,11 +1,8 @@
 """What was superseded does not grow with every run of the same hour."""
 
-import pytest
-
 from sensor_platform_tests.field.live.forecasts import DEVICES, LEARNT, ForecastHome
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 15")
 def test_live_15_runs_within_one_hour_do_not_pile_up_superseded_forecasts(stage: ForecastHome) -> None:
     for run in range(1, 4):
         stage.fill([LEARNT], shift=run)  # the same hour, with a minute more of it

@@ -189,6 +189,7 @@ def test_scoring_itself_replaces_a_champion_that_was_changed_and_goes_on(home: H
     path = task_models.folder(home, "pump") / changed / MODEL
     path.write_bytes(path.read_bytes() + b"\n")
     score_tasks(home, SITE, now=NOW - timedelta(hours=50))
+    score_tasks(home, SITE, position=1, now=NOW)
     periods = task_models.champion_periods(home, "pump")
     assert [each.version for each in periods] == [good, changed, good]
     assert "SHA-256" in periods[-1].why

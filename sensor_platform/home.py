@@ -89,3 +89,8 @@ class Home:
     def dagster(self) -> Path:
         """DAGSTER_HOME: run storage and the `dagster.yaml` in force."""
         return self.root / "dagster"
+
+    @property
+    def in_force(self) -> Path:
+        """Copies of the site's files as they were accepted, and what each running process has in force."""
+        return self.root / "in_force"

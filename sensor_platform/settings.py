@@ -37,14 +37,23 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         WrongUse: a variable or a site file is wrong, the data folder was made with another `slot_minutes`, or a newer
             version has worked on it.
     """
-    env = os.environ if environ is None else environ
-    home = home_of(env)
+    home = home_of(environ)
     refuse_newer_home(home)
-    folder = _site_folder(env.get("SENSOR_PLATFORM_SITE"), home)
+    folder = site_folder(environ)
     site = load_site(folder)
     check_grid(home, site.slot_minutes)
+    return settings_with(site, folder, environ)
+
+
+def settings_with(site: Site, folder: Path | None, environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings of a site that was read already, from SENSOR_PLATFORM_* variables.
+
+    Raises:
+        WrongUse: a variable is wrong.
+    """
+    env = os.environ if environ is None else environ
     return Settings(
-        home=home,
+        home=home_of(env),
         site=site,
         site_folder=folder,
         broker=_broker(env),
@@ -60,10 +69,13 @@ def home_of(environ: Mapping[str, str] | None = None) -> Home:
     return Home(Path(env.get("SENSOR_PLATFORM_HOME") or "data").resolve())
 
 
-def _site_folder(named: str | None, home: Home) -> Path | None:
+def site_folder(environ: Mapping[str, str] | None = None) -> Path | None:
     """The folder that was named; else the home's own `site`, for a home is never to be read by another site's rules."""
-    own = home.root / "site"
-    return Path(named).resolve() if named else own if (own / "site.yaml").is_file() else None
+    env = os.environ if environ is None else environ
+    if named := env.get("SENSOR_PLATFORM_SITE"):
+        return Path(named).resolve()
+    own = home_of(env).root / "site"
+    return own if (own / "site.yaml").is_file() else None
 
 
 def broker_from(url: str) -> Broker:

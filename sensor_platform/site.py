@@ -26,6 +26,7 @@ from sensor_platform.warehouse.meta import Freshness
 _T = TypeVar("_T")
 
 
+DEFAULT_START = date(2010, 1, 1)
 DEFAULT_FRESHNESS = {
     "landing": Freshness(warn_minutes=5, fail_minutes=15),
     **{name: table.freshness for name, table in dbt_tables().items() if table.freshness},
@@ -58,7 +59,7 @@ class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
 
 class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     name: str = "default"
-    start: date = date(2010, 1, 1)
+    start: date = DEFAULT_START
     slot_minutes: int = 10
     collect: CollectConfig = CollectConfig()
     landing: LandingConfig = LandingConfig()
@@ -77,7 +78,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     start: date
-    """First UTC day of the partitions; earlier readings are quarantined."""
+    """First UTC day that is accepted; earlier readings are quarantined."""
     slot_minutes: int
     """The unit of change: divides an hour."""
     collect: CollectConfig
@@ -172,22 +173,35 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
 
 
 def _read(path: Path, kind: type[_T]) -> _T:
-    text = path.read_text(encoding="utf-8")
-    try:
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
-        content: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise WrongUse(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}", "correct the file") from error
+    tree, content = _parse(path)
+    if content is None and kind is Contract:
+        raise WrongUse(
+            f"{path}:1: the file is empty", "write a contract into it, at least `name` and `topic`, or remove it"
+        )
     try:
         return msgspec.convert({} if content is None else content, kind)
     except msgspec.ValidationError as error:
-        message, _, where = str(error).rstrip("`").partition(" - at `$")
+        message, _, where = str(error).partition(" - at `$")
+        where = where.rstrip("`")
         key = f" (key {where.lstrip('.')})" if where else ""
         raise WrongUse(
             f"{path}:{_line(tree, where)}: {message}{key}", "correct that key; docs/settings.md lists every setting"
         ) from error
+
+
+def _parse(path: Path) -> tuple[yaml.Node | None, Any]:
+    """Nodes and content of a YAML file."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise WrongUse(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}", "correct the file") from error
+    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8, a day 31 of February, a deep nest
+        raise WrongUse(f"{path}: not YAML: {error}", "correct the file; it must be UTF-8") from error
+    except OSError as error:
+        raise WrongUse(f"{path} cannot be read: {error}", "check its rights") from error
 
 
 def _line(tree: yaml.Node | None, where: str) -> int:

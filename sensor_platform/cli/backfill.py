@@ -47,7 +47,7 @@ def plan(
     for first, last in found.runs:
         click.echo(f"run {first}..{last}")
     if found.refused:
-        click.echo(f"{found.refused} days lie below the landing floor: they stay as they are")
+        click.echo(f"{found.refused} days lie below the landing floor or before `start`: they stay as they are")
 
 
 @backfill.command()
@@ -133,10 +133,11 @@ def _plan(
     from sensor_platform.orchestration.planning.backfill_plan import plan as make_plan
     from sensor_platform.settings import load_settings
 
-    home = load_settings().home
+    settings = load_settings()
+    home, first = settings.home, settings.site.start
     tables = chosen(select)
     days = range_of(home, start, end)
-    return make_plan(home, days, days_per_run=days_per_run, oldest_first=oldest_first), tables
+    return make_plan(home, days, start=first, days_per_run=days_per_run, oldest_first=oldest_first), tables
 
 
 def _watch(ctx: click.Context, asked: "Backfill") -> None:

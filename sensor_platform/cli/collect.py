@@ -15,7 +15,7 @@ from sensor_platform.collect.collector import Collector, CollectorSetup
 from sensor_platform.collect.collector_lock import collector_lock
 from sensor_platform.collect.source import choose_source
 from sensor_platform.home import Home
-from sensor_platform.settings import load_settings
+from sensor_platform.reload.site_watch import SiteWatch
 from sensor_platform.wal import check_collector
 
 log = logging.getLogger("sensor_platform.collect")
@@ -35,7 +35,8 @@ def collect(with_lander: bool) -> None:
     wrong configuration ends it otherwise.
     """
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
-    settings = load_settings()
+    watch = SiteWatch("collector")
+    settings = watch.settings
     config = settings.site.collect
     check_collector(config.collector)
     lander = SupervisedChild(ChildCommand("the lander", _LAND, ends_with_input=True)) if with_lander else None
@@ -54,6 +55,7 @@ def collect(with_lander: bool) -> None:
             logins=settings.logins,
             wake_fd=wake_read.fileno(),
             lander=lander,
+            reloading=watch.following(lambda settings: settings.site.collect),
         )
         collector = Collector(setup, choose_source(config))
         _on_signals(collector, wake_write)
@@ -62,6 +64,7 @@ def collect(with_lander: bool) -> None:
         finally:
             if lander:
                 _land_the_rest(settings.home, lander)
+            watch.end()
             signal.set_wakeup_fd(-1)
 
 

@@ -4,11 +4,18 @@ import os
 import select
 import signal
 import stat
+import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
+
+if TYPE_CHECKING:
+    from sensor_platform.landing.service import DecodeSettings
+    from sensor_platform.reload.site_watch import SiteWatch
+    from sensor_platform.settings import Settings
 
 POLL_SECONDS = 0.1
 
@@ -31,12 +38,14 @@ def land(follow: bool, rebuild_ledger: bool) -> None:
     from sensor_platform.landing.service import LanderService
     from sensor_platform.settings import load_settings
 
-    settings = load_settings()
+    watch = _watch() if follow else None
+    settings = watch.settings if watch else load_settings()
     site = settings.site
     if rebuild_ledger:
         _rebuild(settings.home, site.warehouse.lock_wait_seconds)
     with open_lander(settings.home, site.contracts, site.landing, site.start, site.slot_minutes) as lander:
-        service = LanderService(lander, os.getpid(), _say)
+        reloading = watch.following(_decode_settings) if watch else None
+        service = LanderService(lander, os.getpid(), _say, reloading)
         service.start()
         try:
             if follow:
@@ -48,12 +57,30 @@ def land(follow: bool, rebuild_ledger: bool) -> None:
             raise Unreachable(f"cannot land now: {error}", "check disk space and rights; nothing is lost") from error
         finally:
             service.stop()
+            if watch:
+                watch.end()
     status = service.status
     if not follow:
         click.echo(
             f"{status.segments} segments, {status.messages} messages, {status.readings} readings,"
             f" {status.quarantined} messages quarantined"
         )
+
+
+def _watch() -> "SiteWatch":
+    """The site as a lander follows it that the collector starts: it goes on with the grid of the home."""
+    import logging
+
+    from sensor_platform.reload.site_watch import SiteWatch
+
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s lander: %(message)s")
+    return SiteWatch("lander", keeps_grid=True)
+
+
+def _decode_settings(settings: "Settings") -> "DecodeSettings":
+    from sensor_platform.landing.open_lander import limits_of
+
+    return settings.site.contracts, limits_of(settings.site.landing, settings.site.start)
 
 
 def _seal_abandoned(home: Home) -> None:

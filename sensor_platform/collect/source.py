@@ -6,10 +6,11 @@ The table of sources is in `collect.config`.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Protocol, cast
+from typing import Protocol, cast, runtime_checkable
 
 from sensor_platform.collect.collector_status import CollectorStatus, State
 from sensor_platform.collect.config import SOURCES, Broker, CollectConfig, SourceKind
+from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.wal import Header, WalWriter
 
@@ -62,6 +63,20 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Commit and acknowledge what was read, and disconnect. The last call but `prepare_seal`."""
+
+
+@runtime_checkable
+class Reconfigurable(Source, Protocol):
+    """A source that takes some changes of its settings without a new connection.
+
+    Optional: any other source is closed, and a new one is opened, which continues the same session.
+    """
+
+    def reconfigure(self, config: CollectConfig) -> bool:
+        """Begin to work by other settings; False if this needs a new source."""
+
+    def reconfigured(self) -> bool | PlatformError:
+        """Whether the change is complete; the reason where it was refused, and the settings before it are in force."""
 
 
 OpenSource = Callable[[SourceContext], Source]

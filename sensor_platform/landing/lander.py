@@ -5,7 +5,7 @@ there is landed again: files of the same names are written over, and a segment i
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from sensor_platform.landing.ledger.queries import is_committed, next_commit_time
 from sensor_platform.landing.stage import stage_segment
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.wal import DamagedSegment, DeviceOutbox, delete_segment
 
@@ -41,6 +43,11 @@ class Lander:
 
     def __post_init__(self) -> None:
         self.outbox = DeviceOutbox(self.home, self.clock)
+
+    def decode_with(self, contracts: Sequence[Contract], limits: TimeLimits) -> None:
+        """Decode the segments from here on with other contracts. What devices said before is still known."""
+        self.decoder = Decoder(contracts, limits, self.decoder.memory)
+        self.contract_version = contract_version(contracts)
 
     def land_sealed(self) -> Iterator[Manifest]:
         """Land every sealed segment, oldest first; yields the manifest of each.

@@ -1,15 +1,22 @@
 """The lander as a process: lands sealed segments until it is stopped."""
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from sensor_platform.errors import PlatformError
 from sensor_platform.landing.files.leftovers import clear_leftovers
 from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.lander_status import LanderStatus, write_status
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import Contract
+from sensor_platform.versions.reports import Reloading
 
 RETRY_SECONDS = 1.0
 """Pause after an error of the disk, which may be temporary."""
+
+DecodeSettings = tuple[Sequence[Contract], TimeLimits]
+"""Contracts in order of precedence, and the times between which readings are accepted."""
 
 
 @dataclass(slots=True)
@@ -20,6 +27,8 @@ class LanderService:
     pid: int
     say: Callable[[str], None]
     """Receives lines for the log."""
+    reloading: Reloading[DecodeSettings] | None = None
+    """How contracts and limits are followed; None if they stay. A segment is decoded by those of one moment."""
     status: LanderStatus = field(init=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +48,9 @@ class LanderService:
         """
         landed = 0
         self._note("landing")
+        self._reload()
         for manifest in self.lander.land_sealed():
+            self._reload()
             landed += 1
             self.status.segments += 1
             self.status.messages += manifest.messages
@@ -77,6 +88,17 @@ class LanderService:
     def stop(self) -> None:
         """Write the state `stopped`."""
         self._note("stopped")
+
+    def _reload(self) -> None:
+        """Between two segments, take other contracts if there are any."""
+        if self.reloading is None or (settings := self.reloading.changed()) is None:
+            return
+        try:
+            self.lander.decode_with(*settings)
+        except PlatformError as error:
+            self.reloading.failed(error)
+            return
+        self.reloading.applied()
 
     def _complain(self, error: Exception) -> None:
         text = f"{type(error).__name__}: {error}"

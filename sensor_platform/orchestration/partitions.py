@@ -6,18 +6,17 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from dagster import AssetExecutionContext, BackfillPolicy, BetaWarning, DailyPartitionsDefinition
 
-from sensor_platform.settings import load_settings
+from sensor_platform.orchestration.first_day import first_partition
+from sensor_platform.orchestration.site_in_force import LOADED
 
 # Dagster marks this one parameter as beta; without it a year's backfill would be 365 runs.
 warnings.filterwarnings("ignore", message="Parameter `backfill_policy`", category=BetaWarning)
 
-SETTINGS = load_settings()
-"""Settings of this process. Definitions need the site's start and freshness when they load; assets get the resource."""
-
 DAYS = DailyPartitionsDefinition(
-    start_date=datetime.combine(SETTINGS.site.start, time(), UTC),
+    start_date=datetime.combine(first_partition(LOADED.home, LOADED.site.start, datetime.now(UTC).date()), time(), UTC),
     end_offset=1,  # so that today, which is not over, is a partition
 )
+"""Begins as when the definitions were loaded: an older day that lands later has a partition after the next load."""
 ONE_RUN = BackfillPolicy.single_run()
 OWNERS = ["team:platform"]
 WRITER_POOL = "duckdb_writer"

@@ -3,12 +3,12 @@
 from dagster import DefaultScheduleStatus, ScheduleDefinition
 
 from sensor_platform.orchestration.jobs import training_job, watching_job
-from sensor_platform.orchestration.partitions import SETTINGS
+from sensor_platform.orchestration.site_in_force import LOADED
 
 training_schedule = ScheduleDefinition(
     name="daily_training",
     job=training_job,
-    cron_schedule=SETTINGS.site.runs.train_cron,
+    cron_schedule=LOADED.site.runs.train_cron,
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
 )
@@ -16,7 +16,7 @@ training_schedule = ScheduleDefinition(
 watching_schedule = ScheduleDefinition(
     name="forecast_watch",
     job=watching_job,
-    cron_schedule=SETTINGS.site.runs.watch_cron,
+    cron_schedule=LOADED.site.runs.watch_cron,
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
 )

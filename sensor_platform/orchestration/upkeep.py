@@ -7,8 +7,9 @@ from dagster import DefaultScheduleStatus, OpExecutionContext, ResourceParam, Sc
 
 from sensor_platform.kernel.clock import now_micros
 from sensor_platform.orchestration.metadata_tables import as_table
-from sensor_platform.orchestration.partitions import SETTINGS, WRITER_POOL
+from sensor_platform.orchestration.partitions import WRITER_POOL
 from sensor_platform.orchestration.retry_policy import with_retries
+from sensor_platform.orchestration.site_in_force import LOADED
 from sensor_platform.orchestration.storage.past_runs import forget_superseded_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.file.writer_lock import writer_lock
@@ -80,7 +81,7 @@ def upkeep() -> None:
 upkeep_schedule = ScheduleDefinition(
     name="hourly_upkeep",
     job=upkeep,
-    cron_schedule=SETTINGS.site.runs.upkeep_cron,
+    cron_schedule=LOADED.site.runs.upkeep_cron,
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,
 )

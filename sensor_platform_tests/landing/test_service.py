@@ -1,14 +1,19 @@
 """The lander as a process."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+import polars as pl
 import pytest
 
+from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.lander_status import LanderStatus, read_status
 from sensor_platform.landing.service import LanderService
+from sensor_platform.reading.batch import TimeLimits
+from sensor_platform.reading.contract import Contract, contract_version
+from sensor_platform.versions.reports import Reloading
 from sensor_platform_tests.landing.homes import Message, lander_of, seal_segment
 
 GOOD, BAD = Message(b'{"id":"a","t":1,"h":2}'), Message(b"\x00")
@@ -85,3 +90,38 @@ def test_files_that_nobody_accounts_for_are_set_aside_at_the_start(running: Runn
     running.service.start()
     assert not orphan.exists()
     assert len(running.said) == 1
+
+
+def test_a_segment_is_decoded_by_the_contracts_of_one_moment_and_the_next_by_others(running: Running) -> None:
+    limits = TimeLimits(start=0, max_future=1 << 60)
+    renamed = Contract(name="other", topic="#", rename={"h": "humidity"})
+    done: list[str] = []
+
+    def changed() -> tuple[Sequence[Contract], TimeLimits] | None:
+        landed = running.service.lander.ledger.execute("select count(*) from segments").fetchone()
+        return ((renamed,), limits) if landed == (1,) and not done else None
+
+    running.service.reloading = Reloading(
+        changed, lambda: done.append("applied"), lambda error: done.append(str(error))
+    )
+    for number in (1, 2):
+        seal_segment(running.home, number, [GOOD])
+    running.service.land_all()
+    assert done == ["applied"]
+    metrics = [pl.read_parquet(path)["metric"].to_list() for path in sorted(running.home.landing.glob("*/*.parquet"))]
+    assert metrics == [["h", "t"], ["humidity", "t"]]
+    versions = running.service.lander.ledger.execute("select contract_version from segments order by position")
+    assert [version for (version,) in versions][1] == contract_version((renamed,))
+
+
+def test_contracts_that_cannot_be_used_change_nothing(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused: list[Exception] = []
+
+    def refuse(*_: object) -> None:
+        raise WrongUse("no such encoding", "name another")
+
+    monkeypatch.setattr(type(running.service.lander), "decode_with", refuse)
+    running.service.reloading = Reloading(lambda: ((), TimeLimits(0, 0)), lambda: None, refused.append)
+    seal_segment(running.home, 1, [GOOD])
+    assert running.service.land_all() == 1
+    assert refused

@@ -26,7 +26,7 @@ from dagster import (
 
 from sensor_platform.orchestration.checks.ages import Age, Verdict, ages, changed, remember
 from sensor_platform.orchestration.metadata_tables import Facts
-from sensor_platform.orchestration.partitions import SETTINGS
+from sensor_platform.orchestration.site_in_force import LOADED
 from sensor_platform.settings import Settings
 
 FRESHNESS_CHECK = "freshness"
@@ -40,7 +40,7 @@ _SEVERITY = {
 
 def policy_of(layer: str) -> FreshnessPolicy | None:
     """Dagster's policy on the last materialisation of a layer. None for a table without a freshness setting."""
-    promise = SETTINGS.site.freshness.get(layer)
+    promise = LOADED.site.freshness.get(layer)
     if promise is None:
         return None
     return FreshnessPolicy.time_window(
@@ -54,7 +54,7 @@ _SPECS = [
         asset=layer,
         description=f"The newest event is at most {promise.warn_minutes} minutes old (red at {promise.fail_minutes}).",
     )
-    for layer, promise in SETTINGS.site.freshness.items()
+    for layer, promise in LOADED.site.freshness.items()
 ]
 
 

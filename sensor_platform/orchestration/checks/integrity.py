@@ -21,7 +21,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.integrity.damage import DamagedFile
 from sensor_platform.landing.integrity.verify import Verification
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
-from sensor_platform.orchestration.partitions import SETTINGS
+from sensor_platform.orchestration.site_in_force import LOADED
 from sensor_platform.settings import Settings
 
 OUTCOMES, SEQUENCES, FILES, TOO_LATE, TRACES = (
@@ -176,7 +176,7 @@ hourly_proof = ScheduleDefinition(
 daily_verification = ScheduleDefinition(
     name="daily_verification",
     job=proof_job,
-    cron_schedule=SETTINGS.site.runs.verify_cron,
+    cron_schedule=LOADED.site.runs.verify_cron,
     tags={FULL_TAG: "true"},
     execution_timezone="UTC",
     default_status=DefaultScheduleStatus.RUNNING,

@@ -24,7 +24,7 @@ from sensor_platform.home import Home
 from sensor_platform.orchestration.launcher.liveness_lock import is_alive, process_of
 from sensor_platform.orchestration.launcher.warm_process import READY, STARTED
 from sensor_platform.orchestration.sensors.dead_runs import GRACE
-from sensor_platform.settings import load_settings
+from sensor_platform.settings import home_of
 
 _INTERRUPTS = 5
 _INTERRUPT_SECONDS = 3.0
@@ -109,7 +109,7 @@ class WarmRunLauncher(DefaultRunLauncher):
         self._warm = None
 
     def _home(self) -> Home:
-        return load_settings().home
+        return home_of()
 
 
 class WarmProcess:

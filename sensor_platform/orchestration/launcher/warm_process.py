@@ -56,13 +56,13 @@ def preload() -> None:
     from dagster._cli.api import execute_run_command
 
     from sensor_platform.definitions import defs
-    from sensor_platform.orchestration.partitions import SETTINGS
+    from sensor_platform.orchestration.site_in_force import LOADED
     from sensor_platform.warehouse.dbt.runner import profile_folder, warm_up
 
     del dbt, duckdb, execute_run_command
     defs.get_repository_def().load_all_definitions()
-    site = SETTINGS.site
-    warm_up(profile_folder(SETTINGS.home, site.warehouse), slot_minutes=site.slot_minutes)
+    site = LOADED.site
+    warm_up(profile_folder(LOADED.home, site.warehouse), slot_minutes=site.slot_minutes)
 
 
 def _execute(arguments: str) -> None:

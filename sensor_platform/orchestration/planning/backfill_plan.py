@@ -5,7 +5,7 @@ from datetime import date
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, HOUR
+from sensor_platform.kernel.clock import DAY, HOUR, start_of_day
 from sensor_platform.kernel.days import Days, day_of, day_span
 from sensor_platform.landing.ledger import (
     NO_HORIZON,
@@ -40,17 +40,24 @@ class Plan:
     runs: tuple[Days, ...]
     """Ranges of days, in the order in which they run."""
     refused: int
-    """Number of days with readings that can no longer be built: they lie below the retention horizon."""
+    """Number of days with readings that cannot be built: below the retention horizon, or before the site's `start`."""
 
 
 def plan(
-    home: Home, days: Days, *, most: int = RUN_READINGS, days_per_run: int | None = None, oldest_first: bool = False
+    home: Home,
+    days: Days,
+    *,
+    start: date | None = None,
+    most: int = RUN_READINGS,
+    days_per_run: int | None = None,
+    oldest_first: bool = False,
 ) -> Plan:
     """Plan a backfill.
 
     Args:
         home: the data folder.
         days: first and last day, both included.
+        start: of the site: earlier days have no partition; None for no such limit.
         most: most readings of one run.
         days_per_run: most days of one run.
         oldest_first: start with the oldest days instead of the newest.
@@ -58,13 +65,14 @@ def plan(
     Raises:
         WrongUse: the range is empty or wrong.
     """
-    start, end = day_span(days)
+    begin, end = day_span(days)
     with read_ledger(home) as ledger:
-        rows = readings_by_slot(ledger, start, end) if ledger else {}
+        rows = readings_by_slot(ledger, begin, end) if ledger else {}
         gone = retention_horizon(ledger) if ledger else NO_HORIZON
-        size = landing_bytes(ledger, start, end) if ledger else 0
-    refused = {slot // DAY for slot in rows if slot < gone.floor}
-    rows = {slot: count for slot, count in rows.items() if slot >= gone.floor}
+        size = landing_bytes(ledger, begin, end) if ledger else 0
+    least = max(gone.floor, start_of_day(start) if start else gone.floor)
+    refused = {slot // DAY for slot in rows if slot < least}
+    rows = {slot: count for slot, count in rows.items() if slot >= least}
     by_day: dict[int, int] = {}
     for slot, count in rows.items():
         by_day[slot - slot % DAY] = by_day.get(slot - slot % DAY, 0) + count

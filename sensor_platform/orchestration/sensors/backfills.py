@@ -26,7 +26,7 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.orchestration.jobs import DAYS_JOB, days_job
-from sensor_platform.orchestration.partitions import LANE_TAG, PRIORITY_TAG, RANGE_END_TAG, RANGE_START_TAG
+from sensor_platform.orchestration.partitions import DAYS, LANE_TAG, PRIORITY_TAG, RANGE_END_TAG, RANGE_START_TAG
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome
 from sensor_platform.orchestration.storage.run_history import outcome_of
 from sensor_platform.settings import Settings
@@ -215,4 +215,18 @@ def backfill_sensor(
     context: SensorEvaluationContext, settings: ResourceParam[Settings]
 ) -> Sequence[RunRequest] | SkipReason:
     """Request the next run, if no run of a backfill waits."""
-    return list(requests(context.instance, settings)) or SkipReason("no backfill waits")
+    asked = list(requests(context.instance, settings))
+    if asked and (older := _older(asked[0], settings)):
+        return SkipReason(older)
+    return asked or SkipReason("no backfill waits")
+
+
+def _older(request: RunRequest, settings: Settings) -> str:
+    """Why a run cannot be requested yet: it begins on a day without a partition."""
+    first, known = date.fromisoformat(request.tags[RANGE_START_TAG]), max(DAYS.start.date(), settings.site.start)
+    if first >= known:
+        return ""
+    return (
+        f"backfill {request.tags[BACKFILL_TAG]} waits: its first day {first} has no partition (the first is {known});"
+        " reload the code location, after setting an earlier `start` where the site's is later"
+    )

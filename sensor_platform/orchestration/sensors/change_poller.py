@@ -1,7 +1,7 @@
 """Waits cheaply for a change: a commit in the ledger, or the end of a run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -36,8 +36,8 @@ class ChangePoller:
         if self._connection is not None:
             self._connection.close()
 
-    def wait(self, run_ids: Sequence[str], seconds: float) -> bool:
-        """True as soon as the ledger was written or one of the runs has ended; False after `seconds`."""
+    def wait(self, run_ids: Sequence[str], seconds: float, stop: Callable[[], bool] = lambda: False) -> bool:
+        """True as soon as the ledger was written or one of the runs has ended; False after `seconds`, or at `stop`."""
         end = time.monotonic() + seconds
         runs_at = time.monotonic() + _RUNS_SECONDS
         while time.monotonic() < end:
@@ -46,6 +46,8 @@ class ChangePoller:
             if version != self._version:
                 self._version = version
                 return True
+            if stop():
+                return False
             if run_ids and time.monotonic() >= runs_at:
                 if self._instance.get_runs_count(RunsFilter(run_ids=run_ids, statuses=_ENDED)):
                     return True

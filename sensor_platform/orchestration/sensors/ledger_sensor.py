@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from dagster import (
@@ -25,13 +25,14 @@ from sensor_platform.orchestration.assets.forecast import SCORE_FIRST, SCORE_LAS
 from sensor_platform.orchestration.jobs import DAYS_JOB, SCORING_JOB, TRAINING_JOB, days_job, scoring_job, training_job
 from sensor_platform.orchestration.partitions import (
     AFTER_TAG,
+    DAYS,
     LANE_TAG,
     POSITION_TAG,
     PRIORITY_TAG,
     RANGE_END_TAG,
     RANGE_START_TAG,
-    SETTINGS,
 )
+from sensor_platform.orchestration.planning.older_days import OlderDays, with_partition
 from sensor_platform.orchestration.planning.run_planner import (
     Lane,
     Outcome,
@@ -44,6 +45,7 @@ from sensor_platform.orchestration.planning.run_planner import (
 from sensor_platform.orchestration.planning.training_planner import Trained, wants_scoring, wants_training
 from sensor_platform.orchestration.sensors.change_poller import ChangePoller
 from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
+from sensor_platform.orchestration.site_in_force import LOADED, has_changed, note_first_day, waits
 from sensor_platform.orchestration.storage.run_history import read_past_runs, scorings_after
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.dirty import DirtyDay, dirty_days
@@ -64,7 +66,9 @@ class SensorView:
     landed_hours: float
     """From the oldest landed slot to the newest."""
     dirty: tuple[DirtyDay, ...]
+    """Only days that have a partition."""
     runs: tuple[PastRun, ...]
+    older: OlderDays = field(default_factory=OlderDays)
 
 
 def rules_of(settings: Settings) -> Rules:
@@ -83,7 +87,8 @@ def look(instance: DagsterInstance, settings: Settings, now: datetime) -> Sensor
     The landed extent is read before the dirty days: history that lands in between is seen as dirty, never as built.
     """
     landed_hours = _landed_hours(settings)
-    return SensorView(now, landed_hours, dirty_days(settings.home, settings.site), read_past_runs(instance, now))
+    dirty, older = with_partition(dirty_days(settings.home, settings.site), DAYS.start.date(), settings.site.start)
+    return SensorView(now, landed_hours, dirty, read_past_runs(instance, now), older)
 
 
 def _landed_hours(settings: Settings) -> float:
@@ -97,7 +102,7 @@ def requests(instance: DagsterInstance, settings: Settings, seen: SensorView) ->
     rules = rules_of(settings)
     asks = decide(seen.dirty, seen.runs, seen.now, rules)
     yield from (_days_request(ask) for ask in asks)
-    trained = newest_training(instance)
+    trained = _with_partitions(newest_training(instance), settings)
     if trained and wants_scoring(scorings := scorings_after(instance, trained.run_id), seen.now, rules):
         yield _scoring_request(trained, len(scorings) + 1, max((one.position for one in seen.dirty), default=0))
     elif _training_is_due(settings, seen, rules):
@@ -112,6 +117,14 @@ def newest_training(instance: DagsterInstance) -> Trained | None:
     _, newest = max(found, key=lambda pair: pair[0])
     same = [made for _, made in found if made.run_id == newest.run_id]
     return Trained(newest.run_id, min(made.first for made in same), max(made.last for made in same))
+
+
+def _with_partitions(trained: Trained | None, settings: Settings) -> Trained | None:
+    """A training with those of its days that have a partition; None without any."""
+    if trained is None:
+        return None
+    first = max(trained.first, DAYS.start.date(), settings.site.start)
+    return None if first > trained.last else Trained(trained.run_id, first, trained.last)
 
 
 def _trained(instance: DagsterInstance, key: AssetKey) -> Iterator[tuple[float, Trained]]:
@@ -163,7 +176,7 @@ def _scoring_request(trained: Trained, attempt: int, position: int) -> RunReques
 
 @sensor(
     jobs=[days_job, training_job, scoring_job],
-    minimum_interval_seconds=SETTINGS.site.runs.sensor_seconds,
+    minimum_interval_seconds=LOADED.site.runs.sensor_seconds,
     default_status=DefaultSensorStatus.RUNNING,
     description="Requests runs for days with new data, and training where a model is missing.",
 )
@@ -172,20 +185,22 @@ def ledger_sensor(
 ) -> Sequence[RunRequest] | SkipReason:
     """Request runs as soon as one is needed; otherwise skip when the tick's patience ends."""
     end = time.monotonic() + _PATIENCE_SECONDS
+    stop = has_changed(settings)  # the next tick has the new ones
     report_dead_runs(context.instance, settings.home, datetime.now(UTC))
     with ChangePoller(settings.home, context.instance) as news:
         while True:
             seen = look(context.instance, settings, datetime.now(UTC))
+            _report(settings, seen)
             asked = list(requests(context.instance, settings, seen))
             if asked:
                 return asked
             waiting = [run.run_id for run in seen.runs if run.outcome is Outcome.WAITING]
-            if not news.wait(waiting, end - time.monotonic()):
+            if not news.wait(waiting, end - time.monotonic(), stop):
                 return SkipReason(_summary(seen, len(waiting)))
 
 
 @schedule(
-    cron_schedule=f"*/{SETTINGS.site.runs.fallback_minutes} * * * *",
+    cron_schedule=f"*/{LOADED.site.runs.fallback_minutes} * * * *",
     job=days_job,
     default_status=DefaultScheduleStatus.RUNNING,
     description="Plans the same runs as the ledger sensor, in case the sensor is off.",
@@ -200,4 +215,13 @@ def ledger_fallback(
 
 
 def _summary(seen: SensorView, waiting: int) -> str:
-    return f"{len(seen.dirty)} dirty days, {waiting} runs queued or in flight"
+    return "; ".join([f"{len(seen.dirty)} dirty days, {waiting} runs queued or in flight", *seen.older.sentences])
+
+
+def _report(settings: Settings, seen: SensorView) -> None:
+    """Tell `status` which days wait for a reload. Settings of another process than this one are not reported."""
+    if settings.home != LOADED.home:
+        return
+    days = seen.older.waiting
+    waiting = waits("start", f"partitions from {DAYS.start.date()} on", f"readings of {days[0]}") if days else None
+    note_first_day(DAYS.start.date().isoformat(), waiting)

@@ -172,7 +172,7 @@ def test_counts_are_by_hour_of_arrival_and_device(home: Home) -> None:
         (T0 + HOUR, "(unknown)", 1, 0, 1, 0, 0, 0),
         (T0 + HOUR, "c", 1, 0, 1, 0, 0, 0),
     ]
-    assert tables(home)["arrivals"] == [(T0, 2), (T0 + HOUR, 2)]
+    assert [row[:2] for row in tables(home)["arrivals"]] == [(T0, 2), (T0 + HOUR, 2)]
     assert manifest.arrivals == {T0: 2, T0 + HOUR: 2}
 
 

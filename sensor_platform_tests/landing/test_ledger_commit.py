@@ -63,7 +63,7 @@ def test_positions_count_commits_and_touch_the_slots_of_their_files(ledger: sqli
     assert commit_segment(ledger, manifest("s2", file("f2", 20))) == 2
     assert rows(ledger, "select * from slots order by 1") == [(10, 1), (20, 2)]
     assert rows(ledger, "select received, landed, quarantined from counts") == [(6, 4, 2)]
-    assert rows(ledger, "select * from arrivals") == [(0, 6)]
+    assert rows(ledger, "select * from arrivals") == [(0, 6, 4, 2, 0, 0, 0)]
     assert rows(ledger, "select first, last from sequences") == [(1, 3)]
     with pytest.raises(sqlite3.IntegrityError):
         commit_segment(ledger, manifest("s1"))

@@ -29,7 +29,7 @@ def test_the_fingerprint_of_a_day_changes_with_its_drift(landed: Home) -> None:
 def test_late_readings_are_found_by_their_slot(landed: Home) -> None:
     with open_ledger(landed) as ledger:
         assert daily_rows.late_fingerprints(ledger) == {}
-        ledger.execute("insert into late_frozen (slot_start, rows, segment) values (?, 7, ?)", (T0, segment_name(1)))
+        ledger.execute("insert into late_frozen values (?, ?, 7, ?)", (segment_name(1), T0, T0))
         one = daily_rows.late_fingerprints(ledger)
         assert list(one) == [T0 // DAY]
         ((slot, count, received_at, segment),) = daily_rows.late_rows(ledger, T0, T0 + SLOT)

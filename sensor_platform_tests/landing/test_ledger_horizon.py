@@ -48,7 +48,7 @@ def test_the_floor_survives_the_loss_of_the_ledger(home: Home) -> None:
 def test_readings_that_came_too_late_are_counted_and_damaged_files_hold_their_slots(home: Home) -> None:
     with open_ledger(home) as ledger:
         assert late_frozen_rows(ledger) == 0
-        ledger.executemany("insert into late_frozen values (?, ?, ?)", [("s1", 10, 3), ("s2", 10, 4)])
+        ledger.executemany("insert into late_frozen values (?, ?, ?, 1)", [("s1", 10, 3), ("s2", 10, 4)])
         ledger.executemany("insert into held_slots values (?, ?)", [(120, "a"), (120, "b")])
         assert late_frozen_rows(ledger) == 7
         assert retention_horizon(ledger) == Horizon(held=frozenset({120}))

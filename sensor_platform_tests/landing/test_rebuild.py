@@ -82,7 +82,7 @@ def test_a_segment_with_a_manifest_but_no_commit_is_taken_and_its_wal_only_delet
     land_all(home)
     expected = tables(home)
     connection = sqlite3.connect(home.ledger_file)
-    for table in ("segments", "files", "file_slots", "slots", "counts", "arrivals"):
+    for table in ("segments", "files", "file_slots", "slots", "counts", "arrivals", "commit_days", "day_marks"):
         connection.execute(f"delete from {table}")
     connection.commit()
     connection.close()

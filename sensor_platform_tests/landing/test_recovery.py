@@ -60,7 +60,7 @@ def test_landing_again_under_another_contract_takes_the_old_counts_back(home: Ho
     by_device = {row[1]: row[2:] for row in tables(home)["counts"]}
     assert by_device["dev1"] == (2, 0, 2, 0, 0, 0)
     assert [row[2] for row in tables(home)["files"]] == ["quarantine", "raw"]
-    assert tables(home)["arrivals"] == [(T0, 2)]
+    assert tables(home)["arrivals"] == [(T0, 2, 0, 2, 0, 0, 0)]
 
 
 @pytest.mark.parametrize("kind", ["raw", "quarantine"])

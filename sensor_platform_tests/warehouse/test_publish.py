@@ -265,7 +265,8 @@ def quarantine_file(home: Home, segment: str) -> str:
     name = str(path.relative_to(home.root))
     with open_ledger(home) as ledger:
         ledger.execute(
-            "insert into files values (?, ?, 'quarantine', 1, 1, ?, null, null, null)", (name, segment, sha256(path))
+            "insert into files (file, segment, kind, rows, bytes, sha256) values (?, ?, 'quarantine', 1, 1, ?)",
+            (name, segment, sha256(path)),
         )
     return name
 
@@ -301,7 +302,7 @@ def test_drift_and_what_came_too_late_are_tables_as_the_ledger_names_them(
         for offset in (0, day):
             event = ("test-0-000001", 1, at + offset, "d", "m", "type", "integer", "text")
             ledger.execute("insert into drift values (?, ?, ?, ?, ?, ?, ?, ?)", event)
-            ledger.execute("insert into late_frozen values ('test-0-000001', ?, 3)", (at + offset,))
+            ledger.execute("insert into late_frozen values ('test-0-000001', ?, 3, null)", (at + offset,))
     publish(home, site)
     drift = (noon, "d", "m", "type", "integer", "text", "test-0-000001")
     tomorrow = noon + timedelta(days=1)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -58,7 +59,8 @@ def write_landing(home: Home, path: Path, readings: pl.DataFrame) -> FileEntry:
 def write_quarantine(home: Home, path: Path, refusals: pl.DataFrame) -> FileEntry:
     """Write a quarantine file."""
     _write(path, refusals.to_arrow(), [len(refusals)], {})
-    return _entry(home, path, "quarantine", len(refusals))
+    entry = _entry(home, path, "quarantine", len(refusals))
+    return msgspec.structs.replace(entry, messages=int((refusals["scope"] == "message").sum()))
 
 
 def group_sizes(slots: list[int]) -> list[int]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.damage import DamagedFile, damaged_files
 from sensor_platform.landing.ledger.horizon import late_frozen_rows
+from sensor_platform.landing.ledger.queries import is_committed
 from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.landing.record_batches import SegmentReader
 from sensor_platform.landing.sequences import Range, missing
@@ -101,10 +102,9 @@ def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None)
     pending = dict(_pending(home))
     with read_ledger(home) as ledger:
         if ledger is None:
-            committed: set[str] = set()
             found = Audit((), 0, 0, 0)
         else:
-            committed = {segment for (segment,) in ledger.execute("select segment from segments")}
+            pending = {path: count for path, count in pending.items() if not is_committed(ledger, path.stem)}
             hours = _hours(ledger, span) if device_id is None else _hours_of(ledger, span, device_id)
             found = Audit(
                 hours=hours,
@@ -115,13 +115,12 @@ def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None)
                 damaged_files=tuple(damaged_files(ledger)),
                 late_frozen=late_frozen_rows(ledger),
             )
-    waiting = {path: count for path, count in pending.items() if path.stem not in committed}
     return Audit(
         hours=found.hours,
-        pending_segments=len(waiting),
-        pending_messages=sum(waiting.values()),
+        pending_segments=len(pending),
+        pending_messages=sum(pending.values()),
         damaged_bytes=found.damaged_bytes,
-        unsealed_segments=sum(path.suffix == ".open" for path in waiting),
+        unsealed_segments=sum(path.suffix == ".open" for path in pending),
         missing=found.missing,
         damaged_files=found.damaged_files,
         late_frozen=found.late_frozen,
@@ -130,11 +129,8 @@ def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None)
 
 def _hours(ledger: sqlite3.Connection, span: tuple[int, int]) -> tuple[HourAudit, ...]:
     rows = ledger.execute(
-        "select h.hour, coalesce((select received from arrivals a where a.hour = h.hour), 0),"
-        " coalesce(sum(landed), 0), coalesce(sum(quarantined), 0), coalesce(sum(duplicate), 0),"
-        " coalesce(sum(rejected_readings), 0), coalesce(sum(forgotten), 0)"
-        " from (select hour from counts union select hour from arrivals) h left join counts using (hour)"
-        " where h.hour >= ? and h.hour < ? group by h.hour order by h.hour",
+        "select hour, received, landed, quarantined, duplicate, rejected_readings, forgotten from arrivals"
+        " where hour >= ? and hour < ? order by hour",
         span,
     )
     return tuple(HourAudit(*row) for row in rows)

@@ -39,6 +39,8 @@ _CONTENT = (
     "kinds",
     "warehouse_state",
 )
+_SUMS = ("commit_days", "day_marks")
+"""Emptied last: triggers write them while the others are emptied."""
 _PROOF = ("sequences", "late_frozen", "damaged_files", "held_slots", "verified")
 
 
@@ -72,7 +74,7 @@ def _rebuild(home: Home) -> RebuiltLedger:
     compactions.sort(key=lambda manifest: (manifest.written_at, manifest.name))
     _put_unreadable_aside(home)
     with open_ledger(home) as ledger, transaction(ledger):
-        for table in (*_CONTENT, *_PROOF):
+        for table in (*_CONTENT, *_PROOF, *_SUMS):
             ledger.execute(f"delete from {table}")  # noqa: S608 - constants
         new_generation(ledger)
         restore_floor(ledger, home)

@@ -1,6 +1,7 @@
 """Writes to the ledger: segments with their files and counts, and slots that changed without a segment."""
 
 import sqlite3
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from msgspec.structs import asdict
@@ -9,7 +10,7 @@ from sensor_platform.kernel.clock import now_micros
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.ledger.commit_checks import check_committed, check_visible
 from sensor_platform.landing.ledger.horizon import floor_at
-from sensor_platform.landing.ledger.manifest import DeviceCounts, FileEntry, Manifest
+from sensor_platform.landing.ledger.manifest import OUTCOMES, DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.sequences import union
 from sensor_platform.reading.memory import Memory, load_nodes
 
@@ -141,8 +142,8 @@ def replace_segment(
 def insert_file(connection: sqlite3.Connection, segment: str, entry: FileEntry) -> None:
     """Add a file and its slots."""
     connection.execute(
-        "insert into files (file, segment, kind, rows, bytes, sha256, first_event_at, last_event_at)"
-        " values (:file, :segment, :kind, :rows, :bytes, :sha256, :first_event_at, :last_event_at)",
+        "insert into files (file, segment, kind, rows, bytes, sha256, first_event_at, last_event_at, messages)"
+        " values (:file, :segment, :kind, :rows, :bytes, :sha256, :first_event_at, :last_event_at, :messages)",
         {**asdict(entry), "segment": segment},
     )
     connection.executemany(
@@ -181,14 +182,15 @@ def delete_files(connection: sqlite3.Connection, files: Sequence[str]) -> None:
     connection.executemany("delete from verified where file = ?", rows)
 
 
-def add_counts(connection: sqlite3.Connection, counts: Iterable[DeviceCounts], arrivals: Mapping[int, int]) -> None:
+def add_counts(connection: sqlite3.Connection, counts: Sequence[DeviceCounts], arrivals: Mapping[int, int]) -> None:
     """Add differences to the counts, within the caller's transaction; hours and devices of which nothing is left go."""
     _add_rows(connection, counts, arrivals, 1)
-    connection.execute(
-        "delete from counts where received = 0 and landed = 0 and quarantined = 0 and duplicate = 0 and forgotten = 0"
-        " and rejected_readings = 0"
-    )
-    connection.execute("delete from arrivals where received = 0")
+    for table in ("counts", "arrivals"):
+        connection.executemany(
+            f"delete from {table} where hour = ? and received = 0 and landed = 0 and quarantined = 0"  # noqa: S608 - constants
+            " and duplicate = 0 and forgotten = 0 and rejected_readings = 0",
+            [(hour,) for hour in {row.hour for row in counts}.union(arrivals)],
+        )
 
 
 def update_segment(connection: sqlite3.Connection, manifest: Manifest) -> None:
@@ -238,7 +240,7 @@ def reopen_slots(connection: sqlite3.Connection, slots: Iterable[int], notes: Ma
 def next_position(connection: sqlite3.Connection) -> int:
     """The next free position; only inside a write transaction."""
     newest = connection.execute(
-        "select max((select coalesce(max(position), 0) from segments), (select coalesce(max(position), 0) from slots))"
+        "select max(coalesce((select max(position) from segments), 0), coalesce((select max(position) from slots), 0))"
     )
     return int(newest.fetchone()[0]) + 1
 
@@ -272,7 +274,7 @@ def _add_counts(connection: sqlite3.Connection, manifest: Manifest, sign: int) -
 
 
 def _add_rows(
-    connection: sqlite3.Connection, counts: Iterable[DeviceCounts], arrivals: Mapping[int, int], sign: int
+    connection: sqlite3.Connection, counts: Sequence[DeviceCounts], arrivals: Mapping[int, int], sign: int
 ) -> None:
     connection.executemany(
         "insert into counts (hour, device_id, received, landed, quarantined, duplicate, forgotten,"
@@ -283,10 +285,20 @@ def _add_rows(
         " rejected_readings = rejected_readings + excluded.rejected_readings",
         [_signed(row, sign) for row in counts],
     )
+    sums: dict[int, Counter[str]] = defaultdict(Counter)
+    for hour, messages in arrivals.items():
+        sums[hour]["received"] += sign * messages
+    for row in counts:
+        for name in OUTCOMES:
+            sums[row.hour][name] += sign * getattr(row, name)
     connection.executemany(
-        "insert into arrivals (hour, received) values (?, ?)"
-        " on conflict do update set received = received + excluded.received",
-        [(hour, sign * messages) for hour, messages in arrivals.items()],
+        "insert into arrivals (hour, received, landed, quarantined, duplicate, forgotten, rejected_readings)"
+        " values (?, ?, ?, ?, ?, ?, ?) on conflict do update set"
+        " received = received + excluded.received, landed = landed + excluded.landed,"
+        " quarantined = quarantined + excluded.quarantined, duplicate = duplicate + excluded.duplicate,"
+        " forgotten = forgotten + excluded.forgotten,"
+        " rejected_readings = rejected_readings + excluded.rejected_readings",
+        [(hour, sum_["received"], *(sum_[name] for name in OUTCOMES)) for hour, sum_ in sums.items()],
     )
 
 
@@ -336,9 +348,14 @@ def _count_late_rows(connection: sqlite3.Connection, manifest: Manifest, late: M
     if floor is None:
         return
     brought: list[Mapping[int, int]] = [entry.slots for entry in manifest.files] if late is None else [late]
-    rows = [(manifest.segment, slot, count) for slots in brought for slot, count in slots.items() if slot < floor]
+    rows = [
+        (manifest.segment, slot, count, manifest.written_at)
+        for slots in brought
+        for slot, count in slots.items()
+        if slot < floor
+    ]
     connection.executemany(
-        "insert into late_frozen (segment, slot_start, rows) values (?, ?, ?)"
+        "insert into late_frozen (segment, slot_start, rows, committed_at) values (?, ?, ?, ?)"
         " on conflict do update set rows = rows + excluded.rows",
         rows,
     )

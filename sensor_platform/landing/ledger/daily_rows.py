@@ -8,10 +8,7 @@ import sqlite3
 
 def drift_fingerprints(connection: sqlite3.Connection) -> dict[int, str]:
     """Day of arrival to the fingerprint of its drift events."""
-    return _by_day(
-        connection,
-        "select received_at / 86400000000, count(*) || ':' || max(rowid) || ':' || sum(rowid) from drift group by 1",
-    )
+    return _marks(connection, "drift")
 
 
 def drift_rows(connection: sqlite3.Connection, start: int, end: int) -> list[tuple[object, ...]]:
@@ -25,17 +22,18 @@ def drift_rows(connection: sqlite3.Connection, start: int, end: int) -> list[tup
 
 def late_fingerprints(connection: sqlite3.Connection) -> dict[int, str]:
     """Day of event time to the fingerprint of the readings that came for it after its retention."""
-    return _by_day(
-        connection,
-        "select slot_start / 86400000000, count(*) || ':' || sum(rows) || ':' || max(segment) || min(segment)"
-        " from late_frozen group by 1",
-    )
+    return _marks(connection, "late_frozen")
+
+
+def quarantine_fingerprints(connection: sqlite3.Connection) -> dict[int, str]:
+    """Day of arrival to the fingerprint of its visible quarantine files."""
+    return _marks(connection, "quarantine")
 
 
 def late_rows(connection: sqlite3.Connection, start: int, end: int) -> list[tuple[object, ...]]:
     """Readings that came for slots of [start, end) after their retention: slot_start, rows, received_at, segment."""
     return connection.execute(
-        "select slot_start, rows, committed_at, segment from late_frozen left join segments using (segment)"
+        "select slot_start, rows, committed_at, segment from late_frozen"
         " where slot_start >= ? and slot_start < ? order by slot_start, segment",
         (start, end),
     ).fetchall()
@@ -52,5 +50,7 @@ def drift_since(
     ).fetchall()
 
 
-def _by_day(connection: sqlite3.Connection, statement: str) -> dict[int, str]:
-    return dict(connection.execute(statement).fetchall())
+def _marks(connection: sqlite3.Connection, name: str) -> dict[int, str]:
+    """Marks of the days that have rows. Another generation has other marks: they are random numbers."""
+    rows = connection.execute("select day, mark from day_marks where name = ? and rows <> 0", (name,))
+    return {day: str(mark) for day, mark in rows}

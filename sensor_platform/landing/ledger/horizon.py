@@ -68,7 +68,8 @@ def restore_floor(connection: sqlite3.Connection, home: Home) -> None:
 
 def late_frozen_rows(connection: sqlite3.Connection) -> int:
     """Number of readings that came for slots below the landing floor."""
-    return int(connection.execute("select coalesce(sum(rows), 0) from late_frozen").fetchone()[0])
+    found = connection.execute("select coalesce(sum(rows), 0) from day_marks where name = 'late_frozen'").fetchone()
+    return int(found[0])
 
 
 def _floors(connection: sqlite3.Connection) -> list[list[int]]:

@@ -15,14 +15,20 @@ class LandedSegmentsOf:
 
     def first_after(self, segment: str) -> str | None:
         """The oldest landed segment after this one, or None."""
-        return self._one("select min(segment) from segments where segment > ? and segment glob ?", segment)
+        return self._one("segment > ?", "asc", segment)
 
     def newest(self) -> str | None:
         """The newest landed segment, or None."""
-        return self._one("select max(segment) from segments where segment > ? and segment glob ?", "")
+        return self._one("segment < ?", "desc", f"{self.collector}.")
 
-    def _one(self, statement: str, after: str) -> str | None:
+    def _one(self, border: str, order: str, at: str) -> str | None:
+        """The first segment of the collector by name; `-` and `.` after its name bound the search."""
         names = f"{self.collector}-{'[0-9]' * 13}-{'[0-9]' * 8}"
+        statement = (
+            f"select segment from segments where {border} and segment between ? and ? and segment glob ?"  # noqa: S608 - constants
+            f" order by segment {order} limit 1"
+        )
+        span = (f"{self.collector}-", f"{self.collector}.")
         with read_ledger(self.home) as ledger:
-            row = ledger.execute(statement, (after, names)).fetchone() if ledger else None
-        return None if row is None or row[0] is None else str(row[0])
+            row = ledger.execute(statement, (at, *span, names)).fetchone() if ledger else None
+        return None if row is None else str(row[0])

@@ -28,6 +28,12 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
     last_event_at: int | None = None
     slots: dict[int, int] = {}
     """Start of slot to rows in it; landing files only."""
+    messages: int | None = None
+    """Whole messages among the rows of a quarantine file; None in files of earlier versions."""
+
+
+OUTCOMES = ("landed", "quarantined", "duplicate", "forgotten", "rejected_readings")
+"""Counts of messages by outcome, and of readings rejected out of landed messages."""
 
 
 class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

@@ -9,7 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
+from sensor_platform.landing.ledger.manifest import OUTCOMES
 from sensor_platform.landing.ledger.tables import NAMES, SCHEMA, STATEMENTS
+from sensor_platform.landing.ledger.triggers import TRIGGERS, count_days, mark_days
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,9 @@ class Step:
 
     to: int
     apply: Callable[[sqlite3.Connection], None]
+    """Adds columns to the tables that are there; new tables, indices and triggers are made after it."""
+    fill: Callable[[sqlite3.Connection], None]
+    """Fills what is new from what was there. Not repeated."""
 
 
 def is_current(connection: sqlite3.Connection) -> bool:
@@ -37,28 +42,54 @@ def stored_schema(connection: sqlite3.Connection) -> int | None:
 def migrate(connection: sqlite3.Connection) -> None:
     """Make a new ledger, or bring one of an earlier version to `SCHEMA`, in the caller's transaction."""
     stored = stored_schema(connection)
-    for statement in STATEMENTS.split(";"):
-        connection.execute(statement)
     for step in STEPS:
         if stored is not None and stored <= step.to:
             step.apply(connection)
+    for statement in (*STATEMENTS.split(";"), *TRIGGERS.values()):
+        connection.execute(statement)
+    for step in STEPS:
+        if stored is not None and stored < step.to:
+            step.fill(connection)
     notes = [("schema", str(SCHEMA)), ("written_by", version("sensor-platform"))]
     connection.executemany("insert or replace into meta (key, value) values (?, ?)", notes)
 
 
-def _to_2(connection: sqlite3.Connection) -> None:
-    """The outcome `forgotten`; the mark of a file that is about to be deleted; the mapping of an import."""
-    _add_column(connection, "segments", "forgotten integer not null default 0")
-    _add_column(connection, "counts", "forgotten integer not null default 0")
-    _add_column(connection, "files", "deleting_at integer")
-    _add_column(connection, "imports", "mapping text not null default ''")
+_COLUMNS_OF_2 = {
+    "segments": ("forgotten integer not null default 0",),
+    "counts": ("forgotten integer not null default 0",),
+    "files": ("deleting_at integer", "messages integer"),
+    "arrivals": tuple(f"{name} integer not null default 0" for name in OUTCOMES),
+    "late_frozen": ("committed_at integer",),
+    "imports": ("mapping text not null default ''",),
+}
+
+
+def _add_columns_of_2(connection: sqlite3.Connection) -> None:
+    for table, columns in _COLUMNS_OF_2.items():
+        for column in columns:
+            _add_column(connection, table, column)
+
+
+def _fill_2(connection: sqlite3.Connection) -> None:
+    """Sums by hour and by day, and marks of days, which triggers keep from now on."""
+    sums = ", ".join(f"sum({name})" for name in OUTCOMES)
+    connection.execute(
+        f"insert into arrivals (hour, received, {', '.join(OUTCOMES)}) select hour, 0, {sums} from counts where true"  # noqa: S608 - constants
+        f" group by hour on conflict (hour) do update set {', '.join(f'{name} = excluded.{name}' for name in OUTCOMES)}"
+    )
+    connection.execute(
+        "update late_frozen set committed_at ="
+        " (select committed_at from segments where segments.segment = late_frozen.segment)"
+    )
+    count_days(connection)
+    mark_days(connection)
 
 
 def _add_column(connection: sqlite3.Connection, table: str, declaration: str) -> None:
     """Add a column unless the table has it."""
     known = {str(row[1]) for row in connection.execute(f"pragma table_info({table})")}
-    if declaration.split(maxsplit=1)[0] not in known:
+    if known and declaration.split(maxsplit=1)[0] not in known:
         connection.execute(f"alter table {table} add column {declaration}")
 
 
-STEPS = (Step(2, _to_2),)
+STEPS = (Step(2, _add_columns_of_2, _fill_2),)

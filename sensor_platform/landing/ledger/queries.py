@@ -58,8 +58,7 @@ def newest_touch(connection: sqlite3.Connection) -> int:
 
 def next_commit_time(connection: sqlite3.Connection, now: int) -> int:
     """`now`, or a little later: after every commit before, because a rebuilt ledger orders the manifests by it."""
-    newest = connection.execute("select coalesce(max(committed_at), 0) from segments").fetchone()[0]
-    return max(now, int(newest) + 1)
+    return max(now, _newest_commit(connection) + 1)
 
 
 def note(connection: sqlite3.Connection, key: str) -> str | None:
@@ -106,11 +105,18 @@ def newest_event(connection: sqlite3.Connection, segments: int) -> int | None:
 
 
 def totals(connection: sqlite3.Connection) -> Totals:
-    """Sums over all segments."""
+    """Sums over all segments that were ever landed."""
     return Totals(
         *connection.execute(
-            "select count(*), coalesce(sum(messages), 0), coalesce(sum(landed), 0), coalesce(sum(quarantined), 0),"
-            " coalesce(sum(duplicate), 0), coalesce(sum(readings), 0), coalesce(sum(rejected_readings), 0),"
-            " max(newest_event_at), max(committed_at), coalesce(sum(forgotten), 0) from segments"
+            "select coalesce(sum(segments), 0), coalesce(sum(messages), 0), coalesce(sum(landed), 0),"
+            " coalesce(sum(quarantined), 0), coalesce(sum(duplicate), 0), coalesce(sum(readings), 0),"
+            " coalesce(sum(rejected_readings), 0), max(newest_event_at), (select committed_at from segments order by"
+            " committed_at desc limit 1), coalesce(sum(forgotten), 0) from commit_days"
         ).fetchone()
     )
+
+
+def _newest_commit(connection: sqlite3.Connection) -> int:
+    """Time of the newest commit: commits have ascending times and positions. 0 where nothing was landed."""
+    found = connection.execute("select committed_at from segments order by committed_at desc limit 1").fetchone()
+    return int(found[0]) if found else 0

@@ -35,8 +35,9 @@ def newest_slots(connection: sqlite3.Connection, limit: int) -> list[tuple[int, 
 
 def touched_extent(connection: sqlite3.Connection) -> tuple[int, int] | None:
     """First and last slot that was ever touched; None where nothing was landed."""
-    first, last = connection.execute("select min(slot_start), max(slot_start) from slots").fetchone()
-    return None if first is None else (int(first), int(last))
+    first = connection.execute("select slot_start from slots order by slot_start limit 1").fetchone()
+    last = connection.execute("select slot_start from slots order by slot_start desc limit 1").fetchone()
+    return None if first is None else (int(first[0]), int(last[0]))
 
 
 def touched_days(connection: sqlite3.Connection, start: int, end: int) -> list[int]:

@@ -2,6 +2,8 @@
 
 import re
 
+from sensor_platform.landing.ledger.triggers import TRIGGERS
+
 SCHEMA = 2
 """Version of the ledger, and of the home: a newer one is refused."""
 
@@ -13,11 +15,23 @@ create table if not exists segments (
     duplicate integer not null, readings integer not null, rejected_readings integer not null,
     newest_event_at integer, forgotten integer not null default 0
 ) without rowid;
+create index if not exists segments_by_commit on segments (committed_at);
+create table if not exists commit_days (
+    day integer primary key, segments integer not null, messages integer not null, landed integer not null,
+    quarantined integer not null, duplicate integer not null, forgotten integer not null, readings integer not null,
+    rejected_readings integer not null, newest_event_at integer
+);
+create table if not exists day_marks (
+    name text not null, day integer not null, mark integer not null, rows integer not null, primary key (name, day)
+) without rowid;
 create table if not exists files (
     file text primary key, segment text not null, kind text not null, rows integer not null, bytes integer not null,
-    sha256 text not null, first_event_at integer, last_event_at integer, replaced_at integer, deleting_at integer
+    sha256 text not null, first_event_at integer, last_event_at integer, replaced_at integer, deleting_at integer,
+    messages integer
 ) without rowid;
 create index if not exists files_of_segment on files (segment);
+create index if not exists quarantine_files on files (file, rows, messages)
+    where kind = 'quarantine' and replaced_at is null;
 create table if not exists file_slots (
     slot_start integer not null, file text not null, rows integer not null, primary key (slot_start, file)
 ) without rowid;
@@ -29,7 +43,11 @@ create table if not exists counts (
     quarantined integer not null, duplicate integer not null, rejected_readings integer not null,
     forgotten integer not null default 0, primary key (hour, device_id)
 ) without rowid;
-create table if not exists arrivals (hour integer primary key, received integer not null);
+create table if not exists arrivals (
+    hour integer primary key, received integer not null, landed integer not null default 0,
+    quarantined integer not null default 0, duplicate integer not null default 0,
+    forgotten integer not null default 0, rejected_readings integer not null default 0
+);
 create table if not exists damage (
     segment text not null, start integer not null, bytes integer not null, primary key (segment, start)
 ) without rowid;
@@ -62,11 +80,12 @@ create table if not exists held_slots (
     slot_start integer not null, file text not null, primary key (slot_start, file)
 ) without rowid;
 create table if not exists late_frozen (
-    segment text not null, slot_start integer not null, rows integer not null, primary key (segment, slot_start)
+    segment text not null, slot_start integer not null, rows integer not null, committed_at integer,
+    primary key (segment, slot_start)
 ) without rowid;
 create table if not exists verified (file text primary key, mtime integer not null, at integer not null) without rowid;
 """
 TABLES = frozenset(re.findall(r"create table if not exists (\w+)", STATEMENTS))
 """Names of the tables. Only room `landing` names them in SQL; a test checks it."""
-NAMES = TABLES.union(re.findall(r"create index if not exists (\w+)", STATEMENTS))
-"""Names of tables and indices."""
+NAMES = TABLES.union(re.findall(r"create index if not exists (\w+)", STATEMENTS), TRIGGERS)
+"""Names of tables, indices and triggers."""

@@ -58,6 +58,18 @@ def quarantine_files(connection: sqlite3.Connection, home: Home) -> list[Path]:
     return _paths(connection, home, "quarantine")
 
 
+def quarantine_counts(connection: sqlite3.Connection, home: Home) -> tuple[int, int, list[Path]]:
+    """Rows of the visible quarantine files, whole messages among them, and the files in which these are not counted."""
+    rows, messages = connection.execute(
+        "select coalesce(sum(rows), 0), coalesce(sum(messages), 0) from files"
+        " where kind = 'quarantine' and replaced_at is null"
+    ).fetchone()
+    uncounted = connection.execute(
+        "select file from files where kind = 'quarantine' and replaced_at is null and messages is null order by file"
+    )
+    return rows, messages, [home.root / file for (file,) in uncounted]
+
+
 def raw_files_since(connection: sqlite3.Connection, home: Home, since: int) -> list[Path]:
     """Archived segments that were committed at `since` (microseconds since the epoch, UTC) or later, by position."""
     rows = connection.execute(

@@ -7,7 +7,7 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.schema import read_ledger
-from sensor_platform.landing.ledger.visible_files import quarantine_files
+from sensor_platform.landing.ledger.visible_files import quarantine_counts, quarantine_files
 from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
 
@@ -46,9 +46,12 @@ def chosen_rows(home: Home, choice: RowSelection) -> pl.DataFrame:
 def waiting(home: Home) -> tuple[int, int]:
     """Number of messages and of single readings in the quarantine, without dropped ones (which `audit` counts too)."""
     with read_ledger(home) as ledger:
-        files = [] if ledger is None else quarantine_files(ledger, home)
-    scopes = [pl.read_parquet(path, columns=["scope"])["scope"] for path in files if path.exists()]
-    return sum(int((one == "message").sum()) for one in scopes), sum(int((one == "reading").sum()) for one in scopes)
+        if ledger is None:
+            return 0, 0
+        rows, messages, uncounted = quarantine_counts(ledger, home)
+    scopes = [pl.read_parquet(path, columns=["scope"])["scope"] for path in uncounted if path.exists()]
+    messages += sum(int((one == "message").sum()) for one in scopes)
+    return messages, rows - messages
 
 
 def count_rules(home: Home) -> list[RuleCount]:

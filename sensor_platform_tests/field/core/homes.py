@@ -121,5 +121,5 @@ def reopen(home: Home, slot: int) -> None:
 def know_file(home: Home, file: str, size: int, digest: str) -> None:
     """A file of the raw archive that the ledger knows."""
     with open_ledger(home) as ledger:
-        row = (file, Path(file).stem, "raw", 0, size, digest, None, None, None)
-        ledger.execute("insert into files values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+        row = (file, Path(file).stem, "raw", 0, size, digest)
+        ledger.execute("insert into files (file, segment, kind, rows, bytes, sha256) values (?, ?, ?, ?, ?, ?)", row)

@@ -19,7 +19,11 @@ def with_segments(home: Home, count: int) -> None:
         for seq, name in enumerate(names)
     )
     with closing(sqlite3.connect(home.ledger_file)) as connection:
-        connection.executemany("insert into segments values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+        connection.executemany(
+            "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined,"
+            " duplicate, readings, rejected_readings, newest_event_at) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            rows,
+        )
         connection.commit()
 
 

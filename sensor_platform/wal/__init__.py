@@ -10,8 +10,8 @@ MQTT, Kafka and HTTP write through `open_wal` and `WalWriter`; the lander and th
 
 Format 1. A segment is a sequence of frames; all integers are little-endian:
 
-    frame   4 bytes F5 'S' 'P' 'F'; u8 kind; 3 zero bytes; u32 length of the body; u32 CRC-32 of the 12 bytes before
-            and the body; body
+    frame   4 bytes F5 'S' 'P' 'F'; u8 kind; u8 place (1: first frame of a commit, 2: a later one, 0: not known); 2 zero
+            bytes; u32 length of the body; u32 CRC-32 of the 12 bytes before and the body; body
     kind 0  header, first and only once: JSON {format, segment, created_at, session, unreleased}
     kind 1  MQTT batch: i64 received_at (microseconds since the epoch, UTC); u8 protocol level (4 = 3.1.1, 5 = 5);
             u8 session_present; u16 length of the session id; u32 messages; u32 flagged; session id (UTF-8);
@@ -21,7 +21,8 @@ Format 1. A segment is a sequence of frames; all integers are little-endian:
 
 A message's position is its ordinal in the segment, from 0; PUBREL packets are not counted, duplicates are.
 A torn tail is what follows the last whole frame of an `.open` segment: a write that was never acknowledged. Bytes that
-are not a whole frame but are followed by one are damage: readers raise `DamagedSegment`, or report and skip them.
+are not a whole frame are damage where one follows, or where the committed offset says that they were acknowledged:
+readers raise `DamagedSegment`, or report and skip them. Recovery decides which it is; see `recovery.py`.
 
 Readers: `read_batches` (lists per field, about 0.6 microseconds per message) and `read_envelopes` (one by one).
 """

@@ -18,7 +18,8 @@ from sensor_platform.reading.model import Envelope
 
 FORMAT = 1
 MARK = b"\xf5SPF"  # 0xF5 never occurs in UTF-8, so no JSON payload can look like the start of a frame
-_HEAD = struct.Struct("<4sB3xI")  # mark, kind, length of the body
+_HEAD = struct.Struct("<4sBB2xI")  # mark, kind, place in its commit, length of the body
+_UNKNOWN, _FIRST, _LATER = 0, 1, 2
 _CRC = struct.Struct("<I")  # of the ten bytes above and the body
 HEAD_BYTES = _HEAD.size + _CRC.size
 _BATCH = struct.Struct("<qBBHII")  # received_at us, protocol level, session_present, len(session), messages, flagged
@@ -87,17 +88,25 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
 _record_decoder = msgspec.msgpack.Decoder(list[_Record])
 
 
-def encode_frame(kind: FrameKind, pieces: Sequence[Buffer]) -> bytes:
-    """One frame whose body is `pieces`, one after the other."""
-    head = _HEAD.pack(MARK, kind, sum(map(len, pieces)))
+def encode_frame(kind: FrameKind, pieces: Sequence[Buffer], *, begins_group: bool | None = None) -> bytes:
+    """One frame.
+
+    Args:
+        kind: what it contains.
+        pieces: its body, one after the other.
+        begins_group: whether it is the first of a commit, so that what is before it in its segment was fsynced when it
+            was written; None where that is not known.
+    """
+    place = _UNKNOWN if begins_group is None else _FIRST if begins_group else _LATER
+    head = _HEAD.pack(MARK, kind, place, sum(map(len, pieces)))
     crc = zlib.crc32(head)
     for piece in pieces:
         crc = zlib.crc32(piece, crc)
     return b"".join((head, _CRC.pack(crc), *pieces))
 
 
-def encode_mqtt(facts: BatchFacts, packets: Sequence[Buffer]) -> bytes:
-    """Frame of PUBLISH and PUBREL packets, byte for byte as they arrived."""
+def encode_mqtt(facts: BatchFacts, packets: Sequence[Buffer], *, begins_group: bool | None = None) -> bytes:
+    """Frame of PUBLISH and PUBREL packets, byte for byte as they arrived. See `encode_frame` for `begins_group`."""
     session = facts.session.encode()
     head = _BATCH.pack(
         facts.received_at,
@@ -108,7 +117,7 @@ def encode_mqtt(facts: BatchFacts, packets: Sequence[Buffer]) -> bytes:
         len(facts.flags),
     )
     flagged = b"".join(_FLAGGED.pack(index, flag) for index, flag in facts.flags)
-    return encode_frame(FrameKind.MQTT, (head, session, flagged, *packets))
+    return encode_frame(FrameKind.MQTT, (head, session, flagged, *packets), begins_group=begins_group)
 
 
 def decode_mqtt(body: bytes) -> tuple[BatchFacts, int]:
@@ -121,7 +130,7 @@ def decode_mqtt(body: bytes) -> tuple[BatchFacts, int]:
     return BatchFacts(received_at, session, bool(present), level, messages, flags), start
 
 
-def encode_records(envelopes: Iterable[Envelope]) -> bytes:
+def encode_records(envelopes: Iterable[Envelope], *, begins_group: bool | None = None) -> bytes:
     """Frame of whole envelopes (Kafka, HTTP, imports). `segment` and `position` follow from its place."""
     records = [
         _Record(
@@ -142,7 +151,7 @@ def encode_records(envelopes: Iterable[Envelope]) -> bytes:
         )
         for e in envelopes
     ]
-    return encode_frame(FrameKind.RECORDS, (msgspec.msgpack.encode(records),))
+    return encode_frame(FrameKind.RECORDS, (msgspec.msgpack.encode(records),), begins_group=begins_group)
 
 
 def decode_records(body: bytes) -> list[_Record]:
@@ -165,7 +174,7 @@ def read_frame(file: BinaryIO, room: int | None = None) -> tuple[FrameKind, byte
     head = file.read(HEAD_BYTES if room is None else min(room, HEAD_BYTES))
     if len(head) < HEAD_BYTES:
         return head
-    mark, kind, length = _HEAD.unpack_from(head)
+    mark, kind, _, length = _HEAD.unpack_from(head)
     if mark != MARK or kind > FrameKind.RECORDS or (room is not None and HEAD_BYTES + length > room):
         return head
     body = file.read(length)
@@ -175,13 +184,19 @@ def read_frame(file: BinaryIO, room: int | None = None) -> tuple[FrameKind, byte
     return FrameKind(kind), body
 
 
+def begins_group(head: bytes) -> bool | None:
+    """Whether the frame that starts with these HEAD_BYTES is the first of a commit; None where it does not say."""
+    place = _HEAD.unpack_from(head)[2]
+    return None if place == _UNKNOWN else bool(place == _FIRST)
+
+
 def find_frame(data: bytes) -> int | None:
     """Offset of the next whole frame in `data` after its first byte, or None."""
     view = memoryview(data)
     at = data.find(MARK, 1)
     while at >= 0:
         if len(data) - at >= HEAD_BYTES:
-            _, kind, length = _HEAD.unpack_from(data, at)
+            _, kind, _, length = _HEAD.unpack_from(data, at)
             (crc,) = _CRC.unpack_from(data, at + _HEAD.size)
             end = at + HEAD_BYTES + length
             if kind <= FrameKind.RECORDS and end <= len(data):

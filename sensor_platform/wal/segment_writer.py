@@ -87,6 +87,12 @@ def cut_file(path: Path, size: int) -> None:
         os.close(fd)
 
 
+def extend_file(path: Path, size: int) -> None:
+    """Fill up with zeros to `size` bytes; nothing is done to a file that has them."""
+    if path.stat().st_size < size:
+        os.truncate(path, size)
+
+
 def delete_segment(path: Path) -> None:
     """Delete a segment durably: an `.open` one without a committed frame, or a sealed one that has been landed."""
     path.unlink(missing_ok=True)

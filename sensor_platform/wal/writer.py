@@ -102,6 +102,11 @@ class WalWriter:
         """Name of the open segment; empty without one."""
         return self._segment.name if self._segment else ""
 
+    @property
+    def is_empty(self) -> bool:
+        """True where no frame waits: the next one begins a group."""
+        return not self._pending
+
     def is_seal_due(self, seconds: float, size: int) -> bool:
         """True where the open segment is at least `seconds` old or `size` bytes large."""
         segment = self._segment

@@ -26,10 +26,16 @@ def publish(payload: bytes, topic: bytes = b"a/b", *, head: int = 0x32, properti
             return bytes([head]) + bytes(length) + body
 
 
-def batch(payloads: Sequence[bytes], at: int = NOON, flags: Sequence[tuple[int, int]] = ()) -> bytes:
+def batch(
+    payloads: Sequence[bytes],
+    at: int = NOON,
+    flags: Sequence[tuple[int, int]] = (),
+    *,
+    begins_group: bool | None = None,
+) -> bytes:
     """A frame of messages that arrive at once."""
     facts = BatchFacts(at, "session", True, 4, len(payloads), tuple(flags))
-    return encode_mqtt(facts, [publish(payload) for payload in payloads])
+    return encode_mqtt(facts, [publish(payload) for payload in payloads], begins_group=begins_group)
 
 
 def write_segment(folder: Path, *batches: Sequence[bytes], name: str = NAME, is_sealed: bool = True) -> Path:

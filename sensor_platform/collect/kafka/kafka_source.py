@@ -109,7 +109,8 @@ class KafkaSource:
         now = utc_from_micros(now_micros())
         envelopes = [envelope_of(message, self._offsets, now) for message in self._checked(messages)]
         if envelopes:
-            self._context.wal.add(encode_records(envelopes))
+            wal = self._context.wal
+            wal.add(encode_records(envelopes, begins_group=wal.is_empty))
             self._unwritten += envelopes
 
     def _checked(self, messages: Iterable[Any]) -> Iterable[Any]:

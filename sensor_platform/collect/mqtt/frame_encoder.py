@@ -57,7 +57,7 @@ class FrameEncoder:
         )
         if not self._waiting.messages:
             self.since = time.monotonic()
-        self._wal.add(encode_mqtt(facts, (raw,)))
+        self._wal.add(encode_mqtt(facts, (raw,), begins_group=self._wal.is_empty))
         self._replies += run.replies
         waiting = self._waiting
         waiting.messages += run.messages

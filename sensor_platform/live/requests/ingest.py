@@ -130,7 +130,7 @@ class IngestWriter:
         if not requests:
             return
         for envelopes, _ in requests:
-            wal.add(encode_records(envelopes))
+            wal.add(encode_records(envelopes, begins_group=wal.is_empty))
         try:
             wal.commit()
         except OSError as error:

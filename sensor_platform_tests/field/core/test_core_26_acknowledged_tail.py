@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import HOUR, T0, Message, land
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import (
@@ -43,7 +41,6 @@ def killed_collector(home: Home) -> Path:
     return path
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 26")
 def test_core_26_damage_below_the_committed_mark_is_not_cut_without_a_trace(home: Home) -> None:
     path = killed_collector(home)
     content = bytearray(path.read_bytes())

@@ -4,6 +4,7 @@ Files, then manifest, then ledger commit (which alone makes them visible), then 
 there is landed again: files of the same names are written over, and a segment is committed once, by its primary key.
 """
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,7 +16,9 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import sha256
 from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.forget.standing import Standing, standing_rules
 from sensor_platform.landing.ledger.commit import commit_segment
+from sensor_platform.landing.ledger.commit_checks import RulesChanged
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
 from sensor_platform.landing.ledger.queries import is_committed, next_commit_time
 from sensor_platform.landing.stage import stage_segment
@@ -65,10 +68,7 @@ class Lander:
         """Land one sealed segment, or only finish it if the ledger has it already."""
         if not is_committed(self.ledger, sealed.stem):
             memory = self.decoder.memory
-            memory.forget()  # discard state of a failed attempt
-            manifest = self._stage(sealed)
-            write_manifest(self.home, manifest)
-            commit_segment(self.ledger, manifest, memory=memory)
+            manifest = self._commit(sealed)
             self.outbox.ask(sealed.stem, memory.rebirths)
             memory.keep()
         else:
@@ -76,8 +76,22 @@ class Lander:
         delete_segment(sealed)
         return manifest
 
-    def _stage(self, sealed: Path) -> Manifest:
-        return stage_segment(self.home, sealed, self.decoder, self.contract_version, self.slot, self._now)
+    def _commit(self, sealed: Path) -> Manifest:
+        """Stage a segment and commit it; again where the rules of what is forgotten changed meanwhile."""
+        memory = self.decoder.memory
+        while True:
+            memory.forget()  # discard state of a failed attempt
+            rules = standing_rules(self.ledger)
+            manifest = self._stage(sealed, rules)
+            write_manifest(self.home, manifest)
+            with contextlib.suppress(RulesChanged):
+                commit_segment(self.ledger, manifest, memory=memory, rules=rules.text)
+                return manifest
+
+    def _stage(self, sealed: Path, rules: Standing) -> Manifest:
+        return stage_segment(
+            self.home, sealed, self.decoder, self.contract_version, self.slot, self._now, forgets=rules
+        )
 
     def _now(self) -> int:
         return next_commit_time(self.ledger, self.clock())
@@ -91,7 +105,7 @@ class Lander:
             # its readings are in a larger file now; landing them again would duplicate them
             set_aside(self.home, sealed)
             return manifest
-        staged = self._stage(sealed)
+        staged = self._stage(sealed, standing_rules(self.ledger))
         self.decoder.memory.forget()
         if manifest is not None:  # drift was new at the first attempt and is known now
             staged = structs.replace(staged, drift=manifest.drift, kinds=manifest.kinds)

@@ -30,6 +30,8 @@ class OutcomeCounts:
     frames: list[pl.DataFrame] = field(default_factory=list)
     runs: list[pl.DataFrame] = field(default_factory=list)
     """Ranges of the devices' own numbers, by hour and device."""
+    owners: list[pl.DataFrame] | None = None
+    """position and device number of every message; None where nobody asks for them."""
 
     def add(self, batch: SegmentBatch, decoded: Decoded, devices: pl.Series, refused_readings: list[int]) -> None:
         """Count the messages of a batch.
@@ -57,8 +59,17 @@ class OutcomeCounts:
                 else np.zeros(count, np.int64),
             }
         )
+        if self.owners is not None:
+            position = pl.int_range(batch.position, batch.position + count, dtype=pl.Int64, eager=True)
+            self.owners.append(pl.DataFrame({"position": position, "device": messages["device"]}))
         counted = messages.group_by("hour", "device").agg(_SUMS)
         self.frames.append(counted.join(self._sequences(batch, decoded, devices), ["hour", "device"], "left"))
+
+    def owner_of_each(self) -> pl.DataFrame:
+        """The position and device_id of every message, as they are counted."""
+        frames = [pl.DataFrame(schema={"position": pl.Int64, "device": pl.Int64}), *(self.owners or [])]
+        found = pl.concat(frames)
+        return found.select("position", self.devices.series().gather(found["device"]).alias("device_id"))
 
     def counts(self) -> tuple[DeviceCounts, ...]:
         """All counts, by hour and device."""

@@ -24,6 +24,8 @@ A torn tail is what follows the last whole frame of an `.open` segment: a write 
 are not a whole frame are damage where one follows, or where the committed offset says that they were acknowledged:
 readers raise `DamagedSegment`, or report and skip them. Recovery decides which it is; see `recovery.py`.
 
+In `raw/` single messages can be blanked (`redact.py`): a person had their device forgotten. Everything keeps its place.
+
 Readers: `read_batches` (lists per field, about 0.6 microseconds per message) and `read_envelopes` (one by one).
 """
 
@@ -45,6 +47,7 @@ from sensor_platform.wal.frames import (
 )
 from sensor_platform.wal.packet_columns import Extra
 from sensor_platform.wal.recovery import Recovered, recover_segments
+from sensor_platform.wal.redact import archive_redacted, is_blanked
 from sensor_platform.wal.segment_name import SegmentName, check_collector, parse_name, segment_names
 from sensor_platform.wal.segment_reader import (
     Batch,
@@ -82,6 +85,7 @@ __all__ = [
     "Tail",
     "WalFolders",
     "WalWriter",
+    "archive_redacted",
     "archive_segment",
     "check_collector",
     "current_path",
@@ -91,6 +95,7 @@ __all__ = [
     "encode_mqtt",
     "encode_records",
     "envelope_of",
+    "is_blanked",
     "newest_segments_first",
     "open_segment",
     "open_wal",

@@ -159,6 +159,11 @@ def decode_records(body: bytes) -> list[_Record]:
     return _record_decoder.decode(body)
 
 
+def record_bytes(records: Sequence[_Record]) -> bytes:
+    """The body of a frame of records; the reverse of `decode_records`."""
+    return msgspec.msgpack.encode(records)
+
+
 def encode_header(header: Header) -> bytes:
     """First frame of a segment."""
     return encode_frame(FrameKind.HEADER, (msgspec.json.encode(header),))

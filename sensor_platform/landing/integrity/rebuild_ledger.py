@@ -11,6 +11,7 @@ from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
+from sensor_platform.landing.forget.standing import restore_rules
 from sensor_platform.landing.integrity.damage import MISSING, insert_missed, is_gone_on_purpose
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
 from sensor_platform.landing.lander_lock import with_changes_lock
@@ -78,6 +79,7 @@ def _rebuild(home: Home) -> RebuiltLedger:
             ledger.execute(f"delete from {table}")  # noqa: S608 - constants
         new_generation(ledger)
         restore_floor(ledger, home)
+        restore_rules(ledger, home)
         missing = [entry for manifest in segments for entry in _insert_segment(ledger, home, manifest)]
         there = [compaction for compaction in compactions if (home.root / compaction.file.file).exists()]
         for compaction in there:

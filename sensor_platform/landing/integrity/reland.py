@@ -16,6 +16,8 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.files.compaction import merge_rest
+from sensor_platform.landing.forget.carried import carried_readings
+from sensor_platform.landing.forget.standing import standing_rules
 from sensor_platform.landing.integrity.damage import DamagedFile, restore_files
 from sensor_platform.landing.integrity.raw_copies import (
     ContractsInForce,
@@ -199,7 +201,15 @@ def _stage(
         return None
     try:
         new = stage_segment(
-            home, raw, contracts.decoder, contracts.version, contracts.slot, lambda: now, suffix=f"~{now}"
+            home,
+            raw,
+            contracts.decoder,
+            contracts.version,
+            contracts.slot,
+            lambda: now,
+            suffix=f"~{now}",
+            forgets=standing_rules(ledger),
+            carried=lambda positions: carried_readings(home, ledger, old, positions, contracts.slot),
         )
     except (DamagedSegment, OSError):
         return None

@@ -8,7 +8,7 @@ from msgspec.structs import asdict
 
 from sensor_platform.kernel.clock import now_micros
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.landing.ledger.commit_checks import check_committed, check_visible
+from sensor_platform.landing.ledger.commit_checks import check_committed, check_rules, check_visible
 from sensor_platform.landing.ledger.horizon import floor_at
 from sensor_platform.landing.ledger.manifest import OUTCOMES, DeviceCounts, FileEntry, Manifest
 from sensor_platform.landing.sequences import union
@@ -20,6 +20,7 @@ def commit_segment(
     manifest: Manifest,
     instead_of: Manifest | None = None,
     memory: Memory | None = None,
+    rules: str | None = None,
 ) -> int:
     """Make a segment visible; returns its position. All of it or nothing.
 
@@ -28,12 +29,16 @@ def commit_segment(
         manifest: of the landed segment.
         instead_of: the manifest of the earlier commit, when a segment is relanded.
         memory: of the decoder; births of Sparkplug nodes seen in this segment are saved too.
+        rules: of what is forgotten, by which it was decoded; None where `changes_lock` keeps them from changing.
 
     Raises:
         ChangedMeanwhile: a file that it replaces is not visible any more.
+        RulesChanged: other rules are in force now.
     """
     with transaction(connection):
         check_visible(connection, manifest.replaces)
+        if rules is not None:
+            check_rules(connection, rules)
         if memory is not None:
             connection.executemany(
                 "insert or replace into births (node, content) values (?, ?)", list(memory.changed_nodes())

@@ -15,6 +15,30 @@ class ChangedMeanwhile(Unreachable):
         super().__init__(f"{what} was changed by another command meanwhile; nothing was changed", "run it again")
 
 
+class RulesChanged(ChangedMeanwhile):
+    """The rules of what is forgotten changed while a segment was decoded."""
+
+
+def check_rules(connection: sqlite3.Connection, text: str) -> None:
+    """Check, within the transaction that makes a segment visible, that it was decoded by the rules in force.
+
+    Args:
+        connection: open for writing.
+        text: the rules, as `forget_rules` gave them.
+
+    Raises:
+        RulesChanged: others are in force now.
+    """
+    if forget_rules(connection) != text:
+        raise RulesChanged("what is to be forgotten")
+
+
+def forget_rules(connection: sqlite3.Connection) -> str:
+    """The rules of what is forgotten, as text; empty without any. `landing.forget` reads and writes it."""
+    found = connection.execute("select value from meta where key = 'forgets'").fetchone()
+    return str(found[0]) if found else ""
+
+
 def check_visible(connection: sqlite3.Connection, files: Iterable[str]) -> None:
     """Check, within the transaction that replaces them, that files are still in use.
 

@@ -5,6 +5,7 @@ it is carried out: manifests, ledger commit, rewritten archives, and the intent 
 old files until they are deleted. `finish_removals` repeats this for every intent that a killed process left.
 """
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -14,8 +15,11 @@ from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.kernel.sqlite import transaction
+from sensor_platform.landing.forget.facts import delete_facts
+from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.ledger.commit import (
     add_counts,
+    delete_files,
     insert_file,
     insert_segment,
     next_position,
@@ -24,6 +28,7 @@ from sensor_platform.landing.ledger.commit import (
     update_segment,
     withdraw_segment,
 )
+from sensor_platform.landing.ledger.commit_checks import check_visible
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     DeviceCounts,
@@ -34,7 +39,7 @@ from sensor_platform.landing.ledger.manifest import (
     manifest_path,
     write_manifest,
 )
-from sensor_platform.landing.ledger.visible_files import is_known, is_visible
+from sensor_platform.landing.ledger.visible_files import is_known
 
 
 class NewFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +58,18 @@ class ReplacedCompaction(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     new: CompactionManifest | None = None
     """None where no row is left."""
+
+
+class BlankedArchive(msgspec.Struct, frozen=True, kw_only=True):
+    """An archived segment to be replaced by a copy, under the same name."""
+
+    segment: str
+    copy: str
+    """Path of the copy, relative to home."""
+    entry: FileEntry
+    """The archive as it is afterwards."""
+    messages: int
+    """Messages that are blanked by this."""
 
 
 class RemovalIntent(msgspec.Struct, frozen=True, kw_only=True):
@@ -75,6 +92,9 @@ class RemovalIntent(msgspec.Struct, frozen=True, kw_only=True):
     """Differences of the messages received, by hour."""
     slots: tuple[int, ...] = ()
     """Slots whose readings change."""
+    archives: tuple[BlankedArchive, ...] = ()
+    rules: tuple[ForgetRule, ...] = ()
+    """What is forgotten by this: facts beside the readings are deleted from the ledger too."""
     also_old: tuple[str, ...] = ()
     """Further files with the rows, which others had replaced before: a ledger that is rebuilt does not know them."""
 
@@ -88,9 +108,9 @@ def carry_out(home: Home, ledger: sqlite3.Connection, intent: RemovalIntent) -> 
     """Write the intent durably, then carry it out. May be repeated. Hold `changes_lock`.
 
     Raises:
-        CheckFailed: a file that it replaces is not in use any more; nothing was changed.
+        ChangedMeanwhile: a file that it replaces is not in use any more; nothing was changed.
     """
-    _check(ledger, intent)
+    check_visible(ledger, (file.old for file in intent.files))
     write_file(_path(home, intent.name), msgspec.json.encode(intent))
     _finish(home, ledger, intent)
 
@@ -113,6 +133,7 @@ def write_removed_manifests(home: Home) -> None:
     for path in _pending(home):
         intent = read_intent(path)
         _write_manifests(home, intent)
+        _replace_archives(home, intent)
         _end(home, intent)
 
 
@@ -144,19 +165,18 @@ def _path(home: Home, name: str) -> Path:
     return removals_folder(home) / f"{name}.json"
 
 
-def _check(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
-    for file in intent.files:
-        if not is_visible(ledger, file.old):
-            raise CheckFailed(f"{file.old} was replaced meanwhile; nothing was changed", "run the command again")
-
-
 def _finish(home: Home, ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
     _write_manifests(home, intent)
     with transaction(ledger):
         if not ledger.execute("select 1 from meta where key = ?", (_key(intent),)).fetchone():
-            _check(ledger, intent)
+            check_visible(ledger, (file.old for file in intent.files))
             _commit(ledger, intent)
             ledger.execute("insert into meta (key, value) values (?, '1')", (_key(intent),))
+    _replace_archives(home, intent)
+    with transaction(ledger):
+        for archive in intent.archives:
+            if not is_known(ledger, archive.entry.file):
+                insert_file(ledger, archive.segment, archive.entry)
     _end(home, intent)
     ledger.execute("delete from meta where key = ?", (_key(intent),))
 
@@ -188,6 +208,15 @@ def _write_manifests(home: Home, intent: RemovalIntent) -> None:
         fsync_folder(home.ledger / "compactions")
 
 
+def _replace_archives(home: Home, intent: RemovalIntent) -> None:
+    """Put the copies in place of the archives, which the ledger does not name meanwhile: no verification sees them."""
+    for archive in intent.archives:
+        copy, place = home.root / archive.copy, home.root / archive.entry.file
+        if copy.exists():
+            os.replace(copy, place)  # noqa: PTH105 - os.replace is the step that fault-injection tests count
+            fsync_folder(place.parent)
+
+
 def _commit(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
     """Commit to the ledger. Old files are marked as replaced, not deleted: processes may read them for another hour."""
     touch_slots(ledger, intent.slots, next_position(ledger))
@@ -200,5 +229,8 @@ def _commit(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
         update_segment(ledger, manifest)
     for name in intent.gone:
         withdraw_segment(ledger, name)
+    for rule in intent.rules:
+        delete_facts(ledger, rule)
+    delete_files(ledger, [archive.entry.file for archive in intent.archives])
     for manifest in intent.added:
         insert_segment(ledger, manifest)

@@ -41,6 +41,16 @@ class Recount:
         self._take(messages, "landed")
         self.readings -= readings
 
+    def give_back(self, messages: pl.DataFrame) -> None:
+        """Messages counted as forgotten of which readings are kept: they are landed.
+
+        Args:
+            messages: one row for each, with received_at and device_id.
+        """
+        for hour, device, count in _counted(messages):
+            self.change[hour, UNKNOWN_DEVICE].update(received=-count, forgotten=-count)
+            self.change[hour, device].update(received=count, landed=count)
+
     def take_rejects(self, rows: pl.DataFrame) -> None:
         """Rows of a quarantine file: rejected messages, and readings rejected out of landed messages."""
         is_whole = rows["scope"] == "message"
@@ -53,6 +63,13 @@ class Recount:
         for hour, device, count in _counted(messages):
             self.change[hour, device].update(received=-count, duplicate=-count)
             self.change[hour, UNKNOWN_DEVICE].update(received=count, duplicate=count)
+
+    def move(self, messages: pl.DataFrame) -> None:
+        """Count landed messages for another device, `new`: their own is gone and other readings stay."""
+        counted = messages.group_by(_HOUR.alias("hour"), _DEVICE.alias("device"), "new").len()
+        for hour, device, new, count in counted.iter_rows():
+            self.change[hour, device].update(received=-count, landed=-count)
+            self.change[hour, new].update(received=count, landed=count)
 
     def counts(self) -> tuple[DeviceCounts, ...]:
         """The differences, negative where a count decreases."""

@@ -12,6 +12,8 @@ from msgspec import structs
 
 from sensor_platform.home import Home
 from sensor_platform.landing.files.parquet import write_landing, write_quarantine
+from sensor_platform.landing.forget.facts import without_facts
+from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,
@@ -22,7 +24,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
 )
 from sensor_platform.landing.removal.choice import RowChoice
-from sensor_platform.landing.removal.intent import NewFile, RemovalIntent, ReplacedCompaction
+from sensor_platform.landing.removal.intent import BlankedArchive, NewFile, RemovalIntent, ReplacedCompaction
 from sensor_platform.landing.removal.matches import MatchedFile, matched_landing, matched_quarantine, read_kept
 from sensor_platform.landing.removal.recounts import Recount, merged, negative
 
@@ -56,6 +58,11 @@ class Removal:
     now: int
     is_forgotten: bool
     is_real: bool = True
+    rules: Sequence[ForgetRule] = ()
+    """Rules by which `choice` chooses, of a removal that forgets."""
+    archives: list[BlankedArchive] = field(default_factory=list)
+    with_facts: list[str] = field(default_factory=list)
+    """Manifests that name something beside readings that the rules take."""
     found: Found = field(default_factory=Found)
     recounts: dict[str, Recount] = field(default_factory=dict)
     """By commit."""
@@ -106,6 +113,8 @@ class Removal:
             counts=merged((), (row for rows in changes.values() for row in rows)),
             arrivals=self._arrivals(ended),
             slots=tuple(sorted(self.slots)),
+            archives=tuple(self.archives),
+            rules=tuple(self.rules),
             also_old=(*self.compacted, *(entry.file for manifest in ended for entry in manifest.files)),
         )
 
@@ -185,8 +194,9 @@ class Removal:
 
     def _named(self) -> list[str]:
         """Commits whose manifests change."""
+        archived = {archive.segment for archive in self.archives}
         owners = {Path(file).name.partition(".")[0].partition("~")[0] for file in self.emptied}
-        return sorted({*self.recounts, *owners})
+        return sorted({*self.recounts, *owners, *archived, *self.with_facts})
 
     def _has(self, name: str) -> bool:
         return manifest_path(self.home, name).exists()
@@ -196,12 +206,13 @@ class Removal:
         recount = self.recounts.get(name, Recount(self.is_forgotten))
         changes = recount.counts()
         new = {file.old: file.entry for file in self.files if file.owner == name} | dict.fromkeys(self.emptied)
+        new |= {archive.entry.file: archive.entry for archive in self.archives}
         entries = [new.get(entry.file, entry) for entry in manifest.files]
         files = tuple(entry for entry in entries if entry is not None)
         received = sum(row.received for row in changes)
         arrivals = Counter(manifest.arrivals)
         arrivals.update(recount.arrivals())
-        return structs.replace(
+        changed = structs.replace(
             manifest,
             messages=manifest.messages + received,
             landed=manifest.landed + sum(row.landed for row in changes),
@@ -215,3 +226,4 @@ class Removal:
             counts=merged(manifest.counts, changes),
             arrivals={hour: count for hour, count in arrivals.items() if count},
         )
+        return without_facts(changed, self.rules) if self.rules else changed

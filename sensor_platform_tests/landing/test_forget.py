@@ -1,0 +1,121 @@
+"""What is forgotten is gone from every file, and does not come back."""
+
+import json
+
+import polars as pl
+import pytest
+
+from sensor_platform.home import Home
+from sensor_platform.landing.forget.rule import ForgetRule
+from sensor_platform.landing.housekeeping import keep_house
+from sensor_platform.landing.integrity.audit import audit
+from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
+from sensor_platform.landing.integrity.reland import reland
+from sensor_platform.landing.integrity.verify import verify
+from sensor_platform.reading.model import EnvelopeFlag
+from sensor_platform_tests.landing.forgets import contracts, forgotten, readings, rejects, traces
+from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
+
+DEVICE = "patient-8271"
+OTHER = "pump-1"
+NOW = T0 + HOUR
+
+
+def said(device: str, at: int = T0, flag: EnvelopeFlag = EnvelopeFlag.NONE, **values: object) -> Message:
+    payload = json.dumps({"device_id": device, "ts": at // 1_000_000, **(values or {"t": 1, "h": 2})})
+    return Message(payload.encode(), f"ward/{device}/x", flag)
+
+
+def mixed(*devices: str, at: int = T0) -> Message:
+    rows = [{"device_id": device, "ts": at // 1_000_000, "t": number} for number, device in enumerate(devices)]
+    return Message(json.dumps(rows).encode(), "gateway")
+
+
+@pytest.fixture
+def filled(home: Home) -> Home:
+    """Three segments: the device alone, in messages with another one, twice, refused, and unreadable."""
+    bad = Message(f'{{"device_id": "{DEVICE}", "t": NaN, "h": 1}}'.encode(), "ward/x")
+    seal_segment(home, 1, [said(DEVICE), said(OTHER), bad, said(DEVICE, flag=EnvelopeFlag.DUPLICATE)])
+    seal_segment(
+        home, 2, [mixed(DEVICE, OTHER), said(DEVICE, T0 + 1_000_000, t="warm"), Message(b"\x00 " + DEVICE.encode())]
+    )
+    seal_segment(home, 3, [said(OTHER, T0 + HOUR // 2), Message(b"\x00 other-9"), said("patient-82711")])
+    land_all(home, now=NOW - 1)
+    return home
+
+
+def whole(device: str = DEVICE) -> ForgetRule:
+    return ForgetRule(at=NOW, device=device)
+
+
+def is_sound(home: Home) -> bool:
+    found = audit(home)
+    return found.difference == 0 and not found.missing and not verify(home, NOW).damaged
+
+
+def outcomes(home: Home) -> tuple[int, ...]:
+    hours = audit(home).hours
+    names = ("received", "landed", "quarantined", "duplicate", "forgotten")
+    return tuple(sum(getattr(hour, name) for hour in hours) for name in names)
+
+
+def test_nothing_of_a_forgotten_device_is_left(filled: Home) -> None:
+    before = outcomes(filled)
+    dry = forgotten(filled, whole(), NOW, is_real=False)
+    assert outcomes(filled) == before
+    done = forgotten(filled, whole(), NOW)
+    assert done == dry
+    assert set(readings(filled)["device_id"]) == {OTHER, "patient-82711"}
+    assert len(rejects(filled)) == 1
+    assert done.mixed_messages == 1
+    assert outcomes(filled) == (10, 4, 1, 1, 4)
+    assert is_sound(filled)
+    keep_house(filled, 10, 7, NOW + 2 * HOUR)
+    assert traces(filled, DEVICE) == []
+    assert is_sound(filled)
+
+
+def comes_back_by_nothing(home: Home, expected: tuple[int, ...]) -> None:
+    kept = readings(home).select(pl.exclude("tags")).sort(pl.all())
+    reland(home, contracts(), lambda: NOW + 5)
+    assert readings(home).select(pl.exclude("tags")).sort(pl.all()).equals(kept)
+    assert outcomes(home) == expected
+    rebuild_ledger(home)
+    assert readings(home).select(pl.exclude("tags")).sort(pl.all()).equals(kept)
+    assert outcomes(home) == expected
+    assert is_sound(home)
+
+
+def test_it_comes_back_by_no_reland_no_rebuild_and_no_late_message(filled: Home) -> None:
+    forgotten(filled, whole(), NOW)
+    comes_back_by_nothing(filled, (10, 4, 1, 1, 4))
+    late = [said(DEVICE), said(DEVICE, flag=EnvelopeFlag.DUPLICATE), mixed(OTHER, DEVICE), mixed(DEVICE, OTHER)]
+    seal_segment(filled, 9, [*late, said(DEVICE, NOW + HOUR, t=7)], received_at=NOW + HOUR)
+    land_all(filled, now=NOW + HOUR)
+    assert outcomes(filled) == (15, 7, 1, 2, 5)
+    assert readings(filled).filter(pl.col("device_id") == DEVICE)["value"].to_list() == [7.0], "a new reading lands"
+    comes_back_by_nothing(filled, (15, 7, 1, 2, 5))
+
+
+def test_compacted_files_are_written_again(filled: Home) -> None:
+    keep_house(filled, 10, 7, NOW + 2 * HOUR)
+    forgotten(filled, whole(), NOW)
+    comes_back_by_nothing(filled, (10, 4, 1, 1, 4))
+    keep_house(filled, 10, 7, NOW + 4 * HOUR)
+    assert traces(filled, DEVICE) == []
+
+
+def test_a_metric_and_a_range(filled: Home) -> None:
+    forgotten(filled, ForgetRule(at=NOW, device=OTHER, metric="h", first=T0, end=T0 + HOUR // 2), NOW)
+    left = readings(filled).filter(pl.col("device_id") == OTHER)
+    assert sorted(left.select("metric", "value").rows()) == [("h", 2.0), ("t", 1.0), ("t", 1.0), ("t", 1.0)]
+    assert outcomes(filled)[4] == 0, "the messages have readings left"
+    comes_back_by_nothing(filled, outcomes(filled))
+
+
+def test_a_topic(filled: Home) -> None:
+    forgotten(filled, ForgetRule(at=NOW, topic=f"ward/{DEVICE}/#"), NOW)
+    left = readings(filled)
+    assert left.filter(pl.col("topic").str.starts_with(f"ward/{DEVICE}/")).is_empty()
+    assert DEVICE in set(left["device_id"]), "it was in a message of another topic"
+    comes_back_by_nothing(filled, outcomes(filled))

@@ -24,22 +24,31 @@ def live(port: int | None, host: str | None, dagster_url: str | None) -> None:
     Prints one line, the URL of the page, when it is ready; logs go to stderr. Runs without a collector, but then has no
     new data. May be killed at any time: the next start continues where it stopped.
     """
+    import dataclasses
+
     import msgspec
 
     from sensor_platform.live.process import run
-    from sensor_platform.settings import load_settings
+    from sensor_platform.reload.site_watch import SiteWatch
 
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     for noisy in ("apprise", "paho", "urllib3", "httpx"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    settings = load_settings()
+    watch = SiteWatch("live")
     changes = {
         name: value
         for name, value in (("port", port), ("host", host), ("dagster_url", dagster_url))
         if value is not None
     }
-    setup = live_setup(settings, msgspec.structs.replace(settings.site.live, **changes))
-    run(setup, lambda url: print(url, flush=True))  # noqa: T201 - the line that the starting process reads
+
+    def setup_of(settings: "Settings") -> "LiveSetup":
+        return live_setup(settings, msgspec.structs.replace(settings.site.live, **changes))
+
+    setup = dataclasses.replace(setup_of(watch.settings), reloading=watch.following(setup_of))
+    try:
+        run(setup, lambda url: print(url, flush=True))  # noqa: T201 - the line that the starting process reads
+    finally:
+        watch.end()
 
 
 def live_setup(settings: "Settings", live: "LiveConfig") -> "LiveSetup":
@@ -68,4 +77,5 @@ def live_setup(settings: "Settings", live: "LiveConfig") -> "LiveSetup":
         uplink=settings.uplink,
         token=settings.live_token,
         variables=environ_with({}),
+        site_folder=settings.site_folder,
     )

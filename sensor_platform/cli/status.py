@@ -8,24 +8,51 @@ import click
 
 if TYPE_CHECKING:
     from sensor_platform.orchestration.checks.ages import Age
+    from sensor_platform.reload.site_watch import SiteWatch
     from sensor_platform.settings import Settings
 
 _RUNS = 5
 _ALIVE_SECONDS = 5.0
+_PARTS = ("contracts", "catalog", "rules", "site")
 
 
-@click.command(epilog="\b\nExample:\n  sensor-platform status\n  sensor-platform status --json | jq .dirty.days")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def status(as_json: bool) -> None:
-    """Show collector, ledger, backlog, newest data per layer, the last runs and the quarantine."""
-    from sensor_platform.settings import load_settings
+@click.command(epilog="\b\nExample:\n  sensor-platform status\n  sensor-platform status --format json | jq .versions")
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="Output format.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def status(form: str, as_json: bool) -> int:
+    """Show collector, ledger, backlog, newest data per layer, the last runs, the quarantine and the site in force.
 
-    settings = load_settings()
-    found = collect_status(settings, datetime.now(UTC))
-    if as_json:
+    Ends with 1 if a running process has older site files in force than the disk, or a key that it does not change.
+    """
+    from sensor_platform.errors import ExitCode
+    from sensor_platform.reload.site_watch import SiteWatch
+
+    watch = SiteWatch("", keeps_grid=True)
+    found = collect_status(watch.settings, datetime.now(UTC)) | _site(watch)
+    if as_json or form == "json":
         click.echo(json.dumps(found))
     else:
         _show(found)
+    return ExitCode.CHECK_FAILED if found["faults"] else ExitCode.OK
+
+
+def _site(watch: "SiteWatch") -> dict[str, Any]:
+    """Versions of the site's files on the disk and in each running process, and what is wrong with them."""
+    import msgspec
+
+    from sensor_platform.versions.reports import Fault, site_state
+
+    state = site_state(watch.settings.home, watch.settings.site_folder)
+    faults = list(state.faults)
+    if watch.problem and not faults:
+        faults.append(Fault(process="disk", message=f"the site's files are wrong: {watch.problem}", hint=watch.hint))
+    if not state.processes:
+        faults += [Fault(process="disk", message=str(fixed), hint=fixed.hint) for fixed in watch.fixed]
+    return {
+        "versions": state.versions,
+        "processes": [msgspec.to_builtins(each) for each in state.processes],
+        "faults": [msgspec.to_builtins(each) for each in faults],
+    }
 
 
 def collect_status(settings: "Settings", now: datetime) -> dict[str, Any]:
@@ -139,7 +166,12 @@ def _show(found: dict[str, Any]) -> None:
     for run in found["runs"]:
         days = " to ".join(dict.fromkeys(day for day in (run["first_day"], run["last_day"]) if day))
         runs.add_row(run["job"], days, run["status"], run["lane"] or "", (run["started_at"] or "-")[:19])
-    console.print(layers, runs)
+    site = Table("process", *_PARTS, title="Site in force", title_justify="left")
+    for name, versions in found["versions"].items():
+        site.add_row(name, *(versions[part] for part in _PARTS))
+    console.print(layers, runs, site)
+    for fault in found["faults"]:
+        console.print(f"{fault['message']}\nhint: {fault['hint']}", style="red", highlight=False, markup=False)
 
 
 def _sentences(found: dict[str, Any]) -> str:

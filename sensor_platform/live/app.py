@@ -37,6 +37,8 @@ class LiveApp:
     threads: LiveThreads
     web: ASGIApp
     """Starts the threads with its lifespan, and stops them."""
+    hub: Hub
+    """The open pages."""
 
 
 def make_live(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> LiveApp:
@@ -58,8 +60,9 @@ def make_live(setup: LiveSetup, clock: Callable[[], int] = now_micros) -> LiveAp
     registry = CollectorRegistry()
     components = make_components(setup, clock, registry)
     threads = make_threads(components)
-    web = make_web_app(_make_endpoints(components, registry), live, setup.token, threads.start, threads.stop)
-    return LiveApp(components, threads, web)
+    endpoints = _make_endpoints(components, registry)
+    web = make_web_app(endpoints, live, setup.token, threads.start, threads.stop)
+    return LiveApp(components, threads, web, endpoints.hub)
 
 
 def _make_endpoints(components: LiveComponents, registry: CollectorRegistry) -> Endpoints:

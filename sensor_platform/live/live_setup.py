@@ -1,7 +1,7 @@
 """Everything that a live process is configured with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sensor_platform.landing.config import LandingConfig
 from sensor_platform.live.config import LiveConfig
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
+from sensor_platform.versions.reports import Reloading
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,10 @@ class LiveSetup:
     """That requests need; empty for none."""
     variables: Mapping[str, str]
     """Values for `${NAME}` in URLs of channels."""
+    site_folder: Path | None = None
+    """What the versions in force are compared with; None for the default site."""
+    reloading: Reloading["LiveSetup"] | None = field(default=None, compare=False)
+    """How the settings are followed; None if they stay."""
 
     @property
     def limits(self) -> TimeLimits:

@@ -3,32 +3,35 @@
 import asyncio
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 from types import FrameType
 
 import uvicorn
 
-from sensor_platform.errors import Unreachable
-from sensor_platform.live.app import make_live
+from sensor_platform.errors import PlatformError, Unreachable
 from sensor_platform.live.engine.warm_up import warm_up
 from sensor_platform.live.live_setup import LiveSetup
-from sensor_platform.live.threads import LiveThreads
+from sensor_platform.live.switching import SwitchingApp
+from sensor_platform.versions.reports import Reloading
+from sensor_platform.warehouse.catalog.catalog_files import digest
 
 
 def run(setup: LiveSetup, announce: Callable[[str], None]) -> None:
     """Run until SIGTERM or SIGINT.
 
     Args:
-        setup: the settings.
+        setup: the settings, and how they are followed.
         announce: called with the URL of the page once it can be opened.
 
     Raises:
         WrongUse: the site's files or settings are wrong, or another live process works on this home.
         Unreachable: the port is used by another process, or the engine has failed.
     """
-    app = make_live(setup)
-    warm_up(app.components.loop.engine, setup.contracts, setup.limits, app.components.clock())
+    app = SwitchingApp(setup)
+    components = app.app.components
+    warm_up(components.loop.engine, setup.contracts, setup.limits, components.clock())
     config = uvicorn.Config(
-        app.web,
+        app,
         host=setup.live.host,
         port=setup.live.port,
         log_level="warning",
@@ -45,13 +48,15 @@ def run(setup: LiveSetup, announce: Callable[[str], None]) -> None:
     )
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _ignore)  # uvicorn stops in order, then raises the signal again: that is not a failure
-    asyncio.run(_serve(uvicorn.Server(config), app.threads, announce))
-    failure = app.threads.failure
+    asyncio.run(_serve(uvicorn.Server(config), app, announce, setup.reloading))
+    failure = app.failure
     if failure is not None:
         raise Unreachable(f"the live engine has failed: {failure}", "see the log; start it again") from failure
 
 
-async def _serve(server: uvicorn.Server, threads: LiveThreads, announce: Callable[[str], None]) -> None:
+async def _serve(
+    server: uvicorn.Server, app: SwitchingApp, announce: Callable[[str], None], reloading: Reloading[LiveSetup] | None
+) -> None:
     config = server.config
     if not config.loaded:
         config.load()
@@ -63,21 +68,43 @@ async def _serve(server: uvicorn.Server, threads: LiveThreads, announce: Callabl
             "set live.port in site.yaml, or stop the process that uses the port",
         ) from error
     port = sockets[0].getsockname()[1]
-    watch = asyncio.create_task(_watch(server, threads, lambda: announce(f"http://{config.host}:{port}")))
+    watch = asyncio.create_task(_watch(server, app, lambda: announce(f"http://{config.host}:{port}"), reloading))
     try:
         await server.serve(sockets)
     finally:
         watch.cancel()
 
 
-async def _watch(server: uvicorn.Server, threads: LiveThreads, ready: Callable[[], None]) -> None:
-    """Call `ready` when the server is open; end the server when the engine has ended."""
+async def _watch(
+    server: uvicorn.Server, app: SwitchingApp, ready: Callable[[], None], reloading: Reloading[LiveSetup] | None
+) -> None:
+    """Call `ready` when the server is open, follow the settings, and end the server when the engine has ended."""
     while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
         await asyncio.sleep(0.02)
     ready()
-    while threads.failure is None:  # noqa: ASYNC110 - set by another thread
+    while app.failure is None:
         await asyncio.sleep(0.5)
+        if reloading is not None and not server.should_exit:
+            await _follow(app, reloading)
     server.should_exit = True
+
+
+async def _follow(app: SwitchingApp, reloading: Reloading[LiveSetup]) -> None:
+    setup = await asyncio.to_thread(reloading.changed)
+    if setup is None:
+        return
+    try:
+        if not _is_same(setup, app.setup):
+            await app.switch(setup)
+    except PlatformError as error:
+        reloading.failed(error)
+        return
+    reloading.applied()
+
+
+def _is_same(setup: LiveSetup, former: LiveSetup) -> bool:
+    """Whether nothing differs but the place where the same catalog is copied to."""
+    return replace(setup, catalog=former.catalog) == former and digest(setup.catalog) == digest(former.catalog)
 
 
 def _ignore(_number: int, _frame: FrameType | None) -> None:

@@ -118,6 +118,16 @@ class SiteWatch:
         return self._mistake.message if self._mistake else ""
 
     @property
+    def hint(self) -> str:
+        """Remedy of the problem."""
+        return self._mistake.hint if self._mistake else ""
+
+    @property
+    def fixed(self) -> tuple[FixedKey, ...]:
+        """Keys in which the settings differ from the files on the disk."""
+        return self._taken.fixed
+
+    @property
     def is_settled(self) -> bool:
         """Whether the newest look saw nothing that waits for a second one."""
         return not self._candidate
@@ -273,7 +283,8 @@ class SiteWatch:
         return Taken(settings_with(kept, folder, self._environ), files, folder, fixed, is_copied)
 
     def _say(self, mistake: _Mistake) -> None:
-        log.warning("%s; the older version stays in force; hint: %s", mistake.message, mistake.hint)
+        if self.process:
+            log.warning("%s; the older version stays in force; hint: %s", mistake.message, mistake.hint)
 
 
 def _checked(folder: Path | None) -> Site:

@@ -84,6 +84,12 @@ class SiteState:
     processes: tuple[ProcessReport, ...]
     faults: tuple[Fault, ...]
 
+    @property
+    def versions(self) -> dict[str, dict[str, str]]:
+        """Version of each part: of the disk (`disk`), and of each running process by its name."""
+        rows = {"disk": self.on_disk, **{each.process: each.versions for each in self.processes}}
+        return {name: msgspec.to_builtins(versions) for name, versions in rows.items()}
+
 
 def report_path(home: Home, process: str) -> Path:
     """The report of a process."""

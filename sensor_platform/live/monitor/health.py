@@ -88,6 +88,9 @@ class HealthChecks:
             checks["lander"] = _check(is_recent and platform.lander in _LANDS, words)
         if platform.ledger or platform.problem:
             checks["ledger"] = _check(not platform.problem, platform.problem or "readable")
+        if platform.versions:
+            detail = "; ".join(platform.faults) or "in force in every process"
+            checks["site files"] = _check(not platform.faults, detail) | {"is_needed": False}
         if self.home.analytics_file.exists():
             checks["published"] = _check(ok=True, detail="there")
         return checks

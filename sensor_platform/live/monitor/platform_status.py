@@ -18,6 +18,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.lander_status import read_status
 from sensor_platform.landing.ledger import quarantine_files, read_ledger, totals
 from sensor_platform.live.requests.reading_history import has_table, newest_of
+from sensor_platform.versions.reports import site_state
 
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 2.0
@@ -48,6 +49,10 @@ class PlatformStatus:
     """Newest data time by layer, seconds since the epoch."""
     predictions: int = 0
     problem: str = ""
+    versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Version of each part of the site, on the disk and in each running process."""
+    faults: Sequence[str] = ()
+    """Why a process does not have the site's files in force."""
 
 
 @dataclass(slots=True)
@@ -55,6 +60,7 @@ class StatusPoller:
     """Reads the status and keeps the newest one. `poll` belongs to one thread."""
 
     home: Home
+    site_folder: Path | None = None
     clock: Callable[[], float] = time.time
     now: PlatformStatus = field(default_factory=PlatformStatus)
     _slow_at: float = float("-inf")
@@ -99,6 +105,7 @@ class StatusPoller:
             self._slow_at = time.monotonic()
         if self._newest_landed:
             newest["landing"] = self._newest_landed
+        site = site_state(self.home, self.site_folder, self.clock())
         return PlatformStatus(
             at=self.clock(),
             sources=sources,
@@ -113,6 +120,8 @@ class StatusPoller:
             lander_age=self.clock() - status.updated_at / 1e6 if status else -1.0,
             newest=newest,
             predictions=predictions,
+            versions=site.versions,
+            faults=[f"{fault.message}; {fault.hint}" for fault in site.faults],
         )
 
     def _ack(self, acks: Mapping[str, tuple[Sequence[int], float]]) -> dict[str, float]:

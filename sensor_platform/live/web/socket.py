@@ -23,6 +23,8 @@ _VALUES = 6
 _MOST_ALARMS = 500
 _MESSAGES_PER_SECOND = 20
 _SEND_SECONDS = 20.0
+_SETTINGS_CHANGED = 1012
+"""Close code `service restart`."""
 
 
 class Viewport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -71,6 +73,12 @@ class Hub:
     def begin(self) -> None:
         """Remember the running event loop. Called from it, before the first client."""
         self._loop = asyncio.get_running_loop()
+
+    async def close(self) -> None:
+        """Close every connection: the page connects again, and reads the settings again."""
+        for client in list(self.clients):
+            with contextlib.suppress(RuntimeError, OSError):
+                await client.socket.close(_SETTINGS_CHANGED, "other settings")
 
     async def serve(self, socket: WebSocket) -> None:
         """Serve one client until it disconnects."""

@@ -1,5 +1,6 @@
 """The web application: page, WebSocket, API, metrics and health behind one gate."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -58,11 +59,11 @@ def make_web_app(
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         endpoints.hub.begin()
-        start()
         try:
+            await asyncio.to_thread(start)
             yield
         finally:
-            stop()
+            await asyncio.to_thread(stop)
 
     app = Starlette(routes=_routes(endpoints), lifespan=lifespan)
     public_host = urlsplit(config.public_url).hostname

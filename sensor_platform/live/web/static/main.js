@@ -19,7 +19,9 @@ function connect() {
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
   socket.onopen = () => { pause = 500; show("live"); tell(); if (newest) reload().then(route); };
   socket.onmessage = (event) => take(JSON.parse(event.data));
-  socket.onclose = () => { show("not connected, trying again", true); setTimeout(connect, pause); pause = Math.min(pause * 2, 15000); };
+  socket.onclose = (event) => {
+    if (event.code === 1012) return setTimeout(() => location.reload(), pause); // the site's settings have changed
+    show("not connected, trying again", true); setTimeout(connect, pause); pause = Math.min(pause * 2, 15000); };
 }
 
 function show(text, bad = false) { $("link").textContent = text; $("link").className = bad ? "bad" : ""; document.body.classList.toggle("lost", bad); }
@@ -34,7 +36,7 @@ function take(news) {
   update(news.rows ?? [], news.at);
   if (news.device) updateDevice(news.device, news.at);
   standings(news.counts);
-  notice(news.counts);
+  notice(news.counts, news.pipeline ?? {});
   put($("clock"), `${time(news.at).slice(11)} UTC`);
   updatePipeline(news.pipeline ?? {}, news.counts, news.predictions ?? []);
 }

@@ -7,12 +7,13 @@ export function startPipeline(settings) { dagster = (settings.dagster_url ?? "")
 const tile = (text, value, kind = "", title = null) => el("div", { class: `tile ${kind}`, title }, text, el("b", {}, value));
 
 // What people must know wherever they are: said once, at the top.
-export function notice(counts) {
-  const said = [];
+export function notice(counts, pipeline) {
+  const said = [...(pipeline.faults ?? [])];
   if (counts.refused_series) said.push(`More than ${number(most)} series (live.engine.most_series): ${number(counts.refused_series)} readings of new ones are not followed here. They land all the same.`);
   if (counts.lag_seconds > 5) said.push(`Catching up: what is shown is ${age(counts.lag_seconds)} old.`);
   if (counts.gaps) said.push("Some messages were gone before they were followed; windows and alarms began afresh there. The tables have them.");
   $("notice").hidden = !said.length;
+  $("notice").classList.toggle("fault", Boolean(pipeline.faults?.length));
   put($("notice"), said.join(" "));
 }
 

@@ -10,7 +10,8 @@ import pytest
 
 from sensor_platform.home import Home
 from sensor_platform.predict.features.build_features import build_features
-from sensor_platform.predict.forecast import monitor
+from sensor_platform.predict.forecast import monitor, rollback
+from sensor_platform.predict.forecast.actuals import ForecastKeys
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.forecast.forecaster_registry import forecasters
 from sensor_platform.predict.forecast.score_job import score
@@ -114,6 +115,25 @@ def test_a_poisoned_champion_is_rolled_back_and_the_reason_is_kept(home: Home) -
     assert "rolled back" in periods[-1].why
     (again,) = monitor.monitor_forecasts(home, SITE, NOW + timedelta(hours=1))
     assert not again.action.startswith("rolled back")
+
+
+@pytest.mark.parametrize(("share", "is_rolled_back"), [(1.0, True), (0.05, False)])
+def test_one_bad_stretch_rolls_nothing_back(
+    home: Home, monkeypatch: pytest.MonkeyPatch, share: float, is_rolled_back: bool
+) -> None:
+    """The mean error is the same; only where most of the stretches are worse it is no chance."""
+    poison(home)
+    live(home)
+    made = iter([1.0 / share, 0.0])
+
+    def served(_: object, __: object, ___: object, keys: ForecastKeys, ____: object) -> rollback._Served:
+        target = keys.step + keys.horizon
+        bad = target <= np.quantile(target, share)
+        return rollback._Served(1 + next(made) * bad, target, keys.horizon)
+
+    monkeypatch.setattr(rollback, "_served", served)
+    (health,) = monitor.monitor_forecasts(home, SITE, NOW)
+    assert health.action.startswith("rolled back") is is_rolled_back
 
 
 def test_a_champion_whose_file_was_changed_is_rolled_back(home: Home) -> None:

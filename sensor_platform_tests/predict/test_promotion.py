@@ -67,9 +67,36 @@ def test_a_model_of_unreasonable_size_is_refused(challenger: LearnedForecaster) 
 def test_a_champion_is_never_judged_on_hours_that_it_was_trained_on(
     challenger: LearnedForecaster, seasonal_noise: PanelSource
 ) -> None:
-    decision = decide(spoilt(challenger, 0.3), incumbent(challenger, seasonal_noise, 0))
-    assert decision.promoted
-    assert "0 hours are new" in decision.why
+    """Nor is it replaced without a comparison."""
+    decision = decide(challenger, incumbent(challenger, seasonal_noise, 0))
+    assert not decision.promoted
+    assert "only 0 hours are new to the champion" in decision.why
+
+
+@pytest.mark.parametrize(("by", "promoted"), [(0.3, False), (0.0, True)])
+def test_within_a_day_the_recipes_are_compared_in_the_whole_backtest(
+    challenger: LearnedForecaster, seasonal_noise: PanelSource, by: float, promoted: bool
+) -> None:
+    champion = replace(incumbent(challenger, seasonal_noise, 3), record=challenger.record)
+    decision = decide(spoilt(challenger, by), champion)
+    assert decision.promoted is promoted
+    assert "recipe in the whole backtest; only 3 hours are new to it" in decision.why
+
+
+def test_a_difference_that_chance_explains_refuses_nobody(challenger: LearnedForecaster) -> None:
+    """Two models as good as each other, a day of hours each time: 1 in 20 is refused, though many differ by 2 %."""
+    rng, refused, apart = np.random.default_rng(1), 0, 0
+    rule = msgspec.structs.replace(challenger.rules[0], first=1, last=1)
+    for _ in range(400):
+        target = np.repeat(np.arange(24), 2)
+        own, other = np.abs(rng.normal(0, 1, (2, 48)))
+        judged = challenger.judged
+        assert judged is not None
+        rows = replace(judged.where(np.arange(48)), step=target - 1, horizon=np.ones(48, np.int32))
+        refused += not promotion._compared(rows, own, other, (rule,), "").promoted
+        apart += own.mean() > other.mean() * 1.02
+    assert apart > 100
+    assert refused < 0.1 * 400
 
 
 def test_a_champion_that_lacks_a_configured_horizon_gives_way(

@@ -1,6 +1,7 @@
 """Reads the live record: forecasts in force when their hour began, with their actuals. All monitoring rests on it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy.typing as npt
 
 from sensor_platform.kernel.clock import from_micros, to_micros
 from sensor_platform.predict.features.grid import HOURLY
-from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.forecast.candidates.candidate_table import CANDIDATES
 from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
 from sensor_platform.predict.over_hours import OverHours
@@ -30,7 +31,7 @@ _READ = (
     "model_id",
 )
 _LIVE = """
-select p.issued_at, p.horizon_hours, a.mean, p.raw_lower, p.raw_upper, p.width, {candidates}
+select p.device_id, p.issued_at, p.horizon_hours, a.mean, p.raw_lower, p.raw_upper, p.width, {candidates}
 from ({in_force}) p
 join readings_1h a on a.device_id = p.device_id and a.metric = p.metric and a.window_start = p.target_at
 where p.metric = ? and p.target_at > ? and p.target_at < ? and isfinite(a.mean) and p.raw_lower is not null
@@ -39,6 +40,22 @@ where p.metric = ? and p.target_at > ? and p.target_at < ? and isfinite(a.mean) 
 order by p.target_at desc, p.device_id, p.horizon_hours
 limit ?
 """
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastKeys:
+    """Which forecasts a record has; arrays of one length."""
+
+    devices: tuple[str, ...]
+    device: npt.NDArray[np.int32]
+    """Number of the device in `devices`."""
+    step: Ints
+    """Step of issue."""
+    horizon: npt.NDArray[np.int32]
+
+    def where(self, mask: npt.NDArray[np.bool_]) -> "ForecastKeys":
+        """Those for which `mask` holds."""
+        return ForecastKeys(self.devices, self.device[mask], self.step[mask], self.horizon[mask])
 
 
 def read_live(
@@ -53,24 +70,12 @@ def read_live(
         last: aware UTC.
         model_id: only forecasts of this model; None for all.
     """
-    connection = over.warehouse.connection
-    tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
-    if not {"predictions", "predictions_superseded", "readings_1h"} <= tables:
+    found = _read(over, metric, first, last, model_id, MOST_ROWS)
+    columns = {name: _floats(values) for name, values in found.items() if name not in {"issued_at", "device_id"}}
+    if not len(columns.get("mean", ())):
         return None
-    found = connection.execute(
-        _LIVE.format(
-            candidates=", ".join(f'p."{name}"' for name in CANDIDATES),
-            in_force=in_force_at_target((*_READ, *CANDIDATES)),
-            is_over=over.condition("p.device_id", "p.target_at"),
-        ),
-        [metric, from_micros(to_micros(first)), from_micros(to_micros(last)), model_id, model_id, MOST_ROWS],
-    ).fetchnumpy()
-    columns = {name: _floats(values) for name, values in found.items() if name != "issued_at"}
-    if not len(columns["mean"]):
-        return None
-    step = found["issued_at"].astype("datetime64[us]").astype(np.int64) // HOURLY.step_us
     return ForecastRecord(
-        step=step,
+        step=_steps(found["issued_at"]),
         horizon=columns["horizon_hours"].astype(np.int32),
         actual=columns["mean"],
         by_candidate=_complete(columns, CANDIDATES),
@@ -78,6 +83,41 @@ def read_live(
         upper=columns["raw_upper"],
         width=columns["width"],
     )
+
+
+def read_keys(over: OverHours, metric: str, first: datetime, last: datetime, model_id: str, most: int) -> ForecastKeys:
+    """Which forecasts `read_live` gives for these arguments, the newest `most` of them."""
+    found = _read(over, metric, first, last, model_id, most)
+    if not found:
+        none = np.empty(0, np.int32)
+        return ForecastKeys((), none, none.astype(np.int64), none)
+    devices, device = np.unique(found["device_id"].astype(str), return_inverse=True)
+    horizon = _floats(found["horizon_hours"]).astype(np.int32)
+    return ForecastKeys(tuple(devices.tolist()), device.astype(np.int32), _steps(found["issued_at"]), horizon)
+
+
+def _read(
+    over: OverHours, metric: str, first: datetime, last: datetime, model_id: str | None, most: int
+) -> dict[str, npt.NDArray[Any]]:
+    """Columns of the live record; none where a table is missing."""
+    connection = over.warehouse.connection
+    tables = {name for (name,) in connection.execute("select table_name from duckdb_tables()").fetchall()}
+    if not {"predictions", "predictions_superseded", "readings_1h"} <= tables:
+        return {}
+    found: dict[str, npt.NDArray[Any]] = connection.execute(
+        _LIVE.format(
+            candidates=", ".join(f'p."{name}"' for name in CANDIDATES),
+            in_force=in_force_at_target((*_READ, *CANDIDATES)),
+            is_over=over.condition("p.device_id", "p.target_at"),
+        ),
+        [metric, from_micros(to_micros(first)), from_micros(to_micros(last)), model_id, model_id, most],
+    ).fetchnumpy()
+    return found
+
+
+def _steps(issued_at: npt.NDArray[Any]) -> Ints:
+    steps: Ints = issued_at.astype("datetime64[us]").astype(np.int64) // HOURLY.step_us
+    return steps
 
 
 def _complete(columns: dict[str, Floats], names: Sequence[str]) -> dict[str, Floats]:

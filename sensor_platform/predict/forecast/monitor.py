@@ -10,9 +10,7 @@ import numpy as np
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.predict.features.grid import HOURLY
-from sensor_platform.predict.features.matrix import examples
 from sensor_platform.predict.features.panel import Floats
-from sensor_platform.predict.features.read_panels import read_source
 from sensor_platform.predict.forecast.actuals import read_live
 from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES, CANDIDATES
 from sensor_platform.predict.forecast.forecaster_registry import (
@@ -23,7 +21,8 @@ from sensor_platform.predict.forecast.forecaster_registry import (
 )
 from sensor_platform.predict.forecast.model_card import ForecasterCard
 from sensor_platform.predict.forecast.promotion import served_errors
-from sensor_platform.predict.forecast.selection.adjust import ServingRule, adjust, apply_rules
+from sensor_platform.predict.forecast.rollback import LEAST_FORECASTS, better_before
+from sensor_platform.predict.forecast.selection.adjust import ServingRule, adjust
 from sensor_platform.predict.forecast.selection.forecast_record import (
     ForecastRecord,
     HorizonBucket,
@@ -32,16 +31,12 @@ from sensor_platform.predict.forecast.selection.forecast_record import (
 from sensor_platform.predict.monitoring.champion_monitor import ChampionMonitor
 from sensor_platform.predict.monitoring.drift import breaches, distribution
 from sensor_platform.predict.over_hours import OverHours, over_hours
-from sensor_platform.predict.registry import champions, version_files
+from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.site_view import PredictSite
 from sensor_platform.warehouse.tables import writer
 
 LEAST_HOURS = 24
 """With actuals of fewer different hours nothing is decided."""
-LEAST_FORECASTS = 200
-WORSE = 0.05
-"""A champion this share worse than the one before it, on the same live rows, is rolled back."""
-_MOST_COMPARED = 20_000
 _MOVED = 0.1
 """Smaller changes of weights are ignored, because every adjustment is an entry of the champion history."""
 _HOUR = timedelta(hours=1)
@@ -103,7 +98,7 @@ def _of(
     since = now - site.forecast.record_hours * _HOUR
     own = read_live(over, metric, max(since, model.card.trained_to), now - _HOUR, model.model_id)
     health = _health(over, metric, model, periods[-1], own, now)
-    worse = _better_before(home, over, metric, periods, model, own, now)
+    worse = better_before(home, over, metric, periods, model, now) if own is not None and _is_enough(own) else None
     if worse is not None:
         return monitor.roll_back(health, metric, *worse)
     if health.breaches:
@@ -200,39 +195,3 @@ def _differs(rule: ServingRule, old: ServingRule) -> bool:
     new, before = rule.shares(CANDIDATES), old.shares(CANDIDATES)
     moved = max(abs(new.get(name, 0.0) - before.get(name, 0.0)) for name in CANDIDATES)
     return moved > _MOVED or abs(rule.widening - old.widening) > 0.02
-
-
-def _better_before(
-    home: Home,
-    over: OverHours,
-    metric: str,
-    periods: Sequence[ForecasterPeriod],
-    model: ForecastModel,
-    own: ForecastRecord | None,
-    now: datetime,
-) -> tuple[ForecasterPeriod, str] | None:
-    """The champion before this one, if it would have been clearly better on the hours since then, and why."""
-    before = next(champions.earlier_champions(periods), None)
-    if before is None or own is None or not _is_enough(own):
-        return None
-    try:
-        older = forecasters.load(home, metric, before.version, before.card_sha256)
-    except version_files.Unusable:
-        return None
-    horizons = [horizon for horizon in model.card.horizons if horizon in older.card.horizons]
-    since = max(champions.takeovers(periods)[0].serves_from, model.card.trained_to, older.card.trained_to)
-    first = since - HOURLY.reach * _HOUR
-    source = read_source(over, metric, older.card.others, first, now - _HOUR)
-    newest = read_source(over, metric, model.card.others, first, now - _HOUR)
-    start = to_micros(since) // HOURLY.step_us
-    errors = []
-    for panel_source, each, period in ((source, older, before), (newest, model, periods[-1])):
-        rows = panel_source.panel.rows
-        late = rows[panel_source.panel.step[rows] >= start]
-        some = examples(panel_source, horizons, late, _MOST_COMPARED)
-        served = apply_rules(period.rules or each.card.rules, some, each.forecaster.forecast(some))
-        errors.append(float(np.abs(served.value - some.actual).mean()) if len(some) >= LEAST_FORECASTS else None)
-    if errors[0] is None or errors[1] is None or errors[1] <= errors[0] * (1 + WORSE):
-        return None
-    why = f"error {errors[1]:.4g} since {since:%Y-%m-%d %H:%M}Z where {before.version} would have had {errors[0]:.4g}"
-    return before, why

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.predict.chance import by_chance, time_blocks
 from sensor_platform.predict.features.matrix import Examples, InputLayout
-from sensor_platform.predict.features.panel import Floats
+from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.forecast.candidates.candidate_table import BASELINES
 from sensor_platform.predict.forecast.candidates.forecaster import Forecaster
 from sensor_platform.predict.forecast.model_card import ForecasterCard
@@ -19,7 +20,12 @@ from sensor_platform.predict.forecast.selection.learn import LearnedForecaster
 TOLERANCE = 0.02
 """A challenger may be this share worse than champion or baseline: newer data is worth a little noise."""
 LEAST_HOURS = 24
-"""With fewer hours that the champion has not seen, the two are not compared."""
+"""With fewer hours that the champion has not seen, the recipes are compared instead, in the whole backtest."""
+CHANCE = 0.05
+"""Probability that a challenger as good as the champion is refused because of chance (paired, one-sided Student's t);
+in buckets it is divided by their number."""
+LEAST_BLOCKS = 24
+"""Observations of that test: blocks of six hours or a quarter of the farthest horizon, else single hours."""
 COVERAGE = (0.80, 0.98)
 """Bounds of the interval coverage of the backtest's newer half, calibrated on its older half."""
 LEAST_COVERED = 500
@@ -46,6 +52,8 @@ class Incumbent:
     rules: tuple[ServingRule, ...]
     trained_to: int
     """Step."""
+    record: ForecastRecord | None = None
+    """What a model of its recipe would have forecast in the challenger's backtest, entry by entry; None if unknown."""
 
 
 def decide(learned: LearnedForecaster, contents: Mapping[str, bytes], champion: Incumbent | None) -> PromotionDecision:
@@ -54,7 +62,8 @@ def decide(learned: LearnedForecaster, contents: Mapping[str, bytes], champion: 
     Args:
         learned: the challenger; compared by the forecasts of its backtest.
         contents: its files.
-        champion: if there is one; compared only on targets after its trained_to.
+        champion: if there is one; compared on targets after its trained_to, or by its recipe where these are few. It
+            stays where neither is possible.
     """
     refused = _unsound(learned, contents)
     if refused:
@@ -121,28 +130,52 @@ def _worse_bucket(record: ForecastRecord, rules: Sequence[ServingRule]) -> str |
     return None
 
 
+def new_hours(judged: Examples, champion: Incumbent) -> int:
+    """Number of hours of a challenger's backtest that are new to the champion."""
+    return len(np.unique(judged.target[judged.target > champion.trained_to]))
+
+
 def _against(
     record: ForecastRecord, judged: Examples, rules: Sequence[ServingRule], champion: Incumbent
 ) -> PromotionDecision:
-    fresh = judged.target > champion.trained_to
-    hours = len(np.unique(judged.target[fresh]))
-    if hours < LEAST_HOURS:
-        return PromotionDecision(
-            promoted=True, why=f"same recipe on newer data; only {hours} hours are new to the champion"
-        )
-    unseen = judged.where(fresh)
-    theirs = np.abs(apply_rules(champion.rules, unseen, champion.forecaster.forecast(unseen)).value - unseen.actual)
-    ours = served_errors(record, rules)[fresh]
-    own, other = _pooled(ours, unseen.horizon), _pooled(theirs, unseen.horizon)
-    why = f"error {own:.4g} against the champion's {other:.4g} over {hours} hours that are new to it"
-    if own > other * (1 + TOLERANCE):
+    """Compare with the champion on hours that are new to it; where these are too few, with its recipe."""
+    hours, ours = new_hours(judged, champion), served_errors(record, rules)
+    if hours >= LEAST_HOURS:
+        fresh = judged.target > champion.trained_to
+        unseen = judged.where(fresh)
+        theirs = np.abs(apply_rules(champion.rules, unseen, champion.forecaster.forecast(unseen)).value - unseen.actual)
+        return _compared(unseen, ours[fresh], theirs, rules, f"over {hours} hours that are new to it")
+    if champion.record is None or len(champion.record) != len(record):
+        why = f"only {hours} hours are new to the champion, {LEAST_HOURS} are needed to compare; it stays"
+        return PromotionDecision(promoted=False, why=why)
+    theirs = served_errors(champion.record, champion.rules)
+    how = f"recipe in the whole backtest; only {hours} hours are new to it"
+    return _compared(judged, ours, theirs, rules, how)
+
+
+def _compared(
+    rows: Examples, ours: Floats, theirs: Floats, rules: Sequence[ServingRule], how: str
+) -> PromotionDecision:
+    """Refuse a challenger that is worse than the champion on these rows beyond chance, pooled or in a bucket."""
+    own, other = _pooled(ours, rows.horizon), _pooled(theirs, rows.horizon)
+    why = f"error {own:.4g} against the champion's {other:.4g} {how}"
+    groups = time_blocks(rows.target, rows.horizon, LEAST_BLOCKS)
+    counts = np.bincount(rows.horizon)[rows.horizon]
+    weight = len(rows) / (len(np.unique(rows.horizon)) * counts)
+    if _is_worse(ours * weight, theirs * weight, groups, CHANCE):
         return PromotionDecision(promoted=False, why=why)
     for rule in rules:
-        inside = HorizonBucket(rule.first, rule.last).holds(unseen.horizon)
-        if inside.any() and ours[inside].mean() > theirs[inside].mean() * (1 + TOLERANCE):
+        inside = HorizonBucket(rule.first, rule.last).holds(rows.horizon)
+        if inside.any() and _is_worse(ours[inside], theirs[inside], groups[inside], CHANCE / len(rules)):
             worse = f"{ours[inside].mean():.4g} against {theirs[inside].mean():.4g}"
             return PromotionDecision(promoted=False, why=f"{worse} at {rule.first}-{rule.last} h, though {why}")
     return PromotionDecision(promoted=True, why=why)
+
+
+def _is_worse(ours: Floats, theirs: Floats, groups: Ints, chance: float) -> bool:
+    """Whether `ours` are larger by more than the tolerance, and by more than chance explains."""
+    more = ours - theirs
+    return bool(more.mean() > max(TOLERANCE * theirs.mean(), by_chance(more, groups, chance, LEAST_BLOCKS)))
 
 
 def served_errors(record: ForecastRecord, rules: Sequence[ServingRule]) -> Floats:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 from sensor_platform.errors import CheckFailed
@@ -11,10 +12,13 @@ from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import InputLayout, PanelSource
 from sensor_platform.predict.features.read_panels import read_to_learn
 from sensor_platform.predict.forecast import new_version, plots, promotion
+from sensor_platform.predict.forecast.candidates.candidate import Recipe
 from sensor_platform.predict.forecast.forecaster_registry import ForecasterPeriod, forecasters
 from sensor_platform.predict.forecast.model_card import ForecasterCard
 from sensor_platform.predict.forecast.promotion import Incumbent, PromotionDecision
-from sensor_platform.predict.forecast.selection.learn import LearnedForecaster, learn
+from sensor_platform.predict.forecast.selection.backtest import backtest
+from sensor_platform.predict.forecast.selection.forecast_record import ForecastRecord
+from sensor_platform.predict.forecast.selection.learn import LearnedForecaster, block_steps, learn
 from sensor_platform.predict.over_hours import over_hours
 from sensor_platform.predict.registry import version_files
 from sensor_platform.predict.reports import MetricTraining, Row, TrainingNeed, TrainReport
@@ -103,7 +107,7 @@ def _keep(
     card, contents = new_version.version(metric, source, learned, config.horizons, config.seed, now)
     forecasters.save(home, card, contents)
     try:
-        decision = promotion.decide(learned, contents, _incumbent(home, metric))
+        decision = promotion.decide(learned, contents, _incumbent(home, site, metric, source, learned))
     except version_files.Unusable as error:
         decision = PromotionDecision(promoted=True, why=f"the champion cannot be used: {error.message}")
     if not decision.promoted:
@@ -113,13 +117,31 @@ def _keep(
     return card, decision, forecasters.promote(home, metric, card.version, now, decision.why)
 
 
-def _incumbent(home: Home, metric: str) -> Incumbent | None:
+def _incumbent(
+    home: Home, site: PredictSite, metric: str, source: PanelSource, learned: LearnedForecaster
+) -> Incumbent | None:
     champion = forecasters.load_champion(home, metric)
     if champion is None:
         return None
     rules = forecasters.champion_periods(home, metric)[-1].rules or champion.card.rules
     trained_to = to_micros(champion.card.trained_to) // HOURLY.step_us
-    return Incumbent(champion.card, champion.forecaster, rules, trained_to)
+    incumbent = Incumbent(champion.card, champion.forecaster, rules, trained_to)
+    if learned.judged is None or promotion.new_hours(learned.judged, incumbent) >= promotion.LEAST_HOURS:
+        return incumbent
+    return replace(incumbent, record=_record_of_recipe(site, source, learned, champion.forecaster.recipe))
+
+
+def _record_of_recipe(
+    site: PredictSite, source: PanelSource, learned: LearnedForecaster, recipe: Recipe
+) -> ForecastRecord | None:
+    """The backtest of another recipe, on the challenger's rows."""
+    if recipe == learned.forecaster.recipe:
+        return learned.record
+    config = site.forecast
+    steps = source.panel.step[source.panel.rows]
+    block = block_steps(int(steps.max() - steps.min()) + 1, config.backtest_hours)
+    found = backtest(source, config.horizons, block, config.seed, config.parallel_fits, recipe)
+    return found.record if found else None
 
 
 def _trained(card: ForecasterCard, decision: PromotionDecision, seconds: float) -> MetricTraining:

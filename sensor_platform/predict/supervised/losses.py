@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sensor_platform.predict.chance import by_chance
 from sensor_platform.predict.features.panel import Floats, Ints
 from sensor_platform.predict.supervised.config import TaskConfig
 from sensor_platform.predict.supervised.task_card import TaskCard
@@ -100,17 +101,4 @@ def is_clearly_more(mine: Floats, theirs: Floats, groups: Sequence[Ints]) -> boo
     more = mine - theirs
     if not len(more) or more.mean() <= max(WORSE * theirs.mean(), 0.0):
         return False
-    return all(more.mean() > _by_chance(more, each) for each in groups)
-
-
-def _by_chance(values: Floats, group: Ints) -> float:
-    """Largest mean that chance may produce where values within a group are correlated; infinite with too few groups."""
-    from scipy.special import stdtrit
-
-    number = np.unique(group, return_inverse=True)[1]
-    count = int(number.max()) + 1
-    if count < LEAST_GROUPS:
-        return np.inf
-    off = np.bincount(number, values - values.mean())
-    error = np.sqrt(count / (count - 1) * (off**2).sum()) / len(values)
-    return float(stdtrit(count - 1, 1 - CHANCE) * error)
+    return all(more.mean() > by_chance(more, each, CHANCE, LEAST_GROUPS) for each in groups)

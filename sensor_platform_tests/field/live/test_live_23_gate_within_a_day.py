@@ -1,7 +1,5 @@
 """A model that is worse than the champion is not promoted, however few hours are new."""
 
-import pytest
-
 from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.forecasts import learned_from_waves
 from sensor_platform_tests.predict.promotions import decide, incumbent, spoilt
@@ -9,7 +7,6 @@ from sensor_platform_tests.predict.promotions import decide, incumbent, spoilt
 HORIZONS = (1, 6)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 23")
 def test_live_23_a_worse_model_is_not_promoted_on_the_hours_that_the_champion_knows() -> None:
     source, learned = learned_from_waves(HORIZONS)
     worse = spoilt(learned, 0.15, HORIZONS)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from sensor_platform.predict.features.matrix import Examples, PanelSource, concatenate_examples, examples
-from sensor_platform.predict.features.panel import Ints
 from sensor_platform.predict.forecast.candidates.candidate import Recipe
 from sensor_platform.predict.forecast.candidates.forecaster import fit
 from sensor_platform.predict.forecast.candidates.recipes import best_recipe
@@ -46,15 +45,24 @@ def origins(newest: int, block: int) -> tuple[int, ...]:
 
 
 def backtest(
-    source: PanelSource, horizons: Sequence[int], block: int, seed: int, parallel_fits: int
+    source: PanelSource, horizons: Sequence[int], block: int, seed: int, parallel_fits: int, given: Recipe | None = None
 ) -> BacktestResult | None:
-    """Validate every candidate on the newest `block` steps; None where there are too few examples."""
+    """Validate every candidate on the newest `block` steps; None where there are too few examples.
+
+    Args:
+        source: panels.
+        horizons: steps ahead.
+        block: newest steps, which the recipe is not chosen by.
+        seed: of every draw and fit.
+        parallel_fits: LightGBM models trained side by side.
+        given: recipe to validate; None for the best one. The judged rows are the same for every recipe.
+    """
     panel = source.panel
     rows = panel.rows
     steps = panel.step[rows]
     starts = origins(int(steps.max()), block)
     edges = (*starts, int(steps.max()) + 1)
-    recipe, errors = _recipe(source, horizons, rows, starts[0], seed)
+    recipe, errors = (given, {}) if given else _recipe(source, horizons, starts[0], block, seed)
     parts, rows_of, fitted = [], [], []
     for first, last in itertools.pairwise(edges):
         learnt = examples(source, horizons, rows[steps < first], FOLD_EXAMPLES, seed, known_to=first)
@@ -73,9 +81,13 @@ def backtest(
 
 
 def _recipe(
-    source: PanelSource, horizons: Sequence[int], rows: Ints, origin: int, seed: int
+    source: PanelSource, horizons: Sequence[int], origin: int, block: int, seed: int
 ) -> tuple[Recipe, dict[str, float]]:
+    """The best recipe on the block before the one that the backtest judges: not chosen by what it meets there."""
+    rows = source.panel.rows
     steps = source.panel.step[rows]
-    learnt = examples(source, horizons, rows[steps < origin], RECIPE_EXAMPLES, seed, known_to=origin)
-    judged: Examples = examples(source, horizons, rows[steps >= origin], RECIPE_EXAMPLES, seed)
+    first = origin - block
+    learnt = examples(source, horizons, rows[steps < first], RECIPE_EXAMPLES, seed, known_to=first)
+    before = rows[(steps >= first) & (steps < origin)]
+    judged: Examples = examples(source, horizons, before, RECIPE_EXAMPLES, seed, known_to=origin)
     return best_recipe(learnt, judged, source.layout, seed)

@@ -61,8 +61,9 @@ def doctor(*, as_json: bool, messages: int, topic: str, broker_config: Path | No
 def _examine(check: "BrokerCheck") -> "Iterator[Finding]":
     from sensor_platform.doctor import failure, ok
     from sensor_platform.doctor.broker import check_broker
-    from sensor_platform.doctor.home_checks import check_home
+    from sensor_platform.doctor.home_checks import check_home, check_retention
     from sensor_platform.errors import PlatformError
+    from sensor_platform.kernel.clock import now_micros
     from sensor_platform.settings import load_settings
 
     try:
@@ -72,6 +73,7 @@ def _examine(check: "BrokerCheck") -> "Iterator[Finding]":
         return
     yield ok("settings", f"home {settings.home.root}, site {settings.site.name} ({settings.site_folder or 'built in'})")
     yield from check_home(settings.home)
+    yield check_retention(settings.home, settings.site.retention.landing_days, now_micros())
     yield from check_broker(settings.broker, settings.site.collect, check)
 
 

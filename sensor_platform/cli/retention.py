@@ -13,31 +13,46 @@ if TYPE_CHECKING:
     from sensor_platform.retention.apply import Retention
 
 
-@click.command(epilog="\b\nExample:\n  sensor-platform retention --dry-run\n  sensor-platform retention --apply")
+@click.command(
+    epilog="\b\nExample:\n  sensor-platform retention --dry-run\n  sensor-platform retention --apply\n"
+    "  sensor-platform retention --apply --yes"
+)
 @click.option("--dry-run", "is_dry", is_flag=True, help="Print what would be deleted (the default).")
 @click.option("--apply", "is_applied", is_flag=True, help="Verify, delete, and print what was deleted.")
+@click.option("--yes", "is_confirmed", is_flag=True, help="With --apply: the clock is right, take any step.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context
-def retention(ctx: click.Context, is_dry: bool, is_applied: bool, as_json: bool) -> None:
+def retention(ctx: click.Context, is_dry: bool, is_applied: bool, is_confirmed: bool, as_json: bool) -> None:
     """Show or delete data that is older than the site keeps: tables, landing files, raw archive.
 
     A day of a table is deleted only if the coarser tier agrees with it and is published. Dagster's upkeep does the same
     every hour. Exit code 1 if old data had to stay because the tiers do not agree.
+
+    Ages are counted by the smaller of the clock and the newest arrival, and "today" moves by at most two days for each
+    day with arrivals, so that a clock that is ahead deletes nothing. A longer step waits for --apply --yes, which also
+    moves a landing floor back that lies in the future.
     """
     if is_dry and is_applied:
         raise click.UsageError("--dry-run and --apply exclude each other")
+    if is_confirmed and not is_applied:
+        raise click.UsageError("--yes confirms --apply, and is not used without it")
     from sensor_platform.kernel.clock import now_micros
+    from sensor_platform.landing.long_steps import long_steps
     from sensor_platform.retention.apply import apply, plan
     from sensor_platform.settings import load_settings
 
     settings = load_settings()
     site = settings.site
-    run = apply if is_applied else plan
-    found = run(settings.home, site, site.retention, site.landing.raw_keep_days, now_micros())
+    run, now = apply if is_applied else plan, now_micros()
+    found = run(settings.home, site, site.retention, site.landing.raw_keep_days, now, is_confirmed=is_confirmed)
+    waiting = long_steps(settings.home, site.retention.landing_days, now)
     if as_json:
-        click.echo(json.dumps(asdict(found) | {"applied": is_applied}, default=str))
+        body = asdict(found) | {"applied": is_applied, "waiting": [asdict(each) for each in waiting]}
+        click.echo(json.dumps(body, default=str))
     else:
         _show(found, "deleted" if is_applied else "would delete")
+        for each in waiting:
+            click.echo(f"waits: {each.detail}\nhint: {each.hint}")
     if any("not hold the same" in each.why for each in found.kept):
         click.echo("error: a coarser tier does not hold what a finer one holds; those days were kept", err=True)
         click.echo("hint: build those days again (`sensor-platform backfill run`), then look once more", err=True)
@@ -58,6 +73,8 @@ def _show(found: "Retention", verb: str) -> None:
             click.echo(f"{verb} {name}: {len(files)} files, {rows:,} rows, {size:,} bytes")
     if found.floor is not None:
         click.echo(f"days before {found.floor} can no longer be built again")
+    if found.lowered is not None:
+        click.echo(f"the landing floor was in the future; days from {found.lowered} on are built again")
     for kept in found.kept:
         click.echo(f"kept {kept.table} {kept.day}: {kept.why}")
     click.echo(f"{verb} {found.rows:,} rows, {found.files:,} files, {found.bytes:,} bytes in all")

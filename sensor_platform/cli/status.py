@@ -1,6 +1,7 @@
 """`sensor-platform status`: state of processes, progress and backlog."""
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -67,6 +68,7 @@ def collect_status(settings: "Settings", now: datetime) -> dict[str, Any]:
         **_ledger(settings),
         "quarantine": _quarantine(settings),
         "dirty": _dirty(settings),
+        "retention": _retention(settings, now),
         "layers": {age.layer: _layer(age, settings) for age in layers},
         "runs": _runs(settings),
     }
@@ -144,6 +146,28 @@ def _dirty(settings: "Settings") -> dict[str, Any]:
     }
 
 
+def _retention(settings: "Settings", now: datetime) -> dict[str, Any]:
+    """The landing floor, readings that came too late for it, and steps that wait for a person."""
+    from dataclasses import asdict
+
+    from sensor_platform.kernel.clock import to_micros, utc_from_micros
+    from sensor_platform.landing.ledger import landing_floor, late_frozen_rows, read_ledger
+    from sensor_platform.landing.long_steps import long_steps
+
+    with read_ledger(settings.home) as ledger:
+        floor = None if ledger is None else landing_floor(ledger)
+        late = 0 if ledger is None else late_frozen_rows(ledger)
+    waiting = long_steps(settings.home, settings.site.retention.landing_days, to_micros(now))
+    return {
+        "landing_floor": None if floor is None else utc_from_micros(floor).date().isoformat(),
+        "late_frozen": late,
+        "waiting": [
+            asdict(each) | {"at": each.at.isoformat(), "due": each.due.isoformat(), "days": each.days}
+            for each in waiting
+        ],
+    }
+
+
 def _runs(settings: "Settings") -> list[dict[str, Any]]:
     import msgspec
 
@@ -191,8 +215,16 @@ def _sentences(found: dict[str, Any]) -> str:
             f"ledger: {position}; {found['backlog']['segments']} segments wait to be landed",
             f"dirty: {dirty['windows']} windows{days}",
             "quarantine: {messages} messages, {readings} single readings".format(**found["quarantine"]),
+            *_retention_sentences(found["retention"]),
         ]
     )
+
+
+def _retention_sentences(retention: dict[str, Any]) -> Iterator[str]:
+    if retention["late_frozen"]:
+        yield f"retention: {retention['late_frozen']} readings came for days before the floor, and change no table"
+    for each in retention["waiting"]:
+        yield f"retention waits: {each['detail']}\nhint: {each['hint']}"
 
 
 def _time(seconds: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from sensor_platform.doctor import Finding, fail, ok, skipped, warn
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import flush
+from sensor_platform.landing.long_steps import long_steps
 
 _GIB = 1 << 30
 _LEAST_FREE_BYTES = 1 * _GIB
@@ -35,6 +36,20 @@ def check_home(home: Home) -> Iterator[Finding]:
     yield _space(folder)
     yield _filesystem(folder, Path("/proc/mounts"))
     yield _fsync(times)
+
+
+def check_retention(home: Home, keep_days: int, now: int) -> Finding:
+    """Whether retention waits for a person, because a clock seems to have jumped.
+
+    Args:
+        home: the data folder.
+        keep_days: days that landing files are kept, 0 for ever.
+        now: microseconds since the epoch, UTC.
+    """
+    waiting = long_steps(home, keep_days, now)
+    if not waiting:
+        return ok("retention", "no step waits for a confirmation")
+    return warn("retention", "; ".join(each.detail for each in waiting), waiting[0].hint)
 
 
 def _nearest(path: Path) -> Path:

@@ -6,6 +6,7 @@ imported here: reading the ledger must not load Polars.
 
 PUBLIC = (
     "config",
+    "due_floor",
     "files.landing_table",
     "files.leftovers",
     "files.parquet",
@@ -23,6 +24,7 @@ PUBLIC = (
     "lander_lock",
     "lander_status",
     "ledger",
+    "long_steps",
     "open_lander",
     "quarantine.row_selection",
     "quarantine.listing",

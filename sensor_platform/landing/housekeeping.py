@@ -9,10 +9,12 @@ from sensor_platform.kernel.clock import HOUR, MINUTE
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.compaction import compact
+from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.integrity.damage import first_kept_day, forget_expired, is_day_before
 from sensor_platform.landing.integrity.reland_intent import finish_intents
 from sensor_platform.landing.lander_lock import with_changes_lock
 from sensor_platform.landing.ledger.commit import delete_files, mark_deleted
+from sensor_platform.landing.ledger.retention_day import move_retention_clock, retention_clock
 from sensor_platform.landing.ledger.schema import open_ledger
 
 GRACE = HOUR
@@ -45,8 +47,10 @@ def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> H
         Unreachable: an import, a requeue or a reland works on this home.
     """
     with with_changes_lock(home, "housekeeping"), open_ledger(home) as ledger:
+        remove_dead(home.ledger.glob("*.json.*.tmp"))
         finish_intents(home, ledger)
-        forget_expired(ledger, raw_keep_days, now)
+        if (clock := retention_clock(ledger, now)) is not None:
+            forget_expired(ledger, raw_keep_days, clock.today)
         deleted = delete_replaced(home, ledger, now)
         expired = expire_raw(home, ledger, raw_keep_days, now)  # first: a failing compaction must not fill the disk
         made = compact(home, ledger, slot_minutes * MINUTE, now)
@@ -55,6 +59,8 @@ def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> H
 
 def delete_replaced(home: Home, ledger: sqlite3.Connection, now: int) -> int:
     """Delete files that were replaced more than an hour ago, or whose deletion was begun; returns how many."""
+    with transaction(ledger):  # by a clock that was ahead: the hour begins now
+        ledger.execute("update files set replaced_at = ? where replaced_at > ?", (now, now + GRACE))
     rows = ledger.execute(
         "select file from files where replaced_at < ? or deleting_at is not null", (now - GRACE,)
     ).fetchall()
@@ -63,8 +69,16 @@ def delete_replaced(home: Home, ledger: sqlite3.Connection, now: int) -> int:
 
 
 def expire_raw(home: Home, ledger: sqlite3.Connection, keep_days: int, now: int) -> int:
-    """Delete archived segments of days that ended more than `keep_days` ago; returns how many."""
-    files = expired_raw(home, keep_days, now)
+    """Delete archived segments of days that ended more than `keep_days` ago; returns how many.
+
+    Ages are counted by the retention clock, which never jumps ahead.
+    """
+    clock = retention_clock(ledger, now)
+    if clock is None:
+        return 0  # nothing has arrived
+    with transaction(ledger):
+        move_retention_clock(ledger, home, clock)
+    files = expired_raw(home, keep_days, clock.today)
     delete_with_ledger(home, ledger, files)
     return len(files)
 

@@ -1,6 +1,8 @@
 """Retention of landing, tables and raw archive: deletes what is old enough, after verifying the tiers that stay.
 
-`plan` returns exactly what `apply` would delete, and what is kept with the reason. Both hold the writer lock.
+`plan` returns exactly what `apply` would delete, and what is kept with the reason. Both hold the writer lock. Ages are
+counted by the retention clock, which a clock that is ahead cannot move far; a longer step waits until a person confirms
+it.
 """
 
 import contextlib
@@ -12,10 +14,19 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, MINUTE, start_of_day
 from sensor_platform.kernel.days import ALL_TIME, day_of
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.housekeeping import delete_with_ledger, expired_raw
 from sensor_platform.landing.lander_lock import changes_lock
-from sensor_platform.landing.ledger import VisibleFile, landing_floor, open_ledger, read_ledger
-from sensor_platform.retention import landing_tier, warehouse_tiers
+from sensor_platform.landing.ledger import (
+    RetentionClock,
+    VisibleFile,
+    landing_floor,
+    move_retention_clock,
+    open_ledger,
+    read_ledger,
+    retention_clock,
+)
+from sensor_platform.retention import future_floor, landing_tier, warehouse_tiers
 from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.retention.landing_tier import LandingPlan, arrivals
 from sensor_platform.retention.warehouse_tiers import KeptDay, TierDay
@@ -44,6 +55,8 @@ class Retention:
     floor: date | None = None
     """First day that can still be built afterwards; None if that does not change."""
     kept: tuple[KeptDay, ...] = field(default=())
+    lowered: date | None = None
+    """First day that can be built again, where the floor lay in the future; only what a person has confirmed."""
 
     @property
     def rows(self) -> int:
@@ -61,7 +74,9 @@ class Retention:
         return sum(len(each.files) for each in self.days) + len(self.landing) + len(self.raw)
 
 
-def plan(home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int) -> Retention:
+def plan(
+    home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int, *, is_confirmed: bool = False
+) -> Retention:
     """What `apply` would delete now.
 
     Args:
@@ -70,21 +85,33 @@ def plan(home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int
         config: how long each tier is kept.
         raw_days: how long the raw archive is kept.
         now: microseconds since the epoch, UTC.
+        is_confirmed: a person has confirmed that the clock is right: a step of any length is taken, and a floor that
+            lies in the future goes back.
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
     """
-    return _run(home, site, config, raw_days, now, is_dry=True)
+    return _run(home, site, _Ages(config, raw_days, now, is_confirmed), is_dry=True)
 
 
-def apply(home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int) -> Retention:
-    """Verify and delete; returns what was deleted. Safe to kill and to repeat."""
-    return _run(home, site, config, raw_days, now, is_dry=False)
-
-
-def _run(
-    home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int, *, is_dry: bool
+def apply(
+    home: Home, site: WarehouseSite, config: RetentionConfig, raw_days: int, now: int, *, is_confirmed: bool = False
 ) -> Retention:
+    """Verify and delete; returns what was deleted. Safe to kill and to repeat."""
+    return _run(home, site, _Ages(config, raw_days, now, is_confirmed), is_dry=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ages:
+    """How long everything is kept, and by which clock."""
+
+    config: RetentionConfig
+    raw_days: int
+    now: int
+    is_confirmed: bool
+
+
+def _run(home: Home, site: WarehouseSite, ages: _Ages, *, is_dry: bool) -> Retention:
     if not home.ledger_file.exists():
         return Retention()
     dirty = {one.day for one in dirty_days(home, site, names=_that_count(home))}
@@ -95,11 +122,25 @@ def _run(
         open_warehouse(home, site.warehouse) as connection,
         open_ledger(home) as ledger,
     ):
+        clock = retention_clock(ledger, ages.now, is_confirmed=ages.is_confirmed)
+        if clock is None:
+            return Retention()  # nothing has arrived
+        if ages.is_confirmed and (lowered := future_floor.plan(ledger, clock.target)) is not None:
+            if not is_dry:
+                future_floor.apply(home, ledger, lowered, ages.now)
+                _move(home, ledger, clock, ages)
+            return Retention(lowered=day_of(lowered.floor))  # what is above it is built before anything is deleted
         state.ensure_tables(connection)
-        found = _plan(home, config, raw_days, now, connection, ledger, dirty)
+        found = _plan(home, ages, clock, connection, ledger, dirty)
         if not is_dry:
-            _apply(home, site, now, connection, ledger, found)
+            _move(home, ledger, clock, ages)
+            _apply(home, site, ages.now, connection, ledger, found)
     return found
+
+
+def _move(home: Home, ledger: "sqlite3.Connection", clock: RetentionClock, ages: _Ages) -> None:
+    with transaction(ledger):
+        move_retention_clock(ledger, home, clock, is_confirmed=ages.is_confirmed)
 
 
 def _that_count(home: Home) -> list[str]:
@@ -117,21 +158,27 @@ def _that_count(home: Home) -> list[str]:
 
 def _plan(
     home: Home,
-    config: RetentionConfig,
-    raw_days: int,
-    now: int,
+    ages: _Ages,
+    clock: RetentionClock,
     connection: "DuckDBPyConnection",
     ledger: "sqlite3.Connection",
     dirty: set[date],
 ) -> Retention:
-    raw = tuple(_raw(home, raw_days, now))
+    raw = tuple(_raw(home, ages.raw_days, clock.today))
     if not table_names(connection) >= {*dbt_models()}:
         return Retention(raw=raw)  # nothing is built, so no tier can be verified
+    if future_floor.plan(ledger, clock.target) is not None:
+        at = day_of(landing_floor(ledger) or 0)
+        return Retention(
+            raw=raw, kept=(KeptDay("landing", at, "the floor lies in the future: retention --apply --yes"),)
+        )
     gone = trimmed.read(connection)
-    landing, kept = _landing(home, config, now, connection, ledger, dirty)
+    landing, kept = _landing(home, ages, clock.today, connection, ledger, dirty)
     floor = landing_floor(ledger)
     old = list(
-        warehouse_tiers.due(connection, home, config, arrivals(ledger), now, floor if floor is not None else -(1 << 62))
+        warehouse_tiers.due(
+            connection, home, ages.config, arrivals(ledger), clock.today, floor if floor is not None else -(1 << 62)
+        )
     )
     days, staying = warehouse_tiers.verified_days(connection, home, old, dirty, gone)
     raised = day_of(landing.floor) if landing.floor is not None else None
@@ -145,23 +192,34 @@ def _raw(home: Home, raw_days: int, now: int) -> Iterator[VisibleFile]:
 
 def _landing(
     home: Home,
-    config: RetentionConfig,
-    now: int,
+    ages: _Ages,
+    today: int,
     connection: "DuckDBPyConnection",
     ledger: "sqlite3.Connection",
     dirty: set[date],
 ) -> tuple[LandingPlan, list[KeptDay]]:
     """The retention horizon stops before the first day whose tables are not verified."""
-    planned = landing_tier.plan(ledger, config.landing_days, now)
+    planned = landing_tier.plan(ledger, ages.config.landing_days, today, is_confirmed=ages.is_confirmed)
     for start in planned.days:
         why = "it waits for a build" if day_of(start) in dirty else None
         if why is None and not warehouse_tiers.is_published(connection, home, "readings_1d", start):
             why = "readings_1d of that day is not published yet"
         if why is not None:
             # as if landing were kept a little longer
-            days = (now // DAY * DAY - start) // DAY
-            return landing_tier.plan(ledger, days, now), [KeptDay("landing", day_of(start), why)]
-    return planned, []
+            days = (today - start) // DAY
+            held = landing_tier.plan(ledger, days, today, is_confirmed=ages.is_confirmed)
+            return held, [KeptDay("landing", day_of(start), why)]
+    return planned, list(_held(planned))
+
+
+def _held(planned: LandingPlan) -> Iterator[KeptDay]:
+    """Why the floor stays below what is old enough by event."""
+    if planned.held is not None:
+        yield KeptDay("landing", day_of(planned.held), "its later arrivals are kept as long as others")
+    if planned.waits_at is not None:
+        yield KeptDay(
+            "landing", day_of(planned.waits_at), "the floor may not move further at once; confirm it with --apply --yes"
+        )
 
 
 def _apply(

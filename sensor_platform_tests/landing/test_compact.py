@@ -12,7 +12,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.files.compaction import CompactionInput, compact, groups
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.ledger import landing_files, newest_position, open_ledger, read_ledger, slots_between
-from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment, tables
+from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
 
 SLOT = 600_000_000
 
@@ -102,10 +102,14 @@ def test_the_raw_archive_is_kept_for_the_days_that_were_asked(home: Home) -> Non
     fill(home)
     day = 24 * HOUR
     midnight = T0 // day * day
+    assert keep_house(home, 10, 7, midnight + 9 * day).expired_raw == 0, "nothing has arrived since, whatever the clock"
+    for age in range(1, 9):
+        seal_segment(home, 90 + age, [Message(b"{}")], received_at=midnight + age * day)
+        land_all(home, now=midnight + age * day)
     assert keep_house(home, 10, 7, midnight + 8 * day - 1).expired_raw == 0
     assert keep_house(home, 10, 7, midnight + 8 * day).expired_raw == 4
-    assert not any(home.raw.iterdir())
-    assert not any(row[2] == "raw" for row in tables(home)["files"])
+    assert len(list(home.raw.glob("*/*.zst"))) == 8
+    assert sum(row[2] == "raw" for row in tables(home)["files"]) == 8
 
 
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 2)), max_size=30))

@@ -47,10 +47,36 @@ def test_kept_for_ever_nothing_goes(landed: Home) -> None:
 
 
 def test_a_reading_that_came_a_short_while_ago_keeps_the_floor_below_it(landed: Home) -> None:
+    seal_segment(landed, 9, [message(3)], received_at=T0 - DAY)
+    land_all(landed, now=T0)
+    with open_ledger(landed) as ledger:
+        found = plan(ledger, 2, T0)
+        assert (found.floor, found.held, files(found)) == (MIDNIGHT - 3 * DAY, MIDNIGHT - 3 * DAY, [])
+        assert arrivals(ledger)[MIDNIGHT - 3 * DAY] == MIDNIGHT - DAY
+        assert arrivals(ledger)[MIDNIGHT - 4 * DAY] == MIDNIGHT - 4 * DAY
+
+
+def test_a_reading_that_was_too_old_when_it_came_does_not_hold_the_floor(landed: Home) -> None:
     seal_segment(landed, 9, [message(3)], received_at=T0)
     land_all(landed, now=T0)
     with open_ledger(landed) as ledger:
         found = plan(ledger, 2, T0)
-        assert (found.floor, files(found)) == (MIDNIGHT - 3 * DAY, [])
-        assert arrivals(ledger)[MIDNIGHT - 3 * DAY] == MIDNIGHT
-        assert arrivals(ledger)[MIDNIGHT - 4 * DAY] == MIDNIGHT - 4 * DAY
+    assert (found.floor, found.held, files(found)) == (MIDNIGHT - 2 * DAY, None, ["2026-02-25"])
+
+
+def test_in_a_young_home_history_that_comes_is_kept_as_long_as_everything_else(landed: Home) -> None:
+    seal_segment(landed, 9, [message(900)], received_at=T0)
+    land_all(landed, now=T0)
+    with open_ledger(landed) as ledger:
+        assert plan(ledger, 5, T0).floor is None, "nothing has been there for five days"
+        assert plan(ledger, 5, T0).held == MIDNIGHT - 900 * DAY
+
+
+def test_a_floor_in_the_future_deletes_nothing(landed: Home) -> None:
+    with open_ledger(landed) as ledger:
+        ledger.execute("insert into meta values ('landing_floor', ?), ('landing_floors', ?)", *future(T0 + 900 * DAY))
+        assert plan(ledger, 2, T0) == LandingPlan(None, (), ())
+
+
+def future(floor: int) -> tuple[tuple[str, str]]:
+    return ((str(floor), f"[[{floor}, {floor}]]"),)

@@ -10,7 +10,7 @@ import pytest
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, to_micros
+from sensor_platform.kernel.clock import DAY, HOUR, to_micros
 from sensor_platform.landing.ledger import read_ledger
 from sensor_platform.landing.ledger.horizon import late_frozen_rows
 from sensor_platform.retention import apply, warehouse_tiers
@@ -82,11 +82,24 @@ class Daily(Landing):
             newest_event_at=max(entry.slots),
             files=(entry,),
             counts=(),
-            arrivals={},
+            arrivals={to_micros(arrived) + DAY: len(rows)},  # the last one in the hour after midnight
         )
         write_manifest(self.home, manifest)
         with open_ledger(self.home) as ledger:
             commit_segment(ledger, manifest)
+
+
+def hear(home: Home, at: int) -> None:
+    """Something arrives in an hour, without any reading."""
+    from sensor_platform.landing.ledger import Manifest, commit_segment, open_ledger
+
+    manifest = Manifest(
+        segment=f"heard-0-{at}", written_at=at, contract_version="test", messages=1, landed=0, quarantined=1,
+        duplicate=0, readings=0, rejected_readings=0, newest_event_at=None, files=(), counts=(),
+        arrivals={at // HOUR * HOUR: 1},
+    )  # fmt: skip
+    with open_ledger(home) as ledger:
+        commit_segment(ledger, manifest)
 
 
 @pytest.fixture(scope="module")
@@ -194,7 +207,8 @@ def test_a_late_reading_of_a_trimmed_day_is_built_from_landing_and_trimmed_again
         assert table(filled, name, first=DAYS - kept) == table(untrimmed, name, first=DAYS - kept), name
     publish(filled, SITE)
     assert apply.apply(filled, SITE, KEEP, 7, NOW).days == (), "it came a short while ago"
-    later = apply.apply(filled, SITE, KEEP, 7, NOW + 60 * DAY)
+    hear(filled, NOW + 60 * DAY)
+    later = apply.apply(filled, SITE, KEEP, 7, NOW + 60 * DAY, is_confirmed=True)
     assert {each.table for each in later.days} == set(SPANS)
     assert later.kept == ()
 

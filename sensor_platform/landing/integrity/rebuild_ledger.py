@@ -24,6 +24,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_compaction,
     read_manifest,
 )
+from sensor_platform.landing.ledger.retention_day import restore_retention_clock
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger
 from sensor_platform.landing.removal.intent import delete_removed_files, write_removed_manifests
 
@@ -80,6 +81,7 @@ def _rebuild(home: Home) -> RebuiltLedger:
         new_generation(ledger)
         restore_floor(ledger, home)
         restore_rules(ledger, home)
+        restore_retention_clock(ledger, home)
         missing = [entry for manifest in segments for entry in _insert_segment(ledger, home, manifest)]
         there = [compaction for compaction in compactions if (home.root / compaction.file.file).exists()]
         for compaction in there:

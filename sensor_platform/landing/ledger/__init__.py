@@ -4,6 +4,7 @@ Only room `landing` knows the ledger's tables; other rooms ask by the functions 
 `open_ledger`, reading with `read_ledger`. SQLite in WAL mode, synchronous FULL; times are integer microseconds.
 """
 
+from sensor_platform.landing.ledger.arrivals import bounded_clock, first_arrival_day, import_days, newest_arrival
 from sensor_platform.landing.ledger.commit import commit_segment, load_memory, reopen_slots
 from sensor_platform.landing.ledger.daily_rows import (
     drift_fingerprints,
@@ -12,7 +13,17 @@ from sensor_platform.landing.ledger.daily_rows import (
     late_fingerprints,
     late_rows,
 )
-from sensor_platform.landing.ledger.horizon import NO_HORIZON, Horizon, landing_floor, raise_floor, retention_horizon
+from sensor_platform.landing.ledger.horizon import (
+    NO_HORIZON,
+    Horizon,
+    floor_limit,
+    landing_floor,
+    last_deleted_slot,
+    late_frozen_rows,
+    lower_floor,
+    raise_floor,
+    retention_horizon,
+)
 from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
 from sensor_platform.landing.ledger.manifest import (
     DeviceCounts,
@@ -36,6 +47,7 @@ from sensor_platform.landing.ledger.queries import (
     note,
     totals,
 )
+from sensor_platform.landing.ledger.retention_day import RetentionClock, move_retention_clock, retention_clock
 from sensor_platform.landing.ledger.schema import open_ledger, read_ledger, refuse_newer_home
 from sensor_platform.landing.ledger.slot_grid import check_grid, keep_grid, recorded_grid
 from sensor_platform.landing.ledger.slots import (
@@ -45,6 +57,7 @@ from sensor_platform.landing.ledger.slots import (
     slots_between,
     touched_days,
     touched_extent,
+    touched_slots,
 )
 from sensor_platform.landing.ledger.visible_files import (
     LandingFile,
@@ -76,9 +89,11 @@ __all__ = [
     "LandedSegmentsOf",
     "LandingFile",
     "Manifest",
+    "RetentionClock",
     "StateRow",
     "Totals",
     "VisibleFile",
+    "bounded_clock",
     "built_position",
     "built_windows",
     "check_grid",
@@ -88,8 +103,11 @@ __all__ = [
     "drift_rows",
     "drift_since",
     "files_wholly_before",
+    "first_arrival_day",
     "first_slots",
+    "floor_limit",
     "generation",
+    "import_days",
     "imported",
     "is_free",
     "keep_grid",
@@ -97,11 +115,16 @@ __all__ = [
     "landing_files",
     "landing_floor",
     "landing_paths",
+    "last_deleted_slot",
     "last_file_of_days",
     "late_fingerprints",
+    "late_frozen_rows",
     "late_rows",
     "load_memory",
+    "lower_floor",
     "manifest_path",
+    "move_retention_clock",
+    "newest_arrival",
     "newest_event",
     "newest_position",
     "newest_slots",
@@ -119,11 +142,13 @@ __all__ = [
     "refuse_newer_home",
     "reopen_slots",
     "replace_state",
+    "retention_clock",
     "retention_horizon",
     "slots_after",
     "slots_between",
     "totals",
     "touched_days",
     "touched_extent",
+    "touched_slots",
     "write_manifest",
 ]

@@ -2,15 +2,20 @@
 
 These are slots below the landing floor, and slots whose landing file is damaged and not restored. Readings for them
 are landed and counted, and change no table. The floor is in the ledger's `meta`, microseconds; slots of damaged files
-are in `held_slots`.
+are in `held_slots`. The floor is never above the clock or the newest arrival. It moves by at most two days for each UTC
+day on which anything arrived since it last moved, unless a person confirms more.
 """
 
 import json
 import sqlite3
 from dataclasses import dataclass, field
 
+from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, utc_from_micros
 from sensor_platform.kernel.durable import write_file
+from sensor_platform.landing.ledger.arrivals import arrival_days, bounded_clock
+from sensor_platform.landing.ledger.retention_day import DAYS_PER_ARRIVAL_DAY
 
 FLOOR = "landing_floor"
 _FLOORS = "landing_floors"
@@ -48,15 +53,55 @@ def retention_horizon(connection: sqlite3.Connection) -> Horizon:
 
 def floor_at(connection: sqlite3.Connection, at: int) -> int | None:
     """The floor that was in force at a time: a reading that came before the floor was set was not late."""
-    earlier = [floor for since, floor in _floors(connection) if since < at]
+    earlier = [floor for since, floor, *_ in _floors(connection) if since < at]
     return max(earlier, default=None)
 
 
+def floor_limit(connection: sqlite3.Connection) -> int | None:
+    """How far the floor may move without a person's confirmation, microseconds; None where there is no floor yet."""
+    floor = landing_floor(connection)
+    if floor is None:
+        return None
+    since, _, *counted = _floors(connection)[-1]
+    days = arrival_days(connection) - counted[0] if counted else arrival_days(connection, after=since)
+    return floor + DAYS_PER_ARRIVAL_DAY * DAY * max(0, days)
+
+
 def raise_floor(connection: sqlite3.Connection, home: Home, floor: int, now: int) -> None:
-    """Set the floor, in the caller's transaction; it never sinks. A file beside the manifests keeps it too."""
-    floors = [*_floors(connection), [now, floor]]
-    write_file(home.ledger / "floors.json", json.dumps(floors).encode())
-    _put(connection, floors)
+    """Set the floor, in the caller's transaction; it never sinks. A file beside the manifests keeps it too.
+
+    Raises:
+        WrongUse: the floor is later than the clock or than the newest arrival.
+    """
+    at = bounded_clock(connection, now)
+    if floor > at:
+        raise WrongUse(
+            f"the landing floor cannot be {utc_from_micros(floor)}: the clock, or the newest arrival, is at"
+            f" {utc_from_micros(at)}",
+            "correct the clock of this machine",
+        )
+    _write(connection, home, [*_floors(connection), [at, floor, arrival_days(connection)]])
+
+
+def last_deleted_slot(connection: sqlite3.Connection) -> int | None:
+    """The newest slot below the floor whose readings were deleted, start in microseconds; None where there is none."""
+    (slot,) = connection.execute(
+        "select max(slot_start) from slots where slot_start < (select cast(value as integer) from meta where key = ?)"
+        " and slot_start not in (select slot_start from file_slots)"
+        " and slot_start not in (select slot_start from held_slots)",
+        (FLOOR,),
+    ).fetchone()
+    return None if slot is None else int(slot)
+
+
+def lower_floor(connection: sqlite3.Connection, home: Home, floor: int, now: int) -> None:
+    """Set an earlier floor, in the caller's transaction; slots from there on can be built again.
+
+    The caller has made sure that no reading of a slot from `floor` on was deleted.
+    """
+    kept = [one for one in _floors(connection) if one[1] < floor]
+    _write(connection, home, [*kept, [bounded_clock(connection, now), floor, arrival_days(connection)]])
+    connection.execute("delete from late_frozen where slot_start >= ?", (floor,))
 
 
 def restore_floor(connection: sqlite3.Connection, home: Home) -> None:
@@ -72,14 +117,19 @@ def late_frozen_rows(connection: sqlite3.Connection) -> int:
     return int(found[0])
 
 
+def _write(connection: sqlite3.Connection, home: Home, floors: list[list[int]]) -> None:
+    write_file(home.ledger / "floors.json", json.dumps(floors).encode())
+    _put(connection, floors)
+
+
 def _floors(connection: sqlite3.Connection) -> list[list[int]]:
-    """Every floor with the time since when it is in force, oldest first."""
+    """Every floor, oldest first: since when it is in force, the floor, and the arrival days until then (if noted)."""
     found = connection.execute("select value from meta where key = ?", (_FLOORS,)).fetchone()
     floors: list[list[int]] = json.loads(found[0]) if found else []
     return floors
 
 
 def _put(connection: sqlite3.Connection, floors: list[list[int]]) -> None:
-    newest = max(floor for _, floor in floors)
+    newest = max(floor for _, floor, *_ in floors)
     rows = [(_FLOORS, json.dumps(floors)), (FLOOR, str(newest))]
     connection.executemany("insert or replace into meta (key, value) values (?, ?)", rows)

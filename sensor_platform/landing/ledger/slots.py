@@ -40,6 +40,12 @@ def touched_extent(connection: sqlite3.Connection) -> tuple[int, int] | None:
     return None if first is None else (int(first[0]), int(last[0]))
 
 
+def touched_slots(connection: sqlite3.Connection, end: int) -> list[int]:
+    """Starts of the slots before `end` that were ever touched, ascending; retained or not."""
+    rows = connection.execute("select slot_start from slots where slot_start < ? order by slot_start", (end,))
+    return [slot for (slot,) in rows]
+
+
 def touched_days(connection: sqlite3.Connection, start: int, end: int) -> list[int]:
     """Starts of the UTC days that have a touched slot in [start, end), ascending; retained or not."""
     rows = connection.execute(

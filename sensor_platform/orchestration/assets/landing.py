@@ -8,6 +8,7 @@ from dagster import (
     AssetCheckSeverity,
     AssetCheckSpec,
     AssetExecutionContext,
+    AssetSpec,
     MaterializeResult,
     MetadataValue,
     ResourceParam,
@@ -16,7 +17,7 @@ from dagster import (
 
 from sensor_platform.landing.integrity.day_files import VerifiedDays, verify_days
 from sensor_platform.orchestration.checks.freshness import policy_of
-from sensor_platform.orchestration.checks.integrity import mend_files
+from sensor_platform.orchestration.checks.integrity import LEDGER, mend_files
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.partitions import DAYS, ONE_RUN, OWNERS, scope_of
 from sensor_platform.orchestration.retry_policy import with_retries
@@ -28,6 +29,15 @@ _WHAT_TO_DO = {
     True: "the files are set aside, and their slots are not rebuilt; restore them from a backup (docs/proof.md)",
     False: "the files were set aside and landed again from the raw archive",
 }
+
+
+ledger = AssetSpec(
+    LEDGER,
+    group_name="landing",
+    kinds={"sqlite"},
+    owners=OWNERS,
+    description="The ledger, its files and their archive, as the lander wrote them; the job `proof` checks them.",
+)
 
 
 @asset(

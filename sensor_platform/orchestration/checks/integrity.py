@@ -24,12 +24,16 @@ from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.orchestration.site_in_force import LOADED
 from sensor_platform.settings import Settings
 
-OUTCOMES, SEQUENCES, FILES, TOO_LATE, TRACES = (
+LEDGER = "ledger"
+"""The asset of these checks. Dagster shows a check as not evaluated once its asset was materialised after it: `landing`
+is materialised every minute, this one never."""
+OUTCOMES, SEQUENCES, FILES, TOO_LATE, TRACES, STEPS = (
     "message_outcomes",
     "missing_sequences",
     "file_checksums",
     "too_late_readings",
     "row_trace",
+    "retention_steps",
 )
 FULL_TAG = "sensor_platform/full_verification"
 _SHOWN = 31
@@ -37,16 +41,17 @@ _SAMPLE = 3
 
 _SPECS = [
     AssetCheckSpec(
-        OUTCOMES, asset="landing", description="Received = landed + quarantined + duplicate + forgotten, in every hour."
+        OUTCOMES, asset=LEDGER, description="Received = landed + quarantined + duplicate + forgotten, in every hour."
     ),
-    AssetCheckSpec(SEQUENCES, asset="landing", description="No sequence number of a device is missing."),
+    AssetCheckSpec(SEQUENCES, asset=LEDGER, description="No sequence number of a device is missing."),
     AssetCheckSpec(
-        FILES, asset="landing", description="New and changed files (once a day all files) have the recorded SHA-256."
+        FILES, asset=LEDGER, description="New and changed files (once a day all files) have the recorded SHA-256."
     ),
-    AssetCheckSpec(TOO_LATE, asset="landing", description="No reading arrived for a day that can no longer be built."),
+    AssetCheckSpec(TOO_LATE, asset=LEDGER, description="No reading arrived for a day that can no longer be built."),
     AssetCheckSpec(
-        TRACES, asset="landing", description="A sample of hourly rows is traced to landing files and raw archive."
+        TRACES, asset=LEDGER, description="A sample of hourly rows is traced to landing files and raw archive."
     ),
+    AssetCheckSpec(STEPS, asset=LEDGER, description="No step of retention waits because a clock may have jumped."),
 ]
 
 
@@ -64,6 +69,7 @@ def proof(context: AssetCheckExecutionContext, settings: ResourceParam[Settings]
     yield files
     yield _result(TOO_LATE, not found.late_frozen, AssetCheckSeverity.WARN, {"late_rows": found.late_frozen})
     yield _traces(settings)
+    yield _steps(settings)
 
 
 def mend_files(
@@ -105,7 +111,7 @@ def _files(settings: Settings, *, is_full: bool) -> AssetCheckResult:
     found, mended, lost = mend_files(settings, is_full=is_full)
     damaged = [{"file": each.file, "what": each.what, "rows": each.rows, "aside": each.aside} for each in found.missed]
     return AssetCheckResult(
-        asset_key="landing",
+        asset_key=LEDGER,
         check_name=FILES,
         passed=not found.missed,
         severity=AssetCheckSeverity.ERROR if lost else AssetCheckSeverity.WARN,
@@ -142,6 +148,26 @@ def _traces(settings: Settings) -> AssetCheckResult:
     return _result(TRACES, not broken, AssetCheckSeverity.ERROR, facts)
 
 
+def _steps(settings: Settings) -> AssetCheckResult:
+    """Steps of retention that wait for a person, and a landing floor in the future."""
+    from sensor_platform.kernel.clock import now_micros
+    from sensor_platform.landing.long_steps import long_steps
+
+    waiting = long_steps(settings.home, settings.site.retention.landing_days, now_micros())
+    rows = [
+        {"what": each.what, "at": str(each.at), "due": str(each.due), "days": each.days, "hint": each.hint}
+        for each in waiting
+    ]
+    return AssetCheckResult(
+        asset_key=LEDGER,
+        check_name=STEPS,
+        passed=not waiting,
+        severity=AssetCheckSeverity.WARN,
+        description="; ".join(f"{each.detail}; {each.hint}" for each in waiting) or None,
+        metadata={"waiting": as_table(rows)},
+    )
+
+
 def _newest_rows(home: Home) -> list[tuple[str, str, datetime, int]]:
     """Read a few of the newest published hourly rows: device, metric, window start, number of readings."""
     import duckdb
@@ -158,7 +184,7 @@ def _newest_rows(home: Home) -> list[tuple[str, str, datetime, int]]:
 
 
 def _result(name: str, passed: bool, severity: AssetCheckSeverity, metadata: Facts) -> AssetCheckResult:  # noqa: FBT001
-    return AssetCheckResult(asset_key="landing", check_name=name, passed=passed, severity=severity, metadata=metadata)
+    return AssetCheckResult(asset_key=LEDGER, check_name=name, passed=passed, severity=severity, metadata=metadata)
 
 
 proof_job = define_asset_job(

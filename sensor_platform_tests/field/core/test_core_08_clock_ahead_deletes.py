@@ -20,7 +20,6 @@ def filled(home: Home) -> Home:
     return home
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 8")
 def test_core_08_retention_by_a_clock_three_years_ahead_deletes_nothing_and_freezes_nothing(filled: Home) -> None:
     home = filled
     retain(home, SITE, T0 + 3 * 365 * DAY)
@@ -33,7 +32,6 @@ def test_core_08_retention_by_a_clock_three_years_ahead_deletes_nothing_and_free
     assert landing == 3, f"{landing} of 3 landing files are left"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 8")
 def test_core_08_upkeep_by_a_clock_ten_days_ahead_keeps_the_raw_archive(filled: Home) -> None:
     need(len(list(filled.raw.glob("*/*.zst"))) == 3, "three segments are archived")
     upkeep(filled, T0 + 12 * DAY)

@@ -1,7 +1,5 @@
 """One device with a stuck clock does not keep the landing files of all others for ever, or the plan names it."""
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, send, series
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import Home
@@ -28,7 +26,6 @@ def test_core_15_without_a_stuck_clock_old_landing_files_go(home: Home) -> None:
     assert not kept
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 15")
 def test_core_15_with_a_stuck_clock_they_go_too_or_the_reason_is_named(home: Home) -> None:
     left, kept = landing_left(home, with_stuck=True)
     need(left <= DAYS, "one file a day")

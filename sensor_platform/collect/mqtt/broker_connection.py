@@ -3,8 +3,8 @@
 import logging
 import socket
 import ssl
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +47,19 @@ class ConnectionSetup:
     """Monotonic seconds."""
 
 
+@dataclass(slots=True)
+class SubscriptionChange:
+    """A change of the subscriptions that the broker has not confirmed yet."""
+
+    before: CollectConfig
+    asked: dict[str, int]
+    """QoS by topic filter, of all filters that are wanted."""
+    fresh: dict[str, int] = field(default_factory=dict)
+    """QoS by topic filter, of those that the broker does not have."""
+    mid: int = -1
+    """Number of the SUBSCRIBE packet; -1 if the next connection subscribes."""
+
+
 class BrokerConnection:
     """One MQTT client over all its connections."""
 
@@ -63,6 +76,9 @@ class BrokerConnection:
         self._asked: dict[str, int] = {}
         self._former: dict[str, int] = {}
         self._heard_at = 0.0
+        self._change: SubscriptionChange | None = None
+        self.refusal: PlatformError | None = None
+        """Why the broker refused the last change of the subscriptions; the ones before it are in force."""
         self.is_connected = False
         self.is_subscribed = False
         self.was_ever_connected = False
@@ -82,6 +98,8 @@ class BrokerConnection:
         """
         self.problem = None
         self.is_connected = self.is_subscribed = False
+        if self._change is not None:
+            self._change.mid = -1  # this connection subscribes to everything
         self.note_heard()
         open_connection(self._client, self._setup.config, self._setup.broker)
 
@@ -94,6 +112,33 @@ class BrokerConnection:
     def note_heard(self) -> None:
         """The broker has sent something, or could not be read: its answer may still be on the way."""
         self._heard_at = self._setup.clock()
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether the broker has not confirmed the last change of the subscriptions yet."""
+        return self._change is not None
+
+    def resubscribe(self, config: CollectConfig) -> None:
+        """Change the subscriptions without a new connection: filters are added before others are removed.
+
+        In between, a broker may send a message twice that an old and a new filter match; none is lost. Where there is
+        no connection now, the next one subscribes to the new filters.
+
+        Args:
+            config: differs from the settings in force in the subscriptions only.
+        """
+        change = self._change = SubscriptionChange(before=self._setup.config, asked=self._filters_of(config))
+        self._setup = replace(self._setup, config=config)
+        self.refusal = None
+        if not self.is_subscribed:
+            return
+        fresh = {topic: qos for topic, qos in change.asked.items() if self._asked.get(topic) != qos}
+        if not fresh:
+            self._finish_change(change)
+            return
+        self._save_filters(fresh)  # before the broker has them
+        change.fresh = fresh
+        change.mid = self._client.subscribe(self._subscriptions(fresh))[1] or -1
 
     def publish(self, topic: str, payload: bytes) -> None:
         """Publish a message at QoS 0: it may be lost, and is sent again."""
@@ -122,11 +167,11 @@ class BrokerConnection:
         self.is_connected = self.was_ever_connected = True
         record = self._adopt_session(is_present=flags.session_present)
         # A broker that was killed continues the session with filters of some time ago, so nothing is left out here
-        self._asked = {s.topic: min(s.qos, self.read_path.max_qos) for s in self._setup.config.subscriptions}
+        self._asked = self._filters_of(self._setup.config)
         self._former = {topic: qos for topic, qos in record.filters.items() if topic not in self._asked}
         if self._former:
             client.unsubscribe(list(self._former))
-        client.subscribe(self._subscriptions())
+        client.subscribe(self._subscriptions(self._asked))
 
     def _adopt_session(self, *, is_present: bool) -> SessionRecord:
         """Determine the session; it is recorded durably before any message of it can be acknowledged."""
@@ -142,36 +187,75 @@ class BrokerConnection:
         self._encoder.is_session_present = is_present
         return record
 
-    def _subscriptions(self) -> list[Any]:
+    def _filters_of(self, config: CollectConfig) -> dict[str, int]:
+        return {s.topic: min(s.qos, self.read_path.max_qos) for s in config.subscriptions}
+
+    def _subscriptions(self, filters: Mapping[str, int]) -> list[Any]:
         if self._setup.config.protocol == "5":
             # retain handling 1: retained messages only where the subscription is new to the session; 3.1.1 has no such
             # choice and sends them after every connection, and the lander recognises what it has
-            return [(topic, SubscribeOptions(qos=qos, retainHandling=1)) for topic, qos in self._asked.items()]
-        return list(self._asked.items())
+            return [(topic, SubscribeOptions(qos=qos, retainHandling=1)) for topic, qos in filters.items()]
+        return list(filters.items())
 
     def _on_subscribe(
         self, client: mqtt.Client, userdata: object, mid: int, reasons: list[ReasonCode], properties: Properties | None
     ) -> None:
-        del client, userdata, mid, properties
-        for (topic, qos), reason in zip(self._asked.items(), reasons, strict=False):
+        del client, userdata, properties
+        change = self._change
+        if change is not None and change.mid == mid:
+            if (refusal := self._refusal(change.fresh, reasons)) is None:
+                self._finish_change(change)
+            else:
+                self._go_back(change, refusal)
+            return
+        self.problem = self._refusal(self._asked, reasons) or self.problem
+        if self.problem is None:
+            self._subscribed()
+        elif change is not None:  # after a new connection; the next one has the former filters
+            self._change, self.refusal = None, self.problem
+            self._setup = replace(self._setup, config=change.before)
+
+    def _refusal(self, filters: Mapping[str, int], reasons: Sequence[ReasonCode]) -> PlatformError | None:
+        """Why the broker does not grant a filter; None if it grants all."""
+        refusal: PlatformError | None = None
+        for (topic, qos), reason in zip(filters.items(), reasons, strict=False):
             if reason.is_failure:
-                self.problem = WrongUse(
+                refusal = WrongUse(
                     f"{self._setup.broker!r} refused the subscription to {topic!r}: {reason}",
                     "allow this user to read it, or change collect.subscriptions",
                 )
             elif reason.value < qos:
                 log.warning("the broker granted only QoS %d for %r; the broker may drop messages", reason.value, topic)
-        if self.problem is None:
-            self._subscribed()
+        return refusal
 
-    def _subscribed(self) -> None:
+    def _finish_change(self, change: SubscriptionChange) -> None:
+        gone = {topic: qos for topic, qos in self._asked.items() if topic not in change.asked}
+        if gone:
+            self._client.unsubscribe(list(gone))
+        self._former, self._asked, self._change = self._former | gone, change.asked, None
+
+    def _go_back(self, change: SubscriptionChange, refusal: PlatformError) -> None:
+        """Take back what was granted of a change that the broker refused."""
+        added = [topic for topic in change.fresh if topic not in self._asked]
+        if added:
+            self._client.unsubscribe(added)
+        if kept := {topic: self._asked[topic] for topic in change.fresh if topic in self._asked}:
+            self._client.subscribe(self._subscriptions(kept))
+        self._setup = replace(self._setup, config=change.before)
+        self._change, self.refusal = None, refusal
+
+    def _save_filters(self, more: Mapping[str, int]) -> None:
         record = SessionRecord(
             session=self._redelivery.session,
             client_id=self._setup.client_id,
-            filters=dict(sorted((self._former | self._asked).items())),
+            filters=dict(sorted((self._former | self._asked | dict(more)).items())),
         )
         if load_record(self._setup.record_path, self._setup.client_id) != record:
             save_record(self._setup.record_path, record)
+
+    def _subscribed(self) -> None:
+        self._save_filters({})
+        self._change = None
         self.is_subscribed = True
         self._client.publish(state_topic(self._setup.config.collector), b"online", qos=0, retain=True)
 

@@ -8,9 +8,13 @@ import logging
 import os
 import select
 import time
+from dataclasses import replace
 from itertools import count
 
+import msgspec
+
 from sensor_platform.collect.collector_status import State
+from sensor_platform.collect.config import CollectConfig
 from sensor_platform.collect.mqtt.broker_connection import BrokerConnection, ConnectionSetup
 from sensor_platform.collect.mqtt.filters import check_subscriptions
 from sensor_platform.collect.mqtt.frame_encoder import FrameEncoder
@@ -59,6 +63,7 @@ class MqttSource:
             self._connection.read_path.reply,
             config.commit_milliseconds / 1000,
         )
+        self._before = config
         self._pinged_at = self._devices_at = 0.0
 
     @property
@@ -108,6 +113,28 @@ class MqttSource:
             self._devices_at = now
             for message in take_device_messages(self._context.home.wal, self._context.config.collector):
                 self._connection.publish(message.topic, message.payload)
+
+    def reconfigure(self, config: CollectConfig) -> bool:
+        """Change the subscriptions on the running connection; False if anything else of the connection differs."""
+        former = self._context.config
+        same = msgspec.structs.replace(
+            config,
+            subscriptions=former.subscriptions,
+            seal_seconds=former.seal_seconds,
+            seal_megabytes=former.seal_megabytes,
+        )
+        if same != former:
+            return False
+        self._before, self._context = former, replace(self._context, config=config)
+        self._connection.resubscribe(config)
+        return True
+
+    def reconfigured(self) -> bool | PlatformError:
+        """Whether the broker has confirmed the new subscriptions; the reason if it refused one."""
+        if (refusal := self._connection.refusal) is not None:
+            self._context = replace(self._context, config=self._before)
+            return refusal
+        return self._connection.is_subscribed and not self._connection.is_changing
 
     def prepare_seal(self) -> bool:
         """Commit what waits. A segment may always be sealed: the redeliveries are known from sealed segments too."""

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 @click.option("--time", "time_column", metavar="COLUMN", help="Column with the time.")
 @click.option("--time-format", metavar="FORMAT", help="auto, s, ms, us, ns or iso.")
 @click.option("--timezone", metavar="ZONE", help="Zone of times without one, e.g. Europe/Berlin.")
+@click.option(
+    "--repeated-hour",
+    type=click.Choice(["refuse", "first", "second"]),
+    help="What local times are that clocks show twice in autumn.  [default: refuse]",
+)
 @click.option("--metric", metavar="COLUMN", help="Column with the metric's name, for files with one reading per row.")
 @click.option("--value", metavar="COLUMN", help="Column with the value, together with --metric.")
 @click.option("--unit", metavar="COLUMN", help="Column with the unit.")
@@ -163,7 +168,7 @@ def _mapping(options: dict[str, Any]) -> "Contract":
     if options["device_id"]:
         changes["device"] = {**changes["device"], "constant": options["device_id"]}
     time = {"field": [options["time_column"]] if options["time_column"] else None, "format": options["time_format"]}
-    time["timezone"] = options["timezone"]
+    time |= {"timezone": options["timezone"], "repeated_hour": options["repeated_hour"]}
     changes["time"] = {**changes["time"], **{key: value for key, value in time.items() if value}}
     if options["metric"] or options["value"]:
         changes["layout"] = "long"

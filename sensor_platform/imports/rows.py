@@ -15,6 +15,7 @@ from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.names import MAX_NAME, fold
 from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
+from sensor_platform.reading.values import RejectReason
 
 
 def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
@@ -66,7 +67,7 @@ class RowReader:
             self.read_wide(frame, base, readings)
         return readings.result(base)
 
-    def times(self, frame: pl.DataFrame) -> tuple[pl.Series, dict[int, str]]:
+    def times(self, frame: pl.DataFrame) -> tuple[pl.Series, dict[int, RejectReason]]:
         """Event time of each row, and reasons; the first column with a time is used."""
         source = self.plan.contract.time
         at, reasons = times_of(frame[self.columns[self.plan.time[0]]], source)
@@ -78,7 +79,7 @@ class RowReader:
         return at, reasons
 
     def check(
-        self, frame: pl.DataFrame, device: pl.Series, times: tuple[pl.Series, dict[int, str]], base: RowRejects
+        self, frame: pl.DataFrame, device: pl.Series, times: tuple[pl.Series, dict[int, RejectReason]], base: RowRejects
     ) -> None:
         """Reject rows without a device or an acceptable time."""
         at, reasons = times
@@ -87,8 +88,8 @@ class RowReader:
         base.where(device.is_null(), "no_device", "the row names no device")
         if _longest(device) > MAX_NAME:
             base.where(device.str.len_chars() > MAX_NAME, "name_too_long", "the device id is too long")
-        for row, reason in reasons.items():
-            base.one(row, "bad_time", reason)
+        for row, why in reasons.items():
+            base.one(row, why.rule, why.reason)
         if at.has_nulls():
             base.where(at.is_null(), "no_time", "the row has no time")
         if at.min() is None:

@@ -9,15 +9,19 @@ import re
 import polars as pl
 
 from sensor_platform.reading.contract import TimeSource
+from sensor_platform.reading.local_times import UnclearTime
 from sensor_platform.reading.times import EARLIEST, EPOCH_LIMITS, EPOCH_SCALES, time_reader, zone
+from sensor_platform.reading.values import RejectReason
 
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ])\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)?")
 _ROUNDS = 4
 """Forms of text in one batch that are parsed as columns; more are parsed one by one."""
 
 
-def times_of(column: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int, str]]:
+def times_of(column: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int, RejectReason]]:
     """Microseconds (null without a time), and by row the reason why a value is not a time.
+
+    Rows have no time of arrival: of local times that clocks show twice or never, `source.repeated_hour` decides.
 
     Args:
         column: numbers, texts, dates or date-times.
@@ -25,7 +29,10 @@ def times_of(column: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int
     """
     kind = column.dtype
     if isinstance(kind, pl.Datetime | pl.Date):
-        return _from_moments(column, source.timezone), {}
+        at = _from_moments(column, source.timezone)
+        if at.null_count() == column.null_count():
+            return at, {}
+        return _one_by_one(column.cast(pl.Datetime("us")).dt.to_string("iso:strict"), at, source)
     at = pl.repeat(None, len(column), dtype=pl.Int64, eager=True)
     if kind == pl.String:
         at = _from_texts(column, source, at)
@@ -45,12 +52,12 @@ def _from_moments(column: pl.Series, timezone: str) -> pl.Series:
 
 
 def _in_zone(column: pl.Series, timezone: str) -> pl.Series:
-    """Local times to UTC: the first of two that a clock shows twice, null where it shows none."""
+    """Local times to UTC; null for one that clocks show twice or never."""
     if timezone[:1] in {"+", "-"}:
         offset = zone(timezone).utcoffset(None)
         assert offset is not None
         return column - offset
-    return column.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null").dt.convert_time_zone("UTC")
+    return column.dt.replace_time_zone(timezone, ambiguous="null", non_existent="null").dt.convert_time_zone("UTC")
 
 
 def _from_texts(column: pl.Series, source: TimeSource, at: pl.Series) -> pl.Series:
@@ -108,17 +115,25 @@ def _scaled(number: pl.Expr, scale: int, column: pl.Series) -> pl.Expr:
     return (number * scale).round(mode="half_to_even").cast(pl.Int64, strict=False)
 
 
-def _one_by_one(column: pl.Series, at: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int, str]]:
+def _one_by_one(column: pl.Series, at: pl.Series, source: TimeSource) -> tuple[pl.Series, dict[int, RejectReason]]:
+    """Read the values that have no time yet as single ones."""
     read = time_reader(source.format, zone(source.timezone))
     rows = (at.is_null() & column.is_not_null()).arg_true()
-    known: dict[object, int | str | None] = {}
+    known: dict[object, int | RejectReason | None] = {}
     times: list[int | None] = []
-    reasons: dict[int, str] = {}
+    reasons: dict[int, RejectReason] = {}
     for row, value in zip(rows.to_list(), column.gather(rows).to_list(), strict=True):
         if value not in known:
-            known[value] = read(value)
+            known[value] = _settled(read(value), source)
         found = known[value]
         times.append(found if isinstance(found, int) else None)
-        if isinstance(found, str):
+        if isinstance(found, RejectReason):
             reasons[row] = found
     return at.scatter(rows, pl.Series(times, dtype=pl.Int64)), reasons
+
+
+def _settled(found: int | str | UnclearTime | None, source: TimeSource) -> int | RejectReason | None:
+    rule = "bad_time"
+    if isinstance(found, UnclearTime):
+        found, rule = found.resolve(None, source.repeated_hour), "unclear_time"
+    return RejectReason(rule, found) if isinstance(found, str) else found

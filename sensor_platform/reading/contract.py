@@ -10,6 +10,7 @@ import msgspec
 from sensor_platform.reading.encodings import ENCODINGS
 from sensor_platform.reading.encodings.delimited import CsvForm
 from sensor_platform.reading.encodings.influx import InfluxForm
+from sensor_platform.reading.local_times import RepeatedHour
 from sensor_platform.reading.names import filter_error, topic_matches
 from sensor_platform.reading.times import TimeFormat, zone
 
@@ -45,6 +46,10 @@ class TimeSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_onl
     timezone: str = "UTC"
     """IANA zone (or fixed offset like +08:00) of times without a zone."""
     required: bool = False
+    repeated_hour: RepeatedHour = "refuse"
+    """Which of two a local time is that clocks of `timezone` show twice, in autumn, where the arrival of the message
+    does not tell (it decides if it is within an hour). Also for a time that they never show, in spring: by the offset
+    before the change (`first`) or after it."""
 
     def __post_init__(self) -> None:
         """Check the time zone.

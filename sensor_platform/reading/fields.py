@@ -5,11 +5,14 @@ from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.contract import TimeSource, ValueSource
+from sensor_platform.reading.local_times import UnclearTime
 from sensor_platform.reading.plan import Lookup
 from sensor_platform.reading.times import time_reader, zone
 from sensor_platform.reading.values import text_of
 
-TimeReader = Callable[[object], int | str | None]
+Time = int | str | UnclearTime | None
+"""Microseconds since the epoch, the reason why it cannot be read, two meanings, or None where there is none."""
+TimeReader = Callable[[object], Time]
 
 
 @dataclass(slots=True)
@@ -85,10 +88,10 @@ class FieldReader:
             self.levels[key] = (levels[number] if -len(levels) <= number < len(levels) else None) or None
         return self.levels[key]
 
-    def times(self, columns: tuple[int, ...], source: TimeSource, group: Group) -> list[int | str | None]:
-        """Per record: microseconds since the epoch, a reason (text) if its time is unreadable, or None without one."""
+    def times(self, columns: tuple[int, ...], source: TimeSource, group: Group) -> list[Time]:
+        """The time of each record."""
         read = self.reader(source)
-        found: list[int | str | None] | None = None
+        found: list[Time] | None = None
         for column in columns:
             parsed = list(map(read, group.columns[column]))
             found = parsed if found is None else _filled(found, parsed)
@@ -110,6 +113,6 @@ class FieldReader:
         return self.readers[key]
 
 
-def _filled(some: list[int | str | None], others: list[int | str | None]) -> list[int | str | None]:
+def _filled(some: list[Time], others: list[Time]) -> list[Time]:
     """The elements of `some`, and those of `others` where it has none."""
     return [a if a is not None else b for a, b in zip(some, others, strict=True)]

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.batch import TimeLimits
-from sensor_platform.reading.fields import FieldReader, Group
+from sensor_platform.reading.fields import FieldReader, Group, Time
+from sensor_platform.reading.local_times import UnclearTime
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import MAX_NAME
 from sensor_platform.reading.plan import RecordPlan
@@ -67,26 +68,33 @@ def _fill_times(
     plan: RecordPlan,
     fields: FieldReader,
     group: Group,
-    found: list[int | str | None],
+    found: list[Time],
     devices: Sequence[str | None],
     bad: dict[int, Rejected],
 ) -> tuple[list[int], list[bool]]:
     """Use the receive time where there is no device time; reject records whose time is required or unreadable."""
     event_at: list[int] = []
-    for row, (at, message) in enumerate(zip(found, group.messages, strict=True)):
-        event_at.append(at if isinstance(at, int) else fields.batch.received_at[message])
+    is_device_time: list[bool] = []
+    for row, (time, message) in enumerate(zip(found, group.messages, strict=True)):
+        received_at = fields.batch.received_at[message]
+        at, rule = time, "bad_time"
+        if isinstance(time, UnclearTime):
+            arrival = None if message in fields.batch.retained else received_at
+            at, rule = time.resolve(arrival, plan.contract.time.repeated_hour), "unclear_time"
+        is_device_time.append(isinstance(at, int))
+        event_at.append(at if isinstance(at, int) else received_at)
         if isinstance(at, str):
-            bad.setdefault(row, rejected("bad_time", at, devices[row]))
+            bad.setdefault(row, rejected(rule, at, devices[row]))
         elif at is None and plan.contract.time.required:
             bad.setdefault(row, rejected("no_time", "no time where the contract looks for one", devices[row]))
-    return event_at, [isinstance(at, int) for at in found]
+    return event_at, is_device_time
 
 
 def _judge_retained(
     plan: RecordPlan,
     fields: FieldReader,
     group: Group,
-    found: list[int | str | None],
+    found: list[Time],
     devices: Sequence[str | None],
     bad: dict[int, Rejected],
 ) -> set[int]:

@@ -14,6 +14,8 @@ HINTS: Final[dict[str, str]] = {
     "no_time": "send a time, or set `time.required: false` to use the receive time",
     "retained_without_time": "send a time, or set `retained: uncertain` (or `accept`) in the contract",
     "bad_time": "send ISO 8601 or epoch time, or set `time.format` and `time.timezone` in the contract",
+    "unclear_time": "send UTC or an offset, or set `time.repeated_hour` in the contract (a clock without summer time:"
+    " `time.timezone: +01:00`)",
     "in_the_future": "correct the device's clock, or raise `landing.max_future_seconds` in site.yaml",
     "before_start": "correct the device's clock, or set an earlier `start` in site.yaml",
     "no_metric": "name the metric in the message, or name its place in the contract (`metric`)",

@@ -8,6 +8,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sensor_platform.kernel.clock import to_micros
+from sensor_platform.reading.local_times import UnclearTime, local_time
 
 TimeFormat = Literal["auto", "s", "ms", "us", "ns", "iso"]
 
@@ -42,11 +43,14 @@ def epoch_unit(size: float) -> str:
     return next((unit for unit, limit in EPOCH_LIMITS.items() if size < limit), "ns")
 
 
-def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], int | str | None]:
-    """A function from a decoded value to microseconds, to a reason (text) if it is not a time, or to None for null."""
+def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], int | str | UnclearTime | None]:
+    """A function from a decoded value to microseconds, to a reason (text) if it is not a time, or to None for null.
+
+    A local time that clocks of the default zone show twice or never becomes an `UnclearTime`.
+    """
     from_number = _from_any_epoch if form == "auto" else partial(_from_epoch, form)
 
-    def read(value: object) -> int | str | None:
+    def read(value: object) -> int | str | UnclearTime | None:
         kind = type(value)
         if kind is float or kind is int:
             return from_number(value)  # type: ignore[arg-type]
@@ -88,7 +92,7 @@ def _from_epoch(form: TimeFormat, value: float) -> int | str:
     return _in_range(round(value * EPOCH_SCALES[form]), value)
 
 
-def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str | None:
+def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str | UnclearTime | None:
     text = text.strip()
     if not text:
         return None
@@ -98,7 +102,8 @@ def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str |
         return f"{_short(text)} is not a number of {form} since 1970"
     try:
         parsed = datetime.fromisoformat(text)
-        return _in_range(to_micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=default_zone)), text)
+        at = to_micros(parsed) if parsed.tzinfo else local_time(parsed, default_zone, _short(text))
+        return _in_range(at, text) if isinstance(at, int) else at
     except (ValueError, OverflowError):
         return f"{_short(text)} is not a time that we can read"
 

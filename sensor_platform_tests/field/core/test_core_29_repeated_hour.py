@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import land, readings, seal
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import Contract, Home, TimeSource
@@ -13,7 +11,6 @@ FIRST, SECOND = datetime(2026, 10, 25, 0, 30, tzinfo=UTC), datetime(2026, 10, 25
 """Both are 02:30 in Berlin."""
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 29")
 def test_core_29_readings_of_the_repeated_hour_keep_their_hour(home: Home) -> None:
     for seq, at in enumerate((FIRST, SECOND), 1):
         received = round(at.timestamp() * 1e6) + 1_000_000

@@ -174,10 +174,15 @@ def stored_envelopes(home: Home) -> Iterator[Envelope]:
 
 @contextmanager
 def running_collector(
-    home: Path, url: str, *, site: Path | None = None, command: Sequence[str] = COMMAND
+    home: Path,
+    url: str,
+    *,
+    site: Path | None = None,
+    command: Sequence[str] = COMMAND,
+    arguments: Sequence[str] = ("collect", "--no-land"),
 ) -> Iterator[RunningCollector]:
     """A started collector; gone afterwards, whatever happened."""
-    collector = RunningCollector(home, url, site=site, command=command)
+    collector = RunningCollector(home, url, site=site, command=command, arguments=arguments)
     try:
         collector.start()
         yield collector

@@ -13,6 +13,7 @@ import click
 from sensor_platform.collect.child_process import ChildCommand, SupervisedChild
 from sensor_platform.collect.collector import Collector, CollectorSetup
 from sensor_platform.collect.collector_lock import collector_lock
+from sensor_platform.collect.mqtt.client_id import new_client_id
 from sensor_platform.collect.source import choose_source
 from sensor_platform.home import Home
 from sensor_platform.reload.site_watch import SiteWatch
@@ -27,7 +28,13 @@ _DRAIN_SECONDS = 120.0
     epilog="\b\nExample:\n  export SENSOR_PLATFORM_BROKER_URL=mqtt://user:pw@broker:1883\n  sensor-platform collect"
 )
 @click.option("--land/--no-land", "with_lander", default=True, help="Start the lander as a child (default) or not.")
-def collect(with_lander: bool) -> None:
+@click.option(
+    "--new-client-id",
+    "is_copy",
+    is_flag=True,
+    help="First take a new MQTT client id, for a copy of a data folder: two collectors cannot share one.",
+)
+def collect(with_lander: bool, is_copy: bool) -> None:
     """Collect from the broker (or from Kafka, where collect.kafka names topics) and land, until stopped.
 
     Every message is fsynced before it is acknowledged. Prints one line, `ready`, when it is subscribed; logs go to
@@ -47,6 +54,8 @@ def collect(with_lander: bool) -> None:
         wake_write,
         collector_lock(settings.home.wal, f"{config.collector}, process {os.getpid()} on {socket.gethostname()}"),
     ):
+        if is_copy:
+            log.info("the MQTT client id is now %s", new_client_id(settings.home.wal, config.collector))
         setup = CollectorSetup(
             config=config,
             home=settings.home,

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.collect.collector_lock import collector_lock
-from sensor_platform.collect.mqtt.paho_client import client_id_of
 from sensor_platform.errors import WrongUse
 from sensor_platform_tests.running import COMMAND, RunningBroker, running_collector, write_site
 
@@ -198,9 +197,3 @@ def test_the_lock_is_free_again_after_its_holder(tmp_path: Path) -> None:
         collector_lock(tmp_path / "wal", "second").__enter__()
     with collector_lock(tmp_path / "wal", "third"):
         assert (tmp_path / "wal" / "collector.lock").read_text() == "third\n"
-
-
-def test_the_client_id_is_stable_and_belongs_to_collector_and_home() -> None:
-    mine = client_id_of("c", Path("/data"))
-    assert mine == client_id_of("c", Path("/data"))
-    assert len({mine, client_id_of("d", Path("/data")), client_id_of("c", Path("/other"))}) == 3

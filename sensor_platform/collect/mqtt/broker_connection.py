@@ -16,6 +16,7 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.collect.mqtt.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.paho_client import (
+    TakenOver,
     explain_failure,
     explain_refusal,
     make_client,
@@ -30,6 +31,7 @@ from sensor_platform.errors import PlatformError, Unreachable, WrongUse
 
 log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 10.0
+_TAKEN_OVER = 0x8E
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,11 @@ class BrokerConnection:
         self.was_ever_connected = False
         self.problem: PlatformError | None = None
         """Why the last connection was lost or refused."""
+
+    @property
+    def client_id(self) -> str:
+        """Under which the broker knows us."""
+        return self._setup.client_id
 
     @property
     def sock(self) -> Any | None:  # noqa: ANN401 - paho's socket, plain, TLS or wrapped: something with a fileno
@@ -274,6 +281,8 @@ class BrokerConnection:
 
     def _why(self, *, is_from_broker: bool, reason: ReasonCode) -> PlatformError:
         broker = self._setup.broker
+        if is_from_broker and reason.value == _TAKEN_OVER:
+            return TakenOver(self._setup.client_id)
         if is_from_broker:
             return Unreachable(f"{broker!r} closed the connection: {reason}", "see the broker's log; trying again")
         if isinstance(self.read_path.error, ssl.SSLError | socket.gaierror):

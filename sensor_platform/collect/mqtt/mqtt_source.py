@@ -16,10 +16,10 @@ import msgspec
 from sensor_platform.collect.collector_status import State
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.collect.mqtt.broker_connection import BrokerConnection, ConnectionSetup
+from sensor_platform.collect.mqtt.client_id import client_id_of
 from sensor_platform.collect.mqtt.filters import check_subscriptions
 from sensor_platform.collect.mqtt.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.group_commit import GroupCommit
-from sensor_platform.collect.mqtt.paho_client import client_id_of
 from sensor_platform.collect.mqtt.read_paths import MalformedStream
 from sensor_platform.collect.mqtt.reconnect import Reconnector
 from sensor_platform.collect.mqtt.selftest import why_no_bulk_reading
@@ -202,7 +202,7 @@ def _connection_setup(context: SourceContext) -> ConnectionSetup:
     return ConnectionSetup(
         config=config,
         broker=context.broker,
-        client_id=client_id_of(config.collector, context.home.root),
+        client_id=client_id_of(context.home.wal, config.collector),
         record_path=context.home.wal / f"{config.collector}.session",
         use_bulk_reading=reason is None,
         new_session=lambda: f"{time.time_ns() // 1_000_000}-{os.getpid()}-{next(boots)}",

@@ -1,9 +1,7 @@
 """The paho client: its settings before it connects, and its errors as messages with a hint."""
 
-import hashlib
 import socket
 import ssl
-from pathlib import Path
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -19,11 +17,6 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 _LOGIN = (0x86, 0x87)  # bad user name or password, not authorized
 _OLD_LOGIN = {4: 0x86, 5: 0x87}
 _PROTOCOL = (0x84, 0x01)
-
-
-def client_id_of(collector: str, home: Path) -> str:
-    """Client id of a collector on a home. It is the same at every start, so that the broker keeps the session."""
-    return f"sensor-platform-{collector}-{hashlib.blake2b(str(home).encode(), digest_size=4).hexdigest()}"
 
 
 def state_topic(collector: str) -> str:
@@ -91,6 +84,24 @@ def explain_failure(error: Exception, broker: Broker) -> PlatformError:
         return UnknownHost(f"the broker's host {broker.host!r} is unknown", "check SENSOR_PLATFORM_BROKER_URL")
     reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return Unreachable(f"no connection to {broker!r}: {reason}", "start the broker; trying again until it answers")
+
+
+class TakenOver(Unreachable):
+    """Another client with our client id has connected, and the broker closed our connection for it."""
+
+    def __init__(self, client_id: str, *, is_certain: bool = True) -> None:
+        """Make the message.
+
+        Args:
+            client_id: ours.
+            is_certain: the broker said so; otherwise connections are lost again and again just after they were made.
+        """
+        super().__init__(
+            f"another client has the client id {client_id}: the two take the broker's session from each other"
+            if is_certain
+            else f"connections are lost soon after they are made: another client may have the client id {client_id}",
+            "if this data folder is a copy, start it once with `collect --new-client-id`",
+        )
 
 
 class UnknownHost(Unreachable):

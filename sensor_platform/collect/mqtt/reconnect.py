@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from sensor_platform.collect.collector_status import CollectorStatus
 from sensor_platform.collect.mqtt.broker_connection import BrokerConnection
-from sensor_platform.collect.mqtt.paho_client import UnknownHost
+from sensor_platform.collect.mqtt.paho_client import TakenOver, UnknownHost
+from sensor_platform.collect.mqtt.session_rivalry import SessionRivalry
 from sensor_platform.errors import PlatformError, WrongUse
 from sensor_platform.kernel.backoff import Backoff
 
@@ -32,6 +33,8 @@ class Reconnector:
         self._backoff = Backoff(FIRST_PAUSE, LONGEST_PAUSE)
         self._connect_at = 0.0
         self._is_announced = False
+        self._rivalry = SessionRivalry()
+        self._subscribed_at: float | None = None
         self._is_up = False  # a connection was opened, and `lost` has not been called for its end
 
     @property
@@ -69,11 +72,19 @@ class Reconnector:
             raise problem
         if problem and not self._is_announced and isinstance(problem, WrongUse):
             raise problem
+        now = time.monotonic()
         pause = self._backoff.next()
-        self._connect_at = time.monotonic() + pause
+        self._connect_at = now + pause
         if connection.was_ever_connected:
             self._status.counters.disconnects += 1
         text = problem.message if problem else "the connection was lost"
+        if self._subscribed_at is None:
+            self._rivalry.note_outage()
+        else:
+            is_taken_over = isinstance(problem, TakenOver)
+            self._rivalry.note_loss(now, now - self._subscribed_at, is_taken_over=is_taken_over)
+            self._subscribed_at = None
+            text = self._rival(now) or text
         if self._status.problem != text:
             log.warning("%s; trying again in %.1f s", text, pause)
         self._status.problem = text
@@ -82,12 +93,23 @@ class Reconnector:
         """Keep-alive, a few times a second while there is a connection."""
         self._connection.tend()
         if self._connection.is_subscribed:
-            self._backoff.reset()
-            self._status.problem = None
+            self._status.problem = self._rival(time.monotonic())
+            if self._status.problem is None:
+                self._backoff.reset()  # otherwise the two clients would throw each other out several times a second
+
+    def _rival(self, now: float) -> str | None:
+        """What to say while another client takes our session over; None where none seems to."""
+        is_certain = self._rivalry.is_certain(now)
+        if not is_certain and not self._rivalry.is_suspected(now):
+            return None
+        rival = TakenOver(self._connection.client_id, is_certain=is_certain)
+        return f"{rival.message}; {rival.hint}"
 
     def note_read(self) -> None:
         """After each read: the first subscription is announced; a connection that was refused is closed."""
         connection = self._connection
+        if connection.is_subscribed and self._subscribed_at is None:
+            self._subscribed_at = time.monotonic()
         if connection.is_subscribed and not self._is_announced:
             self._is_announced = True
             self._announce()

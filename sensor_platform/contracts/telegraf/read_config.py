@@ -18,7 +18,7 @@ from sensor_platform.reading.names import topic_matches
 _SCHEMES = {"tcp": "mqtt", "mqtt": "mqtt", "ssl": "mqtts", "tls": "mqtts", "mqtts": "mqtts"}
 _NEEDLESS = {
     "persistent_session": "sessions are always persistent here",
-    "client_id": "made from collector name and data folder",
+    "client_id": "made once for each data folder",
     "max_undelivered_messages": "messages are acknowledged after they are on disk, however many",
     "connection_timeout": "connections are retried until they succeed",
     "insecure_skip_verify": "certificates are always checked; name the CA in SENSOR_PLATFORM_BROKER_CA_FILE",

@@ -1,6 +1,6 @@
 """The connections of a live process to brokers, and how it makes a triggered prediction."""
 
-import os
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -31,7 +31,7 @@ class BrokerLinks:
 def make_links(setup: LiveSetup) -> BrokerLinks:
     """Make the connections to the brokers of a site."""
     states = DeviceStates(setup.live.state_topic)
-    client_id = f"{setup.collect.collector}-live-{os.getpid()}"
+    client_id = f"{setup.collect.collector}-live-{secrets.token_hex(6)}"
     is_v5 = setup.collect.protocol == "5"
     return BrokerLinks(
         MqttLink(setup.broker, client_id, is_v5, states if states.topic else None),

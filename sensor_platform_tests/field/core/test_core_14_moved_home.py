@@ -3,8 +3,6 @@
 import shutil
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.core.brokers import PUBLISH, SUBSCRIBE, scripted
 from sensor_platform_tests.field.core.needs import need
 
@@ -19,7 +17,6 @@ def client_id_of(home: Path) -> str:
     return client_id
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 14")
 def test_core_14_a_moved_home_keeps_its_session(tmp_path: Path) -> None:
     before = client_id_of(tmp_path / "old")
     need(client_id_of(tmp_path / "old") == before, "it is the same for every start")
@@ -27,7 +24,6 @@ def test_core_14_a_moved_home_keeps_its_session(tmp_path: Path) -> None:
     assert client_id_of(tmp_path / "new") == before, "the session stays behind, with all that is queued for it"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 14")
 def test_core_14_two_sites_with_the_same_path_have_sessions_of_their_own(tmp_path: Path) -> None:
     one = client_id_of(tmp_path / "data")
     shutil.rmtree(tmp_path / "data")

@@ -1,5 +1,6 @@
 """`sensor-platform land`: land the sealed segments of a home."""
 
+import contextlib
 import os
 import select
 import signal
@@ -51,7 +52,7 @@ def land(follow: bool, rebuild_ledger: bool) -> None:
             if follow:
                 service.follow(stop.wait, POLL_SECONDS)
             else:
-                _seal_abandoned(settings.home)
+                seal_abandoned(settings.home)
                 service.land_all()
         except OSError as error:
             raise Unreachable(f"cannot land now: {error}", "check disk space and rights; nothing is lost") from error
@@ -83,16 +84,18 @@ def _decode_settings(settings: "Settings") -> "DecodeSettings":
     return settings.site.contracts, limits_of(settings.site.landing, settings.site.start)
 
 
-def _seal_abandoned(home: Home) -> None:
-    """Seal segments that a killed collector left open. A running collector seals its own."""
+def seal_abandoned(home: Home) -> None:
+    """Seal segments that a killed collector or live process left open. Running ones seal their own."""
     from sensor_platform.collect.collector_lock import collector_lock
+    from sensor_platform.kernel.locks import LockFile, LockHeld
     from sensor_platform.wal import recover_segments
 
-    try:
-        with collector_lock(home.wal, f"land, process {os.getpid()}"):
-            recover_segments(home.wal)
-    except WrongUse:
-        return
+    with contextlib.suppress(WrongUse), collector_lock(home.wal, f"land, process {os.getpid()}"):
+        recover_segments(home.wal)
+    for path in home.ingest.glob("*.lock"):  # of live processes that took messages over HTTP
+        with contextlib.suppress(LockHeld), LockFile(path) as lock:
+            lock.take()
+            recover_segments(home.ingest, home.wal, path.stem)
 
 
 def _rebuild(home: Home, wait_seconds: float) -> None:

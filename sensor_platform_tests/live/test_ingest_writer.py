@@ -2,14 +2,19 @@
 
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from sensor_platform.cli.land import seal_abandoned
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import now_micros, utc_from_micros
+from sensor_platform.landing.integrity.audit import audit
+from sensor_platform.live.requests import ingest
 from sensor_platform.live.requests.ingest import IngestWriter
 from sensor_platform.reading.model import Envelope
 from sensor_platform.wal import read_envelopes
@@ -92,3 +97,89 @@ def test_what_a_killed_process_left_is_handed_over_at_the_next_start(home: Home,
 def test_a_second_process_is_refused(home: Home, writer: IngestWriter) -> None:
     with pytest.raises(WrongUse, match="another live process"):
         IngestWriter(home, "c.http", now_micros).start()
+
+
+def refuse(*_: object, **__: object) -> None:
+    raise OSError(errno.ENOSPC, "no space left")
+
+
+def test_a_disk_that_is_full_at_the_start_is_told_to_the_senders_and_tried_again(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running = IngestWriter(home, "c.http", now_micros)
+    with monkeypatch.context() as patch:
+        patch.setattr("sensor_platform.wal.segment_name.write_file", refuse)
+        running.start()
+        with pytest.raises(OSError, match="no space left"):
+            running.put([message(b"refused")], 7).result(10)
+        assert "no space left" in running.problem
+    wait_until(lambda: not running.problem, "the disk to be tried again")
+    assert running.put([message(b"taken")], 5).result(10) == 1
+    running.stop()
+    assert stored(home) == [b"taken"]
+
+
+def test_an_error_of_any_kind_is_answered_and_the_next_request_is_served(
+    home: Home, writer: IngestWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> bytes:
+        raise ZeroDivisionError("a fault")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ingest, "encode_records", fail)
+        with pytest.raises(OSError, match="ZeroDivisionError: a fault"):
+            writer.put([message(b"refused")], 7).result(10)
+    assert writer.put([message(b"taken")], 5).result(10) == 1
+    writer.stop()
+    assert stored(home) == [b"taken"]
+
+
+def test_a_request_that_was_given_up_is_not_stored_and_does_not_end_the_thread(
+    home: Home, writer: IngestWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sender whose request took too long was told to send it again."""
+    entered, goes_on = threading.Event(), threading.Event()
+    real = ingest.encode_records
+
+    def wait(*some: Any, **more: Any) -> bytes:
+        entered.set()
+        assert goes_on.wait(10)
+        return real(*some, **more)
+
+    monkeypatch.setattr(ingest, "encode_records", wait)
+    first = writer.put([message(b"first")], 5)
+    assert entered.wait(10)
+    given_up = writer.put([message(b"given up")], 8)
+    assert given_up.cancel()
+    assert not first.cancel(), "it is being written: whether it is stored is known soon"
+    goes_on.set()
+    assert first.result(10) == 1
+    assert writer.put([message(b"last")], 4).result(10) == 1
+    writer.stop()
+    assert stored(home) == [b"first", b"last"]
+
+
+def test_a_segment_that_could_not_be_sealed_is_sealed_without_a_new_start(
+    home: Home, writer: IngestWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "_SEAL_SECONDS", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr("sensor_platform.wal.writer.seal_file", refuse)
+        assert writer.put([message(b"one")], 3).result(10) == 1
+        wait_until(lambda: "no space left" in writer.problem, "the seal to fail")
+    wait_until(lambda: stored(home) == [b"one"], "the seal to be tried again")
+
+
+def test_a_segment_that_could_not_be_sealed_to_the_end_is_counted_and_sealed_by_the_lander(
+    home: Home, writer: IngestWriter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "_LAST_SEAL_SECONDS", 0.1)
+    with monkeypatch.context() as patch:
+        patch.setattr("sensor_platform.wal.writer.seal_file", refuse)
+        assert writer.put([message(b"one")], 3).result(10) == 1
+        seal_abandoned(home)
+        assert stored(home) == [], "the live process seals its own"
+        writer.stop()
+    assert audit(home).pending_messages == 1
+    seal_abandoned(home)
+    assert stored(home) == [b"one"]

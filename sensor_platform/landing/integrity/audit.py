@@ -173,18 +173,18 @@ def _gaps_of(device: str | None, within: dict[int, list[Range]], later: list[Ran
 
 def _pending(home: Home) -> Iterator[tuple[Path, int]]:
     """Segments in the WAL, with the messages that are safely in them."""
-    for path in sorted([*home.wal.glob("*.wal"), *home.wal.glob("*.open")]):
+    for path in sorted([*home.wal.glob("*.wal"), *home.wal.glob("*.open"), *home.ingest.glob("*.open")]):
         try:
-            yield path, _messages(home, path)
+            yield path, _messages(path)
         except FileNotFoundError:
             continue  # sealed or landed while we looked
 
 
-def _messages(home: Home, path: Path) -> int:
+def _messages(path: Path) -> int:
     end = None
     if path.suffix == ".open":
         name = parse_name(path.stem)
-        mark = read_committed_offset(home.wal, name.collector) if name else None
+        mark = read_committed_offset(path.parent, name.collector) if name else None
         end = mark.offset if mark and mark.segment == path.stem else None
     counted: Counter[int] = Counter(SegmentReader(path).arrivals(end))
     return counted.total()

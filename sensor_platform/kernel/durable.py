@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from sensor_platform.kernel.temporary_files import temporary_path
+
 _CHUNK = 1 << 20
 _FULL_FSYNC: int | None = getattr(fcntl, "F_FULLFSYNC", None)
 
@@ -53,7 +55,7 @@ def replacing(path: Path) -> Iterator[Path]:
     Temporary names end in `.tmp`: whatever a kill leaves behind is recognised by that and may be deleted.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(path)
     try:
         yield temporary
         fd = os.open(temporary, os.O_RDONLY)

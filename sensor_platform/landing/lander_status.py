@@ -1,11 +1,11 @@
 """Status file of the lander, for people and the command `status`; nothing depends on it."""
 
-import os
 from pathlib import Path
 
 import msgspec
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.temporary_files import temporary_path
 
 
 class LanderStatus(msgspec.Struct, kw_only=True):
@@ -37,7 +37,7 @@ def status_path(home: Home) -> Path:
 def write_status(home: Home, status: LanderStatus) -> None:
     """Replace the status file. It is not fsynced, being useless after a power cut; errors of the disk are ignored."""
     path = status_path(home)
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = temporary_path(path)
     try:
         temporary.write_bytes(msgspec.json.encode(status))
         temporary.replace(path)

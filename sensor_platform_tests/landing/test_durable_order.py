@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.temporary_files import temporary_path
 from sensor_platform_tests.landing.homes import land_all, mixed_messages, seal_segment
 
 
@@ -59,7 +60,7 @@ def test_everything_is_on_disk_before_the_commit_and_the_wal_goes_after_it(
     made.append(str(home.ledger / "segments" / f"{manifest.segment}.json"))
     assert len(made) == 4
     for path in made:
-        temporary = f"{path}.{os.getpid()}.tmp"
+        temporary = str(temporary_path(Path(path)))
         written, named = trace.at("fsync", temporary), trace.at("replace", f"{temporary}>{path}")
         folder = trace.steps.index(("fsync", str(Path(path).parent)), named)
         assert written < named < folder < commit

@@ -85,7 +85,8 @@ def test_temporary_files_of_dead_processes_are_removed_and_those_of_living_ones_
     dead = home.landing / "2026-03-01" / "x.parquet.999999999.tmp"
     own = home.raw / "2026-03-01" / f"x.zst.{os.getpid()}.tmp"
     alive = home.landing / "2026-03-01" / f"y.parquet.{os.getppid()}.tmp"
-    for path in (dead, own, alive):
+    foreign = home.landing / "2026-03-02" / f"z.parquet.0123abcdp.{os.getpid()}.tmp"
+    for path in (dead, own, alive, foreign):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     with open_ledger(home) as ledger:
@@ -93,6 +94,10 @@ def test_temporary_files_of_dead_processes_are_removed_and_those_of_living_ones_
     assert set(cleared.removed) == {dead, own}
     assert alive.exists()
     assert not dead.exists()
+    assert foreign.exists(), "a container beside us may be writing it"
+    os.utime(foreign, (0, 0))
+    with open_ledger(home) as ledger:
+        assert clear_leftovers(home, ledger).removed == (foreign,), "its folder is looked at again"
 
 
 def test_files_of_a_segment_that_nobody_knows_are_set_aside(home: Home) -> None:

@@ -17,7 +17,7 @@ from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.live.requests import ingest
 from sensor_platform.live.requests.ingest import IngestWriter
 from sensor_platform.reading.model import Envelope
-from sensor_platform.wal import read_envelopes
+from sensor_platform.wal import encode_records, read_envelopes
 from sensor_platform_tests.running import wait_until
 
 
@@ -139,12 +139,11 @@ def test_a_request_that_was_given_up_is_not_stored_and_does_not_end_the_thread(
 ) -> None:
     """A sender whose request took too long was told to send it again."""
     entered, goes_on = threading.Event(), threading.Event()
-    real = ingest.encode_records
 
     def wait(*some: Any, **more: Any) -> bytes:
         entered.set()
         assert goes_on.wait(10)
-        return real(*some, **more)
+        return encode_records(*some, **more)
 
     monkeypatch.setattr(ingest, "encode_records", wait)
     first = writer.put([message(b"first")], 5)

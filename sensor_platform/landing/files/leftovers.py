@@ -1,7 +1,6 @@
 """Clears what a killed lander leaves: temporary files, and files that were never committed and never will be."""
 
 import contextlib
-import os
 import shutil
 import sqlite3
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
+from sensor_platform.kernel.temporary_files import is_dead
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
 from sensor_platform.landing.ledger.queries import is_committed
@@ -37,6 +37,8 @@ def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
     now = time.time()
     folders = _changed_folders(home)
     removed = tuple(remove_dead(path for folder in folders for path in sorted(folder.glob("*.tmp"))))
+    # a folder with files of processes that may still run is looked at again next time
+    now = min([now, *(folder.stat().st_mtime for folder in folders if any(folder.glob("*.tmp")))])
     orphans = list(_orphans(home, ledger, folders))
     cleared = Cleared(removed, tuple(set_aside(home, path) for path in orphans))
     _remember_sweep(home, now)
@@ -77,7 +79,7 @@ def clear_rewritten(home: Home, ledger: sqlite3.Connection) -> None:
 
 def remove_dead(temporary: Iterable[Path]) -> list[Path]:
     """Delete those temporary files whose process is gone; returns them."""
-    removed = [path for path in temporary if _is_dead(path)]
+    removed = [path for path in temporary if is_dead(path)]
     for path in removed:
         path.unlink(missing_ok=True)
     return removed
@@ -107,21 +109,6 @@ def _remember_sweep(home: Home, now: float) -> None:
 
 def _marker(home: Home) -> Path:
     return home.ledger / ".swept"
-
-
-def _is_dead(path: Path) -> bool:
-    """Whether the process in a temporary name (`<name>.<pid>.tmp`) is gone, or is this one."""
-    words = path.name.split(".")
-    pid = int(words[-2]) if len(words) > 2 and words[-2].isdigit() else 0
-    if pid in {0, os.getpid()}:
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # it runs and belongs to another user
-        return False
-    return False
 
 
 def _orphans(home: Home, ledger: sqlite3.Connection, folders: list[Path]) -> Iterator[Path]:

@@ -1,5 +1,6 @@
 import shutil
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, timedelta
 from pathlib import Path
 
@@ -63,6 +64,22 @@ def test_from_hours_to_predictions(stage: Stage, make_hourly: Make) -> None:
     rows = stage.table("predictions")
     assert dict(rows.schema) == predict.schema()
     assert (rows["target_at"] > rows["trained_to"]).all()
+
+
+def test_a_metric_that_is_added_to_a_site_with_history_is_trained_at_once(stage: Stage, make_hourly: Make) -> None:
+    """The training may be asked for before the run of days that would make the features of the new metric."""
+    stage.write(history(make_hourly), 1)
+    stage.write(history(make_hourly, metric="rain").with_columns(pl.col("window_start") + pl.duration(days=90)), 2)
+    build_features(stage.home, replace(stage.site, forecast=ForecastConfig(metrics=("rain",))), position=2)
+    assert set(stage.table("features")["metric"]) == {"rain"}
+    report = train(stage.home, stage.site, NOW)
+    assert (report.promoted, report.metrics[0].why) == (1, "first model of this metric")
+    assert score(stage.home, stage.site, days=report.score_days, now=NOW).rows > 0
+
+
+def test_a_metric_without_any_reading_waits_and_says_so(stage: Stage) -> None:
+    (metric,) = train(stage.home, stage.site, NOW).metrics
+    assert (metric.trained, metric.why) == (False, "no hourly value of it yet")
 
 
 def test_a_second_run_has_nothing_to_do_and_a_full_rerun_changes_nothing(trained: Stage) -> None:

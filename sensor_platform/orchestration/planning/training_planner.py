@@ -10,7 +10,7 @@ from sensor_platform.predict.reports import TrainingNeed
 _QUIET = timedelta(seconds=10)
 """While history arrives, runs end more often than this. Training in between would use a part of the history."""
 _ASK_AGAIN = timedelta(hours=1)
-"""Pause after a training that found too little history."""
+"""Pause after a training that found too little history, unless a run of history has ended since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +31,8 @@ def wants_training(needs: Sequence[TrainingNeed], runs: Sequence[PastRun], now: 
         now: aware UTC.
         rules: pauses after failures.
     """
-    is_new = any(need.last_asked_at is None or now - need.last_asked_at >= _ASK_AGAIN for need in needs)
     history = [run for run in runs if run.lane is Lane.HISTORY]
+    is_new = any(_may_succeed(need, history, now) for need in needs)
     is_quiet = all(run.ended_at is not None and now - run.ended_at >= _QUIET for run in history)
     trainings = [run for run in runs if run.lane is Lane.TRAINING]
     failed = _failures([run for run in trainings if run.after is None])
@@ -43,6 +43,14 @@ def wants_scoring(scorings: Sequence[PastRun], now: datetime, rules: Rules) -> b
     """Whether the days of the newest training must still be scored, given its scoring runs so far, newest first."""
     is_done = any(run.outcome is Outcome.DONE for run in scorings)
     return not is_done and not _is_busy(scorings) and is_due(scorings, now, rules)
+
+
+def _may_succeed(need: TrainingNeed, history: Sequence[PastRun], now: datetime) -> bool:
+    """Whether a training was never tried for it, or may find more than the last one: history came since, or an hour."""
+    asked = need.last_asked_at
+    if asked is None or now - asked >= _ASK_AGAIN:
+        return True
+    return any(run.outcome is Outcome.DONE and run.ended_at is not None and run.ended_at > asked for run in history)
 
 
 def _failures(runs: Sequence[PastRun]) -> list[PastRun]:

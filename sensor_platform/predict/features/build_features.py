@@ -50,6 +50,15 @@ def build_features(
     return _report(due, parts, new, time.monotonic() - started)
 
 
+def catch_up(home: Home, site: PredictSite) -> None:
+    """Build the features that are behind `readings_1h`: a training may be asked for before the next run of days.
+
+    Raises:
+        Unreachable: the writer lock or the warehouse file could not be had in time.
+    """
+    build_features(home, site, position=0)
+
+
 def looked_at(site: PredictSite) -> tuple[str, ...]:
     """Metrics that forecasts or supervised tasks look at."""
     tasks = (metric for task in site.supervised for metric in task.looked_at)

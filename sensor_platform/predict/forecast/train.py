@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import to_micros
+from sensor_platform.predict.features.build_features import catch_up
 from sensor_platform.predict.features.grid import HOURLY
 from sensor_platform.predict.features.matrix import InputLayout, PanelSource
 from sensor_platform.predict.features.read_panels import read_to_learn
@@ -31,6 +32,8 @@ _HOUR = timedelta(hours=1)
 def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
     """Train, validate and, if it passes the gate, promote a model per configured metric, one after the other.
 
+    Features that are behind are built first.
+
     Args:
         home: data folder.
         site: `forecast` has metrics, horizons, length of the history, and the seed.
@@ -45,6 +48,8 @@ def train(home: Home, site: PredictSite, now: datetime) -> TrainReport:
     backtest: list[Row] = []
     first: list[ForecasterCard] = []
     drawn: dict[str, bytes] = {}
+    if site.forecast.metrics:
+        catch_up(home, site)
     for metric in site.forecast.metrics:
         began = time.monotonic()
         source = _source(home, site, metric, now)

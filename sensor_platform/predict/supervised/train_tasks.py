@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, utc_from_micros
 from sensor_platform.labels.label_store import Label, LabelVersion, changes, read_history
+from sensor_platform.predict.features.build_features import catch_up
 from sensor_platform.predict.forecast import model_card as forecast_cards
 from sensor_platform.predict.forecast import model_files
 from sensor_platform.predict.forecast.promotion import PromotionDecision
@@ -32,6 +33,8 @@ MOST_ROWS = 200_000
 def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport:
     """Train a model per task, evaluate it on held-out devices, and promote it if it passes the gate.
 
+    Features that are behind are built first.
+
     Args:
         home: data folder.
         site: `supervised` lists the tasks.
@@ -43,6 +46,8 @@ def train_tasks(home: Home, site: PredictSite, now: datetime) -> TaskTrainReport
     """
     started = time.monotonic()
     history = read_history(home)
+    if any(config.is_trained for config in site.supervised):
+        catch_up(home, site)
     made = [_trained_or_why(home, site, config, history, now) for config in site.supervised]
     return TaskTrainReport(
         tasks=tuple(each.report for each in made),

@@ -88,13 +88,17 @@ def show(name: str, as_json: bool) -> None:
 @_filters
 @click.option("--id", "id", metavar="ID", help="Only this message.")
 @click.option("--all", "everything", is_flag=True, help="All quarantined rows.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only print what would change, by segment.")
+@click.option("--yes", "may_lose", is_flag=True, help="Also where messages give fewer readings than before.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
-def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
+def requeue(everything: bool, is_dry: bool, may_lose: bool, as_json: bool, **chosen: Any) -> None:  # noqa: ANN401
     """Decode rejected messages again with today's contracts; good ones land with their original receive time.
 
-    Messages that are still rejected stay, with today's reason. Running it twice lands nothing twice. The quarantine has
-    no Kafka keys and user properties; contracts that need them find none.
+    Messages that are still rejected stay, with today's reason. What a message gave before is replaced by what it gives
+    now, so running it twice lands nothing twice. Exit code 1, and nothing is changed, if landed readings would be lost
+    and --yes is not given.
     """
+    from sensor_platform.cli.segment_changes import refuse_loss
     from sensor_platform.landing.ledger import load_memory
     from sensor_platform.landing.open_lander import limits_of
     from sensor_platform.reading.contract import contract_version
@@ -105,7 +109,14 @@ def requeue(everything: bool, as_json: bool, **chosen: Any) -> None:  # noqa: AN
         site = settings.site
         limits = limits_of(site.landing, site.start)
         decoder = Decoder(site.contracts, limits, load_memory(settler.ledger))
-        done = list(settler.requeue(choice, decoder, contract_version(site.contracts)))
+        version = contract_version(site.contracts)
+        if is_dry or not may_lose:
+            planned = list(settler.requeue(choice, decoder, version, is_dry=True))
+            if is_dry:
+                _report(planned, as_json=as_json, is_dry=True)
+                return
+            refuse_loss([one.change for one in planned], "sensor-platform quarantine requeue")
+        done = list(settler.requeue(choice, decoder, version))
     _report(done, as_json=as_json)
 
 
@@ -171,14 +182,23 @@ def _settler(what: str) -> "Iterator[tuple[Reconciler, Settings]]":
         raise Unreachable(f"cannot write now: {error}", "check disk space and rights, then try again") from error
 
 
-def _report(done: "list[Reconciled]", *, as_json: bool) -> None:
+def _report(done: "list[Reconciled]", *, as_json: bool, is_dry: bool = False) -> None:
+    from sensor_platform.cli.segment_changes import as_json as segments
+    from sensor_platform.cli.segment_changes import lines
+
     sums = {
         "rows": sum(one.chosen for one in done),
         "landed_messages": sum(one.landed_messages for one in done),
         "landed_readings": sum(one.landed_readings for one in done),
+        "removed_readings": sum(one.removed_readings for one in done),
+        "lost_readings": sum(one.change.lost for one in done),
         "dropped": sum(one.dropped for one in done),
     }
+    changes = [one.change for one in done]
     if as_json:
-        click.echo(json.dumps(sums))
-    else:
-        click.echo(", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in sums.items()))
+        click.echo(json.dumps(sums | ({"changes": segments(changes)} if is_dry else {})))
+        return
+    for line in lines(changes) if is_dry else ():
+        click.echo(line)
+    said = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in sums.items())
+    click.echo(f"would be {said}" if is_dry else said)

@@ -72,6 +72,8 @@ class RejectedRows:
             position=pl.col("row").cast(pl.Int64) + first_position,
             qos=pl.lit(0, pl.UInt8),
             retain=pl.lit(value=False),
+            user_properties=pl.lit([], QUARANTINE_SCHEMA["user_properties"]),
+            key=pl.lit(None, pl.Binary),
         ).select(pl.col(name).cast(kind) for name, kind in QUARANTINE_SCHEMA.items())
         self._write(table)
 

@@ -94,7 +94,7 @@ def expired_raw(home: Home, keep_days: int, now: int) -> list[str]:
 
 
 def delete_with_ledger(home: Home, ledger: sqlite3.Connection, files: list[str]) -> None:
-    """Delete files on purpose: the ledger is told first, so that nobody takes them for damaged, and forgets them last.
+    """Delete files on purpose: the ledger notes it first, so that nobody takes them for damaged, and forgets them last.
 
     Every file that the ledger knows is deleted by this function. After a kill, `delete_replaced` deletes the rest.
 

@@ -1,7 +1,9 @@
 """Rows of the quarantine: rejected messages and readings with rule, reason and hint."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Literal
 
 import polars as pl
@@ -25,7 +27,24 @@ QUARANTINE_SCHEMA: dict[str, pl.DataType] = {
     "qos": pl.UInt8(),
     "retain": pl.Boolean(),
     "scope": pl.String(),
+    "user_properties": pl.List(pl.Struct({"name": pl.String(), "value": pl.String()})),
+    "key": pl.Binary(),
 }
+"""`user_properties` are those of MQTT 5 or headers of Kafka, null where they were not kept; `key` is that of Kafka."""
+
+
+def read_rejects(path: Path) -> pl.DataFrame:
+    """The rows of a quarantine file, in the columns of today: what an earlier version did not keep is null."""
+    rows = pl.read_parquet(path, hive_partitioning=False)
+    missing = [pl.lit(None, kind).alias(name) for name, kind in QUARANTINE_SCHEMA.items() if name not in rows.columns]
+    return rows.with_columns(missing).select(*QUARANTINE_SCHEMA)
+
+
+def scan_rejects(paths: Sequence[Path]) -> pl.LazyFrame:
+    """The rows of several quarantine files, as `read_rejects`."""
+    return pl.scan_parquet(
+        list(paths), schema=pl.Schema(QUARANTINE_SCHEMA), missing_columns="insert", hive_partitioning=False
+    )
 
 
 @dataclass(slots=True)
@@ -45,6 +64,8 @@ class RejectRows:
     qos: list[int] = field(default_factory=list)
     retain: list[bool] = field(default_factory=list)
     scope: list[str] = field(default_factory=list)
+    user_properties: list[list[dict[str, str]]] = field(default_factory=list)
+    key: list[bytes | None] = field(default_factory=list)
 
     def add(self, segment: str, batch: SegmentBatch, decoded: Decoded) -> list[int]:
         """Add the rejects of a batch; returns the message index of each reading rejected out of a landed message.
@@ -90,6 +111,9 @@ class RejectRows:
         self.qos.append(head >> 1 & 3)
         self.retain.append(bool(head & 1))
         self.scope.append(scope)
+        pairs = batch.messages.user_properties.get(index, ())
+        self.user_properties.append([{"name": name, "value": value} for name, value in pairs])
+        self.key.append(batch.messages.keys.get(index))
 
 
 def _sum_up(reasons: list[Rejected]) -> Rejected:

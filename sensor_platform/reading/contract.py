@@ -106,6 +106,12 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     metrics: tuple[str, ...] = ()
     """Known metrics; with none named every field is new and `unknown_fields` must be `evolve`."""
 
+    @property
+    def reads_properties(self) -> bool:
+        """Whether anything is read from user properties (headers) or the key of a message."""
+        sources = (self.device, self.message_id, self.metric, self.value, self.unit, self.quality, *self.tags.values())
+        return bool(self.time.user_property) or any(each.user_property or each.kafka_key for each in sources)
+
     def __post_init__(self) -> None:
         """Check that the keys fit together.
 

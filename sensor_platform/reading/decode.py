@@ -62,6 +62,11 @@ class Decoder:
         _account_for_all(out)
         return out
 
+    def reads_properties(self, topic: str) -> bool:
+        """Whether the contract of a topic reads user properties (headers) or the key of a message."""
+        number = self._find(topic)
+        return number is not None and self._contracts[number].reads_properties
+
     def _by_contract(self, batch: MessageBatch, out: Decoded) -> dict[int, Sequence[int]]:
         """Indices of messages by number of their contract; messages without a contract are rejected."""
         numbers = {topic: self._find(topic) for topic in set(batch.topics)}

@@ -63,7 +63,7 @@ def test_what_changes_something_must_say_what(refused: Home, command: str) -> No
 @pytest.mark.usefixtures("refused")
 def test_what_is_still_refused_stays_and_what_is_dropped_goes() -> None:
     assert json.loads(said(quarantine, "requeue", "--all", "--json")) == {
-        "rows": 2, "landed_messages": 0, "landed_readings": 0, "dropped": 0,
+        "rows": 2, "landed_messages": 0, "landed_readings": 0, "removed_readings": 0, "lost_readings": 0, "dropped": 0,
     }  # fmt: skip
     assert rows() == ["sensors/y", "sensors/x"]
     assert said(quarantine, "drop", "--id", ID).endswith("dropped: 1\n")

@@ -24,10 +24,10 @@ def requeue(home: Home, contract: Contract, choice: RowSelection = ALL, now: int
         )
 
 
-def drop(home: Home, choice: RowSelection = ALL) -> list[Reconciled]:
+def drop(home: Home, choice: RowSelection = ALL, now: int = LATER) -> list[Reconciled]:
     """Drop the selected rows."""
     with open_ledger(home) as ledger:
-        return list(Reconciler(home, ledger, 600_000_000, lambda: LATER).drop(choice))
+        return list(Reconciler(home, ledger, 600_000_000, lambda: now).drop(choice))
 
 
 def fill(home: Home) -> None:

@@ -6,15 +6,17 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.raw_copies import (
     ContractsInForce,
-    is_reconciled,
+    has_dropped,
     put_back_reconciled,
     raw_file,
-    segment_of,
     segments_of,
 )
+from sensor_platform.landing.integrity.shared_files import segment_of
 from sensor_platform.landing.ledger import open_ledger
+from sensor_platform.landing.ledger.manifest import manifest_path, read_manifest
 from sensor_platform_tests.landing.homes import T0, Message, land_all, seal_segment
 from sensor_platform_tests.landing.pieces import decoder
+from sensor_platform_tests.landing.requeues import drop
 
 NAME = "col-1772366400000-00000001"
 
@@ -40,13 +42,12 @@ def test_an_archived_segment_is_found_while_it_is_there(home: Home) -> None:
         assert raw_file(home, ledger, "other") is None
 
 
-def test_a_segment_is_settled_once_its_quarantine_was_replaced(home: Home) -> None:
+def test_a_segment_of_which_rows_were_dropped_stays_as_a_person_left_it(home: Home) -> None:
     seal_segment(home, 1, [Message(b"\x00")])
     (manifest,) = land_all(home)
-    with open_ledger(home) as ledger:
-        assert not is_reconciled(ledger, manifest)
-        ledger.execute("update files set replaced_at = 1 where kind = 'quarantine'")
-        assert is_reconciled(ledger, manifest)
+    assert not has_dropped(manifest)
+    drop(home)
+    assert has_dropped(read_manifest(manifest_path(home, NAME)))
 
 
 @pytest.mark.parametrize("is_same", [True, False])
@@ -58,8 +59,8 @@ def test_a_lost_file_of_a_settled_segment_is_put_back_where_the_very_bytes_come_
     whole = path.read_bytes()
     path.unlink()
     lost = entry if is_same else msgspec.structs.replace(entry, sha256="0" * 64)
+    drop(home)
     with open_ledger(home) as ledger:
-        ledger.execute("update files set replaced_at = 1 where kind = 'quarantine'")
         ledger.execute(
             "insert into damaged_files values (?, ?, 'landing', 1, 0, 'missing', '', ?)",
             (entry.file, NAME, msgspec.json.encode(lost).decode()),

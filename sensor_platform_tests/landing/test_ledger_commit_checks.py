@@ -11,8 +11,8 @@ from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.ledger import DeviceCounts, commit_segment, open_ledger
 from sensor_platform.landing.ledger.commit import replace_segment
 from sensor_platform.landing.ledger.commit_checks import ChangedMeanwhile
+from sensor_platform_tests.landing.commits import file, manifest
 from sensor_platform_tests.landing.homes import tables
-from sensor_platform_tests.landing.test_ledger_commit import file, manifest
 
 
 @pytest.fixture

@@ -1,10 +1,10 @@
 """Landing made again from the raw archive: the same rows, or those of a new contract; killed anywhere, the same end."""
 
 import shutil
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-import polars as pl
 import pytest
 from click.testing import CliRunner
 
@@ -15,28 +15,20 @@ from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.raw_copies import ContractsInForce
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
-from sensor_platform.landing.integrity.reland import contracts_of, reland
+from sensor_platform.landing.integrity.reland import contracts_of, mend, plan_reland, reland
 from sensor_platform.landing.integrity.verify import verify
-from sensor_platform.landing.ledger import landing_files, read_ledger, slots_between
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
 from sensor_platform_tests.landing.crash_client import CrashServer, copy
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
-from sensor_platform_tests.landing.requeues import LOOSE, STRICT, drop, fill, requeue
+from sensor_platform_tests.landing.older_requeues import older_requeue
+from sensor_platform_tests.landing.readings import rows
+from sensor_platform_tests.landing.requeues import LATER, LOOSE, drop, fill, requeue
 
 NOW = T0 + 6 * HOUR
 
 
 def contracts(*some: Contract) -> ContractsInForce:
     return contracts_of(some or (DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
-
-
-def rows(home: Home) -> list[tuple[object, ...]]:
-    """Every visible reading; tags as text."""
-    with read_ledger(home) as ledger:
-        assert ledger is not None
-        paths = [file.path for file in landing_files(ledger, home, slots_between(ledger, 0, 1 << 60))]
-    frame = pl.concat([pl.read_parquet(path) for path in paths])
-    return sorted(frame.rows(), key=repr)
 
 
 @pytest.fixture(params=["single", pytest.param("compacted", marks=pytest.mark.soak)])
@@ -117,46 +109,102 @@ def test_stopped_at_any_step_it_ends_as_if_undisturbed(
         shutil.rmtree(remade.root)
 
 
+@pytest.mark.parametrize("is_older", [False, True], ids=["", "older version"])
 @pytest.mark.parametrize("is_compacted", [False, True])
-def test_what_was_requeued_stays_as_it_is_and_its_neighbours_are_landed_again(home: Home, is_compacted: bool) -> None:
+def test_what_was_requeued_is_landed_again_with_its_segment(home: Home, is_compacted: bool, is_older: bool) -> None:
     fill(home)
-    (done,) = requeue(home, LOOSE)
-    assert done.landed_readings == 3
+    if is_older:
+        assert older_requeue(home, LOOSE, LATER) == 3
+    else:
+        assert requeue(home, LOOSE)[0].landed_readings == 3
     seal_segment(home, 2, mixed_messages(2, 40), received_at=T0 + 2)
-    land_all(home)
+    land_all(home, [LOOSE])
     if is_compacted:
         keep_house(home, 10, 7, T0 + 3 * HOUR)
         keep_house(home, 10, 7, T0 + 5 * HOUR)
     before, counts = rows(home), tables(home)["counts"]
     for _ in range(2):
-        again = reland(home, contracts(), lambda: NOW)
-        assert "col-1772366400000-00000001" in again.skipped
-        assert again.segments == 1
+        again = reland(home, contracts(LOOSE), lambda: NOW)
+        assert (again.segments, again.skipped, again.readings) == (2, (), again.readings_before)
         assert rows(home) == before
         assert tables(home)["counts"] == counts
         assert audit(home).difference == 0
         assert verify(home, NOW).missed == ()
+    keep_house(home, 10, 7, NOW + 2 * HOUR)
     assert rebuild_ledger(home).missing == ()
     assert rows(home) == before
 
 
-def test_a_harmed_file_of_a_segment_that_was_requeued_is_put_back_bit_for_bit(home: Home) -> None:
+def test_what_was_dropped_stays_as_it_is_and_its_neighbours_are_landed_again(home: Home) -> None:
+    fill(home)
+    drop(home)
+    seal_segment(home, 2, mixed_messages(2, 40), received_at=T0 + 2)
+    land_all(home)
+    before, counts = rows(home), tables(home)["counts"]
+    again = reland(home, contracts(), lambda: NOW)
+    assert (again.segments, again.skipped) == (1, ("col-1772366400000-00000001",))
+    assert (rows(home), tables(home)["counts"]) == (before, counts)
+    assert audit(home).difference == 0
+
+
+def test_a_harmed_file_of_a_segment_that_was_requeued_is_made_again(home: Home) -> None:
     fill(home)
     (path,) = home.landing.glob("*/*.parquet")
-    whole = path.read_bytes()
     requeue(home, LOOSE)
     before, counts = rows(home), tables(home)["counts"]
-    path.write_bytes(whole[:-100])
-    assert [each.file for each in verify(home, NOW).missed] == [str(path.relative_to(home.root))]
-    assert reland(home, contracts(LOOSE), lambda: NOW).segments == 0
-    assert len(verify(home, NOW).missed) == 1, "under another contract it is not the same file"
-    assert not list(home.root.glob("*/*/*~*")), "nor is anything left of the trial"
-    done = reland(home, contracts(STRICT), lambda: NOW)
-    assert done.restored == (str(path.relative_to(home.root)),)
+    path.write_bytes(path.read_bytes()[:-100])
+    found = verify(home, NOW)
+    assert [each.file for each in found.missed] == [str(path.relative_to(home.root))]
+    assert mend(home, found.missed, contracts(LOOSE), lambda: NOW).segments == 1
     assert verify(home, NOW).missed == ()
-    assert path.read_bytes() == whole
     assert (rows(home), tables(home)["counts"]) == (before, counts)
     assert audit(home).is_whole
+
+
+def test_mending_does_not_take_away_what_is_there(filled: Home) -> None:
+    (path,) = filled.quarantine.glob("*/*00000001.parquet")
+    path.write_bytes(b"")
+    found = verify(filled, NOW)
+    before = rows(filled)
+    strict = Contract(name="new", topic="#", required_metrics=("t", "h"))
+    assert mend(filled, found.missed, contracts(strict), lambda: NOW).segments == 0
+    assert rows(filled) == before
+    assert not list(filled.root.glob("*/*/*~*")), "nor is anything left of the trial"
+    assert mend(filled, found.missed, contracts(), lambda: NOW).segments == 1
+    assert rows(filled) == before
+
+
+def test_the_plan_says_what_would_change_and_changes_nothing(home: Home) -> None:
+    for seq in (1, 2, 3):  # whether a retained message is a repeat depends on the segments before it
+        seal_segment(home, seq, [replace(each, retain=False) for each in mixed_messages(seq, 40)], received_at=T0 + seq)
+    land_all(home)
+    filled = home
+    before, state = rows(filled), tables(filled)
+    assert [change.is_change for change in plan_reland(filled, contracts(), lambda: NOW)] == [False] * 3
+    renamed = Contract(name="new", topic="#", rename={"t": "temperature"}, ignore=("h",))
+    changes = list(plan_reland(filled, contracts(renamed), lambda: NOW))
+    assert (rows(filled), tables(filled)) == (before, state)
+    done = reland(filled, contracts(renamed), lambda: NOW)
+    assert sum(change.rows_before for change in changes) == done.readings_before
+    assert sum(change.rows_after for change in changes) == done.readings
+    assert all(change.lost > 0 for change in changes), "messages with a humidity give a reading less"
+    assert {name for change in changes for name in change.gained_metrics} == {"temperature"}
+    assert {"t", "h"} <= {name for change in changes for name in change.lost_metrics}
+
+
+def test_drift_that_was_new_when_a_segment_landed_is_kept(home: Home) -> None:
+    seal_segment(home, 1, [Message(b'{"id":"a","t":1}'), Message(b'{"id":"b","t":1}')])
+    seal_segment(home, 2, [Message(b'{"id":"a","t":"warm"}'), Message(b'{"id":"b","t":"warm"}')], received_at=T0 + 1)
+    land_all(home)
+    state = tables(home)
+    assert [row[3] for row in state["drift"]] == ["a", "b"]
+    for _ in range(2):
+        reland(home, contracts(), lambda: NOW)
+        assert (tables(home)["drift"], tables(home)["kinds"]) == (state["drift"], state["kinds"])
+    rebuild_ledger(home)
+    assert (tables(home)["drift"], tables(home)["kinds"]) == (state["drift"], state["kinds"])
+    reland(home, contracts(Contract(name="x", topic="#", device=ValueSource(constant="x"))), lambda: NOW)
+    assert {row[3] for row in tables(home)["drift"]} <= {"x"}, "that of a device that is not there goes"
 
 
 def test_a_harmed_compacted_file_of_settled_segments_is_put_back_by_the_command(
@@ -182,5 +230,5 @@ def test_a_harmed_compacted_file_of_settled_segments_is_put_back_by_the_command(
     assert "2 segments were not landed again" in result.stderr
     assert path.read_bytes() == whole
     assert rows(home) == before
-    assert not list(home.root.glob("*/*/*~*")), "nor is anything left of the trial"
+    assert not list(home.landing.glob("*/*~*")), "nor is anything left of the trial"
     assert CliRunner().invoke(cli, ["audit", "--verify"]).exit_code == 0

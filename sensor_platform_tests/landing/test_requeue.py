@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import polars as pl
 import pytest
@@ -38,6 +39,12 @@ def landed(home: Home) -> list[tuple[object, ...]]:
 
 def rules(home: Home) -> list[tuple[str, str]]:
     return sorted(chosen_rows(home, RowSelection()).select("rule", "scope").iter_rows())
+
+
+def without_positions(state: dict[str, list[tuple[Any, ...]]]) -> dict[str, list[tuple[Any, ...]]]:
+    """A ledger made anew counts its positions anew."""
+    segments = [(name, *rest) for name, _, *rest in state["segments"]]
+    return state | {"segments": segments, "slots": [row[:1] for row in state["slots"]]}
 
 
 def fates(home: Home) -> tuple[int, int, int, int]:
@@ -141,7 +148,7 @@ def test_a_rebuilt_ledger_remembers_requeue_and_drop_even_after_upkeep(home: Hom
     state, readings = tables(home), landed(home)
     rebuilt = rebuild_ledger(home)
     assert rebuilt.missing == ()
-    assert tables(home) == state
+    assert without_positions(tables(home)) == without_positions(state)
     assert landed(home) == readings
 
 

@@ -33,7 +33,7 @@ from sensor_platform.landing.ledger.visible_files import is_known, is_visible
 
 MOST_ROWS = 4_000_000
 """Readings in one compacted file at most (about 1 GB of memory while it is made)."""
-_ORDER = ("slot_start", "device_id", "metric", "event_at", "received_at", "segment", "position")
+ORDER = ("slot_start", "device_id", "metric", "event_at", "received_at", "segment", "position")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,28 +145,37 @@ def write_merged(home: Home, path: Path, sources: Sequence[tuple[Path, int]], sl
     """
     readings = pl.concat([_read(source, rows) for source, rows in sources])
     readings = readings.with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
-    return write_landing(home, path, readings.sort(_ORDER))
+    return write_landing(home, path, readings.sort(ORDER))
 
 
-def merge_rest(
-    home: Home, compaction: CompactionManifest, taken: Sequence[str], slot: int, now: int
+def write_rest(
+    home: Home, compaction: CompactionManifest, readings: pl.DataFrame, slot: int, now: int
 ) -> CompactionManifest | None:
-    """Write the rows of a compacted file, without those of the segments `taken`, to a new file; None without rows.
+    """Write the rows of a compacted file that stay to a new file beside it; None without any.
 
-    The segments to remove are given, not those to keep: a requeued row has the segment of its message, not of its file.
+    Args:
+        home: the data folder.
+        compaction: of the file. The new one stands for the same files.
+        readings: the rows that stay, in landing columns.
+        slot: microseconds.
+        now: microseconds since the epoch, UTC.
     """
-    path = home.root / compaction.file.file
-    readings = (
-        _read(path, compaction.file.rows)
-        .filter(~pl.col("segment").is_in(list(taken)))
-        .with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
-    )
     if readings.is_empty():
         return None
-    replaces = tuple(file for file in compaction.replaces if Path(file).stem.partition("~")[0] not in taken)
+    readings = readings.with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
     name = "compact-" + hashlib.sha256(f"{compaction.name} {now}".encode()).hexdigest()[:32]
-    entry = write_landing(home, path.with_name(f"{name}.parquet"), readings.sort(_ORDER))
-    return CompactionManifest(name=name, written_at=now, file=entry, replaces=replaces)
+    path = (home.root / compaction.file.file).with_name(f"{name}.parquet")
+    entry = write_landing(home, path, readings.sort(ORDER, maintain_order=True))
+    return CompactionManifest(name=name, written_at=now, file=entry, replaces=compaction.replaces)
+
+
+def rows_of(home: Home, compaction: CompactionManifest) -> pl.DataFrame:
+    """The rows of a compacted file.
+
+    Raises:
+        CheckFailed: it has another number of rows than the ledger.
+    """
+    return _read(home.root / compaction.file.file, compaction.file.rows)
 
 
 def _read(path: Path, rows: int) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Restores lost landing files from the raw archive bit for bit, for segments that must not be relanded.
 
-A segment whose quarantine was requeued or dropped is not relanded: that would undo the decision of a person. Its
-landing file can still be restored, if staging the archive makes exactly the bytes that were lost.
+A segment with rows that were dropped is not relanded: that would undo the decision of a person. Its landing file can
+still be restored, if staging the archive makes exactly the bytes that were lost.
 """
 
 import sqlite3
@@ -15,14 +15,9 @@ import msgspec
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.files.compaction import write_merged
-from sensor_platform.landing.ledger.manifest import (
-    FileEntry,
-    Manifest,
-    compaction_path,
-    manifest_path,
-    read_compaction,
-    read_manifest,
-)
+from sensor_platform.landing.integrity.segment_state import read_state, segment_behind
+from sensor_platform.landing.integrity.shared_files import compacted_segments, segment_of
+from sensor_platform.landing.ledger.manifest import FileEntry, Manifest
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.wal import DamagedSegment
 
@@ -49,18 +44,9 @@ def raw_file(home: Home, ledger: sqlite3.Connection, segment: str) -> Path | Non
     return path if path is not None and path.exists() else None
 
 
-def is_reconciled(ledger: sqlite3.Connection, manifest: Manifest) -> bool:
-    """Whether rejects of the segment were requeued or dropped: its landing was completed by that."""
-    return any(
-        entry.kind == "quarantine"
-        and ledger.execute(
-            "select 1 from files where file = ? and replaced_at is null"
-            " union select 1 from damaged_files where file = ?",
-            (entry.file, entry.file),
-        ).fetchone()
-        is None
-        for entry in manifest.files
-    )
+def has_dropped(manifest: Manifest) -> bool:
+    """Whether rows of the segment were dropped from the quarantine: its landing was completed by that."""
+    return any(entry.kind == "dropped" for entry in manifest.files)
 
 
 def put_back_reconciled(
@@ -89,20 +75,16 @@ def put_back_reconciled(
 def segments_of(home: Home, file: str) -> tuple[str, ...]:
     """Segments whose readings are or were in a landing file, in the order in which they were merged."""
     stem = Path(file).stem
-    if not stem.startswith("compact-"):
-        return (segment_of(stem),)
-    path = compaction_path(home, stem)
-    return tuple(segment_of(Path(each).stem) for each in read_compaction(path).replaces) if path.exists() else ()
-
-
-def segment_of(stem: str) -> str:
-    """The segment in the name of a landing file: a relanded one has `~` and a time after it."""
-    return stem.partition("~")[0]
+    return (
+        tuple(compacted_segments(home, stem))
+        if stem.startswith("compact-")
+        else (segment_behind(home, segment_of(stem)),)
+    )
 
 
 def _is_reconciled(home: Home, ledger: sqlite3.Connection, segment: str) -> bool:
-    path = manifest_path(home, segment)
-    return path.exists() and is_reconciled(ledger, read_manifest(path))
+    state = read_state(home, ledger, segment)
+    return state is not None and has_dropped(state.whole)
 
 
 def _put_back(home: Home, lost: FileEntry, raws: Sequence[Path], contracts: ContractsInForce, now: int) -> None:

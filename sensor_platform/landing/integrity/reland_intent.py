@@ -105,6 +105,8 @@ def finish_intents(home: Home, ledger: sqlite3.Connection) -> int:
         except ChangedMeanwhile:  # by a version that did not finish it first
             _take_back(home, ledger, intent)
             set_aside(home, path)
+    if paths:  # not at every look: there is a manifest for each segment
+        remove_dead(each for folder in ("segments", "compactions") for each in (home.ledger / folder).glob("*.tmp"))
     _clear_unfinished(home, ledger)
     return len(paths)
 

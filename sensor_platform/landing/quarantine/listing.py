@@ -9,7 +9,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.ledger.schema import read_ledger
 from sensor_platform.landing.ledger.visible_files import quarantine_counts, quarantine_files
 from sensor_platform.landing.quarantine.row_selection import RowSelection
-from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
+from sensor_platform.landing.rejects import QUARANTINE_SCHEMA, read_rejects, scan_rejects
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ def read_quarantine(home: Home) -> pl.LazyFrame | None:
     """All committed rejects in the columns of a quarantine file; None without any."""
     with read_ledger(home) as ledger:
         files = [] if ledger is None else quarantine_files(ledger, home)
-    return pl.scan_parquet(files, hive_partitioning=False) if files else None
+    return scan_rejects(files) if files else None
 
 
 def chosen_rows(home: Home, choice: RowSelection) -> pl.DataFrame:
@@ -38,7 +38,7 @@ def chosen_rows(home: Home, choice: RowSelection) -> pl.DataFrame:
         files = [] if ledger is None else quarantine_files(ledger, home)
     parts = []
     for path in files:  # one by one: the selected rows are few, all rows may be many
-        rows = pl.read_parquet(path, hive_partitioning=False)
+        rows = read_rejects(path)
         parts.append(rows.filter(choice.mask(rows)))
     return pl.concat([pl.DataFrame(schema=QUARANTINE_SCHEMA), *parts])
 

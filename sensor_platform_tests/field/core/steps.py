@@ -14,7 +14,7 @@ Step = tuple[Any, str]
 """A function of the product by module and name."""
 RELAND_COMMITS: Step = (reland_intent, "_commit")
 RELAND_CARRIES_OUT: Step = (relanding, "carry_out")
-REQUEUE_COMMITS: Step = (settling, "commit_segment")
+REQUEUE_COMMITS: Step = (settling, "carry_out")
 UPKEEP_FORGETS: Step = (upkeeping, "delete_files")
 
 

@@ -48,7 +48,6 @@ def check_numbers(home: Home, corrected: Contract) -> None:
     assert audit(home).difference == 0
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 11")
 @pytest.mark.parametrize(
     "corrected",
     [
@@ -62,7 +61,6 @@ def test_core_11_what_had_landed_is_known_under_a_corrected_contract(home: Home,
     check_numbers(home, corrected)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 11")
 def test_core_11_what_had_landed_is_known_where_a_user_property_named_the_device(home: Home) -> None:
     seal_with_user_property(home, b"device", b"dev1")
     land(home, T0 + HOUR, (STRICT_DEVICE,))

@@ -6,14 +6,10 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.collect.config import KafkaSettings
-from sensor_platform.collect.kafka.offsets import (
-    TIMESTAMP_HEADER,
-    PartitionProgress,
-    StoredOffsets,
-    load_stored_offsets,
-)
+from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, StoredOffsets, load_stored_offsets
+from sensor_platform.collect.kafka.partition_progress import PartitionProgress
 from sensor_platform.home import Home
-from sensor_platform.reading.model import Envelope
+from sensor_platform.reading.model import Envelope, EnvelopeFlag
 from sensor_platform.wal import Header, encode_records
 from sensor_platform.wal.segment_writer import SegmentWriter
 
@@ -22,14 +18,14 @@ PLACE = ("t", 0)
 
 def test_a_record_that_comes_again_is_a_repeat_and_a_new_one_is_not() -> None:
     offsets = StoredOffsets(Path("unused"))
-    assert [offsets.is_new("t", 0, n, 1000 + n) for n in (0, 1, 1, 0, 5, 3)] == [True, True, False, False, True, False]
+    assert [offsets.is_new("t", 0, n, 1000 + n) for n in (0, 1, 1, 0, 5, 1)] == [True, True, False, False, True, False]
     assert offsets.is_new("t", 1, 0, 1000)
 
 
 def test_records_of_a_topic_that_was_created_again_are_not_repeats(caplog: pytest.LogCaptureFixture) -> None:
     offsets = StoredOffsets(Path("unused"), {PLACE: PartitionProgress(500, 9_000)})
     assert [offsets.is_new("t", 0, n, 10_000 + n) for n in range(3)] == [True] * 3
-    assert "created again" in caplog.text
+    assert "made again" in caplog.text
     assert not offsets.is_new("t", 0, 1, 10_001)
 
 
@@ -72,6 +68,26 @@ def test_after_a_kill_the_file_and_the_newer_segments_say_what_is_known(home: Ho
     )
     offsets.path.write_text("{")
     assert load_stored_offsets(home, "c").known == {PLACE: PartitionProgress(14, 13)}, "and so is a torn one"
+
+
+def test_after_a_kill_the_records_before_the_file_are_known_by_their_times(home: Home) -> None:
+    offsets = load_stored_offsets(home, "c")
+    offsets.save(write(home, 1, range(10)))
+    write(home, 2, range(10, 14))
+    again = load_stored_offsets(home, "c")
+    assert [again.is_new("t", 0, n, n) for n in (8, 12, 13, 14)] == [False, False, False, True]
+    assert again.judge("t", 0, 8, 99) == EnvelopeFlag.NONE, "another record under this offset"
+
+
+def test_after_a_kill_a_topic_that_was_made_again_stays_the_new_one(home: Home) -> None:
+    offsets = load_stored_offsets(home, "c")
+    write(home, 1, range(100))
+    offsets = load_stored_offsets(home, "c")
+    offsets.save("c-1700000000000-00000001")
+    write(home, 2, range(5))  # made again: it begins at 0
+    again = load_stored_offsets(home, "c")
+    assert again.known == {PLACE: PartitionProgress(5, 4)}
+    assert [again.is_new("t", 0, n, n) for n in (3, 4, 5, 50)] == [False, False, True, True]
 
 
 def test_segments_of_others_do_not_count(home: Home) -> None:

@@ -6,27 +6,20 @@ from typing import Any
 from sensor_platform.collect.config import KafkaSettings
 from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, StoredOffsets
 from sensor_platform.errors import WrongUse
-from sensor_platform.reading.model import Envelope, EnvelopeFlag
+from sensor_platform.reading.model import Envelope
 
 _DEFAULTS = {"session.timeout.ms": 10_000, "topic.metadata.refresh.interval.ms": 10_000}
 """Settings of librdkafka that a site may change. A topic that is created later is found within the refresh interval."""
 _NO_TIME = -1
 
 
-def make_consumer(source: KafkaSettings, login: tuple[str, str] | None) -> Any:  # noqa: ANN401 - confluent_kafka has no types
-    """Make a consumer that is not subscribed yet.
+def consumer_settings(source: KafkaSettings, login: tuple[str, str] | None) -> dict[str, Any]:
+    """Settings of librdkafka.
 
     Args:
         source: servers, group and further settings.
         login: user and password for SASL.
-
-    Raises:
-        WrongUse: the extra `kafka` is not installed, or librdkafka refuses the settings.
     """
-    try:
-        from confluent_kafka import Consumer, KafkaException  # type: ignore[import-not-found,unused-ignore]
-    except ImportError as error:
-        raise WrongUse("Kafka needs confluent-kafka", "pip install 'sensor-platform[kafka]'") from error
     own: dict[str, Any] = {
         "bootstrap.servers": source.servers,
         "group.id": source.group,
@@ -36,8 +29,21 @@ def make_consumer(source: KafkaSettings, login: tuple[str, str] | None) -> Any: 
     }
     if login:
         own |= {"sasl.username": login[0], "sasl.password": login[1]}
+    return {**_DEFAULTS, **_options(source), **own}
+
+
+def make_consumer(settings: dict[str, Any]) -> Any:  # noqa: ANN401 - confluent_kafka has no types
+    """Make a consumer that is not subscribed yet.
+
+    Raises:
+        WrongUse: the extra `kafka` is not installed, or librdkafka refuses the settings.
+    """
     try:
-        return Consumer({**_DEFAULTS, **_options(source), **own})
+        from confluent_kafka import Consumer, KafkaException  # type: ignore[import-not-found,unused-ignore]
+    except ImportError as error:
+        raise WrongUse("Kafka needs confluent-kafka", "pip install 'sensor-platform[kafka]'") from error
+    try:
+        return Consumer(settings)
     except (KafkaException, ValueError, TypeError) as error:
         raise WrongUse(f"site.yaml: collect.kafka: {error}", "see librdkafka's configuration") from error
 
@@ -60,7 +66,7 @@ def envelope_of(message: Any, offsets: StoredOffsets, received_at: datetime) -> 
     headers = [(name, _text(value)) for name, value in message.headers() or ()]
     if kind:  # 0: the record has no time
         headers.append((TIMESTAMP_HEADER, str(milliseconds)))
-    is_new = offsets.is_new(topic, partition, offset, milliseconds if kind else _NO_TIME)
+    flag = offsets.judge(topic, partition, offset, milliseconds if kind else _NO_TIME)
     key = message.key()
     return Envelope(
         topic=topic,
@@ -69,7 +75,7 @@ def envelope_of(message: Any, offsets: StoredOffsets, received_at: datetime) -> 
         segment="",
         position=0,
         session="kafka",
-        flags=EnvelopeFlag.NONE if is_new else EnvelopeFlag.DUPLICATE,
+        flags=flag,
         user_properties=tuple(headers),
         key=None if key is None else bytes(key),
         partition=partition,

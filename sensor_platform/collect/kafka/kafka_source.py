@@ -11,11 +11,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sensor_platform.collect.collector_status import State
-from sensor_platform.collect.kafka.kafka_client import envelope_of, make_consumer
+from sensor_platform.collect.kafka.kafka_client import consumer_settings, envelope_of, make_consumer
 from sensor_platform.collect.kafka.offsets import load_stored_offsets
+from sensor_platform.collect.kafka.topic_identity import TopicIdentity
 from sensor_platform.collect.source import SourceContext
 from sensor_platform.errors import Unreachable
 from sensor_platform.kernel.clock import now_micros, utc_from_micros
+from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform.wal import Header, encode_records
 
 if TYPE_CHECKING:
@@ -41,7 +43,9 @@ class KafkaSource:
         self._context = context
         config = context.config
         self._offsets = load_stored_offsets(context.home, config.collector)
-        self._consumer = make_consumer(config.kafka, context.logins.get("kafka"))
+        self._settings = consumer_settings(config.kafka, context.logins.get("kafka"))
+        self._consumer = make_consumer(self._settings)
+        self._identity = TopicIdentity(self._settings)
         self._status = context.status
         self._status.broker, self._status.client_id = f"kafka://{config.kafka.servers}", config.kafka.group
         self._status.session = "kafka"
@@ -143,7 +147,8 @@ class KafkaSource:
         counters = self._status.counters
         counters.messages += len(written)
         counters.bytes += sum(len(each.payload) for each in written)
-        counters.duplicates += sum(bool(each.flags) for each in written)
+        counters.duplicates += sum(each.flags == EnvelopeFlag.DUPLICATE for each in written)
+        counters.suspects += sum(each.flags == EnvelopeFlag.SUSPECT for each in written)
         counters.commits += 1
         for each in written:
             assert each.partition is not None
@@ -171,12 +176,30 @@ class KafkaSource:
             return
         self._to_commit = {}
 
-    def _assigned(self, _consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
+    def _assigned(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
         log.info("assigned: %s", ", ".join(f"{each.topic}/{each.partition}" for each in partitions))
+        self._compare(consumer, partitions)
         if not self._is_assigned:
             self._is_assigned = True
             self._status.counters.connects += 1
             self._context.announce()
+
+    def _compare(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
+        """Recognise topics that were deleted and made again, and read those from their first record."""
+        from confluent_kafka import OFFSET_BEGINNING  # type: ignore[import-not-found,unused-ignore]
+
+        ids = self._identity.ids(sorted({each.topic for each in partitions}))
+        end, is_changed = 0, False
+        for each in partitions:
+            end = self._identity.end(consumer, each) if end >= 0 else -1  # who does not answer is not asked again
+            records = self._offsets.of(each.topic, each.partition)
+            if what := records.assign(ids.get(each.topic, ""), end):
+                log.warning("%s/%d: %s", each.topic, each.partition, what)
+                if not records.progress.next:
+                    each.offset, is_changed = OFFSET_BEGINNING, True
+        if is_changed:
+            is_cooperative = "cooperative" in str(self._settings.get("partition.assignment.strategy", ""))
+            (consumer.incremental_assign if is_cooperative else consumer.assign)(list(partitions))
 
     def _revoked(self, _consumer: Any, _partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
         self._commit_offsets(wait=True)

@@ -11,26 +11,27 @@ from pathlib import Path
 
 import msgspec
 
+from sensor_platform.collect.kafka.partition_progress import PartitionProgress, PartitionRecords
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
-from sensor_platform.wal import DamagedSegment, current_path, newest_segments_first, parse_name, read_envelopes
+from sensor_platform.reading.model import EnvelopeFlag
+from sensor_platform.wal import (
+    DamagedSegment,
+    SegmentName,
+    current_path,
+    newest_segments_first,
+    parse_name,
+    read_envelopes,
+)
 
 log = logging.getLogger(__name__)
 TIMESTAMP_HEADER = "kafka.timestamp"
 """Header that we add: the time of the record, milliseconds since the epoch. A contract can use it as event time."""
 _MAX_SEGMENTS = 512  # maximum number of segments that are read where the file is lost
+_KNOWN_SEGMENTS = 2  # segments that are read although the file covers them: for the times of their records
 
 Partition = tuple[str, int]
 """Topic and number."""
-
-
-class PartitionProgress(msgspec.Struct, array_like=True):
-    """How far the records of a partition are stored."""
-
-    next: int = 0
-    """The offset after the last record."""
-    newest: int = -1
-    """Time of the newest record, milliseconds since the epoch; -1 where records have none."""
 
 
 class _File(msgspec.Struct):
@@ -45,21 +46,27 @@ class StoredOffsets:
 
     path: Path
     known: dict[Partition, PartitionProgress] = field(default_factory=dict)
+    records: dict[Partition, PartitionRecords] = field(default_factory=dict)
+
+    def judge(self, topic: str, partition: int, offset: int, milliseconds: int) -> EnvelopeFlag:
+        """The flag of a record, which is stored from now on: a duplicate only where it is proved to be stored."""
+        records = self.of(topic, partition)
+        before = records.progress.next
+        flag = records.judge(offset, milliseconds)
+        if flag == EnvelopeFlag.NONE and offset < before:
+            log.warning("%s/%d was made again: its records are not repeats", topic, partition)
+        return flag
 
     def is_new(self, topic: str, partition: int, offset: int, milliseconds: int) -> bool:
-        """Whether a record is not stored yet; it is added.
+        """Whether a record is to be landed. Arguments are those of `judge`."""
+        return self.judge(topic, partition, offset, milliseconds) != EnvelopeFlag.DUPLICATE
 
-        A low offset with a time after all stored records is not a repeat: the topic was created again, from 0.
-        """
-        known = self.known.setdefault((topic, partition), PartitionProgress())
-        is_new = offset >= known.next
-        if not is_new and milliseconds > known.newest:
-            log.warning("%s/%d was created again: its records are not repeats", topic, partition)
-            is_new = True
-        if is_new:
-            known.next = offset + 1
-            known.newest = max(known.newest, milliseconds)
-        return is_new
+    def of(self, topic: str, partition: int) -> PartitionRecords:
+        """The records of a partition."""
+        key = (topic, partition)
+        if key not in self.records:
+            self.records[key] = PartitionRecords(self.known.setdefault(key, PartitionProgress()))
+        return self.records[key]
 
     def save(self, segment: str) -> None:
         """Replace the file durably.
@@ -84,29 +91,32 @@ def load_stored_offsets(home: Home, collector: str) -> StoredOffsets:
         done = kept.segment
     except (FileNotFoundError, msgspec.DecodeError):
         pass  # the segments hold the same
-    for path in _newer(home, collector, done):
-        _count(path, offsets.known)
+    last = parse_name(done)
+    for path in _newer(home, collector, last):
+        name = parse_name(path.stem)
+        _read_back(path, offsets, is_counted=bool(last and name and name <= last))
     return offsets
 
 
-def _newer(home: Home, collector: str, done: str) -> Iterator[Path]:
-    """Segments after `done`, oldest first."""
-    last = parse_name(done)
+def _newer(home: Home, collector: str, last: SegmentName | None) -> Iterator[Path]:
+    """Segments after the last one that the file counts, and a few before it, oldest first."""
     found: list[Path] = []
+    covered = 0
     for path in newest_segments_first(home, collector):
         name = parse_name(path.stem)
-        if len(found) == _MAX_SEGMENTS or (last and name and name <= last):
+        covered += bool(last and name and name <= last)
+        if len(found) == _MAX_SEGMENTS or covered > _KNOWN_SEGMENTS:
             break
         found.append(path)
     return reversed(found)
 
 
-def _count(path: Path, every: dict[Partition, PartitionProgress]) -> None:
+def _read_back(path: Path, offsets: StoredOffsets, *, is_counted: bool) -> None:
     try:
         for envelope in read_envelopes(current_path(path)):
-            if envelope.partition is not None and envelope.offset is not None:
-                known = every.setdefault((envelope.topic, envelope.partition), PartitionProgress())
-                known.next = max(known.next, envelope.offset + 1)
-                known.newest = max(known.newest, int(dict(envelope.user_properties).get(TIMESTAMP_HEADER, -1)))
+            if envelope.partition is None or envelope.offset is None or envelope.flags:
+                continue  # neither a repeat nor what may be one says how far the partition is stored
+            at = int(dict(envelope.user_properties).get(TIMESTAMP_HEADER, -1))
+            offsets.of(envelope.topic, envelope.partition).read_back(envelope.offset, at, is_counted=is_counted)
     except (DamagedSegment, FileNotFoundError):
         return  # the lander reports a damaged segment; here it means only that less is known

@@ -3,8 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import DAY, HOUR, T0
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import StoredOffsets
@@ -18,7 +16,6 @@ def taken(offsets: StoredOffsets, times: Iterable[int]) -> list[bool]:
     return [offsets.is_new("t", 0, offset, at) for offset, at in enumerate(times)]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 27")
 def test_core_27_one_record_of_the_future_does_not_make_a_new_topic_a_repeat(tmp_path: Path) -> None:
     offsets = StoredOffsets(tmp_path / "col.offsets.json")
     need(all(taken(offsets, range(MS, MS + COUNT))), "records are new the first time")
@@ -27,7 +24,6 @@ def test_core_27_one_record_of_the_future_does_not_make_a_new_topic_a_repeat(tmp
     assert not lost, f"{lost} of {COUNT} records of the new topic are dropped as repeats"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 27")
 def test_core_27_the_first_records_of_a_new_topic_may_be_older_than_the_last_of_the_old_one(tmp_path: Path) -> None:
     offsets = StoredOffsets(tmp_path / "col.offsets.json")
     need(all(taken(offsets, range(MS, MS + COUNT))), "records are new the first time")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import now_micros
+from sensor_platform.kernel.clock import MINUTE, now_micros
 from sensor_platform.kernel.days import Days
 from sensor_platform.kernel.days import name as span_name
 from sensor_platform.landing.ledger import (
@@ -26,7 +26,7 @@ from sensor_platform.warehouse.file import damage
 from sensor_platform.warehouse.file.connection import WarehouseSetAside, is_new, open_warehouse
 from sensor_platform.warehouse.file.duckdb_sql import table_names
 from sensor_platform.warehouse.file.writer_lock import writer_lock
-from sensor_platform.warehouse.lineage import READINGS, Model, dbt_models, dbt_tables, models
+from sensor_platform.warehouse.lineage import READINGS, Model, dbt_models, dbt_tables, looking_back, models
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.published import restore
 from sensor_platform.warehouse.staleness import costs, ledger_evidence, state
@@ -160,7 +160,10 @@ def _restore(home: Home, site: WarehouseSite, connection: "DuckDBPyConnection") 
         dbt_runner.run(arguments, folder, slot_minutes=site.slot_minutes, invocation=given.invocation)
     ensure_predictions(connection, home)
     with read_ledger(home) as ledger:
-        restore.restore_rows(home, connection, retention_horizon(ledger) if ledger else NO_HORIZON)
+        horizon = retention_horizon(ledger) if ledger else NO_HORIZON
+    slot = site.slot_minutes * MINUTE
+    reach = looking_back(models()[READINGS], given.lookback).reach(slot)
+    restore.restore_rows(home, connection, horizon.looking_back(slot, reach))
     state.clear_work(connection)
 
 

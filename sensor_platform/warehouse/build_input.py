@@ -45,6 +45,8 @@ class BuildInput:
     """Landing files that the source view reads."""
     span: tuple[int, int]
     """[start, end) of the windows that decided about the work, microseconds."""
+    lookback: int
+    """Slots that rules of the catalog look back."""
 
 
 def build_scopes(home: Home, days: Days | None, chunk_readings: int, *, everything: bool) -> list[Scope]:
@@ -100,7 +102,7 @@ def write_build_input(
         make_source_view(connection, files, coalesce(sorted(wanted), slot))
         if files:
             learn_conversions(connection)
-    made = BuildInput(uuid.uuid4().hex, staleness.generation, staleness.position, work, tuple(files), span)
+    made = BuildInput(uuid.uuid4().hex, staleness.generation, staleness.position, work, tuple(files), span, lookback)
     state.write_work(connection, made.invocation, work, finality.final_before(connection, site.warehouse))
     return made
 

@@ -1,37 +1,39 @@
 """Which days have dirty windows. Reads the ledger only: the Dagster sensor polls every few seconds, without DuckDB.
 
-The position up to which everything was clean is stored, so that the next poll compares only what was touched since, not
-the history. This mark is a hint: without it one poll compares everything.
+What a look finds clean is noted (`staleness.marks`), so that the next one compares only what was touched since: its
+cost follows what is new and what is dirty, not the history.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, MINUTE
+from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.kernel.days import day_of
 from sensor_platform.landing.ledger import (
-    StateRow,
-    copy_state,
     newest_touch,
     note,
-    open_ledger,
     read_ledger,
     readings_by_slot,
-    slots_after,
-    slots_between,
+    readings_of_slot,
+    replaced_times,
     touched_extent,
 )
 from sensor_platform.warehouse.catalog.catalog_files import digest
 from sensor_platform.warehouse.catalog.sync import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.config import WarehouseSite
-from sensor_platform.warehouse.lineage import READINGS, WHOLE, Model, models
-from sensor_platform.warehouse.staleness.ledger_evidence import state_copy
-from sensor_platform.warehouse.staleness.propagation import Built, Scope
+from sensor_platform.warehouse.lineage import READINGS, Model, models
+from sensor_platform.warehouse.staleness.look import stale_now
+from sensor_platform.warehouse.staleness.marks import Mark, clean_to, load_mark, mark_name, save_mark
 from sensor_platform.warehouse.staleness.staleness import Staleness
+from sensor_platform.warehouse.staleness.touched import Stale
+
+_WORTH_NOTING = 2
+"""Slots that were found clean, from which on a new mark costs less than to compare them again."""
+_FEW = 1000
+"""Up to so many dirty slots their readings are counted one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +64,25 @@ def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = No
         if ledger is None:
             return ()
         chosen = _chosen(site, names, int(note(ledger, LOOKBACK_NOTE) or 0))
-        staleness, mark = Staleness.of(ledger, slot), _mark_name(chosen)
-        current, newest = staleness.generation, staleness.position
-        clean = state_copy(ledger, [mark], WHOLE, WHOLE + 1)[mark].get(WHOLE)
-        since = clean.position if clean is not None and clean.generation == current else -1
-        found: dict[date, DirtyDay] = {}
-        spans = _spans(slots_after(ledger, since), chosen, slot)
-        for span in spans:
-            found |= _days_of(ledger, chosen, staleness, Scope(*span, with_whole=span == spans[-1]))
+        staleness, name = Staleness.of(ledger, slot), mark_name(chosen)
+        mark, replaced = load_mark(ledger, name, staleness.generation), replaced_times(ledger)
+        touched = (mark or Mark()).touched(ledger)
+        stale = stale_now(ledger, chosen, staleness, touched, is_first=mark is None)
+        found = _by_day(ledger, chosen, stale)
         found |= _catalog_day(ledger, site, found) if names is None else {}
-    if not found and since < newest:
-        with open_ledger(home) as ledger:
-            copy_state(ledger, [StateRow(mark, WHOLE, current, newest)])
+    # windows of another ledger have no touched slot to find them again by: only a look at everything does
+    if not any(one.is_of_another_ledger for windows in stale.values() for one in windows.values()):
+        new = (mark or Mark()).after(staleness.position, touched, clean_to(stale, chosen, touched, slot))
+        if _is_worth_noting(mark, new, touched):
+            save_mark(home, name, staleness.generation, replaced, staleness.horizon.floor, new)
     return tuple(found[day] for day in sorted(found))
+
+
+def _is_worth_noting(mark: Mark | None, new: Mark, touched: Mapping[int, int]) -> bool:
+    if mark is None:
+        return bool(touched)
+    clean = sum(new.covers(slot, position) for slot, position in touched.items())
+    return clean >= _WORTH_NOTING or (clean > 0 and clean == len(touched))
 
 
 def _catalog_day(
@@ -97,55 +105,36 @@ def _chosen(site: WarehouseSite, names: Sequence[str] | None, lookback_slots: in
     return [model for name, model in known.items() if names is None or name in names]
 
 
-def _mark_name(chosen: Sequence[Model]) -> str:
-    """The mark is valid for this set of tables and windows only."""
-    text = " ".join(f"{model.name}:{model.grain}:{model.reach_hours}:{model.reach_slots}" for model in chosen)
-    return f"clean.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-def _spans(touched: Iterable[int], chosen: Sequence[Model], slot: int) -> list[tuple[int, int]]:
-    """Disjoint spans of days that a change of the touched slots can affect, oldest first."""
-    reach = sum(model.reach(slot) for model in chosen)
-    spans: list[tuple[int, int]] = []
-    for day in sorted({start - start % DAY for start in touched}):
-        end = day + DAY + reach + (-reach) % DAY
-        if spans and day <= spans[-1][1]:
-            spans[-1] = (spans[-1][0], max(spans[-1][1], end))
-        else:
-            spans.append((day, end))
-    return spans
-
-
-def _days_of(
-    ledger: sqlite3.Connection, chosen: Sequence[Model], staleness: Staleness, scope: Scope
-) -> dict[date, DirtyDay]:
-    span = staleness.span(scope, chosen)
-    slots = slots_between(ledger, *span)
-    state = state_copy(ledger, [model.name for model in chosen], *span)
-    for model in (model for model in chosen if model.grain == "whole"):
-        state[model.name] = state_copy(ledger, [model.name], WHOLE, WHOLE + 1)[model.name]
-    work = staleness.windows(chosen, slots, state, scope)
-    newest_day = max((start - start % DAY for start in slots), default=scope.start)
-    rows = readings_by_slot(ledger, scope.start, scope.end) if any(work.values()) else {}
-    return _by_day(chosen, work, rows, newest_day)
-
-
-def _by_day(
-    chosen: Sequence[Model], work: Mapping[str, Mapping[int, Built]], rows: Mapping[int, int], newest_day: int
-) -> dict[date, DirtyDay]:
+def _by_day(ledger: sqlite3.Connection, chosen: Sequence[Model], stale: Stale) -> dict[date, DirtyDay]:
     """Work by day. Tables that are rebuilt as one have no day: they are added to the newest day that has work."""
     positions: dict[date, int] = {}
-    readings: dict[date, int] = {}
     names: dict[date, dict[str, None]] = {}
     windows: dict[date, int] = {}
     for model in sorted(chosen, key=lambda model: model.grain == "whole"):
-        for window, built in work[model.name].items():
-            day = max(positions, default=day_of(newest_day)) if model.grain == "whole" else day_of(window)
-            positions[day] = max(positions.get(day, 0), built.position)
+        for window, one in stale.get(model.name, {}).items():
+            day = max(positions, default=_newest_day(ledger)) if model.grain == "whole" else day_of(window)
+            positions[day] = max(positions.get(day, 0), one.new.position)
             windows[day] = windows.get(day, 0) + 1
             names.setdefault(day, {})[model.name] = None
-            if model.name == READINGS:
-                readings[day] = readings.get(day, 0) + rows.get(window, 0)
+    readings = _readings(ledger, stale.get(READINGS, {}))
     return {
         day: DirtyDay(day, positions[day], readings.get(day, 0), tuple(names[day]), windows[day]) for day in positions
     }
+
+
+def _newest_day(ledger: sqlite3.Connection) -> date:
+    extent = touched_extent(ledger)
+    return day_of(extent[1] if extent else 0)
+
+
+def _readings(ledger: sqlite3.Connection, slots: Iterable[int]) -> dict[date, int]:
+    """Number of readings in these slots, by day."""
+    wanted = set(slots)
+    if len(wanted) <= _FEW:
+        rows = {slot: readings_of_slot(ledger, slot) for slot in wanted}
+    else:
+        rows = readings_by_slot(ledger, min(wanted), max(wanted) + 1)
+    found: dict[date, int] = {}
+    for slot in wanted:
+        found[day_of(slot)] = found.get(day_of(slot), 0) + rows.get(slot, 0)
+    return found

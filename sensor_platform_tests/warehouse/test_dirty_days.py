@@ -7,9 +7,9 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, MINUTE
 from sensor_platform.landing.ledger import StateRow, copy_state, generation, open_ledger, slots_between
-from sensor_platform.warehouse import dirty
 from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.lineage import dbt_models, models
+from sensor_platform.warehouse.staleness import look
 from sensor_platform_tests.warehouse.landings import Landing, SiteStub, reading
 
 YEARS = 2
@@ -40,7 +40,7 @@ def test_what_was_found_clean_is_not_looked_at_again(
         looked_at.append(len(found))
         return found
 
-    monkeypatch.setattr(dirty, "slots_between", counting)
+    monkeypatch.setattr(look, "slots_between", counting)
     newest = long_history(home)
     assert dirty_days(home, site, dbt_models()) == ()
     assert sum(looked_at) == YEARS * 365 * 144

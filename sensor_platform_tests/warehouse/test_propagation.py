@@ -2,7 +2,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.kernel.clock import DAY, HOUR, MINUTE
-from sensor_platform.warehouse.lineage import SLOTS, Model, models
+from sensor_platform.landing.ledger import Horizon
+from sensor_platform.warehouse.lineage import SLOTS, Model, looking_back, models
 from sensor_platform.warehouse.staleness.propagation import Built, Scope, stale_windows
 
 SLOT = 10 * MINUTE
@@ -152,3 +153,15 @@ def test_a_day_belongs_to_the_chunk_that_holds_its_last_hour() -> None:
     assert not first["device_status"]
     last = build({0: 1, 20 * HOUR: 1}, {}, scope=Scope(12 * HOUR, DAY))
     assert set(last["readings_1d"]) == {0}
+
+
+def test_a_slot_after_a_held_one_is_not_made_without_what_it_looks_back_at() -> None:
+    evidence = dict.fromkeys(range(0, 12 * SLOT, SLOT), 1)
+    horizon = Horizon(held=frozenset({3 * SLOT}))
+    chosen = [looking_back(model, 2) for model in MARTS]
+    work = stale_windows(
+        chosen, evidence, {}, generation="g", slot=SLOT, scope=EVERYTHING, everything=False, horizon=horizon
+    )
+    made = {start // SLOT for start in work["readings_clean"]}
+    assert made == set(range(12)) - {3, 4, 5, 6}
+    assert set(work["readings_1h"]) == {0, HOUR}

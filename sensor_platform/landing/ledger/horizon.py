@@ -30,6 +30,15 @@ class Horizon:
     held: frozenset[int] = field(default_factory=frozenset)
     """Starts of further slots, microseconds."""
 
+    def freezes(self, slot: int) -> bool:
+        """Whether this slot may not be built again."""
+        return slot < self.floor or slot in self.held
+
+    def looking_back(self, slot: int, reach: int) -> "Horizon":
+        """The horizon of what looks back this far: a slot after a held one is incomplete without it. Microseconds."""
+        steps = range(0, reach + 1, slot)
+        return Horizon(self.floor, frozenset(held + step for held in self.held for step in steps))
+
     def holds(self, start: int, end: int) -> bool:
         """Whether any slot that starts in [start, end) may not be built again."""
         return start < self.floor or any(start <= slot < end for slot in self.held)

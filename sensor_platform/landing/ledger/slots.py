@@ -26,6 +26,20 @@ def slots_after(connection: sqlite3.Connection, position: int) -> dict[int, int]
     return dict(rows.fetchall())
 
 
+def touched_after(connection: sqlite3.Connection, position: int) -> dict[int, int]:
+    """Slots touched by anything newer than `position`, those that may not be built again included."""
+    return dict(connection.execute("select slot_start, position from slots where position > ?", (position,)).fetchall())
+
+
+def touched_between(connection: sqlite3.Connection, start: int, end: int, position: int) -> dict[int, int]:
+    """The same, of slots in [start, end) only."""
+    rows = connection.execute(
+        "select slot_start, position from slots where slot_start >= ? and slot_start < ? and position > ?",
+        (start, end, position),
+    )
+    return dict(rows.fetchall())
+
+
 def newest_slots(connection: sqlite3.Connection, limit: int) -> list[tuple[int, int]]:
     """The newest slots, newest first, with the newest position that touched each."""
     return connection.execute(
@@ -54,6 +68,16 @@ def touched_days(connection: sqlite3.Connection, start: int, end: int) -> list[i
         (start, end),
     )
     return [day for (day,) in rows]
+
+
+def readings_of_slot(connection: sqlite3.Connection, slot: int) -> int:
+    """Number of visible readings of one slot."""
+    row = connection.execute(
+        "select coalesce(sum(s.rows), 0) from file_slots s join files f using (file)"
+        " where s.slot_start = ? and f.replaced_at is null and f.kind = 'landing'",
+        (slot,),
+    ).fetchone()
+    return int(row[0])
 
 
 def readings_by_slot(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:

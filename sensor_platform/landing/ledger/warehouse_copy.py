@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 from sensor_platform.kernel.sqlite import transaction
 
+_REPLACED = "warehouse_state.replaced"
+
 
 @dataclass(frozen=True, slots=True)
 class StateRow:
@@ -30,7 +32,24 @@ def replace_state(connection: sqlite3.Connection, rows: Iterable[StateRow] = ())
     """Make these rows the whole copy. Without rows, every window counts as not built."""
     with transaction(connection):
         connection.execute("delete from warehouse_state")
+        connection.execute(
+            "insert or replace into meta (key, value) values (?, cast(? as text))",
+            (_REPLACED, replaced_times(connection) + 1),
+        )
         _insert(connection, rows)
+
+
+def replace_windows(connection: sqlite3.Connection, model: str, rows: Iterable[StateRow]) -> None:
+    """Make these rows all that the copy has of a model."""
+    with transaction(connection):
+        connection.execute("delete from warehouse_state where model = ?", (model,))
+        _insert(connection, rows)
+
+
+def replaced_times(connection: sqlite3.Connection) -> int:
+    """How often the whole copy was replaced: what was derived from it before is not valid any more."""
+    row = connection.execute("select value from meta where key = ?", (_REPLACED,)).fetchone()
+    return int(row[0]) if row else 0
 
 
 def built_windows(connection: sqlite3.Connection, model: str, start: int, end: int) -> list[StateRow]:

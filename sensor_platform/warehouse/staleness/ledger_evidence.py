@@ -2,9 +2,11 @@
 
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import StateRow, built_windows, copy_state, open_ledger
+from sensor_platform.landing.ledger import StateRow, built_windows, copy_state, open_ledger, slots_between
+from sensor_platform.warehouse.lineage import SLOTS
 from sensor_platform.warehouse.staleness.propagation import Built
 
 
@@ -18,6 +20,23 @@ def state_copy(
         }
         for name in names
     }
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerState:
+    """The copy of the state and the slots, read piece by piece."""
+
+    connection: sqlite3.Connection
+    generation: str
+    """Of the ledger, and so of its slots."""
+
+    def between(self, model: str, low: int, high: int) -> dict[int, Built]:
+        """The built windows of a model, or the slots that can be built (`SLOTS`), that start in [low, high]."""
+        if model == SLOTS:
+            slots = slots_between(self.connection, low, high + 1)
+            return {slot: Built(self.generation, position) for slot, position in slots.items()}
+        rows = built_windows(self.connection, model, low, high + 1)
+        return {row.window_start: Built(row.generation, row.position) for row in rows}
 
 
 def copy_to_ledger(home: Home, state: Mapping[str, Mapping[int, Built]]) -> int:

@@ -5,9 +5,10 @@ built, or when its generation is not the ledger's. Children are compared with th
 after this build, so that one invocation carries a change from the ledger to the last table.
 """
 
-from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 
 from sensor_platform.landing.ledger import NO_HORIZON, Horizon
 from sensor_platform.warehouse.lineage import SLOTS, WHOLE, Model
@@ -75,18 +76,25 @@ def stale_windows(
     for model in models:
         own = state.get(model.name, {})
         due = _due(model, own, [expected.get(parent, {}) for parent in model.parents], generation, slot, scope)
-        due = {window: new for window, new in due.items() if not _is_beyond(model, window, slot, horizon)}
+        due = {window: new for window, new in due.items() if not is_beyond(model, window, slot, horizon)}
         chosen = due if everything else {window: new for window, new in due.items() if _is_stale(own.get(window), new)}
         work[model.name] = chosen
         expected[model.name] = {**own, **chosen}
     return work
 
 
-def _is_beyond(model: Model, window: int, slot: int, horizon: Horizon) -> bool:
-    """Whether the window lies below the landing floor, or is a slot whose landing file is damaged."""
+def is_beyond(model: Model, window: int, slot: int, horizon: Horizon) -> bool:
+    """Whether the window may not be built: it lies below the landing floor, or rows of it or before it are missing.
+
+    They are missing where a landing file is damaged. Only what is made of landed readings looks at them; a coarser
+    window is made of what the tables have.
+    """
     if model.size(slot) is None:
         return False
-    return window < horizon.floor or (model.grain == "slot" and window in horizon.held)
+    if window < horizon.floor:
+        return True
+    looks_back = model.reach(slot) if SLOTS in model.parents else 0
+    return model.grain == "slot" and not horizon.held.isdisjoint(range(window - looks_back, window + 1, slot))
 
 
 def _due(
@@ -104,21 +112,40 @@ def _due(
 
 
 def _newest(model: Model, windows: Sequence[int], parent: Windows, slot: int) -> list[tuple[int, Built]]:
-    """Map each window to the newest of the parent's windows that it depends on; windows without any are left out."""
+    """Map each window to the newest of the parent's windows that it depends on; windows without any are left out.
+
+    The windows ascend, so that a sliding maximum costs as much as the windows and the parent's, whatever the reach.
+    """
     starts = sorted(parent)
     if model.grain == "whole":
-        return [(WHOLE, _merge(parent.values()))] if windows and starts else []
-    size = model.size(slot) or 0
-    found = []
+        return [(WHOLE, merged(parent.values()))] if windows and starts else []
+    size, reach = model.size(slot) or 0, model.reach(slot)
+    changes = _changes_of_generation([parent[start] for start in starts])
+    newest: deque[int] = deque()  # indices of descending positions, the newest of the present range first
+    found, low, high = [], 0, 0
     for window in windows:
-        low = bisect_left(starts, window - model.reach(slot))
-        high = bisect_left(starts, window + size)
+        while high < len(starts) and starts[high] < window + size:
+            while newest and parent[starts[newest[-1]]].position <= parent[starts[high]].position:
+                newest.pop()
+            newest.append(high)
+            high += 1
+        while low < high and starts[low] < window - reach:
+            low += 1
+        while newest and newest[0] < low:
+            newest.popleft()
         if low < high:
-            found.append((window, _merge(parent[start] for start in starts[low:high])))
+            generation = parent[starts[low]].generation if changes[low] == changes[high - 1] else ""
+            found.append((window, Built(generation, parent[starts[newest[0]]].position)))
     return found
 
 
-def _merge(found: Iterable[Built]) -> Built:
+def _changes_of_generation(built: Sequence[Built]) -> list[int]:
+    """For each window how often the generation has changed up to it: ranges of one generation have one number."""
+    changes = accumulate((one.generation != other.generation for other, one in pairwise(built)), initial=0)
+    return list(changes)
+
+
+def merged(found: Iterable[Built]) -> Built:
     """The newest position of several windows; of no generation unless all are of the same."""
     generation, position = None, 0
     for built in found:

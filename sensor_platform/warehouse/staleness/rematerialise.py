@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.landing.ledger import Horizon
 from sensor_platform.warehouse.lineage import SLOTS, Model
-from sensor_platform.warehouse.staleness.propagation import Built, StaleWindows
+from sensor_platform.warehouse.staleness.propagation import Built, StaleWindows, is_beyond
 
 
 def with_parents(
@@ -38,6 +38,8 @@ def with_parents(
     """
     made = {name: dict(windows) for name, windows in work.items()}
     chosen = {model.name: model for model in models}
+    reach = max((model.reach(slot) for model in models if SLOTS in model.parents), default=0)
+    incomplete = horizon.looking_back(slot, reach)
     for model in reversed(models):
         size = model.size(slot)
         if size is None:
@@ -46,10 +48,12 @@ def with_parents(
             for parent in model.parents:
                 if parent == SLOTS or window - window % DAY not in trimmed.get(parent, ()):
                     continue
-                if parent not in chosen or _is_gone(window, size, state.get(parent, ()), horizon):
+                if parent not in chosen or _is_gone(window, size, state.get(parent, ()), incomplete):
                     made[model.name].pop(window, None)
                     continue
                 for start, position in _windows(chosen[parent], slots, window, size, slot):
+                    if is_beyond(chosen[parent], start, slot, horizon):
+                        continue
                     made.setdefault(parent, {}).setdefault(start, Built(generation, position))
     return made
 

@@ -1,7 +1,5 @@
 """What one look of the ledger sensor costs under data that never pauses does not grow with the history."""
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import HOUR, T0, land, send, series
 from sensor_platform_tests.field.core.ledgers import with_history, with_nothing_built
 from sensor_platform_tests.field.core.needs import need
@@ -19,7 +17,6 @@ def cost_of_a_second_look(home: Home, days: int) -> int:
     return work_of(lambda: dirty(home, SITE))
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 4")
 def test_core_04_a_look_costs_with_what_is_dirty_and_not_with_the_history(home: Home) -> None:
     send(home, 1, series("d", T0, 1), T0 + HOUR)
     land(home, T0 + HOUR)
@@ -33,7 +30,6 @@ def cost_of_a_first_look(home: Home, days: int) -> int:
     return work_of(lambda: dirty_days(home, SITE))
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 4")
 def test_core_04_a_first_look_costs_with_the_windows_and_not_with_the_reach_of_each(home: Home) -> None:
     send(home, 1, series("d", T0, 1), T0 + HOUR)
     few, many = cost_of_a_first_look(home, 10), cost_of_a_first_look(home, 40)

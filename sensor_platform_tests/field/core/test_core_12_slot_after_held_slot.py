@@ -1,7 +1,5 @@
 """The slot after a held slot is not built without the rows that it looks back at."""
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import HOUR, MINUTE, T0, land, seal, verified
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import Home
@@ -13,7 +11,6 @@ REPEAT = [{"device_id": "d", "seq": 5, "v": 1.0}]
 COPIES = "select count(*)::int from readings_clean where device_id = 'd'"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 12")
 def test_core_12_a_repeat_is_not_counted_once_the_slot_before_is_held(home: Home) -> None:
     site = site_with()
     seal(home, 1, REPEAT, BORDER - 1_000_000)

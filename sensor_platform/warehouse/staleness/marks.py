@@ -1,0 +1,136 @@
+"""What looks have found clean, so that the next one compares only what was touched since. Pure, but for load and save.
+
+A mark says: of the slots touched up to `position` all windows that depend on them are built, but for the slots of the
+pending days, where that holds up to a position of their own. Windows never become older, so a mark stays true, and a
+look that ends late harms nothing; only where the landing floor sinks it counts no more. A mark is a hint: without it
+one look compares everything.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY
+from sensor_platform.landing.ledger import (
+    NO_HORIZON,
+    StateRow,
+    built_windows,
+    landing_floor,
+    open_ledger,
+    replace_windows,
+    replaced_times,
+    touched_after,
+    touched_between,
+)
+from sensor_platform.warehouse.lineage import SLOTS, Model
+from sensor_platform.warehouse.staleness.touched import Stale
+
+_EVER = (-(1 << 62), 1 << 62)
+_GLOBAL = -(1 << 61)
+"""Window start of the row that holds the mark's position: no day."""
+_FLOOR = -(1 << 60)
+"""Window start of the row that holds the landing floor of then: what is below may have been passed over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is known to be clean."""
+
+    position: int = -1
+    """-1 if nothing is."""
+    pending: Mapping[int, int] = field(default_factory=dict)
+    """Start of day to the position up to which its slots are clean."""
+
+    def touched(self, ledger: sqlite3.Connection) -> dict[int, int]:
+        """The slots that are not known to be clean, with the position that touched each; frozen ones included."""
+        found = touched_after(ledger, self.position)
+        for day, position in self.pending.items():
+            found |= touched_between(ledger, day, day + DAY, position)
+        return found
+
+    def after(self, newest: int, touched: Mapping[int, int], clean_to: Mapping[int, int]) -> "Mark":
+        """The mark after a look.
+
+        Args:
+            newest: newest position of the ledger at the time of the look.
+            touched: the slots that it compared.
+            clean_to: day to the least position of a stale window that depends on it; other days are clean.
+        """
+        pending: dict[int, int] = {}
+        for slot, position in touched.items():
+            day = slot - slot % DAY
+            since = max(self.pending.get(day, self.position), clean_to.get(day, position))
+            if position > since:
+                pending[day] = since
+        return Mark(newest, pending)
+
+    def covers(self, slot: int, position: int) -> bool:
+        """Whether the slot, touched by this position, is known to be clean."""
+        return position <= self.pending.get(slot - slot % DAY, self.position)
+
+
+def clean_to(stale: Stale, models: Sequence[Model], touched: Iterable[int], slot: int) -> dict[int, int]:
+    """For each day with slots that a stale window depends on: the least position that such a window was built up to.
+
+    Of a window that was never built only its own days count: it is found again by them.
+    """
+    reaches = _total_reaches(models, slot)
+    found: dict[int, int] = {}
+    ranges: dict[tuple[int, int], int] = {}
+    for model in models:
+        size = model.size(slot)
+        for window, one in stale.get(model.name, {}).items():
+            to = -1 if one.built is None else one.built.position
+            if size is None:
+                days = _EVER
+            else:
+                first = window if one.built is None else window - reaches[model.name]
+                days = (first - first % DAY, window + size - 1)
+            ranges[days] = min(ranges.get(days, to), to)
+    for day in {at - at % DAY for at in touched}:
+        positions = [to for (low, high), to in ranges.items() if low <= day <= high]
+        if positions:
+            found[day] = min(positions)
+    return found
+
+
+def _total_reaches(models: Sequence[Model], slot: int) -> dict[str, int]:
+    """How far before a window slots lie that it depends on, through all of its parents."""
+    found = {SLOTS: 0}
+    for model in models:
+        found[model.name] = model.reach(slot) + max((found.get(parent, 0) for parent in model.parents), default=0)
+    return found
+
+
+def mark_name(chosen: Sequence[Model]) -> str:
+    """A mark is valid for one set of tables and windows only."""
+    text = " ".join(f"{model.name}:{model.grain}:{model.reach_hours}:{model.reach_slots}" for model in chosen)
+    return f"clean.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def load_mark(ledger: sqlite3.Connection, name: str, generation: str) -> Mark | None:
+    """The mark of this name, if it is of this generation and of the present copy of the state."""
+    epoch = _epoch(ledger, generation)
+    rows = {row.window_start: row.position for row in built_windows(ledger, name, *_EVER) if row.generation == epoch}
+    position, floor = rows.pop(_GLOBAL, None), rows.pop(_FLOOR, NO_HORIZON.floor)
+    return None if position is None or floor > _floor(ledger) else Mark(position, rows)
+
+
+def save_mark(home: Home, name: str, generation: str, epoch: int, floor: int, mark: Mark) -> None:
+    """Replace the mark, unless the copy of the state was replaced since `epoch`, which is of the look, as `floor`."""
+    with open_ledger(home) as ledger:
+        if replaced_times(ledger) == epoch:
+            made = _epoch(ledger, generation)
+            rows = {_GLOBAL: mark.position, _FLOOR: floor, **mark.pending}
+            replace_windows(ledger, name, [StateRow(name, start, made, position) for start, position in rows.items()])
+
+
+def _floor(ledger: sqlite3.Connection) -> int:
+    floor = landing_floor(ledger)
+    return NO_HORIZON.floor if floor is None else floor
+
+
+def _epoch(ledger: sqlite3.Connection, generation: str) -> str:
+    return f"{generation}#{replaced_times(ledger)}"

@@ -78,7 +78,9 @@ def build(
     started = time.monotonic()
     chosen = _chosen(models)
     done: list[_Chunk] = []
-    for scope in build_scopes(home, days, site.warehouse.chunk_readings, everything=position is None):
+    scopes = build_scopes(home, days, site.warehouse.chunk_readings, everything=position is None)
+    while scopes:
+        scope = scopes.pop(0)
         with writer_lock(
             home, f"build {span_name(scope.start, scope.end)}", wait_seconds=site.warehouse.lock_wait_seconds
         ):
@@ -86,6 +88,7 @@ def build(
                 done.append(_build_chunk(home, site, scope, chosen, everything=position is None))
             except WarehouseSetAside:  # once more, with a new file
                 done.append(_build_chunk(home, site, scope, chosen, everything=position is None))
+        scopes[:0] = done[-1].given.rest
         if outcome.failures(done[-1].nodes):
             break
     report = _report(done, time.monotonic() - started)
@@ -117,7 +120,8 @@ def _build_chunk(home: Home, site: WarehouseSite, scope: Scope, chosen: list[Mod
     with open_warehouse(home, site.warehouse) as connection:
         if is_new(connection):
             _restore(home, site, connection)
-        given = write_build_input(home, site, connection, scope, chosen, everything=everything)
+        most = site.warehouse.chunk_readings
+        given = write_build_input(home, site, connection, scope, chosen, everything=everything, most=most)
         nodes: list[NodeResult] = []
         if any(given.work.values()) or not table_names(connection) >= {*names}:
             selected = [node for name in names for node in (*dbt_tables()[name].views, name)]

@@ -13,6 +13,7 @@ from sensor_platform.landing.ledger import (
     landing_files,
     read_ledger,
     readings_by_slot,
+    readings_of_slots,
     slots_between,
     touched_extent,
 )
@@ -47,6 +48,8 @@ class BuildInput:
     """[start, end) of the windows that decided about the work, microseconds."""
     lookback: int
     """Slots that rules of the catalog look back."""
+    rest: Sequence[Scope] = ()
+    """What is left of the scope, where all of it was too much for one chunk."""
 
 
 def build_scopes(home: Home, days: Days | None, chunk_readings: int, *, everything: bool) -> list[Scope]:
@@ -56,7 +59,7 @@ def build_scopes(home: Home, days: Days | None, chunk_readings: int, *, everythi
         home: the data folder.
         days: first and last day; None for all days that the ledger has slots in, and the one after.
         chunk_readings: readings of a chunk.
-        everything: cut by the number of readings; stale windows alone are built in one chunk.
+        everything: cut by the number of readings; stale windows are cut once it is known which they are.
     """
     with read_ledger(home) as ledger:
         extent = touched_extent(ledger) if ledger else None
@@ -78,8 +81,18 @@ def write_build_input(
     chosen: Sequence[Model],
     *,
     everything: bool,
+    most: int | None = None,
 ) -> BuildInput:
     """Update the catalog, find the stale windows, write them as work list and point the source view at their files.
+
+    Args:
+        home: the data folder.
+        site: slot length, catalog and warehouse settings.
+        connection: the open warehouse.
+        scope: which windows may be built.
+        chosen: models, parents first.
+        everything: not only stale windows.
+        most: readings from which on only a first part of the scope is taken; None for no limit.
 
     Raises:
         WrongUse: a mistake in the catalog.
@@ -94,15 +107,26 @@ def write_build_input(
         span = staleness.span(scope, chosen)
         slots = slots_between(ledger, *span) if ledger else {}
         known = state.read_state(connection, dbt_models(), *span)
-        work = staleness.windows(chosen, slots, known, scope, everything=everything)
-        work = staleness.with_parents(work, chosen, slots, known, trimmed.read(connection))
+        gone = trimmed.read(connection)
+
+        def work_of(part: Scope) -> StaleWindows:
+            found = staleness.windows(chosen, slots, known, part, everything=everything)
+            return staleness.with_parents(found, chosen, slots, known, gone)
+
+        work = work_of(scope)
+        rows = readings_of_slots(ledger, work.get(READINGS, {})) if ledger and most is not None else {}
+        parts = chunks(scope.start, scope.end, rows, most or 1) if rows else [scope]
+        if len(parts) > 1:
+            work = work_of(parts[0])
         wanted = _slots_to_read(work, lookback, slot)
         files = landing_files(ledger, home, wanted) if ledger else []
     with reading_landing(home, files):
         make_source_view(connection, files, coalesce(sorted(wanted), slot))
         if files:
             learn_conversions(connection)
-    made = BuildInput(uuid.uuid4().hex, staleness.generation, staleness.position, work, tuple(files), span, lookback)
+    made = BuildInput(
+        uuid.uuid4().hex, staleness.generation, staleness.position, work, tuple(files), span, lookback, parts[1:]
+    )
     state.write_work(connection, made.invocation, work, finality.final_before(connection, site.warehouse))
     return made
 

@@ -5,7 +5,7 @@ cost follows what is new and what is dirty, not the history.
 """
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -16,8 +16,7 @@ from sensor_platform.landing.ledger import (
     newest_touch,
     note,
     read_ledger,
-    readings_by_slot,
-    readings_of_slot,
+    readings_of_slots,
     replaced_times,
     touched_extent,
 )
@@ -32,8 +31,6 @@ from sensor_platform.warehouse.staleness.touched import Stale
 
 _WORTH_NOTING = 2
 """Slots that were found clean, from which on a new mark costs less than to compare them again."""
-_FEW = 1000
-"""Up to so many dirty slots their readings are counted one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +124,9 @@ def _newest_day(ledger: sqlite3.Connection) -> date:
     return day_of(extent[1] if extent else 0)
 
 
-def _readings(ledger: sqlite3.Connection, slots: Iterable[int]) -> dict[date, int]:
+def _readings(ledger: sqlite3.Connection, slots: Collection[int]) -> dict[date, int]:
     """Number of readings in these slots, by day."""
-    wanted = set(slots)
-    if len(wanted) <= _FEW:
-        rows = {slot: readings_of_slot(ledger, slot) for slot in wanted}
-    else:
-        rows = readings_by_slot(ledger, min(wanted), max(wanted) + 1)
     found: dict[date, int] = {}
-    for slot in wanted:
-        found[day_of(slot)] = found.get(day_of(slot), 0) + rows.get(slot, 0)
+    for slot, rows in readings_of_slots(ledger, slots).items():
+        found[day_of(slot)] = found.get(day_of(slot), 0) + rows
     return found

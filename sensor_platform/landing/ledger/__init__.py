@@ -53,7 +53,7 @@ from sensor_platform.landing.ledger.slot_grid import check_grid, keep_grid, reco
 from sensor_platform.landing.ledger.slots import (
     newest_slots,
     readings_by_slot,
-    readings_of_slot,
+    readings_of_slots,
     slots_after,
     slots_between,
     touched_after,
@@ -143,7 +143,7 @@ __all__ = [
     "read_ledger",
     "read_manifest",
     "readings_by_slot",
-    "readings_of_slot",
+    "readings_of_slots",
     "recorded_grid",
     "refuse_newer_home",
     "reopen_slots",

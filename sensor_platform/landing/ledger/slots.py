@@ -1,11 +1,19 @@
 """Questions about slots. All take a connection of `read_ledger`; times are microseconds since the epoch, UTC."""
 
 import sqlite3
+from collections.abc import Collection
 
 _CAN_CHANGE = (
     "slot_start >= coalesce((select cast(value as integer) from meta where key = 'landing_floor'), slot_start)"
     " and slot_start not in (select slot_start from held_slots)"
 )
+
+_READINGS = (
+    "select sum(s.rows), s.slot_start from file_slots s join files f using (file)"
+    " where f.replaced_at is null and f.kind = 'landing' and"
+)
+_FEW = 1000
+"""Up to so many slots are asked for one by one."""
 
 
 def slots_between(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:
@@ -70,21 +78,20 @@ def touched_days(connection: sqlite3.Connection, start: int, end: int) -> list[i
     return [day for (day,) in rows]
 
 
-def readings_of_slot(connection: sqlite3.Connection, slot: int) -> int:
-    """Number of visible readings of one slot."""
-    row = connection.execute(
-        "select coalesce(sum(s.rows), 0) from file_slots s join files f using (file)"
-        " where s.slot_start = ? and f.replaced_at is null and f.kind = 'landing'",
-        (slot,),
-    ).fetchone()
-    return int(row[0])
+def readings_of_slots(connection: sqlite3.Connection, slots: Collection[int]) -> dict[int, int]:
+    """Number of visible readings of each of these slots."""
+    wanted = set(slots)
+    if len(wanted) > _FEW:
+        found = readings_by_slot(connection, min(wanted), max(wanted) + 1)
+        return {slot: found.get(slot, 0) for slot in wanted}
+    rows = (connection.execute(f"{_READINGS} s.slot_start = ?", (slot,)).fetchone() for slot in wanted)
+    return {slot: int(row[0] or 0) for slot, row in zip(wanted, rows, strict=True)}
 
 
 def readings_by_slot(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:
     """Number of visible readings of each slot in [start, end)."""
     rows = connection.execute(
-        "select s.slot_start, sum(s.rows) from file_slots s join files f using (file)"
-        " where s.slot_start >= ? and s.slot_start < ? and f.replaced_at is null and f.kind = 'landing' group by 1",
+        f"{_READINGS} s.slot_start >= ? and s.slot_start < ? group by 2",
         (start, end),
     )
-    return dict(rows.fetchall())
+    return {slot: int(count) for count, slot in rows.fetchall()}

@@ -1,6 +1,8 @@
 """The source that dbt reads: a view over an explicit list of landing files. A glob would cost more with every day."""
 
+import heapq
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from sensor_platform.kernel.clock import from_micros
@@ -55,14 +57,11 @@ def make_source_view(
 
 
 def coalesce(windows: Sequence[int], size: int, most: int = 20) -> list[tuple[int, int]]:
-    """Half-open ranges that cover windows of this size; the smallest gaps are closed until at most `most` are left."""
-    ranges: list[tuple[int, int]] = []
-    for start in sorted(windows):
-        if ranges and start <= ranges[-1][1]:
-            ranges[-1] = (ranges[-1][0], max(ranges[-1][1], start + size))
-        else:
-            ranges.append((start, start + size))
-    while len(ranges) > most:
-        gap = min(range(1, len(ranges)), key=lambda index: ranges[index][0] - ranges[index - 1][1])
-        ranges[gap - 1 : gap + 1] = [(ranges[gap - 1][0], ranges[gap][1])]
-    return ranges
+    """Half-open ranges that cover windows of this size: at most `most`, with the largest gaps between them."""
+    starts = sorted(windows)
+    if not starts:
+        return []
+    gaps = [(after - before - size, number) for number, (before, after) in enumerate(pairwise(starts), 1)]
+    open_gaps = heapq.nlargest(most - 1, (gap for gap in gaps if gap[0] > 0))
+    edges = [0, *sorted(number for _, number in open_gaps), len(starts)]
+    return [(starts[first], starts[last - 1] + size) for first, last in pairwise(edges)]

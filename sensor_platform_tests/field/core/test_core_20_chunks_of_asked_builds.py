@@ -1,14 +1,11 @@
 """`warehouse.chunk_readings` bounds the builds that the ledger sensor asks for, as it bounds a rebuild of days."""
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, send, series
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import Home
 from sensor_platform_tests.field.core.tables import asked, site_with
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 20")
 def test_core_20_a_build_of_dirty_days_is_cut_by_its_readings(home: Home) -> None:
     site = site_with(warehouse={"chunk_readings": 100})
     for day in range(3):

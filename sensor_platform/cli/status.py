@@ -1,7 +1,8 @@
 """`sensor-platform status`: state of processes, progress and backlog."""
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
     from sensor_platform.orchestration.checks.ages import Age
     from sensor_platform.reload.site_watch import SiteWatch
     from sensor_platform.settings import Settings
+    from sensor_platform.versions.reports import ProcessReport
 
 _RUNS = 5
 _ALIVE_SECONDS = 5.0
@@ -27,14 +29,27 @@ def status(form: str, as_json: bool) -> int:
     """
     from sensor_platform.errors import ExitCode
     from sensor_platform.reload.site_watch import SiteWatch
+    from sensor_platform.versions.reports import read_reports
 
     watch = SiteWatch("", keeps_grid=True)
-    found = collect_status(watch.settings, datetime.now(UTC)) | _site(watch)
+    settings = with_running_collector(watch.settings, read_reports(watch.settings.home, time.time()))
+    found = collect_status(settings, datetime.now(UTC)) | _site(watch)
     if as_json or form == "json":
         click.echo(json.dumps(found))
     else:
         _show(found)
     return ExitCode.CHECK_FAILED if found["faults"] else ExitCode.OK
+
+
+def with_running_collector(settings: "Settings", reports: "Iterable[ProcessReport]") -> "Settings":
+    """The settings with the name under which the collector runs, which it does not change."""
+    from msgspec.structs import replace
+
+    names = [fixed.in_force for each in reports for fixed in each.fixed if fixed.key == "collect.collector"]
+    if not names:
+        return settings
+    collect = replace(settings.site.collect, collector=names[0])
+    return replace(settings, site=replace(settings.site, collect=collect))
 
 
 def _site(watch: "SiteWatch") -> dict[str, Any]:
@@ -194,8 +209,17 @@ def _show(found: dict[str, Any]) -> None:
     for name, versions in found["versions"].items():
         site.add_row(name, *(versions[part] for part in _PARTS))
     console.print(layers, runs, site)
-    for fault in found["faults"]:
-        console.print(f"{fault['message']}\nhint: {fault['hint']}", style="red", highlight=False, markup=False)
+    for text in _faults(found["faults"]):
+        console.print(text, style="red", highlight=False, markup=False)
+
+
+def _faults(faults: list[dict[str, str]]) -> list[str]:
+    """One text for each fault; processes that have the same one are named together."""
+    names: dict[tuple[str, str], list[str]] = {}
+    for fault in faults:
+        what = fault["message"].removeprefix(f"{fault['process']}: ")
+        names.setdefault((what, fault["hint"]), []).append(fault["process"])
+    return [f"{', '.join(some)}: {what}\nhint: {hint}" for (what, hint), some in names.items()]
 
 
 def _sentences(found: dict[str, Any]) -> str:

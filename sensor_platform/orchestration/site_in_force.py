@@ -4,17 +4,21 @@
 expressions, intervals and freshness policies. A change of these waits until the code location is loaded again.
 """
 
+import logging
 import threading
+import time
 from collections.abc import Callable
 
-from sensor_platform.reload.site_watch import SiteWatch
+from sensor_platform.reload.site_watch import LOOK_SECONDS, SiteWatch
 from sensor_platform.settings import Settings
 from sensor_platform.site import Site
 from sensor_platform.versions.reports import FixedKey
 from sensor_platform.warehouse.meta import Freshness
 
+log = logging.getLogger(__name__)
 _WATCH = SiteWatch("dagster", keeps_grid=True, copies_at_start=False)
 _LOCK = threading.Lock()
+_FOLLOWERS: list[threading.Thread] = []
 LOADED = _WATCH.settings
 RELOAD = "reload the code location"
 """What a person has to do, in words; Dagster's page has a button of this name."""
@@ -23,7 +27,27 @@ _CRONS = ("sensor_seconds", "fallback_minutes", "train_cron", "watch_cron", "upk
 
 
 def settings_now() -> Settings:
-    """The settings in force, for one tick. Looks at the files at most once a second, and writes the report."""
+    """The settings in force, for one tick. Looks at the files at most once a second, and writes the report.
+
+    From the first tick on, a thread looks too: between two ticks there may be several seconds.
+    """
+    with _LOCK:
+        if not _FOLLOWERS:
+            _FOLLOWERS.append(threading.Thread(target=_follow, name="site files", daemon=True))
+            _FOLLOWERS[0].start()
+    return _look()
+
+
+def _follow() -> None:
+    while True:
+        time.sleep(LOOK_SECONDS)
+        try:
+            _look()
+        except Exception:  # whatever is on the disk, the thread goes on
+            log.exception("the site's files cannot be followed now")
+
+
+def _look() -> Settings:
     with _LOCK:
         if _WATCH.look():
             _WATCH.more_fixed = keys_to_reload(LOADED.site, _WATCH.settings.site)
@@ -43,7 +67,7 @@ def has_changed(since: Settings) -> Callable[[], bool]:
     """Whether other settings than those of `settings_now` are in force; never for settings from elsewhere."""
     if since is not _WATCH.settings:
         return lambda: False
-    return lambda: settings_now() is not since
+    return lambda: _look() is not since
 
 
 def note_first_day(first: str, waiting: FixedKey | None) -> None:

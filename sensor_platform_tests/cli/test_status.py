@@ -10,12 +10,13 @@ import msgspec
 import pytest
 
 from sensor_platform.cli.status import status
+from sensor_platform.collect.collector_status import CollectorStatus, write_status
 from sensor_platform.errors import ExitCode
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import keep_grid, open_ledger
 from sensor_platform.reload.site_watch import SiteWatch
 from sensor_platform.versions import reports
-from sensor_platform.versions.reports import ProcessReport, write_report
+from sensor_platform.versions.reports import FixedKey, ProcessReport, write_report
 from sensor_platform.versions.site_files import read_site_files
 from sensor_platform_tests.cli.running import run, said
 from sensor_platform_tests.landing.homes import Message, land_all, seal_segment
@@ -100,3 +101,15 @@ def test_another_grid_than_that_of_the_home_is_red(home: Home, site: Path) -> No
     assert done.return_value == ExitCode.CHECK_FAILED
     (fault,) = json.loads(done.stdout)["faults"]
     assert "slot_minutes" in fault["message"]
+
+
+def test_the_collector_is_found_under_the_name_that_it_keeps(home: Home, site: Path) -> None:
+    home.wal.mkdir(parents=True)
+    write_status(home.wal, CollectorStatus(collector="first", pid=1, updated_at=time.time(), state="connected"))
+    (site / "site.yaml").write_text("collect: {collector: second}\n")
+    fixed = FixedKey(key="collect.collector", in_force="first", on_disk="second", reason="its name", hint="set it back")
+    write_report(home, report_of(home, site, process="collector", fixed=(fixed,)))
+    write_report(home, report_of(home, site, process="live", fixed=(fixed,)))
+    done = run(status)
+    assert "collector: connected" in done.stdout
+    assert done.stdout.count("collector, live: collect.collector: first stays in force") == 1

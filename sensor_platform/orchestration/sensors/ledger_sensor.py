@@ -223,5 +223,5 @@ def _report(settings: Settings, seen: SensorView) -> None:
     if settings.home != LOADED.home:
         return
     days = seen.older.waiting
-    waiting = waits("start", f"partitions from {DAYS.start.date()} on", f"readings of {days[0]}") if days else None
+    waiting = waits("first partition", DAYS.start.date(), days[0]) if days else None
     note_first_day(DAYS.start.date().isoformat(), waiting)

@@ -5,7 +5,7 @@ STAMP := .venv/.ready
 # Twice the cores: many tests wait for brokers and processes.
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
-.PHONY: help venv demo test test-mutants candidates lint bench bench-ml docs lock soak field-slow clean
+.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak field-slow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -43,6 +43,9 @@ bench: venv ## Every benchmark, one JSON line each
 bench-ml: venv ## Forecasts on a year kept back, and features of 1,000 series (ML_DATA=folder, ML_ARGS=--quick)
 	$(BIN)/python benchmarks/bench_ml.py $(ML_DATA) $(ML_ARGS)
 	$(BIN)/python benchmarks/bench_predict.py
+
+coverage-plant: venv ## Coverage of the forecasts in force in a simulated plant, one JSON line (PLANT_ARGS="--seeds 2")
+	$(BIN)/python benchmarks/bench_forecast_coverage.py $(PLANT_ARGS)
 
 soak: venv ## The long tests that are not in the default suite
 	$(BIN)/pytest -m soak -n 0

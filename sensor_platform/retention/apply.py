@@ -26,7 +26,7 @@ from sensor_platform.landing.ledger import (
     read_ledger,
     retention_clock,
 )
-from sensor_platform.retention import future_floor, landing_tier, warehouse_tiers
+from sensor_platform.retention import future_floor, landing_tier, superseded, warehouse_tiers
 from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.retention.landing_tier import LandingPlan, arrivals
 from sensor_platform.retention.warehouse_tiers import KeptDay, TierDay
@@ -182,7 +182,8 @@ def _plan(
     )
     days, staying = warehouse_tiers.verified_days(connection, home, old, dirty, gone)
     raised = day_of(landing.floor) if landing.floor is not None else None
-    return Retention(tuple(days), landing.files, raw, raised, (*kept, *staying))
+    forecasts = superseded.due(connection, home, ages.config.superseded_days, clock.today)
+    return Retention((*days, *forecasts), landing.files, raw, raised, (*kept, *staying))
 
 
 def _raw(home: Home, raw_days: int, now: int) -> Iterator[VisibleFile]:
@@ -233,6 +234,7 @@ def _apply(
     slot = site.slot_minutes * MINUTE
     warehouse_tiers.finish(connection, home)
     warehouse_tiers.delete(connection, home, found.days, site.warehouse.large_piece, slot, now)
+    superseded.delete(connection, home, found.days)
     floor = None if found.floor is None else start_of_day(found.floor)
     landing_tier.apply(home, ledger, LandingPlan(floor, (), found.landing), now)
     delete_with_ledger(home, ledger, [each.file for each in found.raw])

@@ -17,6 +17,9 @@ class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     readings_1m_days: int = 30
     readings_1h_days: int = 366
     """Applies to readings_1h and readings_1h_wide. Daily rows are kept forever."""
+    superseded_days: int = 90
+    """Days after their issue that forecasts and scores are kept which a revision replaced. The live record of forecasts
+    rests on those that were in force (`forecast.record_hours`)."""
 
     def days_of(self, table: str) -> int:
         """Days that a table is kept; 0 keeps it forever."""

@@ -232,11 +232,12 @@ def delete(
             # emptied files are not published again: recorded as done
             state.record(connection, copy.name, {at: new for at, new in behind.items() if at - at % DAY in set(starts)})
         for start in starts:
-            _delete_files(home, table, start)
+            delete_files(home, table, start)
     state.copy_recorded(home, connection)
 
 
-def _delete_files(home: Home, table: str, start: int) -> None:
+def delete_files(home: Home, table: str, start: int) -> None:
+    """Delete the published files of a table and day."""
     folder = _folder(home, table, start)
     if not folder.exists():
         return
@@ -259,7 +260,7 @@ def finish(connection: "DuckDBPyConnection", home: Home) -> int:
                 [from_micros(day), from_micros(day + DAY)],
             ).fetchone()
             if rows is None:
-                _delete_files(home, table, day)
+                delete_files(home, table, day)
                 left += 1
     return left
 

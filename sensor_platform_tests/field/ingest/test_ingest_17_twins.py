@@ -60,7 +60,6 @@ def test_ingest_17_a_collector_keeps_its_id_over_restarts(ids: tuple[str, str, s
     assert ids[0] == ids[1]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 17")
 def test_ingest_17_a_session_that_is_taken_over_is_explained(tmp_path: Path, ids: tuple[str, str, str]) -> None:
     with scripted(answer) as broker:
         with spawned(RunningCollector(tmp_path / "home", f"mqtt://127.0.0.1:{broker.port}")) as collector:
@@ -90,7 +89,6 @@ def beside_a_twin(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
         return name, collector.log.read_text()
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 17")
 @pytest.mark.mosquitto
 def test_ingest_17_a_broker_that_only_hangs_up_is_explained(
     ids: tuple[str, str, str], beside_a_twin: tuple[str, str]
@@ -99,7 +97,6 @@ def test_ingest_17_a_broker_that_only_hangs_up_is_explained(
     assert ids[0] != ids[2] or is_explained(log, name), log
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 17")
 @pytest.mark.mosquitto
 def test_ingest_17_a_collector_that_is_thrown_out_again_and_again_slows_down(
     ids: tuple[str, str, str], beside_a_twin: tuple[str, str]

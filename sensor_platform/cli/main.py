@@ -32,6 +32,7 @@ COMMANDS = {
     "backfill": ("backfill", "Plan, launch, watch, cancel and resume the building of past days."),
     "rebuild": ("rebuild", "Make the warehouse and everything published again from landing."),
     "retention": ("retention", "Show or delete what is older than the site keeps it."),
+    "forget": ("forget", "Delete a device, a metric or a topic for good, and keep it away."),
     "reland": ("reland", "Land again from the raw archive, under the contracts in force."),
     "status": ("status", "Show what the platform is doing and how far it is."),
     "chaos": ("chaos", "Kill collector and lander on this machine, and see that nothing is lost."),

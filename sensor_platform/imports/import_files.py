@@ -17,6 +17,7 @@ from sensor_platform.imports.sources import open_source
 from sensor_platform.imports.withdraw import removal_of
 from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.landing.files.leftovers import clear_changes
+from sensor_platform.landing.forget.enforce import enforced
 from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import (
     KnownFile,
@@ -98,12 +99,13 @@ def import_files(
         while not is_free(ledger, run.segment):  # withdrawn before: its old files may still be read
             run.attempt += 1
         manifest, rules = run.run()
-        if other:
-            _, intent = removal_of(home, ledger, other, plan.slot, now, [manifest])
-            carry_out(home, ledger, intent)
-        else:
-            write_manifest(home, manifest)
-            commit_segment(ledger, manifest)
+        with enforced(home, ledger, plan.slot, clock):
+            if other:
+                _, intent = removal_of(home, ledger, other, plan.slot, now, [manifest])
+                carry_out(home, ledger, intent)
+            else:
+                write_manifest(home, manifest)
+                commit_segment(ledger, manifest)
     times = [(file.first_event_at, file.last_event_at) for file in manifest.files if file.first_event_at is not None]
     return Imported(
         segment=manifest.segment,

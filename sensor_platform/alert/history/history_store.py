@@ -4,7 +4,7 @@
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 
@@ -128,6 +128,18 @@ def discard_all(connection: sqlite3.Connection) -> None:
     for table in ("events", "snapshots", "pieces", "minutes", "meta"):
         connection.execute(f"delete from {table}")  # noqa: S608 - our own names
     set_meta(connection, "schema", _SCHEMA)
+
+
+def forget_events(connection: sqlite3.Connection, is_forgotten: Callable[[Event], bool]) -> int:
+    """Delete events for good, and every snapshot, which may hold their series; returns the number of events.
+
+    The next build begins with the oldest reading that is published; events of before that are kept.
+    """
+    gone = [event.key for event in read_events(connection) if is_forgotten(event)]
+    connection.executemany("delete from events where key = ?", [(key,) for key in gone])
+    connection.execute("delete from snapshots")
+    connection.execute("delete from meta where key = 'until'")
+    return len(gone)
 
 
 def record_events(connection: sqlite3.Connection, events: Sequence[Event], upto: int, *, is_score: bool) -> None:

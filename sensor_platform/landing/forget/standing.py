@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import msgspec
+from msgspec import structs
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
@@ -47,6 +48,13 @@ def keep_rules(home: Home, connection: sqlite3.Connection, rules: Sequence[Forge
     write_file(home.ledger / "forgets.json", data)
     with transaction(connection):
         _put(connection, data)
+
+
+def mark_pending(home: Home, connection: sqlite3.Connection) -> None:
+    """Have the rules applied to everything once more: a file came back, for instance from a backup."""
+    rules = standing_rules(connection).rules
+    if rules:
+        keep_rules(home, connection, [structs.replace(rule, pending=True) for rule in rules])
 
 
 def sync_rules(home: Home, connection: sqlite3.Connection) -> None:

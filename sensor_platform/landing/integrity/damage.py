@@ -19,6 +19,7 @@ from sensor_platform.kernel.clock import start_of_day, utc_from_micros
 from sensor_platform.kernel.durable import sha256
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files import paths
+from sensor_platform.landing.forget.standing import mark_pending
 from sensor_platform.landing.ledger.commit import delete_files, insert_file, next_position, touch_slots
 from sensor_platform.landing.ledger.horizon import landing_floor
 from sensor_platform.landing.ledger.manifest import FileEntry
@@ -134,6 +135,8 @@ def restore_files(home: Home, ledger: sqlite3.Connection) -> list[str]:
             touch_slots(ledger, entry.slots, next_position(ledger))
             forget_damage(ledger, [file])
         back.append(file)
+    if back:
+        mark_pending(home, ledger)
     return back
 
 

@@ -13,6 +13,7 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.landing.files.leftovers import clear_changes
+from sensor_platform.landing.forget.enforce import enforced
 from sensor_platform.landing.integrity.reland_change import SegmentChange, compare
 from sensor_platform.landing.integrity.reland_intent import carry_out, finish_intents
 from sensor_platform.landing.integrity.segment_state import SegmentState, read_state
@@ -123,7 +124,8 @@ class Reconciler:
             is_decoded = work.rows["position"].is_in(redecoded.positions.implode())
             rest = pl.concat([work.rows.filter(~is_decoded), redecoded.refused])
             step.requeue(work.state, work.file, rest.sort("position", maintain_order=True), redecoded, version)
-        carry_out(self.home, self.ledger, step.intent())
+        with enforced(self.home, self.ledger, self.slot, self.clock):
+            carry_out(self.home, self.ledger, step.intent())
 
     def _work(self, choice: RowSelection) -> Iterator[_Work]:
         """Selected rows by visible file and segment. Segments whose manifest is gone are passed over."""

@@ -1,7 +1,7 @@
 """Finds the visible files that hold chosen rows."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,8 +35,10 @@ class MatchedFile:
         return self.owner.startswith("compact-")
 
 
-def matched_landing(home: Home, ledger: sqlite3.Connection, choice: RowChoice) -> Iterator[MatchedFile]:
-    """Landing files with chosen readings, by name.
+def matched_landing(
+    home: Home, ledger: sqlite3.Connection, choice: RowChoice, only: Collection[str] | None = None
+) -> Iterator[MatchedFile]:
+    """Landing files with chosen readings, by name; of `only` these files.
 
     Raises:
         CheckFailed: a file is missing or has another number of rows.
@@ -48,6 +50,8 @@ def matched_landing(home: Home, ledger: sqlite3.Connection, choice: RowChoice) -
         (first, end),
     )
     for file, owner, count in rows.fetchall():
+        if only is not None and file not in only:
+            continue
         frame = _read(home.root / file, count, KEYS)
         mask = choice.landing(frame)
         if mask.any():
@@ -55,7 +59,11 @@ def matched_landing(home: Home, ledger: sqlite3.Connection, choice: RowChoice) -
 
 
 def matched_quarantine(
-    home: Home, ledger: sqlite3.Connection, choice: RowChoice, touched: pl.DataFrame
+    home: Home,
+    ledger: sqlite3.Connection,
+    choice: RowChoice,
+    touched: pl.DataFrame,
+    only: Collection[str] | None = None,
 ) -> Iterator[MatchedFile]:
     """Files of rejects with chosen rows, by name; dropped ones too.
 
@@ -64,6 +72,7 @@ def matched_quarantine(
         ledger: open.
         choice: of the rows.
         touched: segment and position of messages that are taken away whole: their rejects hold their payload.
+        only: look at these files only.
 
     Raises:
         CheckFailed: a file is missing or has another number of rows.
@@ -73,6 +82,8 @@ def matched_quarantine(
         " order by file"
     )
     for file, owner, kind, count in rows.fetchall():
+        if only is not None and file not in only:
+            continue
         frame = _read(home.root / file, count, None)
         mask = choice.quarantine(frame) | _is_among(frame, touched)
         if mask.any():

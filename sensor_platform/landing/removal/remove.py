@@ -3,7 +3,7 @@
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,15 +76,18 @@ class Removal:
     emptied: list[str] = field(default_factory=list)
     """Files of commits that went into a compacted file of which nothing is left."""
 
-    def run(self) -> None:
+    def run(self, only: Collection[str] | None = None) -> None:
         """Look through all files and, if `is_real`, write the new ones. They are not visible yet.
+
+        Args:
+            only: look through these files only, relative to home.
 
         Raises:
             CheckFailed: a file is damaged.
         """
-        for match in matched_landing(self.home, self.ledger, self.choice):
+        for match in matched_landing(self.home, self.ledger, self.choice, only):
             self._landing(match)
-        for match in matched_quarantine(self.home, self.ledger, self.choice, self.messages()):
+        for match in matched_quarantine(self.home, self.ledger, self.choice, self.messages(), only):
             self._quarantine(match)
 
     def messages(self) -> pl.DataFrame:

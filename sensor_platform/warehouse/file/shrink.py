@@ -34,13 +34,14 @@ class ShrinkReport:
     """Bytes."""
 
 
-def shrink(home: Home, site: WarehouseSite, least_bytes: int = LEAST_BYTES) -> ShrinkReport:
+def shrink(home: Home, site: WarehouseSite, least_bytes: int = LEAST_BYTES, *, is_forced: bool = False) -> ShrinkReport:
     """Rewrite the warehouse file if much of it is free.
 
     Args:
         home: the data folder.
         site: warehouse settings.
         least_bytes: do nothing while fewer bytes than this are free.
+        is_forced: rewrite it in any case, so that nothing of deleted rows is left in free blocks.
 
     Raises:
         CheckFailed: the copy is incomplete; nothing was changed.
@@ -55,7 +56,7 @@ def shrink(home: Home, site: WarehouseSite, least_bytes: int = LEAST_BYTES) -> S
             connection.execute("checkpoint")
             free, total, block = _blocks(connection)
         before = home.warehouse_file.stat().st_size
-        if not total or free / total < MOST_FREE or free * block < least_bytes:
+        if not is_forced and (not total or free / total < MOST_FREE or free * block < least_bytes):
             return ShrinkReport(before, before)
         with replacing(home.warehouse_file) as temporary, open_warehouse(home, site.warehouse) as connection:
             _copy(connection, str(temporary))

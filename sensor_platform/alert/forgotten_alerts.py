@@ -1,0 +1,71 @@
+"""Deletes alerts of what is forgotten, their events and messages, from the store of the live process."""
+
+import sqlite3
+from contextlib import closing
+
+from sensor_platform.alert.history.history_store import forget_events, open_store
+from sensor_platform.alert.store import connect
+from sensor_platform.home import Home
+from sensor_platform.kernel.sqlite import transaction
+from sensor_platform.stream.alert_state import Event
+
+_EVER = 1 << 62
+
+
+def delete_alerts(
+    home: Home,
+    device: str | None,
+    metric: str | None,
+    span: tuple[int | None, int | None],
+    *,
+    is_real: bool = True,
+) -> int:
+    """Delete alerts that fired in a span of time, or count them; returns their number.
+
+    Their events leave the history of alerts too; its next build writes the published tables.
+
+    Args:
+        home: the data folder.
+        device: None for all.
+        metric: None for all.
+        span: from the first time on, and before the second, microseconds.
+        is_real: False only counts.
+    """
+    first, end = span
+    if is_real and (home.live / "history.sqlite").exists():
+        _forget_history(home, device, metric, -_EVER if first is None else first, _EVER if end is None else end)
+    if not home.live_file.exists():
+        return 0
+    condition = "(? is null or device_id = ?) and (? is null or metric = ?) and fired_at >= ? and fired_at < ?"
+    values = (device, device, metric, metric, -_EVER if first is None else first, _EVER if end is None else end)
+    with closing(connect(home.live_file)) as connection:
+        connection.execute("pragma secure_delete = on")
+        with transaction(connection):
+            found = [
+                name
+                for (name,) in connection.execute(f"select alert_id from alerts where {condition}", values)  # noqa: S608
+            ]
+            if is_real:
+                _delete(connection, found, device)
+        connection.execute("pragma wal_checkpoint(truncate)")
+    return len(found)
+
+
+def _forget_history(home: Home, device: str | None, metric: str | None, first: int, end: int) -> None:
+    def is_forgotten(event: Event) -> bool:
+        return device in {None, event.device_id} and metric in {None, event.metric} and first <= event.at < end
+
+    with open_store(home) as connection:
+        forget_events(connection, is_forgotten)
+
+
+def _delete(connection: sqlite3.Connection, alerts: list[str], device: str | None) -> None:
+    rows = [(name,) for name in alerts]
+    connection.executemany("delete from events where alert_id = ?", rows)
+    connection.executemany("delete from alerts where alert_id = ?", rows)
+    if device is None:
+        return
+    word = device.encode()
+    # messages and emitted windows hold many devices each: those that name this one go as a whole
+    connection.execute("delete from outbox where instr(body, ?) > 0 or instr(grouping, ?) > 0", (word, device))
+    connection.execute("delete from closed where instr(body, ?) > 0", (word,))

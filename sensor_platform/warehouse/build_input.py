@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import DAY, MINUTE
+from sensor_platform.kernel.clock import DAY, MINUTE, now_micros
 from sensor_platform.kernel.days import Days, day_span
 from sensor_platform.landing.ledger import (
     LandingFile,
@@ -127,7 +127,8 @@ def write_build_input(
     made = BuildInput(
         uuid.uuid4().hex, staleness.generation, staleness.position, work, tuple(files), span, lookback, parts[1:]
     )
-    state.write_work(connection, made.invocation, work, finality.final_before(connection, site.warehouse))
+    final = finality.final_before(connection, site.warehouse, now_micros())
+    state.write_work(connection, made.invocation, work, final)
     return made
 
 

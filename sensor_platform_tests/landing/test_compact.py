@@ -112,6 +112,16 @@ def test_the_raw_archive_is_kept_for_the_days_that_were_asked(home: Home) -> Non
     assert sum(row[2] == "raw" for row in tables(home)["files"]) == 8
 
 
+@pytest.mark.parametrize("jump", [-24 * HOUR, HOUR, 240 * HOUR, 3 * 365 * 24 * HOUR])
+def test_hours_are_closed_whatever_the_clock_said_once(home: Home, jump: int) -> None:
+    """A segment stamped by a wrong clock between two hours; those of the wrong hour are compacted too."""
+    for number, at in enumerate([T0, T0 + 1, T0 + HOUR + jump, T0 + HOUR + jump + 1, T0 + HOUR, T0 + HOUR + 1], 1):
+        seal_segment(home, number, [Message(b'{"id": "d", "t": 1}')], received_at=at)
+        land_all(home, now=at)
+    keep_house(home, 10, 7, T0 + HOUR + HOUR // 2)
+    assert len(visible(home)) == 4, "two closed hours, and two segments of the open one"
+
+
 @given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 2)), max_size=30))
 def test_groups_keep_order_hour_and_size(sizes: list[tuple[int, int]]) -> None:
     sizes.sort(key=lambda pair: pair[1])

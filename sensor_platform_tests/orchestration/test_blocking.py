@@ -11,16 +11,20 @@ from typing import Any
 
 import pytest
 from dagster import (
+    DagsterEvent,
+    DagsterEventType,
     DagsterExecutionInterruptedError,
     DagsterInstance,
     DagsterRun,
     DagsterRunStatus,
+    EventLogEntry,
     ExecuteInProcessResult,
     OpExecutionContext,
     in_process_executor,
     job,
     op,
 )
+from dagster._core.events import EngineEventData
 
 from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
@@ -172,6 +176,51 @@ def test_a_run_without_a_process_is_reported_and_frees_its_lane(tmp_path: Path) 
             assert report_dead_runs(instance, home, later) == ["died"]
         assert instance.get_run_by_id("died").status is DagsterRunStatus.FAILURE  # type: ignore[union-attr]
         assert not is_alive(home, "lives")
+
+
+def test_a_run_that_ends_while_it_is_looked_at_is_not_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was listed as started, gives its lock back, and writes its success."""
+    home, later = Home(tmp_path), datetime.now(UTC) + timedelta(minutes=2)
+    with DagsterInstance.ephemeral() as instance:
+        instance.add_run(DagsterRun(job_name="days", run_id="ends", status=DagsterRunStatus.STARTED))
+        listed = instance.get_run_records
+
+        def then_it_ends(*arguments: Any) -> Any:
+            found = listed(*arguments)
+            event = DagsterEvent(DagsterEventType.RUN_SUCCESS.value, "days", message="done")
+            instance.handle_new_event(_entry(event, "ends", later))
+            return found
+
+        monkeypatch.setattr(instance, "get_run_records", then_it_ends)
+        assert report_dead_runs(instance, home, later) == []
+        assert instance.get_run_by_id("ends").status is DagsterRunStatus.SUCCESS  # type: ignore[union-attr]
+
+
+def test_a_run_whose_work_is_done_has_a_minute_to_write_its_end_unless_it_was_killed(tmp_path: Path) -> None:
+    home, later = Home(tmp_path), datetime.now(UTC) + timedelta(minutes=2)
+    with DagsterInstance.ephemeral() as instance:
+        for name in ("done", "killed"):
+            instance.add_run(DagsterRun(job_name="days", run_id=name, status=DagsterRunStatus.STARTED))
+            event = DagsterEvent(
+                DagsterEventType.ENGINE_EVENT.value, "days", message="steps done", event_specific_data=EngineEventData()
+            )
+            instance.handle_new_event(_entry(event, name, later))
+        (home.dagster / "alive").mkdir(parents=True)
+        (home.dagster / "alive" / "killed").touch()
+        assert report_dead_runs(instance, home, later + timedelta(seconds=1)) == ["killed"]
+        assert report_dead_runs(instance, home, later + timedelta(seconds=61)) == ["done"]
+
+
+def _entry(event: DagsterEvent, run_id: str, at: datetime) -> EventLogEntry:
+    return EventLogEntry(
+        error_info=None,
+        level="info",
+        user_message=event.message or "",
+        run_id=run_id,
+        timestamp=at.timestamp(),
+        job_name="days",
+        dagster_event=event,
+    )
 
 
 def tries(error: BaseException, runs: Runs, tags: dict[str, str] | None = None) -> tuple[int, ExecuteInProcessResult]:

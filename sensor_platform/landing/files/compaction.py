@@ -9,13 +9,14 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import HOUR, utc_from_micros
+from sensor_platform.kernel.clock import DAY, HOUR, start_of_day, utc_from_micros
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import remove_dead
@@ -44,11 +45,11 @@ class CompactionInput:
     segment: str
     rows: int
     hour: int
-    """Hour of its commit (start, microseconds)."""
+    """Hour of its newest arrival (start, microseconds)."""
 
 
 def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list[CompactionManifest]:
-    """Compact files that were committed before the current hour; returns the manifests of the new files.
+    """Compact files of closed hours of arrival; returns the manifests of the new files.
 
     Args:
         home: the data folder.
@@ -71,18 +72,31 @@ def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list
 
 
 def candidates(home: Home, ledger: sqlite3.Connection, now: int) -> list[CompactionInput]:
-    """Landing files of closed hours that no compaction has touched, in order of commit."""
+    """Landing files of closed hours that no compaction has touched, by hour of arrival and in order of commit.
+
+    An hour is closed when it is over by the clock, or when something of another hour was committed later: a clock that
+    was wrong once, ours or the collector's, keeps no hour open.
+    """
     rows = ledger.execute(
-        "select f.file, f.segment, f.rows, s.committed_at from files f join segments s using (segment)"
-        " where f.kind = 'landing' and f.replaced_at is null and s.committed_at < ? order by s.position",
-        (now // HOUR * HOUR,),
+        "select f.file, f.segment, f.rows, s.committed_at, s.arrived_hour from files f join segments s using (segment)"
+        " where f.kind = 'landing' and f.replaced_at is null order by s.position"
     )
-    # a WAL that is still there may have to be checked against its own landing file
-    return [
-        CompactionInput(file, segment, count, committed_at // HOUR * HOUR)
-        for file, segment, count, committed_at in rows
-        if not (home.wal / f"{segment}.wal").exists()
+    found = [
+        CompactionInput(file, segment, count, _hour(file, committed_at) if hour is None else hour)
+        for file, segment, count, committed_at, hour in rows
     ]
+    open_hour = found[-1].hour if found else None
+    closed = [each for each in found if each.hour < now // HOUR * HOUR or each.hour != open_hour]
+    # a WAL that is still there may have to be checked against its own landing file
+    return sorted(
+        (each for each in closed if not (home.wal / f"{each.segment}.wal").exists()), key=lambda each: each.hour
+    )
+
+
+def _hour(file: str, committed_at: int) -> int:
+    """Hour of a segment of an earlier version: of its commit, if that is near the day of arrival in its path."""
+    day = start_of_day(date.fromisoformat(file.split("/")[-2]))
+    return committed_at // HOUR * HOUR if abs(committed_at - day) < 2 * DAY else day
 
 
 def groups(sources: list[CompactionInput], most_rows: int) -> Iterator[list[CompactionInput]]:

@@ -2,7 +2,7 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -41,6 +41,7 @@ def verify(
     *,
     is_full: bool = True,
     only: Collection[str] | None = None,
+    lock: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext,
 ) -> Verification:
     """Check files, set damaged ones aside, take restored ones back.
 
@@ -50,28 +51,53 @@ def verify(
         days: days of arrival, both included; None for all.
         is_full: read every file; otherwise only new ones, and those whose time or size changed since verification.
         only: these files, relative to home.
+        lock: what is held while files are set aside or taken back, and not while files are read.
     """
     if not home.ledger_file.exists():
         return Verification(0, 0, (), ())
     with open_ledger(home) as ledger:
-        restored = restore_files(home, ledger)
+        restored = _restore(home, ledger, lock)
         wanted = [
             known for known in _files(ledger) if _is_of(known.file, days) and (only is None or known.file in only)
         ]
         if not is_full:
             wanted = list(_unseen(home, ledger, wanted))
         found = [(known, damage_of(home.root / known.file, known)) for known in wanted]
-        # compaction may have replaced and deleted a file meanwhile: only files that are still visible count
-        visible = {known.file for known in _files(ledger)}
-        damaged = [
-            put_aside(home, ledger, known, what, now)
-            for known, what in found
-            if what is not None and known.file in visible and not forget_if_gone(ledger, known, what)
-        ]
+        damaged = _put_aside(home, ledger, [(known, what) for known, what in found if what is not None], now, lock)
         _remember(home, ledger, [known for known, what in found if what is None], now)
         missed = damaged_files(ledger)
     total = sum(known.bytes for known in wanted)
     return Verification(len(wanted), total, tuple(damaged), tuple(missed), tuple(restored))
+
+
+def _restore(
+    home: Home, ledger: sqlite3.Connection, lock: Callable[[], contextlib.AbstractContextManager[object]]
+) -> list[str]:
+    if not any((home.root / each.file).exists() for each in damaged_files(ledger)):
+        return []
+    with lock():
+        return restore_files(home, ledger)
+
+
+def _put_aside(
+    home: Home,
+    ledger: sqlite3.Connection,
+    found: list[tuple[LedgerFile, str]],
+    now: int,
+    lock: Callable[[], contextlib.AbstractContextManager[object]],
+) -> list[DamagedFile]:
+    """Set aside what is damaged, still visible, and still damaged: files were read while others wrote."""
+    if not found:
+        return []
+    with lock():
+        visible = set(_files(ledger))
+        return [
+            put_aside(home, ledger, known, what, now)
+            for known, what in found
+            if known in visible
+            and damage_of(home.root / known.file, known) is not None
+            and not forget_if_gone(ledger, known, what)
+        ]
 
 
 def _files(ledger: sqlite3.Connection) -> list[LedgerFile]:

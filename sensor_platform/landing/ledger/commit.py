@@ -58,10 +58,10 @@ def insert_segment(
         _forget(connection, instead_of, position)
     connection.execute(
         "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined,"
-        " duplicate, forgotten, readings, rejected_readings, newest_event_at) values (:segment, :position,"
-        " :written_at, :contract_version, :messages, :landed, :quarantined, :duplicate, :forgotten, :readings,"
-        " :rejected_readings, :newest_event_at)",
-        {**asdict(manifest), "position": position},
+        " duplicate, forgotten, readings, rejected_readings, newest_event_at, arrived_hour) values (:segment,"
+        " :position, :written_at, :contract_version, :messages, :landed, :quarantined, :duplicate, :forgotten,"
+        " :readings, :rejected_readings, :newest_event_at, :arrived_hour)",
+        {**asdict(manifest), "position": position, "arrived_hour": max(manifest.arrivals, default=None)},
     )
     for entry in manifest.files:
         insert_file(connection, manifest.segment, entry)

@@ -55,7 +55,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 
 
 _COLUMNS_OF_2 = {
-    "segments": ("forgotten integer not null default 0",),
+    "segments": ("forgotten integer not null default 0", "arrived_hour integer"),
     "counts": ("forgotten integer not null default 0",),
     "files": ("deleting_at integer", "messages integer"),
     "arrivals": tuple(f"{name} integer not null default 0" for name in OUTCOMES),

@@ -13,7 +13,7 @@ create table if not exists segments (
     segment text primary key, position integer not null unique, committed_at integer not null,
     contract_version text not null, messages integer not null, landed integer not null, quarantined integer not null,
     duplicate integer not null, readings integer not null, rejected_readings integer not null,
-    newest_event_at integer, forgotten integer not null default 0
+    newest_event_at integer, forgotten integer not null default 0, arrived_hour integer
 ) without rowid;
 create index if not exists segments_by_commit on segments (committed_at);
 create table if not exists commit_days (

@@ -93,8 +93,13 @@ def mend_files(
 
     site = settings.site
     wait = site.warehouse.lock_wait_seconds
-    with writer_lock(settings.home, "verify", wait_seconds=wait):
-        found = verify(settings.home, now_micros(), is_full=is_full, only=only)
+    found = verify(
+        settings.home,
+        now_micros(),
+        is_full=is_full,
+        only=only,
+        lock=lambda: writer_lock(settings.home, "verify", wait_seconds=wait),
+    )
     if not found.missed:
         return found, 0, ()
     contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)

@@ -31,6 +31,11 @@ def is_alive(home: Home, run_id: str) -> bool:
     return lock_holder(_path(home, run_id)) is not None
 
 
+def was_killed(home: Home, run_id: str) -> bool:
+    """Whether a process ended inside `alive(home, run_id)`: its lock is free, and its file was not deleted."""
+    return _path(home, run_id).exists() and not is_alive(home, run_id)
+
+
 def process_of(home: Home, run_id: str) -> int | None:
     """Process id of a run that is alive; None for another run."""
     if not is_alive(home, run_id):

@@ -23,6 +23,14 @@ NOW = "make_timestamp(epoch_us(now()))"
 """Plain UTC, whatever the reader's time zone."""
 
 
+HEARD_AT = f"""case
+            when t.last_received_at <= {NOW} + interval '5 minutes' then t.last_received_at
+            when t.last_at <= {NOW} + interval '5 minutes' then t.last_at
+        end"""
+"""When a device was heard of last. A receive time ahead of the reader's clock is of a clock that was wrong; the event
+time is the better evidence then, and a device that has neither is not taken for alive."""
+
+
 def is_derived(table: str, tables: Collection[str]) -> bool:
     """Whether a view of `table` has derived columns beside these tables."""
     return (table in tiers() or table == "device_status") and set(tables) >= NEEDED
@@ -58,9 +66,13 @@ left join ({cadence(source)}) as c on c.device_id = t.device_id and c.metric = t
 
 
 def _final_before(source: Source) -> str:
+    """The newest receive time; one that lies ahead of the reader's clock is of a clock that was wrong."""
     lateness = "to_microseconds(cast(max(s.allowed_lateness_hours) * 3600000000 as bigint))"
-    status, site = source("device_status"), source("catalog_site")
-    return f"select max(d.last_received_at) - {lateness} as final_before from {status} as d cross join {site} as s"  # noqa: S608
+    days, site = source("readings_1d"), source("catalog_site")
+    return f"""\
+select max(d.last_received_at) filter (d.last_received_at <= {NOW} + interval '1 hour') - {lateness} as final_before
+from {days} as d
+cross join {site} as s"""  # noqa: S608 - our own names
 
 
 def device_status(columns: str, source: Source) -> str:
@@ -85,7 +97,7 @@ seen as (
         c.area,
         c.type,
         coalesce(c.cadence_s, t.spacing_s) as cadence_s,
-        epoch({NOW} - t.last_received_at) as lag_s
+        epoch({NOW} - {HEARD_AT}) as lag_s
     from {source("device_status")} as t
     full outer join {source("catalog_devices")} as c on c.device_id = t.device_id
 )
@@ -94,7 +106,8 @@ select
     seen.* exclude (known_device_id) replace (known_device_id as device_id),
     least(1.0, today.n / nullif(today.expected_n, 0)) as completeness_today,
     case
-        when lag_s is null then 'never seen'
+        when lag_s is null and last_received_at is null then 'never seen'
+        when lag_s is null then 'silent'
         when lag_s <= greatest(60, 3 * coalesce(cadence_s, 60)) then 'online'
         when lag_s <= greatest(300, 10 * coalesce(cadence_s, 60)) then 'late'
         else 'silent'

@@ -1,7 +1,8 @@
 """When a window is final, and how a new warehouse takes over the published revisions.
 
 A window is final once a reading was received later than the window's end plus the site's allowed lateness. The newest
-receive time in the tables decides, not a clock: while the platform is down no window becomes final.
+receive time in the tables decides, not a clock: while the platform is down no window becomes final. Receive times that
+lie more than an hour ahead of the reader's clock are of a clock that was wrong, and count for nothing.
 """
 
 import logging
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import HOUR, from_micros
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.file.duckdb_sql import has_table, literal
 from sensor_platform.warehouse.lineage import tiers
@@ -20,11 +22,19 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-def final_before(connection: "DuckDBPyConnection", config: WarehouseConfig) -> datetime | None:
-    """Windows that ended before this time, plain UTC, are final to present readers; None if no window is."""
-    if not has_table(connection, "device_status"):
+def final_before(connection: "DuckDBPyConnection", config: WarehouseConfig, now: int) -> datetime | None:
+    """Windows that ended before this time, plain UTC, are final to present readers; None if no window is.
+
+    Args:
+        connection: the warehouse.
+        config: with the allowed lateness.
+        now: microseconds since the epoch, UTC.
+    """
+    if not has_table(connection, "readings_1d"):
         return None
-    row = connection.execute("select max(last_received_at) from device_status").fetchone()
+    row = connection.execute(
+        "select max(last_received_at) from readings_1d where last_received_at <= ?", [from_micros(now + HOUR)]
+    ).fetchone()
     return row[0] - timedelta(hours=config.allowed_lateness_hours) if row and row[0] else None
 
 

@@ -37,7 +37,6 @@ def jumped(home: Home) -> Home:
     return home
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 16")
 def test_core_16_compaction_goes_on_after_one_commit_in_the_future(jumped: Home) -> None:
     for hour in range(6, 12):
         hour_of_segments(jumped, hour)
@@ -46,7 +45,6 @@ def test_core_16_compaction_goes_on_after_one_commit_in_the_future(jumped: Home)
     assert landing_files(jumped) < 6 * 5, f"{landing_files(jumped)} files of six hours with five segments each"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 16")
 def test_core_16_hours_of_now_are_not_final_after_one_commit_in_the_future(jumped: Home) -> None:
     hour_of_segments(jumped, 6)
     built(jumped, SITE, is_published=True)

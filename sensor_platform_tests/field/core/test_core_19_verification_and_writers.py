@@ -24,7 +24,6 @@ def open_for_writing(pipe: str) -> int:
     pytest.fail("the verification does not come to the file")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 19")
 def test_core_19_a_run_does_not_wait_for_a_file_that_is_being_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     send(home, 1, series("d", T0, 1), T0 + HOUR)
     pipe = home.raw / "2026-03-01" / "endless.zst"  # a file as large as one likes

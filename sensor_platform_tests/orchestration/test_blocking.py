@@ -212,7 +212,7 @@ def test_a_run_whose_work_is_done_has_a_minute_to_write_its_end_unless_it_was_ki
 
 
 def _entry(event: DagsterEvent, run_id: str, at: datetime) -> EventLogEntry:
-    return EventLogEntry(
+    return EventLogEntry(  # type: ignore[no-untyped-call]
         error_info=None,
         level="info",
         user_message=event.message or "",

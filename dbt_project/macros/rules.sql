@@ -4,6 +4,11 @@
   arrival can change a verdict. Both look back a bounded time, which is part of the look-back of readings_clean in the lineage.
 #}
 
+{# Sort key of the readings of a series: by time, then by value, then by arrival; the fingerprint orders those that share all of it. #}
+{% macro in_time_and_content(value) -%}
+  event_at, {{ value }}, received_at, segment, position, {{ fingerprint(['text', 'unit', 'quality', 'message_id', 'topic', 'tags']) }}
+{%- endmacro %}
+
 {# Names of the metrics whose verdicts look back, as SQL literals; none where no metric has such a rule. #}
 {% macro metrics_looking_back() -%}
   {{ return(metrics_that('max_change_per_s is not null or stuck_after_s is not null')) }}

@@ -49,6 +49,7 @@ never_repeated as (
 
 ),
 
+{# Readings of one message may share all that tells when they came: their content orders them, so that threads do not. -#}
 in_order_of_arrival as (
 
     select
@@ -59,7 +60,10 @@ in_order_of_arrival as (
                 readings.metric,
                 readings.message_id,
                 case when readings.is_device_time then readings.event_at end
-            order by readings.event_at, readings.received_at, readings.segment, readings.position
+            order by
+                readings.event_at, readings.received_at, readings.segment, readings.position,
+                readings.value, readings.text, readings.unit, readings.quality, readings.topic,
+                readings.is_suspect, readings.is_device_time, cast(readings.tags as varchar)
         ) as same_message_at
     from readings
     inner join repeated on repeated.message_key = readings.message_key

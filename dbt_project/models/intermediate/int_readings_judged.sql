@@ -107,7 +107,7 @@ with_the_one_before as (
     from compared_by_rules
     window in_time as (
         partition by device_id, metric, is_usable
-        order by event_at, calibrated_value, received_at, segment, position
+        order by {{ in_time_and_content('calibrated_value') }}
     )
 
 ),
@@ -118,7 +118,7 @@ with_the_run as (
         *,
         max(case when before_value is null or before_value <> calibrated_value then event_at end) over (
             partition by device_id, metric, is_usable
-            order by event_at, calibrated_value, received_at, segment, position
+            order by {{ in_time_and_content('calibrated_value') }}
             rows between unbounded preceding and current row
         ) as unmoved_since
     from with_the_one_before

@@ -87,11 +87,11 @@ select
     min(window_start) as started_at,
     max(window_start) + interval 1 hour as ended_at,
     count(*) as flagged_hours,
-    arg_max(window_start, score) as peak_at,
+    max_by(window_start, {'score': score, 'sooner': -epoch_us(window_start)}) as peak_at,
     max(score) as peak_score,
-    arg_max(direction, score) as direction,
-    arg_max(deviation, score) as deviation,
-    arg_max(reason, score) as reason,
+    max_by(direction, {'score': score, 'sooner': -epoch_us(window_start)}) as direction,
+    max_by(deviation, {'score': score, 'sooner': -epoch_us(window_start)}) as deviation,
+    max_by(reason, {'score': score, 'sooner': -epoch_us(window_start)}) as reason,
     cast(min(window_start) as date) as day
 from numbered
 group by device_id, metric, event"""

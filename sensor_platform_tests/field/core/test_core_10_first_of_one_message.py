@@ -28,7 +28,6 @@ def seal_arrays(home: Home, seq: int, count: int) -> None:
     seal(home, seq, messages, T0 + seq * 1000)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 10")
 def test_core_10_the_same_readings_give_the_same_tables_in_any_order_of_rows(home: Home) -> None:
     site = site_with(warehouse={"threads": 1})
     seal_arrays(home, 1, 20)
@@ -42,7 +41,6 @@ def test_core_10_the_same_readings_give_the_same_tables_in_any_order_of_rows(hom
 
 
 @pytest.mark.field_slow
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 10")
 def test_core_10_the_same_landing_files_give_the_same_tables_with_any_number_of_threads(home: Home) -> None:
     for seq in range(1, 5):  # fewer readings do not reach the engine's second thread
         seal_arrays(home, seq, 20_000)

@@ -46,6 +46,8 @@ class DirtyDay:
     """Tables with dirty windows, parents first."""
     windows: int = 0
     """Dirty windows of all tables."""
+    generation: str | None = None
+    """Generation of the ledger: positions of two generations cannot be compared."""
 
 
 def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = None) -> tuple[DirtyDay, ...]:
@@ -72,7 +74,7 @@ def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = No
         new = (mark or Mark()).after(staleness.position, touched, clean_to(stale, chosen, touched, slot))
         if _is_worth_noting(mark, new, touched):
             save_mark(home, name, staleness.generation, replaced, staleness.horizon.floor, new)
-    return tuple(found[day] for day in sorted(found))
+    return tuple(replace(found[day], generation=staleness.generation) for day in sorted(found))
 
 
 def _is_worth_noting(mark: Mark | None, new: Mark, touched: Mapping[int, int]) -> bool:

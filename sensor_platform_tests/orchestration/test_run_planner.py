@@ -269,3 +269,16 @@ def test_no_thirty_days_of_a_year_cost_more_than_three_runs(offsets: set[int]) -
 def gaps(offsets: set[int]) -> list[int]:
     days = sorted(offsets)
     return [later - earlier for earlier, later in pairwise(days)]
+
+
+def test_success_for_positions_of_another_ledger_is_no_vain_try() -> None:
+    """After a rebuild of the ledger the positions are counted anew; runs of earlier versions did not note which."""
+    (dirty,) = [replace(one, generation="new") for one in dirt([0])]
+    done = [replace(run(0, lane=Lane.TODAY, position=40), generation=generation) for generation in ("old", None)]
+    for past in done:
+        assert failed_attempts(dirty, [past]) == ()
+        assert [ask.generation for ask in decide([dirty], [past], NOW, RULES)] == ["new"]
+    same = replace(done[0], generation="new")
+    assert failed_attempts(dirty, [same]) == (same,)
+    broken = replace(run(0, outcome=Outcome.FAILED), generation="old")
+    assert failed_attempts(dirty, [broken]) == (broken,), "a failure may fail again"

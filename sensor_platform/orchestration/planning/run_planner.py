@@ -51,6 +51,8 @@ class PastRun:
     """Aware UTC; None while waiting."""
     after: str | None = None
     """Run id of the training whose models the run scores."""
+    generation: str | None = None
+    """Generation of the ledger that `position` is of; None for runs of versions that did not note it."""
 
     def covers(self, day: date) -> bool:
         """Whether `day` lies in its range."""
@@ -90,6 +92,8 @@ class PlannedRun:
     """1 for the first attempt."""
     after: str
     """Id of the newest run that covers the range, or ""."""
+    generation: str | None = None
+    """Generation of the ledger that `position` is of."""
 
     @property
     def run_key(self) -> str:
@@ -128,16 +132,21 @@ def failed_attempts(dirty: DirtyDay, runs: Sequence[PastRun]) -> tuple[PastRun, 
     """Runs over a dirty day since the last run that made it clean, newest first.
 
     A run counts as failed, too, if it succeeded for the same position and left the day dirty: requesting it again at
-    once would never end.
+    once would never end. A ledger that was rebuilt counts its positions anew, so runs of before say nothing about it.
     """
     found = []
     for run in runs:
         if run.outcome is Outcome.WAITING or not run.covers(dirty.day):
             continue
-        if run.outcome is Outcome.DONE and (run.position is None or run.position < dirty.position):
+        if run.outcome is Outcome.DONE and not _is_vain(run, dirty):
             break
         found.append(run)
     return tuple(found)
+
+
+def _is_vain(run: PastRun, dirty: DirtyDay) -> bool:
+    """Whether a successful run was for what is dirty now."""
+    return run.generation == dirty.generation and run.position is not None and run.position >= dirty.position
 
 
 def failing(dirty: Sequence[DirtyDay], runs: Sequence[PastRun], rules: Rules) -> dict[date, int]:
@@ -192,4 +201,12 @@ def _ask(lane: Lane, some: Sequence[DirtyDay], tries: int, runs: Sequence[PastRu
     first, last = some[0].day, some[-1].day
     newest = next((run.run_id for run in runs if any(run.covers(one.day) for one in some)), "")
     position = max(one.position for one in some)
-    return PlannedRun(lane=lane, first=first, last=last, position=position, attempt=tries + 1, after=newest)
+    return PlannedRun(
+        lane=lane,
+        first=first,
+        last=last,
+        position=position,
+        attempt=tries + 1,
+        after=newest,
+        generation=some[0].generation,
+    )

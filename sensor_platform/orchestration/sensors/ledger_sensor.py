@@ -26,6 +26,7 @@ from sensor_platform.orchestration.jobs import DAYS_JOB, SCORING_JOB, TRAINING_J
 from sensor_platform.orchestration.partitions import (
     AFTER_TAG,
     DAYS,
+    GENERATION_TAG,
     LANE_TAG,
     POSITION_TAG,
     PRIORITY_TAG,
@@ -155,6 +156,7 @@ def _days_request(ask: PlannedRun) -> RunRequest:
             RANGE_START_TAG: ask.first.isoformat(),
             RANGE_END_TAG: ask.last.isoformat(),
             POSITION_TAG: str(ask.position),
+            **({GENERATION_TAG: ask.generation} if ask.generation else {}),
             LANE_TAG: ask.lane.value,
             PRIORITY_TAG: _PRIORITY[ask.lane],
         },

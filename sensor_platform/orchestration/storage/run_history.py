@@ -7,6 +7,7 @@ from dagster import DagsterInstance, DagsterRunStatus, RunRecord, RunsFilter
 
 from sensor_platform.orchestration.partitions import (
     AFTER_TAG,
+    GENERATION_TAG,
     LANE_TAG,
     PARTITION_TAG,
     POSITION_TAG,
@@ -67,6 +68,7 @@ def _seen(record: RunRecord) -> PastRun:
         outcome=outcome_of(record.dagster_run.status),
         ended_at=datetime.fromtimestamp(record.end_time, UTC) if record.end_time else None,
         after=tags.get(AFTER_TAG),
+        generation=tags.get(GENERATION_TAG),
     )
 
 

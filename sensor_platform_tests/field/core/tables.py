@@ -25,6 +25,7 @@ from sensor_platform_tests.field.core.rig import (
     dbt_models,
     decide,
     dirty_days,
+    generation,
     load_settings,
     load_site,
     mend_files,
@@ -105,8 +106,11 @@ def done_runs_of(home: Home, now: datetime, count: int) -> list[PastRun]:
     """Successful runs of today, each of a later position than the one before, the newest of the newest."""
     newest = position(home)
     pause = timedelta(seconds=20)
+    with read_ledger(home) as ledger:
+        current = generation(ledger) if ledger else None
+    day = now.date()
     return [
-        PastRun(f"run{n}", Lane.TODAY, now.date(), now.date(), newest - n, Outcome.DONE, now - n * pause - pause)
+        PastRun(f"run{n}", Lane.TODAY, day, day, newest - n, Outcome.DONE, now - n * pause - pause, generation=current)
         for n in range(count)
     ]
 

@@ -2,8 +2,6 @@
 
 from datetime import UTC, datetime, timedelta
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import MINUTE, T0, land, position, reopen, seal, series
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import Home, rebuild_ledger
@@ -12,7 +10,6 @@ from sensor_platform_tests.field.core.tables import asked_for, dirty, done_runs_
 NOW = datetime.fromtimestamp(T0 / 1e6, UTC)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 25")
 def test_core_25_a_ledger_made_anew_is_built_without_waiting_for_an_hour(home: Home) -> None:
     site = site_with()
     for seq in range(1, 11):

@@ -16,6 +16,7 @@ from sensor_platform.landing.lander_lock import with_changes_lock
 from sensor_platform.landing.ledger.commit import delete_files, mark_deleted
 from sensor_platform.landing.ledger.retention_day import move_retention_clock, retention_clock
 from sensor_platform.landing.ledger.schema import open_ledger
+from sensor_platform.landing.manifests.bundling import bundle_hours, merge_days
 
 GRACE = HOUR
 """How long a replaced file stays for processes that still read it, in microseconds."""
@@ -54,6 +55,8 @@ def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> H
         deleted = delete_replaced(home, ledger, now)
         expired = expire_raw(home, ledger, raw_keep_days, now)  # first: a failing compaction must not fill the disk
         made = compact(home, ledger, slot_minutes * MINUTE, now)
+        bundle_hours(home, ledger, now)
+        merge_days(home, ledger, now)
     return HousekeepingReport(sum(len(manifest.replaces) for manifest in made), len(made), deleted, expired)
 
 

@@ -19,8 +19,10 @@ from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.forget.standing import Standing, standing_rules
 from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.commit_checks import RulesChanged
-from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest, write_manifest
-from sensor_platform.landing.ledger.queries import is_committed, next_commit_time
+from sensor_platform.landing.ledger.manifest import Manifest, no_manifest, write_manifest
+from sensor_platform.landing.ledger.queries import next_commit_time
+from sensor_platform.landing.ledger.summing import is_committed, summed_day
+from sensor_platform.landing.manifests.manifest_store import find_manifest
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract, contract_version
@@ -101,6 +103,9 @@ class Lander:
         manifest = self._manifest(sealed.stem)
         if manifest is not None and self._is_whole(manifest):
             return manifest
+        if (day := summed_day(self.ledger, sealed.stem)) is not None:  # committed so long ago that nothing tells more
+            set_aside(self.home, sealed)
+            return manifest or no_manifest(sealed.stem, day)
         if manifest is not None and self._is_compacted(sealed.stem):
             # its readings are in a larger file now; landing them again would duplicate them
             set_aside(self.home, sealed)
@@ -134,8 +139,7 @@ class Lander:
 
     def _manifest(self, segment: str) -> Manifest | None:
         """The manifest of a committed segment, or None if it is missing or damaged: staging makes it again."""
-        path = manifest_path(self.home, segment)
         try:
-            return read_manifest(path) if path.exists() else None
+            return find_manifest(self.home, self.ledger, segment)
         except CheckFailed:
             return None

@@ -1,5 +1,6 @@
 """Landing and quarantine files."""
 
+import msgspec
 import polars as pl
 import pyarrow.parquet as pq
 from hypothesis import given, settings
@@ -37,7 +38,8 @@ def test_a_quarantine_file_has_no_slots(home: Home) -> None:
     path = home.quarantine / "2026-03-01" / "seg.parquet"
     entry = write_quarantine(home, path, refusals.table())
     assert (entry.kind, entry.rows, entry.slots, entry.first_event_at) == ("quarantine", 1, {}, None)
-    assert entry == file_entry(home, path, "quarantine", 1)
+    assert entry.messages == 1
+    assert msgspec.structs.replace(entry, messages=None) == file_entry(home, path, "quarantine", 1)
     assert pl.read_parquet(path)["payload"].to_list() == [b"\x00"]
 
 

@@ -27,8 +27,9 @@ def test_the_segment_is_in_the_name_of_its_file(stem: str) -> None:
 
 
 def test_the_segments_of_a_file_are_its_own_or_those_that_were_compacted(home: Home) -> None:
-    assert segments_of(home, f"landing/2026-03-01/{NAME}.parquet") == (NAME,)
-    assert segments_of(home, "landing/2026-03-01/compact-1.parquet") == (), "its manifest is gone"
+    with open_ledger(home) as ledger:
+        assert segments_of(home, ledger, f"landing/2026-03-01/{NAME}.parquet") == (NAME,)
+        assert segments_of(home, ledger, "landing/2026-03-01/compact-1.parquet") == (), "its manifest is gone"
 
 
 def test_an_archived_segment_is_found_while_it_is_there(home: Home) -> None:

@@ -2,6 +2,7 @@
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import open_ledger, queries, read_ledger, reopen_slots
+from sensor_platform.landing.ledger.summing import is_committed
 from sensor_platform_tests.landing.homes import T0, segment_name
 
 
@@ -41,7 +42,7 @@ def test_a_commit_is_later_than_every_commit_before_it(landed: Home) -> None:
 
 def test_what_is_committed_or_imported_is_known(landed: Home) -> None:
     with open_ledger(landed) as ledger:
-        assert [queries.is_committed(ledger, segment_name(number)) for number in (1, 2, 3)] == [True, True, False]
+        assert [is_committed(ledger, segment_name(number)) for number in (1, 2, 3)] == [True, True, False]
         ledger.execute("insert into imports values ('aa', 'import-1', 'a.csv', 1, 0, 'm')")
         assert not queries.imported(ledger), "its commit is not there"
         assert not queries.is_free(ledger, segment_name(1))

@@ -13,7 +13,7 @@ from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.kernel.temporary_files import is_dead
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.ledger.manifest import manifest_path
-from sensor_platform.landing.ledger.queries import is_committed
+from sensor_platform.landing.ledger.summing import is_committed
 from sensor_platform.landing.ledger.visible_files import is_known
 from sensor_platform.landing.removal.intent import finish_removals, removals_folder
 from sensor_platform.wal import parse_name
@@ -131,4 +131,4 @@ def _is_accounted_for(home: Home, ledger: sqlite3.Connection, segment: str, path
     if is_known(ledger, str(path.relative_to(home.root))):
         return True
     # retention and compaction delete the files that they have removed from the ledger
-    return manifest_path(home, segment).exists()
+    return is_committed(ledger, segment) or manifest_path(home, segment).exists()

@@ -13,6 +13,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.ledger.manifest import DeviceCounts, DriftEntry, Manifest
+from sensor_platform.landing.manifests.named import names_in_bundles
 from sensor_platform.landing.removal.recounts import merged
 
 _FATES = "received, landed, quarantined, duplicate, forgotten, rejected_readings"
@@ -77,7 +78,10 @@ def manifests_with_facts(home: Home, rules: Sequence[ForgetRule]) -> list[str]:
         content = path.read_bytes()
         if any(word in content for word in words):
             found.append(path.stem)
-    return found
+    if words:
+        whole = [rule.device for rule in rules if rule.is_whole_device and rule.device is not None]
+        found += names_in_bundles(home, words, whole)
+    return list(dict.fromkeys(found))
 
 
 def _takes_drift(entry: DriftEntry, rules: Sequence[ForgetRule]) -> bool:

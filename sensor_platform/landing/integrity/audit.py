@@ -14,10 +14,11 @@ from pathlib import Path
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.damage import DamagedFile, damaged_files
 from sensor_platform.landing.ledger.horizon import late_frozen_rows
-from sensor_platform.landing.ledger.queries import is_committed
 from sensor_platform.landing.ledger.schema import read_ledger
+from sensor_platform.landing.ledger.summing import is_committed
+from sensor_platform.landing.manifests.count_files import counts_of_device, sequences
 from sensor_platform.landing.record_batches import SegmentReader
-from sensor_platform.landing.sequences import Range, missing
+from sensor_platform.landing.sequences import missing
 from sensor_platform.wal import parse_name, read_committed_offset
 
 ALL = (-(1 << 62), 1 << 62)
@@ -105,13 +106,13 @@ def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None)
             found = Audit((), 0, 0, 0)
         else:
             pending = {path: count for path, count in pending.items() if not is_committed(ledger, path.stem)}
-            hours = _hours(ledger, span) if device_id is None else _hours_of(ledger, span, device_id)
+            hours = _hours(ledger, span) if device_id is None else _hours_of(home, ledger, span, device_id)
             found = Audit(
                 hours=hours,
                 pending_segments=0,
                 pending_messages=0,
                 damaged_bytes=int(ledger.execute("select coalesce(sum(bytes), 0) from damage").fetchone()[0]),
-                missing=tuple(_missing(ledger, span, device_id)),
+                missing=tuple(_missing(home, ledger, span, device_id)),
                 damaged_files=tuple(damaged_files(ledger)),
                 late_frozen=late_frozen_rows(ledger),
             )
@@ -136,39 +137,31 @@ def _hours(ledger: sqlite3.Connection, span: tuple[int, int]) -> tuple[HourAudit
     return tuple(HourAudit(*row) for row in rows)
 
 
-def _hours_of(ledger: sqlite3.Connection, span: tuple[int, int], device_id: str) -> tuple[HourAudit, ...]:
-    rows = ledger.execute(
-        "select hour, received, landed, quarantined, duplicate, rejected_readings, forgotten from counts"
-        " where device_id = ? and hour >= ? and hour < ? order by hour",
-        (device_id, *span),
+def _hours_of(home: Home, ledger: sqlite3.Connection, span: tuple[int, int], device_id: str) -> tuple[HourAudit, ...]:
+    return tuple(
+        HourAudit(
+            row.hour,
+            row.received,
+            row.landed,
+            row.quarantined,
+            row.duplicate,
+            row.rejected_readings,
+            row.forgotten,
+        )
+        for row in counts_of_device(home, ledger, span, device_id)
     )
-    return tuple(HourAudit(*row) for row in rows)
 
 
-def _missing(ledger: sqlite3.Connection, span: tuple[int, int], device_id: str | None) -> Iterator[MissingNumbers]:
+def _missing(
+    home: Home, ledger: sqlite3.Connection, span: tuple[int, int], device_id: str | None
+) -> Iterator[MissingNumbers]:
     """Gaps in each device's numbers within the span, unless numbers that arrived later fill them."""
-    rows = ledger.execute(
-        "select device_id, hour, first, last from sequences"
-        " where hour >= ? and (? is null or device_id = ?) order by device_id, hour, first",
-        (span[0], device_id, device_id),
-    )
-    device: str | None = None
-    within: dict[int, list[Range]] = {}
-    later: list[Range] = []
-    for name, hour, first, last in rows:
-        if name != device:
-            yield from _gaps_of(device, within, later)
-            device, within, later = name, {}, []
-        if hour < span[1]:
-            within.setdefault(hour, []).append((first, last))
-        else:
-            later.append((first, last))
-    yield from _gaps_of(device, within, later)
-
-
-def _gaps_of(device: str | None, within: dict[int, list[Range]], later: list[Range]) -> Iterator[MissingNumbers]:
-    if device is not None:
-        yield from (MissingNumbers(device, first, last) for first, last in missing(within, later))
+    for device, within in sorted(sequences(home, ledger, span, device_id).items()):
+        if not missing(within):
+            continue
+        later = sequences(home, ledger, (span[1], ALL[1]), device).get(device, {})
+        after = [each for _, ranges in sorted(later.items()) for each in ranges]
+        yield from (MissingNumbers(device, first, last) for first, last in missing(within, after))
 
 
 def _pending(home: Home) -> Iterator[tuple[Path, int]]:

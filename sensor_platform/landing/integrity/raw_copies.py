@@ -63,7 +63,7 @@ def put_back_reconciled(
     """
     missed = ledger.execute("select file, entry from damaged_files where kind = 'landing'").fetchall()
     for file, text in missed:
-        members = segments_of(home, file)
+        members = segments_of(home, ledger, file)
         if not set(members).isdisjoint(segments) and any(_is_reconciled(home, ledger, member) for member in members):
             raws = [raw_file(home, ledger, member) for member in members]
             lost = msgspec.json.decode(text, type=FileEntry)
@@ -72,11 +72,11 @@ def put_back_reconciled(
                 _put_back(home, lost, found, contracts, clock())
 
 
-def segments_of(home: Home, file: str) -> tuple[str, ...]:
+def segments_of(home: Home, ledger: sqlite3.Connection, file: str) -> tuple[str, ...]:
     """Segments whose readings are or were in a landing file, in the order in which they were merged."""
     stem = Path(file).stem
     return (
-        tuple(compacted_segments(home, stem))
+        tuple(compacted_segments(home, ledger, stem))
         if stem.startswith("compact-")
         else (segment_behind(home, segment_of(stem)),)
     )

@@ -3,29 +3,27 @@
 import contextlib
 import sqlite3
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.forget.standing import restore_rules
-from sensor_platform.landing.integrity.damage import MISSING, insert_missed, is_gone_on_purpose
+from sensor_platform.landing.integrity.damage import MISSING, insert_missed
+from sensor_platform.landing.integrity.missed_files import MissedFiles
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
 from sensor_platform.landing.lander_lock import with_changes_lock
 from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
-from sensor_platform.landing.ledger.horizon import landing_floor, restore_floor
-from sensor_platform.landing.ledger.manifest import (
-    CompactionManifest,
-    FileEntry,
-    Manifest,
-    read_compaction,
-    read_manifest,
-)
+from sensor_platform.landing.ledger.horizon import restore_floor
+from sensor_platform.landing.ledger.manifest import CompactionManifest, Manifest, compaction_path
 from sensor_platform.landing.ledger.retention_day import restore_retention_clock
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger
+from sensor_platform.landing.ledger.summing import remember_bundled
+from sensor_platform.landing.manifests.manifest_store import compactions_since
+from sensor_platform.landing.manifests.streams import DaysToSum, manifests_in_order
 from sensor_platform.landing.removal.intent import delete_removed_files, write_removed_manifests
 
 _CONTENT = (
@@ -40,6 +38,10 @@ _CONTENT = (
     "drift",
     "kinds",
     "warehouse_state",
+    "segment_ranges",
+    "summed_days",
+    "count_hours",
+    "compactions",
 )
 _SUMS = ("commit_days", "day_marks")
 """Emptied last: triggers write them while the others are emptied."""
@@ -70,11 +72,8 @@ def rebuild_ledger(home: Home) -> RebuiltLedger:
 def _rebuild(home: Home) -> RebuiltLedger:
     write_manifests(home)
     write_removed_manifests(home)
-    segments = [read_manifest(path) for path in _manifests(home, "segments")]
-    compactions = [read_compaction(path) for path in _manifests(home, "compactions")]
-    segments.sort(key=lambda manifest: (manifest.written_at, manifest.segment))
-    compactions.sort(key=lambda manifest: (manifest.written_at, manifest.name))
     _put_unreadable_aside(home)
+    segments = compactions = now = 0
     with open_ledger(home) as ledger, transaction(ledger):
         for table in (*_CONTENT, *_PROOF, *_SUMS):
             ledger.execute(f"delete from {table}")  # noqa: S608 - constants
@@ -82,26 +81,24 @@ def _rebuild(home: Home) -> RebuiltLedger:
         restore_floor(ledger, home)
         restore_rules(ledger, home)
         restore_retention_clock(ledger, home)
-        missing = [entry for manifest in segments for entry in _insert_segment(ledger, home, manifest)]
-        there = [compaction for compaction in compactions if (home.root / compaction.file.file).exists()]
-        for compaction in there:
-            _insert_compaction(ledger, compaction)
-        replaced = {file for compaction in there for file in compaction.replaces}
-        replaced |= {file for manifest in segments for file in manifest.replaces}
-        lost = [(segment, entry) for segment, entry in missing if entry.file not in replaced]
-        floor = landing_floor(ledger)
-        lost = [(segment, entry) for segment, entry in lost if not is_gone_on_purpose(entry, floor)]
-        now = max((manifest.written_at for manifest in segments), default=0)
+        missed = MissedFiles(ledger, home)
+        days = DaysToSum(home, ledger)
+        for manifest in manifests_in_order(home):
+            days.sum_before(manifest.written_at)
+            now = max(now, manifest.written_at)
+            segments += 1
+            _insert_segment(ledger, home, manifest, missed)
+        days.sum_before(now + DAY)
+        for compaction in compactions_since(home, 0):
+            compactions += 1
+            _insert_compaction(ledger, home, compaction, missed)
+        lost = missed.lost()
         for segment, entry in lost:
             insert_missed(ledger, segment, entry, MISSING, now)
         delete_removed_files(home, ledger)
     for path in sorted((home.ledger / "relands").glob("*.json")):
         drop_intent(path)
-    return RebuiltLedger(len(segments), len(compactions), tuple(sorted(entry.file for _, entry in lost)))
-
-
-def _manifests(home: Home, folder: str) -> list[Path]:
-    return sorted((home.ledger / folder).glob("*.json"))
+    return RebuiltLedger(segments, compactions, tuple(sorted(entry.file for _, entry in lost)))
 
 
 def _put_unreadable_aside(home: Home) -> None:
@@ -118,19 +115,26 @@ def _put_unreadable_aside(home: Home) -> None:
             set_aside(home, home.ledger_file.with_name(home.ledger_file.name + suffix))
 
 
-def _insert_segment(ledger: sqlite3.Connection, home: Home, manifest: Manifest) -> list[tuple[str, FileEntry]]:
-    """Insert a segment with its existing files; returns the files that are missing."""
+def _insert_segment(ledger: sqlite3.Connection, home: Home, manifest: Manifest, missed: MissedFiles) -> None:
+    """Insert a segment with its existing files."""
     present = tuple(entry for entry in manifest.files if (home.root / entry.file).exists())
     slots = {slot for entry in manifest.files for slot in entry.slots}
     insert_segment(ledger, msgspec.structs.replace(manifest, files=present), also_touched=slots)
     there = {entry.file for entry in present}
     # the raw archive is kept for some days only
-    files = [entry for entry in manifest.files if entry.kind != "raw" and entry.file not in there]
-    return [(manifest.segment, entry) for entry in files]
+    missed.add(manifest.segment, [each for each in manifest.files if each.kind != "raw" and each.file not in there])
+    missed.remove(manifest.replaces)
 
 
-def _insert_compaction(ledger: sqlite3.Connection, compaction: CompactionManifest) -> None:
-    """Insert a compaction, unless another has already replaced one of its files."""
+def _insert_compaction(
+    ledger: sqlite3.Connection, home: Home, compaction: CompactionManifest, missed: MissedFiles
+) -> None:
+    """Insert a compaction, unless its file is gone or another has already replaced one of its files."""
+    if not compaction_path(home, compaction.name).exists():
+        remember_bundled(ledger, [(compaction.name, compaction.written_at)])
+    if not (home.root / compaction.file.file).exists():
+        return
+    missed.remove(compaction.replaces)
     states = [
         ledger.execute("select replaced_at from files where file = ?", (file,)).fetchone()
         for file in compaction.replaces

@@ -38,14 +38,11 @@ from sensor_platform.landing.ledger.commit import load_memory
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     Manifest,
-    compaction_path,
-    manifest_path,
-    read_compaction,
-    read_manifest,
 )
 from sensor_platform.landing.ledger.queries import next_commit_time
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.ledger.visible_files import is_visible
+from sensor_platform.landing.manifests.manifest_store import find_compaction, find_manifest
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.wal import DamagedSegment
@@ -197,7 +194,8 @@ def _land_unit(work: _Reland, unit: Unit) -> tuple[list[tuple[Manifest, Manifest
     if not pairs:
         return [], skipped
     taken = [state.segment for state, _ in pairs]
-    compactions = [read_compaction(compaction_path(work.home, name)) for name in unit.compactions]
+    found = (find_compaction(work.home, work.ledger, name) for name in unit.compactions)
+    compactions = [each for each in found if each is not None]
     rests = [_rest(work, each, taken, now) for each in compactions]
     intent = RelandIntent(
         name=f"{unit.segments[0]}~{now}",
@@ -275,8 +273,7 @@ def _lost(work: _Reland, compaction: CompactionManifest, skipped: list[str]) -> 
         return
     replaced = set(compaction.replaces)
     for segment in skipped:
-        path = manifest_path(work.home, segment)
-        manifest = read_manifest(path) if path.exists() else None
+        manifest = find_manifest(work.home, work.ledger, segment)
         for entry in manifest.files if manifest is not None else ():
             if entry.kind == "landing" and entry.file in replaced:
                 yield LostFile(segment=segment, entry=entry)
@@ -288,5 +285,6 @@ def mend(home: Home, files: Sequence[DamagedFile], contracts: ContractsInForce, 
     What is still there is not lost by it: a segment that would lose readings under the contracts of today stays as it
     is.
     """
-    wanted = {segment for each in files if each.kind != "raw" for segment in segments_of(home, each.file)}
+    with open_ledger(home) as ledger:
+        wanted = {segment for each in files if each.kind != "raw" for segment in segments_of(home, ledger, each.file)}
     return reland(home, contracts, clock, only=sorted(wanted), may_lose=False)

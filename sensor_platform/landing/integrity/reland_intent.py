@@ -28,6 +28,7 @@ from sensor_platform.landing.ledger.manifest import (
     encode_compaction,
     write_manifest,
 )
+from sensor_platform.landing.manifests.manifest_store import remove_compaction
 from sensor_platform.landing.removal.intent import finish_removals
 
 _LOST = "was part of a compacted file that is damaged, and its raw archive is gone"
@@ -142,9 +143,7 @@ def _write_manifests(home: Home, intent: RelandIntent) -> None:
     for manifest in intent.new:
         write_manifest(home, manifest)
     for name in intent.compactions:
-        compaction_path(home, name).unlink(missing_ok=True)
-    if intent.compactions:
-        fsync_folder(home.ledger / "compactions")
+        remove_compaction(home, name)
     for rest in intent.others:
         write_file(compaction_path(home, rest.name), encode_compaction(rest))
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.segment_state import read_state
 from sensor_platform.landing.integrity.shared_files import RowFiles, compacted_segments
-from sensor_platform.landing.ledger.manifest import compaction_path
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +24,8 @@ def units(home: Home, ledger: sqlite3.Connection, wanted: set[str], files: RowFi
 
     A damaged compacted file is made again as a whole: with one of its segments go all others.
     """
-    damaged = {
-        name: compacted_segments(home, name) for name in _damaged(ledger) if compaction_path(home, name).exists()
-    }
-    damaged = {name: members for name, members in damaged.items() if not wanted.isdisjoint(members)}
+    members_of = {name: compacted_segments(home, ledger, name) for name in _damaged(ledger)}
+    damaged = {name: members for name, members in members_of.items() if not wanted.isdisjoint(members)}
     groups = _Groups()
     for segment in sorted(wanted.union(*damaged.values())):
         groups.join(segment)

@@ -15,7 +15,8 @@ from msgspec import structs
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.device_counts import summed
 from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest
-from sensor_platform.landing.ledger.queries import is_committed
+from sensor_platform.landing.ledger.summing import is_committed
+from sensor_platform.landing.manifests.manifest_store import find_manifest
 
 _SUMS = ("messages", "landed", "quarantined", "duplicate", "forgotten", "readings", "rejected_readings")
 _VERBS = ("requeue", "drop")
@@ -60,11 +61,8 @@ def read_state(home: Home, ledger: sqlite3.Connection, segment: str) -> SegmentS
     Raises:
         CheckFailed: a manifest is damaged.
     """
-    path = manifest_path(home, segment)
-    if not path.exists() or not is_committed(ledger, segment):
-        return None
-    own = read_manifest(path)
-    return SegmentState((own, *_amendments(home, ledger, own)))
+    own = find_manifest(home, ledger, segment) if is_committed(ledger, segment) else None
+    return None if own is None else SegmentState((own, *_amendments(home, ledger, own)))
 
 
 def segment_behind(home: Home, name: str) -> str:

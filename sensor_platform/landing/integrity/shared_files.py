@@ -9,8 +9,9 @@ import polars as pl
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.manifest import Manifest, compaction_path, read_compaction
+from sensor_platform.landing.ledger.manifest import Manifest
 from sensor_platform.landing.ledger.visible_files import LandingFile, landing_files
+from sensor_platform.landing.manifests.manifest_store import find_compaction
 
 _SHARED = "compact-"
 _HINT = "run `sensor-platform audit --verify`: it sets damaged files aside"
@@ -74,7 +75,7 @@ class RowFiles:
             if file.path.exists():
                 found = read_rows(file.path, ["segment"])["segment"].unique().to_list()
             else:
-                found = compacted_segments(self.home, file.segment)
+                found = compacted_segments(self.home, self.ledger, file.segment)
             self._members[name] = frozenset(found)
         return self._members[name]
 
@@ -98,12 +99,12 @@ def read_rows(path: Path, columns: Sequence[str] | None = None, where: pl.Expr |
         raise CheckFailed(f"{path} cannot be read: {error}", _HINT) from error
 
 
-def compacted_segments(home: Home, name: str) -> list[str]:
+def compacted_segments(home: Home, ledger: sqlite3.Connection, name: str) -> list[str]:
     """Segments whose files a compaction replaced, by its manifest; none if that is gone."""
-    path = compaction_path(home, name)
-    if not path.exists():
-        return []
-    return list(dict.fromkeys(segment_of(Path(file).stem) for file in read_compaction(path).replaces))
+    compaction = find_compaction(home, ledger, name)
+    return (
+        [] if compaction is None else list(dict.fromkeys(segment_of(Path(file).stem) for file in compaction.replaces))
+    )
 
 
 def segment_of(stem: str) -> str:

@@ -11,6 +11,7 @@ from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.ledger.commit_checks import check_committed, check_rules, check_visible
 from sensor_platform.landing.ledger.horizon import floor_at
 from sensor_platform.landing.ledger.manifest import OUTCOMES, DeviceCounts, FileEntry, Manifest
+from sensor_platform.landing.ledger.summing import split_off
 from sensor_platform.landing.sequences import union
 from sensor_platform.reading.memory import Memory, load_nodes
 
@@ -116,6 +117,7 @@ def replace_segment(
     Raises:
         ChangedMeanwhile: the ledger has something else than `old`.
     """
+    split_off(connection, old, next_position(connection))
     check_committed(connection, old)
     position = next_position(connection)
     connection.execute(

@@ -1,15 +1,18 @@
 """Manifests: one JSON file per ledger commit, written before it, from which the ledger can be rebuilt."""
 
+import contextlib
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import msgspec
 
-from sensor_platform.errors import CheckFailed
+from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import write_file
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=msgspec.Struct)
+FORMAT = 2
+"""Version of manifests; 1 is read too. A newer one is refused."""
 
 FileKind = Literal["landing", "quarantine", "dropped", "raw"]
 """`dropped`: rows that a person has dropped from the quarantine; kept on disk, but not shown."""
@@ -90,7 +93,7 @@ class ImportedFile(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """The result of landing one segment, or of one import."""
 
-    format: int = 1
+    format: int = FORMAT
     segment: str
     written_at: int
     contract_version: str
@@ -117,10 +120,29 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Messages whose readings a person had deleted (`forget`)."""
 
 
+def no_manifest(segment: str, written_at: int) -> Manifest:
+    """A manifest of nothing, for a commit of which only the name is known any more."""
+    return Manifest(
+        segment=segment,
+        written_at=written_at,
+        contract_version="",
+        messages=0,
+        landed=0,
+        quarantined=0,
+        duplicate=0,
+        readings=0,
+        rejected_readings=0,
+        newest_event_at=None,
+        files=(),
+        counts=(),
+        arrivals={},
+    )
+
+
 class CompactionManifest(msgspec.Struct, frozen=True, kw_only=True):
     """The file that one compaction made, and the files that it replaces."""
 
-    format: int = 1
+    format: int = FORMAT
     name: str
     written_at: int
     file: FileEntry
@@ -165,8 +187,30 @@ def read_compaction(path: Path) -> CompactionManifest:
     return _read(path, CompactionManifest)
 
 
+def check_format(path: Path, found: int) -> None:
+    """Refuse a format of a newer version.
+
+    Raises:
+        WrongUse: it is newer than `FORMAT`.
+    """
+    if found > FORMAT:
+        raise WrongUse(
+            f"{path} has format {found}; this version knows formats up to {FORMAT}",
+            "install the version of sensor-platform that wrote it, or a later one",
+        )
+
+
+class _Version(msgspec.Struct):
+    format: int = 1
+
+
 def _read(path: Path, kind: type[_T]) -> _T:
+    data = path.read_bytes()
     try:
-        return msgspec.json.decode(path.read_bytes(), type=kind)
+        found: _T = msgspec.json.decode(data, type=kind)
     except msgspec.DecodeError as error:
+        with contextlib.suppress(msgspec.DecodeError):
+            check_format(path, msgspec.json.decode(data, type=_Version).format)
         raise CheckFailed(f"{path} is not a manifest: {error}", "restore it from a backup of the home") from error
+    check_format(path, getattr(found, "format"))  # noqa: B009 - every kind of manifest has it
+    return found

@@ -67,11 +67,6 @@ def note(connection: sqlite3.Connection, key: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def is_committed(connection: sqlite3.Connection, segment: str) -> bool:
-    """Whether the segment was landed."""
-    return connection.execute("select 1 from segments where segment = ?", (segment,)).fetchone() is not None
-
-
 def imported(connection: sqlite3.Connection) -> list[KnownFile]:
     """Every imported file, oldest first."""
     rows = connection.execute(

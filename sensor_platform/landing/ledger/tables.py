@@ -21,6 +21,14 @@ create table if not exists commit_days (
     quarantined integer not null, duplicate integer not null, forgotten integer not null, readings integer not null,
     rejected_readings integer not null, newest_event_at integer
 );
+create table if not exists summed_days (day integer primary key);
+create table if not exists segment_ranges (
+    stem text not null, first integer not null, last integer not null, day integer not null, primary key (stem, first)
+) without rowid;
+create table if not exists count_hours (
+    hour integer not null, day integer not null, primary key (hour, day)
+) without rowid;
+create table if not exists compactions (name text primary key, made_at integer not null) without rowid;
 create table if not exists day_marks (
     name text not null, day integer not null, mark integer not null, rows integer not null, primary key (name, day)
 ) without rowid;

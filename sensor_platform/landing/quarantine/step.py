@@ -16,7 +16,8 @@ from sensor_platform.landing.integrity.reland_intent import Changed, RelandInten
 from sensor_platform.landing.integrity.segment_state import SegmentState
 from sensor_platform.landing.integrity.shared_files import read_rows, without
 from sensor_platform.landing.ledger.device_counts import summed
-from sensor_platform.landing.ledger.manifest import FileEntry, Manifest, compaction_path, read_compaction
+from sensor_platform.landing.ledger.manifest import FileEntry, Manifest
+from sensor_platform.landing.manifests.manifest_store import find_compaction
 from sensor_platform.landing.quarantine.redecode import Redecoded
 
 
@@ -92,7 +93,8 @@ class ReconcileStep:
 
     def intent(self) -> RelandIntent:
         """The step; writes the rest of the compacted files that it splits."""
-        compactions = [read_compaction(compaction_path(self.home, Path(file).stem)) for file in sorted(self.removed)]
+        found = (find_compaction(self.home, self.ledger, Path(file).stem) for file in sorted(self.removed))
+        compactions = [each for each in found if each is not None]
         rests = [
             write_rest(
                 self.home, each, without(rows_of(self.home, each), self.removed[each.file.file]), self.slot, self.now

@@ -36,10 +36,12 @@ from sensor_platform.landing.ledger.manifest import (
     Manifest,
     compaction_path,
     encode_compaction,
-    manifest_path,
     write_manifest,
 )
+from sensor_platform.landing.ledger.summing import SumChange, change_day
 from sensor_platform.landing.ledger.visible_files import is_known
+from sensor_platform.landing.manifests.manifest_store import remove_compaction, remove_manifest
+from sensor_platform.landing.manifests.named import forget_in_files
 
 
 class NewFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,6 +95,8 @@ class RemovalIntent(msgspec.Struct, frozen=True, kw_only=True):
     slots: tuple[int, ...] = ()
     """Slots whose readings change."""
     archives: tuple[BlankedArchive, ...] = ()
+    days: dict[int, SumChange] = {}
+    """Day of commit to the differences of its sums, for manifests whose day was summed up."""
     rules: tuple[ForgetRule, ...] = ()
     """What is forgotten by this: facts beside the readings are deleted from the ledger too."""
     also_old: tuple[str, ...] = ()
@@ -197,15 +201,12 @@ def _write_manifests(home: Home, intent: RemovalIntent) -> None:
     for manifest in (*intent.manifests, *intent.added):
         write_manifest(home, manifest)
     for name in intent.gone:
-        manifest_path(home, name).unlink(missing_ok=True)
+        remove_manifest(home, name)
     for compaction in intent.compactions:
         if compaction.new is not None:
             write_file(compaction_path(home, compaction.new.name), encode_compaction(compaction.new))
-        compaction_path(home, compaction.name).unlink(missing_ok=True)
-    if intent.gone:
-        fsync_folder(home.ledger / "segments")
-    if intent.compactions:
-        fsync_folder(home.ledger / "compactions")
+        remove_compaction(home, compaction.name)
+    forget_in_files(home, {rule.device: rule.at for rule in intent.rules if rule.is_whole_device and rule.device})
 
 
 def _replace_archives(home: Home, intent: RemovalIntent) -> None:
@@ -227,6 +228,8 @@ def _commit(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
     add_counts(ledger, intent.counts, intent.arrivals)
     for manifest in intent.manifests:
         update_segment(ledger, manifest)
+    for day, change in intent.days.items():
+        change_day(ledger, day, change)
     for name in intent.gone:
         withdraw_segment(ledger, name)
     for rule in intent.rules:

@@ -10,6 +10,7 @@ from pathlib import Path
 import polars as pl
 from msgspec import structs
 
+from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.files.parquet import write_landing, write_quarantine
 from sensor_platform.landing.forget.facts import without_facts
@@ -18,11 +19,9 @@ from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,
     Manifest,
-    compaction_path,
-    manifest_path,
-    read_compaction,
-    read_manifest,
 )
+from sensor_platform.landing.ledger.summing import changes_of_days
+from sensor_platform.landing.manifests.manifest_store import find_compaction, find_manifest
 from sensor_platform.landing.removal.choice import RowChoice
 from sensor_platform.landing.removal.intent import BlankedArchive, NewFile, RemovalIntent, ReplacedCompaction
 from sensor_platform.landing.removal.matches import MatchedFile, matched_landing, matched_quarantine, read_kept
@@ -102,13 +101,16 @@ class Removal:
             gone: commits that end; the caller sees to the counts that remain of them.
             added: a new commit of the same step.
         """
-        ended = [read_manifest(manifest_path(self.home, name)) for name in gone]
+        ended = [manifest for name in gone if (manifest := find_manifest(self.home, self.ledger, name)) is not None]
         changes = {name: found.counts() for name, found in self.recounts.items() if name not in gone}
         changes |= {manifest.segment: negative(manifest.counts) for manifest in ended}
+        found = (find_manifest(self.home, self.ledger, name) for name in self._named() if name not in gone)
+        pairs = [(old, self._changed(old)) for old in found if old is not None]
         return RemovalIntent(
             name=f"{self.now}-{hashlib.sha256(repr(sorted(changes)).encode()).hexdigest()[:8]}",
             written_at=self.now,
-            manifests=tuple(self._changed(name) for name in self._named() if name not in gone and self._has(name)),
+            manifests=tuple(new for _, new in pairs),
+            days=changes_of_days(self.ledger, pairs),
             gone=tuple(gone),
             added=tuple(added),
             files=tuple(self.files),
@@ -168,7 +170,9 @@ class Removal:
             self._replace_compaction(match.owner, owner, entry)
 
     def _replace_compaction(self, old: str, new: str, entry: FileEntry | None) -> None:
-        before = read_compaction(compaction_path(self.home, old))
+        before = find_compaction(self.home, self.ledger, old)
+        if before is None:
+            raise CheckFailed(f"the manifest of {old} is missing", "restore ledger/ from a backup of the home")
         after = None
         self.compacted += before.replaces
         if entry is None:
@@ -201,11 +205,8 @@ class Removal:
         owners = {Path(file).name.partition(".")[0].partition("~")[0] for file in self.emptied}
         return sorted({*self.recounts, *owners, *archived, *self.with_facts})
 
-    def _has(self, name: str) -> bool:
-        return manifest_path(self.home, name).exists()
-
-    def _changed(self, name: str) -> Manifest:
-        manifest = read_manifest(manifest_path(self.home, name))
+    def _changed(self, manifest: Manifest) -> Manifest:
+        name = manifest.segment
         recount = self.recounts.get(name, Recount(self.is_forgotten))
         changes = recount.counts()
         new = {file.old: file.entry for file in self.files if file.owner == name} | dict.fromkeys(self.emptied)

@@ -48,7 +48,6 @@ def test_core_17_an_audit_does_not_hold_the_names_of_all_segments(homes: tuple[H
     assert peak < 40_000 * 20, f"the audit of 40,000 segments takes {peak // 40_000} bytes of memory for each"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 17")
 def test_core_17_compaction_leaves_one_manifest_of_an_hour(home: Home) -> None:
     for seq in range(20):
         send(home, seq + 1, series("d", T0 + seq * MINUTE, 1), T0 + seq * MINUTE)

@@ -1,10 +1,12 @@
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import duckdb
 import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sensor_platform.predict.forecast import predict
 from sensor_platform.warehouse.published import joined_views, views
@@ -76,3 +78,64 @@ def test_a_copied_folder_keeps_the_view_after_relinking(published: Path, tmp_pat
 def test_without_the_tables_there_is_no_view() -> None:
     assert joined_views.statements(["readings_1h"]) == []
     assert len(joined_views.statements(["readings_1h", "predictions", "quarantine"])) == 1
+
+
+EVERY = ("predictions", "predictions_superseded", "readings_1h", "device_status", "catalog_site")
+
+
+def accuracy(
+    revisions: list[tuple[int, float]], until: float, newest: int = 9, lateness: float = 24.0
+) -> list[tuple[object, ...]]:
+    """What is judged of one forecast about 6:00.
+
+    Args:
+        revisions: number and hour of creation, oldest first.
+        until: hour of the newest arrival.
+        newest: newest hour of the device with a reading.
+        lateness: that the site allows.
+    """
+    hours = "select 'a' as device_id, 'm' as metric, 9.0 as mean, timestamp '2026-01-02' + to_hours(h) as window_start"
+    with duckdb.connect() as connection:
+        columns = ", ".join(f'"{name}" {kind}' for name, kind in PREDICTIONS.items())
+        connection.execute(f"create table predictions ({columns})")
+        connection.execute(f"create table predictions_superseded ({columns}, superseded_at timestamp)")
+        connection.execute(f"create table readings_1h as {hours} from range(?) t(h)", [newest + 1])
+        arrived = [AT + timedelta(hours=until)]
+        connection.execute("create table device_status as select ?::timestamp as last_received_at", arrived)
+        connection.execute("create table catalog_site as select ?::double as allowed_lateness_hours", [lateness])
+        ends = [created for _, created in revisions[1:]] + [None]
+        for (revision, created), end in zip(revisions, ends, strict=True):
+            row = prediction(
+                6, issued_at=AT, horizon_hours=6, revision=revision, created_at=AT + timedelta(hours=created)
+            )
+            table = "predictions" if end is None else "predictions_superseded"
+            gone = {} if end is None else {"superseded_at": AT + timedelta(hours=end)}
+            values = {**row, **gone}
+            names = ", ".join(f'"{name}"' for name in values)
+            connection.execute(
+                f"insert into {table} ({names}) values ({', '.join('?' * len(values))})", list(values.values())
+            )
+        for statement in joined_views.statements(EVERY):
+            connection.execute(statement)
+        return connection.execute("select revision, created_at < target_at from prediction_accuracy").fetchall()
+
+
+@given(st.lists(st.sampled_from([1.0, 2.5, 5.99, 6.0, 6.01, 8.0, 30.0]), min_size=1, unique=True))
+def test_judged_is_the_revision_in_force_when_the_hour_began(created: list[float]) -> None:
+    revisions = list(enumerate(sorted(created)))
+    in_force = [revision for revision, at in revisions if at < 6][-1:]
+    assert accuracy(revisions, until=9.5) == [(revision, True) for revision in in_force]
+
+
+@pytest.mark.parametrize(
+    ("until", "newest", "judged"),
+    [
+        pytest.param(7.1, 7, True, id="a later reading of the device"),
+        pytest.param(7.1, 6, False, id="its hour may still be running"),
+        pytest.param(6.9, 7, False, id="its clock is ahead"),
+        pytest.param(30.9, 6, False, id="silent, readings may still come"),
+        pytest.param(31.0, 6, True, id="silent, and the allowed lateness has passed"),
+    ],
+)
+def test_nothing_is_judged_by_an_hour_that_is_not_over(until: float, newest: int, judged: bool) -> None:
+    assert accuracy([(0, 1.0)], until, newest) == [(0, True)] * judged

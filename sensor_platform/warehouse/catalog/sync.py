@@ -8,7 +8,7 @@ then the warehouse stores the new rows. If the process is killed in between, the
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import HOUR, to_micros
+from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.kernel.days import ALL_TIME
 from sensor_platform.landing.ledger import (
     generation,
@@ -25,6 +25,8 @@ from sensor_platform.warehouse.catalog.catalog_tables import read_tables, record
 from sensor_platform.warehouse.catalog.changes import Changed, changes
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.duckdb_sql import has_table
+from sensor_platform.warehouse.lineage import READINGS
+from sensor_platform.warehouse.staleness import trimmed
 from sensor_platform.warehouse.staleness.propagation import Built
 
 if TYPE_CHECKING:
@@ -69,9 +71,8 @@ def _reopen(home: Home, connection: "DuckDBPyConnection", changed: list[Changed]
         return Built("", 0)
     with open_ledger(home) as ledger:
         slots = _slots_of(connection, changed)
-        slots |= {
-            slot for hour in _old_hours_of(connection, changed) for slot in slots_between(ledger, hour, hour + HOUR)
-        }
+        for start, end in _trimmed_spans_of(connection, changed):
+            slots |= slots_between(ledger, start, end).keys()
         reopen_slots(ledger, slots & slots_between(ledger, *ALL_TIME).keys() if slots else (), notes)
         return Built(generation(ledger), newest_touch(ledger))
 
@@ -81,14 +82,19 @@ def _slots_of(connection: "DuckDBPyConnection", changed: list[Changed]) -> set[i
     return _starts_of(connection, changed, "readings_clean", "slot_start", "event_at")
 
 
-def _old_hours_of(connection: "DuckDBPyConnection", changed: list[Changed]) -> set[int]:
-    """Hours with affected readings that are older than the oldest row of readings_clean."""
-    hours = _starts_of(connection, changed, "readings_1h", "window_start", "first_at", "last_at")
-    if not hours:
-        return set()
-    oldest = connection.execute("select min(slot_start) from readings_clean").fetchone()
-    first = to_micros(oldest[0]) if oldest and oldest[0] else ALL_TIME[1]
-    return {hour for hour in hours if hour + HOUR <= first}
+def _trimmed_spans_of(connection: "DuckDBPyConnection", changed: list[Changed]) -> list[tuple[int, int]]:
+    """Spans with affected readings in days whose single readings retention has deleted.
+
+    Their hours tell which, and where hours are gone too, the day does. Rows that came back with a late reading are no
+    sign that the others are there.
+    """
+    gone = trimmed.read(connection)
+    days = gone.get(READINGS, set())
+    spans: list[tuple[int, int]] = []
+    for table, size, of in (("readings_1h", HOUR, days), ("readings_1d", DAY, days & gone.get("readings_1h", set()))):
+        starts = _starts_of(connection, changed, table, "window_start", "first_at", "last_at") if of else set()
+        spans += [(start, start + size) for start in starts if start - start % DAY in of]
+    return spans
 
 
 def _starts_of(

@@ -69,9 +69,9 @@ def dirty(home: Home, site: Site) -> tuple[DirtyDay, ...]:
     return dirty_days(home, site, dbt_models())
 
 
-def retain(home: Home, site: Site, now: int) -> Retention:
-    """The hourly retention."""
-    return retaining.apply(home, site, site.retention, 7, now)
+def retain(home: Home, site: Site, now: int, *, is_confirmed: bool = False) -> Retention:
+    """The hourly retention, or the one that a person has confirmed, which may take a long step."""
+    return retaining.apply(home, site, site.retention, 7, now, is_confirmed=is_confirmed)
 
 
 def rebuild(home: Home, site: Site) -> rebuilding.RebuildReport:

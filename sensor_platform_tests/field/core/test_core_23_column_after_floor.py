@@ -18,7 +18,10 @@ def test_core_23_a_new_column_reads_as_null_where_a_day_was_restored(home: Home)
     for seq, day in enumerate((0, 59), 1):
         send(home, seq, series("d", T0 + day * DAY, 20), T0 + day * DAY + HOUR)
     built(home, SITE, is_published=True)
-    need(retain(home, SITE, T0 + 60 * DAY).floor is not None, "the old day lies below the landing floor")
+    need(
+        retain(home, SITE, T0 + 60 * DAY, is_confirmed=True).floor is not None,
+        "the old day lies below the landing floor",
+    )
     need(rebuild(home, SITE).restored.get("readings_1d") == 1, "the old day comes back from its published pieces")
     publish(home, SITE)
     need(ask(home.analytics_file, ROWS) == [(2,)], "both days are published")

@@ -26,7 +26,7 @@ def test_core_28_retention_leaves_a_reader_the_pieces_that_it_has_listed(home: H
     built(home, SITE, is_published=True)
     listed = pieces(home, "readings_clean")
     need(len({path.parent for path in listed}) == 3, "three days are published")
-    done = retain(home, SITE, T0 + 60 * DAY)
+    done = retain(home, SITE, T0 + 60 * DAY, is_confirmed=True)
     need(any(each.table == "readings_clean" for each in done.days), "readings of old days are trimmed")
     gone = [str(path.relative_to(home.published)) for path in listed if not path.exists()]
     assert not gone, f"a query that has listed them fails on {gone}"

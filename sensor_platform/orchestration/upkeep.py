@@ -62,6 +62,26 @@ def trim_tiers(context: OpExecutionContext, settings: ResourceParam[Settings]) -
     )
 
 
+@op(pool=WRITER_POOL)
+def finish_forgetting(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
+    """Finish what a killed `forget` left, and delete again what came back with a restored file."""
+    from sensor_platform.alert.history.build_alerts import build_alerts
+    from sensor_platform.forget.forget import Forgetter, rules_of
+    from sensor_platform.landing.integrity.reland import contracts_of
+
+    home, site = settings.home, settings.site
+    pending = [rule for rule in rules_of(home) if rule.pending]
+    if pending:
+        contracts = contracts_of(site.contracts, site.landing, site.start, site.slot_minutes)
+
+        def build() -> object:
+            return build_alerts(home, site.alerts, site.live.engine, now_micros())
+
+        with with_retries(context, site.runs):
+            Forgetter(home, site, contracts, now_micros, build).finish()
+    context.add_output_metadata({"finished_rules": len(pending)})
+
+
 @op
 def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Bound Dagster's own history: delete runs that later runs have superseded."""
@@ -72,8 +92,9 @@ def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) 
 
 @job(description="Compaction, retention, and the bounds of Dagster's own history.")
 def upkeep() -> None:
-    """Run three independent steps."""
+    """Run four independent steps."""
     compact_landing()
+    finish_forgetting()
     trim_tiers()
     forget_runs()
 

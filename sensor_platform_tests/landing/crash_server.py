@@ -24,8 +24,11 @@ from sensor_platform.home import Home
 from sensor_platform.imports.import_files import ImportPlan, import_files
 from sensor_platform.imports.withdraw import withdraw
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.forget.erase import begin, erase, settle
+from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.reland import contracts_of, reland
+from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.landing.quarantine.reconcile import Reconciler
 from sensor_platform.landing.quarantine.row_selection import RowSelection
@@ -106,6 +109,12 @@ def act(action: str, home: Home, now: int) -> None:
         contract = Contract(name="berlin", topic="#", time=TimeSource(timezone="Europe/Berlin"))
         plan = ImportPlan(contract, TimeLimits(0, 1 << 60), 600_000_000, most_refused=1.0)
         import_files(home, sorted(home.root.parent.glob("*.csv")), plan, lambda: now, is_replacing=True)
+    elif action == "forget":
+        contracts = contracts_of((DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
+        with changes_lock(home, "forget"), open_ledger(home) as ledger:
+            rule = begin(home, ledger, ForgetRule(at=now, device="d1"))
+            erase(home, ledger, [rule], contracts, lambda: now)
+            settle(home, ledger, [rule])
     elif action == "withdraw":
         with contextlib.suppress(WrongUse):  # an earlier attempt has withdrawn it
             withdraw(home, [str(home.root.parent / "1.csv")], 600_000_000, lambda: now)

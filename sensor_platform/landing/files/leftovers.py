@@ -68,6 +68,7 @@ def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
 
 def clear_rewritten(home: Home, ledger: sqlite3.Connection) -> None:
     """Delete rewritten files (`<name>~<time>`) that a killed process made and never committed."""
+    remove_dead([*home.raw.glob("*/*.zst.new.*.tmp"), *home.landing.glob("*/compact-*.tmp")])
     for path in home.raw.glob("*/*.zst.new"):  # copies in which messages were blanked
         path.unlink()
     for folder in (home.landing, home.quarantine):

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.files.paths import aside
 from sensor_platform.landing.forget.archive import blanked_archives
 from sensor_platform.landing.forget.facts import manifests_with_facts
@@ -77,8 +78,9 @@ def erase(
     removal.archives += blanked_archives(home, ledger, choice, removal.messages(), contracts, is_real=is_real)
     if is_real:
         removal.with_facts += manifests_with_facts(home, rules)
-        ledger.execute("pragma secure_delete = on")  # what is deleted is overwritten in the database file too
-        carry_out(home, ledger, removal.intent())
+        if removal.files or removal.archives or removal.with_facts:
+            ledger.execute("pragma secure_delete = on")  # what is deleted is overwritten in the database file too
+            carry_out(home, ledger, removal.intent())
         ledger.execute("pragma wal_checkpoint(truncate)")
     floor = landing_floor(ledger)
     found = removal.found
@@ -103,6 +105,7 @@ def begin(home: Home, ledger: sqlite3.Connection, asked: ForgetRule) -> ForgetRu
 
     The same rule without an end replaces the one of before, which takes less; with an end it is the one of before.
     """
+    remove_dead([*home.ledger.glob("forgets.json.*.tmp"), *home.ledger.glob("*/*.json.*.tmp")])
     finish_intents(home, ledger)
     sync_rules(home, ledger)
     rules = list(standing_rules(ledger).rules)

@@ -4,7 +4,7 @@ The broker keeps the session, with all that is queued for it, under this id.
 """
 
 import contextlib
-import secrets
+import os
 from pathlib import Path
 
 import msgspec
@@ -41,7 +41,7 @@ def new_client_id(wal: Path, collector: str) -> str:
     Raises:
         OSError: the folder cannot be written.
     """
-    made = f"sensor-platform-{collector}-{secrets.token_hex(_RANDOM_BYTES)}"
+    made = f"sensor-platform-{collector}-{os.urandom(_RANDOM_BYTES).hex()}"
     write_file(client_id_path(wal, collector), made.encode())
     return made
 

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 from msgspec import structs
 
+from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.imports.known_imports import chosen_imports
 from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.landing.files.leftovers import clear_changes
+from sensor_platform.landing.integrity.segment_state import read_state
 from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import (
     KnownFile,
@@ -20,10 +22,8 @@ from sensor_platform.landing.ledger import (
     imported,
     keep_grid,
     landing_floor,
-    manifest_path,
     next_commit_time,
     open_ledger,
-    read_manifest,
 )
 from sensor_platform.landing.removal.choice import ByPosition, PositionRange
 from sensor_platform.landing.removal.intent import RemovalIntent, carry_out
@@ -116,28 +116,15 @@ def removal_of(
     removal.run()
     digests = {file.sha256 for file in files}
     gone: list[str] = []
-    for segment in {file.segment for file in files}:
-        manifest = read_manifest(manifest_path(home, segment))
-        if digests.issuperset(source.sha256 for source in manifest.sources):
-            gone += [segment, *_reconciled(home, manifest)]
+    for segment in sorted({file.segment for file in files}):
+        state = read_state(home, ledger, segment)
+        if state is None:
+            raise CheckFailed(f"the manifest of {segment} is missing", "restore ledger/ from a backup of the home")
+        if digests.issuperset(source.sha256 for source in state.whole.sources):
+            gone += [manifest.segment for manifest in state.manifests]
     intent = removal.intent(gone, added)
     kept = tuple(
         structs.replace(each, sources=tuple(source for source in each.sources if source.sha256 not in digests))
         for each in intent.manifests
     )
     return removal, structs.replace(intent, manifests=kept)
-
-
-def _reconciled(home: Home, manifest: Manifest) -> list[str]:
-    """Commits that took rows out of the quarantine of an import, and out of what remained of it, and so on."""
-    later = [
-        read_manifest(path)
-        for verb in ("requeue", "drop")
-        for path in sorted((home.ledger / "segments").glob(f"{verb}-*.json"))
-    ]
-    found: list[Manifest] = []
-    files = {entry.file for entry in manifest.files}
-    while more := [each for each in later if each not in found and not files.isdisjoint(each.replaces)]:
-        found += more
-        files |= {entry.file for each in more for entry in each.files}
-    return [each.segment for each in found]

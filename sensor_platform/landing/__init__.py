@@ -24,6 +24,7 @@ PUBLIC = (
     "integrity.raw_copies",
     "integrity.rebuild_ledger",
     "integrity.reland",
+    "integrity.segment_state",
     "integrity.verify",
     "lander_lock",
     "lander_status",

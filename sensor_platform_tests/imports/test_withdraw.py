@@ -146,6 +146,27 @@ def test_rows_of_a_compacted_file_go_and_its_other_rows_stay(home: Home, tmp_pat
     assert is_whole(home)
 
 
+def test_an_old_import_goes_whose_hours_and_days_are_closed(home: Home, tmp_path: Path) -> None:
+    first, second = write(tmp_path, "a.csv", "a"), write(tmp_path, "b.csv", "b", 5, 2)
+    other = Home(tmp_path / "other")
+    imported(other, second)
+    imported(home, first)
+    imported(home, second)
+    for hours in (2, 4, 30):
+        keep_house(home, 10, 7, LATER + hours * HOUR)
+    taken_back(home, first)
+    assert has_counts_of(home) == has_counts_of(other)
+    assert is_whole(home)
+    rebuild_ledger(home)
+    assert has_counts_of(home) == has_counts_of(other)
+    replaced(home, second)
+    assert len(rows(home)) == 5
+    assert is_whole(home)
+    rebuild_ledger(home)
+    assert len(rows(home)) == 5
+    assert is_whole(home)
+
+
 def test_a_compacted_file_of_which_nothing_is_left(home: Home, tmp_path: Path) -> None:
     imported(home, write(tmp_path, "a.csv", "a"))
     imported(home, write(tmp_path, "b.csv", "b"))

@@ -35,6 +35,15 @@ DEFAULT_FRESHNESS = {
 }
 
 
+class FreshDevices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Section `freshness_devices` of site.yaml: how many devices have to be fresh before a layer is."""
+
+    share: float = 0.5
+    """Share of the devices that were heard of recently which has to be as fresh as the layer; 0 looks at none."""
+    heard_hours: float = 24.0
+    """A device counts for so long after it was heard of last."""
+
+
 class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Section `runs` of site.yaml: how Dagster retries, polls and schedules."""
 
@@ -71,6 +80,7 @@ class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     runs: Runs = Runs()
     live: LiveConfig = LiveConfig()
     freshness: dict[str, Freshness] = msgspec.field(default_factory=dict)
+    freshness_devices: FreshDevices = FreshDevices()
 
 
 class Site(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +105,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     live: LiveConfig = LiveConfig()
     alerts: AlertConfig = AlertConfig()
     """`rules.yaml`."""
+    freshness_devices: FreshDevices = FreshDevices()
     supervised: tuple[TaskConfig, ...] = ()
 
 
@@ -144,6 +155,11 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
             f"site.yaml: slot_minutes is {site.slot_minutes}", "use a divisor of 60: 1, 2, 5, 10, 15, 20, 30"
         )
     check_retention(site.retention)
+    if not 0 <= site.freshness_devices.share <= 1 or site.freshness_devices.heard_hours <= 0:
+        raise WrongUse(
+            "site.yaml: freshness_devices.share is not from 0 to 1, or heard_hours is not positive",
+            "give a share like 0.5 and hours like 24",
+        )
     names = [task.name for task in site.supervised]
     if len(set(names)) != len(names):
         raise WrongUse("site.yaml: two supervised tasks have one name", "name each task differently")
@@ -167,6 +183,7 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         runs=site.runs,
         live=site.live,
         freshness=DEFAULT_FRESHNESS | site.freshness,
+        freshness_devices=site.freshness_devices,
         contracts=(contracts or (DEFAULT_CONTRACT,)) + ((PREDICTIONS_CONTRACT,) if site.live.triggers else ()),
         catalog=catalog,
     )

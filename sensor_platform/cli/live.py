@@ -58,6 +58,7 @@ def live_setup(settings: "Settings", live: "LiveConfig") -> "LiveSetup":
         settings: settings of this process.
         live: replaces the site's section `live`.
     """
+    from sensor_platform.landing.device_shares import FreshnessLimits
     from sensor_platform.live.live_setup import LiveSetup
     from sensor_platform.settings import environ_with
 
@@ -69,6 +70,9 @@ def live_setup(settings: "Settings", live: "LiveConfig") -> "LiveSetup":
         slot_minutes=site.slot_minutes,
         collect=site.collect,
         landing=site.landing,
+        freshness=FreshnessLimits(
+            site.freshness["landing"].fail_minutes, site.freshness_devices.share, site.freshness_devices.heard_hours
+        ),
         live=live,
         alerts=site.alerts,
         contracts=site.contracts,

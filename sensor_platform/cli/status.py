@@ -97,6 +97,9 @@ def _layer(age: "Age", settings: "Settings") -> dict[str, Any]:
         "newest_event_at": age.newest_event_at.isoformat() if age.newest_event_at else None,
         "age_minutes": round(age.minutes, 1) if age.minutes is not None else None,
         "verdict": age.verdict.value,
+        "devices": age.devices,
+        "fresh_devices": age.fresh_devices[0],
+        "clocks_ahead": {name: round(minutes, 1) for name, minutes in age.ahead},
     }
 
 
@@ -200,7 +203,7 @@ def _show(found: dict[str, Any]) -> None:
     layers = Table("layer", "newest event (UTC)", "age", "", title="Data", title_justify="left")
     for name, layer in found["layers"].items():
         age = "-" if layer["age_minutes"] is None else f"{layer['age_minutes']:.0f} min"
-        layers.add_row(name, (layer["newest_event_at"] or "-")[:19], age, layer["verdict"])
+        layers.add_row(name, (layer["newest_event_at"] or "-")[:19], age, _verdict(layer))
     runs = Table("job", "days", "status", "lane", "started (UTC)", title="Last runs", title_justify="left")
     for run in found["runs"]:
         days = " to ".join(dict.fromkeys(day for day in (run["first_day"], run["last_day"]) if day))
@@ -242,6 +245,16 @@ def _sentences(found: dict[str, Any]) -> str:
             *_retention_sentences(found["retention"]),
         ]
     )
+
+
+def _verdict(layer: dict[str, Any]) -> str:
+    """The verdict, and what is behind it where the age alone does not say it."""
+    from sensor_platform.landing.device_shares import names
+
+    text = str(layer["verdict"])
+    if layer.get("devices") and layer["fresh_devices"] < layer["devices"]:
+        text += f", {layer['fresh_devices']} of {layer['devices']} devices"
+    return text + (f"; clocks ahead: {names(list(layer['clocks_ahead'].items()))}" if layer.get("clocks_ahead") else "")
 
 
 def _retention_sentences(retention: dict[str, Any]) -> Iterator[str]:

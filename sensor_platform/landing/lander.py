@@ -84,10 +84,11 @@ class Lander:
         while True:
             memory.forget()  # discard state of a failed attempt
             rules = standing_rules(self.ledger)
-            manifest = self._stage(sealed, rules)
+            staged = self._stage(sealed, rules)
+            manifest = structs.replace(staged, heard=())
             write_manifest(self.home, manifest)
             with contextlib.suppress(RulesChanged):
-                commit_segment(self.ledger, manifest, memory=memory, rules=rules.text)
+                commit_segment(self.ledger, manifest, memory=memory, rules=rules.text, heard=staged.heard)
                 return manifest
 
     def _stage(self, sealed: Path, rules: Standing) -> Manifest:

@@ -15,7 +15,7 @@ from sensor_platform.landing.forget.decoded import DecodedRows, without_forgotte
 from sensor_platform.landing.forget.masks import RuleChoice
 from sensor_platform.landing.forget.standing import NO_RULES, Standing
 from sensor_platform.landing.kind_drift import MAX_DRIFT, decoder_drift, type_drift
-from sensor_platform.landing.ledger.manifest import DamagedRange, DriftEntry, FileEntry, Manifest
+from sensor_platform.landing.ledger.manifest import DamagedRange, DriftEntry, FileEntry, HeardDevice, Manifest
 from sensor_platform.landing.outcomes import OutcomeCounts
 from sensor_platform.landing.record_batches import SegmentBatch, SegmentReader
 from sensor_platform.landing.rejects import RejectRows
@@ -160,8 +160,17 @@ def stage_segment(
         arrivals=reader.arrivals(),
         damage=_keep_damage(home, reader),
         drift=tuple(drift[:MAX_DRIFT]),
+        heard=_heard(readings),
         kinds=tuple((*key, kinds) for key, kinds in sorted(new_kinds.items())),
     )
+
+
+def _heard(readings: pl.DataFrame) -> tuple[HeardDevice, ...]:
+    event, received = pl.col("event_at").cast(pl.Int64), pl.col("received_at").cast(pl.Int64)
+    found = readings.group_by("device_id").agg(
+        heard_at=received.max(), event_at=pl.min_horizontal(event, received).max(), ahead=(event - received).max()
+    )
+    return tuple(HeardDevice(**row) for row in found.sort("device_id").iter_rows(named=True))
 
 
 def _write_files(

@@ -85,7 +85,7 @@ def make_components(setup: LiveSetup, clock: Callable[[], int], registry: Collec
         windows=windows,
         viewer=viewer,
         loop=_make_loop(setup, clock, observer),
-        poller=StatusPoller(setup.home, setup.site_folder),
+        poller=StatusPoller(setup.home, setup.site_folder, limits=setup.freshness),
     )
 
 

@@ -10,6 +10,7 @@ from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import SECOND, start_of_day
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.device_shares import DEFAULT_LIMITS, FreshnessLimits
 from sensor_platform.live.config import LiveConfig
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
@@ -40,6 +41,8 @@ class LiveSetup:
     """That requests need; empty for none."""
     variables: Mapping[str, str]
     """Values for `${NAME}` in URLs of channels."""
+    freshness: FreshnessLimits = DEFAULT_LIMITS
+    """What `/readyz` asks of the devices."""
     site_folder: Path | None = None
     """What the versions in force are compared with; None for the default site."""
     reloading: Reloading["LiveSetup"] | None = field(default=None, compare=False)

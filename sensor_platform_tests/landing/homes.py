@@ -116,11 +116,15 @@ def land_all(home: Home, contracts: Sequence[Contract] = (DEFAULT_CONTRACT,), no
 
 
 def tables(home: Home, *, but: Sequence[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
-    """All that the ledger says, by table, without its generation, its grid and its marks."""
+    """All that the ledger says, by table, without its generation, grid and marks, and what is not in manifests."""
     connection = sqlite3.connect(home.ledger_file)
     try:
         names = [name for (name,) in connection.execute("select name from sqlite_master where type = 'table'")]
-        found = {name: connection.execute(f"select * from {name}").fetchall() for name in names if name not in but}
+        found = {
+            name: connection.execute(f"select * from {name}").fetchall()
+            for name in names
+            if name not in {*but, "heard"}
+        }
     finally:
         connection.close()
     found["meta"] = [row for row in found.get("meta", []) if row[0] not in {"generation", "slot_minutes"}]

@@ -13,6 +13,7 @@ from sensor_platform.landing.ledger.daily_rows import (
     late_fingerprints,
     late_rows,
 )
+from sensor_platform.landing.ledger.heard import Heard, heard_since
 from sensor_platform.landing.ledger.horizon import (
     NO_HORIZON,
     Horizon,
@@ -88,6 +89,7 @@ __all__ = [
     "NO_HORIZON",
     "DeviceCounts",
     "FileEntry",
+    "Heard",
     "Horizon",
     "ImportedFile",
     "KnownFile",
@@ -112,6 +114,7 @@ __all__ = [
     "first_slots",
     "floor_limit",
     "generation",
+    "heard_since",
     "import_days",
     "imported",
     "is_free",

@@ -9,8 +9,9 @@ from msgspec.structs import asdict
 from sensor_platform.kernel.clock import now_micros
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.ledger.commit_checks import check_committed, check_rules, check_visible
+from sensor_platform.landing.ledger.heard import note_heard
 from sensor_platform.landing.ledger.horizon import floor_at
-from sensor_platform.landing.ledger.manifest import OUTCOMES, DeviceCounts, FileEntry, Manifest
+from sensor_platform.landing.ledger.manifest import OUTCOMES, DeviceCounts, FileEntry, HeardDevice, Manifest
 from sensor_platform.landing.ledger.summing import split_off
 from sensor_platform.landing.sequences import union
 from sensor_platform.reading.memory import Memory, load_nodes
@@ -22,6 +23,7 @@ def commit_segment(
     instead_of: Manifest | None = None,
     memory: Memory | None = None,
     rules: str | None = None,
+    heard: Iterable[HeardDevice] = (),
 ) -> int:
     """Make a segment visible; returns its position. All of it or nothing.
 
@@ -31,6 +33,7 @@ def commit_segment(
         instead_of: the manifest of the earlier commit, when a segment is relanded.
         memory: of the decoder; births of Sparkplug nodes seen in this segment are saved too.
         rules: of what is forgotten, by which it was decoded; None where `changes_lock` keeps them from changing.
+        heard: the devices with readings in a segment that has just come.
 
     Raises:
         ChangedMeanwhile: a file that it replaces is not visible any more.
@@ -44,6 +47,7 @@ def commit_segment(
             connection.executemany(
                 "insert or replace into births (node, content) values (?, ?)", list(memory.changed_nodes())
             )
+        note_heard(connection, heard)
         return insert_segment(connection, manifest, instead_of)
 
 

@@ -58,6 +58,18 @@ class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """Messages whose readings a person had deleted (`forget`)."""
 
 
+class HeardDevice(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """When a device was heard of in a segment. Microseconds since the epoch, UTC."""
+
+    device_id: str
+    heard_at: int
+    """Newest receive time."""
+    event_at: int
+    """Newest event time, but none that is later than its own arrival."""
+    ahead: int
+    """How far an event time was ahead of its arrival, at most."""
+
+
 class DamagedRange(msgspec.Struct, frozen=True, kw_only=True):
     """Bytes of a segment that could not be read; they are kept in `aside/`."""
 
@@ -114,6 +126,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Device, metric and all its kinds of value known after this segment, for metrics that had a new kind."""
     replaces: tuple[str, ...] = ()
     """Quarantine files whose rows are in the files of this commit now. Counts may then be negative."""
+    heard: tuple[HeardDevice, ...] = ()
+    """Devices with readings, for the commit only: not written to the file."""
     sources: tuple[ImportedFile, ...] = ()
     """Files of an import; empty for a segment."""
     forgotten: int = 0
@@ -161,7 +175,8 @@ def compaction_path(home: Home, name: str) -> Path:
 
 def write_manifest(home: Home, manifest: Manifest) -> None:
     """Durably write, or replace, the manifest of a segment."""
-    write_file(manifest_path(home, manifest.segment), msgspec.json.encode(manifest))
+    kept = msgspec.structs.replace(manifest, heard=())
+    write_file(manifest_path(home, manifest.segment), msgspec.json.encode(kept))
 
 
 def encode_compaction(manifest: CompactionManifest) -> bytes:

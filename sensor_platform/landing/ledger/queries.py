@@ -6,6 +6,10 @@ Times are microseconds since the epoch, UTC.
 import sqlite3
 from dataclasses import dataclass
 
+from sensor_platform.kernel.clock import HOUR, MINUTE
+
+_LATEST = 1 << 62
+
 
 @dataclass(frozen=True, slots=True)
 class Totals:
@@ -85,18 +89,23 @@ def is_free(connection: sqlite3.Connection, segment: str) -> bool:
     return found.fetchone() is None
 
 
-def newest_event(connection: sqlite3.Connection, segments: int) -> int | None:
-    """Newest event time of the newest segments; None without a reading in them.
+def newest_event(connection: sqlite3.Connection, segments: int, now: int = _LATEST) -> int | None:
+    """Newest event time of the newest segments, none later than its arrival; None without a reading in them.
+
+    A segment whose event time and arrival are both some minutes later than `now` is of a clock that was wrong, and left
+    out.
 
     Args:
         connection: of the ledger.
         segments: how many segments to look at, newest first.
+        now: microseconds since the epoch, UTC.
     """
     row = connection.execute(
-        "select max(newest_event_at) from (select newest_event_at from segments order by position desc limit ?)",
-        (segments,),
+        "select max(at) from (select min(newest_event_at, committed_at, coalesce(arrived_hour, committed_at) + ?) as at"
+        " from segments order by position desc limit ?) where at <= ?",
+        (HOUR - 1, segments, min(now + 2 * MINUTE, _LATEST)),
     ).fetchone()
-    return None if row[0] is None else int(row[0])
+    return None if row[0] is None else min(int(row[0]), now)
 
 
 def totals(connection: sqlite3.Connection) -> Totals:

@@ -56,6 +56,10 @@ create table if not exists arrivals (
     quarantined integer not null default 0, duplicate integer not null default 0,
     forgotten integer not null default 0, rejected_readings integer not null default 0
 );
+create table if not exists heard (
+    device_id text primary key, heard_at integer not null, event_at integer not null, ahead integer not null,
+    pause integer not null
+) without rowid;
 create table if not exists damage (
     segment text not null, start integer not null, bytes integer not null, primary key (segment, start)
 ) without rowid;

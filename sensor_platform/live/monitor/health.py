@@ -91,6 +91,9 @@ class HealthChecks:
         if platform.versions:
             detail = "; ".join(platform.faults) or "in force in every process"
             checks["site files"] = _check(not platform.faults, detail) | {"is_needed": False}
+        if platform.devices:
+            words = platform.devices_problem or f"{platform.devices} were heard of recently"
+            checks["devices"] = _check(not platform.devices_problem, words) | {"is_needed": False}
         if self.home.analytics_file.exists():
             checks["published"] = _check(ok=True, detail="there")
         return checks

@@ -15,8 +15,9 @@ import msgspec
 from sensor_platform.collect.collector_status import ACK_BUCKETS, CollectorStatus
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
+from sensor_platform.landing.device_shares import DEFAULT_LIMITS, Devices, FreshnessLimits, recent_devices
 from sensor_platform.landing.lander_status import read_status
-from sensor_platform.landing.ledger import quarantine_files, read_ledger, totals
+from sensor_platform.landing.ledger import newest_event, quarantine_files, read_ledger, totals
 from sensor_platform.live.requests.reading_history import has_table, newest_of
 from sensor_platform.versions.reports import site_state
 
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 EVERY_SECONDS = 2.0
 _SLOW_SECONDS = 15.0
 _GONE_SECONDS = 10.0
+_SEGMENTS = 500
+"""Newest segments among which the newest event is looked for."""
 _MOST_QUARANTINE_FILES = 500
 
 
@@ -47,6 +50,10 @@ class PlatformStatus:
     lander_age: float = -1.0
     newest: Mapping[str, float] = field(default_factory=dict)
     """Newest data time by layer, seconds since the epoch."""
+    devices: int = 0
+    """Devices that were heard of recently."""
+    devices_problem: str = ""
+    """Too few of them are fresh, or clocks are ahead."""
     predictions: int = 0
     problem: str = ""
     versions: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
@@ -62,6 +69,7 @@ class StatusPoller:
     home: Home
     site_folder: Path | None = None
     clock: Callable[[], float] = time.time
+    limits: FreshnessLimits = DEFAULT_LIMITS
     now: PlatformStatus = field(default_factory=PlatformStatus)
     _slow_at: float = float("-inf")
     _quarantine_at: int = -1
@@ -86,6 +94,8 @@ class StatusPoller:
         sealed = list(self.home.wal.glob("*.wal")) if self.home.wal.is_dir() else []
         status = read_status(self.home)
         ledger: dict[str, float] = {}
+        now = int(self.clock() * 1e6)
+        devices = Devices(now, ())
         with read_ledger(self.home) as connection:
             if connection is not None:
                 found = totals(connection)
@@ -97,8 +107,9 @@ class StatusPoller:
                     "readings": found.readings,
                     "rejected_readings": found.rejected_readings,
                 }
-                if found.newest_event_at is not None:
-                    self._newest_landed = found.newest_event_at / 1e6
+                if (newest_at := newest_event(connection, _SEGMENTS, now)) is not None:
+                    self._newest_landed = newest_at / 1e6
+                devices = recent_devices(connection, self.limits.heard_hours, now)
         newest, predictions, quarantined = dict(self.now.newest), self.now.predictions, dict(self.now.quarantined)
         if time.monotonic() - self._slow_at > _SLOW_SECONDS:
             newest, predictions, quarantined = self._slow(quarantined, int(ledger.get("messages", 0)))
@@ -119,6 +130,8 @@ class StatusPoller:
             lander=status.state if status else "unknown",
             lander_age=self.clock() - status.updated_at / 1e6 if status else -1.0,
             newest=newest,
+            devices=len(devices.rows),
+            devices_problem=devices.problem(self.limits),
             predictions=predictions,
             versions=site.versions,
             faults=[f"{fault.message}; {fault.hint}" for fault in site.faults],

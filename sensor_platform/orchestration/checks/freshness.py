@@ -111,6 +111,8 @@ def _facts(age: Age) -> Facts:
     facts: Facts = {"warn_minutes": age.warn_minutes, "fail_minutes": age.fail_minutes}
     if age.newest_event_at is not None:
         facts["newest_event_at"] = MetadataValue.timestamp(age.newest_event_at)
+    if age.devices:
+        facts |= {"devices": age.devices, "fresh_devices": age.fresh_devices[0]}
     if age.minutes is not None:
         facts["age_minutes"] = round(age.minutes, 1)
     return facts

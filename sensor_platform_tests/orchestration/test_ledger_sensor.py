@@ -21,6 +21,7 @@ from sensor_platform.home import Home
 from sensor_platform.orchestration.jobs import DAYS_JOB, TRAINING_JOB
 from sensor_platform.orchestration.partitions import DAYS, LANE_TAG, POSITION_TAG, RANGE_END_TAG, RANGE_START_TAG
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome
+from sensor_platform.orchestration.planning.training_planner import Trained
 from sensor_platform.orchestration.sensors import ledger_sensor as module
 from sensor_platform.orchestration.sensors.ledger_sensor import ledger_fallback, ledger_sensor
 from sensor_platform.orchestration.storage.run_history import read_past_runs
@@ -181,3 +182,24 @@ def add_ended_run(instance: DagsterInstance, ask: RunRequest, status: DagsterRun
     )
     kind = DagsterEventType.RUN_FAILURE if status is DagsterRunStatus.FAILURE else DagsterEventType.RUN_SUCCESS
     instance.report_dagster_event(DagsterEvent(event_type_value=kind.value, job_name=DAYS_JOB), run.run_id)
+
+
+def test_days_before_a_start_that_moved_later_are_left_out_and_fail_no_run(platform: Platform) -> None:
+    platform.arrive(("d1", at(OLD, 10), 1.0), ("d1", at(OLD + timedelta(days=4), 10), 1.0), ("d1", at(TODAY), 2.0))
+    later = msgspec.structs.replace(platform.settings.site, start=OLD + timedelta(days=2))
+    platform.settings = msgspec.structs.replace(platform.settings, site=later)
+    asked = tick(platform)
+    assert [ask.tags[RANGE_START_TAG] for ask in asked] == [str(TODAY), str(OLD + timedelta(days=4))]
+    seen = module.look(platform.instance, platform.settings, datetime.now(UTC))
+    assert seen.older.left_out[0] == OLD
+    assert not seen.older.waiting
+    assert "`start`" in seen.older.sentences[0]
+
+
+def test_a_scoring_begins_where_the_partitions_do(platform: Platform) -> None:
+    last = TODAY - timedelta(days=1)
+    trained = Trained("run", DAYS.start.date() - timedelta(days=9), last)
+    assert module._with_partitions(trained, platform.settings) == Trained("run", DAYS.start.date(), last)
+    gone = Trained("run", DAYS.start.date() - timedelta(days=9), DAYS.start.date() - timedelta(days=1))
+    assert module._with_partitions(gone, platform.settings) is None
+    assert module._with_partitions(None, platform.settings) is None

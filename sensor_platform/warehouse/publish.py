@@ -61,7 +61,7 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
             build(home, site, days=_NO_DAY, position=0)
             connection = stack.enter_context(_opened(home, site))
         state.copy_recorded(home, connection)
-        linked = quarantine_view.publish_files(home)
+        linked = quarantine_view.publish_files(home, connection)
         ledger_tables.publish_ledger_tables(home, connection)
         changed = _write_views(home, connection, _published(site))
         labels_table.publish_tables(home)

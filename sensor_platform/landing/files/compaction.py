@@ -157,7 +157,7 @@ def write_merged(home: Home, path: Path, sources: Sequence[tuple[Path, int]], sl
     Raises:
         CheckFailed: a source has another number of rows.
     """
-    readings = pl.concat([_read(source, rows) for source, rows in sources])
+    readings = pl.concat([_read(source, rows) for source, rows in sources], how="diagonal_relaxed")
     readings = readings.with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
     return write_landing(home, path, readings.sort(ORDER))
 

@@ -12,6 +12,8 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.durable import replacing, sha256
 from sensor_platform.landing.ledger.manifest import FileEntry, FileKind
 
+FORMAT = 2
+"""Version of landing files, in their metadata (`format`); files of version 1 have none."""
 _GROUP_ROWS = 65_536
 """Minimum rows of a row group, which ends at the next slot border."""
 _GROUP_MOST = 524_288
@@ -48,7 +50,9 @@ def write_landing(home: Home, path: Path, readings: pl.DataFrame) -> FileEntry:
     """
     sizes = readings.group_by("slot_start", maintain_order=True).len()
     slots = dict(sizes.iter_rows())
-    _write(path, readings.drop("slot_start").to_arrow(), group_sizes(list(slots.values())), LANDING_ENCODINGS)
+    table = readings.drop("slot_start").to_arrow()
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"format": str(FORMAT).encode()})
+    _write(path, table, group_sizes(list(slots.values())), LANDING_ENCODINGS)
     times = readings["event_at"].cast(pl.Int64)
     first, last = times.min(), times.max()
     assert isinstance(first, int)

@@ -12,6 +12,7 @@ from sensor_platform.landing.ledger.daily_rows import (
     drift_since,
     late_fingerprints,
     late_rows,
+    quarantine_fingerprints,
 )
 from sensor_platform.landing.ledger.heard import Heard, heard_since
 from sensor_platform.landing.ledger.horizon import (
@@ -73,6 +74,7 @@ from sensor_platform.landing.ledger.visible_files import (
     landing_paths,
     last_file_of_days,
     quarantine_files,
+    quarantine_files_of,
     raw_files_since,
 )
 from sensor_platform.landing.ledger.warehouse_copy import (
@@ -141,6 +143,8 @@ __all__ = [
     "note",
     "open_ledger",
     "quarantine_files",
+    "quarantine_files_of",
+    "quarantine_fingerprints",
     "raise_floor",
     "raw_files_since",
     "read_ledger",

@@ -58,6 +58,16 @@ def quarantine_files(connection: sqlite3.Connection, home: Home) -> list[Path]:
     return _paths(connection, home, "quarantine")
 
 
+def quarantine_files_of(connection: sqlite3.Connection, home: Home, day: str) -> list[Path]:
+    """The visible quarantine files of one day of arrival (`2026-03-01`), by name."""
+    rows = connection.execute(
+        "select file from files where kind = 'quarantine' and replaced_at is null and file > ? and file < ?"
+        " order by file",
+        (f"quarantine/{day}/", f"quarantine/{day}0"),
+    )
+    return [home.root / file for (file,) in rows]
+
+
 def quarantine_counts(connection: sqlite3.Connection, home: Home) -> tuple[int, int, list[Path]]:
     """Rows of the visible quarantine files, whole messages among them, and the files in which these are not counted."""
     rows, messages = connection.execute(

@@ -19,6 +19,7 @@ from sensor_platform.landing.ledger import (
     late_rows,
     read_ledger,
 )
+from sensor_platform.warehouse.published.ledger_days import changed_days, remember_days
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -60,7 +61,6 @@ TABLES: Mapping[str, LedgerTable] = {
 
 def publish_ledger_tables(home: Home, connection: "DuckDBPyConnection") -> int:
     """Write the days that changed and remove those that no longer exist; returns the number of files."""
-    connection.execute("create table if not exists ledger_pieces (table_name varchar, day bigint, held varchar)")
     with read_ledger(home) as ledger:
         return sum(_publish(home, connection, ledger, name, table) for name, table in TABLES.items()) if ledger else 0
 
@@ -69,28 +69,16 @@ def _publish(
     home: Home, connection: "DuckDBPyConnection", ledger: sqlite3.Connection, name: str, table: LedgerTable
 ) -> int:
     held = table.fingerprints(ledger)
-    rows = connection.execute("select day, held from ledger_pieces where table_name = ?", [name]).fetchall()
-    written: dict[int, str] = dict(rows)
-    due = [day for day, what in held.items() if written.get(day) != what or not _path(home, name, day).exists()]
-    gone = [day for day in written if day not in held]
-    for day in due:
+    changed = changed_days(connection, name, held, lambda day: _path(home, name, day).exists())
+    for day in changed.due:
         _write(_path(home, name, day), table, table.rows(ledger, day * DAY, (day + 1) * DAY))
-    for day in gone:
+    for day in changed.gone:
         path = _path(home, name, day)
         path.unlink(missing_ok=True)
         if path.parent.exists():
             fsync_folder(path.parent)
-    if due or gone:
-        connection.begin()
-        connection.execute(
-            "delete from ledger_pieces where table_name = ? and list_contains(?::bigint[], day)", [name, [*due, *gone]]
-        )
-        connection.execute(
-            "insert into ledger_pieces select ?, unnest(?::bigint[]), unnest(?::varchar[])",
-            [name, due, [held[day] for day in due]],
-        )
-        connection.commit()
-    return len(due) + len(gone)
+    remember_days(connection, name, held, changed)
+    return len(changed.due) + len(changed.gone)
 
 
 def _path(home: Home, name: str, day: int) -> Path:

@@ -3,10 +3,16 @@
 import os
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.clock import DAY, from_micros
 from sensor_platform.kernel.durable import replacing
-from sensor_platform.landing.ledger import quarantine_files, read_ledger
+from sensor_platform.landing.ledger import quarantine_files_of, quarantine_fingerprints, read_ledger
+from sensor_platform.warehouse.published.ledger_days import changed_days, remember_days
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 TABLE = "quarantine"
 
@@ -28,22 +34,39 @@ COLUMNS = (
 """Columns of a quarantine file, with their DuckDB types."""
 
 
-def publish_files(home: Home) -> int:
+def publish_files(home: Home, connection: "DuckDBPyConnection") -> int:
     """Publish exactly the quarantine files that the ledger lists; returns the number of new files.
 
-    A link, not a copy; a copy where the file system has no links.
+    A link, not a copy; a copy where the file system has no links. Only days that changed are looked at.
     """
+    new = 0
     with read_ledger(home) as ledger:
-        visible = quarantine_files(ledger, home) if ledger else []
-    folder = home.published / TABLE
-    wanted = {folder / f"day={path.parent.name}" / path.name: path for path in visible}
-    present = {path for path in folder.glob("day=*/*.parquet") if path.name != "columns.parquet"}
+        held = quarantine_fingerprints(ledger) if ledger else {}
+        changed = changed_days(connection, TABLE, held, lambda day: _folder(home, day).exists())
+        for day in (*changed.due, *changed.gone):
+            visible = quarantine_files_of(ledger, home, _name(day)) if ledger else []
+            new += _publish_day(_folder(home, day), visible)
+    remember_days(connection, TABLE, held, changed)
+    return new
+
+
+def _publish_day(folder: Path, visible: list[Path]) -> int:
+    wanted = {folder / path.name: path for path in visible}
+    present = {path for path in folder.glob("*.parquet") if path.name != "columns.parquet"}
     for path in present - set(wanted):
         path.unlink()
     new = [path for path in wanted if path not in present or not path.samefile(wanted[path])]
     for path in new:
         _link(wanted[path], path)
     return len(new)
+
+
+def _name(day: int) -> str:
+    return f"{from_micros(day * DAY):%Y-%m-%d}"
+
+
+def _folder(home: Home, day: int) -> Path:
+    return home.published / TABLE / f"day={_name(day)}"
 
 
 def _link(source: Path, path: Path) -> None:

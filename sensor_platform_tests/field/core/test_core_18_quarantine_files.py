@@ -29,7 +29,6 @@ def test_core_18_quarantine_files_of_a_closed_hour_become_one(home: Home) -> Non
     assert left == 1, f"{left} quarantine files of one hour"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 18")
 def test_core_18_a_publish_without_news_does_not_look_at_every_quarantine_file(home: Home) -> None:
     send(home, 900, series("d", T0, 1), T0)
     send_garbage(home, 1, 5)

@@ -85,6 +85,10 @@ class OneFrameWriter:
     def __init__(self) -> None:
         self.pending_bytes = 0
 
+    @property
+    def is_empty(self) -> bool:
+        return not self.pending_bytes
+
     def add(self, frame: bytes) -> None:
         self.pending_bytes += len(frame)
 

@@ -10,14 +10,14 @@ from sensor_platform.kernel.clock import DAY, HOUR
 
 def newest_arrival(connection: sqlite3.Connection) -> int | None:
     """End of the newest hour in which anything arrived, microseconds since the epoch, UTC; None before the first."""
-    (hour,) = connection.execute("select max(hour) from arrivals where received > 0").fetchone()
-    return None if hour is None else int(hour) + HOUR - 1
+    found = connection.execute("select hour from arrivals where received > 0 order by hour desc limit 1").fetchone()
+    return None if found is None else int(found[0]) + HOUR - 1
 
 
 def first_arrival_day(connection: sqlite3.Connection) -> int | None:
     """Start of the first UTC day on which anything arrived, microseconds; None before it."""
-    (hour,) = connection.execute("select min(hour) from arrivals where received > 0").fetchone()
-    return None if hour is None else int(hour) // DAY * DAY
+    found = connection.execute("select hour from arrivals where received > 0 order by hour limit 1").fetchone()
+    return None if found is None else int(found[0]) // DAY * DAY
 
 
 def days_with_arrivals(connection: sqlite3.Connection, before: int) -> list[int]:

@@ -14,18 +14,21 @@ from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.ledger import landing_files, open_ledger, raise_floor, read_ledger, slots_between
 from sensor_platform_tests.landing.crash_client import CrashServer, copy
-from sensor_platform_tests.landing.homes import HOUR, T0, files, land_all, mixed_messages, seal_segment, tables
+from sensor_platform_tests.landing.homes import HOUR, T0, Message, files, land_all, mixed_messages, seal_segment, tables
 
 DAY = 24 * HOUR
 EXPIRED = T0 + 9 * DAY
 
 
 def fill(home: Home) -> None:
-    """Three segments, landed and compacted; their raw archive expires nine days later."""
+    """Three segments, landed and compacted; with an arrival a day for nine days, their raw archive expires."""
     for seq in (1, 2, 3):
         seal_segment(home, seq, mixed_messages(seq, 20), received_at=T0 + seq)
     land_all(home)
     keep_house(home, 10, 7, T0 + 4 * HOUR)
+    for day in range(1, 10):
+        seal_segment(home, 10 + day, [Message(b'{"id":"later","v":1}')], received_at=T0 + day * DAY - HOUR)
+        land_all(home, now=T0 + day * DAY)
 
 
 def says(home: Home) -> tuple[object, object]:
@@ -49,7 +52,7 @@ def test_verified_after_a_stop_at_any_step_nothing_is_damaged(
     whole = copy(home, tmp_path / "whole")
     undisturbed = server.run(whole, "upkeep", now=EXPIRED)
     assert undisturbed["steps"] > 8
-    assert not list(whole.raw.glob("*/*"))
+    assert not list(whole.raw.glob("2026-03-01/*"))
     expected = says(whole)
     for step in range(1, undisturbed["steps"] + 1):
         broken = copy(home, tmp_path / f"at-{step}")
@@ -67,25 +70,25 @@ def test_a_home_in_which_deleted_files_count_as_damaged_is_healed(home: Home) ->
         with transaction(ledger):
             raise_floor(ledger, home, start_of_day(date(2026, 3, 3)), EXPIRED)
         # as versions did that deleted first, were killed, and then verified
-        gone = [*home.landing.glob("*/*"), *home.quarantine.glob("*/*"), *home.raw.glob("*/*")]
+        gone = [path for tier in (home.landing, home.quarantine, home.raw) for path in tier.glob("2026-03-01/*")]
         for path in gone:
             path.unlink()
         ledger.execute(
             "insert into damaged_files (file, segment, kind, rows, found_at, what, aside, entry)"
             " select file, segment, kind, rows, 1, 'is missing', '', json_object('file', file, 'kind', kind,"
-            " 'rows', rows, 'bytes', bytes, 'sha256', sha256) from files where kind = 'raw'"
+            " 'rows', rows, 'bytes', bytes, 'sha256', sha256) from files where file glob 'raw/2026-03-01/*'"
         )
-        ledger.execute("delete from files where kind = 'raw'")
+        ledger.execute("delete from files where file glob 'raw/2026-03-01/*'")
     assert len(verify(home, EXPIRED).missed) == 3
     keep_house(home, 10, 7, EXPIRED)
     assert verify(home, EXPIRED).missed == ()
     assert audit(home).is_whole
-    assert tables(home)["files"] == []
+    assert not [row for row in tables(home)["files"] if "/2026-03-01/" in row[0]]
 
 
 def test_a_missing_file_that_nothing_has_deleted_stays_damaged(home: Home) -> None:
     fill(home)
-    lost = [*home.landing.glob("*/compact-*"), *home.raw.glob("*/*")]
+    lost = [*home.landing.glob("*/compact-*"), *home.raw.glob("2026-03-01/*")]
     for path in lost:
         path.unlink()
     assert len(verify(home, T0 + DAY).missed) == 4
@@ -97,6 +100,7 @@ def test_a_missing_file_that_nothing_has_deleted_stays_damaged(home: Home) -> No
 def test_a_file_is_invisible_before_it_is_deleted(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(home)
     seen: list[int] = []
+    later = 9
     unlink = Path.unlink
 
     def look(path: Path, **options: bool) -> None:
@@ -104,8 +108,13 @@ def test_a_file_is_invisible_before_it_is_deleted(home: Home, monkeypatch: pytes
         unlink(path, **options)
 
     with open_ledger(home) as ledger:
-        names = [name for (name,) in ledger.execute("select file from files where kind = 'landing'").fetchall()]
+        names = [
+            name
+            for (name,) in ledger.execute(
+                "select file from files where file glob '*/2026-03-01/*' and kind = 'landing'"
+            ).fetchall()
+        ]
         monkeypatch.setattr(Path, "unlink", look)
         delete_with_ledger(home, ledger, names)
-    assert seen == [0] * len(names)
+    assert seen == [later] * len(names)
     assert len(names) == 4

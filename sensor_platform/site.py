@@ -41,7 +41,7 @@ class FreshDevices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     share: float = 0.5
     """Share of the devices that were heard of recently which has to be as fresh as the layer; 0 looks at none."""
     heard_hours: float = 24.0
-    """A device counts for so long after it was heard of last."""
+    """Hours for which a device counts after a message from it."""
 
 
 class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

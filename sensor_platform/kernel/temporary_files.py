@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 
 FOREIGN_SECONDS = 3600.0
-"""A file of a process that we cannot ask about is dead if nobody has written to it for so long."""
+"""A file of a process that we cannot ask about is dead after this time without a write."""
 _NAME = re.compile(r".+\.(?P<place>[0-9a-f]{8}p)\.(?P<pid>\d+)\.tmp")
 _OLD_NAME = re.compile(r".+\.(?P<pid>\d+)\.tmp")
 

@@ -25,6 +25,7 @@ PUBLIC = (
     "integrity.raw_copies",
     "integrity.rebuild_ledger",
     "integrity.reland",
+    "integrity.reland_change",
     "integrity.segment_state",
     "integrity.verify",
     "lander_lock",

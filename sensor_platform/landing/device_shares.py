@@ -14,7 +14,7 @@ from sensor_platform.landing.ledger import Heard, heard_since
 TOLERANCE = 2 * MINUTE
 """A clock may be so far ahead before it counts as wrong, microseconds."""
 _PAUSES = 3
-"""A device is not late before it has been silent for so many of its own pauses."""
+"""Number of its own pauses for which a device may be silent before it is late."""
 
 
 @dataclass(frozen=True, slots=True)

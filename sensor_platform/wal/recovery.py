@@ -63,7 +63,7 @@ class _Content:
     damage: list[DamagedBytes] = field(default_factory=list)
     """Ranges that are not whole frames although one follows."""
     end: int = 0
-    """Of the last whole frame."""
+    """Offset of the end of the last whole frame."""
     messages_from: int = 0
     """End of the first whole frame that is not a header; 0 without one."""
     groups: list[int] = field(default_factory=list)

@@ -70,7 +70,7 @@ class PartitionRecords:
         """Note a record of a segment; segments are read in order.
 
         Args:
-            offset: of a record that was no repeat. One below the last one is of a topic that was made again.
+            offset: of a record that is not a repeat. One below the last one is of a topic that was made again.
             milliseconds: its time since the epoch; -1 for none.
             is_counted: the progress counts it already, so that only its time is new.
         """

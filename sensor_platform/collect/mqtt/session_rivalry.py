@@ -1,6 +1,6 @@
-"""Whether another client takes our broker session over, again and again. Pure.
+"""Whether another client takes the broker session of this one over, again and again. Pure.
 
-MQTT 5 says so (reason 0x8E), if the broker sends it. Otherwise connections end soon after they were made, several in a
+MQTT 5 gives reason 0x8E, where the broker sends it. Otherwise connections end soon after they were made, several in a
 row, and the broker accepts the next one at once, because each of the two clients connects again when it was thrown out.
 """
 

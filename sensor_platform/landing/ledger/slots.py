@@ -13,7 +13,7 @@ _READINGS = (
     " where f.replaced_at is null and f.kind = 'landing' and"
 )
 _FEW = 1000
-"""Up to so many slots are asked for one by one."""
+"""Maximum number of slots that are read one by one."""
 
 
 def slots_between(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:

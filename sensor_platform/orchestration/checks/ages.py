@@ -53,7 +53,7 @@ class Age:
     def verdict(self) -> Verdict:
         """Late after `warn_minutes`, stale after `fail_minutes`; a limit itself is still fine.
 
-        So many devices have to be within a limit as `least_share` says. Clocks that are ahead make a layer late.
+        The share of devices within a limit must reach `least_share`. Clocks that are ahead make a layer late.
         """
         if self.minutes is None:
             return Verdict.EMPTY

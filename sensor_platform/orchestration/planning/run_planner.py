@@ -132,7 +132,8 @@ def failed_attempts(dirty: DirtyDay, runs: Sequence[PastRun]) -> tuple[PastRun, 
     """Runs over a dirty day since the last run that made it clean, newest first.
 
     A run counts as failed, too, if it succeeded for the same position and left the day dirty: requesting it again at
-    once would never end. A ledger that was rebuilt counts its positions anew, so runs of before say nothing about it.
+    once would never end. A ledger that was rebuilt counts its positions from the start
+    again: runs of before are not comparable.
     """
     found = []
     for run in runs:

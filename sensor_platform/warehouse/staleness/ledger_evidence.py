@@ -28,7 +28,7 @@ class LedgerState:
 
     connection: sqlite3.Connection
     generation: str
-    """Of the ledger, and so of its slots."""
+    """Generation of the ledger and of its slots."""
 
     def between(self, model: str, low: int, high: int) -> dict[int, Built]:
         """The built windows of a model, or the slots that can be built (`SLOTS`), that start in [low, high]."""

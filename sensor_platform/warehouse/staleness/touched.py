@@ -16,7 +16,7 @@ from sensor_platform.warehouse.staleness.propagation import Built, is_beyond, me
 
 _EVER = (-(1 << 62), 1 << 62)
 _SPARSE = 8
-"""Windows further apart than so many of their lengths are read one by one, others as a range."""
+"""Windows further apart than this number of their lengths are read one by one, others as a range."""
 _Key = TypeVar("_Key")
 
 
@@ -48,7 +48,7 @@ class BuiltState(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TouchedLook:
-    """One look at the state; made anew for each."""
+    """One look at the state."""
 
     state: BuiltState
     generation: str

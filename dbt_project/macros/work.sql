@@ -125,7 +125,9 @@
   {%- else %}
   select work.model, work.window_start, work.generation, work.position from work where work.model = '{{ name }}'
   {%- endif %};
+  {%- if config.get('meta').get('is_published', true) %}
   insert into unpublished (model, window_start) select work.model, work.window_start from work where work.model = '{{ name }}'
+  {%- endif %}
   {%- else -%}
   delete from state where model = '{{ name }}'
   {%- endif -%}

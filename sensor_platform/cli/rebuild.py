@@ -11,14 +11,16 @@ if TYPE_CHECKING:
 
 @click.command(epilog="\b\nExample:\n  sensor-platform rebuild")
 def rebuild() -> None:
-    """Rebuild the warehouse from landing files, then forecasts and all published files.
+    """Rebuild the warehouse from landing files, then forecasts, scores, anomalies and all published files.
 
     Analysts read the earlier published tables until the end. Days that landing no longer has are restored from them;
     the command prints which. The writer lock is released between chunks. After a kill the next runs finish the work.
     """
     from sensor_platform.kernel.clock import now_micros
+    from sensor_platform.predict.anomaly.build_anomalies import build_anomalies
     from sensor_platform.predict.features.build_features import build_features
     from sensor_platform.predict.forecast.score_job import score
+    from sensor_platform.predict.supervised.score_tasks import score_tasks
     from sensor_platform.retention import apply
     from sensor_platform.settings import load_settings
     from sensor_platform.warehouse.publish import publish
@@ -31,7 +33,10 @@ def rebuild() -> None:
     for table, rows in done.restored.items():
         click.echo(f"restored from published tables, older than {done.floor or 'landing'}: {table} {rows:,} rows")
     build_features(home, site)
-    score(home, site, now=datetime.now(UTC))
+    now = datetime.now(UTC)
+    score(home, site, now=now)
+    score_tasks(home, site, now=now)
+    build_anomalies(home, site, now=now)
     published = publish(home, site)
     pieces = sum(each.files for each in published.tables.values())
     click.echo(f"{pieces} pieces published")

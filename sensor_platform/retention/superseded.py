@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, from_micros, start_of_day
 from sensor_platform.kernel.days import day_of
-from sensor_platform.retention.warehouse_tiers import TierDay, delete_files
+from sensor_platform.retention.warehouse_tiers import TierDay, withdraw_files
 from sensor_platform.warehouse.file.duckdb_sql import table_names
 from sensor_platform.warehouse.lineage import models
+from sensor_platform.warehouse.published.withdrawal import is_waiting
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,6 +35,8 @@ def due(connection: "DuckDBPyConnection", home: Home, days: int, today: int) -> 
         rows = _rows(connection, table, before) if table in there else {}
         for day in sorted({*rows, *_published(home, table, before)}):
             files = sorted((home.published / table / f"day={day.isoformat()}").glob("*.parquet"))
+            if day not in rows and all(is_waiting(path) for path in files):
+                continue
             yield TierDay(
                 table=table,
                 day=day,
@@ -57,7 +60,7 @@ def delete(connection: "DuckDBPyConnection", home: Home, days: Sequence[TierDay]
                 [[from_micros(start) for start in starts]],
             )
         for start in starts:
-            delete_files(home, table, start)
+            withdraw_files(home, table, start)
 
 
 def _rows(connection: "DuckDBPyConnection", table: str, before: int) -> dict[date, int]:

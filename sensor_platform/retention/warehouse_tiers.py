@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, from_micros, start_of_day
 from sensor_platform.kernel.days import day_of
-from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.warehouse.file.duckdb_sql import table_names, transaction
 from sensor_platform.warehouse.lineage import READINGS, Model, dbt_tables, models, published, tiers
 from sensor_platform.warehouse.meta import Grain
 from sensor_platform.warehouse.published import partition_files
+from sensor_platform.warehouse.published.withdrawal import withdraw
 from sensor_platform.warehouse.staleness import state, trimmed
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def is_published(connection: "DuckDBPyConnection", home: Home, table: str, start
 def delete(
     connection: "DuckDBPyConnection", home: Home, days: Sequence[TierDay], large_piece: Grain, slot: int, now: int
 ) -> None:
-    """Delete days of tables and their published files. After a kill the next retention finishes it."""
+    """Delete days of tables and the rows of their published files. The next retention finishes it, after a kill too."""
     known = models(large_piece)
     for table in trimmed_tables():
         those = [each for each in days if each.table == table]
@@ -232,23 +232,17 @@ def delete(
             # emptied files are not published again: recorded as done
             state.record(connection, copy.name, {at: new for at, new in behind.items() if at - at % DAY in set(starts)})
         for start in starts:
-            delete_files(home, table, start)
+            withdraw_files(home, table, start)
     state.copy_recorded(home, connection)
 
 
-def delete_files(home: Home, table: str, start: int) -> None:
-    """Delete the published files of a table and day."""
-    folder = _folder(home, table, start)
-    if not folder.exists():
-        return
-    for path in folder.glob("*.parquet"):
-        path.unlink()
-    folder.rmdir()
-    fsync_folder(folder.parent)
+def withdraw_files(home: Home, table: str, start: int) -> int:
+    """Empty the published files of a table and day, or delete those that were emptied an hour ago; returns how many."""
+    return withdraw(home.published / table, sorted(_folder(home, table, start).glob("*.parquet")))
 
 
 def finish(connection: "DuckDBPyConnection", home: Home) -> int:
-    """Delete published files of trimmed days that were left after a kill; returns the number of days."""
+    """Delete published files of trimmed days that were emptied an hour ago or left after a kill; returns the days."""
     left = 0
     for table, days in trimmed.read(connection).items():
         column = models()[table].window_column
@@ -260,8 +254,7 @@ def finish(connection: "DuckDBPyConnection", home: Home) -> int:
                 [from_micros(day), from_micros(day + DAY)],
             ).fetchone()
             if rows is None:
-                delete_files(home, table, day)
-                left += 1
+                left += bool(withdraw_files(home, table, day))
     return left
 
 

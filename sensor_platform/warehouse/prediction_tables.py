@@ -10,7 +10,7 @@ from sensor_platform.warehouse.lineage import IRREPRODUCIBLE
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-_PREDICTION_COLUMNS = (
+PREDICTION_COLUMNS = (
     *(("device_id", "varchar"), ("metric", "varchar"), ("issued_at", "timestamp"), ("horizon_hours", "integer")),
     *(("target_at", "timestamp"), ("served", "varchar")),
     *((name, "double") for name in ("value", "lower", "upper", "interval", *CANDIDATE_COLUMNS)),
@@ -18,9 +18,11 @@ _PREDICTION_COLUMNS = (
     *(("trained_to", "timestamp"), ("inputs_position", "bigint"), ("revision", "integer"), ("created_at", "timestamp")),
 )
 _PREDICTIONS = "create table if not exists predictions ({})".format(
-    ", ".join(f'"{name}" {kind}' for name, kind in _PREDICTION_COLUMNS)
+    ", ".join(f'"{name}" {kind}' for name, kind in PREDICTION_COLUMNS)
 )
 _SUPERSEDED_PREDICTIONS = "predictions_superseded"
+PREDICTION_TABLES = frozenset({"predictions", _SUPERSEDED_PREDICTIONS})
+"""Tables with the columns of a forecast; the second has more."""
 _FIRST_NAME = "prediction_history"
 """Name of `predictions_superseded` in warehouse files from before it was published."""
 
@@ -91,7 +93,7 @@ def _adopt_first_name(connection: "DuckDBPyConnection") -> None:
 def _add_columns(connection: "DuckDBPyConnection", table: str) -> None:
     """Add columns that the table was made without: a new candidate, or `revision` and `inputs_position`."""
     known = {name for name, *_ in connection.execute(f"describe {table}").fetchall()}
-    for name, kind in _PREDICTION_COLUMNS:
+    for name, kind in PREDICTION_COLUMNS:
         if name not in known:
             connection.execute(f'alter table {table} add column "{name}" {kind}')
     if "revision" not in known:

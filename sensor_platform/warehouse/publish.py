@@ -19,7 +19,14 @@ from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, Model, dbt_models, models
 from sensor_platform.warehouse.lineage import published as published_name
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
-from sensor_platform.warehouse.published import labels_table, ledger_tables, partition_files, quarantine_view, views
+from sensor_platform.warehouse.published import (
+    labels_table,
+    ledger_tables,
+    new_columns,
+    partition_files,
+    quarantine_view,
+    views,
+)
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 from sensor_platform.warehouse.staleness import state
@@ -69,6 +76,8 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
             done = _publish_table(home, site, connection, model)
             if done.files:
                 written[model.parents[0]] = done
+        if new_columns.finish(home, connection, _published(site), site.slot_minutes * MINUTE):
+            changed = _write_views(home, connection, _published(site)) or changed
     return PublishReport(written, linked, changed, time.monotonic() - started)
 
 
@@ -120,6 +129,8 @@ def _write_views(home: Home, connection: "DuckDBPyConnection", published: Sequen
         if not views.has_columns(connection, home.published, table, columns, whole=is_whole):
             if not views.has_growing_columns(table) or not (home.published / table).exists():
                 state.forget(connection, published_name(table))
+            if not is_whole and not views.has_growing_columns(table):
+                new_columns.begin(home, table)
             views.write_columns(connection, home.published, table, columns, whole=is_whole)
     return views.write_views(home.published, described)
 

@@ -22,6 +22,7 @@ from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.lineage import dbt_models
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.published.views import relink
+from sensor_platform.warehouse.published.withdrawal import is_emptied
 from sensor_platform_tests.warehouse.landings import SCHEMA, Landing, SiteStub, fingerprints, reading
 
 START = datetime(2026, 1, 1)  # noqa: DTZ001 - plain UTC
@@ -142,16 +143,19 @@ def table(home: Home, name: str, *, first: int = 0) -> tuple[int, int]:
 
 
 def published_days(home: Home, name: str) -> set[date]:
-    found = {path.parent.name.removeprefix("day=") for path in (home.published / name).glob("day=*/*.parquet")}
+    """Days with a file that was not emptied."""
+    files = (path for path in (home.published / name).glob("day=*/*.parquet") if not is_emptied(path))
+    found = {path.parent.name.removeprefix("day=") for path in files}
     return {date.fromisoformat(day) for day in found} - {date(1970, 1, 1)}
 
 
 def files_of(home: Home) -> dict[str, int]:
+    """Files with their sizes, but for those that were emptied: they go an hour later."""
     return {
         str(path.relative_to(home.root)): path.stat().st_size
         for folder in (home.landing, home.raw, home.published)
         for path in folder.rglob("*.*")
-        if path.is_file() and path.suffix in {".parquet", ".zst"}
+        if path.is_file() and (path.suffix == ".zst" or (path.suffix == ".parquet" and not is_emptied(path)))
     }
 
 

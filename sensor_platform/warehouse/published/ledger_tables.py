@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, from_micros
-from sensor_platform.kernel.durable import fsync_folder, replacing
+from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.ledger import (
     drift_fingerprints,
     drift_rows,
@@ -20,6 +20,7 @@ from sensor_platform.landing.ledger import (
     read_ledger,
 )
 from sensor_platform.warehouse.published.ledger_days import changed_days, remember_days
+from sensor_platform.warehouse.published.withdrawal import withdraw
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -72,11 +73,8 @@ def _publish(
     changed = changed_days(connection, name, held, lambda day: _path(home, name, day).exists())
     for day in changed.due:
         _write(_path(home, name, day), table, table.rows(ledger, day * DAY, (day + 1) * DAY))
-    for day in changed.gone:
-        path = _path(home, name, day)
-        path.unlink(missing_ok=True)
-        if path.parent.exists():
-            fsync_folder(path.parent)
+    folder, kept = home.published / name, {_path(home, name, day) for day in held}
+    withdraw(folder, sorted({*folder.glob("day=*/0000.parquet")} - kept))
     remember_days(connection, name, held, changed)
     return len(changed.due) + len(changed.gone)
 

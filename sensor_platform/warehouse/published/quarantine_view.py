@@ -10,6 +10,7 @@ from sensor_platform.kernel.clock import DAY, from_micros
 from sensor_platform.kernel.durable import replacing
 from sensor_platform.landing.ledger import quarantine_files_of, quarantine_fingerprints, read_ledger
 from sensor_platform.warehouse.published.ledger_days import changed_days, remember_days
+from sensor_platform.warehouse.published.withdrawal import withdraw
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -53,8 +54,7 @@ def publish_files(home: Home, connection: "DuckDBPyConnection") -> int:
 def _publish_day(folder: Path, visible: list[Path]) -> int:
     wanted = {folder / path.name: path for path in visible}
     present = {path for path in folder.glob("*.parquet") if path.name != "columns.parquet"}
-    for path in present - set(wanted):
-        path.unlink()
+    withdraw(folder.parent, sorted(present - set(wanted)))
     new = [path for path in wanted if path not in present or not path.samefile(wanted[path])]
     for path in new:
         _link(wanted[path], path)

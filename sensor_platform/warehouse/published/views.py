@@ -6,12 +6,14 @@ glob), so that a view exists and is typed before there is data. The file is repl
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.durable import replacing, write_file
 from sensor_platform.warehouse.file.duckdb_sql import literal, quoted
 from sensor_platform.warehouse.lineage import dbt_tables, tiers
+from sensor_platform.warehouse.prediction_tables import PREDICTION_COLUMNS, PREDICTION_TABLES
 from sensor_platform.warehouse.published import derived, joined_views
 
 if TYPE_CHECKING:
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
 Columns = Sequence[tuple[str, str]]
 """Names and DuckDB types."""
 
+_NOTHING: Mapping[str, Columns] = MappingProxyType({})
+MIXED = "mixed-columns"
+"""File in a table's folder while some of its files have earlier columns: they are matched by name then."""
 COLUMNS_FILE = "day=1970-01-01/columns.parquet"
 WHOLE_FILE = "all.parquet"
 TEXT = "analytics.sql"
@@ -55,14 +60,18 @@ def read_columns(connection: "DuckDBPyConnection", path: Path) -> list[tuple[str
     return [(str(name), str(kind)) for name, kind in rows]
 
 
-def write_views(folder: Path, tables: Mapping[str, Columns]) -> bool:
+def write_views(
+    folder: Path, tables: Mapping[str, Columns], missing: Mapping[str, Columns] = MappingProxyType({})
+) -> bool:
     """Make `analytics.duckdb` in `folder` have exactly these tables as views; False if it had them already.
+
+    `missing` are columns that this version knows and the files of a table lack: null in its view.
 
     Readers that have the old file open keep it; those who open it now get the new one.
     """
     import duckdb
 
-    statements = _statements(folder.resolve(), tables)
+    statements = _statements(folder.resolve(), tables, missing)
     text = ";\n\n".join(statements) + ";\n"
     described, database = folder / TEXT, folder / DATABASE
     if database.exists() and described.exists() and described.read_text(encoding="utf-8") == text:
@@ -83,26 +92,30 @@ def relink(folder: Path) -> list[str]:
     import duckdb
 
     tables: dict[str, Columns] = {}
+    missing: dict[str, Columns] = {}
     with duckdb.connect() as connection:
         for name in (COLUMNS_FILE, WHOLE_FILE):
             for path in sorted(folder.glob(f"*/{name}")):
                 table = path.relative_to(folder).parts[0]
                 tables[table] = read_columns(connection, path)
+    for table in sorted(tables.keys() & PREDICTION_TABLES):
+        known = {name for name, _ in tables[table]}
+        missing[table] = [(name, kind) for name, kind in PREDICTION_COLUMNS if name not in known]
     if not tables:
         raise WrongUse(
             f"{folder} holds no published tables", "name the folder that has analytics.duckdb and the tables"
         )
-    write_views(folder, tables)
+    write_views(folder, tables, missing)
     return sorted(tables)
 
 
-def _statements(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
+def _statements(folder: Path, tables: Mapping[str, Columns], missing: Mapping[str, Columns]) -> list[str]:
     def source(table: str) -> str:
         return f"({_select(folder, table, tables[table])})"
 
     made = []
     for table, columns in sorted(tables.items()):
-        text = _select(folder, table, columns)
+        text = _select(folder, table, columns, missing.get(table, ()))
         if table == "predictions":
             text = f"select *, {derived.IS_HINDSIGHT} from ({text})"  # noqa: S608 - our own names
         if derived.is_derived(table, tables):
@@ -113,15 +126,19 @@ def _statements(folder: Path, tables: Mapping[str, Columns]) -> list[str]:
     return [*made, *derived.views(tables, source), *joined_views.statements(tables)]
 
 
-def _select(folder: Path, table: str, columns: Columns) -> str:
+def _select(folder: Path, table: str, columns: Columns, missing: Columns = ()) -> str:
     """The rows of a table, read from its files."""
     whole = (folder / table / WHOLE_FILE).exists()
-    names = ",\n    ".join(quoted(name) for name, _ in columns)
+    parts = [
+        *(quoted(name) for name, _ in columns),
+        *(f"cast(null as {kind}) as {quoted(name)}" for name, kind in missing),
+    ]
+    names = ",\n    ".join(parts)
     if whole:
         source = f"read_parquet({literal(str(folder / table / WHOLE_FILE))})"
         return f"select\n    {names}\nfrom {source}"
     options = ["hive_partitioning = true", "hive_types = {'day': date}"]
-    if has_growing_columns(table):
+    if has_growing_columns(table) or (folder / table / MIXED).exists():
         options.append("union_by_name = true")
     source = f"read_parquet({literal(str(folder / table / '*' / '*.parquet'))}, {', '.join(options)})"
     return f"select\n    {names},\n    day\nfrom {source}"

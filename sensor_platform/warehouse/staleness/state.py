@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import from_micros
 from sensor_platform.warehouse.file.duckdb_sql import transaction
+from sensor_platform.warehouse.lineage import models
 from sensor_platform.warehouse.staleness import ledger_evidence
 from sensor_platform.warehouse.staleness.propagation import Built
 
@@ -34,6 +35,12 @@ create table if not exists metric_columns (metric varchar, column_name varchar);
 def ensure_tables(connection: "DuckDBPyConnection") -> None:
     """Create the state and the work list where they are missing."""
     connection.execute(_TABLES)
+    connection.execute("delete from unpublished where not list_contains(?, model)", [_published_tables()])
+
+
+def _published_tables() -> list[str]:
+    """Tables with a published copy; of others nobody would ever take the windows out of the list."""
+    return [model.parents[0] for model in models().values() if model.builder == "publish"]
 
 
 def read_state(
@@ -91,7 +98,8 @@ def record(connection: "DuckDBPyConnection", model: str, windows: Mapping[int, B
     )
     connection.execute("insert into state select * from recorded")
     connection.execute("insert into uncopied select model, window_start from recorded")
-    connection.execute("insert into unpublished select model, window_start from recorded")
+    if model in _published_tables():
+        connection.execute("insert into unpublished select model, window_start from recorded")
 
 
 def copy_recorded(home: Home, connection: "DuckDBPyConnection") -> None:

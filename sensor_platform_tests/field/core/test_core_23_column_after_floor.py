@@ -13,7 +13,6 @@ ROWS = "select count(*)::int from readings_1d"
 
 
 @pytest.mark.field_slow
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 23")
 def test_core_23_a_new_column_reads_as_null_where_a_day_was_restored(home: Home) -> None:
     for seq, day in enumerate((0, 59), 1):
         send(home, seq, series("d", T0 + day * DAY, 20), T0 + day * DAY + HOUR)

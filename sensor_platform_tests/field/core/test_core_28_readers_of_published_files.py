@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import DAY, HOUR, T0, land, requeue, seal, send, series
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import Contract, Home, ValueSource, publish
@@ -19,7 +17,6 @@ def pieces(home: Home, table: str) -> dict[Path, int]:
     return {path: path.stat().st_size for path in home.published.glob(f"{table}/day=20*/*.parquet")}
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 28")
 def test_core_28_retention_leaves_a_reader_the_pieces_that_it_has_listed(home: Home) -> None:
     for seq, day in enumerate((0, 1, 59), 1):
         send(home, seq, series("d", T0 + day * DAY, 20), T0 + day * DAY + HOUR)
@@ -32,7 +29,6 @@ def test_core_28_retention_leaves_a_reader_the_pieces_that_it_has_listed(home: H
     assert not gone, f"a query that has listed them fails on {gone}"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 28")
 def test_core_28_requeue_leaves_a_reader_the_quarantine_files_that_it_has_listed(home: Home) -> None:
     seal(home, 1, [{"id": "d", "ts": T0 / 1e6, "v": 1}])
     land(home, T0 + HOUR, (STRICT,))

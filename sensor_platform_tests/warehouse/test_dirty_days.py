@@ -75,7 +75,10 @@ def long_history(home: Home, days: int = YEARS * 365) -> datetime:
         made = generation(ledger)
         ledger.execute("begin")
         ledger.executemany("insert into slots values (?, 1)", [(slot,) for slot in slots])
-        ledger.execute("insert into segments values ('old', 1, 0, '', 0, 0, 0, 0, 0, 0, null, 0)")
+        ledger.execute(
+            "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined, duplicate, readings, rejected_readings)"
+            " values ('old', 1, 0, '', 0, 0, 0, 0, 0, 0)"
+        )
         ledger.execute("commit")
         for name in dbt_models():
             windows = sorted({models()[name].floor(slot, 10 * MINUTE) for slot in slots})

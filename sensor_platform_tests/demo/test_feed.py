@@ -76,7 +76,8 @@ def test_a_look_reads_the_ledger_and_asks_whether_all_is_settled_only_when_it_ca
 ) -> None:
     with open_ledger(Home(tmp_path)) as ledger:
         ledger.execute(
-            "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined, duplicate, readings, rejected_readings)"
+            "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined,"
+            " duplicate, readings, rejected_readings)"
             " values ('s-1-1', 1, 0, 'v', 9, 6, 2, 1, 60, 0)"
         )
 

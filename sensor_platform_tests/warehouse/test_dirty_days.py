@@ -76,7 +76,8 @@ def long_history(home: Home, days: int = YEARS * 365) -> datetime:
         ledger.execute("begin")
         ledger.executemany("insert into slots values (?, 1)", [(slot,) for slot in slots])
         ledger.execute(
-            "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined, duplicate, readings, rejected_readings)"
+            "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined,"
+            " duplicate, readings, rejected_readings)"
             " values ('old', 1, 0, '', 0, 0, 0, 0, 0, 0)"
         )
         ledger.execute("commit")

@@ -1,6 +1,7 @@
 """What is forgotten is gone from every file, and does not come back."""
 
 import json
+import shutil
 
 import polars as pl
 import pytest
@@ -12,6 +13,7 @@ from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import reland
 from sensor_platform.landing.integrity.verify import verify
+from sensor_platform.landing.ledger import heard_since, open_ledger
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform_tests.landing.forgets import contracts, forgotten, readings, rejects, traces
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
@@ -119,3 +121,32 @@ def test_a_topic(filled: Home) -> None:
     assert left.filter(pl.col("topic").str.starts_with(f"ward/{DEVICE}/")).is_empty()
     assert DEVICE in set(left["device_id"]), "it was in a message of another topic"
     comes_back_by_nothing(filled, outcomes(filled))
+
+
+def heard_of(home: Home) -> set[str]:
+    with open_ledger(home) as ledger:
+        return {each.device_id for each in heard_since(ledger, 0)}
+
+
+def test_when_a_device_was_heard_of_last_goes_with_it(filled: Home) -> None:
+    others = heard_of(filled) - {DEVICE}
+    assert DEVICE in heard_of(filled)
+    before = shutil.copytree(filled.root, filled.root.with_name("before"))
+    forgotten(filled, whole(), NOW)
+    assert heard_of(filled) == others
+    shutil.copy(before / "ledger/ledger.sqlite", filled.ledger_file)  # a ledger from a backup, older than the rule
+    rebuild_ledger(filled)
+    assert heard_of(filled) == others
+    seal_segment(filled, 9, [said(DEVICE, NOW + HOUR, t=7)], received_at=NOW + HOUR)
+    land_all(filled, now=NOW + HOUR)
+    assert heard_of(filled) == {*others, DEVICE}
+    rebuild_ledger(filled)
+    forgotten(filled, whole("other"), NOW)
+    assert DEVICE in heard_of(filled), "it came back after the rule"
+
+
+def test_rows_of_the_ledger_go_though_no_file_has_the_device(filled: Home) -> None:
+    with open_ledger(filled) as ledger:
+        ledger.execute("insert into heard values ('long-silent', ?, ?, 0, 0)", (T0, T0))
+    forgotten(filled, whole("long-silent"), NOW)
+    assert "long-silent" not in heard_of(filled)

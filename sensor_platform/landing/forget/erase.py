@@ -8,10 +8,11 @@ from msgspec import structs
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.files.paths import aside
 from sensor_platform.landing.forget.archive import blanked_archives
-from sensor_platform.landing.forget.facts import manifests_with_facts
+from sensor_platform.landing.forget.facts import delete_facts, manifests_with_facts
 from sensor_platform.landing.forget.masks import RuleChoice
 from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.forget.standing import keep_rules, standing_rules, sync_rules
@@ -78,9 +79,13 @@ def erase(
     removal.archives += blanked_archives(home, ledger, choice, removal.messages(), contracts, is_real=is_real)
     if is_real:
         removal.with_facts += manifests_with_facts(home, rules)
+        ledger.execute("pragma secure_delete = on")  # what is deleted is overwritten in the database file too
         if removal.files or removal.archives or removal.with_facts:
-            ledger.execute("pragma secure_delete = on")  # what is deleted is overwritten in the database file too
             carry_out(home, ledger, removal.intent())
+        else:  # retention may have left only rows of the ledger, and a rebuild keeps some of them
+            with transaction(ledger):
+                for rule in rules:
+                    delete_facts(ledger, rule)
         ledger.execute("pragma wal_checkpoint(truncate)")
     floor = landing_floor(ledger)
     found = removal.found

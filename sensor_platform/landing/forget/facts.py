@@ -1,4 +1,4 @@
-"""Facts about devices beside their readings: counts by device, drift, kinds of values, sequences of numbers.
+"""Facts about devices beside their readings: counts, drift, kinds of values, sequences of numbers, last arrivals.
 
 A rule takes them where it takes everything of a device or metric. Messages stay counted, without the device.
 """
@@ -12,6 +12,7 @@ from msgspec import structs
 from sensor_platform.home import Home
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.forget.rule import ForgetRule
+from sensor_platform.landing.ledger.heard import forget_heard
 from sensor_platform.landing.ledger.manifest import DeviceCounts, DriftEntry, Manifest
 from sensor_platform.landing.manifests.named import names_in_bundles
 from sensor_platform.landing.removal.recounts import merged
@@ -40,6 +41,7 @@ def without_facts(manifest: Manifest, rules: Sequence[ForgetRule]) -> Manifest:
 
 def delete_facts(connection: sqlite3.Connection, rule: ForgetRule) -> None:
     """Delete from the ledger what a rule takes, within the caller's transaction."""
+    delete_heard(connection, rule)
     if rule.is_whole_device:
         names = (rule.device, rule.at)
         connection.execute(
@@ -68,6 +70,12 @@ def delete_facts(connection: sqlite3.Connection, rule: ForgetRule) -> None:
             "delete from births where ? = node or substr(?, 1, length(node) + 1) = node || '/'",
             (rule.device, rule.device),
         )
+
+
+def delete_heard(connection: sqlite3.Connection, rule: ForgetRule) -> None:
+    """Delete when a device was heard of last, unless that was after the rule, within the caller's transaction."""
+    if rule.is_whole_device and rule.device is not None:
+        forget_heard(connection, rule.device, rule.at)
 
 
 def manifests_with_facts(home: Home, rules: Sequence[ForgetRule]) -> list[str]:

@@ -11,7 +11,8 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
-from sensor_platform.landing.forget.standing import restore_rules
+from sensor_platform.landing.forget.facts import delete_heard
+from sensor_platform.landing.forget.standing import restore_rules, standing_rules
 from sensor_platform.landing.integrity.damage import MISSING, insert_missed
 from sensor_platform.landing.integrity.missed_files import MissedFiles
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
@@ -80,6 +81,8 @@ def _rebuild(home: Home) -> RebuiltLedger:
         new_generation(ledger)
         restore_floor(ledger, home)
         restore_rules(ledger, home)
+        for rule in standing_rules(ledger).rules:  # the rows of `heard` stay, and the ledger may come from a backup
+            delete_heard(ledger, rule)
         restore_retention_clock(ledger, home)
         missed = MissedFiles(ledger, home)
         days = DaysToSum(home, ledger)

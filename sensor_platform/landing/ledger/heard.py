@@ -36,6 +36,11 @@ def note_heard(connection: sqlite3.Connection, devices: Iterable[HeardDevice]) -
     )
 
 
+def forget_heard(connection: sqlite3.Connection, device_id: str, at: int) -> None:
+    """Delete the row of a device that was not heard of after a time, in the caller's transaction."""
+    connection.execute("delete from heard where device_id = ? and heard_at <= ?", (device_id, at))
+
+
 def heard_since(connection: sqlite3.Connection, since: int) -> list[Heard]:
     """The devices that were heard of at a time or later."""
     rows = connection.execute(

@@ -65,7 +65,12 @@ def test_a_row_of_any_table_leads_to_its_readings(filled: Home, table: str, at: 
 
 
 def test_compacted_rows_lead_to_the_same_messages(filled: Home) -> None:
+    # a second file for each hour of arrival, as a compaction joins the files of one hour
+    seal_segment(filled, 3, [Message(payload(n)) for n in range(40, 50)])
+    seal_segment(filled, 4, [Message(payload(n)) for n in range(3620, 3630)], received_at=T0 + HOUR)
+    land_all(filled)
     before = of(filled, "readings_1d", NOON, most=1000)
+    assert len(before.origins) == 90
     keep_house(filled, 10, 7, T0 + 3 * HOUR)
     after = of(filled, "readings_1d", NOON, most=1000)
     assert {origin.file for origin in after.origins}.isdisjoint(origin.file for origin in before.origins)

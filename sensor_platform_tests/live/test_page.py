@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -19,6 +20,7 @@ import pytest
 import uvicorn
 
 from sensor_platform.collect.brokers.local import free_port
+from sensor_platform.live.app import LiveApp
 from sensor_platform_tests.live.browser import Tab, browser
 from sensor_platform_tests.live.live_apps import app_of
 from sensor_platform_tests.waiting import wait_for
@@ -237,23 +239,37 @@ def test_names_are_text_wherever_they_are_shown_and_a_crowd_is_told(live: tuple[
         assert tab.problems == []
 
 
-def test_without_a_connection_the_page_says_that_what_it_shows_is_old(tmp_path: Path) -> None:
-    app = app_of(tmp_path / "home")
+@contextmanager
+def _served(app: LiveApp, port: int) -> Iterator[None]:
     server = uvicorn.Server(
-        uvicorn.Config(
-            app.web, port=free_port(), log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1
-        )
+        uvicorn.Config(app.web, port=port, log_level="error", ws="websockets-sansio", timeout_graceful_shutdown=1)
     )
     thread = threading.Thread(target=server.run)
     thread.start()
-    wait_for(lambda: server.started)
-    with browser(tmp_path, f"http://127.0.0.1:{server.config.port}") as tab:
-        tab.wait("document.querySelector('#link')?.textContent === 'live'")
-        assert not tab.ask("document.body.classList.contains('lost')")
+    try:
+        wait_for(lambda: server.started)
+        yield
+    finally:
         server.should_exit = True
         thread.join()
-        tab.wait("document.querySelector('#link').textContent.startsWith('not connected')")
-        tab.wait("getComputedStyle(document.querySelector('main')).opacity < 1")
+
+
+def test_without_a_connection_the_page_says_that_what_it_shows_is_old(tmp_path: Path) -> None:
+    port = free_port()
+    with ExitStack() as process:
+        process.enter_context(_served(app_of(tmp_path / "home", site="before"), port))
+        with browser(tmp_path, f"http://127.0.0.1:{port}") as tab:
+            tab.wait("document.querySelector('#link')?.textContent === 'live'")
+            assert not tab.ask("document.body.classList.contains('lost')")
+            process.close()  # the process stops
+            tab.wait("document.querySelector('#link').textContent.startsWith('not connected')")
+            tab.wait("getComputedStyle(document.querySelector('main')).opacity < 1")
+            time.sleep(2)  # longer than the first pauses before it tries again
+            assert tab.ask("document.querySelector('#site').textContent") == "before", "what was shown stays"
+            process.enter_context(_served(app_of(tmp_path / "home", site="after"), port))
+            tab.wait("document.querySelector('#site')?.textContent === 'after'", 30)
+            tab.wait("document.querySelector('#link')?.textContent === 'live'")
+            assert not tab.ask("document.body.classList.contains('lost')")
 
 
 def test_five_thousand_devices_scroll_without_jank(live: tuple[str, Post], tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _MOST_ALARMS = 500
 _MESSAGES_PER_SECOND = 20
 _SEND_SECONDS = 20.0
 _SETTINGS_CHANGED = 1012
-"""Close code `service restart`."""
+"""Close code `service restart`, which the web server sends too when it stops."""
 
 
 class Viewport(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -75,7 +75,7 @@ class Hub:
         self._loop = asyncio.get_running_loop()
 
     async def close(self) -> None:
-        """Close every connection: the page connects again, and reads the settings again."""
+        """Close every connection: the page connects again, and when it can, reads the settings again."""
         for client in list(self.clients):
             with contextlib.suppress(RuntimeError, OSError):
                 await client.socket.close(_SETTINGS_CHANGED, "other settings")

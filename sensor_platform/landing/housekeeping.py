@@ -13,7 +13,7 @@ from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.integrity.damage import first_kept_day, forget_expired, is_day_before
 from sensor_platform.landing.integrity.reland_intent import finish_intents
 from sensor_platform.landing.lander_lock import with_changes_lock
-from sensor_platform.landing.ledger.commit import delete_files, mark_deleted
+from sensor_platform.landing.ledger.file_rows import delete_files, mark_deleted
 from sensor_platform.landing.ledger.retention_day import move_retention_clock, retention_clock
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.manifests.bundling import bundle_hours, merge_days

@@ -9,7 +9,7 @@ from sensor_platform.kernel.clock import MINUTE, now_micros, start_of_day
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.lander_lock import lander_lock
-from sensor_platform.landing.ledger.commit import load_memory
+from sensor_platform.landing.ledger.decoder_memory import load_memory
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.ledger.slot_grid import keep_grid
 from sensor_platform.reading.batch import TimeLimits

@@ -8,11 +8,11 @@ import polars as pl
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
-from sensor_platform.landing.ledger.commit import next_position
-from sensor_platform.landing.ledger.manifest import CompactionManifest, FileEntry, FileKind, Manifest
+from sensor_platform.landing.ledger.manifest import COUNTS, CompactionManifest, FileEntry, FileKind, Manifest
+from sensor_platform.landing.ledger.slot_positions import next_position
 from sensor_platform.landing.ledger.summing import remember_bundled
 from sensor_platform.landing.manifests.bundles import Bundle, hour_key, write_bundle
-from sensor_platform.landing.manifests.counts_table import COUNTS, SCHEMA
+from sensor_platform.landing.manifests.counts_table import SCHEMA
 from sensor_platform_tests.age.plan import SEGMENT, SEGMENTS, AgePlan, committed_at, segment_of
 
 _SUMS = ("received", "landed", "quarantined")

@@ -11,11 +11,9 @@ from sensor_platform.kernel.clock import DAY, HOUR, MINUTE, utc_from_micros
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.parquet import write_landing, write_quarantine
 from sensor_platform.landing.ledger import keep_grid, open_ledger
-from sensor_platform.landing.ledger.commit import insert_file, touch_slots
-from sensor_platform.landing.ledger.manifest import (
-    CompactionManifest,
-    FileEntry,
-)
+from sensor_platform.landing.ledger.file_rows import insert_file
+from sensor_platform.landing.ledger.manifest import CompactionManifest, FileEntry
+from sensor_platform.landing.ledger.slot_positions import touch_slots
 from sensor_platform_tests.age.commits import write_commits
 from sensor_platform_tests.age.frames import garbage, payloads, readings
 from sensor_platform_tests.age.plan import SEGMENT, SEGMENTS, SLOT_MINUTES, AgePlan, segment_of

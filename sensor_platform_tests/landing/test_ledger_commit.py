@@ -15,7 +15,8 @@ from sensor_platform.landing.ledger import (
     open_ledger,
     reopen_slots,
 )
-from sensor_platform.landing.ledger.commit import delete_files, next_position, replace_files
+from sensor_platform.landing.ledger.file_rows import delete_files, replace_files
+from sensor_platform.landing.ledger.slot_positions import next_position
 from sensor_platform.reading.memory import Memory, NodeState
 from sensor_platform_tests.landing.commits import file, manifest
 

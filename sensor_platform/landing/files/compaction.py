@@ -22,7 +22,7 @@ from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import remove_dead
 from sensor_platform.landing.files.parquet import write_landing
 from sensor_platform.landing.integrity.reland_intent import finish_intents, intended_files
-from sensor_platform.landing.ledger.commit import insert_file, replace_files
+from sensor_platform.landing.ledger.file_rows import insert_file, replace_files
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,

@@ -18,7 +18,7 @@ from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.forget.standing import keep_rules, standing_rules, sync_rules
 from sensor_platform.landing.integrity.raw_copies import ContractsInForce
 from sensor_platform.landing.integrity.reland_intent import finish_intents
-from sensor_platform.landing.ledger.commit import load_memory
+from sensor_platform.landing.ledger.decoder_memory import load_memory
 from sensor_platform.landing.ledger.horizon import landing_floor
 from sensor_platform.landing.ledger.queries import next_commit_time
 from sensor_platform.landing.removal.intent import carry_out

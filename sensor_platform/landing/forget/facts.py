@@ -12,12 +12,13 @@ from msgspec import structs
 from sensor_platform.home import Home
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.forget.rule import ForgetRule
+from sensor_platform.landing.ledger.count_rows import ADDING
 from sensor_platform.landing.ledger.heard import forget_heard
-from sensor_platform.landing.ledger.manifest import DeviceCounts, DriftEntry, Manifest
+from sensor_platform.landing.ledger.manifest import COUNTS, DeviceCounts, DriftEntry, Manifest
 from sensor_platform.landing.manifests.named import names_in_bundles
 from sensor_platform.landing.removal.recounts import merged
 
-_FATES = "received, landed, quarantined, duplicate, forgotten, rejected_readings"
+_COUNTS = ", ".join(COUNTS)
 
 
 def without_facts(manifest: Manifest, rules: Sequence[ForgetRule]) -> Manifest:
@@ -45,9 +46,8 @@ def delete_facts(connection: sqlite3.Connection, rule: ForgetRule) -> None:
     if rule.is_whole_device:
         names = (rule.device, rule.at)
         connection.execute(
-            f"insert into counts (hour, device_id, {_FATES}) select hour, ?, {_FATES} from counts"  # noqa: S608 - constants
-            " where device_id = ? and hour <= ? on conflict do update set "
-            + ", ".join(f"{name} = {name} + excluded.{name}" for name in _FATES.split(", ")),
+            f"insert into counts (hour, device_id, {_COUNTS}) select hour, ?, {_COUNTS} from counts"  # noqa: S608 - constants
+            f" where device_id = ? and hour <= ? {ADDING}",
             (UNKNOWN_DEVICE, *names),
         )
         connection.execute("delete from counts where device_id = ? and hour <= ?", names)

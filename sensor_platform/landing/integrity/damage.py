@@ -20,9 +20,10 @@ from sensor_platform.kernel.durable import sha256
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files import paths
 from sensor_platform.landing.forget.standing import mark_pending
-from sensor_platform.landing.ledger.commit import delete_files, insert_file, next_position, touch_slots
+from sensor_platform.landing.ledger.file_rows import delete_files, insert_file
 from sensor_platform.landing.ledger.horizon import landing_floor
 from sensor_platform.landing.ledger.manifest import FileEntry
+from sensor_platform.landing.ledger.slot_positions import next_position, touch_slots
 
 MISSING = "is missing"
 

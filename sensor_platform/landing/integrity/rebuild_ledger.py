@@ -17,7 +17,8 @@ from sensor_platform.landing.integrity.damage import MISSING, insert_missed
 from sensor_platform.landing.integrity.missed_files import MissedFiles
 from sensor_platform.landing.integrity.reland_intent import drop_intent, write_manifests
 from sensor_platform.landing.lander_lock import with_changes_lock
-from sensor_platform.landing.ledger.commit import insert_file, insert_segment, replace_files
+from sensor_platform.landing.ledger.commit import insert_segment
+from sensor_platform.landing.ledger.file_rows import insert_file, replace_files
 from sensor_platform.landing.ledger.horizon import restore_floor
 from sensor_platform.landing.ledger.manifest import CompactionManifest, Manifest, compaction_path
 from sensor_platform.landing.ledger.retention_day import restore_retention_clock

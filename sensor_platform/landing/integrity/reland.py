@@ -34,7 +34,7 @@ from sensor_platform.landing.integrity.reland_units import Unit, units
 from sensor_platform.landing.integrity.segment_state import SegmentState, read_state
 from sensor_platform.landing.integrity.shared_files import RowFiles, read_rows
 from sensor_platform.landing.lander_lock import with_changes_lock
-from sensor_platform.landing.ledger.commit import load_memory
+from sensor_platform.landing.ledger.decoder_memory import load_memory
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     Manifest,

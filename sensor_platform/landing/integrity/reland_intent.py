@@ -18,8 +18,9 @@ from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import clear_rewritten, remove_dead
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.integrity.damage import forget_damage, insert_missed
-from sensor_platform.landing.ledger.commit import insert_file, replace_files, replace_segment
+from sensor_platform.landing.ledger.commit import replace_segment
 from sensor_platform.landing.ledger.commit_checks import ChangedMeanwhile, check_committed, check_visible
+from sensor_platform.landing.ledger.file_rows import insert_file, replace_files
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,

@@ -14,11 +14,10 @@ from msgspec import structs
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.device_counts import summed
-from sensor_platform.landing.ledger.manifest import Manifest, manifest_path, read_manifest
+from sensor_platform.landing.ledger.manifest import SUMS, Manifest, manifest_path, no_manifest, read_manifest
 from sensor_platform.landing.ledger.summing import is_committed
 from sensor_platform.landing.manifests.manifest_store import find_manifest
 
-_SUMS = ("messages", "landed", "quarantined", "duplicate", "forgotten", "readings", "rejected_readings")
 _VERBS = ("requeue", "drop")
 
 
@@ -44,7 +43,7 @@ class SegmentState:
         newest = [each.newest_event_at for each in self.manifests if each.newest_event_at is not None]
         return structs.replace(
             own,
-            **{name: sum(getattr(each, name) for each in self.manifests) for name in _SUMS},
+            **{name: sum(getattr(each, name) for each in self.manifests) for name in SUMS},
             newest_event_at=max(newest, default=None),
             files=tuple(entry for each in self.manifests for entry in each.files if entry.file not in replaced),
             counts=summed(*(each.counts for each in self.manifests)),
@@ -93,18 +92,4 @@ def _amendments(home: Home, ledger: sqlite3.Connection, own: Manifest) -> Iterat
 
 
 def _emptied(manifest: Manifest, now: int) -> Manifest:
-    return Manifest(
-        segment=manifest.segment,
-        written_at=now,
-        contract_version=manifest.contract_version,
-        newest_event_at=None,
-        files=(),
-        counts=(),
-        arrivals={},
-        messages=0,
-        landed=0,
-        quarantined=0,
-        duplicate=0,
-        readings=0,
-        rejected_readings=0,
-    )
+    return structs.replace(no_manifest(manifest.segment, now), contract_version=manifest.contract_version)

@@ -5,7 +5,7 @@ Only room `landing` knows the ledger's tables; other rooms ask by the functions 
 """
 
 from sensor_platform.landing.ledger.arrivals import bounded_clock, first_arrival_day, import_days, newest_arrival
-from sensor_platform.landing.ledger.commit import commit_segment, load_memory, reopen_slots
+from sensor_platform.landing.ledger.commit import commit_segment
 from sensor_platform.landing.ledger.daily_rows import (
     drift_fingerprints,
     drift_rows,
@@ -14,6 +14,7 @@ from sensor_platform.landing.ledger.daily_rows import (
     late_rows,
     quarantine_fingerprints,
 )
+from sensor_platform.landing.ledger.decoder_memory import load_memory
 from sensor_platform.landing.ledger.heard import Heard, heard_since
 from sensor_platform.landing.ledger.horizon import (
     NO_HORIZON,
@@ -52,6 +53,7 @@ from sensor_platform.landing.ledger.queries import (
 from sensor_platform.landing.ledger.retention_day import RetentionClock, move_retention_clock, retention_clock
 from sensor_platform.landing.ledger.schema import open_ledger, read_ledger, refuse_newer_home
 from sensor_platform.landing.ledger.slot_grid import check_grid, keep_grid, recorded_grid
+from sensor_platform.landing.ledger.slot_positions import reopen_slots
 from sensor_platform.landing.ledger.slots import (
     newest_slots,
     readings_by_slot,

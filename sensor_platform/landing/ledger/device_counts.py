@@ -5,16 +5,14 @@ from operator import attrgetter
 
 from msgspec import structs
 
-from sensor_platform.landing.ledger.manifest import DeviceCounts
+from sensor_platform.landing.ledger.manifest import COUNTS, DeviceCounts
 from sensor_platform.landing.sequences import union
-
-_SUMS = ("received", "landed", "quarantined", "duplicate", "forgotten", "rejected_readings")
 
 
 def negative(rows: Iterable[DeviceCounts]) -> list[DeviceCounts]:
     """Counts to take away. Sequence numbers arrived all the same, so they have none."""
     return [
-        DeviceCounts(hour=row.hour, device_id=row.device_id, **{name: -getattr(row, name) for name in _SUMS})
+        DeviceCounts(hour=row.hour, device_id=row.device_id, **{name: -getattr(row, name) for name in COUNTS})
         for row in rows
     ]
 
@@ -25,7 +23,7 @@ def summed(*several: Iterable[DeviceCounts]) -> tuple[DeviceCounts, ...]:
     for row in (row for rows in several for row in rows):
         key = (row.hour, row.device_id)
         sums[key] = _added(sums[key], row) if key in sums else row
-    left = (row for row in sums.values() if any(getattr(row, name) for name in _SUMS))
+    left = (row for row in sums.values() if any(getattr(row, name) for name in COUNTS))
     return tuple(sorted(left, key=attrgetter("hour", "device_id")))
 
 
@@ -34,7 +32,7 @@ def _added(one: DeviceCounts, other: DeviceCounts) -> DeviceCounts:
     lasts = [row.last_sequence for row in (one, other) if row.last_sequence is not None]
     return structs.replace(
         one,
-        **{name: getattr(one, name) + getattr(other, name) for name in _SUMS},
+        **{name: getattr(one, name) + getattr(other, name) for name in COUNTS},
         first_sequence=min(firsts, default=None),
         last_sequence=max(lasts, default=None),
         sequences=tuple(union(one.sequences, other.sequences)),

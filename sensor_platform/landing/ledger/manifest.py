@@ -37,6 +37,10 @@ class FileEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 OUTCOMES = ("landed", "quarantined", "duplicate", "forgotten", "rejected_readings")
 """Counts of messages by outcome, and of readings rejected out of landed messages."""
+COUNTS = ("received", *OUTCOMES)
+"""Names of the numbers of `DeviceCounts`."""
+SUMS = ("messages", "landed", "quarantined", "duplicate", "forgotten", "readings", "rejected_readings")
+"""Names of the sums of a commit, which its row in the ledger has too."""
 
 
 class DeviceCounts(msgspec.Struct, frozen=True, kw_only=True, array_like=True):

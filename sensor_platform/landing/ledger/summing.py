@@ -10,13 +10,10 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from sensor_platform.kernel.clock import DAY
-from sensor_platform.landing.ledger.manifest import OUTCOMES, Manifest
-from sensor_platform.landing.sequences import Range, union, without
+from sensor_platform.landing.ledger.manifest import Manifest
+from sensor_platform.landing.ledger.segment_rows import add_late_rows, delete_late_rows, insert_segment_row
+from sensor_platform.landing.sequences import Range, union
 from sensor_platform.wal import parse_name
-
-_COUNTS = ("received", *OUTCOMES)
-DeviceHour = tuple[int, str]
-"""Hour of arrival and device."""
 
 
 def is_committed(connection: sqlite3.Connection, segment: str) -> bool:
@@ -104,52 +101,6 @@ def sum_up(connection: sqlite3.Connection, day: int, segments: Sequence[str], ho
     connection.execute("insert or ignore into summed_days (day) values (?)", (day,))
 
 
-def take_off(
-    connection: sqlite3.Connection,
-    counts: Iterable[tuple[object, ...]],
-    sequences: Iterable[tuple[DeviceHour, Sequence[Range]]],
-) -> None:
-    """Remove what a file has from now on, within the caller's transaction.
-
-    A row of counts that is not there becomes negative: a later commit, which took them back, is summed up later.
-
-    Args:
-        connection: open for writing.
-        counts: hour, device and counts.
-        sequences: numbers by hour and device.
-    """
-    rows = list(counts)
-    sets = ", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)
-    connection.executemany(
-        f"insert into counts (hour, device_id, {', '.join(_COUNTS)}) values (?, ?{', -?' * len(_COUNTS)})"  # noqa: S608 - constants
-        f" on conflict do update set {sets}",
-        rows,
-    )
-    empty = " and ".join(f"{name} = 0" for name in _COUNTS)
-    hours = [(hour,) for hour in {row[0] for row in rows}]
-    connection.executemany(f"delete from counts where hour = ? and {empty}", hours)  # noqa: S608 - constants
-    for key, ranges in sequences:
-        known = connection.execute("select first, last from sequences where hour = ? and device_id = ?", key).fetchall()
-        connection.execute("delete from sequences where hour = ? and device_id = ?", key)
-        left = [(*key, *each) for each in without(known, ranges)]
-        connection.executemany("insert into sequences (hour, device_id, first, last) values (?, ?, ?, ?)", left)
-
-
-def add_file_counts(connection: sqlite3.Connection, hours: Iterable[tuple[object, ...]]) -> None:
-    """Add the outcomes of a file of counts to the hours of arrival, when a ledger is rebuilt.
-
-    Args:
-        connection: open for writing.
-        hours: hour, and the sums of its outcomes.
-    """
-    sets = ", ".join(f"{name} = {name} + excluded.{name}" for name in OUTCOMES)
-    connection.executemany(
-        f"insert into arrivals (hour, received, {', '.join(OUTCOMES)}) values (?, 0{', ?' * len(OUTCOMES)})"  # noqa: S608 - constants
-        f" on conflict do update set {sets}",
-        hours,
-    )
-
-
 def split_off(connection: sqlite3.Connection, manifest: Manifest, position: int) -> None:
     """Give a segment that was summed up a row again, because it changes; within the caller's transaction."""
     day = summed_day(connection, manifest.segment)
@@ -167,16 +118,7 @@ def split_off(connection: sqlite3.Connection, manifest: Manifest, position: int)
         [each for each in parts if each[1] <= each[2]],
     )
     kept = connection.execute("select * from commit_days where day = ?", (manifest.written_at // DAY,)).fetchone()
-    connection.execute(
-        "insert into segments (segment, position, committed_at, contract_version, messages, landed, quarantined,"
-        " duplicate, forgotten, readings, rejected_readings, newest_event_at)"
-        " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            manifest.segment, position, manifest.written_at, manifest.contract_version, manifest.messages,
-            manifest.landed, manifest.quarantined, manifest.duplicate, manifest.forgotten, manifest.readings,
-            manifest.rejected_readings, manifest.newest_event_at,
-        ),
-    )  # fmt: skip
+    insert_segment_row(connection, manifest, position)
     if kept is not None:  # the trigger added them
         connection.execute(f"insert or replace into commit_days values ({','.join('?' * len(kept))})", kept)  # noqa: S608 - question marks only
 
@@ -247,9 +189,5 @@ def _sum_late(connection: sqlite3.Connection, day: int, segments: Sequence[str])
             "select slot_start, rows, committed_at from late_frozen where segment = ?", (segment,)
         ).fetchall()
         if rows:
-            connection.executemany(
-                "insert into late_frozen (segment, slot_start, rows, committed_at) values (?, ?, ?, ?)"
-                " on conflict do update set rows = rows + excluded.rows",
-                [(name, *row) for row in rows],
-            )
-            connection.execute("delete from late_frozen where segment = ?", (segment,))
+            add_late_rows(connection, name, rows)
+            delete_late_rows(connection, segment)

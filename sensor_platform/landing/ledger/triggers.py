@@ -6,16 +6,16 @@ files, the number of rows of each day and a mark that is another one after each 
 
 import sqlite3
 
-_SUMS = ("messages", "landed", "quarantined", "duplicate", "forgotten", "readings", "rejected_readings")
+from sensor_platform.landing.ledger.manifest import SUMS
 
 
 def _count_segment(event: str, row: str, sign: str) -> str:
     """Statement of a trigger that keeps the sums of a day of commits."""
-    values = ", ".join(f"{sign}{row}.{name}" for name in _SUMS)
-    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in _SUMS)
+    values = ", ".join(f"{sign}{row}.{name}" for name in SUMS)
+    sums = ", ".join(f"{name} = {name} + excluded.{name}" for name in SUMS)
     newest = f"{row}.newest_event_at" if event == "insert" else "null"
     return (
-        f"insert into commit_days (day, segments, {', '.join(_SUMS)}, newest_event_at)"  # noqa: S608 - constants
+        f"insert into commit_days (day, segments, {', '.join(SUMS)}, newest_event_at)"  # noqa: S608 - constants
         f" values ({row}.committed_at / 86400000000, {sign}1, {values}, {newest})"
         f" on conflict (day) do update set segments = segments + excluded.segments, {sums}, newest_event_at ="
         " coalesce(max(newest_event_at, excluded.newest_event_at), newest_event_at, excluded.newest_event_at)"
@@ -84,10 +84,10 @@ TRIGGERS = dict(
 
 def count_days(connection: sqlite3.Connection) -> None:
     """Make the sums of days from all segments."""
-    sums = ", ".join(f"sum({name})" for name in _SUMS)
+    sums = ", ".join(f"sum({name})" for name in SUMS)
     connection.execute("delete from commit_days")
     connection.execute(
-        f"insert into commit_days (day, segments, {', '.join(_SUMS)}, newest_event_at)"  # noqa: S608 - constants
+        f"insert into commit_days (day, segments, {', '.join(SUMS)}, newest_event_at)"  # noqa: S608 - constants
         f" select committed_at / 86400000000, count(*), {sums}, max(newest_event_at) from segments group by 1"
     )
 

@@ -18,7 +18,8 @@ from sensor_platform.kernel.clock import DAY, HOUR, start_of_day
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import remove_dead
-from sensor_platform.landing.ledger.manifest import CompactionManifest, Manifest, read_compaction, read_manifest
+from sensor_platform.landing.ledger.count_rows import take_off
+from sensor_platform.landing.ledger.manifest import COUNTS, CompactionManifest, Manifest, read_compaction, read_manifest
 from sensor_platform.landing.ledger.summing import (
     committed_at,
     days_to_sum,
@@ -27,7 +28,6 @@ from sensor_platform.landing.ledger.summing import (
     remember_bundled,
     segments_to_sum,
     sum_up,
-    take_off,
 )
 from sensor_platform.landing.ledger.visible_files import is_known
 from sensor_platform.landing.manifests.bundles import (
@@ -42,7 +42,7 @@ from sensor_platform.landing.manifests.bundles import (
     write_bundle,
 )
 from sensor_platform.landing.manifests.count_files import counts_file
-from sensor_platform.landing.manifests.counts_table import COUNTS, ranges, read_counts, summed, write_counts
+from sensor_platform.landing.manifests.counts_table import ranges, read_counts, summed, write_counts
 from sensor_platform.landing.manifests.manifest_store import take_out_of_bundles
 from sensor_platform.wal import parse_name
 

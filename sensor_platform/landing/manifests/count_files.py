@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger.manifest import OUTCOMES
+from sensor_platform.landing.ledger.manifest import COUNTS
 from sensor_platform.landing.manifests.bundles import day_key
 from sensor_platform.landing.sequences import Range, union
 
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import polars as pl
-
-_COUNTS = ("received", *OUTCOMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +44,12 @@ def counts_of_device(
 ) -> tuple[HourCounts, ...]:
     """Counts of a device by hour of arrival, for hours that start in [first, end)."""
     rows = ledger.execute(
-        f"select hour, {', '.join(_COUNTS)} from counts where device_id = ? and hour >= ? and hour < ?",  # noqa: S608 - constants
+        f"select hour, {', '.join(COUNTS)} from counts where device_id = ? and hour >= ? and hour < ?",  # noqa: S608 - constants
         (device_id, *span),
     ).fetchall()
     for table in _tables(home, ledger, span, device_id):
-        rows += table.select("hour", *_COUNTS).rows()
-    found: dict[int, list[int]] = defaultdict(lambda: [0] * len(_COUNTS))
+        rows += table.select("hour", *COUNTS).rows()
+    found: dict[int, list[int]] = defaultdict(lambda: [0] * len(COUNTS))
     for hour, *numbers in rows:
         found[hour] = [one + more for one, more in zip(found[hour], numbers, strict=True)]
     return tuple(HourCounts(hour, *numbers) for hour, numbers in sorted(found.items()) if any(numbers))

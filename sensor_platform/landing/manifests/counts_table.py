@@ -6,10 +6,9 @@ from pathlib import Path
 import polars as pl
 
 from sensor_platform.kernel.durable import replacing
-from sensor_platform.landing.ledger.manifest import OUTCOMES, DeviceCounts, Manifest
+from sensor_platform.landing.ledger.manifest import COUNTS, DeviceCounts, Manifest
 from sensor_platform.landing.sequences import Range, union
 
-COUNTS = ("received", *OUTCOMES)
 SCHEMA: dict[str, pl.DataType] = {
     "segment": pl.String(),
     "hour": pl.Int64(),

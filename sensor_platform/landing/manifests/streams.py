@@ -10,8 +10,9 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, start_of_day
+from sensor_platform.landing.ledger.count_rows import add_file_counts
 from sensor_platform.landing.ledger.manifest import OUTCOMES, Manifest, manifest_path, read_manifest
-from sensor_platform.landing.ledger.summing import add_file_counts, segments_to_sum, sum_up
+from sensor_platform.landing.ledger.summing import segments_to_sum, sum_up
 from sensor_platform.landing.manifests.bundles import bundle_keys, bundled_manifests, day_key
 from sensor_platform.landing.manifests.count_files import counts_file
 from sensor_platform.landing.manifests.counts_table import read_counts

@@ -17,18 +17,10 @@ from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.forget.facts import delete_facts
 from sensor_platform.landing.forget.rule import ForgetRule
-from sensor_platform.landing.ledger.commit import (
-    add_counts,
-    delete_files,
-    insert_file,
-    insert_segment,
-    next_position,
-    replace_files,
-    touch_slots,
-    update_segment,
-    withdraw_segment,
-)
+from sensor_platform.landing.ledger.commit import insert_segment, update_segment, withdraw_segment
 from sensor_platform.landing.ledger.commit_checks import check_visible
+from sensor_platform.landing.ledger.count_rows import add_counts
+from sensor_platform.landing.ledger.file_rows import delete_files, insert_file, replace_files
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     DeviceCounts,
@@ -38,6 +30,7 @@ from sensor_platform.landing.ledger.manifest import (
     encode_compaction,
     write_manifest,
 )
+from sensor_platform.landing.ledger.slot_positions import next_position, touch_slots
 from sensor_platform.landing.ledger.summing import SumChange, change_day
 from sensor_platform.landing.ledger.visible_files import is_known
 from sensor_platform.landing.manifests.manifest_store import remove_compaction, remove_manifest

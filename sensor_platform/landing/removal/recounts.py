@@ -10,11 +10,10 @@ from msgspec import structs
 
 from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
-from sensor_platform.landing.ledger.manifest import DeviceCounts
+from sensor_platform.landing.ledger.manifest import COUNTS, DeviceCounts
 
 _Key = tuple[int, str]
 """Hour of arrival and device."""
-_FATES = ("received", "landed", "quarantined", "duplicate", "forgotten", "rejected_readings")
 _HOUR = pl.col("received_at").cast(pl.Datetime("us")).cast(pl.Int64) // HOUR * HOUR
 _DEVICE = pl.col("device_id").fill_null(UNKNOWN_DEVICE)
 
@@ -98,14 +97,14 @@ def merged(counts: Iterable[DeviceCounts], changes: Iterable[DeviceCounts]) -> t
         if base is None:
             rows[key] = change
             continue
-        rows[key] = structs.replace(base, **{name: getattr(base, name) + getattr(change, name) for name in _FATES})
-    found = (row for row in rows.values() if any(getattr(row, name) for name in _FATES))
+        rows[key] = structs.replace(base, **{name: getattr(base, name) + getattr(change, name) for name in COUNTS})
+    found = (row for row in rows.values() if any(getattr(row, name) for name in COUNTS))
     return tuple(sorted(found, key=attrgetter("hour", "device_id")))
 
 
 def negative(counts: Iterable[DeviceCounts]) -> tuple[DeviceCounts, ...]:
     """Counts as differences that take them back."""
-    return tuple(structs.replace(row, **{name: -getattr(row, name) for name in _FATES}) for row in counts)
+    return tuple(structs.replace(row, **{name: -getattr(row, name) for name in COUNTS}) for row in counts)
 
 
 def _counted(rows: pl.DataFrame) -> Iterable[tuple[int, str, int]]:

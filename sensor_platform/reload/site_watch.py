@@ -6,45 +6,24 @@ process flap. Content that is wrong is refused: what was in force stays, and the
 
 import logging
 import os
-import shutil
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from msgspec.structs import replace
-
-from sensor_platform.collect.mqtt.filters import check_subscriptions
-from sensor_platform.errors import PlatformError, WrongUse
+from sensor_platform.errors import PlatformError
 from sensor_platform.landing.ledger import check_grid, recorded_grid, refuse_newer_home
-from sensor_platform.reading.encodings import decoder_for
-from sensor_platform.reload.fixed_keys import keep_fixed
-from sensor_platform.reload.stored_site import StoredSites
-from sensor_platform.settings import Settings, home_of, settings_with, site_folder
-from sensor_platform.site import Site, load_site
+from sensor_platform.reload.site_reader import SiteReader, Taken
+from sensor_platform.settings import Settings, home_of, site_folder
 from sensor_platform.versions.reports import FixedKey, ProcessReport, Reloading, remove_report, write_report
 from sensor_platform.versions.site_files import SiteFiles, Versions, marks_of, read_site_files
-from sensor_platform.warehouse.catalog.catalog_files import read_catalog
 
 log = logging.getLogger(__name__)
 _T = TypeVar("_T")
 LOOK_SECONDS = 1.0
 _REPORT_SECONDS = 3.0
 _MOST_LOOKS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A site that was read, checked and accepted."""
-
-    settings: Settings
-    files: SiteFiles
-    folder: Path | None
-    fixed: tuple[FixedKey, ...]
-    """Keys in which the settings differ from the files."""
-    is_copied: bool
-    """Whether the settings are of a copy in the data folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +74,9 @@ class SiteWatch:
         self.reports = bool(process)
         """Whether it writes its report; a child of the process does not."""
         refuse_newer_home(self._home)
-        self._grid = recorded_grid(self._home) if keeps_grid else None
-        self._copies = bool(process) and copies_at_start
-        self._taken = self._first(site_folder(environ))
-        self._copies = bool(process)
+        grid = recorded_grid(self._home) if keeps_grid else None
+        self._reader = SiteReader(process, self._home, environ, grid)
+        self._taken = self._first(site_folder(environ), copies=copies_at_start)
         check_grid(self._home, self._taken.settings.site.slot_minutes)
         self._applied = self._taken.files.versions
 
@@ -197,18 +175,18 @@ class SiteWatch:
         if self.reports:
             remove_report(self._home, self.process)
 
-    def _first(self, folder: Path | None) -> Taken:
+    def _first(self, folder: Path | None, *, copies: bool) -> Taken:
         try:
             files = read_site_files(folder)
             self._marks = marks_of(folder)
-            return self._take(files, folder, None)
+            return self._reader.take(files, folder, None, copies=copies)
         except (PlatformError, OSError) as error:
-            stored = StoredSites(self._home, folder).newest if folder else None
+            stored = self._reader.newest_stored(folder)
             if stored is None:
                 raise
             self._say(_as_mistake(error))
             self._mistake, self._rejected = _as_mistake(error), read_site_files(folder).digest
-            return self._take_stored(stored, folder, None)
+            return self._reader.take_stored(stored, folder, None)
 
     def _look(self) -> None:
         folder = site_folder(self._environ) or self._taken.folder  # a site that went away stays in force
@@ -220,7 +198,7 @@ class SiteWatch:
         if files.digest == self._taken.files.digest and folder == self._taken.folder:
             self._candidate = ""
             if not self._taken.is_copied:
-                self._taken = self._take(files, folder, self._taken.settings.site)
+                self._taken = self._reader.take(files, folder, self._taken.settings.site)
             if self._rejected != files.digest:
                 self._mistake, self._rejected = None, ""
         elif files.digest == self._rejected:
@@ -233,7 +211,7 @@ class SiteWatch:
 
     def _take_if_right(self, files: SiteFiles, folder: Path | None) -> None:
         try:
-            self._taken = self._take(files, folder, self._taken.settings.site)
+            self._taken = self._reader.take(files, folder, self._taken.settings.site)
         except PlatformError as error:
             self._say(_as_mistake(error))
             self._mistake, self._rejected = _as_mistake(error), files.digest
@@ -247,62 +225,13 @@ class SiteWatch:
 
     def _catch_up(self, folder: Path | None) -> None:
         """While the files are wrong, take what another process accepted last: it may be newer than what we have."""
-        stored = StoredSites(self._home, folder).newest if folder else None
+        stored = self._reader.newest_stored(folder)
         if stored is not None and stored.name != self._taken.files.digest:
-            self._taken = self._take_stored(stored, folder, self._taken.settings.site)
-
-    def _take(self, files: SiteFiles, folder: Path | None, in_force: Site | None) -> Taken:
-        """Check the files and make settings of them.
-
-        Raises:
-            WrongUse: naming file, line and key of the first mistake.
-            OSError: the copy cannot be written.
-        """
-        if folder is None or not self._copies:
-            return self._taken_of(
-                _checked(folder), files, folder, in_force, is_copied=folder is None or not self.process
-            )
-        stored = StoredSites(self._home, folder)
-        draft = stored.write(files)
-        try:
-            _checked(draft)
-        except PlatformError as error:
-            shutil.rmtree(draft, ignore_errors=True)
-            raise WrongUse(error.message.replace(str(draft), str(folder)), error.hint) from error
-        return self._taken_of(load_site(stored.accept(draft, files)), files, folder, in_force, is_copied=True)
-
-    def _take_stored(self, stored: Path, folder: Path | None, in_force: Site | None) -> Taken:
-        return self._taken_of(load_site(stored), read_site_files(stored), folder, in_force, is_copied=True)
-
-    def _taken_of(
-        self, site: Site, files: SiteFiles, folder: Path | None, in_force: Site | None, *, is_copied: bool
-    ) -> Taken:
-        if in_force is None:
-            in_force = site if self._grid is None else replace(site, slot_minutes=self._grid)
-        kept, fixed = keep_fixed(self.process, site, in_force)
-        return Taken(settings_with(kept, folder, self._environ), files, folder, fixed, is_copied)
+            self._taken = self._reader.take_stored(stored, folder, self._taken.settings.site)
 
     def _say(self, mistake: _Mistake) -> None:
         if self.process:
             log.warning("%s; the older version stays in force; hint: %s", mistake.message, mistake.hint)
-
-
-def _checked(folder: Path | None) -> Site:
-    """Read a site with everything that only shows where it is used.
-
-    Raises:
-        WrongUse: naming file, line and key of the first mistake.
-    """
-    site = load_site(folder)
-    if not site.collect.kafka.topics:
-        check_subscriptions(site.collect.subscriptions)
-    for contract in site.contracts:
-        decoder_for(contract)
-    try:
-        read_catalog(site.catalog)
-    except (ValueError, OSError) as error:
-        raise WrongUse(f"{site.catalog}: {error}", "correct the file; it must be CSV in UTF-8") from error
-    return site
 
 
 def _as_mistake(error: Exception) -> _Mistake:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from dagster import AssetCheckEvaluation, DagsterInstance, SensorResult, build_sensor_context
 
-from sensor_platform.orchestration.checks.ages import Age, Verdict, ages, changed, newest_events, remember
+from sensor_platform.orchestration.checks.ages import Age, Verdict, ages, newest_events
 from sensor_platform.orchestration.checks.freshness import freshness_sensor
 from sensor_platform.orchestration.partitions import POSITION_TAG
 from sensor_platform.site import DEFAULT_FRESHNESS
@@ -60,18 +60,6 @@ def test_a_backfill_of_an_old_day_makes_no_layer_fresh(platform: Platform) -> No
     assert platform.run(old).success
     found = ages(platform.home, platform.settings.site, datetime.now(UTC))
     assert {one.verdict for one in found} == {Verdict.STALE}
-
-
-def test_verdicts_are_reported_when_they_change_and_every_ten_minutes() -> None:
-    both = [age(1), age(1, "published")]
-    assert changed(both, None, NOW) == tuple(both)
-    memory = remember(both, both, None, NOW)
-    assert changed(both, memory, NOW + timedelta(minutes=9)) == ()
-    worse = [age(1), age(6, "published")]
-    assert changed(worse, memory, NOW + timedelta(minutes=9)) == (worse[1],)
-    later = remember(worse, worse[1:], memory, NOW + timedelta(minutes=9))
-    assert changed(worse, later, NOW + timedelta(minutes=9)) == ()
-    assert changed(worse, later, NOW + timedelta(minutes=10)) == tuple(worse)
 
 
 def test_the_sensor_reports_every_layer_without_a_run(platform: Platform) -> None:

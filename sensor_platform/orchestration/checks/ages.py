@@ -3,10 +3,8 @@
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import StrEnum
-
-import msgspec
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE, to_micros
@@ -18,7 +16,6 @@ from sensor_platform.warehouse.lineage import Model, models, published
 LANDING = "landing"
 _NEWEST = 500
 """Number of slots and segments that are read, newest first: three and a half days of slots."""
-_REPEAT = timedelta(minutes=10)
 
 
 class Verdict(StrEnum):
@@ -132,23 +129,3 @@ def _newest_slot(ledger: sqlite3.Connection, model: Model, slots: Sequence[tuple
         if built is not None and built >= position:
             return start
     return None
-
-
-class _Memory(msgspec.Struct, frozen=True):
-    reported_at: float
-    verdicts: dict[str, str]
-
-
-def changed(found: Sequence[Age], memory: str | None, now: datetime) -> tuple[Age, ...]:
-    """Ages to report: those with a new verdict, or all of them every ten minutes."""
-    known = msgspec.json.decode(memory, type=_Memory) if memory else _Memory(0.0, {})
-    if now.timestamp() - known.reported_at >= _REPEAT.total_seconds():
-        return tuple(found)
-    return tuple(age for age in found if known.verdicts.get(age.layer) != age.verdict)
-
-
-def remember(found: Sequence[Age], reported: Sequence[Age], memory: str | None, now: datetime) -> str:
-    """Encode the verdicts for the next call of `changed`."""
-    known = msgspec.json.decode(memory, type=_Memory) if memory else _Memory(0.0, {})
-    at = now.timestamp() if len(reported) == len(found) else known.reported_at
-    return msgspec.json.encode(_Memory(at, {age.layer: age.verdict for age in found})).decode()

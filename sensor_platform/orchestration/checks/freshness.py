@@ -24,7 +24,8 @@ from dagster import (
     sensor,
 )
 
-from sensor_platform.orchestration.checks.ages import Age, Verdict, ages, changed, remember
+from sensor_platform.orchestration.checks.ages import Age, Verdict, ages
+from sensor_platform.orchestration.checks.changed_verdicts import report_changed
 from sensor_platform.orchestration.metadata_tables import Facts
 from sensor_platform.orchestration.site_in_force import LOADED
 from sensor_platform.settings import Settings
@@ -86,12 +87,7 @@ def freshness_sensor(context: SensorEvaluationContext, settings: ResourceParam[S
     """Report the layers whose verdict has changed, and all of them once in ten minutes."""
     now = datetime.now(UTC)
     found = ages(settings.home, settings.site, now)
-    due = changed(found, context.cursor, now)
-    return SensorResult(
-        asset_events=[_evaluation(age) for age in due],
-        skip_reason=None if due else "no verdict has changed",
-        cursor=remember(found, due, context.cursor, now),
-    )
+    return report_changed([(age.verdict, _evaluation(age)) for age in found], context.cursor, now)
 
 
 def _evaluation(age: Age) -> AssetCheckEvaluation:

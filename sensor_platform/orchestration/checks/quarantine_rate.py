@@ -1,6 +1,6 @@
 """Amber or red if too many messages are quarantined. A sensor checks it too, because bad messages start no run."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckEvaluation,
@@ -17,11 +17,11 @@ from dagster import (
 
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.landing.quarantine.reject_rate import Level, QuarantineRate, quarantine_rate
+from sensor_platform.orchestration.checks.changed_verdicts import report_changed
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.settings import Settings
 
 QUARANTINE_RATE = "quarantine_rate"
-_AGAIN = timedelta(minutes=10)
 _SHOWN = 10
 
 
@@ -51,9 +51,6 @@ def quarantine_sensor(context: SensorEvaluationContext, settings: ResourceParam[
     """Report when the verdict has changed, and once in ten minutes."""
     now = datetime.now(UTC)
     found = _rate(settings, now)
-    was, _, at = (context.cursor or "|").partition("|")
-    if was == found.level.value and now - datetime.fromisoformat(at) < _AGAIN:
-        return SensorResult(skip_reason="the verdict has not changed", cursor=context.cursor)
     evaluation = AssetCheckEvaluation(
         asset_key=AssetKey("landing"),
         check_name=QUARANTINE_RATE,
@@ -62,7 +59,7 @@ def quarantine_sensor(context: SensorEvaluationContext, settings: ResourceParam[
         description=found.sentence,
         metadata={"received": found.received, "quarantined": found.quarantined, "share": found.share},
     )
-    return SensorResult(asset_events=[evaluation], cursor=f"{found.level.value}|{now.isoformat()}")
+    return report_changed([(found.level.value, evaluation)], context.cursor, now)
 
 
 def _rate(settings: Settings, now: datetime) -> QuarantineRate:

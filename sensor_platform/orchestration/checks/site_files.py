@@ -3,7 +3,7 @@
 A sensor looks too, because a change of the site starts no run.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from dagster import (
     AssetCheckEvaluation,
@@ -18,12 +18,12 @@ from dagster import (
     sensor,
 )
 
+from sensor_platform.orchestration.checks.changed_verdicts import report_changed
 from sensor_platform.orchestration.metadata_tables import Facts, as_table
 from sensor_platform.settings import Settings
 from sensor_platform.versions.reports import SiteState, site_state
 
 SITE_FILES = "site_files"
-_AGAIN = timedelta(minutes=10)
 
 
 @asset_check(
@@ -49,12 +49,8 @@ def site_files_check(settings: ResourceParam[Settings]) -> AssetCheckResult:
 )
 def site_files_sensor(context: SensorEvaluationContext, settings: ResourceParam[Settings]) -> SensorResult:
     """Report when the verdict has changed, and once in ten minutes."""
-    now = datetime.now(UTC)
     found = site_state(settings.home, settings.site_folder)
     text = sentence(found)
-    at, _, was = (context.cursor or "|").partition("|")
-    if was == text and now - datetime.fromisoformat(at) < _AGAIN:
-        return SensorResult(skip_reason="the verdict has not changed", cursor=context.cursor)
     evaluation = AssetCheckEvaluation(
         asset_key=AssetKey("landing"),
         check_name=SITE_FILES,
@@ -63,7 +59,7 @@ def site_files_sensor(context: SensorEvaluationContext, settings: ResourceParam[
         description=text,
         metadata={"processes": len(found.processes), "faults": len(found.faults)},
     )
-    return SensorResult(asset_events=[evaluation], cursor=f"{now.isoformat()}|{text}")
+    return report_changed([(text, evaluation)], context.cursor, datetime.now(UTC))
 
 
 def sentence(found: SiteState) -> str:

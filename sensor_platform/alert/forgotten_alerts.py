@@ -6,10 +6,9 @@ from contextlib import closing
 from sensor_platform.alert.history.history_store import forget_events, open_store
 from sensor_platform.alert.store import connect
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import filled_span
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.stream.alert_state import Event
-
-_EVER = 1 << 62
 
 
 def delete_alerts(
@@ -31,13 +30,13 @@ def delete_alerts(
         span: from the first time on, and before the second, microseconds.
         is_real: False only counts.
     """
-    first, end = span
+    first, end = filled_span(*span)
     if is_real and (home.live / "history.sqlite").exists():
-        _forget_history(home, device, metric, -_EVER if first is None else first, _EVER if end is None else end)
+        _forget_history(home, device, metric, first, end)
     if not home.live_file.exists():
         return 0
     condition = "(? is null or device_id = ?) and (? is null or metric = ?) and fired_at >= ? and fired_at < ?"
-    values = (device, device, metric, metric, -_EVER if first is None else first, _EVER if end is None else end)
+    values = (device, device, metric, metric, first, end)
     with closing(connect(home.live_file)) as connection:
         connection.execute("pragma secure_delete = on")
         with transaction(connection):

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 
 from sensor_platform.alert.config import AlertConfig
+from sensor_platform.kernel.days import LATEST
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import BAD, GOOD, UNCERTAIN, Readings
@@ -149,7 +150,7 @@ def replay_scores(
     if not epochs or not any(rules_of(config, is_about_scores=True).rules for _, config in epochs):
         return []
     replay = RuleReplay(rules_of(epochs[0][1], is_about_scores=True), engine)
-    ends = [since for since, _ in epochs[1:]] + [1 << 62]
+    ends = [since for since, _ in epochs[1:]] + [LATEST]
     events: list[Event] = []
     first = 0
     for (_, config), end in zip(epochs, ends, strict=True):

@@ -11,6 +11,14 @@ Days = tuple[date, date]
 ALL_TIME = (start_of_day(date(1900, 1, 1)), start_of_day(date(2200, 1, 1)))
 """Wider than any reading that lands: the lander quarantines what lies before the site's start or far in the future."""
 
+EARLIEST, LATEST = -(1 << 62), 1 << 62
+"""Before and after every time in microseconds that is stored."""
+
+
+def filled_span(first: int | None, end: int | None) -> tuple[int, int]:
+    """A span of microseconds whose open ends, None, are before and after everything."""
+    return EARLIEST if first is None else first, LATEST if end is None else end
+
 
 def day_span(days: Days) -> tuple[int, int]:
     """[start, end) of a range of days.

@@ -1,10 +1,9 @@
 """Deletes labels of what is forgotten, with their history."""
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import filled_span
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.labels.label_store import open_labels
-
-_EVER = 1 << 62
 
 
 def delete_labels(
@@ -26,9 +25,8 @@ def delete_labels(
     """
     if not home.labels_file.exists():
         return 0
-    first, end = span
     condition = "(? is null or device_id = ?) and (? is null or metric = ?) and end_at >= ? and start_at < ?"
-    values = (device, device, metric, metric, -_EVER if first is None else first, _EVER if end is None else end)
+    values = (device, device, metric, metric, *filled_span(*span))
     with open_labels(home) as connection:
         connection.execute("pragma secure_delete = on")
         with transaction(connection):

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from sensor_platform.kernel.clock import DAY, start_of_day
+from sensor_platform.kernel.days import EARLIEST
 from sensor_platform.landing.ledger import first_arrival_day, first_slots, floor_limit, import_days, landing_floor
 
 
@@ -44,7 +45,7 @@ def due_floor(ledger: sqlite3.Connection, keep_days: int, today: int) -> DueFloo
     grown = (first_arrival_day(ledger) or 0) + keep_days * DAY
     young = [
         start
-        for file, start in first_slots(ledger, -(1 << 62) if floor is None else floor, cutoff)
+        for file, start in first_slots(ledger, EARLIEST if floor is None else floor, cutoff)
         if (day := day_of_file(file)) >= cutoff and (day < grown or day in imported or start >= day - keep_days * DAY)
     ]
     return DueFloor(cutoff, min([cutoff, *(start // DAY * DAY for start in young)]), floor_limit(ledger))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, MINUTE, start_of_day
-from sensor_platform.kernel.days import ALL_TIME, day_of
+from sensor_platform.kernel.days import ALL_TIME, EARLIEST, day_of
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.housekeeping import delete_with_ledger, expired_raw
 from sensor_platform.landing.lander_lock import changes_lock
@@ -177,7 +177,7 @@ def _plan(
     floor = landing_floor(ledger)
     old = list(
         warehouse_tiers.due(
-            connection, home, ages.config, arrivals(ledger), clock.today, floor if floor is not None else -(1 << 62)
+            connection, home, ages.config, arrivals(ledger), clock.today, floor if floor is not None else EARLIEST
         )
     )
     days, staying = warehouse_tiers.verified_days(connection, home, old, dirty, gone)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
+from sensor_platform.kernel.days import EARLIEST
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.due_floor import day_of_file, due_floor
 from sensor_platform.landing.housekeeping import delete_with_ledger
@@ -51,7 +52,7 @@ def plan(ledger: sqlite3.Connection, keep_days: int, today: int, *, is_confirmed
     now_floor = landing_floor(ledger)
     if now_floor is not None and now_floor > today + DAY:
         return LandingPlan(None, (), ())  # a clock was ahead: what it froze must not be deleted too
-    low = now_floor if now_floor is not None else -(1 << 62)
+    low = now_floor if now_floor is not None else EARLIEST
     floor = due.floor if due.limit is None or is_confirmed else min(due.floor, due.limit)
     days = touched_days(ledger, low, floor)
     is_moving = bool(days) and (now_floor is None or floor > now_floor)

@@ -7,7 +7,7 @@ from datetime import date
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
-from sensor_platform.kernel.days import Days, day_of
+from sensor_platform.kernel.days import EARLIEST, LATEST, Days, day_of
 from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.landing.ledger import NO_HORIZON, Horizon, read_ledger, readings_by_slot, retention_horizon
 from sensor_platform.warehouse.build import build
@@ -119,7 +119,7 @@ def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Horizon]
 def _ranges(home: Home, most: int) -> Iterator[tuple[Days, int]]:
     """Ranges of whole days with about `most` readings each, oldest first."""
     with read_ledger(home) as ledger:
-        rows = readings_by_slot(ledger, -(1 << 62), 1 << 62) if ledger else {}
+        rows = readings_by_slot(ledger, EARLIEST, LATEST) if ledger else {}
         gone = retention_horizon(ledger) if ledger else NO_HORIZON
     by_day: dict[int, int] = {}
     for slot, count in rows.items():

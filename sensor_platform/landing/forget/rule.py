@@ -5,9 +5,8 @@ import json
 
 import msgspec
 
+from sensor_platform.kernel.days import filled_span
 from sensor_platform.reading.names import topic_matches
-
-_EVER = 1 << 62
 
 
 class ForgetRule(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +48,7 @@ class ForgetRule(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def span(self) -> tuple[int, int]:
         """Event times that the rule can take."""
-        return -_EVER if self.first is None else self.first, _EVER if self.end is None else self.end
+        return filled_span(self.first, self.end)
 
     @property
     def is_of_all_time(self) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sensor_platform.home import Home
+from sensor_platform.kernel.days import EARLIEST, LATEST
 from sensor_platform.landing.integrity.damage import DamagedFile, damaged_files
 from sensor_platform.landing.ledger.horizon import late_frozen_rows
 from sensor_platform.landing.ledger.schema import read_ledger
@@ -21,7 +22,7 @@ from sensor_platform.landing.record_batches import SegmentReader
 from sensor_platform.landing.sequences import missing
 from sensor_platform.wal import parse_name, read_committed_offset
 
-ALL = (-(1 << 62), 1 << 62)
+ALL = (EARLIEST, LATEST)
 """Span of all hours."""
 
 

@@ -6,6 +6,7 @@ They are evidence of time that neither our clock nor a device's can add to by mo
 import sqlite3
 
 from sensor_platform.kernel.clock import DAY, HOUR
+from sensor_platform.kernel.days import EARLIEST
 
 
 def newest_arrival(connection: sqlite3.Connection) -> int | None:
@@ -28,7 +29,7 @@ def days_with_arrivals(connection: sqlite3.Connection, before: int) -> list[int]
     return [day * DAY for (day,) in rows]
 
 
-def arrival_days(connection: sqlite3.Connection, *, after: int = -(1 << 62)) -> int:
+def arrival_days(connection: sqlite3.Connection, *, after: int = EARLIEST) -> int:
     """Number of UTC days on which anything arrived in an hour that begins later than `after`."""
     (days,) = connection.execute(
         "select count(distinct hour / 86400000000) from arrivals where received > 0 and hour > ?", (after,)

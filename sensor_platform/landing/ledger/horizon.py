@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, utc_from_micros
+from sensor_platform.kernel.days import EARLIEST
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.landing.ledger.arrivals import arrival_days, bounded_clock
 from sensor_platform.landing.ledger.retention_day import DAYS_PER_ARRIVAL_DAY
@@ -25,7 +26,7 @@ _FLOORS = "landing_floors"
 class Horizon:
     """Slots that may not be built again."""
 
-    floor: int = -(1 << 62)
+    floor: int = EARLIEST
     """All slots that start before this, microseconds since the epoch, UTC."""
     held: frozenset[int] = field(default_factory=frozenset)
     """Starts of further slots, microseconds."""

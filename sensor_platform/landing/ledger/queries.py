@@ -7,8 +7,7 @@ import sqlite3
 from dataclasses import dataclass
 
 from sensor_platform.kernel.clock import HOUR, MINUTE
-
-_LATEST = 1 << 62
+from sensor_platform.kernel.days import LATEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +88,7 @@ def is_free(connection: sqlite3.Connection, segment: str) -> bool:
     return found.fetchone() is None
 
 
-def newest_event(connection: sqlite3.Connection, segments: int, now: int = _LATEST) -> int | None:
+def newest_event(connection: sqlite3.Connection, segments: int, now: int = LATEST) -> int | None:
     """Newest event time of the newest segments, none later than its arrival; None without a reading in them.
 
     A segment whose event time and arrival are both some minutes later than `now` is of a clock that was wrong, and left
@@ -103,7 +102,7 @@ def newest_event(connection: sqlite3.Connection, segments: int, now: int = _LATE
     row = connection.execute(
         "select max(at) from (select min(newest_event_at, committed_at, coalesce(arrived_hour, committed_at) + ?) as at"
         " from segments order by position desc limit ?) where at <= ?",
-        (HOUR - 1, segments, min(now + 2 * MINUTE, _LATEST)),
+        (HOUR - 1, segments, min(now + 2 * MINUTE, LATEST)),
     ).fetchone()
     return None if row[0] is None else min(int(row[0]), now)
 

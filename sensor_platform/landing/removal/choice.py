@@ -6,9 +6,10 @@ from typing import Protocol
 
 import polars as pl
 
+from sensor_platform.kernel.days import EARLIEST, LATEST
+
 KEYS = ("segment", "position", "device_id", "metric", "topic", "event_at", "received_at")
 """Columns of a landing file that a choice may look at."""
-_EVER = (-(1 << 62), 1 << 62)
 
 
 class RowChoice(Protocol):
@@ -46,7 +47,7 @@ class ByPosition:
     @property
     def span(self) -> tuple[int, int]:
         """All of time."""
-        return _EVER
+        return EARLIEST, LATEST
 
     def landing(self, rows: pl.DataFrame) -> pl.Series:
         """Mask of readings."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
+from sensor_platform.kernel.days import EARLIEST, LATEST
 from sensor_platform.landing.ledger import (
     NO_HORIZON,
     StateRow,
@@ -27,7 +28,7 @@ from sensor_platform.landing.ledger import (
 from sensor_platform.warehouse.lineage import SLOTS, Model
 from sensor_platform.warehouse.staleness.touched import Stale
 
-_EVER = (-(1 << 62), 1 << 62)
+_EVER = (EARLIEST, LATEST)
 _GLOBAL = -(1 << 61)
 """Window start of the row that holds the mark's position: no day."""
 _FLOOR = -(1 << 60)

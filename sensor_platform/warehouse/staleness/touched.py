@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Protocol, TypeVar
 
+from sensor_platform.kernel.days import EARLIEST, LATEST
 from sensor_platform.landing.ledger import NO_HORIZON, Horizon
 from sensor_platform.warehouse.lineage import SLOTS, WHOLE, Model
 from sensor_platform.warehouse.staleness.propagation import Built, is_beyond, merged
 
-_EVER = (-(1 << 62), 1 << 62)
+_EVER = (EARLIEST, LATEST)
 _SPARSE = 8
 """Windows further apart than this number of their lengths are read one by one, others as a range."""
 _Key = TypeVar("_Key")

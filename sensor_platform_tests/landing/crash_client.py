@@ -10,10 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from sensor_platform.home import Home
-from sensor_platform_tests.landing.homes import HOUR, T0
+from sensor_platform_tests.landing.homes import HOUR, T0, files, tables
 
 NOW = T0 + HOUR
+HOW = ["kill", pytest.param("refuse", marks=pytest.mark.soak)]
+"""Ways to stop an action: killed, or refused the disk."""
 
 
 @dataclass
@@ -62,3 +66,60 @@ def copy(home: Home, root: Path) -> Home:
     """A copy of a home."""
     shutil.copytree(home.root, root)
     return Home(root)
+
+
+def write_history(folder: Path) -> None:
+    """Two files that the action `import` takes; each has a row that is rejected."""
+    for number in range(2):
+        rows = "".join(f"d{n},2026-01-0{n + 1},{number}\n" for n in range(3))
+        folder.joinpath(f"{number}.csv").write_text(f"device_id,ts,t\n{rows}d,never,1\n")
+
+
+def says(home: Home) -> tuple[object, object]:
+    """Content of the ledger, and of the files."""
+    return tables(home), files(home)
+
+
+@dataclass(frozen=True)
+class Stops:
+    """Stops an action at each of its steps, each time in another copy of a home."""
+
+    server: CrashServer
+    home: Home
+    folder: Path
+    action: str
+    how: str = "kill"
+    now: int = NOW
+
+    def undisturbed(self) -> tuple[Home, int]:
+        """A copy in which the action was carried out, and the number of its steps."""
+        whole = copy(self.home, self.folder / "whole")
+        answer = self.server.run(whole, self.action, now=self.now)
+        assert answer["error"] is None
+        return whole, answer["steps"]
+
+    def each(self, steps: int) -> Iterator[tuple[int, Home, dict[str, Any]]]:
+        """Number of the step, the copy in which the action was stopped there, and what the server answered."""
+        for step in range(1, steps + 1):
+            broken = copy(self.home, self.folder / f"at-{step}")
+            stopped = self.server.run(broken, self.action, step, self.how, self.now)
+            assert stopped["signal"] == (9 if self.how == "kill" else 0)
+            yield step, broken, stopped
+            shutil.rmtree(broken.root)
+
+    def again(self, broken: Home) -> None:
+        """Carry the action out to its end."""
+        assert self.server.run(broken, self.action, now=self.now)["error"] is None
+
+    def end_as_undisturbed(self, least: int) -> Home:
+        """Check that a stopped and repeated action says what an undisturbed one says; returns the undisturbed home.
+
+        It has to have more steps than `least`.
+        """
+        whole, steps = self.undisturbed()
+        assert steps > least
+        expected = says(whole)
+        for step, broken, _ in self.each(steps):
+            self.again(broken)
+            assert says(broken) == expected, f"stopped at step {step} of {steps}"
+        return whole

@@ -4,19 +4,15 @@ Whatever happened, every message has one outcome at every moment, and a last rel
 contract would have ended.
 """
 
-import contextlib
 import functools
-import itertools
 import tempfile
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sensor_platform.home import Home
@@ -34,6 +30,7 @@ from sensor_platform.landing.quarantine.listing import chosen_rows
 from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment
+from sensor_platform_tests.landing.interleavings import SETTINGS, killed
 from sensor_platform_tests.landing.older_requeues import older_requeue
 from sensor_platform_tests.landing.requeues import drop, requeue
 
@@ -63,30 +60,6 @@ class Do:
     contract: int = 0
     rule: str | None = None
     killed_at: tuple[int, int] | None = None
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL."""
-
-
-@contextlib.contextmanager
-def killed(at: tuple[int, int] | None) -> Iterator[None]:
-    """The body may end at a step."""
-    if at is None:
-        yield
-        return
-    module, name = STEPS[at[0]]
-    whole: Callable[..., Any] = getattr(module, name)
-    turns = itertools.count()
-
-    def step(*arguments: object, **named: object) -> object:
-        if next(turns) == at[1]:
-            raise Killed
-        return whole(*arguments, **named)
-
-    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
-        patch.setattr(module, name, step)
-        yield
 
 
 def visible(home: Home) -> pl.DataFrame:
@@ -133,7 +106,7 @@ def check(home: Home, landed: int, possible: list[Given]) -> None:
 def happen(home: Home, do: Do, now: int) -> None:
     contract = CONTRACTS[do.contract]
     choice = RowSelection(rules=(do.rule,) if do.rule else ())
-    with killed(do.killed_at):
+    with killed(STEPS, do.killed_at):
         if do.what == "requeue":
             requeue(home, contract, choice, now)
         elif do.what == "reland":
@@ -209,12 +182,7 @@ def run(home: Home, acts: list[Do], *, upkeep_between: bool) -> None:
 @example(
     acts=[Do("older requeue"), Do("upkeep"), Do("requeue", 2), Do("upkeep"), Do("reland", 1)], upkeep_between=False
 )
-@settings(
-    deadline=None,
-    max_examples=3,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
-)
+@SETTINGS
 def test_whatever_happens_a_message_gives_what_one_contract_makes_of_it(
     tmp_path_factory: pytest.TempPathFactory, acts: list[Do], upkeep_between: bool
 ) -> None:

@@ -4,17 +4,13 @@ At every moment each message has one outcome. From the first `forget` on, and af
 nothing of the device is visible; what others sent is as it was.
 """
 
-import contextlib
-import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sensor_platform.home import Home
@@ -34,36 +30,14 @@ from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource
 from sensor_platform_tests.landing.forgets import forgotten, readings
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment
+from sensor_platform_tests.landing.interleavings import SETTINGS, killed
 from sensor_platform_tests.landing.requeues import requeue
 
 DEVICE, MESSAGES = "d1", 25
-STEPS = ("write_file", "_write_manifests", "_commit", "_replace_archives", "_end")
+STEPS = [(intent, name) for name in ("write_file", "_write_manifests", "_commit", "_replace_archives", "_end")]
 WHATS = ("land", "again", "requeue", "reland", "upkeep", "rebuild", "forget", "import", "replace", "withdraw")
 KEYS = ["device_id", "metric", "event_at", "value", "text", "segment", "position"]
 Act = tuple[str, tuple[int, int] | None]
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL."""
-
-
-@contextlib.contextmanager
-def killed(at: tuple[int, int] | None) -> Iterator[None]:
-    """The body may end at a step of a removal."""
-    if at is None:
-        yield
-        return
-    whole: Callable[..., Any] = getattr(intent, STEPS[at[0]])
-    turns = itertools.count()
-
-    def step(*arguments: object, **named: object) -> object:
-        if next(turns) == at[1]:
-            raise Killed
-        return whole(*arguments, **named)
-
-    with pytest.MonkeyPatch.context() as patch, contextlib.suppress(Killed):
-        patch.setattr(intent, STEPS[at[0]], step)
-        yield
 
 
 @dataclass
@@ -148,19 +122,14 @@ WHERE = st.none() | st.tuples(st.integers(0, len(STEPS) - 1), st.integers(0, 2))
 @given(st.lists(st.tuples(st.sampled_from(WHATS), WHERE), min_size=2, max_size=7))
 @example(acts=[("import", None), ("upkeep", None), ("forget", (2, 0)), ("again", None), ("withdraw", (3, 0))])
 @example(acts=[("land", None), ("upkeep", None), ("forget", (4, 0)), ("rebuild", None), ("reland", None)])
-@settings(
-    deadline=None,
-    max_examples=3,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
-)
+@SETTINGS
 def test_what_is_forgotten_stays_away_and_nothing_else_changes(
     tmp_path_factory: pytest.TempPathFactory, acts: list[Act]
 ) -> None:
     story = Story(Home(tmp_path_factory.mktemp("story") / "home"))
     story.act("land")
     for what, at in [*acts, ("forget", None), ("again", None), ("reland", None), ("rebuild", None)]:
-        with killed(at):
+        with killed(STEPS, at):
             story.act(what)
         if at is not None and what in {"forget", "withdraw", "replace"}:
             story.act(what)  # a person repeats it; a withdrawal that was committed finds nothing to take back

@@ -10,7 +10,7 @@ from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.verify import verify
-from sensor_platform_tests.landing.crash_client import CrashServer, copy
+from sensor_platform_tests.landing.crash_client import HOW, CrashServer, copy
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment
 from sensor_platform_tests.landing.readings import rows
 
@@ -31,7 +31,7 @@ def half_archived(home: Home) -> Home:
     return home
 
 
-@pytest.mark.parametrize("how", ["kill", pytest.param("refuse", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("how", HOW)
 def test_stopped_at_any_step_and_kept_house_no_reading_is_lost(
     half_archived: Home, tmp_path: Path, server: CrashServer, how: str
 ) -> None:

@@ -15,11 +15,11 @@ from sensor_platform.landing.forget.decoded import DecodedRows, without_forgotte
 from sensor_platform.landing.forget.masks import RuleChoice
 from sensor_platform.landing.forget.standing import NO_RULES, Standing
 from sensor_platform.landing.kind_drift import MAX_DRIFT, decoder_drift, type_drift
+from sensor_platform.landing.ledger.device_counts import summed
 from sensor_platform.landing.ledger.manifest import DamagedRange, DriftEntry, FileEntry, HeardDevice, Manifest
 from sensor_platform.landing.outcomes import OutcomeCounts
 from sensor_platform.landing.record_batches import SegmentBatch, SegmentReader
 from sensor_platform.landing.rejects import RejectRows
-from sensor_platform.landing.removal.recounts import merged
 from sensor_platform.landing.retained_repeats import RetainedRepeats
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.decode import Decoder
@@ -136,7 +136,7 @@ def stage_segment(
     if forgets or stage.blanked:
         left = without_forgotten(stage.rows(slot, carried(stage.blanked)), RuleChoice(forgets.rules))
         readings, rejects, positions = left.readings, left.rejects, left.positions
-        counts = merged(counts, left.counts)
+        counts = summed(counts, left.counts)
         drift = [each for each in drift if each.position not in positions]
         for series in left.series:
             new_kinds.pop(series, None)

@@ -13,10 +13,10 @@ from sensor_platform.home import Home
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.ledger.count_rows import ADDING
+from sensor_platform.landing.ledger.device_counts import summed
 from sensor_platform.landing.ledger.heard import forget_heard
 from sensor_platform.landing.ledger.manifest import COUNTS, DeviceCounts, DriftEntry, Manifest
 from sensor_platform.landing.manifests.named import names_in_bundles
-from sensor_platform.landing.removal.recounts import merged
 
 _COUNTS = ", ".join(COUNTS)
 
@@ -34,7 +34,7 @@ def without_facts(manifest: Manifest, rules: Sequence[ForgetRule]) -> Manifest:
             counts.append(row)
     return structs.replace(
         manifest,
-        counts=merged(counts, moved) if moved else manifest.counts,
+        counts=summed(counts, moved) if moved else manifest.counts,
         drift=tuple(each for each in manifest.drift if not _takes_drift(each, rules)),
         kinds=tuple(each for each in manifest.kinds if not _takes_series(each[0], each[1], rules)),
     )

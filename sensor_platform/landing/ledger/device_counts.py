@@ -9,12 +9,12 @@ from sensor_platform.landing.ledger.manifest import COUNTS, DeviceCounts
 from sensor_platform.landing.sequences import union
 
 
-def negative(rows: Iterable[DeviceCounts]) -> list[DeviceCounts]:
+def negative(rows: Iterable[DeviceCounts]) -> tuple[DeviceCounts, ...]:
     """Counts to take away. Sequence numbers arrived all the same, so they have none."""
-    return [
+    return tuple(
         DeviceCounts(hour=row.hour, device_id=row.device_id, **{name: -getattr(row, name) for name in COUNTS})
         for row in rows
-    ]
+    )
 
 
 def summed(*several: Iterable[DeviceCounts]) -> tuple[DeviceCounts, ...]:

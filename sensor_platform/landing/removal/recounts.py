@@ -3,10 +3,8 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import attrgetter
 
 import polars as pl
-from msgspec import structs
 
 from sensor_platform.kernel.clock import HOUR
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
@@ -88,25 +86,6 @@ class Recount:
                 self.change[hour, UNKNOWN_DEVICE].update(received=count, forgotten=count)
 
 
-def merged(counts: Iterable[DeviceCounts], changes: Iterable[DeviceCounts]) -> tuple[DeviceCounts, ...]:
-    """Counts with their differences applied, by hour and device; rows in which nothing is left go."""
-    rows = {(row.hour, row.device_id): row for row in counts}
-    for change in changes:
-        key = (change.hour, change.device_id)
-        base = rows.get(key)
-        if base is None:
-            rows[key] = change
-            continue
-        rows[key] = structs.replace(base, **{name: getattr(base, name) + getattr(change, name) for name in COUNTS})
-    found = (row for row in rows.values() if any(getattr(row, name) for name in COUNTS))
-    return tuple(sorted(found, key=attrgetter("hour", "device_id")))
-
-
-def negative(counts: Iterable[DeviceCounts]) -> tuple[DeviceCounts, ...]:
-    """Counts as differences that take them back."""
-    return tuple(structs.replace(row, **{name: -getattr(row, name) for name in COUNTS}) for row in counts)
-
-
 def _counted(rows: pl.DataFrame) -> Iterable[tuple[int, str, int]]:
     return rows.group_by(_HOUR.alias("hour"), _DEVICE.alias("device")).len().iter_rows()
 
@@ -115,10 +94,5 @@ def _row(key: _Key, counted: Mapping[str, int]) -> DeviceCounts:
     return DeviceCounts(
         hour=key[0],
         device_id=key[1],
-        received=counted.get("received", 0),
-        landed=counted.get("landed", 0),
-        quarantined=counted.get("quarantined", 0),
-        duplicate=counted.get("duplicate", 0),
-        forgotten=counted.get("forgotten", 0),
-        rejected_readings=counted.get("rejected_readings", 0),
+        **{name: counted.get(name, 0) for name in COUNTS},
     )

@@ -15,6 +15,7 @@ from sensor_platform.home import Home
 from sensor_platform.landing.files.parquet import write_landing, write_quarantine
 from sensor_platform.landing.forget.facts import without_facts
 from sensor_platform.landing.forget.rule import ForgetRule
+from sensor_platform.landing.ledger.device_counts import negative, summed
 from sensor_platform.landing.ledger.manifest import (
     CompactionManifest,
     FileEntry,
@@ -25,7 +26,7 @@ from sensor_platform.landing.manifests.manifest_store import find_compaction, fi
 from sensor_platform.landing.removal.choice import RowChoice
 from sensor_platform.landing.removal.intent import BlankedArchive, NewFile, RemovalIntent, ReplacedCompaction
 from sensor_platform.landing.removal.matches import MatchedFile, matched_landing, matched_quarantine, read_kept
-from sensor_platform.landing.removal.recounts import Recount, merged, negative
+from sensor_platform.landing.removal.recounts import Recount
 
 _MESSAGE = ["segment", "position"]
 
@@ -115,7 +116,7 @@ class Removal:
             added=tuple(added),
             files=tuple(self.files),
             compactions=tuple(self.compactions),
-            counts=merged((), (row for rows in changes.values() for row in rows)),
+            counts=summed(*changes.values()),
             arrivals=self._arrivals(ended),
             slots=tuple(sorted(self.slots)),
             archives=tuple(self.archives),
@@ -227,7 +228,7 @@ class Removal:
             rejected_readings=manifest.rejected_readings + sum(row.rejected_readings for row in changes),
             newest_event_at=max((each.last_event_at for each in files if each.last_event_at is not None), default=None),
             files=files,
-            counts=merged(manifest.counts, changes),
+            counts=summed(manifest.counts, changes),
             arrivals={hour: count for hour, count in arrivals.items() if count},
         )
         return without_facts(changed, self.rules) if self.rules else changed

@@ -58,7 +58,7 @@ def live_setup(settings: "Settings", live: "LiveConfig") -> "LiveSetup":
         settings: settings of this process.
         live: replaces the site's section `live`.
     """
-    from sensor_platform.landing.device_shares import FreshnessLimits
+    from sensor_platform.landing.device_freshness import FreshnessLimits
     from sensor_platform.live.live_setup import LiveSetup
     from sensor_platform.settings import environ_with
 

@@ -249,7 +249,7 @@ def _sentences(found: dict[str, Any]) -> str:
 
 def _verdict(layer: dict[str, Any]) -> str:
     """The verdict, and what is behind it where the age alone does not say it."""
-    from sensor_platform.landing.device_shares import names
+    from sensor_platform.landing.device_freshness import names
 
     text = str(layer["verdict"])
     if layer.get("devices") and layer["fresh_devices"] < layer["devices"]:

@@ -6,7 +6,7 @@ imported here: reading the ledger must not load Polars.
 
 PUBLIC = (
     "config",
-    "device_shares",
+    "device_freshness",
     "due_floor",
     "files.landing_table",
     "files.leftovers",

@@ -1,4 +1,7 @@
-"""Where the landing floor is due: how old a slot has to be before nothing changes it any more."""
+"""Where the landing floor is due: how old a slot has to be before nothing changes it any more.
+
+It is here, not in `retention`, because `long_steps` needs it.
+"""
 
 import sqlite3
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Steps of retention that are too long to be taken without a person, and a floor that lies in the future."""
+"""Steps of retention that are too long to be taken without a person, and a floor that lies in the future.
+
+They are read from the ledger alone. They are here, not in `retention`, because `doctor` says them too.
+"""
 
 from dataclasses import dataclass
 from datetime import date

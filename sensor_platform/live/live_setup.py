@@ -10,7 +10,7 @@ from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import SECOND, start_of_day
 from sensor_platform.landing.config import LandingConfig
-from sensor_platform.landing.device_shares import DEFAULT_LIMITS, FreshnessLimits
+from sensor_platform.landing.device_freshness import DEFAULT_LIMITS, FreshnessLimits
 from sensor_platform.live.config import LiveConfig
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract

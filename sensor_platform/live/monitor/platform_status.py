@@ -15,7 +15,7 @@ import msgspec
 from sensor_platform.collect.collector_status import ACK_BUCKETS, CollectorStatus
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
-from sensor_platform.landing.device_shares import DEFAULT_LIMITS, Devices, FreshnessLimits, recent_devices
+from sensor_platform.landing.device_freshness import DEFAULT_LIMITS, Devices, FreshnessLimits, recent_devices
 from sensor_platform.landing.lander_status import read_status
 from sensor_platform.landing.ledger import newest_event, quarantine_files, read_ledger, totals
 from sensor_platform.live.requests.reading_history import has_table, newest_of

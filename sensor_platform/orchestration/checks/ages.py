@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import MINUTE, to_micros
-from sensor_platform.landing.device_shares import Devices, names, recent_devices
+from sensor_platform.landing.device_freshness import Devices, names, recent_devices
 from sensor_platform.landing.ledger import built_position, generation, newest_event, newest_slots, read_ledger
 from sensor_platform.site import Site
 from sensor_platform.warehouse.lineage import Model, models, published

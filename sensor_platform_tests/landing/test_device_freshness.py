@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY, HOUR, MINUTE, SECOND
-from sensor_platform.landing.device_shares import Devices, FreshnessLimits, names, recent_devices
+from sensor_platform.landing.device_freshness import Devices, FreshnessLimits, names, recent_devices
 from sensor_platform.landing.ledger import Heard, newest_event, open_ledger
 from sensor_platform_tests.landing.homes import T0, Message, land_all, seal_segment
 

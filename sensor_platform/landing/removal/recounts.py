@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import polars as pl
 
@@ -91,8 +92,5 @@ def _counted(rows: pl.DataFrame) -> Iterable[tuple[int, str, int]]:
 
 
 def _row(key: _Key, counted: Mapping[str, int]) -> DeviceCounts:
-    return DeviceCounts(
-        hour=key[0],
-        device_id=key[1],
-        **{name: counted.get(name, 0) for name in COUNTS},
-    )
+    counts: dict[str, Any] = {name: counted.get(name, 0) for name in COUNTS}
+    return DeviceCounts(hour=key[0], device_id=key[1], **counts)

@@ -17,7 +17,6 @@ from sensor_platform.landing.ledger import (
     note,
     read_ledger,
     readings_of_slots,
-    replaced_times,
     touched_extent,
 )
 from sensor_platform.warehouse.catalog.catalog_files import digest
@@ -25,7 +24,7 @@ from sensor_platform.warehouse.catalog.sync import LOOKBACK_NOTE, NOTE
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.lineage import READINGS, Model, models
 from sensor_platform.warehouse.staleness.look import stale_now
-from sensor_platform.warehouse.staleness.marks import Mark, clean_to, load_mark, mark_name, save_mark
+from sensor_platform.warehouse.staleness.marks import Mark, clean_to, load_mark, mark_epoch, mark_name, save_mark
 from sensor_platform.warehouse.staleness.staleness import Staleness
 from sensor_platform.warehouse.staleness.touched import Stale
 
@@ -64,7 +63,7 @@ def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = No
             return ()
         chosen = _chosen(site, names, int(note(ledger, LOOKBACK_NOTE) or 0))
         staleness, name = Staleness.of(ledger, slot), mark_name(chosen)
-        mark, replaced = load_mark(ledger, name, staleness.generation), replaced_times(ledger)
+        mark, epoch = load_mark(ledger, name), mark_epoch(ledger)
         touched = (mark or Mark()).touched(ledger)
         stale = stale_now(ledger, chosen, staleness, touched, is_first=mark is None)
         found = _by_day(ledger, chosen, stale)
@@ -73,7 +72,7 @@ def dirty_days(home: Home, site: WarehouseSite, names: Sequence[str] | None = No
     if not any(one.is_of_another_ledger for windows in stale.values() for one in windows.values()):
         new = (mark or Mark()).after(staleness.position, touched, clean_to(stale, chosen, touched, slot))
         if _is_worth_noting(mark, new, touched):
-            save_mark(home, name, staleness.generation, replaced, staleness.horizon.floor, new)
+            save_mark(home, name, epoch, staleness.horizon.floor, new)
     return tuple(replace(found[day], generation=staleness.generation) for day in sorted(found))
 
 

@@ -8,12 +8,15 @@ from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.sqlite import transaction
+from sensor_platform.landing.integrity.damage import forget_damage
 from sensor_platform.landing.ledger import (
     NO_HORIZON,
     Horizon,
     landing_floor,
     open_ledger,
     raise_floor,
+    read_ledger,
+    released_times,
     retention_horizon,
 )
 from sensor_platform.landing.ledger.horizon import floor_at, floor_limit, late_frozen_rows, restore_floor
@@ -89,3 +92,18 @@ def test_readings_that_came_too_late_are_counted_and_damaged_files_hold_their_sl
         ledger.executemany("insert into held_slots values (?, ?)", [(120, "a"), (120, "b")])
         assert late_frozen_rows(ledger) == 7
         assert retention_horizon(ledger) == Horizon(held=frozenset({120}))
+
+
+def test_every_release_of_a_held_slot_is_counted_and_a_new_hold_is_not(home: Home) -> None:
+    with open_ledger(home) as ledger:
+        ledger.executemany("insert into held_slots values (?, ?)", [(120, "a"), (130, "a"), (120, "b")])
+        assert released_times(ledger) == 0
+        forget_damage(ledger, ["c"])
+        assert released_times(ledger) == 0
+        forget_damage(ledger, ["a"])
+        assert released_times(ledger) == 2
+        ledger.execute("insert into held_slots values (130, 'a')")
+        ledger.execute("delete from held_slots")
+    with read_ledger(home) as kept:
+        assert kept is not None
+        assert released_times(kept) == 4

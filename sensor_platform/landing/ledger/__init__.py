@@ -25,6 +25,7 @@ from sensor_platform.landing.ledger.horizon import (
     late_frozen_rows,
     lower_floor,
     raise_floor,
+    released_times,
     retention_horizon,
 )
 from sensor_platform.landing.ledger.landed_segments import LandedSegmentsOf
@@ -155,6 +156,7 @@ __all__ = [
     "readings_of_slots",
     "recorded_grid",
     "refuse_newer_home",
+    "released_times",
     "reopen_slots",
     "replace_state",
     "replace_windows",

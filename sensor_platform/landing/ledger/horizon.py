@@ -17,6 +17,7 @@ from sensor_platform.kernel.days import EARLIEST
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.landing.ledger.arrivals import arrival_days, bounded_clock
 from sensor_platform.landing.ledger.retention_day import DAYS_PER_ARRIVAL_DAY
+from sensor_platform.landing.ledger.triggers import RELEASED
 
 FLOOR = "landing_floor"
 _FLOORS = "landing_floors"
@@ -59,6 +60,12 @@ def retention_horizon(connection: sqlite3.Connection) -> Horizon:
     floor = landing_floor(connection)
     held = frozenset(slot for (slot,) in connection.execute("select distinct slot_start from held_slots"))
     return Horizon(held=held) if floor is None else Horizon(floor, held)
+
+
+def released_times(connection: sqlite3.Connection) -> int:
+    """How many times a slot of a damaged file was released so far: what waited for it can be built again."""
+    found = connection.execute("select value from meta where key = ?", (RELEASED,)).fetchone()
+    return int(found[0]) if found else 0
 
 
 def floor_at(connection: sqlite3.Connection, at: int) -> int | None:

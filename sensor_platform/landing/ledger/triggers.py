@@ -1,12 +1,16 @@
 """Triggers of the ledger: sums and marks of days follow every change of rows, so that nobody has to read all rows.
 
 `commit_days` sums the segments of each UTC day of commit. `day_marks` has, for drift, late readings and quarantine
-files, the number of rows of each day and a mark that is another one after each change.
+files, the number of rows of each day and a mark that is another one after each change. A note counts the rows that were
+deleted from `held_slots`.
 """
 
 import sqlite3
 
 from sensor_platform.landing.ledger.manifest import SUMS
+
+RELEASED = "held_slots.released"
+"""Name of the note in `meta`."""
 
 
 def _count_segment(event: str, row: str, sign: str) -> str:
@@ -39,6 +43,10 @@ _NEWEST_AGAIN = (
     " >= day * 86400000000 and committed_at < (day + 1) * 86400000000)"
     " where day = old.committed_at / 86400000000 and newest_event_at = old.newest_event_at"
 )
+_COUNT_RELEASED = (
+    f"insert into meta (key, value) values ('{RELEASED}', '1')"  # noqa: S608 - a constant
+    " on conflict (key) do update set value = cast(cast(value as integer) + 1 as text)"
+)
 _LATE_OLD = _mark("late_frozen", "old.slot_start / 86400000000", "-old.rows")
 _LATE_NEW = _mark("late_frozen", "new.slot_start / 86400000000", "new.rows")
 _DAY_OF_PATH = "cast(strftime('%s', substr({}file, 12, 10)) as integer) / 86400"
@@ -60,6 +68,7 @@ TRIGGERS = dict(
         ),
         _trigger("drift_insert", "insert on drift", _mark("drift", "new.received_at / 86400000000", "1")),
         _trigger("drift_delete", "delete on drift", _mark("drift", "old.received_at / 86400000000", "-1")),
+        _trigger("held_delete", "delete on held_slots", _COUNT_RELEASED),
         _trigger("late_insert", "insert on late_frozen", _LATE_NEW),
         _trigger("late_delete", "delete on late_frozen", _LATE_OLD),
         _trigger("late_update", "update on late_frozen", _LATE_OLD, _LATE_NEW),

@@ -1,9 +1,10 @@
 """What looks have found clean, so that the next one compares only what was touched since. Pure, but for load and save.
 
-A mark says: of the slots touched up to `position` all windows that depend on them are built, but for the slots of the
-pending days, where that holds up to a position of their own. Windows never become older, so a mark stays true, and a
-look that ends late harms nothing; only where the landing floor sinks it counts no more. A mark is a hint: without it
-one look compares everything.
+A mark says: of the slots touched up to `position` all windows that depend on them are built, or may not be built, but
+for the slots of the pending days, where that holds up to a position of their own. Windows never become older, so a mark
+stays true, and a look that ends late harms nothing. It counts no more where windows may be built again that looks have
+passed over: where the landing floor sinks, or a held slot is released (no touched slot leads to the windows that waited
+for it). A mark is a hint: without it one look compares everything.
 """
 
 import hashlib
@@ -18,8 +19,10 @@ from sensor_platform.landing.ledger import (
     NO_HORIZON,
     StateRow,
     built_windows,
+    generation,
     landing_floor,
     open_ledger,
+    released_times,
     replace_windows,
     replaced_times,
     touched_after,
@@ -111,27 +114,27 @@ def mark_name(chosen: Sequence[Model]) -> str:
     return f"clean.{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
-def load_mark(ledger: sqlite3.Connection, name: str, generation: str) -> Mark | None:
-    """The mark of this name, if it is of this generation and of the present copy of the state."""
-    epoch = _epoch(ledger, generation)
+def mark_epoch(ledger: sqlite3.Connection) -> str:
+    """What a mark belongs to: the generation, the present copy of the state, and the slots released so far."""
+    return f"{generation(ledger)}#{replaced_times(ledger)}#{released_times(ledger)}"
+
+
+def load_mark(ledger: sqlite3.Connection, name: str) -> Mark | None:
+    """The mark of this name, if it is of the present epoch and the landing floor has not sunk since."""
+    epoch = mark_epoch(ledger)
     rows = {row.window_start: row.position for row in built_windows(ledger, name, *_EVER) if row.generation == epoch}
     position, floor = rows.pop(_GLOBAL, None), rows.pop(_FLOOR, NO_HORIZON.floor)
     return None if position is None or floor > _floor(ledger) else Mark(position, rows)
 
 
-def save_mark(home: Home, name: str, generation: str, epoch: int, floor: int, mark: Mark) -> None:
-    """Replace the mark, unless the copy of the state was replaced since `epoch`, which is of the look, as `floor`."""
+def save_mark(home: Home, name: str, epoch: str, floor: int, mark: Mark) -> None:
+    """Replace the mark, unless another epoch has begun since that of the look; `floor` is of the look too."""
     with open_ledger(home) as ledger:
-        if replaced_times(ledger) == epoch:
-            made = _epoch(ledger, generation)
+        if mark_epoch(ledger) == epoch:
             rows = {_GLOBAL: mark.position, _FLOOR: floor, **mark.pending}
-            replace_windows(ledger, name, [StateRow(name, start, made, position) for start, position in rows.items()])
+            replace_windows(ledger, name, [StateRow(name, start, epoch, position) for start, position in rows.items()])
 
 
 def _floor(ledger: sqlite3.Connection) -> int:
     floor = landing_floor(ledger)
     return NO_HORIZON.floor if floor is None else floor
-
-
-def _epoch(ledger: sqlite3.Connection, generation: str) -> str:
-    return f"{generation}#{replaced_times(ledger)}"

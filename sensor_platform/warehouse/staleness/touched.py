@@ -1,8 +1,8 @@
 """Which windows a few touched slots make stale, at a cost that follows the slots and not the history. Pure.
 
-It starts from what an earlier look found: windows that depend on no slot touched since are built. Then a window is
-stale if, and only if, it was never built or is older than one of the touched slots that it depends on. The result is
-that of `propagation.stale_windows` over everything.
+It starts from what an earlier look found: windows that depend on no slot touched since are built, or still may not be
+built. Then a window is stale if, and only if, it was never built or is older than one of the touched slots that it
+depends on. The result is that of `propagation.stale_windows` over everything.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

@@ -5,6 +5,7 @@ import shutil
 
 import polars as pl
 import pytest
+from msgspec import structs
 
 from sensor_platform.home import Home
 from sensor_platform.landing.forget.rule import ForgetRule
@@ -14,6 +15,8 @@ from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import reland
 from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.ledger import heard_since, open_ledger
+from sensor_platform.landing.ledger.manifest import DeviceCounts, no_manifest
+from sensor_platform.landing.manifests.counts_table import counts_table, read_counts, write_counts
 from sensor_platform.reading.model import EnvelopeFlag
 from sensor_platform_tests.landing.forgets import contracts, forgotten, readings, rejects, traces
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, seal_segment
@@ -145,8 +148,16 @@ def test_when_a_device_was_heard_of_last_goes_with_it(filled: Home) -> None:
     assert DEVICE in heard_of(filled), "it came back after the rule"
 
 
-def test_rows_of_the_ledger_go_though_no_file_has_the_device(filled: Home) -> None:
+def test_counts_and_rows_of_the_ledger_go_though_no_file_has_the_device(filled: Home) -> None:
+    path = filled.ledger / "counts" / "2020-01-01.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    counted = DeviceCounts(
+        hour=T0 - HOUR, device_id="long-silent", received=3, landed=3, quarantined=0, duplicate=0, rejected_readings=0
+    )
+    write_counts(path, counts_table([structs.replace(no_manifest("", T0), counts=(counted,))]))
     with open_ledger(filled) as ledger:
         ledger.execute("insert into heard values ('long-silent', ?, ?, 0, 0)", (T0, T0))
     forgotten(filled, whole("long-silent"), NOW)
     assert "long-silent" not in heard_of(filled)
+    assert read_counts(path)["received"].sum() == 3
+    assert traces(filled, "long-silent") == []

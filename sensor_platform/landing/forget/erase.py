@@ -21,6 +21,7 @@ from sensor_platform.landing.integrity.reland_intent import finish_intents
 from sensor_platform.landing.ledger.decoder_memory import load_memory
 from sensor_platform.landing.ledger.horizon import landing_floor
 from sensor_platform.landing.ledger.queries import next_commit_time
+from sensor_platform.landing.manifests.named import forget_in_files
 from sensor_platform.landing.removal.intent import carry_out
 from sensor_platform.landing.removal.remove import Removal
 
@@ -82,7 +83,8 @@ def erase(
         ledger.execute("pragma secure_delete = on")  # what is deleted is overwritten in the database file too
         if removal.files or removal.archives or removal.with_facts:
             carry_out(home, ledger, removal.intent())
-        else:  # retention may have left only rows of the ledger, and a rebuild keeps some of them
+        else:  # retention may have left only counts and rows of the ledger, and a rebuild keeps some of them
+            forget_in_files(home, {rule.device: rule.at for rule in rules if rule.is_whole_device and rule.device})
             with transaction(ledger):
                 for rule in rules:
                     delete_facts(ledger, rule)
@@ -110,7 +112,7 @@ def begin(home: Home, ledger: sqlite3.Connection, asked: ForgetRule) -> ForgetRu
 
     The same rule without an end replaces the one of before, which takes less; with an end it is the one of before.
     """
-    remove_dead([*home.ledger.glob("forgets.json.*.tmp"), *home.ledger.glob("*/*.json.*.tmp")])
+    remove_dead([*home.ledger.glob("forgets.json.*.tmp"), *home.ledger.glob("*/*.tmp")])
     finish_intents(home, ledger)
     sync_rules(home, ledger)
     rules = list(standing_rules(ledger).rules)

@@ -7,16 +7,27 @@ import polars as pl
 
 from sensor_platform.home import Home
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
+from sensor_platform.landing.ledger.manifest import manifest_path
 from sensor_platform.landing.manifests.bundles import bundle_keys, names_with, segments_counting
 from sensor_platform.landing.manifests.counts_table import read_counts, summed, write_counts
+from sensor_platform.landing.manifests.manifest_store import is_gone
 
 
 def names_in_bundles(home: Home, words: Sequence[bytes], devices: Collection[str]) -> list[str]:
-    """Segments whose bundled manifest holds one of the words, or has counts of one of the devices; in order of time."""
+    """Segments whose bundled manifest holds one of the words, or has counts of one of the devices; in order of time.
+
+    A manifest that a file of its own has replaced or ended since does not count: upkeep takes it out of its bundle.
+    """
     found: list[str] = []
     for key in bundle_keys(home):
-        found += sorted({*names_with(home, key, words), *segments_counting(home, key, devices)})
+        named = {*names_with(home, key, words), *segments_counting(home, key, devices)}
+        found += sorted(name for name in named if not _is_replaced(home, name))
     return found
+
+
+def _is_replaced(home: Home, segment: str) -> bool:
+    path = manifest_path(home, segment)
+    return path.exists() or is_gone(path)
 
 
 def forget_in_files(home: Home, devices: Mapping[str, int]) -> None:

@@ -153,6 +153,15 @@ class AlertState:
             events += self._fall(wanted, seen.at, seen.received_at)
         return events
 
+    def set_back(self, now: int) -> None:
+        """Every time that is later than `now` is `now` instead: its time-outs begin again from there."""
+        self.at, self.received_at = min(self.at, now), min(self.received_at, now)
+        self.notified_at, self.spoke_at = min(self.notified_at, now), min(self.spoke_at, now)
+        self.since = {level: (min(at, now), min(received, now)) for level, (at, received) in self.since.items()}
+        if self.clear_since is not None:
+            self.clear_since = (min(self.clear_since[0], now), min(self.clear_since[1], now))
+        self.fires = [min(at, now) for at in self.fires]
+
     def acknowledge(self, by: str, now: int) -> list[Event]:
         """Acknowledge an alert that fires, which ends its reminders; no event otherwise."""
         if not self.level or self.acknowledged_by:

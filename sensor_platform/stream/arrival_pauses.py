@@ -79,6 +79,10 @@ class ArrivalPauses:
         keys = [(int(known[row]), int(limits[row])) for row in rows]
         return [LongPause(key, int(last[key]), int(event_at[key]), limit, 0) for key, limit in keys]
 
+    def set_back(self, now: int) -> None:
+        """Nothing arrived later than `now`, microseconds."""
+        self.arrivals.bound(("last", "event_at"), now)
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         return self.arrivals.dump()

@@ -77,6 +77,13 @@ class Dedupe:
         self.dropped += int(is_repeat.sum())
         return readings.pick(~is_repeat)
 
+    def set_back(self, now: int) -> None:
+        """Nothing was remembered later than `now`, microseconds."""
+        for bucket in self._buckets:
+            bucket.since = min(bucket.since, now)
+        self._last_at = {key: min(at, now) for key, at in self._last_at.items()}
+        self._pruned_at = min(self._pruned_at, now)
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         buckets = [

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from sensor_platform.kernel.clock import MINUTE
+from sensor_platform.kernel.clock import MINUTE, SECOND
 from sensor_platform.kernel.durations import duration
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.stream.alert_state import Event
@@ -25,6 +25,8 @@ from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 from sensor_platform.stream.verdicts import EngineCatalog, Validator
 from sensor_platform.stream.windows import ClosedWindows, Windows
 
+CLOCK_TOLERANCE = 2 * SECOND
+"""Clocks of processes may differ so much without being wrong, microseconds."""
 _BEGINNING = -(1 << 60)
 """Earlier than every time, with room to subtract from."""
 
@@ -69,6 +71,25 @@ class Engine:
         self.windows = [Windows(spec, self.index, slot, keep, idle, config.most_windows) for spec in config.windows]
         self.rule_set = RuleSet(self.rules, self.index, self.maintenance)
 
+    def is_back(self, now: int) -> bool:
+        """Whether the clock was set back since it was given a time, by more than clocks differ; microseconds."""
+        return now < self.now - CLOCK_TOLERANCE
+
+    def move_to(self, now: int) -> None:
+        """Go on from a time, microseconds. After a clock that was ahead, what is remembered of later times is of now.
+
+        Otherwise no window would close, no deadline come and no reading be the newest until that time is reached.
+        """
+        if self.is_back(now):
+            self.now = self.ticked = now
+            self.index.set_back(now)
+            self.dedupe.set_back(now)
+            self.validator.look_back.set_back(now)
+            for windows in self.windows:
+                windows.set_back(now)
+            self.rule_set.set_back(now)
+        self.now = max(self.now, now)
+
     def take(
         self,
         decoded: Decoded,
@@ -93,6 +114,7 @@ class Engine:
             decoded, received_at, duplicates, suspects, self.index, self.messages, self.catalog.units, retained
         )
         self.messages += len(received_at)
+        _bound_arrivals(readings, now + CLOCK_TOLERANCE)
         return self._take(readings, now)
 
     def inject(self, rows: Sequence[tuple[str, str, int, int, float]], now: int) -> list[Event]:
@@ -227,3 +249,11 @@ class Engine:
         if readings.is_retained is not None:
             heard_at = np.where(readings.is_retained, NEVER, heard_at)
         np.maximum.at(index.by_device["received_at"], device, heard_at)
+
+
+def _bound_arrivals(readings: Readings, latest: int) -> None:
+    """Nothing arrives later than now: a collector whose clock is ahead must not hide what arrives afterwards."""
+    if len(readings) and int(readings.received_at.max()) > latest:
+        readings.received_at = np.minimum(readings.received_at, latest)
+        is_ahead = ~readings.is_device_time & (readings.event_at > latest)
+        readings.event_at = np.where(is_ahead, latest, readings.event_at)

@@ -1,6 +1,6 @@
 """Growable columns: NumPy arrays with spare room at the end, one element per number of a device, series or window."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,11 @@ class GrowableColumns:
         """Set elements to their fill values again."""
         for name, (_, fill) in self._fills.items():
             self.columns[name][rows] = fill
+
+    def bound(self, names: Sequence[str], most: int) -> None:
+        """Lower the elements of some columns that are greater than `most` to it."""
+        for name in names:
+            np.minimum(self.columns[name], most, out=self.columns[name])
 
     def dump(self) -> dict[str, bytes]:
         """The columns as bytes, for a snapshot."""

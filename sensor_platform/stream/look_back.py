@@ -69,6 +69,13 @@ class LookBack:
         self.last["value"][series[newest]] = value[newest]
         readings.verdict[rows[is_bad]] = BAD
 
+    def set_back(self, now: int) -> None:
+        """No reading was of a later time than `now`, microseconds."""
+        self.last.bound(("at",), now)
+        for state in self.standing.values():
+            state[1] = min(state[1], now)
+            state[2] = {slot: pair for slot, pair in state[2].items() if pair[1] <= now}
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         standing = [[key, value, since, list(slots.items())] for key, (value, since, slots) in self.standing.items()]

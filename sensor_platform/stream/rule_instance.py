@@ -98,6 +98,12 @@ class RuleInstance:
             self._settle(key, now)
         return events
 
+    def set_back(self, now: int) -> None:
+        """The clock was set back to `now`, microseconds."""
+        self.observer.set_back(now)
+        for alert in self.alerts.values():
+            alert.set_back(now)
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         alerts = [[key, alert.dump()] for key, alert in self.alerts.items()]

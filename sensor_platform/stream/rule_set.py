@@ -69,6 +69,12 @@ class RuleSet:
         """Alerts that are firing or acknowledged."""
         return [alert for instance in self.instances for alert in instance.alerts.values() if alert.level]
 
+    def set_back(self, now: int) -> None:
+        """The clock was set back to `now`, microseconds."""
+        self.newest.bound(("at",), now)
+        for instance in self.instances:
+            instance.set_back(now)
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         return {"good": self.newest.dump(), "watches": [instance.dump() for instance in self.instances]}

@@ -117,6 +117,11 @@ class SeriesIndex:
         """The number of a device, or None."""
         return self._device_numbers.get(device_id)
 
+    def set_back(self, now: int) -> None:
+        """No reading is of a later time than `now`, microseconds."""
+        self.by_series.bound(("event_at", "received_at"), now)
+        self.by_device.bound(("watermark", "received_at"), now)
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         return {

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.durations import duration
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.config import WindowSpec
@@ -112,6 +113,12 @@ class Windows:
         is_old = (series >= 0) & (watermark >= end + self.keep) & ~rows["is_changed"][:size]
         self._forget(np.flatnonzero(is_old))
         return closed
+
+    def set_back(self, now: int) -> None:
+        """Forget windows that begin a day after `now` or later: no device could be so far ahead. The tables have them."""
+        self.floor = min(self.floor, now)
+        size = self.rows.size
+        self._forget(np.flatnonzero((self.rows["series"][:size] >= 0) & (self.rows["start"][:size] >= now + DAY)))
 
     def _nothing_is_due(self, now: int) -> bool:
         if len(self._rows) > self.most or not len(self.index):

@@ -21,7 +21,7 @@ from sensor_platform.live.engine.loop_status import LoopStatus
 from sensor_platform.live.engine.step import Injected, Step, StepResult
 from sensor_platform.live.engine.step_store import Output, StepStore
 from sensor_platform.reading.decode import Decoder
-from sensor_platform.stream.engine import Engine
+from sensor_platform.stream.engine import CLOCK_TOLERANCE, Engine
 
 log = logging.getLogger(__name__)
 
@@ -115,18 +115,18 @@ class Loop:
         commands = self._store.new_commands()
         rows = tuple(self.injected)
         newest = max((batch.received_at[-1] for _, some in batches for batch in some if len(batch)), default=0)
-        # While there is more to read, the time is that of the messages: a backlog must not look like silence.
-        now = max(self.engine.now, newest if is_more else max(self.clock(), newest))
+        now = self._time_of_step(newest, is_more=is_more)
+        is_back = self.engine.is_back(now)
         has_news = bool(newest or commands or rows)
         self._note_lag(newest, is_more=is_more)
-        if not has_news and now - self.engine.now < _IDLE_TICK:
+        if not has_news and not is_back and now - self.engine.now < _IDLE_TICK:
             return False
         step = Step(
             now=now,
             sources=self._state.collectors.places,
             commands=tuple(command for _, command in commands),
             injected=rows,
-            is_tick=now - self.engine.ticked >= _TICK,
+            is_tick=is_back or now - self.engine.ticked >= _TICK,
         )
         if has_news:
             self._news_at = time.monotonic()
@@ -141,6 +141,16 @@ class Loop:
         self.status.steps += 1
         self.after(self.engine, self.status, step, result)
         return is_more
+
+    def _time_of_step(self, newest: int, *, is_more: bool) -> int:
+        """The clock; while there is more to read, the arrival of the newest message: a backlog is no silence.
+
+        An arrival in the future is of a clock that was wrong, and the time goes back with a clock that is set back.
+        """
+        clock = self.clock()
+        arrived = newest if newest <= clock + CLOCK_TOLERANCE else clock
+        now = arrived if is_more else max(clock, arrived)
+        return now if self.engine.is_back(now) else max(self.engine.now, now)
 
     def _follow(self) -> None:
         is_ahead = False

@@ -54,6 +54,7 @@ class StepResult:
 def run_step(engine: Engine, decoder: Decoder, step: Step, batches: CollectorBatches) -> StepResult:
     """Run a step. The same state, step and batches always give the same result and state."""
     result = StepResult()
+    engine.move_to(step.now)
     for collector, some in batches:
         if not any(map(len, some)):
             continue

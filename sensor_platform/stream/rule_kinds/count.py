@@ -98,6 +98,13 @@ class CountObserver(RuleObserver):
             if alert.level and alert.clear_since is None and deadline <= now:
                 yield key, Observation(alert.at, deadline, alert.value, 0, 0)
 
+    def set_back(self, now: int) -> None:
+        """Counts of windows later than `now` are forgotten, and none of them goes on."""
+        self.until.bound(("until",), now)
+        for windows in self.counts.values():
+            for start in [start for start in windows if start > now]:
+                del windows[start]
+
     def dump(self) -> dict[str, Any]:
         """Counts and ends of windows."""
         counts = [[series, list(windows.items())] for series, windows in self.counts.items()]

@@ -77,6 +77,10 @@ class NoDataObserver(RuleObserver):
             if alert is None or not alert.level:
                 yield pause.key, self._too_long(pause)
 
+    def set_back(self, now: int) -> None:
+        """Nothing arrived later than `now`."""
+        self.pauses.set_back(now)
+
     def dump(self) -> dict[str, Any]:
         """Arrivals and learned pauses."""
         return {"silence": self.pauses.dump()}

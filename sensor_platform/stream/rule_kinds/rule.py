@@ -181,6 +181,10 @@ class RuleObserver:
         del now, alerts
         return ()
 
+    def set_back(self, now: int) -> None:
+        """The clock was set back to `now`, microseconds: what it remembers of later times is of `now` instead."""
+        del now
+
     def dump(self) -> dict[str, Any]:
         """What it remembers, for a snapshot; plain values and bytes under names other than `rule` and `alarms`."""
         return {}

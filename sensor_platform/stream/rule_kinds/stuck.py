@@ -65,6 +65,10 @@ class StuckObserver(RuleObserver):
         levels = np.where(is_stuck, self.level, 0).astype(np.uint8)
         return Observations(series, readings.event_at, readings.received_at, readings.value, levels, levels)
 
+    def set_back(self, now: int) -> None:
+        """No value is the same since a time later than `now`."""
+        self.since.bound(("since",), now)
+
     def dump(self) -> dict[str, Any]:
         """Since when each value is the same."""
         return {"since": self.since.dump()}

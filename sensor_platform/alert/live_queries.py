@@ -46,15 +46,18 @@ def acknowledgements(connection: sqlite3.Connection) -> dict[str, Event]:
     return {event.alert_id: event for event in events}
 
 
-def closed_windows(connection: sqlite3.Connection, spec: str, since: int) -> list[bytes]:
+def closed_windows(connection: sqlite3.Connection, spec: str, since: int, until: int) -> list[bytes]:
     """Return windows as they were stored, oldest first.
 
     Args:
         connection: to the live store.
         spec: name of the window.
         since: microseconds since the epoch; the time at which they were emitted.
+        until: a later time of emission is of a clock that was ahead.
     """
-    rows = connection.execute("select body from closed where at >= ? and spec = ? order by seq", (since, spec))
+    rows = connection.execute(
+        "select body from closed where at >= ? and at <= ? and spec = ? order by seq", (since, until, spec)
+    )
     return [body for (body,) in rows]
 
 

@@ -6,7 +6,12 @@ States are `waiting`, `sent` and `dead` (a dead letter, after too many attempts)
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from sensor_platform.kernel.clock import MINUTE
+
+LONGEST_PAUSE = 10 * MINUTE
+"""Longest pause between two attempts, microseconds."""
 _MOST_TOGETHER = 50
 
 
@@ -23,16 +28,18 @@ class OutboxRow:
 def due_messages(connection: sqlite3.Connection, channel: str, now: int) -> Sequence[OutboxRow]:
     """Return the oldest message of a channel that is due, with up to 49 others of its group; empty if none is due.
 
+    Due is also what waits for a time that only a clock that was ahead can have set.
+
     Args:
         connection: to the live store.
         channel: name of the channel.
         now: microseconds since the epoch.
     """
-    first = connection.execute(
-        "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting'"
-        " and not_before <= ? order by not_before, id limit 1",
-        (channel, now),
-    ).fetchone()
+    first = _first(connection, "not_before <= ?", (channel, now)) or _first(
+        connection,
+        "not_before > ? and (attempts > 0 or created_at > ?)",
+        (channel, now + LONGEST_PAUSE, now + MINUTE),
+    )
     if first is None:
         return []
     if not first[1]:
@@ -43,6 +50,14 @@ def due_messages(connection: sqlite3.Connection, channel: str, now: int) -> Sequ
         (channel, first[1], _MOST_TOGETHER),
     )
     return [OutboxRow(*row) for row in rows]
+
+
+def _first(connection: sqlite3.Connection, condition: str, values: tuple[str | int, ...]) -> tuple[Any, ...] | None:
+    select = "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting' and"
+    found: tuple[Any, ...] | None = connection.execute(
+        f"{select} {condition} order by not_before, id limit 1", values
+    ).fetchone()
+    return found
 
 
 def mark_sent(connection: sqlite3.Connection, rows: Sequence[OutboxRow], now: int) -> None:

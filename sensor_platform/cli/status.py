@@ -119,7 +119,7 @@ def _collector(settings: "Settings", now: datetime) -> dict[str, Any] | None:
     found = read_status(settings.home.wal, settings.site.collect.collector)
     if found is None:
         return None
-    is_alive = found.state != "stopped" and now.timestamp() - found.updated_at < _ALIVE_SECONDS
+    is_alive = found.state != "stopped" and abs(now.timestamp() - found.updated_at) < _ALIVE_SECONDS
     return {"is_alive": is_alive, **msgspec.to_builtins(found)}
 
 

@@ -14,16 +14,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sensor_platform.alert.outbox import OutboxRow, due_messages, mark_failed, mark_sent
+from sensor_platform.alert.outbox import LONGEST_PAUSE, OutboxRow, due_messages, mark_failed, mark_sent
 from sensor_platform.alert.store import connect
 from sensor_platform.kernel.backoff import Backoff
-from sensor_platform.kernel.clock import MINUTE, SECOND
+from sensor_platform.kernel.clock import SECOND
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.sinks.sink import Connections, Destination, Sink, Unsent
 from sensor_platform.sinks.sink_table import make_sink
 
 log = logging.getLogger(__name__)
-_BACKOFF = Backoff(2 * SECOND, 10 * MINUTE)
+_BACKOFF = Backoff(2 * SECOND, LONGEST_PAUSE)
 _POLL_SECONDS = 0.5
 _RATE_SECONDS = 60.0
 

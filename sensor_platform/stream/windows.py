@@ -115,7 +115,7 @@ class Windows:
         return closed
 
     def set_back(self, now: int) -> None:
-        """Forget windows that begin a day after `now` or later: no device could be so far ahead. The tables have them."""
+        """Forget windows that begin a day after `now` or later: no device may be so far ahead. The tables have them."""
         self.floor = min(self.floor, now)
         size = self.rows.size
         self._forget(np.flatnonzero((self.rows["series"][:size] >= 0) & (self.rows["start"][:size] >= now + DAY)))

@@ -139,7 +139,7 @@ def site_state(home: Home, folder: Path | None, now: float | None = None) -> Sit
     at = time.time() if now is None else now
     versions, since = read_site_files(folder).versions, changed_at(folder)
     reports = read_reports(home, at)
-    is_due = at - since > PATIENCE_SECONDS
+    is_due = not 0 <= at - since <= PATIENCE_SECONDS  # a change in the future is of a clock that was ahead
     return SiteState(versions, reports, tuple(fault for each in reports for fault in faults(each, versions, is_due)))
 
 

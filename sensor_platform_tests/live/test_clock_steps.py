@@ -46,7 +46,10 @@ class Bench:
 
     def fired(self, since: int) -> set[str]:
         with sqlite3.connect(self.home.live_file) as connection:
-            rows = connection.execute("select rule from alerts join events using (alert_id) where kind = 'fired' and events.noticed_at >= ?", (since,))
+            rows = connection.execute(
+                "select rule from alerts join events using (alert_id) where kind = 'fired' and events.noticed_at >= ?",
+                (since,),
+            )
             return {rule for (rule,) in rows}
 
     def windows(self, first: int, last: int) -> list[int]:

@@ -104,3 +104,12 @@ def test_files_about_failures_are_bounded(tmp_path: Path, monkeypatch: pytest.Mo
     for number in range(5):
         note_failed_run(Home(tmp_path), failed(number))
     assert len(list((tmp_path / "dagster" / "failures").glob("*"))) == 3
+
+
+def test_a_failure_is_told_whatever_the_clock_says(tmp_path: Path) -> None:
+    home = Home(tmp_path)
+    looking = watcher(home)
+    looking.look()
+    _note(home, failed(), age_seconds=3 * 365 * 86_400)
+    assert looking.look() == 1
+    assert _outbox(home) == [("hook", "run-r1")]

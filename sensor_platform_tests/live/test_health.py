@@ -71,6 +71,8 @@ def test_what_works_is_ok(tmp_path: Path) -> None:
         ("collector", lambda home: _collector(home, "connecting"), "c connecting"),
         ("lander", lambda home: _lander(home, "waiting"), "waiting"),
         ("lander", lambda home: _lander(home, "idle", age=90), "idle when last seen, 9"),
+        ("collector", lambda home: _collector(home, "connected", age=-3600), "c gone"),  # by a clock that was ahead
+        ("lander", lambda home: _lander(home, "idle", age=-3600), "idle when last seen, -3"),
     ],
 )
 def test_what_has_worked_and_does_not_any_more_is_said_by_503(

@@ -6,13 +6,16 @@ from email.policy import default as policy
 from pathlib import Path
 from types import SimpleNamespace
 
+import msgspec
 import pytest
 
 from sensor_platform.alert import store
+from sensor_platform.alert.compose import notification_of
 from sensor_platform.alert.outbox import requeue_dead_letters
+from sensor_platform.kernel.clock import DAY, HOUR, SECOND
 from sensor_platform_tests.landing.homes import T0
 from sensor_platform_tests.live.receivers import Mail, hook, mail
-from sensor_platform_tests.sinks.channels import event, put_out, states, webhook_dispatcher
+from sensor_platform_tests.sinks.channels import RULE, event, put_out, states, webhook_dispatcher
 from sensor_platform_tests.waiting import wait_for
 
 
@@ -142,3 +145,40 @@ def test_two_letters_do_not_wait_for_each_other(tmp_path: Path, monkeypatch: pyt
         dispatcher = webhook_dispatcher(server.url, path, lambda: T0, timeout=2.0)
         assert [dispatcher.send_due(connection) for _ in range(2)] == [True, True]
     assert (len(server.letters), pauses) == (2, [])
+
+
+JUMPS = {"-1 day": -DAY, "+1 hour": HOUR, "+10 days": 10 * DAY, "+3 years": 1095 * DAY}
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_message_that_failed_by_a_wrong_clock_is_tried_again_when_it_is_right(tmp_path: Path, jump: str) -> None:
+    path, now = tmp_path / "live.sqlite", [T0]
+    put_out(path, [event()])
+    with hook() as receiver, closing(store.connect(path)) as connection:
+        receiver.mood = "refuses"
+        dispatcher = webhook_dispatcher(receiver.url, path, lambda: now[0])
+        now[0] = T0 + JUMPS[jump]
+        assert dispatcher.send_due(connection)
+        receiver.mood = "well"
+        now[0] = T0 + 10 * SECOND
+        assert dispatcher.send_due(connection)
+        assert states(path) == ["sent"]
+
+
+@pytest.mark.parametrize("jump", JUMPS)
+def test_a_message_that_was_put_out_by_a_wrong_clock_does_not_wait_for_it(tmp_path: Path, jump: str) -> None:
+    path, at = tmp_path / "live.sqlite", T0 + JUMPS[jump]
+    with hook() as receiver, closing(store.connect(path)) as connection:
+        body = msgspec.json.encode(notification_of(event(), RULE, {}, "site"))
+        store.store_outgoing(connection, [store.Outgoing("k", "hook", body, at, at + 5 * SECOND, "group")])
+        dispatcher = webhook_dispatcher(receiver.url, path, lambda: T0)
+        assert dispatcher.send_due(connection)
+        assert states(path) == ["sent"]
+
+
+def test_what_waits_for_its_group_is_not_sent_early(tmp_path: Path) -> None:
+    path = tmp_path / "live.sqlite"
+    with hook() as receiver, closing(store.connect(path)) as connection:
+        body = msgspec.json.encode(notification_of(event(), RULE, {}, "site"))
+        store.store_outgoing(connection, [store.Outgoing("k", "hook", body, T0, T0 + 2 * HOUR, "group")])
+        assert not webhook_dispatcher(receiver.url, path, lambda: T0).send_due(connection)

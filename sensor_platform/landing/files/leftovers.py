@@ -98,6 +98,8 @@ def _changed_folders(home: Home) -> list[Path]:
     since = 0.0
     with contextlib.suppress(OSError, ValueError):
         since = float(_marker(home).read_text()) - _CLOCK_SECONDS
+    if since > time.time():  # by a clock that was ahead
+        since = 0.0
     days = [day for root in (home.landing, home.quarantine, home.raw) for day in sorted(root.glob("*"))]
     days += [home.ledger, home.ledger / "segments", home.ledger / "compactions"]
     return [folder for folder in days if folder.is_dir() and folder.stat().st_mtime >= since]

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from sensor_platform.alert import store
 from sensor_platform.alert.live_queries import closed_windows
+from sensor_platform.kernel.clock import MINUTE
 from sensor_platform.stream.series import NEVER, SeriesIndex
 from sensor_platform.stream.windows import ClosedWindows
 
@@ -31,7 +32,8 @@ class EmittedWindows:
     def newest(self, spec: str, micros: int) -> list[bytes]:
         """Return the encoded windows of a spec that were emitted in the last microseconds, oldest first."""
         with closing(store.connect(self.path)) as connection:
-            return closed_windows(connection, spec, self.clock() - micros)
+            now = self.clock()
+            return closed_windows(connection, spec, now - micros, now + MINUTE)
 
     def of_series(self, device: str, metric: str, spec: str, minutes: float) -> list[dict[str, Any]]:
         """Return the windows of one series that were emitted in the last minutes, oldest first.

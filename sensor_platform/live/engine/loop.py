@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import HOUR
 from sensor_platform.live.engine.engine_state import EngineState, Snapshots, restore
 from sensor_platform.live.engine.followed_collectors import FollowedCollectors
 from sensor_platform.live.engine.loop_status import LoopStatus
@@ -183,7 +182,7 @@ class Loop:
         self._looked_at = now
         if self._state.collectors.look_for_new():
             self._snapshots.make(self._state)  # the place where a collector was first met is part of the state
-        self._store.forget(self.clock() - self.keep_hours * HOUR)
+        self._store.forget(self.clock(), self.keep_hours)
 
     def _note_lag(self, newest: int, *, is_more: bool) -> None:
         self.status.state = "catching up" if is_more else "following"

@@ -15,6 +15,7 @@ from sensor_platform.alert import outbox, store
 from sensor_platform.alert.store import OperatorCommand, Outgoing
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.live.engine.emitted_windows import encode_closed
+from sensor_platform.live.engine.run_days import forgettable_before
 from sensor_platform.live.engine.step import Step, StepResult
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.engine import Engine
@@ -99,8 +100,9 @@ class StepStore:
         rows = self._connection.execute("select seq, body from steps where seq > ? order by seq", (self.seq,))
         return [(seq, msgspec.msgpack.decode(body, type=Step)) for seq, body in rows.fetchall()]
 
-    def forget(self, before: int) -> None:
-        """Delete emitted windows and sent messages older than a time, in microseconds since the epoch."""
+    def forget(self, now: int, keep_hours: int) -> None:
+        """Delete emitted windows and sent messages that were kept long enough. `now` is in microseconds."""
+        before = forgettable_before(self._connection, now, keep_hours)
         self._connection.execute("delete from closed where at < ?", (before,))
         outbox.forget_sent(self._connection, before)
 

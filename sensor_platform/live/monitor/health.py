@@ -37,7 +37,7 @@ class HealthChecks:
         """Check each dependency: `state` (`ok`, `waiting` if never used, `failed`), `ok` (not failed), `detail`."""
         status, age = self.status(), (self.clock() - self.view().at) / 1e6
         checks = {
-            "engine": _check(status.state in {"following", "catching up"} and age < _STALE_SECONDS, status.state),
+            "engine": _check(status.state in {"following", "catching up"} and abs(age) < _STALE_SECONDS, status.state),
             "disk": self._disk(),
             "ingest": _check(not self.ingest_problem(), self.ingest_problem() or "ready"),
             **self._platform(),
@@ -71,7 +71,7 @@ class HealthChecks:
     def _platform(self) -> dict[str, dict[str, Any]]:
         """Check the files of other processes. On a new platform there are none, which is not a failure."""
         platform = self.platform()
-        if self.clock() / 1e6 - platform.at > _SILENT_SECONDS:
+        if abs(self.clock() / 1e6 - platform.at) > _SILENT_SECONDS:
             return {"pipeline": _check(ok=False, detail="its status is not updated" if platform.at else "not read yet")}
         checks = {
             "collector": _waiting("none has run yet"),
@@ -82,8 +82,8 @@ class HealthChecks:
         if states := platform.states:
             words = ", ".join(f"{name} {state}" for name, state in states.items())
             checks["collector"] = _check("connected" in states.values(), words)
-        if (silence := platform.lander_age) >= 0:
-            is_recent = silence < _SILENT_SECONDS
+        if (silence := platform.lander_age) is not None:
+            is_recent = abs(silence) < _SILENT_SECONDS
             words = platform.lander if is_recent else f"{platform.lander} when last seen, {silence:.0f} s ago"
             checks["lander"] = _check(is_recent and platform.lander in _LANDS, words)
         if platform.ledger or platform.problem:

@@ -65,7 +65,7 @@ class LiveCollector(Collector):
             ("live_lag_seconds", "lag_seconds", "Age of the newest message taken while there is more to take."),
         ):
             yield _gauge(name, text, counts.get(key, 0))
-        yield _gauge("live_view_age_seconds", "Age of the newest state.", max(0, self._clock() - view.at) / 1e6)
+        yield _gauge("live_view_age_seconds", "Age of the newest state.", abs(self._clock() - view.at) / 1e6)
         yield _gauge("live_connections", "Open WebSocket connections.", self._clients())
         yield from self._groups(view)
         alarms = GaugeMetricFamily(f"{PREFIX}alarms", "Active alarms.", labels=["level", "rule", "metric"])

@@ -47,7 +47,8 @@ class PlatformStatus:
     pending_segments: int = 0
     wal_bytes: int = 0
     lander: str = "unknown"
-    lander_age: float = -1.0
+    lander_age: float | None = None
+    """Seconds; negative after a clock was ahead, so that it tells nothing. None where no lander has run."""
     newest: Mapping[str, float] = field(default_factory=dict)
     """Newest data time by layer, seconds since the epoch."""
     devices: int = 0
@@ -128,7 +129,7 @@ class StatusPoller:
             pending_segments=len(sealed),
             wal_bytes=sum(_size(path) for path in (self.home.wal.iterdir() if self.home.wal.is_dir() else ())),
             lander=status.state if status else "unknown",
-            lander_age=self.clock() - status.updated_at / 1e6 if status else -1.0,
+            lander_age=self.clock() - status.updated_at / 1e6 if status else None,
             newest=newest,
             devices=len(devices.rows),
             devices_problem=devices.problem(self.limits),
@@ -156,7 +157,7 @@ class StatusPoller:
         for path in sorted(self.home.wal.glob("*.status.json")) if self.home.wal.is_dir() else ():
             with contextlib.suppress(OSError, msgspec.DecodeError):
                 status = msgspec.json.decode(path.read_bytes(), type=CollectorStatus)
-                is_fresh = self.clock() - status.updated_at < _GONE_SECONDS
+                is_fresh = abs(self.clock() - status.updated_at) < _GONE_SECONDS
                 states[status.collector] = status.state if is_fresh else "gone"
                 acks[status.collector] = (status.counters.ack_commits, status.counters.ack_seconds)
                 sources[status.collector] = {

@@ -17,10 +17,12 @@ from sensor_platform.home import Home
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 5.0
 _MAX_AGE_SECONDS = 24 * 3600
-"""Maximum age of a failure that still notifies: a restart of live does not report the failures of last month."""
+"""Maximum age of a failure that still notifies: a restart of live does not report the failures of last month.
+
+What appears while this process runs is new, whatever the clock says."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class FailedRunNotifications:
     """A file is deleted only after its notifications are stored. They have the run's key, so that each is sent once."""
 
@@ -34,16 +36,18 @@ class FailedRunNotifications:
     """Microseconds since the epoch."""
     wake: Callable[[], None]
     """Called when something waits in the outbox."""
+    _has_looked: bool = False
 
     def look(self) -> int:
         """Put notifications of new failures into the outbox; returns the number of runs."""
         found = list(pending_failed_runs(self.home))
+        is_new, self._has_looked = self._has_looked, True
         if not found:
             return 0
         with closing(store.connect(self.path)) as connection:
             for path, failed in found:
                 at = path.stat().st_mtime
-                if self.clock() / 1e6 - at <= _MAX_AGE_SECONDS:
+                if is_new or self.clock() / 1e6 - at <= _MAX_AGE_SECONDS:
                     when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
                     store.store_outgoing(
                         connection, failed_run_notifications(failed, self.config, self.site, when, self.clock())

@@ -56,4 +56,4 @@ def is_emptied(path: Path) -> bool:
 
 def is_waiting(path: Path) -> bool:
     """Whether the file was emptied less than an hour ago: nothing is left to do but to wait."""
-    return is_emptied(path) and time.time() - path.stat().st_mtime < GRACE_SECONDS
+    return is_emptied(path) and abs(time.time() - path.stat().st_mtime) < GRACE_SECONDS

@@ -2,11 +2,13 @@
 
 The home is written as landing and builds would have left it: 1,000 devices in a segment every five seconds, a late
 reading of random age every minute, and runs that are ten seconds (today) and two minutes (history) behind. Between two
-looks five seconds pass. Prints one line of JSON: medians in milliseconds by days, and the first look without a mark.
+looks five seconds pass. Prints one line of JSON: medians in milliseconds by days, the first look without a mark, the
+ratio of the oldest home to the youngest, and the limits that both are to keep.
 """
 
 import argparse
 import json
+import os
 import random
 import sqlite3
 import statistics
@@ -31,7 +33,7 @@ ROWS = "insert or replace into warehouse_state values (?, ?, ?, ?)"
 
 
 def aged(home: Home, days: int) -> tuple[str, int]:
-    """A ledger of so many days, all of it built; returns its generation and newest position."""
+    """A ledger of `days` days, all of it built; returns its generation and newest position."""
     with open_ledger(home) as ledger:
         made = generation(ledger)
     slots = range(NOON - days * DAY, NOON + SLOT, SLOT)
@@ -61,7 +63,7 @@ def build(ledger: sqlite3.Connection, made: str, slot: int, position: int) -> No
 
 
 def looks(days: int, minutes: int) -> tuple[float, list[float]]:
-    """Milliseconds of the first look, and of the others in so many minutes."""
+    """Milliseconds of the first look, and of the others in `minutes` minutes."""
     rng, site = random.Random(days), BenchSite()
     with tempfile.TemporaryDirectory() as folder:
         home = Home(Path(folder) / "home")
@@ -109,7 +111,16 @@ def main() -> None:
             "p95_ms": round(sorted(found)[len(found) * 95 // 100], 1),
             "first_ms": round(first, 1),
         }
-    print(json.dumps({"benchmark": "sensor_look", "minutes": arguments.minutes, "days": made}))
+    youngest, oldest = (made[age]["look_ms"] for age in (min(made), max(made)))
+    result = {
+        "benchmark": "sensor_look",
+        "minutes": arguments.minutes,
+        "days": made,
+        "ratio_oldest_to_youngest": round(oldest / youngest, 1),
+        "limits": {"look_ms": 100, "ratio": 1.5},
+        "load_average": os.getloadavg()[0],
+    }
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

@@ -2,12 +2,14 @@
 
 import hashlib
 import sqlite3
+from collections.abc import Sequence
 
 import polars as pl
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import utc_from_micros
+from sensor_platform.kernel.clock import HOUR, MINUTE, utc_from_micros
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
+from sensor_platform.landing.files.parquet import write_landing, write_quarantine
 from sensor_platform.landing.ledger.manifest import COUNTS, CompactionManifest, FileEntry, FileKind, Manifest
 from sensor_platform.landing.ledger.slot_positions import next_position
 from sensor_platform.landing.ledger.summing import remember_bundled
@@ -89,8 +91,10 @@ def _insert_counts(ledger: sqlite3.Connection, hour: int, counts: pl.DataFrame) 
 def _manifests(plan: AgePlan, hour: int, readings: pl.DataFrame, counts: pl.DataFrame) -> list[Manifest]:
     """The manifests of the segments, without their counts. Their files are gone, or named by checksums made up."""
     sums = {row[0]: row[1:] for row in counts.group_by("segment").agg(pl.col(_SUMS).sum()).iter_rows()}
-    slots = readings.group_by("segment", "slot_start").len().group_by("segment").agg("slot_start", "len")
-    of_segment = {name: dict(zip(starts, rows, strict=True)) for name, starts, rows in slots.iter_rows()}
+    slots = readings.group_by("segment", "slot_start").len().sort("slot_start").group_by("segment", maintain_order=True)
+    of_segment = {
+        name: dict(zip(starts, rows, strict=True)) for name, starts, rows in slots.agg("slot_start", "len").iter_rows()
+    }
     newest = dict(readings.group_by("segment").agg(pl.col("event_at").cast(pl.Int64).max()).iter_rows())
     return [
         _manifest(hour + number * SEGMENT, hour, name, sums[name], of_segment.get(name, {}), newest.get(name))
@@ -101,7 +105,7 @@ def _manifests(plan: AgePlan, hour: int, readings: pl.DataFrame, counts: pl.Data
 def _manifest(
     at: int, hour: int, name: str, sums: tuple[int, int, int], slots: dict[int, int], newest: int | None
 ) -> Manifest:
-    received, landed, quarantined = sums
+    _, landed, quarantined = sums
     day = f"{utc_from_micros(hour):%Y-%m-%d}"
     files = [
         _file(f"quarantine/{day}/{name}.parquet", "quarantine", quarantined),
@@ -109,9 +113,17 @@ def _manifest(
     ]
     if landed:
         files.insert(0, _file(f"landing/{day}/{name}.parquet", "landing", landed, slots))
+    return manifest_of(name, committed_at(at), hour, sums, files, newest)
+
+
+def manifest_of(
+    name: str, at: int, hour: int, sums: tuple[int, int, int], files: Sequence[FileEntry], newest: int | None
+) -> Manifest:
+    """The manifest of a segment without its counts, which the bundle has. `sums`: received, landed, quarantined."""
+    received, landed, quarantined = sums
     return Manifest(
         segment=name,
-        written_at=committed_at(at),
+        written_at=at,
         contract_version="0123456789abcdef",
         messages=received,
         landed=landed,
@@ -124,6 +136,27 @@ def _manifest(
         counts=(),
         arrivals={hour: received},
     )
+
+
+def write_files(home: Home, plan: AgePlan, hour: int, readings: pl.DataFrame, refused: pl.DataFrame) -> list[FileEntry]:
+    """Write the compacted files of an hour: landing, then quarantine."""
+    name, day = compaction_of(plan, hour), f"{utc_from_micros(hour):%Y-%m-%d}"
+    return [
+        write_landing(home, home.landing / day / f"{name}.parquet", readings),
+        write_quarantine(home, home.quarantine / day / f"{name}.parquet", refused),
+    ]
+
+
+def compactions_of(plan: AgePlan, hour: int, entries: Sequence[FileEntry]) -> list[CompactionManifest]:
+    """The manifests of the compacted files of an hour."""
+    name, at = compaction_of(plan, hour), hour + HOUR + MINUTE
+    names = [name if entry.kind == "landing" else f"{name}-q" for entry in entries]
+    return [CompactionManifest(name=n, written_at=at, file=e, replaces=()) for n, e in zip(names, entries, strict=True)]
+
+
+def compaction_of(plan: AgePlan, hour: int) -> str:
+    """Name of the compacted file of an hour."""
+    return "compact-" + hashlib.sha256(segment_of(plan, hour).encode()).hexdigest()[:32]
 
 
 def _file(file: str, kind: FileKind, rows: int, slots: dict[int, int] | None = None) -> FileEntry:

@@ -1,18 +1,15 @@
 """The messages of one hour of an aged home, as a table of readings and as payloads."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
 
 import numpy as np
 import orjson
 import polars as pl
 
-from sensor_platform.kernel.clock import MINUTE
+from sensor_platform.kernel.clock import HOUR, MINUTE
 from sensor_platform.landing.files.landing_table import LANDING_COLUMNS
 from sensor_platform.landing.rejects import QUARANTINE_SCHEMA
 from sensor_platform_tests.age.plan import SEGMENT, SEGMENTS, SLOT_MINUTES, STUCK_AT, AgePlan, segment_of
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 GARBAGE = b"\x00 not a message"
 _ORDER = ("slot_start", "device_id", "metric", "event_at", "received_at", "segment", "position")
@@ -36,25 +33,23 @@ def arrivals(plan: AgePlan, hour: int) -> pl.DataFrame:
     return pl.concat([*names, stuck]).sort("received_at", maintain_order=True)
 
 
-def readings(plan: AgePlan, hour: int) -> pl.DataFrame:
-    """The landing columns of an hour with `slot_start`, in the order of a landing file."""
-    sent = arrivals(plan, hour).with_columns(part=(pl.col("received_at") - hour) // SEGMENT)
-    names = pl.DataFrame(
-        {"part": range(SEGMENTS), "segment": [segment_of(plan, hour + n * SEGMENT) for n in range(SEGMENTS)]}
-    )
+def readings(plan: AgePlan, hours: Sequence[int]) -> pl.DataFrame:
+    """The landing columns of some hours with `slot_start`, hour by hour in the order of a landing file."""
+    sent = pl.concat([arrivals(plan, hour) for hour in hours])
     slot = SLOT_MINUTES * MINUTE
-    table = sent.join(names.with_columns(pl.col("part").cast(pl.Int64)), on="part", how="left", maintain_order="left")
+    number = ((pl.col("received_at") - plan.start) // SEGMENT).cast(pl.String).str.zfill(8)
     text = pl.lit(None, pl.String)
     return (
-        table.with_columns(
+        sent.with_columns(segment=pl.lit(segment_of(plan, plan.start)[:-8]) + number)
+        .with_columns(
             metric=pl.lit("temperature"), value=value(), text=text, unit=text, quality=text, message_id=text,
             topic=pl.format("sensors/{}", "device_id"), position=pl.int_range(pl.len()).over("segment") + 1,
-            is_device_time=True, is_suspect=False, tags=no_tags(len(table)),
-            slot_start=pl.col("event_at") // slot * slot,
+            is_device_time=True, is_suspect=False, tags=no_tags(len(sent)),
+            slot_start=pl.col("event_at") // slot * slot, hour=pl.col("received_at") // HOUR,
         )
+        .sort("hour", *_ORDER)
         .with_columns(pl.col("event_at", "received_at").cast(pl.Datetime("us")))
         .select(LANDING_COLUMNS)
-        .sort(_ORDER)
     )  # fmt: skip
 
 
@@ -68,19 +63,20 @@ def no_tags(rows: int) -> pl.Series:
     return pl.Series([{}] * rows, dtype=pl.Map(pl.String, pl.String))
 
 
-def garbage(plan: AgePlan, hour: int) -> pl.DataFrame:
-    """The quarantine rows of an hour: the first message of each segment."""
-    times = [hour + number * SEGMENT for number in range(SEGMENTS)]
-    rows: dict[str, Sequence[object]] = {
-        "received_at": times, "topic": ["sensors/garbage"] * SEGMENTS, "payload": [GARBAGE] * SEGMENTS,
-        "rule": ["undecodable"] * SEGMENTS, "reason": ["not JSON: unexpected character"] * SEGMENTS,
-        "hint": ["send JSON, or give the topic a contract with its encoding"] * SEGMENTS,
-        "device_id": [None] * SEGMENTS, "metric": [None] * SEGMENTS,
-        "segment": [segment_of(plan, at) for at in times], "position": [0] * SEGMENTS,
-        "qos": [1] * SEGMENTS, "retain": [False] * SEGMENTS, "scope": ["message"] * SEGMENTS,
+def garbage(plan: AgePlan, hours: Sequence[int]) -> pl.DataFrame:
+    """The quarantine rows of some hours: the first message of each segment."""
+    times = [hour + number * SEGMENT for hour in hours for number in range(SEGMENTS)]
+    columns: dict[str, object] = {
+        "topic": "sensors/garbage", "payload": GARBAGE, "rule": "undecodable",
+        "reason": "not JSON: unexpected character",
+        "hint": "send JSON, or give the topic a contract with its encoding",
+        "position": 0, "qos": 1, "retain": False, "scope": "message",
     }  # fmt: skip
-    columns = {name: rows.get(name, [None] * SEGMENTS) for name in QUARANTINE_SCHEMA}
-    return pl.DataFrame(columns, schema=QUARANTINE_SCHEMA, strict=False)
+    known = pl.DataFrame({"received_at": times, "segment": [segment_of(plan, at) for at in times]})
+    return known.with_columns(pl.lit(each).alias(name) for name, each in columns.items()).select(
+        (pl.col(name) if name in {*columns, *known.columns} else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in QUARANTINE_SCHEMA.items()
+    )
 
 
 def payloads(plan: AgePlan, hour: int) -> list[list[tuple[int, str, bytes]]]:

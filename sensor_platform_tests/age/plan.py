@@ -25,13 +25,17 @@ class AgePlan:
     days: int
     devices: int = 1_000
     late_days: int = 7
-    landing_days: int = 400
     raw_days: int = 7
 
     @property
     def start(self) -> int:
         """First hour."""
         return self.end - self.days * DAY
+
+    @property
+    def first_raw(self) -> int:
+        """First hour whose raw archive is still there: archives expire by whole days."""
+        return (self.end - 1) // DAY * DAY - self.raw_days * DAY
 
     @property
     def hours(self) -> range:

@@ -1,7 +1,7 @@
 """Writes the readings of one group to the decoded batch: numbers, converted numbers, texts and rejects."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import Decoded, ReadingBlock
@@ -21,6 +21,8 @@ class BlockWriter:
     """Appends to `out` by the contract in use. `base` is the number of the group's first record."""
 
     out: Decoded
+    written: Callable[[float, int], set[str]]
+    """How a message writes a number that has more digits than a double: `FieldReader.written`."""
     units: dict[str, str] = field(default_factory=dict)
     """Metric to the unit that it is kept in."""
     meanings: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -52,6 +54,8 @@ class BlockWriter:
 
     def add_numbers(self, column: Column, metric: str | Texts, group: Group, base: int) -> None:
         """Append the numbers of a column, if it has any."""
+        if column.large and not self.units:
+            self.add_large(column, metric, group, base)
         if not column.numbers:
             return
         rows = column.number_rows
@@ -59,6 +63,25 @@ class BlockWriter:
         if self.units and self.add_converted(column, names, group, base):
             return
         self.add_block(rows, names, column.numbers, None, group, base, column.number_kinds)
+
+    def add_large(
+        self, column: Column, metric: str | Texts, group: Group, base: int, *, is_described: bool = True
+    ) -> None:
+        """Append the numbers that have other digits as doubles, each with its digits as text; removes them."""
+        rows: list[int] = []
+        texts: list[str] = []
+        for row, raw in column.large.items():
+            texts_of = {str(raw)} if isinstance(raw, int) else self.written(raw, group.messages[row])
+            digits = {text for text in texts_of if text.lstrip("-").isdigit() and int(text) != int(float(text))}
+            if len(digits) == 1:
+                rows.append(row)
+                texts += digits
+        if rows:
+            numbers = array("d", [float(column.large[row]) for row in rows])
+            names = metric if isinstance(metric, str) else [metric[row] for row in rows]
+            kind = ValueKind.INTEGER
+            self.add_block(rows, names, numbers, texts, group, base, kind, is_described=is_described)
+        column.without(set(rows))
 
     def add_undescribed(self, column: Column, metric: str, group: Group, base: int, uncertain: set[int]) -> None:
         """Append the numbers of an extra field of long messages: unit and quality of the record are not its own.
@@ -70,6 +93,8 @@ class BlockWriter:
             base: number of the group's first record.
             uncertain: records that are uncertain as a whole.
         """
+        if column.large and not uncertain:
+            self.add_large(column, metric, group, base, is_described=False)
         kinds, rows = column.number_kinds, column.number_rows
         if rows and not uncertain.intersection(rows):
             self.add_block(rows, metric, column.numbers, None, group, base, kinds, is_described=False)

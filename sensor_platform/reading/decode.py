@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.contract import Contract, contract_for
-from sensor_platform.reading.encodings import ENCODINGS, MessageDecoder, UndecodableError, decoder_for
+from sensor_platform.reading.encodings import MessageDecoder, UndecodableError, decoder_for
+from sensor_platform.reading.encodings.decoders import BadRecord, Records
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.memory import Memory
@@ -48,7 +49,7 @@ class Decoder:
         out = Decoded(has_reading=bytearray(len(batch)))
         reader = GroupReader(batch, self._limits, out)
         for number, messages in self._by_contract(batch, out).items():
-            reader.use(self._contracts[number])
+            reader.use(self._contracts[number], self._decoders[number])
             shapes = self._collect(number, messages, batch, out)
             while shapes:
                 kind, keys = next(iter(shapes))
@@ -155,7 +156,7 @@ class Decoder:
 
 def _take_array(contract: Contract, index: int, content: object, shapes: _Shapes, out: Decoded) -> None:
     """Take each object of an array as a message, if the layout allows it; reject everything else."""
-    is_taken = contract.layout in {"auto", "samples"} or ENCODINGS[contract.encoding].holds_many
+    is_taken = contract.layout in {"auto", "samples"} or isinstance(content, Records)
     if not isinstance(content, list) or not is_taken:
         kind = "an array" if isinstance(content, list) else "a string" if isinstance(content, str) else "a bare value"
         hint = ": is it `encoding: json_in_json`?" if isinstance(content, str) else ""
@@ -164,6 +165,8 @@ def _take_array(contract: Contract, index: int, content: object, shapes: _Shapes
     for number, element in enumerate(content):
         if isinstance(element, dict):
             _add(shapes, RecordKind.MESSAGE, element, index)
+        elif isinstance(element, BadRecord):
+            out.rejected.append((index, rejected("undecodable", element.reason)))
         else:
             out.rejected.append((index, rejected("not_an_object", f"element {number} of the array is not an object")))
 

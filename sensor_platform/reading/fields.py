@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.contract import TimeSource, ValueSource
 from sensor_platform.reading.local_times import UnclearTime
-from sensor_platform.reading.plan import Lookup
-from sensor_platform.reading.times import time_reader, zone
-from sensor_platform.reading.values import text_of
+from sensor_platform.reading.plan import Lookup, RecordPlan
+from sensor_platform.reading.times import exact_time, time_reader, zone
+from sensor_platform.reading.values import EXACT, text_of
 
 Time = int | str | UnclearTime | None
 """Microseconds since the epoch, the reason why it cannot be read, two meanings, or None where there is none."""
@@ -36,6 +36,11 @@ class FieldReader:
     batch: MessageBatch
     levels: dict[tuple[str, int], str | None] = field(default_factory=dict)
     readers: dict[tuple[str, str], TimeReader] = field(default_factory=dict)
+    literals: Callable[[bytes], list[str]] | None = None
+    """Numbers as a payload writes them, where its decoder rounds large ones."""
+    unclear: dict[int, str] = field(default_factory=dict)
+    """Message to the reason why one of its ids is not known."""
+    _written: tuple[int, dict[float, set[str]]] = (-1, {})
 
     def texts(self, lookup: Lookup, group: Group, *, only_text: bool = False) -> Sequence[str | None]:
         """One text, or None, for each record.
@@ -59,11 +64,35 @@ class FieldReader:
         for row, message in enumerate(group.messages):
             text = None
             for column in columns:
-                if (text := text_of(column[row])) and not (only_text and not isinstance(column[row], str)):
+                if (text := self.name_of(column[row], message)) and not (
+                    only_text and not isinstance(column[row], str)
+                ):
                     break
                 text = None
             found.append(text or self.outside(lookup.source, message))
         return found
+
+    def name_of(self, value: object, message: int) -> str | None:
+        """An id, unit or tag as text, digit by digit."""
+        if type(value) is float and self.literals and (found := self.written(value, message)):
+            if len(found) > 1:
+                self.unclear[message] = (
+                    f"the id {value!r} has more digits than a double, and so has another of the message"
+                )
+            return min(found)
+        return text_of(value)
+
+    def written(self, value: float, message: int) -> set[str]:
+        """How the payload writes a number that has more digits than a double; empty where it has not."""
+        if self.literals is None or (-EXACT < value < EXACT and len(repr(value)) < 17):
+            return set()
+        if self._written[0] != message:
+            numbers: dict[float, set[str]] = {}
+            for text in self.literals(self.batch.payloads[message]):
+                if sum(map(str.isdigit, text)) > 15 and not set(text) & {"e", "E"}:
+                    numbers.setdefault(float(text), set()).add(text)
+            self._written = (message, numbers)
+        return self._written[1].get(value, set())
 
     def outside(self, source: ValueSource, message: int) -> str | None:
         """What a source finds without the payload."""
@@ -88,12 +117,13 @@ class FieldReader:
             self.levels[key] = (levels[number] if -len(levels) <= number < len(levels) else None) or None
         return self.levels[key]
 
-    def times(self, columns: tuple[int, ...], source: TimeSource, group: Group) -> list[Time]:
+    def times(self, plan: RecordPlan, group: Group) -> list[Time]:
         """The time of each record."""
+        source = plan.contract.time
         read = self.reader(source)
         found: list[Time] | None = None
-        for column in columns:
-            parsed = list(map(read, group.columns[column]))
+        for column in plan.time:
+            parsed = list(map(exact_time if column == plan.exact_time else read, group.columns[column]))
             found = parsed if found is None else _filled(found, parsed)
             if None not in found:
                 return found

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from sensor_platform.reading.batch import RETAINED_TAG, Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.block_writer import BlockWriter, Texts
 from sensor_platform.reading.contract import Contract
+from sensor_platform.reading.encodings import MessageDecoder, PayloadDecoder
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
-from sensor_platform.reading.plan import RecordPlan, name_error
+from sensor_platform.reading.plan import MetricColumn, RecordPlan, name_error
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.units import is_same
 from sensor_platform.reading.value_kinds import ValueKind
-from sensor_platform.reading.values import Column, RejectReason, column_of
+from sensor_platform.reading.values import Column, RejectReason, column_of, text_of
 
 
 @dataclass(slots=True)
@@ -28,10 +29,11 @@ class GroupReader:
 
     def __post_init__(self) -> None:
         self.fields = FieldReader(self.batch)
-        self.writer = BlockWriter(self.out)
+        self.writer = BlockWriter(self.out, self.fields.written)
 
-    def use(self, contract: Contract) -> None:
-        """Read the groups that follow by this contract."""
+    def use(self, contract: Contract, decoder: PayloadDecoder | MessageDecoder) -> None:
+        """Read the groups that follow by this contract, whose payloads were decoded by `decoder`."""
+        self.fields.literals = decoder.literals if isinstance(decoder, PayloadDecoder) else None
         self.writer.use(contract)
 
     def read(self, plan: RecordPlan, group: Group) -> None:
@@ -42,6 +44,8 @@ class GroupReader:
             names = self.long_names(plan, group)
             _refuse_names(plan, names, who)
         _refuse_incomplete(plan, group, who)
+        if self.fields.unclear:
+            self.refuse_unclear(group, who)
         if who.bad:
             self.out.rejected.extend((group.messages[row], why) for row, why in sorted(who.bad.items()))
             kept = [row for row in range(len(group.messages)) if row not in who.bad]
@@ -59,12 +63,18 @@ class GroupReader:
             rows = [(row, why) for row, value in enumerate(values) if value is not None]
             self.writer.refuse(rows, refused.metric, group, who)
 
+    def refuse_unclear(self, group: Group, who: Identity) -> None:
+        """Refuse the records of messages with two ids that cannot be told apart."""
+        for row, message in enumerate(group.messages):
+            if message in self.fields.unclear:
+                who.bad.setdefault(row, rejected("unclear_id", self.fields.unclear[message]))
+
     def read_wide(self, plan: RecordPlan, group: Group, who: Identity) -> None:
         """Read every column without a role as a metric."""
         base = self.add_records(plan, group, who, ())
         strings = plan.contract.strings
         for metric in plan.metrics:
-            raw = group.columns[metric.column]
+            raw = _values(metric, group)
             if numbers := self.writer.meanings.get(metric.metric):
                 raw = self.writer.add_meant(raw, [numbers] * len(raw), metric.metric, group, base)
             column = column_of(raw, strings if metric.takes_text else "text")
@@ -75,7 +85,8 @@ class GroupReader:
 
     def read_long(self, plan: RecordPlan, group: Group, who: Identity, names: Texts) -> None:
         """Read one reading per record; of the other fields, numbers are metrics of their own and texts become tags."""
-        extras = [(extra, column_of(group.columns[extra.column])) for extra in plan.metrics]
+        extras = [(extra, column_of(_values(extra, group))) for extra in plan.metrics]
+        self.refuse_second_values(extras, group, who, names)
         base = self.add_records(plan, group, who, [(e.metric, _spread(c, group)) for e, c in extras if c.texts])
         values = _first_present([group.columns[column] for column in plan.value.columns], len(names))
         nothing = RejectReason("no_value", "there is no value")
@@ -95,6 +106,19 @@ class GroupReader:
             if extra.takes_numbers:
                 self.writer.add_undescribed(found, extra.metric, group, base, who.uncertain)
             self.writer.refuse(found.refused, extra.metric, group, who)
+
+    def refuse_second_values(
+        self, extras: list[tuple[MetricColumn, Column]], group: Group, who: Identity, names: Texts
+    ) -> None:
+        """Refuse numbers of other fields of a long message that would be readings of the metric that it names."""
+        named = set(names)
+        for extra, column in extras:
+            if extra.metric not in named or not extra.takes_numbers or not column.numbers:
+                continue
+            twice = {row for row in column.number_rows if names[row] == extra.metric}
+            why = RejectReason("same_name", "the message names this metric for another value")
+            self.writer.refuse([(row, why) for row in sorted(twice)], extra.metric, group, who)
+            column.without(twice)
 
     def long_names(self, plan: RecordPlan, group: Group) -> Texts:
         """The metric of each record, renamed by the contract."""
@@ -123,6 +147,7 @@ class GroupReader:
         if plan.contract.units and (foreign := self.foreign_units(plan, group, units)):
             tags.append(("original_unit", foreign))
         tags.extend(extra_tags)
+        tags.extend((spare.metric, [text_of(value) for value in _values(spare, group)]) for spare in plan.spare)
         if (retained := self.batch.retained) and all(name != RETAINED_TAG for name, _ in tags):
             tags.append((RETAINED_TAG, ["true" if message in retained else None for message in group.messages]))
         records.tags.extend(self.writer.tag_sets(tags, len(group.messages)))
@@ -142,6 +167,18 @@ class GroupReader:
             for unit, targets in zip(units, wanted, strict=True)
         ]
         return foreign if any(foreign) else None
+
+
+def _values(metric: MetricColumn, group: Group) -> list[object]:
+    """The values of a metric's column; of one that a role may be read from, those that the role does not use."""
+    values = group.columns[metric.column]
+    if not metric.behind:
+        return values
+    before = [group.columns[column] for column in metric.behind]
+    return [
+        value if any(column[row] is not None and column[row] != "" for column in before) else None
+        for row, value in enumerate(values)
+    ]
 
 
 def _with_uncertain(qualities: Texts, who: Identity) -> list[str | None]:

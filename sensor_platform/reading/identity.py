@@ -41,7 +41,7 @@ def identify(plan: RecordPlan, fields: FieldReader, limits: TimeLimits, group: G
     uncertain: set[int] = set()
     devices = fields.texts(plan.device, group)
     _check_devices(devices, bad)
-    found = fields.times(plan.time, plan.contract.time, group)
+    found = fields.times(plan, group)
     if set(map(type, found)) == {int}:
         event_at: list[int] = found  # type: ignore[assignment] # as just seen
         is_device_time = [True] * len(found)

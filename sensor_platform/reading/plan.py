@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
 
-from sensor_platform.reading.contract import Contract, ValueSource
+from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.reading.encodings import ENCODINGS
+from sensor_platform.reading.encodings.decoders import EXACT_TIME
 from sensor_platform.reading.names import MAX_NAME, fold
 
 
@@ -43,6 +44,8 @@ class MetricColumn:
     """False for `unit` and `quality`: their numbers are a metric, their text describes the others."""
     takes_numbers: bool = True
     """False for a field of a long message that the contract does not want: its text is still a tag."""
+    behind: tuple[int, ...] = ()
+    """Columns that the same role is read from first: this one is a metric where one of them has a value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +67,14 @@ class RecordPlan:
     is_long: bool
     device: Lookup
     time: tuple[int, ...]
+    exact_time: int | None
+    """Column of a time that the decoder has read; it may be among `time`."""
     message_id: Lookup
     unit: Lookup
     quality: Lookup
     tags: tuple[tuple[str, Lookup], ...]
+    spare: tuple[MetricColumn, ...]
+    """Fields that stand behind others which name the device, time, message or a tag: tags by their own name."""
     metric: Lookup
     value: Lookup
     metrics: tuple[MetricColumn, ...]
@@ -95,6 +102,7 @@ class _Compiler:
         self.ignored = tuple(fold(path) for path in contract.ignore)
         self.renames = {fold(path): metric for path, metric in contract.rename.items()}
         self.known = frozenset(contract.metrics)
+        self.exact = keys.index(EXACT_TIME) if EXACT_TIME in keys else None
 
     def plan(self) -> RecordPlan:
         contract = self.contract
@@ -104,18 +112,21 @@ class _Compiler:
         )
         tags = tuple((name, self.look(source)) for name, source in contract.tags.items())
         tags += tuple(self.named_tags({name for name, _ in tags}))
-        metrics, refused = self.columns(is_long=is_long)
+        spare = self.spare({name for name, _ in tags})
+        metrics, refused = self.columns(is_long=is_long, passed={column for column, _ in spare.values()})
         unfolds = contract.layout in {"auto", "nested", "samples"} and self.kind is RecordKind.MESSAGE
         return RecordPlan(
             contract=contract,
             width=len(self.keys),
             is_long=is_long,
             device=self.look(contract.device),
-            time=self.find(contract.time.field),
+            time=self.times(),
+            exact_time=self.exact,
             message_id=self.look(contract.message_id),
             unit=self.look(contract.unit),
             quality=self.look(contract.quality),
             tags=tags,
+            spare=tuple(MetricColumn(column, name, behind=behind) for name, (column, behind) in spare.items()),
             metric=metric,
             value=value,
             metrics=metrics,
@@ -143,39 +154,71 @@ class _Compiler:
     def find(self, fields: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(column for name in fields for column in self.by_fold.get(fold(name), ()))
 
-    def columns(self, *, is_long: bool) -> tuple[tuple[MetricColumn, ...], tuple[RefusedColumn, ...]]:
+    def times(self) -> tuple[int, ...]:
+        """Columns that may hold the time. Fields that the contract names come before that of the encoding."""
+        named = self.find(self.contract.time.field)
+        if self.exact is None:
+            return named
+        is_own = self.contract.time.field != TimeSource().field and "time" not in self.contract.time.field
+        return (*named, self.exact) if is_own else (self.exact, *named)
+
+    def spare(self, taken: set[str]) -> dict[str, tuple[int, tuple[int, ...]]]:
+        """Name to column and the columns before it, of the fields that a role would take if no other were there."""
+        sources = (self.contract.device, self.contract.message_id, *self.contract.tags.values())
+        choices = [self.find(source.field) for source in sources] + [self.times()]
+        first = {columns[0] for columns in choices if columns}
+        found: dict[str, tuple[int, tuple[int, ...]]] = {}
+        for columns in choices:
+            for place, column in enumerate(columns):
+                name = self.keys[column]
+                if column not in first and column != self.exact and name not in taken and not self.is_ignored(name):
+                    found.setdefault(name, (column, columns[:place]))
+        return found
+
+    def is_ignored(self, key: str) -> bool:
+        path = tags_path(self.contract)
+        return is_below(fold(key), self.ignored if path is None else (*self.ignored, fold(path)))
+
+    def columns(self, *, is_long: bool, passed: set[int]) -> tuple[tuple[MetricColumn, ...], tuple[RefusedColumn, ...]]:
         """Every field that no role claims, as a metric or as something to refuse."""
         metrics: list[MetricColumn] = []
         refused: list[RefusedColumn] = []
-        for column, key, takes_text in self.free(is_long=is_long):
+        taken: set[str] = set()
+        for column, key, takes_text, behind in self.free(is_long=is_long):
+            if column in passed:
+                continue
             metric = self.renames.get(fold(key), key)
             if reason := name_error(metric):
                 refused.append(RefusedColumn(column, *reason, None))
+            elif metric in taken:
+                refused.append(RefusedColumn(column, "same_name", f"{key!r} is a second {metric!r}", metric))
             elif metric in self.known or self.contract.unknown_fields == "evolve":
-                metrics.append(MetricColumn(column, metric, takes_text))
+                metrics.append(MetricColumn(column, metric, takes_text, behind=behind))
             elif is_long:
-                metrics.append(MetricColumn(column, metric, takes_text, takes_numbers=False))
+                metrics.append(MetricColumn(column, metric, takes_text, takes_numbers=False, behind=behind))
             elif self.contract.unknown_fields == "quarantine":
                 refused.append(RefusedColumn(column, "unknown_field", f"{key!r} is not in `metrics`", metric))
+            taken.add(metric)
         return tuple(metrics), tuple(refused)
 
-    def free(self, *, is_long: bool) -> Iterator[tuple[int, str, bool]]:
-        claimed = role_fields(self.contract)
-        described = {fold(name) for name in (*self.contract.unit.field, *self.contract.quality.field)}
+    def free(self, *, is_long: bool) -> Iterator[tuple[int, str, bool, tuple[int, ...]]]:
+        """Column, name, whether its texts count, and the columns that it stands behind in its role.
+
+        A role takes the first of its fields that is there. The others are fields like any other.
+        """
+        contract = self.contract
+        sources = [contract.device, contract.message_id, *contract.tags.values()]
         if is_long:
-            claimed |= described | {fold(n) for n in (*self.contract.metric.field, *self.contract.value.field)}
-        path = tags_path(self.contract)
-        passed = self.ignored if path is None else (*self.ignored, fold(path))
+            sources += [contract.metric, contract.value, contract.unit, contract.quality]
+        behind: dict[int, tuple[int, ...]] = {}
+        for columns in (*(self.find(source.field) for source in sources), self.times()):
+            for place, column in enumerate(columns):
+                behind[column] = min(behind.get(column, columns[:place]), columns[:place], key=len)
+        described = {fold(name) for name in (*contract.unit.field, *contract.quality.field)}
         for column, key in enumerate(self.keys):
-            folded = fold(key)
-            if folded not in claimed and not is_below(folded, passed):
-                yield column, key, folded not in described
-
-
-def role_fields(contract: Contract) -> set[str]:
-    """Folded names of the fields for device, time, message id and tags, which are never metrics."""
-    sources = (contract.device, contract.message_id, *contract.tags.values())
-    return {fold(name) for source in sources for name in source.field} | {fold(name) for name in contract.time.field}
+            is_taken = column in behind and not behind[column]
+            if not is_taken and column != self.exact and not self.is_ignored(key):
+                yield column, key, is_long or fold(key) not in described, behind.get(column, ())
 
 
 def tags_path(contract: Contract) -> str | None:

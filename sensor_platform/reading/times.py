@@ -63,6 +63,11 @@ def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], in
     return read
 
 
+def exact_time(value: object) -> int | str | UnclearTime | None:
+    """A time that a decoder has read: microseconds since the epoch, or what `time_reader` makes of a value."""
+    return _in_range(value, value) if type(value) is int else value  # type: ignore[return-value] # as decoders make it
+
+
 def _from_any_epoch(value: float) -> int | str:
     size = value if value >= 0 else -value
     if size < _SECONDS:

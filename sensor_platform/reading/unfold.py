@@ -43,7 +43,7 @@ def _add_samples(contract: Contract, outer: Fields, elements: list[object], unfo
     if path := tags_path(contract):
         roles |= {fold(key): f"tag in {key}" for key in outer if is_below(fold(key), (fold(path),))}
     shared = {key: value for key, value in outer.items() if fold(key) in roles}
-    if len(shared) < len(outer):
+    if _measures(contract, outer, roles):
         unfolded.records.append((RecordKind.OUTER, outer))
     for number, element in enumerate(elements):
         if not isinstance(element, dict):
@@ -54,6 +54,20 @@ def _add_samples(contract: Contract, outer: Fields, elements: list[object], unfo
         taken = {roles[name] for key in own if (name := fold(key)) in roles}
         record = {key: value for key, value in _numbered(shared, roles, number) if roles[fold(key)] not in taken}
         unfolded.records.append((RecordKind.SAMPLE, record | own))
+
+
+def _measures(contract: Contract, outer: Fields, roles: dict[str, str]) -> bool:
+    """Whether an outer object holds more than what describes its samples."""
+    ignored = tuple(fold(path) for path in contract.ignore)
+    found: set[str] = set()
+    for key, value in outer.items():
+        role = roles.get(name := fold(key))
+        if value is None or is_below(name, ignored):
+            continue
+        if role is None or role in found:
+            return True
+        found.add(role)
+    return False
 
 
 def _numbered(shared: Fields, roles: dict[str, str], number: int) -> Iterator[tuple[str, object]]:
@@ -79,18 +93,22 @@ def _roles(contract: Contract) -> dict[str, str]:
 
 def _flatten(content: Fields, refused: list[Rejected]) -> Fields:
     flat: Fields = {}
-    too_deep: list[str] = []
-    _fill(content, "", 1, flat, too_deep)
-    refused.extend(rejected("too_deep", f"{path[:80]!r} is nested deeper than {MAX_DEPTH} levels") for path in too_deep)
+    why: list[Rejected] = []
+    _fill(content, "", 1, flat, why)
+    refused.extend(why)
     return flat
 
 
-def _fill(content: Fields, prefix: str, depth: int, flat: Fields, too_deep: list[str]) -> None:
+def _fill(content: Fields, prefix: str, depth: int, flat: Fields, refused: list[Rejected]) -> None:
     for key, value in content.items():
         path = prefix + key
         if type(value) is not dict:
-            flat[path] = value
+            if path in flat:
+                refused.append(rejected("same_name", f"two values have the path {path[:80]!r}; the first is read"))
+            else:
+                flat[path] = value
         elif depth < MAX_DEPTH:
-            _fill(value, f"{path}.", depth + 1, flat, too_deep)
+            _fill(value, f"{path}.", depth + 1, flat, refused)
         else:
-            too_deep.append(path)
+            reason = f"{path[:80]!r} is nested deeper than {MAX_DEPTH} levels"
+            refused.append(rejected("too_deep", reason))

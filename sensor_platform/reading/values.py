@@ -3,11 +3,16 @@
 import math
 from array import array
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
 from sensor_platform.reading.value_kinds import KIND_OF, ValueKind
 
+EXACT = 2.0**53
+"""Up to this size every integer is a double."""
+_LARGEST = 2.0**63
+"""JSON numbers of this size are decoded to doubles even if they are written as integers."""
 Strings = Literal["text", "number", "ignore"]
 
 
@@ -27,9 +32,21 @@ class Column:
     numbers: "array[float]"
     number_kinds: int | list[int] = 0
     """`ValueKind` of all numbers, or of each."""
+    large: dict[int, int | float] = field(default_factory=dict)
+    """Row to number as it was decoded, where the double in `numbers` may have other digits."""
     text_rows: list[int] = field(default_factory=list)
     texts: list[str] = field(default_factory=list)
     refused: list[tuple[int, RejectReason]] = field(default_factory=list)
+
+    def without(self, rows: AbstractSet[int]) -> None:
+        """Remove the numbers of some rows."""
+        if not rows:
+            return
+        kept = [place for place, row in enumerate(self.number_rows) if row not in rows]
+        kinds = self.number_kinds
+        self.number_kinds = kinds if isinstance(kinds, int) else [kinds[place] for place in kept]
+        self.numbers = array("d", [self.numbers[place] for place in kept])
+        self.number_rows = [self.number_rows[place] for place in kept]
 
 
 def value_of(value: object, strings: Strings = "text") -> float | str | RejectReason | None:
@@ -48,7 +65,7 @@ def column_of(values: Sequence[object], strings: Strings = "text") -> Column:
     """`value_of` of every row. If all are finite numbers, as nearly always, it takes one pass in C."""
     try:
         numbers = array("d", cast("Sequence[float]", values))  # raises TypeError for everything that is not a number
-        if math.isfinite(sum(numbers)):
+        if math.hypot(*numbers) < EXACT:
             return Column(range(len(values)), numbers, kinds_of(values))
     except (TypeError, OverflowError):
         pass
@@ -58,6 +75,8 @@ def column_of(values: Sequence[object], strings: Strings = "text") -> Column:
     for row, raw in enumerate(values):
         value = value_of(raw, strings)
         if isinstance(value, float):
+            if not -EXACT < value < EXACT and is_rounded(raw):
+                column.large[row] = raw  # type: ignore[assignment] # a number, as its type says
             rows.append(row)
             kinds.append(KIND_OF.get(type(raw), ValueKind.FLOAT))
             column.numbers.append(value)
@@ -67,6 +86,13 @@ def column_of(values: Sequence[object], strings: Strings = "text") -> Column:
         elif value is not None:
             column.refused.append((row, value))
     return column
+
+
+def is_rounded(raw: object) -> bool:
+    """Whether a number, as it was decoded, may have other digits as a double, or as it was written."""
+    if type(raw) is int:
+        return int(float(raw)) != raw
+    return type(raw) is float and not -_LARGEST < raw < _LARGEST
 
 
 def kinds_of(values: Sequence[object]) -> int | list[int]:

@@ -16,6 +16,7 @@ from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.encodings import ENCODINGS, PayloadDecoder, UndecodableError, decoder_for
+from sensor_platform.reading.encodings.decoders import EXACT_TIME
 from sensor_platform.reading.encodings.delimited import CsvForm
 from sensor_platform.reading.encodings.influx import InfluxForm
 from sensor_platform.reading.model import Reading, Rejected
@@ -101,7 +102,7 @@ def test_influx_lines_give_back_tags_fields_and_time(records: list[tuple[str, An
         lines.append(f"{head} {body}" + ("" if at is None else f" {at}"))
         record: dict[str, object] = {"tags.measurement": measurement} | {f"tags.{k}": v for k, v in tags.items()}
         record |= {key: value for key, (value, _) in fields.items()}
-        expected.append(record if at is None else record | {"time": at // 1000})
+        expected.append(record if at is None else record | {EXACT_TIME: at // 1000})
     assert read("influx", ("# comment\n\n" + "\n".join(lines) + "\n").encode()) == expected
 
 

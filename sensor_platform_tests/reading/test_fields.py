@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from sensor_platform.reading.batch import MessageBatch
-from sensor_platform.reading.contract import TimeSource, ValueSource
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource, ValueSource
 from sensor_platform.reading.fields import FieldReader, Group
-from sensor_platform.reading.plan import Lookup
+from sensor_platform.reading.plan import Lookup, RecordKind, make_plan
 
 
 def reader(count: int = 1, **more: Any) -> FieldReader:
@@ -56,19 +56,19 @@ def test_outside_the_payload_the_order_is_property_key_topic_constant(source: Va
 
 
 def test_times_are_read_from_the_first_field_that_has_one() -> None:
-    source = TimeSource(user_property="at")
+    contract = Contract(name="c", topic="#", time=TimeSource(user_property="at"))
     fields = reader(3, user_properties={2: (("at", "1772366402"),)})
     group = Group([0, 1, 2], [[1_772_366_400, None, None], [None, "2026-03-01T12:00:01Z", None]])
-    assert fields.times((0, 1), source, group) == [
+    assert fields.times(make_plan(contract, ("timestamp", "ts"), RecordKind.MESSAGE), group) == [
         1_772_366_400_000_000, 1_772_366_401_000_000, 1_772_366_402_000_000,
     ]  # fmt: skip
 
 
 def test_a_time_that_is_none_is_a_reason() -> None:
-    (found,) = reader().times((0,), TimeSource(), Group([0], [["soon"]]))
+    (found,) = reader().times(make_plan(DEFAULT_CONTRACT, ("ts",), RecordKind.MESSAGE), Group([0], [["soon"]]))
     assert isinstance(found, str)
     assert "soon" in found
-    assert reader().times((), TimeSource(), Group([0], [])) == [None]
+    assert reader().times(make_plan(DEFAULT_CONTRACT, (), RecordKind.MESSAGE), Group([0], [])) == [None]
 
 
 def test_some_records_can_be_picked() -> None:

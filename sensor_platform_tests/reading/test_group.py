@@ -4,6 +4,7 @@ from typing import Any
 
 from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.contract import Contract, ValueSource
+from sensor_platform.reading.encodings import decoder_for
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.plan import RecordKind, make_plan
@@ -19,7 +20,7 @@ def read(keys: tuple[str, ...], *records: tuple[object, ...], **contract: Any) -
     batch = MessageBatch(["sensors/dev"] * count, [b""] * count, [NOON] * count)
     out = Decoded(has_reading=bytearray(count))
     reader = GroupReader(batch, LIMITS, out)
-    reader.use(made)
+    reader.use(made, decoder_for(made))
     columns = [[record[column] for record in records] for column in range(len(keys))]
     reader.read(make_plan(made, keys, RecordKind.MESSAGE), Group(range(count), columns))
     return out

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from sensor_platform.reading.contract import Contract, ValueSource
-from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan, name_error, role_fields, tags_path
+from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan, name_error, tags_path
 
 
 def plan(*keys: str, kind: RecordKind = RecordKind.MESSAGE, **contract: Any) -> RecordPlan:
@@ -87,10 +87,7 @@ def test_a_name_that_cannot_be_a_metric_is_refused(name: str, rule: str) -> None
     assert [each.rule for each in plan("id", name).refused] == [rule]
 
 
-def test_roles_and_the_place_of_tags() -> None:
-    contract = Contract(
-        name="c", topic="#", device=ValueSource(field=("machine_id",)), tags={"l": ValueSource(field=("Line",))}
-    )
-    assert {"machineid", "line", "timestamp", "seq"} <= role_fields(contract)
+def test_the_place_of_tags() -> None:
+    contract = Contract(name="c", topic="#", tags={"l": ValueSource(field=("Line",))})
     assert tags_path(contract) is None
     assert tags_path(Contract(name="c", topic="#", encoding="influx")) == "tags"

@@ -4,6 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+EXACT_TIME = "\0time"
+"""Field of a record for a time that the decoder has read itself, in microseconds since the epoch, UTC."""
+
 if TYPE_CHECKING:
     from sensor_platform.reading.memory import Memory
     from sensor_platform.reading.model import Rejected
@@ -14,8 +17,19 @@ class UndecodableError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class BadRecord:
+    """One line, row or element of a message that cannot be decoded, among others that can."""
+
+    reason: str
+
+
+class Records(list[object]):
+    """The records of a message that holds several by nature, whatever the layout; a `BadRecord` for each bad one."""
+
+
+@dataclass(frozen=True, slots=True)
 class PayloadDecoder:
-    """Decodes payloads by themselves: bytes to dict, list, str, int, float, bool or None.
+    """Decodes payloads by themselves: bytes to dict, list, `Records`, str, int, float, bool or None.
 
     Both functions need time and memory that the length of the payload bounds.
     """
@@ -24,6 +38,8 @@ class PayloadDecoder:
     """Decodes nearly all payloads. Raises ValueError for those that it cannot decode."""
     careful: Callable[[bytes], object]
     """Decodes what `quick` does, with the same result, and what it refuses. Raises UndecodableError with a reason."""
+    literals: Callable[[bytes], list[str]] | None = None
+    """Numbers as the payload writes them, for an encoding whose decoder rounds those of more than 64 bits."""
 
     @classmethod
     def of(cls, decode: Callable[[bytes], object]) -> "PayloadDecoder":
@@ -60,8 +76,6 @@ class Encoding:
 
     decoder: Callable[[Any], PayloadDecoder | MessageDecoder]
     """Makes the decoder for a `Contract` of this encoding. Contracts import the encodings, so the type is not named."""
-    holds_many: bool = False
-    """Whether a message may hold many records by nature, whatever the layout."""
     tags_in: str | None = None
     """Path of the object that holds the tags, unless the contract names one."""
     is_likely: Callable[[Sequence[object]], bool] = _fits

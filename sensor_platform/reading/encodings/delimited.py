@@ -3,11 +3,16 @@
 import csv
 import io
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import msgspec
 
-from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder, UndecodableError
+from sensor_platform.reading.encodings.decoders import BadRecord, Encoding, PayloadDecoder, Records, UndecodableError
 from sensor_platform.reading.encodings.scalars import scalar_of
+from sensor_platform.reading.names import fold
+
+_RESTARTS = 16
+"""Lines of a message that may be refused by themselves; each costs another look at the rest of it."""
 
 
 class CsvForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -29,49 +34,84 @@ class CsvForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError("csv: columns must differ")
 
 
-def csv_reader(form: CsvForm) -> Callable[[bytes], object]:
-    """A function from a payload to its rows as objects; cells are numbers, booleans, null (empty) or text."""
+def csv_reader(form: CsvForm, names: frozenset[str] = frozenset()) -> Callable[[bytes], object]:
+    """A function from a payload to its rows as objects; cells are numbers, booleans, null (empty) or text.
+
+    Args:
+        form: how the rows are written.
+        names: folded names of columns whose cells name something or are times: they stay texts, digit by digit.
+    """
 
     def read(payload: bytes) -> object:
         rows = _rows(payload, form.separator)
-        columns = form.columns or tuple(name.strip() for name in next(rows, []))
+        columns = form.columns
+        if not columns:
+            first = next(rows, (1, []))[1]
+            if isinstance(first, BadRecord):
+                raise UndecodableError(first.reason)
+            columns = tuple(name.strip() for name in first)
         if not any(columns) or len(set(columns)) < len(columns):
             raise UndecodableError("not CSV that we read: the first line must name every column, and each once")
-        return [_record(columns, row, number) for number, row in enumerate(rows, 1) if row]
+        texts = [fold(name) in names for name in columns]
+        records = Records(_record(columns, texts, row, number, form) for number, row in rows if row)
+        if records and all(isinstance(record, BadRecord) for record in records):
+            raise UndecodableError(next(record.reason for record in records if isinstance(record, BadRecord)))
+        return records
 
     return read
 
 
-def _rows(payload: bytes, separator: str) -> Iterator[list[str]]:
+def _rows(payload: bytes, separator: str) -> Iterator[tuple[int, list[str] | BadRecord]]:
+    """The rows with the numbers of their first lines. A line that cannot be read is refused alone."""
     try:
         text = payload.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UndecodableError(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
     if not text.strip():
         raise UndecodableError("the payload is empty")
-    return _checked(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
-
-
-def _checked(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    while True:
+    lines = io.StringIO(text, newline="").readlines()
+    at = 0
+    for _ in range(_RESTARTS):
+        rows, start = csv.reader(lines[at:], delimiter=separator, strict=True), at
         try:
-            row = next(rows)
-        except StopIteration:
-            return
+            for row in rows:
+                yield at + 1, row
+                at = start + rows.line_num
         except csv.Error as error:
-            raise UndecodableError(f"not CSV: {error}") from None
-        yield row
+            yield at + 1, BadRecord(f"not CSV: line {at + 1}: {error}")
+            at += 1
+            continue
+        return
+    if at < len(lines):
+        yield at + 1, BadRecord(f"not CSV: {_RESTARTS} lines cannot be read; those from line {at + 1} on are not tried")
 
 
-def _record(columns: tuple[str, ...], row: list[str], number: int) -> dict[str, object]:
+def _record(
+    columns: tuple[str, ...], texts: list[bool], row: list[str] | BadRecord, number: int, form: CsvForm
+) -> dict[str, object] | BadRecord:
+    if isinstance(row, BadRecord):
+        return row
     if len(row) > len(columns):
-        raise UndecodableError(f"not CSV that we read: row {number} has {len(row)} cells for {len(columns)} columns")
-    return {name: scalar_of(cell) for name, cell in zip(columns, row, strict=False) if name}
+        return BadRecord(f"not CSV that we read: line {number} has {len(row)} cells for {len(columns)} columns")
+    return {
+        name: (cell.strip() or None) if is_text else scalar_of(cell)
+        for name, cell, is_text in zip(columns, row, texts, strict=False)
+        if name or not form.columns
+    }
+
+
+def _names(contract: Any) -> frozenset[str]:  # noqa: ANN401 - a Contract, which imports this module
+    """Folded names of the columns that the contract takes a name, an id, a tag or a time from."""
+    sources = (contract.device, contract.message_id, contract.metric, *contract.tags.values())
+    return frozenset(fold(name) for source in (*sources, contract.time) for name in source.field)
 
 
 def _is_table(contents: Sequence[object]) -> bool:
     """Whether any message has a row of two cells: text without a separator would be a table of one column."""
-    return any(isinstance(rows, list) and len(rows[0]) > 1 for rows in contents)
+    return any(isinstance(rows, list) and isinstance(rows[0], dict) and len(rows[0]) > 1 for rows in contents)
 
 
-CSV = Encoding(lambda contract: PayloadDecoder.of(csv_reader(contract.csv)), holds_many=True, is_likely=_is_table)
+CSV = Encoding(
+    lambda contract: PayloadDecoder.of(csv_reader(contract.csv, _names(contract))),
+    is_likely=_is_table,
+)

@@ -1,10 +1,13 @@
 """JSON, and JSON wrapped in a JSON string."""
 
 import json
+import re
 
 import orjson
 
 from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder, UndecodableError
+
+_TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*', re.DOTALL)
 
 
 def from_json(payload: bytes | str) -> object:
@@ -48,5 +51,16 @@ def from_json_in_json(payload: bytes) -> object:
     return from_json(content) if isinstance(content, str) else content
 
 
-JSON = Encoding(lambda _: PayloadDecoder(orjson.loads, from_json))
-JSON_IN_JSON = Encoding(lambda _: PayloadDecoder.of(from_json_in_json))
+def literals(payload: bytes | str) -> list[str]:
+    """The numbers of a JSON document, as it writes them."""
+    text = payload.decode("utf-8-sig", "replace") if isinstance(payload, bytes) else payload
+    return [token for token in _TOKENS.findall(text) if token[0] != '"']
+
+
+def _inner_literals(payload: bytes) -> list[str]:
+    content = from_json(payload)
+    return literals(content if isinstance(content, str) else payload)
+
+
+JSON = Encoding(lambda _: PayloadDecoder(orjson.loads, from_json, literals))
+JSON_IN_JSON = Encoding(lambda _: PayloadDecoder(from_json_in_json, from_json_in_json, _inner_literals))

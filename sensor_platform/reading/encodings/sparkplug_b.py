@@ -9,4 +9,4 @@ def _decoder(_: object) -> MessageDecoder:
     return MessageDecoder(read_sparkplug)
 
 
-SPARKPLUG = Encoding(_decoder, holds_many=True)
+SPARKPLUG = Encoding(_decoder)

@@ -10,20 +10,17 @@ from sensor_platform_tests.field.ingest.rig import land
 CONTRACTS = case_contracts("ingest-01")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 1")
 def test_ingest_01_a_comment_with_one_quote_ends_at_its_line(tmp_path: Path) -> None:
     landed = land(tmp_path, case_messages("ingest-01", "input-1.lp"), CONTRACTS)
     assert (landed.values("v"), landed.refused) == ([1.0, 2.0, 3.0], [])
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 1")
 def test_ingest_01_a_quote_in_a_tag_value_is_a_character_of_it(tmp_path: Path) -> None:
     landed = land(tmp_path, case_messages("ingest-01", "input-2.lp"), CONTRACTS)
     found = [(row.device, row.value, row.tags["size"]) for row in landed.of("used")]
     assert (found, landed.refused) == ([("srv1", 1.0, '3.5"'), ("srv1", 2.0, "5")], [])
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 1")
 @pytest.mark.parametrize(
     "line",
     ['m"x,host=a v=1', 'm,host=a,si"ze=5 v=1', 'm,host=a"b v=1', 'm,host=a v"=1'],

@@ -14,7 +14,6 @@ _BOTH_ORDERS = [
 ]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 2")
 @pytest.mark.parametrize("payload", _BOTH_ORDERS, ids=["dotted first", "nested first", "one level down"])
 def test_ingest_02_both_values_are_landed_or_refused(tmp_path: Path, payload: bytes) -> None:
     landed = land(tmp_path, [("sensors/p1", payload)])

@@ -10,13 +10,11 @@ from sensor_platform_tests.field.ingest.rig import land
 SIMS = ["89314404000123456781", "89314404000123456799"]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 4")
 def test_ingest_04_two_sim_cards_are_two_devices(tmp_path: Path) -> None:
     landed = land(tmp_path, case_messages("ingest-04"))
     assert [(row.device, row.value) for row in landed.rows] == [(SIMS[0], -60.0), (SIMS[1], -90.0)]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 4")
 @pytest.mark.parametrize("sim", SIMS)
 def test_ingest_04_a_tag_keeps_every_digit(tmp_path: Path, sim: str) -> None:
     contract = "name: sim\ntopic: sensors/#\ntags: {sim: {field: [iccid]}}\n"
@@ -24,7 +22,6 @@ def test_ingest_04_a_tag_keeps_every_digit(tmp_path: Path, sim: str) -> None:
     assert [row.tags for row in landed.of("rssi")] == [{"sim": sim}]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 4")
 def test_ingest_04_two_message_ids_stay_two(tmp_path: Path) -> None:
     messages = [("sensors/d", b'{"seq":%s,"rssi":-60}' % sim.encode()) for sim in SIMS]
     assert [row.message_id for row in land(tmp_path, messages).rows] == SIMS

@@ -10,14 +10,12 @@ from sensor_platform_tests.field.ingest.rig import land
 CONTRACTS = case_contracts("ingest-14")
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 14")
 def test_ingest_14_the_good_lines_of_influx_land_and_the_bad_one_is_refused(tmp_path: Path) -> None:
     landed = land(tmp_path, case_messages("ingest-14", "input-1.lp"), CONTRACTS)
     assert landed.values("v") == [1.0, 3.0]
     assert [refusal.scope for refusal in landed.refused] == ["reading"]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 14")
 def test_ingest_14_the_good_rows_of_csv_land_and_the_bad_one_is_refused(tmp_path: Path) -> None:
     landed = land(tmp_path, case_messages("ingest-14", "input-2.csv"), CONTRACTS)
     assert (landed.values("temp"), landed.values("hum")) == ([21.5, 21.7], [40.0, 42.0])

@@ -15,8 +15,6 @@ from sensor_platform.kernel.durable import write_file
 from sensor_platform.landing.ledger.arrivals import bounded_clock, days_with_arrivals
 
 DAYS_PER_ARRIVAL_DAY = 2
-_FIRST_STEP = 9
-"""Days of the first step of a home in which retention never ran: two more than the shortest tier is kept by default."""
 _KEY = "retention_today"
 _FILE = "retention_today.json"
 
@@ -63,8 +61,8 @@ def retention_clock(connection: sqlite3.Connection, now: int, *, is_confirmed: b
 def _first_limit(days: list[int]) -> int:
     """How far the day has come where retention never ran: as if it had run on every day with arrivals."""
     reached = days[0]
-    for number, day in enumerate(days[1:]):
-        reached = min(day, reached + DAY * (DAYS_PER_ARRIVAL_DAY if number else _FIRST_STEP))
+    for day in days[1:]:
+        reached = min(day, reached + DAYS_PER_ARRIVAL_DAY * DAY)
     return reached
 
 

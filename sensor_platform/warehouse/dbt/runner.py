@@ -171,6 +171,10 @@ def _dbt(arguments: list[str], manifest: Any = None) -> Any:  # noqa: ANN401
     try:
         return dbtRunner(manifest=manifest).invoke(arguments)
     finally:
+        # `close_all_connections` only drops the environment: while a failed node's traceback refers to it, its database
+        # stays open under the same path, also after the file was set aside.
+        if DuckDBConnectionManager._ENV is not None:  # noqa: SLF001 - has no public name
+            DuckDBConnectionManager._ENV.close()  # noqa: SLF001
         DuckDBConnectionManager.close_all_connections()
         reset_adapters()
         _close_logs()

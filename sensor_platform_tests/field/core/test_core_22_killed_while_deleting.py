@@ -14,11 +14,12 @@ NOW = T0 + 9 * DAY
 
 @pytest.fixture
 def old(home: Home) -> Home:
-    """Segments of nine days ago, whose raw archive has expired, and one of now."""
+    """Segments of nine days ago, whose raw archive has expired, and an arrival on each day since."""
     for seq in range(1, 6):
         seal(home, seq, [{"device_id": "d", "ts": T0 / 1e6 + number, "v": number} for number in range(10)], T0 + seq)
     land(home, T0 + HOUR)
-    send(home, 9, [{"device_id": "later", "v": 1}], NOW)
+    for day in range(1, 10):
+        send(home, 8 + day, [{"device_id": "later", "v": 1}], T0 + day * DAY)
     return home
 
 

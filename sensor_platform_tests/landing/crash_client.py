@@ -98,9 +98,9 @@ class Stops:
         assert answer["error"] is None
         return whole, answer["steps"]
 
-    def each(self, steps: int) -> Iterator[tuple[int, Home, dict[str, Any]]]:
-        """Number of the step, the copy in which the action was stopped there, and what the server answered."""
-        for step in range(1, steps + 1):
+    def each(self, steps: int, every: int = 1) -> Iterator[tuple[int, Home, dict[str, Any]]]:
+        """Number of each `every`-th step, the copy in which the action was stopped there, and the server's answer."""
+        for step in range(1, steps + 1, every):
             broken = copy(self.home, self.folder / f"at-{step}")
             stopped = self.server.run(broken, self.action, step, self.how, self.now)
             assert stopped["signal"] == (9 if self.how == "kill" else 0)

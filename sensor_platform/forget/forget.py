@@ -94,7 +94,7 @@ class Forgetter:
     def _follow(self, rule: ForgetRule, landing: Erased, *, is_real: bool) -> ForgetReport:
         """Everything that is made of landed readings."""
         tables = delete_forgotten(self.home, self.site, rule, is_real=is_real)
-        span = (rule.first, rule.at + 1 if rule.end is None else rule.end)
+        span = rule.alert_span
         labels = alerts = 0
         if rule.topic is None:
             labels = delete_labels(self.home, rule.device, rule.metric, span, is_real=is_real)

@@ -79,7 +79,7 @@ class RetainedRepeats:
         devices = readings["device_id"].unique()
         try:
             return (
-                pl.scan_parquet(paths, hive_partitioning=False)
+                pl.scan_parquet(paths, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")
                 .filter(pl.col("device_id").is_in(devices.implode()), is_earlier)
                 .select(_SAME)
                 .unique()

@@ -83,6 +83,10 @@ class ArrivalPauses:
         """Nothing arrived later than `now`, microseconds."""
         self.arrivals.bound(("last", "event_at"), now)
 
+    def forget(self, keys: Ints) -> None:
+        """Wait for these keys no more, until they arrive again."""
+        self.arrivals.reset(keys[keys < self.arrivals.size])
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         return self.arrivals.dump()

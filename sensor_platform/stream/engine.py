@@ -19,6 +19,7 @@ from sensor_platform.stream.columns import BAD, EMPTY, Readings, readings_of
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.dedupe import Dedupe
 from sensor_platform.stream.equal_runs import highest_before, run_starts
+from sensor_platform.stream.forgetting import Forgettable, series_of, shown
 from sensor_platform.stream.rule_set import RuleSet
 from sensor_platform.stream.rules import Maintenance, Rule
 from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
@@ -60,6 +61,8 @@ class Engine:
     """Newest time that it was given, microseconds."""
     ticked: int = 0
     """Time of the last tick, microseconds."""
+    forgets: int = 0
+    """How often it was told to forget something."""
 
     def __post_init__(self) -> None:
         config = self.config
@@ -148,6 +151,22 @@ class Engine:
         events = self.rule_set.observe(readings)
         self._note(readings)
         return events
+
+    def forget(self, what: Forgettable) -> None:
+        """Drop series, windows and alerts without an event; the same names begin anew when they come again.
+
+        Of a series whose newest reading stays, only the windows of the forgotten time are dropped.
+        """
+        self.forgets += 1
+        named = series_of(what, self.index)
+        gone = shown(what, self.index, named)
+        for windows in self.windows:
+            windows.forget(gone)
+            windows.forget(named, what.span)
+        self.rule_set.forget(gone)
+        self.validator.look_back.forget(gone)
+        left = {self.index.device(each) for each in np.setdiff1d(np.arange(len(self.index)), gone).tolist()}
+        self.index.forget(gone, {self.index.device(each) for each in gone.tolist()} - left)
 
     def tick(self, now: int) -> TickResult:
         """Close windows and serve time-outs. Everything that arrived before `now` minus the settling time was taken."""

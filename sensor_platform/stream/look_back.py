@@ -76,6 +76,12 @@ class LookBack:
             state[1] = min(state[1], now)
             state[2] = {slot: pair for slot, pair in state[2].items() if pair[1] <= now}
 
+    def forget(self, series: Ints) -> None:
+        """Drop what is known of series."""
+        self.last.reset(series[series < self.last.size])
+        for number in series.tolist():
+            self.standing.pop(number, None)
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         standing = [[key, value, since, list(slots.items())] for key, (value, since, slots) in self.standing.items()]

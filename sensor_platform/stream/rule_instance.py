@@ -16,7 +16,7 @@ from sensor_platform.stream.equal_runs import run_starts
 from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.observations import Observations, PreviousReadings
 from sensor_platform.stream.rule_kinds.rule import Rule, RuleObserver
-from sensor_platform.stream.series import SeriesIndex
+from sensor_platform.stream.series import NOBODY, Ints, SeriesIndex
 
 _DEVICE = ""
 """Metric of alerts that are about a device as a whole."""
@@ -45,7 +45,7 @@ class RuleInstance:
 
     def is_match(self, series: int) -> bool:
         """Whether the rule is about a series."""
-        if not self.rule.is_about_metric(self.index.metric(series)):
+        if self.index.is_gone(series) or not self.rule.is_about_metric(self.index.metric(series)):
             return False
         tags = self.index.tags.get(int(self.index.by_series["device"][series]), {})
         return self.rule.is_about_device(self.index.device(series), tags)
@@ -59,6 +59,22 @@ class RuleInstance:
         for series in (self.known + np.flatnonzero(np.isin(metric, some[is_wanted]))).tolist():
             self.matches["is_match"][series] = self.is_match(series)
         self.known = size
+
+    def forget(self, series: Ints) -> None:
+        """Drop the alerts of series, and of their devices of which the rule observes nothing else. No event follows.
+
+        Called while they still have their names.
+        """
+        self.matches.grow(max(len(self.index), len(self.index.devices)))
+        self.matches["is_match"][series] = False
+        keys = series
+        if self.rule.is_about_devices:
+            devices = self.index.by_series["device"][: self.known]
+            keys = np.setdiff1d(self.index.by_series["device"][series], devices[self.matches["is_match"][: self.known]])
+        for key in keys.tolist():
+            self.alerts.pop(key, None)
+        self.matches["is_active"][keys] = False
+        self.observer.forget(keys)
 
     def take_arrivals(self, readings: Readings) -> list[Event]:
         """Take every reading of a batch, also bad and late ones, for a rule about arrivals."""
@@ -125,10 +141,15 @@ class RuleInstance:
         """Single observations to their alert states."""
         events: list[Event] = []
         for key, observation in observations:
+            if self._is_gone(key):
+                continue
             alert = self.alerts.get(key) or self._new_alert(key)
             events += alert.observe(observation, self.timing)
             self._settle(key, alert.received_at)
         return events
+
+    def _is_gone(self, key: int) -> bool:
+        return self.index.devices[key] == NOBODY if self.rule.is_about_devices else self.index.is_gone(key)
 
     def _walk(self, seen: Observations) -> list[Event]:
         """Columns of observations to alert states, but only of keys that are active or should be."""

@@ -14,7 +14,7 @@ from sensor_platform.stream.growable import GrowableColumns
 from sensor_platform.stream.observations import PreviousReadings
 from sensor_platform.stream.rule_instance import RuleInstance
 from sensor_platform.stream.rules import Maintenance, Rule
-from sensor_platform.stream.series import NEVER, SeriesIndex
+from sensor_platform.stream.series import NEVER, Ints, SeriesIndex
 
 
 @dataclass(slots=True)
@@ -64,6 +64,15 @@ class RuleSet:
         """Acknowledge an active alert; no event if it is not active or acknowledged already."""
         found = [alert for alert in self.active() if alert.alert_id == alert_id]
         return [event for alert in found for event in alert.acknowledge(by, now)]
+
+    def forget(self, series: Ints) -> None:
+        """Drop alerts and newest values of series, while they still have their names. No event follows."""
+        self.newest.grow(len(self.index))
+        self._learn(len(self.index))
+        self.newest.reset(series)
+        self._about[series] = False
+        for instance in self.instances:
+            instance.forget(series)
 
     def active(self) -> list[AlertState]:
         """Alerts that are firing or acknowledged."""

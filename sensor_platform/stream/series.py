@@ -1,6 +1,6 @@
 """Numbers of devices, metrics and series, with a bound so that new names cannot fill the memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any
@@ -13,13 +13,15 @@ from sensor_platform.stream.growable import GrowableColumns
 Ints = npt.NDArray[np.int64]
 NEVER = np.iinfo(np.int64).min
 """Earlier than every time."""
+NOBODY = ""
+"""Name in place of a device or metric that was forgotten; no real one is empty."""
 
 _METRIC_BITS = 24
 
 
 @dataclass(slots=True)
 class SeriesIndex:
-    """A number per (device, metric), with its newest reading. Numbers are never reused."""
+    """A number per (device, metric), with its newest reading. Numbers are never reused, not even of forgotten names."""
 
     limit: int = 200_000
     """Maximum number of series. Readings of further series are not followed live, but they land."""
@@ -55,14 +57,14 @@ class SeriesIndex:
     """Look-ups that `_sorted` did not serve."""
 
     def __len__(self) -> int:
-        return len(self._series)
+        return self.by_series.size
 
     def device_numbers(self, ids: Sequence[str]) -> Ints:
         """The number of each device id; -1 beyond the limit."""
         numbers = self._device_numbers
         if not numbers.keys() >= set(ids):
             for new in (each for each in dict.fromkeys(ids) if each not in numbers):
-                if len(self.devices) < self.limit:
+                if len(numbers) < self.limit:
                     numbers[new] = len(self.devices)
                     self.devices.append(new)
         self.by_device.grow(len(self.devices))
@@ -72,7 +74,7 @@ class SeriesIndex:
         """The number of a metric; -1 beyond the limit."""
         number = self._metric_numbers.get(name)
         if number is None:
-            if len(self.metrics) >= min(self.limit, (1 << _METRIC_BITS) - 1):
+            if len(self._metric_numbers) >= self.limit or len(self.metrics) >= (1 << _METRIC_BITS) - 1:
                 return -1
             number = self._metric_numbers[name] = len(self.metrics)
             self.metrics.append(name)
@@ -122,6 +124,36 @@ class SeriesIndex:
         self.by_series.bound(("event_at", "received_at"), now)
         self.by_device.bound(("watermark", "received_at"), now)
 
+    def is_gone(self, series: int) -> bool:
+        """Whether the name of a series was taken away."""
+        return self.device(series) == NOBODY
+
+    def forget(self, series: Ints, devices: Collection[str] = ()) -> None:
+        """Take away the names and values of series, and of whole devices; a name that comes again gets a new number.
+
+        Args:
+            series: numbers.
+            devices: ids; their series must be among `series`.
+        """
+        # copies: views of other threads go on with what they have
+        self.devices, self.metrics, self.tags = list(self.devices), list(self.metrics), dict(self.tags)
+        for device in devices:
+            if (number := self._device_numbers.pop(device, None)) is not None:
+                self.devices[number] = NOBODY
+                self.tags.pop(number, None)
+                self.by_device.reset(np.array([number]))
+        owners = self.by_series["device"][series]
+        if any(self.devices[owner] != NOBODY for owner in np.unique(owners).tolist()):
+            owners = np.full(len(series), self._nobody(), np.int64)
+        metrics = self.by_series["metric"][series]
+        self.by_series.reset(series)
+        self.by_series["device"][series], self.by_series["metric"][series] = owners, metrics
+        self._number_again()
+        used = {key & ((1 << _METRIC_BITS) - 1) for key in self._series}
+        for number in set(metrics.tolist()) - used:
+            self._metric_numbers.pop(self.metrics[number], None)
+            self.metrics[number] = NOBODY
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot."""
         return {
@@ -138,20 +170,33 @@ class SeriesIndex:
         self.devices, self.metrics = list(dumped["devices"]), list(dumped["metrics"])
         self.tags = {number: dict(tags) for number, tags in dumped["tags"]}
         self.refused = dumped["refused"]
-        self._device_numbers = {name: number for number, name in enumerate(self.devices)}
-        self._metric_numbers = {name: number for number, name in enumerate(self.metrics)}
+        self._device_numbers = {name: number for number, name in enumerate(self.devices) if name != NOBODY}
+        self._metric_numbers = {name: number for number, name in enumerate(self.metrics) if name != NOBODY}
         self.by_series.load(dumped["by_series"])
         self.by_device.load(dumped["by_device"])
+        self._number_again()
+
+    def _nobody(self) -> int:
+        """Number of a device without a name."""
+        if NOBODY not in self.devices:
+            self.devices.append(NOBODY)
+            self.by_device.grow(len(self.devices))
+        return self.devices.index(NOBODY)
+
+    def _number_again(self) -> None:
         size = self.by_series.size
-        keys = (self.by_series["device"][:size] << _METRIC_BITS) | self.by_series["metric"][:size]
-        self._series = {key: number for number, key in enumerate(keys.tolist())}
+        device = self.by_series["device"][:size]
+        keys = (device << _METRIC_BITS) | self.by_series["metric"][:size]
+        is_named = np.array([name != NOBODY for name in self.devices], np.bool_)[device]
+        numbers = np.flatnonzero(is_named)
+        self._series = dict(zip(keys[numbers].tolist(), numbers.tolist(), strict=True))
         self._sort()
 
     def _sort(self) -> None:
-        size = len(self._series)
-        keys = (self.by_series["device"][:size] << _METRIC_BITS) | self.by_series["metric"][:size]
+        keys = np.array(list(self._series), np.int64)
         order = np.argsort(keys)
-        self._sorted, self._unsorted = (keys[order], order), 0
+        numbers = np.array(list(self._series.values()), np.int64)
+        self._sorted, self._unsorted = (keys[order], numbers[order]), 0
 
     def _number(self, key: int) -> int:
         if key < 0:
@@ -160,7 +205,7 @@ class SeriesIndex:
         if number is None:
             if len(self._series) >= self.limit:
                 return -1
-            number = self._series[key] = len(self._series)
+            number = self._series[key] = self.by_series.size
             self.by_series.grow(number + 1)
             self.by_series["device"][number] = key >> _METRIC_BITS
             self.by_series["metric"][number] = key & ((1 << _METRIC_BITS) - 1)

@@ -140,6 +140,20 @@ class Windows:
         self._free = np.flatnonzero(series < 0).tolist()
         self._due_at = NEVER
 
+    def forget(self, series: Ints, span: tuple[int, int] | None = None) -> None:
+        """Discard windows of series, without emitting them.
+
+        Args:
+            series: numbers.
+            span: only windows that hold a time of [first, end), microseconds; None for all.
+        """
+        size = self.rows.size
+        is_theirs = np.isin(self.rows["series"][:size], series)
+        if span is not None:
+            start = self.rows["start"][:size]
+            is_theirs &= (start < span[1]) & (start > span[0] - self.spec.size)
+        self._forget(np.flatnonzero(is_theirs))
+
     def waiting(self) -> Ints:
         """Number of readings by series in windows that are not closed yet."""
         size = self.rows.size
@@ -211,6 +225,7 @@ class Windows:
             rows = np.union1d(rows, oldest)
             self.floor = max(self.floor, int(self.rows["start"][oldest].max(initial=NEVER)))
         if len(rows):
+            self._newest.grow(len(self.index))
             self._newest["key"][self.rows["series"][rows]] = -1
             for key in self._keys(self.rows["series"][rows], self.rows["start"][rows]).tolist():
                 del self._rows[key]

@@ -28,7 +28,7 @@ def carried_readings(
         return None
     wanted = pl.Series(sorted(positions), dtype=pl.Int64).implode()
     found = (
-        pl.scan_parquet(paths, hive_partitioning=False)
+        pl.scan_parquet(paths, hive_partitioning=False, missing_columns="insert", extra_columns="ignore")
         .filter(pl.col("segment") == manifest.segment, pl.col("position").is_in(wanted))
         .collect()
     )

@@ -55,6 +55,12 @@ class ForgetRule(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it takes everything of its names that came before the command."""
         return (self.topic, self.first, self.end) == (None, None, None)
 
+    @property
+    def alert_span(self) -> tuple[int, int]:
+        """Times of [first, end) at which an alert is of what the rule takes."""
+        first, end = self.span
+        return first, self.at + 1 if self.end is None else end
+
     def is_in_time(self, event_at: int, received_at: int) -> bool:
         """Whether a reading is of its time."""
         first, end = self.span

@@ -42,6 +42,16 @@ def standing_rules(connection: sqlite3.Connection) -> Standing:
     return Standing(text, _decode(text.encode())) if text else NO_RULES
 
 
+def rules_on_file(home: Home) -> tuple[ForgetRule, ...]:
+    """The rules in force by their file: needs no ledger.
+
+    Raises:
+        CheckFailed: the file is damaged.
+    """
+    path = home.ledger / "forgets.json"
+    return _decode(path.read_bytes()) if path.exists() else ()
+
+
 def keep_rules(home: Home, connection: sqlite3.Connection, rules: Sequence[ForgetRule]) -> None:
     """Set the rules in force: file first, then ledger. Hold `changes_lock`."""
     data = msgspec.json.encode(list(rules)) if rules else b""

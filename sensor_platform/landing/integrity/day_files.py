@@ -132,7 +132,7 @@ def _facts(paths: Sequence[Path], days: tuple[date, date], slot: timedelta) -> t
 
     event_at = pl.col("event_at")
     row = (
-        pl.scan_parquet(list(paths))
+        pl.scan_parquet(list(paths), missing_columns="insert", extra_columns="ignore")
         .filter(event_at.dt.date().is_between(*days))
         .select(
             pl.col("device_id").n_unique().alias("devices"),

@@ -2,10 +2,12 @@
 
 import logging
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import msgspec
 
+from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.live.engine.followed_collectors import CollectorBatches, FollowedCollectors
 from sensor_platform.live.engine.step import Step, StepResult, run_step
 from sensor_platform.live.engine.step_store import StepStore
@@ -28,10 +30,30 @@ class EngineState:
     engine: Engine
     decoder: Decoder
     collectors: FollowedCollectors
+    rules: Sequence[ForgetRule] = ()
+    """What is forgotten now."""
+    forgotten: set[str] = field(default_factory=set)
+    """Ids of the rules by which the state was cleared."""
 
     def run(self, step: Step, batches: CollectorBatches) -> StepResult:
         """Run a step."""
-        return run_step(self.engine, self.decoder, step, batches)
+        return run_step(self.engine, self.decoder, step, batches, self.rules)
+
+    def forget(self) -> list[ForgetRule]:
+        """Clear the state of what rules take, once for each rule; returns the rules that are new.
+
+        Series do not know their topics: of a rule with a topic only later messages are left out.
+        """
+        fresh = [rule for rule in self.rules if rule.id not in self.forgotten]
+        for rule in fresh:
+            if rule.topic is None:
+                self.engine.forget(rule)
+            if rule.is_whole_device and rule.device is not None:
+                nodes = self.decoder.memory.nodes
+                for node in [each for each in nodes if f"{rule.device}/".startswith(f"{each}/")]:
+                    del nodes[node]  # as in the ledger: it is asked for its births again
+        self.forgotten = {rule.id for rule in self.rules}
+        return fresh
 
     def dump(self) -> bytes:
         """Encode the whole state."""
@@ -40,6 +62,7 @@ class EngineState:
                 "engine": self.engine.dump(),
                 "places": dict(self.collectors.places),
                 "nodes": self.decoder.memory.nodes,
+                "forgotten": sorted(self.forgotten),
             }
         )
 
@@ -48,6 +71,7 @@ class EngineState:
         saved = msgspec.msgpack.decode(body)
         self.decoder.memory.nodes = msgspec.convert(saved["nodes"], dict[str, NodeState])
         fresh = self.engine.load(saved["engine"])
+        self.forgotten = set(saved.get("forgotten", ()))
         for name, place in saved["places"].items():
             self.collectors.follow(name, msgspec.convert(place, Place))
         if fresh:
@@ -99,6 +123,7 @@ def restore(state: EngineState, store: StepStore) -> str:
     body = store.read_snapshot()
     if body is not None:
         state.load(body)
+    state.forget()
     steps = store.steps_since_snapshot()
     for seq, step in steps:
         result = state.run(step, state.collectors.read_until(step.sources))

@@ -16,6 +16,7 @@ from pathlib import Path
 from sensor_platform.home import Home
 from sensor_platform.live.engine.engine_state import EngineState, Snapshots, restore
 from sensor_platform.live.engine.followed_collectors import FollowedCollectors
+from sensor_platform.live.engine.forget_watch import ForgetWatch
 from sensor_platform.live.engine.loop_status import LoopStatus
 from sensor_platform.live.engine.step import Injected, Step, StepResult
 from sensor_platform.live.engine.step_store import Output, StepStore
@@ -61,11 +62,13 @@ class Loop:
     _state: EngineState = field(init=False)
     _store: StepStore = field(init=False)
     _snapshots: Snapshots = field(init=False)
+    _forgets: ForgetWatch = field(init=False)
     _looked_at: float = 0.0
     _news_at: float = 0.0
 
     def __post_init__(self) -> None:
         self._state = EngineState(self.engine, self.decoder, FollowedCollectors(self.home, self.status.gaps))
+        self._forgets = ForgetWatch(self.home)
         self._store = StepStore(self.path, self.output)
         self._snapshots = Snapshots(self._store, self.snapshot_seconds)
 
@@ -172,6 +175,8 @@ class Loop:
                 self._wake.wait(_IDLE_POLL_SECONDS if is_quiet else _POLL_SECONDS)
 
     def _restore(self) -> None:
+        self._forgets.look()
+        self._state.rules = self._forgets.rules
         self.status.restored = restore(self._state, self._store)
         self._snapshots.make(self._state)
 
@@ -183,6 +188,15 @@ class Loop:
         if self._state.collectors.look_for_new():
             self._snapshots.make(self._state)  # the place where a collector was first met is part of the state
         self._store.forget(self.clock(), self.keep_hours)
+        if self._forgets.look():
+            self._take_rules()
+
+    def _take_rules(self) -> None:
+        """Have rules of what is forgotten in force, and clear what they take from state and store."""
+        self._state.rules = self._forgets.rules
+        fresh = self._state.forget()
+        self._store.delete_forgotten(fresh)
+        self._snapshots.make(self._state)  # also deletes the steps, which may hold names
 
     def _note_lag(self, newest: int, *, is_more: bool) -> None:
         self.status.state = "catching up" if is_more else "following"

@@ -1,17 +1,21 @@
 """A step: what the engine is given at once. Steps are recorded, and after a kill they are run again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import msgspec
 
 from sensor_platform.alert.store import OperatorCommand
+from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.record_batches import SegmentBatch, join
 from sensor_platform.live.engine.followed_collectors import CollectorBatches
+from sensor_platform.live.engine.forgotten_readings import without_forgotten
 from sensor_platform.reading.batch import Decoded
 from sensor_platform.reading.decode import Decoder
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.columns import Readings
 from sensor_platform.stream.engine import Engine, TickResult
+from sensor_platform.stream.forgetting import plain_metric
 from sensor_platform.stream.windows import ClosedWindows
 from sensor_platform.wal import Place
 
@@ -51,22 +55,25 @@ class StepResult:
     taken: list[CollectorReadings] = field(default_factory=list)
 
 
-def run_step(engine: Engine, decoder: Decoder, step: Step, batches: CollectorBatches) -> StepResult:
-    """Run a step. The same state, step and batches always give the same result and state."""
+def run_step(
+    engine: Engine, decoder: Decoder, step: Step, batches: CollectorBatches, rules: Sequence[ForgetRule] = ()
+) -> StepResult:
+    """Run a step. The same state, step, batches and rules of what is forgotten give the same result and state."""
     result = StepResult()
     engine.move_to(step.now)
     for collector, some in batches:
         if not any(map(len, some)):
             continue
         piece = join([batch for batch in some if len(batch)])
-        decoded = decoder.decode(piece.messages)
+        decoded = without_forgotten(decoder.decode(piece.messages), piece.messages, rules)
         decoder.memory.keep()
         received_at = piece.messages.received_at
         retained = piece.messages.retained
         readings, events = engine.take(decoded, received_at, piece.duplicates, piece.suspects, step.now, retained)
         result.events += events
         result.taken.append(CollectorReadings(collector, piece, decoded, readings))
-    result.events += engine.inject(step.injected, step.now)
+    injected = [row for row in step.injected if not any(_takes(rule, row) for rule in rules)]
+    result.events += engine.inject(injected, step.now)
     for command in step.commands:
         if command.kind == "acknowledge":
             result.events += engine.rule_set.acknowledge(command.alert_id, command.by, command.at)
@@ -74,3 +81,8 @@ def run_step(engine: Engine, decoder: Decoder, step: Step, batches: CollectorBat
     result.events += outcome.events
     result.closed = outcome.closed
     return result
+
+
+def _takes(rule: ForgetRule, row: Injected) -> bool:
+    device, metric, event_at, received_at, _ = row
+    return rule.topic is None and rule.takes(device, plain_metric(metric), "", event_at, received_at)

@@ -12,8 +12,10 @@ from typing import Protocol
 import msgspec
 
 from sensor_platform.alert import outbox, store
+from sensor_platform.alert.forgotten_alerts import delete_rows
 from sensor_platform.alert.store import OperatorCommand, Outgoing
 from sensor_platform.kernel.sqlite import transaction
+from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.live.engine.emitted_windows import encode_closed
 from sensor_platform.live.engine.run_days import forgettable_before
 from sensor_platform.live.engine.step import Step, StepResult
@@ -105,6 +107,14 @@ class StepStore:
         before = forgettable_before(self._connection, now, keep_hours)
         self._connection.execute("delete from closed where at < ?", (before,))
         outbox.forget_sent(self._connection, before)
+
+    def delete_forgotten(self, rules: Sequence[ForgetRule]) -> None:
+        """Delete alerts, messages and windows that rules take; their bytes are overwritten."""
+        self._connection.execute("pragma secure_delete = on")
+        with transaction(self._connection):
+            for rule in rules:
+                if rule.topic is None:
+                    delete_rows(self._connection, rule.device, rule.metric, rule.alert_span)
 
     def _add_result(self, engine: Engine, step: Step, result: StepResult) -> None:
         tagged = [(event, self.output.tags(engine, event)) for event in result.events]

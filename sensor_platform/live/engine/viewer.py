@@ -14,7 +14,7 @@ from sensor_platform.live.engine.step import Step, StepResult
 from sensor_platform.live.engine.view import NOTHING, SPARKS, STANDINGS, AlarmRow, View
 from sensor_platform.stream.alert_state import AlertState
 from sensor_platform.stream.engine import Engine
-from sensor_platform.stream.series import SeriesIndex
+from sensor_platform.stream.series import NOBODY, SeriesIndex
 
 _SOON = 0.05
 """Minimum seconds between two views when an alarm has changed."""
@@ -40,6 +40,7 @@ class Viewer:
     _rates: list[tuple[float, int]] = field(default_factory=list)
     _series_of: list[list[int]] = field(default_factory=list)
     _known: int = 0
+    _forgets: int = 0
     _numbers: dict[str, int] = field(default_factory=dict)
     _sparks: npt.NDArray[np.float32] = field(default_factory=lambda: np.full((1024, SPARKS), np.nan, np.float32))
 
@@ -47,8 +48,10 @@ class Viewer:
         """Take the result of a step, and make a new view if it is time."""
         if engine is not self._engine:
             self._engine = engine
-            self._series_of, self._known, self._numbers = [], 0, {}
+            self._series_of, self._known, self._numbers, self._forgets = [], 0, {}, engine.forgets
             self._recall(engine)
+        if engine.forgets != self._forgets:
+            self._forget(engine)
         self._add_to_sparks(engine, result)
         now = time.monotonic()
         pause = _SOON if result.events else 1.0 / self.per_second
@@ -74,6 +77,7 @@ class Viewer:
             levels[row.device_id] = max(row.level, levels.get(row.device_id, 0))
         devices = len(self._series_of)
         is_silent = index.by_device["received_at"][:devices] < at - self.silent
+        is_silent &= np.array([name != NOBODY for name in index.devices[:devices]], np.bool_)
         return View(
             at=at,
             devices=index.devices,
@@ -88,16 +92,26 @@ class Viewer:
             alarms=alarms,
             levels=levels,
             is_silent=is_silent,
-            counts=self._counts(engine, status) | _standings(levels, is_silent, self._numbers),
+            counts=self._counts(engine, status, len(self._numbers)) | _standings(levels, is_silent, self._numbers),
         )
 
     def _learn(self, index: SeriesIndex) -> None:
         while len(self._series_of) < len(index.devices):
-            self._numbers[index.devices[len(self._series_of)]] = len(self._series_of)
+            if (name := index.devices[len(self._series_of)]) != NOBODY:
+                self._numbers[name] = len(self._series_of)
             self._series_of.append([])
         for series in range(self._known, len(index)):
-            self._series_of[int(index.by_series["device"][series])].append(series)
+            device = int(index.by_series["device"][series])
+            if index.devices[device] != NOBODY:
+                self._series_of[device].append(series)
         self._known = len(index)
+
+    def _forget(self, engine: Engine) -> None:
+        """Show nothing more of what the engine forgot."""
+        self._forgets = engine.forgets
+        self._series_of, self._known, self._numbers = [], 0, {}
+        gone = [series for series in range(min(len(engine.index), len(self._sparks))) if engine.index.is_gone(series)]
+        self._sparks[gone] = np.nan
 
     def _add_to_sparks(self, engine: Engine, result: StepResult) -> None:
         if not engine.windows:
@@ -127,7 +141,7 @@ class Viewer:
             self._sparks[series[now], :-1] = self._sparks[series[now], 1:]
             self._sparks[series[now], -1] = mean[now]
 
-    def _counts(self, engine: Engine, status: LoopStatus) -> dict[str, float]:
+    def _counts(self, engine: Engine, status: LoopStatus, devices: int) -> dict[str, float]:
         now = time.monotonic()
         self._rates = [(at, count) for at, count in self._rates if at > now - _RATE_SECONDS] + [(now, engine.messages)]
         (first_at, first), (last_at, last) = self._rates[0], self._rates[-1]
@@ -139,7 +153,7 @@ class Viewer:
             "too_late": sum(windows.too_late for windows in engine.windows),
             "windows": sum(map(len, engine.windows)),
             "series": len(engine.index),
-            "devices": len(engine.index.devices),
+            "devices": devices,
             "refused_series": engine.index.refused,
             "messages_per_second": max(0.0, (last - first) / (last_at - first_at)) if last_at > first_at else 0.0,
             "lag_bytes": status.lag_bytes,
@@ -155,7 +169,7 @@ def _standings(levels: dict[str, int], is_silent: npt.NDArray[np.bool_], numbers
     known = [numbers[device] for device in levels if device in numbers]
     critical = sum(level == STANDINGS.index("critical") for level in levels.values())
     silent = int(is_silent.sum()) - int(is_silent[known].sum())
-    ok = max(0, len(is_silent) - len(known) - silent)
+    ok = max(0, len(numbers) - len(known) - silent)
     return {"critical": critical, "warning": len(levels) - critical, "silent": silent, "ok": ok}
 
 

@@ -34,6 +34,8 @@ class ReadingsApi:
         total = 0
         for number in (*alarmed, *(each for each in range(view.device_n) if each not in first)):
             device, tags = view.devices[number], view.tags.get(number, {})
+            if not device:  # it was forgotten
+                continue
             if search and search not in " ".join((device, *tags.values())).casefold():
                 continue
             if state and view.standing(number) != state:

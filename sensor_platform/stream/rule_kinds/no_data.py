@@ -81,6 +81,10 @@ class NoDataObserver(RuleObserver):
         """Nothing arrived later than `now`."""
         self.pauses.set_back(now)
 
+    def forget(self, keys: "Ints") -> None:
+        """Wait for them no more."""
+        self.pauses.forget(keys)
+
     def dump(self) -> dict[str, Any]:
         """Arrivals and learned pauses."""
         return {"silence": self.pauses.dump()}

@@ -185,6 +185,10 @@ class RuleObserver:
         """The clock was set back to `now`, microseconds: what it remembers of later times is of `now` instead."""
         del now
 
+    def forget(self, keys: "Ints") -> None:
+        """Drop what it waits for of keys that were forgotten. What it says of a key without a name is ignored."""
+        del keys
+
     def dump(self) -> dict[str, Any]:
         """What it remembers, for a snapshot; plain values and bytes under names other than `rule` and `alarms`."""
         return {}

@@ -39,20 +39,22 @@ def make_source_view(
 ) -> None:
     """Point the source view at the rows of `files` whose event time lies in one of `ranges` (half-open, microseconds).
 
-    A view cannot have bound parameters: paths are our own segment names, quoted all the same.
+    A column that a file does not have is null. A view cannot have bound parameters: paths are our own segment names,
+    quoted all the same.
     """
     columns = ", ".join(f"cast({name} as {kind}) as {name}" for name, kind in COLUMNS.items())
+    empty = f"select {', '.join(f'cast(null as {kind}) as {name}' for name, kind in COLUMNS.items())} where false"
     if not files or not ranges:
-        empty = ", ".join(f"cast(null as {kind}) as {name}" for name, kind in COLUMNS.items())
-        connection.execute(f"create or replace view {VIEW} as select {empty} where false")
+        connection.execute(f"create or replace view {VIEW} as {empty}")
         return
     names = ", ".join(literal(str(file.path)) for file in files)
     within = " or ".join(
         f"(event_at >= timestamp '{from_micros(start)}' and event_at < timestamp '{from_micros(end)}')"
         for start, end in ranges
     )
-    connection.execute(
-        f"create or replace view {VIEW} as select {columns} from read_parquet([{names}]) where {within}"  # noqa: S608
+    rows = f"select * from read_parquet([{names}], union_by_name = true, hive_partitioning = false)"  # noqa: S608
+    connection.execute(  # files of another version may lack a column, in some of them or in all
+        f"create or replace view {VIEW} as select {columns} from ({empty} union all by name {rows}) where {within}"  # noqa: S608
     )
 
 

@@ -12,10 +12,12 @@ Step = tuple[Any, str]
 """A function of the product by module and name."""
 SETTINGS = settings(
     deadline=None,
-    max_examples=3,
+    max_examples=1,
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
     suppress_health_check=(HealthCheck.too_slow, HealthCheck.data_too_large),
 )
+LONG = settings(SETTINGS, max_examples=25)
+"""Of the long tests: a story of several steps takes seconds."""
 
 
 class Killed(BaseException):

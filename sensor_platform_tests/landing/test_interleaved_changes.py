@@ -1,4 +1,4 @@
-"""Landing, requeue, reland, drop, housekeeping and rebuilds of the ledger in any order, killed at any step.
+"""Landing, reload, requeue, reland, drop, forget, withdrawal, upkeep and rebuilds in any order, killed at any step.
 
 Whatever happened, every message has one outcome at every moment, and a last reland ends where landing under the last
 contract would have ended.
@@ -16,9 +16,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sensor_platform.home import Home
+from sensor_platform.imports.import_files import ImportPlan, import_files
+from sensor_platform.imports.known_imports import list_imports
+from sensor_platform.imports.withdraw import withdraw
 from sensor_platform.landing import housekeeping
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.files import compaction
+from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity import reland_intent
 from sensor_platform.landing.integrity.audit import audit
@@ -28,13 +32,17 @@ from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.ledger import landing_files, read_ledger, slots_between
 from sensor_platform.landing.quarantine.listing import chosen_rows
 from sensor_platform.landing.quarantine.row_selection import RowSelection
+from sensor_platform.landing.removal import intent
+from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
+from sensor_platform_tests.landing.forgets import forgotten
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment
-from sensor_platform_tests.landing.interleavings import SETTINGS, killed
+from sensor_platform_tests.landing.interleavings import LONG, SETTINGS, killed
 from sensor_platform_tests.landing.older_requeues import older_requeue
 from sensor_platform_tests.landing.requeues import drop, requeue
 
-SEGMENTS, MESSAGES = 3, 30
+SEGMENTS, MESSAGES = 3, 20
+SLOT = 600_000_000
 CONTRACTS = (
     Contract(name="strict", topic="#", device=ValueSource(field=("device_id", "sensorId")), strings="number"),
     DEFAULT_CONTRACT,
@@ -49,6 +57,9 @@ STEPS = (
     (reland_intent, "drop_intent"),
     (compaction, "_commit"),
     (housekeeping, "delete_files"),
+    (intent, "_write_manifests"),
+    (intent, "_commit"),
+    (intent, "_end"),
 )
 
 
@@ -120,6 +131,23 @@ def happen(home: Home, do: Do, now: int) -> None:
             keep_house(home, 10, 7, now)
         elif do.what == "rebuild":
             rebuild_ledger(home)
+        elif do.what == "forget":
+            forgotten(home, ForgetRule(at=now, device="never-sent"), now)
+        elif do.what == "withdraw":
+            imported(home)
+            withdraw(home, [str(history(home))], SLOT, lambda: now)
+    if do.killed_at and list_imports(home):  # a person repeats it
+        withdraw(home, [str(history(home))], SLOT, lambda: now)
+
+
+def history(home: Home) -> Path:
+    return home.root.with_name(f"{home.root.name}-history.csv")
+
+
+def imported(home: Home) -> None:
+    history(home).write_text("device_id,ts,t\nd1,2026-01-01,1\nx,2026-03-01T12:00:00,2\n,2026-01-01,3\n")
+    plan = ImportPlan(Contract(name="h", topic="#"), TimeLimits(0, 1 << 60), SLOT, most_refused=1)
+    import_files(home, [history(home)], plan, lambda: T0)
 
 
 @functools.cache
@@ -148,17 +176,21 @@ ACTS = st.one_of(
     st.builds(Do, what=st.just("older requeue")),
     st.builds(Do, what=st.just("upkeep"), killed_at=WHERE),
     st.builds(Do, what=st.just("rebuild")),
+    st.builds(Do, what=st.just("reload"), contract=CONTRACT),
+    st.builds(Do, what=st.just("forget"), killed_at=WHERE),
+    st.builds(Do, what=st.just("withdraw"), killed_at=WHERE),
 )
 
 
 def run(home: Home, acts: list[Do], *, upkeep_between: bool) -> None:
     possible = possible_results()
-    now, landed = T0 + HOUR, 0
+    now, landed, in_force = T0 + HOUR, 0, 0
     for number, do in enumerate([*acts, *[Do("nothing")] * SEGMENTS]):
         if number % 2 == 0 and landed < SEGMENTS:
             landed += 1
             seal_segment(home, landed, mixed_messages(landed, MESSAGES), received_at=T0 + landed)
-            land_all(home, [CONTRACTS[0]], now)
+            land_all(home, [CONTRACTS[in_force]], now)
+        in_force = do.contract if do.what == "reload" else in_force
         now += 90 * 60 * 1_000_000
         happen(home, do, now)
         check(home, landed, possible)
@@ -174,7 +206,11 @@ def run(home: Home, acts: list[Do], *, upkeep_between: bool) -> None:
     assert says(home) == before
 
 
-@given(st.lists(ACTS, min_size=3, max_size=8), st.booleans())
+@given(st.lists(ACTS, min_size=2, max_size=4), st.booleans())
+@example(
+    acts=[Do("reload", 2), Do("withdraw", killed_at=(7, 0)), Do("requeue", 1), Do("forget"), Do("reland", 3)],
+    upkeep_between=False,
+)
 @example(
     acts=[Do("requeue", 1), Do("upkeep"), Do("requeue", 2), Do("reland", 3), Do("requeue", 1)],
     upkeep_between=True,
@@ -184,6 +220,15 @@ def run(home: Home, acts: list[Do], *, upkeep_between: bool) -> None:
 )
 @SETTINGS
 def test_whatever_happens_a_message_gives_what_one_contract_makes_of_it(
+    tmp_path_factory: pytest.TempPathFactory, acts: list[Do], upkeep_between: bool
+) -> None:
+    run(Home(tmp_path_factory.mktemp("changes") / "home"), acts, upkeep_between=upkeep_between)
+
+
+@pytest.mark.soak
+@given(st.lists(ACTS, min_size=3, max_size=9), st.booleans())
+@LONG
+def test_whatever_happens_in_long_stories_a_message_gives_what_one_contract_makes_of_it(
     tmp_path_factory: pytest.TempPathFactory, acts: list[Do], upkeep_between: bool
 ) -> None:
     run(Home(tmp_path_factory.mktemp("changes") / "home"), acts, upkeep_between=upkeep_between)

@@ -30,10 +30,10 @@ from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource
 from sensor_platform_tests.landing.forgets import forgotten, readings
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment
-from sensor_platform_tests.landing.interleavings import SETTINGS, killed
+from sensor_platform_tests.landing.interleavings import LONG, SETTINGS, killed
 from sensor_platform_tests.landing.requeues import requeue
 
-DEVICE, MESSAGES = "d1", 25
+DEVICE, MESSAGES = "d1", 15
 STEPS = [(intent, name) for name in ("write_file", "_write_manifests", "_commit", "_replace_archives", "_end")]
 WHATS = ("land", "again", "requeue", "reland", "upkeep", "rebuild", "forget", "import", "replace", "withdraw")
 KEYS = ["device_id", "metric", "event_at", "value", "text", "segment", "position"]
@@ -117,16 +117,30 @@ def visible(home: Home) -> pl.DataFrame:
 
 
 WHERE = st.none() | st.tuples(st.integers(0, len(STEPS) - 1), st.integers(0, 2))
+ACT = st.tuples(st.sampled_from(WHATS), WHERE)
 
 
-@given(st.lists(st.tuples(st.sampled_from(WHATS), WHERE), min_size=2, max_size=7))
+@given(st.lists(ACT, min_size=2, max_size=4))
 @example(acts=[("import", None), ("upkeep", None), ("forget", (2, 0)), ("again", None), ("withdraw", (3, 0))])
 @example(acts=[("land", None), ("upkeep", None), ("forget", (4, 0)), ("rebuild", None), ("reland", None)])
 @SETTINGS
 def test_what_is_forgotten_stays_away_and_nothing_else_changes(
     tmp_path_factory: pytest.TempPathFactory, acts: list[Act]
 ) -> None:
-    story = Story(Home(tmp_path_factory.mktemp("story") / "home"))
+    play(tmp_path_factory.mktemp("story"), acts)
+
+
+@pytest.mark.soak
+@given(st.lists(ACT, min_size=2, max_size=9))
+@LONG
+def test_what_is_forgotten_stays_away_in_long_stories(
+    tmp_path_factory: pytest.TempPathFactory, acts: list[Act]
+) -> None:
+    play(tmp_path_factory.mktemp("story"), acts)
+
+
+def play(folder: Path, acts: list[Act]) -> None:
+    story = Story(Home(folder / "home"))
     story.act("land")
     for what, at in [*acts, ("forget", None), ("again", None), ("reland", None), ("rebuild", None)]:
         with killed(STEPS, at):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import MINUTE
+from sensor_platform.kernel.clock import DAY, MINUTE
 from sensor_platform.kernel.days import day_of
 from sensor_platform.landing.ledger import (
     newest_touch,
@@ -105,24 +105,27 @@ def _chosen(site: WarehouseSite, names: Sequence[str] | None, lookback_slots: in
 
 def _by_day(ledger: sqlite3.Connection, chosen: Sequence[Model], stale: Stale) -> dict[date, DirtyDay]:
     """Work by day. Tables that are rebuilt as one have no day: they are added to the newest day that has work."""
-    positions: dict[date, int] = {}
-    names: dict[date, dict[str, None]] = {}
-    windows: dict[date, int] = {}
+    positions: dict[int, int] = {}
+    names: dict[int, dict[str, None]] = {}
+    windows: dict[int, int] = {}
     for model in sorted(chosen, key=lambda model: model.grain == "whole"):
         for window, one in stale.get(model.name, {}).items():
-            day = max(positions, default=_newest_day(ledger)) if model.grain == "whole" else day_of(window)
+            day = max(positions, default=_newest_day(ledger)) if model.grain == "whole" else window // DAY
             positions[day] = max(positions.get(day, 0), one.new.position)
             windows[day] = windows.get(day, 0) + 1
             names.setdefault(day, {})[model.name] = None
     readings = _readings(ledger, stale.get(READINGS, {}))
+    days = {number: day_of(number * DAY) for number in positions}
     return {
-        day: DirtyDay(day, positions[day], readings.get(day, 0), tuple(names[day]), windows[day]) for day in positions
+        day: DirtyDay(day, positions[at], readings.get(day, 0), tuple(names[at]), windows[at])
+        for at, day in days.items()
     }
 
 
-def _newest_day(ledger: sqlite3.Connection) -> date:
+def _newest_day(ledger: sqlite3.Connection) -> int:
+    """Days since the epoch."""
     extent = touched_extent(ledger)
-    return day_of(extent[1] if extent else 0)
+    return extent[1] // DAY if extent else 0
 
 
 def _readings(ledger: sqlite3.Connection, slots: Collection[int]) -> dict[date, int]:

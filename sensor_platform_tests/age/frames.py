@@ -15,27 +15,32 @@ GARBAGE = b"\x00 not a message"
 _ORDER = ("slot_start", "device_id", "metric", "event_at", "received_at", "segment", "position")
 
 
-def arrivals(plan: AgePlan, hour: int) -> pl.DataFrame:
-    """Columns number, device_id, event_at and received_at (microseconds) of the good messages of an hour, as sent."""
-    count, step = plan.readings(hour), plan.step(hour)
-    number = np.arange(count, dtype=np.int64)
-    minutes = hour + np.arange(60, dtype=np.int64) * MINUTE
+def arrivals(plan: AgePlan, hours: Sequence[int]) -> pl.DataFrame:
+    """Columns number, device_id, event_at and received_at (microseconds) of the good messages of hours, as sent."""
+    numbers = [np.arange(plan.readings(hour), dtype=np.int64) for hour in hours]
+    regular = np.concatenate([hour + each * plan.step(hour) for hour, each in zip(hours, numbers, strict=True)])
+    minutes = np.concatenate([hour + np.arange(60, dtype=np.int64) * MINUTE for hour in hours])
+    late = np.concatenate([plan.late(hour) for hour in hours])
+    device = pl.format("device-{}", pl.col("number") % plan.devices)
     frames = [
+        pl.DataFrame({"number": np.concatenate(numbers), "event_at": regular, "received_at": regular + 50_000}),
+        pl.DataFrame({"number": minutes // MINUTE, "event_at": late, "received_at": minutes + 1_000_000}),
         pl.DataFrame(
-            {"number": number, "event_at": hour + number * step, "received_at": hour + number * step + 50_000}
+            {
+                "number": minutes // MINUTE,
+                "event_at": np.full_like(minutes, STUCK_AT),
+                "received_at": minutes + 2_000_000,
+            }
         ),
-        pl.DataFrame({"number": minutes // MINUTE, "event_at": plan.late(hour), "received_at": minutes + 1_000_000}),
     ]
-    names = [frame.with_columns(device_id=pl.format("device-{}", pl.col("number") % plan.devices)) for frame in frames]
-    stuck = pl.DataFrame({"number": minutes // MINUTE, "received_at": minutes + 2_000_000}).select(
-        "number", pl.lit(STUCK_AT).alias("event_at"), "received_at", pl.lit("stuck").alias("device_id")
-    )
-    return pl.concat([*names, stuck]).sort("received_at", maintain_order=True)
+    names = [device, device, pl.lit("stuck")]
+    sent = [frame.with_columns(device_id=name) for frame, name in zip(frames, names, strict=True)]
+    return pl.concat(sent).sort("received_at", maintain_order=True)
 
 
 def readings(plan: AgePlan, hours: Sequence[int]) -> pl.DataFrame:
     """The landing columns of some hours with `slot_start`, hour by hour in the order of a landing file."""
-    sent = pl.concat([arrivals(plan, hour) for hour in hours])
+    sent = arrivals(plan, hours)
     slot = SLOT_MINUTES * MINUTE
     number = ((pl.col("received_at") - plan.start) // SEGMENT).cast(pl.String).str.zfill(8)
     text = pl.lit(None, pl.String)
@@ -60,7 +65,7 @@ def value() -> pl.Expr:
 
 def no_tags(rows: int) -> pl.Series:
     """A column of empty maps."""
-    return pl.Series([{}] * rows, dtype=pl.Map(pl.String, pl.String))
+    return pl.Series([{}], dtype=pl.Map(pl.String, pl.String)).new_from_index(0, rows)
 
 
 def garbage(plan: AgePlan, hours: Sequence[int]) -> pl.DataFrame:
@@ -84,7 +89,7 @@ def payloads(plan: AgePlan, hour: int) -> list[list[tuple[int, str, bytes]]]:
     parts: list[list[tuple[int, str, bytes]]] = [
         [(hour + number * SEGMENT, "sensors/garbage", GARBAGE)] for number in range(SEGMENTS)
     ]
-    for row in arrivals(plan, hour).with_columns(value=value()).iter_rows(named=True):
+    for row in arrivals(plan, [hour]).with_columns(value=value()).iter_rows(named=True):
         body = orjson.dumps({"ts": row["event_at"] / 1e6, "temperature": row["value"]})
         at = row["received_at"]
         parts[(at - hour) // SEGMENT].append((at, f"sensors/{row['device_id']}", body))

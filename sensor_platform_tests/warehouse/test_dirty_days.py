@@ -32,7 +32,7 @@ def test_a_day_carries_its_evidence(landing: Landing, home: Home, site: SiteStub
 def test_what_was_found_clean_is_not_looked_at_again(
     landing: Landing, home: Home, site: SiteStub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Years of slots: the first look reads them all, the next ones none, and a new slot is found among them."""
+    """Years of slots: no look reads them all, and a new slot is found among them."""
     looked_at: list[int] = []
 
     def counting(*arguments: Any) -> Any:
@@ -43,7 +43,7 @@ def test_what_was_found_clean_is_not_looked_at_again(
     monkeypatch.setattr(look, "slots_between", counting)
     newest = long_history(home)
     assert dirty_days(home, site, dbt_models()) == ()
-    assert sum(looked_at) == YEARS * 365 * 144
+    assert looked_at == []  # the database compares what is clean
     looked_at.clear()
     assert dirty_days(home, site, dbt_models()) == ()
     assert sum(looked_at) == 0

@@ -100,7 +100,11 @@ class Simulated:
 
 
 def at_everything(home: Home) -> tuple[DirtyDay, ...]:
-    with patch.object(dirty, "load_mark", lambda *_: None), patch.object(dirty, "save_mark", lambda *_: None):
+    with (
+        patch.object(dirty, "load_mark", lambda *_: None),
+        patch.object(dirty, "save_mark", lambda *_: None),
+        patch.object(look, "unclean_spans", lambda *_: None),
+    ):
         return dirty_days(home, SiteStub())
 
 
@@ -136,6 +140,27 @@ def test_any_sequence_of_looks_sees_what_a_look_at_everything_sees(mode: str, da
                 getattr(it, name)(*arguments)
             if name in {"look", "build"}:
                 assert dirty_days(it.home, SiteStub()) == at_everything(it.home)
+
+
+@given(script=st.lists(st.one_of(steps, steps, steps, rare), min_size=1, max_size=12))
+@settings(max_examples=60, deadline=None)
+def test_a_first_look_compares_only_unclean_days_and_misses_none(script: list[tuple[str, *tuple[object, ...]]]) -> None:
+    with tempfile.TemporaryDirectory() as folder, patch.object(dirty, "load_mark", lambda *_: None):
+        it = Simulated(Home(Path(folder) / "home"))
+        it.touch([FIRST])
+        for name, *arguments in [*script, ("look",)]:
+            if name != "look":
+                getattr(it, name)(*arguments)
+            assert dirty_days(it.home, SiteStub()) == at_everything(it.home)
+
+
+def test_a_first_look_at_what_is_built_compares_no_window(home: Home) -> None:
+    it = Simulated(home)
+    it.touch([FIRST + day * DAY for day in range(60)])
+    it.build(0, len(ALL), None)
+    with patch.object(look, "_compared") as compared:
+        assert dirty_days(home, SiteStub()) == ()
+    compared.assert_not_called()
 
 
 @pytest.mark.parametrize("release", [Simulated.restore, Simulated.release])

@@ -3,10 +3,11 @@
 import sqlite3
 from collections.abc import Collection
 
-_CAN_CHANGE = (
+CAN_CHANGE = (
     "slot_start >= coalesce((select cast(value as integer) from meta where key = 'landing_floor'), slot_start)"
     " and slot_start not in (select slot_start from held_slots)"
 )
+"""Condition of slots that may be built again."""
 
 _READINGS = (
     "select sum(s.rows), s.slot_start from file_slots s join files f using (file)"
@@ -19,7 +20,7 @@ _FEW = 1000
 def slots_between(connection: sqlite3.Connection, start: int, end: int) -> dict[int, int]:
     """Slots of [start, end) with the newest position that touched them, without those that may not be built again."""
     rows = connection.execute(
-        f"select slot_start, position from slots where slot_start >= ? and slot_start < ? and {_CAN_CHANGE}",  # noqa: S608
+        f"select slot_start, position from slots where slot_start >= ? and slot_start < ? and {CAN_CHANGE}",  # noqa: S608
         (start, end),
     )
     return dict(rows.fetchall())
@@ -28,7 +29,7 @@ def slots_between(connection: sqlite3.Connection, start: int, end: int) -> dict[
 def slots_after(connection: sqlite3.Connection, position: int) -> dict[int, int]:
     """Slots touched by anything newer than `position`, without those that may not be built again."""
     rows = connection.execute(
-        f"select slot_start, position from slots where position > ? and {_CAN_CHANGE}",  # noqa: S608 - a constant
+        f"select slot_start, position from slots where position > ? and {CAN_CHANGE}",  # noqa: S608 - a constant
         (position,),
     )
     return dict(rows.fetchall())

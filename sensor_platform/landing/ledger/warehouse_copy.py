@@ -7,9 +7,28 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.sqlite import transaction
+from sensor_platform.landing.ledger.slots import CAN_CHANGE
 
 _REPLACED = "warehouse_state.replaced"
+_SLOTS = f"select slot_start as start, position from slots where {CAN_CHANGE}"  # noqa: S608 - a constant
+_WINDOWS = "select window_start as start, position from warehouse_state where model = ?"
+_BEHIND = """
+    select distinct due.start / 86400000000
+    from (select start - start % ? as start, position from (:parent) where start >= ?) as due
+    left join warehouse_state as own on own.model = ? and own.window_start = due.start
+    where due.start >= ? and (own.position is null or own.position < due.position)
+"""
+_BEHIND_WITH_REACH = """
+    select distinct due.start / 86400000000
+    from (
+        select start, max(position) over (order by start range between ? preceding and current row) as position
+        from (select start - start % ? as start, max(position) as position from (:parent) where start >= ? group by 1)
+    ) as due
+    left join warehouse_state as own on own.model = ? and own.window_start = due.start
+    where due.start >= ? and (own.position is null or own.position < due.position)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +81,15 @@ def built_windows(connection: sqlite3.Connection, model: str, start: int, end: i
     return [StateRow(*row) for row in rows]
 
 
+def built_positions(connection: sqlite3.Connection, model: str, start: int, end: int) -> list[tuple[int, str, int]]:
+    """Start, generation and position of the copied windows of a model that start in [start, end)."""
+    return connection.execute(
+        "select window_start, generation, position from warehouse_state"
+        " where model = ? and window_start >= ? and window_start < ?",
+        (model, start, end),
+    ).fetchall()
+
+
 def built_position(connection: sqlite3.Connection, model: str, window_start: int, generation: str) -> int | None:
     """The position that a window of a model was built up to; None where it was not built in this generation."""
     row = connection.execute(
@@ -80,6 +108,51 @@ def newest_built_position(connection: sqlite3.Connection, model: str, start: int
         (model, start, end),
     ).fetchone()
     return int(row[0])
+
+
+def has_windows_of_another_ledger(connection: sqlite3.Connection, models: Iterable[str]) -> bool:
+    """Whether a window of these models was built from another generation of the ledger."""
+    names = list(models)
+    row = connection.execute(
+        f"select 1 from warehouse_state where model in ({','.join('?' * len(names))})"  # noqa: S608 - question marks only
+        " and generation != (select value from meta where key = 'generation') limit 1",
+        names,
+    )
+    return row.fetchone() is not None
+
+
+def newest_built(connection: sqlite3.Connection, model: str) -> int:
+    """The newest position that any window of a model was built up to, or -1."""
+    row = connection.execute(
+        "select coalesce(max(position), -1) from warehouse_state where model = ?", (model,)
+    ).fetchone()
+    return int(row[0])
+
+
+def days_behind(
+    connection: sqlite3.Connection, model: str, parent: str | None, size: int, reach: int, floor: int
+) -> list[int]:
+    """Days with a window that was never built, or that is older than a window of the parent that it depends on.
+
+    The rows stay in the database: this costs a tenth of comparing them one by one.
+
+    Args:
+        connection: of `read_ledger`.
+        model: the model whose windows are compared.
+        parent: the model that they are made of; None for the slots that can be built.
+        size: length of a window of the model, microseconds.
+        reach: how far before its start a window depends on the parent.
+        floor: windows before it do not count.
+    """
+    names = [] if parent is None else [parent]
+    source = _SLOTS if parent is None else _WINDOWS
+    numbers = [size, *names, floor]
+    if reach:
+        numbers = [reach, size, *names, floor - reach - size]
+    rows = connection.execute(
+        (_BEHIND_WITH_REACH if reach else _BEHIND).replace("(:parent)", f"({source})"), (*numbers, model, floor)
+    )
+    return [day * DAY for (day,) in rows]
 
 
 def _insert(connection: sqlite3.Connection, rows: Iterable[StateRow]) -> None:

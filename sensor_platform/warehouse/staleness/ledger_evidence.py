@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from sensor_platform.home import Home
-from sensor_platform.landing.ledger import StateRow, built_windows, copy_state, open_ledger, slots_between
+from sensor_platform.landing.ledger import StateRow, built_positions, copy_state, open_ledger, slots_between
 from sensor_platform.warehouse.lineage import SLOTS
 from sensor_platform.warehouse.staleness.propagation import Built
 
@@ -15,9 +15,7 @@ def state_copy(
 ) -> dict[str, dict[int, Built]]:
     """The ledger's copy of the warehouse's state: windows in [start, end) of the named models."""
     return {
-        name: {
-            row.window_start: Built(row.generation, row.position) for row in built_windows(connection, name, start, end)
-        }
+        name: {at: Built(made, position) for at, made, position in built_positions(connection, name, start, end)}
         for name in names
     }
 
@@ -35,8 +33,8 @@ class LedgerState:
         if model == SLOTS:
             slots = slots_between(self.connection, low, high + 1)
             return {slot: Built(self.generation, position) for slot, position in slots.items()}
-        rows = built_windows(self.connection, model, low, high + 1)
-        return {row.window_start: Built(row.generation, row.position) for row in rows}
+        rows = built_positions(self.connection, model, low, high + 1)
+        return {at: Built(made, position) for at, made, position in rows}
 
 
 def copy_to_ledger(home: Home, state: Mapping[str, Mapping[int, Built]]) -> int:

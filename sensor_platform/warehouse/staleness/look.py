@@ -13,6 +13,7 @@ from sensor_platform.warehouse.staleness.ledger_evidence import LedgerState, sta
 from sensor_platform.warehouse.staleness.propagation import Scope
 from sensor_platform.warehouse.staleness.staleness import Staleness
 from sensor_platform.warehouse.staleness.touched import Stale, StaleWindow, TouchedLook
+from sensor_platform.warehouse.staleness.unclean import newest_of_tables, unclean_spans
 
 _EVER = Scope(-(1 << 61), 1 << 61)
 SLOTS_A_DAY = 1
@@ -38,15 +39,19 @@ def stale_now(
     """
     if not touched:
         return {}
-    if is_first:
-        return _compared(ledger, chosen, staleness, _EVER, {})
+    newest: dict[str, int] = {}
     look = TouchedLook(
         LedgerState(ledger, staleness.generation), staleness.generation, staleness.slot, staleness.horizon
     )
-    spans = _spans(touched, chosen, staleness.slot)
-    if len(touched) <= SLOTS_A_DAY * sum(end - start for start, end in spans) // DAY:
-        return look.stale(chosen, touched)
-    newest: dict[str, int] = {}
+    if is_first:
+        unclean = unclean_spans(ledger, chosen, staleness)
+        if unclean is None:
+            return _compared(ledger, chosen, staleness, _EVER, {})
+        spans, newest = unclean, newest_of_tables(ledger, chosen)
+    else:
+        spans = _spans(touched, chosen, staleness.slot)
+        if len(touched) <= SLOTS_A_DAY * sum(end - start for start, end in spans) // DAY:
+            return look.stale(chosen, touched)
     for model in chosen:
         look.found[model.name] = {}
     for span in spans:

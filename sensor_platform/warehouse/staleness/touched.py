@@ -110,7 +110,8 @@ class TouchedLook:
             behind = self.state.between(model.name, low, high)
             known.update(behind)
             for window in {*behind, *(at for at in holding if low <= at <= high)}:
-                _raise(found, window, position)
+                if found.get(window, -1) < position:
+                    found[window] = position
         return found, known
 
     def _compare(self, model: Model, reached: Mapping[int, int], known: dict[int, Built]) -> dict[int, int]:
@@ -119,9 +120,10 @@ class TouchedLook:
             known.update(self.state.between(model.name, low, high))
         stale = self.found.setdefault(model.name, {})
         after: dict[int, int] = {}
+        floor, has_held = self.horizon.floor, bool(self.horizon.held)
         for window, position in reached.items():
             built = known.get(window)
-            if is_beyond(model, window, self.slot, self.horizon):
+            if (window < floor or has_held) and is_beyond(model, window, self.slot, self.horizon):
                 if built is not None:
                     after[window] = built.position
                 continue

@@ -14,6 +14,8 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import HOUR, now_micros
 from sensor_platform.kernel.days import day_of
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.ledger import open_ledger
+from sensor_platform.landing.ledger.summing import is_committed
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.orchestration.sensors.ledger_sensor import look
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
@@ -33,7 +35,12 @@ class Measures:
     home: Home
     plan: AgePlan
     landed: int = 0
-    """Segments that were landed while measuring."""
+    """Segments that were landed while measuring, also before in a home that is used again."""
+
+    def __post_init__(self) -> None:
+        with open_ledger(self.home) as ledger:
+            while is_committed(ledger, segment_of(self.plan, self.plan.end + self.landed * SEGMENT)):
+                self.landed += 1
 
     def sensor_look(self) -> float:
         """One look of the ledger sensor while the newest slot is dirty."""

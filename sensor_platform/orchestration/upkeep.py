@@ -1,11 +1,11 @@
 """Hourly upkeep: compaction of landing files, retention, and deletion of replaced files, raw archive and old runs."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from dagster import DefaultScheduleStatus, OpExecutionContext, ResourceParam, ScheduleDefinition, job, op
 
-from sensor_platform.kernel.clock import now_micros
+from sensor_platform.kernel.clock import DAY, now_micros, utc_from_micros
 from sensor_platform.orchestration.metadata_tables import as_table
 from sensor_platform.orchestration.partitions import WRITER_POOL
 from sensor_platform.orchestration.retry_policy import with_retries
@@ -85,7 +85,14 @@ def finish_forgetting(context: OpExecutionContext, settings: ResourceParam[Setti
 @op
 def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
     """Bound Dagster's own history: delete runs that later runs have superseded."""
-    before = datetime.now(UTC) - timedelta(hours=settings.site.runs.keep_run_hours)
+    from sensor_platform.landing.ledger import read_ledger, retention_clock
+
+    now = now_micros()
+    with read_ledger(settings.home) as ledger:
+        clock = retention_clock(ledger, now) if ledger else None
+    if clock is not None:  # a jump of the clock makes no run old
+        now = min(now, clock.today + DAY)
+    before = utc_from_micros(now) - timedelta(hours=settings.site.runs.keep_run_hours)
     with with_retries(context, settings.site.runs):
         context.add_output_metadata({"forgotten_runs": forget_superseded_runs(context.instance, before)})
 

@@ -23,7 +23,9 @@ def changed(verdicts: Mapping[str, str], memory: str | None, now: datetime) -> f
         now: aware.
     """
     known = _decoded(memory)
-    if now.timestamp() - known.reported_at >= _REPEAT.total_seconds():
+    if (
+        not 0 <= now.timestamp() - known.reported_at < _REPEAT.total_seconds()
+    ):  # negative: the clock was ahead
         return frozenset(verdicts)
     return frozenset(name for name, verdict in verdicts.items() if known.verdicts.get(name) != verdict)
 

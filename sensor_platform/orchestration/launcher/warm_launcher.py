@@ -78,7 +78,7 @@ class WarmRunLauncher(DefaultRunLauncher):
         """Whether the run's process is alive."""
         record = self._instance.get_run_record_by_id(run.run_id)
         started = record.start_time if record else None
-        is_young = started is None or datetime.now(UTC).timestamp() - started < GRACE.total_seconds()
+        is_young = started is None or abs(datetime.now(UTC).timestamp() - started) < GRACE.total_seconds()
         if is_young or is_alive(self._home(), run.run_id):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.FAILED, "its process is gone")

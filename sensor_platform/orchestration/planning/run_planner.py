@@ -13,6 +13,8 @@ from sensor_platform.kernel.backoff import Backoff
 from sensor_platform.warehouse.dirty import DirtyDay
 
 _DAY = timedelta(days=1)
+_TOLERANCE = timedelta(minutes=1)
+"""Clocks may differ so much without being wrong."""
 
 
 class Lane(StrEnum):
@@ -101,6 +103,11 @@ class PlannedRun:
         return f"{self.lane}:{self.first}..{self.last}@{self.position}#{self.attempt}-{self.after[:8]}"
 
 
+def time_since(at: datetime, now: datetime) -> timedelta:
+    """Time since a moment. One in the future is of a clock that was ahead: nothing waits for it."""
+    return now - at if at <= now + _TOLERANCE else timedelta.max
+
+
 def decide(dirty: Sequence[DirtyDay], runs: Sequence[PastRun], now: datetime, rules: Rules) -> tuple[PlannedRun, ...]:
     """Plan the runs to request now, today's run first.
 
@@ -112,7 +119,7 @@ def decide(dirty: Sequence[DirtyDay], runs: Sequence[PastRun], now: datetime, ru
     """
     today = now.date()
     busy = {run.lane for run in runs if run.outcome is Outcome.WAITING}
-    if any(run.lane is Lane.TODAY and run.ended_at and now < run.ended_at + rules.breath for run in runs):
+    if any(run.lane is Lane.TODAY and run.ended_at and time_since(run.ended_at, now) < rules.breath for run in runs):
         busy.add(Lane.TODAY)
     asks = []
     for lane in (Lane.TODAY, Lane.HISTORY):
@@ -165,7 +172,7 @@ def is_due(tried: Sequence[PastRun], now: datetime, rules: Rules) -> bool:
     if not tried or tried[0].ended_at is None:
         return True
     backoff = Backoff(rules.retry_after.total_seconds(), rules.longest_pause.total_seconds())
-    return now >= tried[0].ended_at + timedelta(seconds=backoff.after(len(tried)))
+    return time_since(tried[0].ended_at, now) >= timedelta(seconds=backoff.after(len(tried)))
 
 
 def _first_range(

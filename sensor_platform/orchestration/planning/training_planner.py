@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
-from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun, Rules, is_due
+from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun, Rules, is_due, time_since
 from sensor_platform.predict.reports import TrainingNeed
 
 _QUIET = timedelta(seconds=10)
@@ -33,7 +33,7 @@ def wants_training(needs: Sequence[TrainingNeed], runs: Sequence[PastRun], now: 
     """
     history = [run for run in runs if run.lane is Lane.HISTORY]
     is_new = any(_may_succeed(need, history, now) for need in needs)
-    is_quiet = all(run.ended_at is not None and now - run.ended_at >= _QUIET for run in history)
+    is_quiet = all(run.ended_at is not None and time_since(run.ended_at, now) >= _QUIET for run in history)
     trainings = [run for run in runs if run.lane is Lane.TRAINING]
     failed = _failures([run for run in trainings if run.after is None])
     return is_new and is_quiet and not _is_busy(trainings) and is_due(failed, now, rules)
@@ -48,7 +48,7 @@ def wants_scoring(scorings: Sequence[PastRun], now: datetime, rules: Rules) -> b
 def _may_succeed(need: TrainingNeed, history: Sequence[PastRun], now: datetime) -> bool:
     """Whether a training was never tried for it, or may find more than the last one: history came since, or an hour."""
     asked = need.last_asked_at
-    if asked is None or now - asked >= _ASK_AGAIN:
+    if asked is None or time_since(asked, now) >= _ASK_AGAIN:
         return True
     return any(run.outcome is Outcome.DONE and run.ended_at is not None and run.ended_at > asked for run in history)
 

@@ -17,7 +17,7 @@ def report_dead_runs(instance: DagsterInstance, home: Home, now: datetime) -> li
     for record in instance.get_run_records(RunsFilter(statuses=[DagsterRunStatus.STARTED])):
         run_id = record.dagster_run.run_id
         started = record.start_time or record.create_timestamp.timestamp()
-        if now.timestamp() - started <= GRACE.total_seconds() or is_alive(home, run_id):
+        if abs(now.timestamp() - started) <= GRACE.total_seconds() or is_alive(home, run_id):
             continue
         if not was_killed(home, run_id) and _has_just_written(instance, run_id, now):
             continue  # its work is done, and its end is being written

@@ -2,17 +2,21 @@
 
 Dagster passes the events of a range as a batch if the instance requests it, but its SQLite storage then writes them one
 by one: a new engine, compiled statements and three commits each, some 20 ms. Here a batch is one transaction per file.
+It also lets sensors and schedules go on after a clock that was ahead (`clock_steps`).
 Files and places are Dagster's own, so either storage can continue the other's files. Named in dagster.yaml. The private
 imports of Dagster are those that its own storage uses.
 """
 
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import yaml
 from dagster import DagsterInstance, EventLogEntry
 from dagster._core.instance.ref import InstanceRef
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteStorageConfig
@@ -20,10 +24,15 @@ from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
+from sensor_platform.orchestration.storage.clock_steps import TOLERANCE_SECONDS, believed_state, mend_scheduler
+
 _AT_ONCE = 1_000
 """Events of one commit. It locks the files for a second or two, in which others wait."""
 _PATIENCE_SECONDS = 20
 """Longest wait for another writing process, as in Dagster."""
+
+
+mend_scheduler()
 
 
 class BatchingInstance(DagsterInstance):
@@ -39,6 +48,25 @@ class BatchingInstance(DagsterInstance):
         """Dagster's defaults, with our storage where dagster.yaml names none."""
         storage = ConfigurableClassData(__name__, BatchingStorage.__name__, yaml.safe_dump({"base_dir": base_dir}))
         return {**InstanceRef.config_defaults(base_dir), "storage": storage}
+
+    def all_instigator_state(self, *args: Any, **filters: Any) -> Sequence[InstigatorState]:  # noqa: ANN401 - Dagster's
+        """State of sensors and schedules, without times in the future, which are of a clock that was ahead."""
+        now = time.time()
+        return [believed_state(state, now) for state in super().all_instigator_state(*args, **filters)]
+
+    def get_ticks(
+        self,
+        origin_id: str,
+        selector_id: str,
+        before: float | None = None,
+        *args: Any,
+        **filters: Any,  # noqa: ANN401
+    ) -> Sequence[InstigatorTick]:
+        """Ticks of a sensor or schedule, newest first; none of the future, by a clock that was ahead."""
+        until = time.time() + TOLERANCE_SECONDS
+        return super().get_ticks(
+            origin_id, selector_id, until if before is None else min(before, until), *args, **filters
+        )
 
     def _get_event_batch_size(self) -> int:
         return _AT_ONCE

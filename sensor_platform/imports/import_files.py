@@ -94,8 +94,9 @@ def import_files(
         passed = tuple(str(sources.pop(file.sha256).path) for file in same)
         if not sources:
             return Imported(None, passed, (), 0, 0, 0, 0, {}, 0, None, None)
-        now = next_commit_time(ledger, clock())
-        run = ImportRun(home, plan, list(sources.values()), now, say)
+        arrived_at = clock()
+        now = next_commit_time(ledger, arrived_at)
+        run = ImportRun(home, plan, list(sources.values()), arrived_at, now, say)
         while not is_free(ledger, run.segment):  # withdrawn before: its old files may still be read
             run.attempt += 1
         manifest, rules = run.run()

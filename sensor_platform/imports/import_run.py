@@ -55,7 +55,10 @@ class ImportRun:
     home: Home
     plan: ImportPlan
     sources: list[ImportSource]
-    now: int
+    received_at: int
+    """By the clock, microseconds since the epoch, UTC: the receive time of all rows."""
+    written_at: int
+    """Time of the commit, which is later than every commit before, also than those by a clock that was ahead."""
     say: Callable[[str], None]
     names: Dictionaries = field(default_factory=Dictionaries)
     entries: list[ImportedFile] = field(default_factory=list)
@@ -78,13 +81,13 @@ class ImportRun:
             WrongUse: a file cannot be read, its columns do not fit the mapping, or there is no row.
             CheckFailed: too many rows are refused.
         """
-        day = utc_from_micros(self.now).date().isoformat()
+        day = utc_from_micros(self.received_at).date().isoformat()
         quarantine = self.home.quarantine / day / f"{self.segment}.parquet"
         self.home.root.mkdir(parents=True, exist_ok=True)
         readers = [self._reader(source) for source in self.sources]  # before any work: the mapping must fit every file
         with (
             tempfile.TemporaryDirectory(prefix=".import-", dir=self.home.root) as spill,
-            RejectedRows(self.home, quarantine, self.segment, self.now) as refused,
+            RejectedRows(self.home, quarantine, self.segment, self.received_at) as refused,
         ):
             runs = SortedRuns(Path(spill), self.plan.slot)
             for source, reader in zip(self.sources, readers, strict=True):
@@ -97,7 +100,7 @@ class ImportRun:
 
     def _reader(self, source: ImportSource) -> RowReader:
         plan = plan_of(self.plan.contract, source.columns)
-        return RowReader(plan, source.columns, self.plan.limits, self.now, self.names)
+        return RowReader(plan, source.columns, self.plan.limits, self.received_at, self.names)
 
     def _read(self, source: ImportSource, reader: RowReader, runs: SortedRuns, refused: RejectedRows) -> None:
         first = self.rows
@@ -144,7 +147,7 @@ class ImportRun:
 
     def _write(self, runs: SortedRuns, day: str) -> list[FileEntry]:
         """Write the landing files, two at a time: Polars and Arrow work outside the interpreter's lock."""
-        writer = LandingWriter(self.home, self.names, self.segment, self.now, self.plan.slot)
+        writer = LandingWriter(self.home, self.names, self.segment, self.received_at, self.plan.slot)
         folder = self.home.landing / day
 
         def write(numbered: tuple[int, tuple[int, int]]) -> FileEntry:
@@ -158,7 +161,7 @@ class ImportRun:
 
     def _manifest(self, files: list[FileEntry], readings: int) -> Manifest:
         outcomes = self._outcome_counts()
-        hour = self.now // HOUR * HOUR
+        hour = self.received_at // HOUR * HOUR
         devices = self.names.devices.texts()
         counts = [
             DeviceCounts(
@@ -175,7 +178,7 @@ class ImportRun:
         landed = int(outcomes["landed"].sum())
         return Manifest(
             segment=self.segment,
-            written_at=self.now,
+            written_at=self.written_at,
             contract_version=contract_version((self.plan.contract,)),
             messages=self.rows,
             landed=landed,

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
@@ -64,10 +65,20 @@ def test_a_schedule_goes_on_whose_last_look_and_tick_lie_in_the_future(instance:
     data = ScheduleInstigatorData("* * * * *", now - 86_400, at)
     state = InstigatorState(origin("t"), InstigatorType.SCHEDULE, InstigatorStatus.RUNNING, data)
     instance.add_instigator_state(state)
-    names = {"instigator_origin_id": origin("t").get_id(), "instigator_name": "t", "selector_id": "selector"}
+    names: dict[str, Any] = {
+        "instigator_origin_id": origin("t").get_id(),
+        "instigator_name": "t",
+        "selector_id": "selector",
+    }
     for when in (now - 120, at):
         instance.create_tick(
-            TickData(**names, instigator_type=InstigatorType.SCHEDULE, status=TickStatus.SKIPPED, timestamp=when)
+            TickData(
+                **names,
+                selector_id="selector",
+                instigator_type=InstigatorType.SCHEDULE,
+                status=TickStatus.SKIPPED,
+                timestamp=when,
+            )
         )
     (found,) = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     assert isinstance(found.instigator_data, ScheduleInstigatorData)
@@ -79,7 +90,7 @@ def test_a_schedule_goes_on_whose_last_look_and_tick_lie_in_the_future(instance:
 
 @ahead
 def test_the_scheduler_looks_again_although_its_last_look_lies_in_the_future(jump: str) -> None:
-    same = SimpleNamespace(cron_schedule="* * * * *")
+    same: Any = SimpleNamespace(cron_schedule="* * * * *")
     now = time.time()
     times = scheduler.ScheduleIterationTimes(same.cron_schedule, now + AHEAD[jump] + 3600, now + AHEAD[jump])
     assert times.should_run_next_iteration(same, now)

@@ -23,9 +23,7 @@ def changed(verdicts: Mapping[str, str], memory: str | None, now: datetime) -> f
         now: aware.
     """
     known = _decoded(memory)
-    if (
-        not 0 <= now.timestamp() - known.reported_at < _REPEAT.total_seconds()
-    ):  # negative: the clock was ahead
+    if not 0 <= now.timestamp() - known.reported_at < _REPEAT.total_seconds():  # negative: the clock was ahead
         return frozenset(verdicts)
     return frozenset(name for name, verdict in verdicts.items() if known.verdicts.get(name) != verdict)
 

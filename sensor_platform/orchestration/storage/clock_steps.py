@@ -26,7 +26,7 @@ def believed_state(state: InstigatorState, now: float) -> InstigatorState:
     data: Any = state.instigator_data
     if not isinstance(data, SensorInstigatorData | ScheduleInstigatorData):
         return state
-    late = {
+    late: dict[str, Any] = {
         name: now - _HOUR
         for name, value in data._asdict().items()
         if name.endswith("_timestamp") and value is not None and value > now + TOLERANCE_SECONDS

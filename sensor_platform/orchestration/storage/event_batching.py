@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 from dagster import DagsterInstance, EventLogEntry
 from dagster._core.instance.ref import InstanceRef
-from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick
+from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick, TickStatus
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteStorageConfig
@@ -59,14 +59,14 @@ class BatchingInstance(DagsterInstance):
         origin_id: str,
         selector_id: str,
         before: float | None = None,
-        *args: Any,
-        **filters: Any,  # noqa: ANN401
+        after: float | None = None,
+        limit: int | None = None,
+        statuses: Sequence[TickStatus] | None = None,
     ) -> Sequence[InstigatorTick]:
         """Ticks of a sensor or schedule, newest first; none of the future, by a clock that was ahead."""
         until = time.time() + TOLERANCE_SECONDS
-        return super().get_ticks(
-            origin_id, selector_id, until if before is None else min(before, until), *args, **filters
-        )
+        newest = until if before is None else min(before, until)
+        return super().get_ticks(origin_id, selector_id, newest, after, limit, statuses)
 
     def _get_event_batch_size(self) -> int:
         return _AT_ONCE

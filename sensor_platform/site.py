@@ -64,6 +64,8 @@ class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Every file is read and compared with its checksum, UTC."""
     keep_run_hours: int = 24
     """Runs that later ones have superseded leave Dagster's history after this."""
+    keep_other_run_days: int = 90
+    """All other runs leave it after this, but for the newest success of each day and of a training; 0 for never."""
 
 
 class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

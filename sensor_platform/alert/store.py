@@ -12,11 +12,13 @@ from pathlib import Path
 
 import msgspec
 
-from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.errors import Unreachable
 from sensor_platform.kernel import sqlite
+from sensor_platform.kernel.store_format import refuse_newer, writer
 from sensor_platform.stream.alert_state import Event
 
-SCHEMA = 1
+SCHEMA = 2
+"""Format 2 notes the version that wrote it; tables and indices that format 1 lacks are made when it is opened."""
 
 _TABLES = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
@@ -82,15 +84,32 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = sqlite.connect(path, busy_seconds=30.0, synchronous="normal", any_thread=True)
-        connection.execute("pragma wal_autocheckpoint = 0")  # live.engine.checkpoints makes them
-        connection.executescript(_TABLES)
-        connection.execute("insert or ignore into meta values ('schema', ?)", (str(SCHEMA),))
-        (schema,) = connection.execute("select value from meta where key = 'schema'").fetchone()
+        try:
+            _bring_forward(connection, path)
+        except BaseException:
+            connection.close()
+            raise
     except sqlite3.DatabaseError as error:
         raise Unreachable(f"{path} cannot be opened: {error}", "check disk space and rights; is it a copy?") from error
-    if int(schema) > SCHEMA:
-        raise WrongUse(f"{path} has schema {schema}, this version knows {SCHEMA}", "use the version that wrote it")
     return connection
+
+
+def _bring_forward(connection: sqlite3.Connection, path: Path) -> None:
+    """Refuse the store of a newer version, before anything in it changes; add what an earlier or new one lacks.
+
+    Raises:
+        WrongUse: a newer version wrote it.
+    """
+    known: dict[str, str] = {}
+    if connection.execute("select 1 from sqlite_master where name = 'meta'").fetchone():
+        known = dict(connection.execute("select key, value from meta where key in ('schema', 'written_by')"))
+    found = int(known.get("schema", 0))
+    refuse_newer(f"the live store {path}", found, SCHEMA, known.get("written_by"))
+    connection.execute("pragma wal_autocheckpoint = 0")  # live.engine.checkpoints makes them
+    connection.executescript(_TABLES)
+    if found < SCHEMA:
+        notes = [("schema", str(SCHEMA)), ("written_by", writer())]
+        connection.executemany("insert or replace into meta values (?, ?)", notes)
 
 
 def store_events(connection: sqlite3.Connection, seq: int, events: Sequence[tuple[Event, str]]) -> list[Event]:

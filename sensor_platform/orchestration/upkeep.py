@@ -10,7 +10,7 @@ from sensor_platform.orchestration.metadata_tables import as_table
 from sensor_platform.orchestration.partitions import WRITER_POOL
 from sensor_platform.orchestration.retry_policy import with_retries
 from sensor_platform.orchestration.site_in_force import LOADED
-from sensor_platform.orchestration.storage.past_runs import forget_superseded_runs
+from sensor_platform.orchestration.storage.past_runs import forget_other_runs, forget_superseded_runs
 from sensor_platform.settings import Settings
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 
@@ -83,26 +83,44 @@ def finish_forgetting(context: OpExecutionContext, settings: ResourceParam[Setti
 
 
 @op
-def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
-    """Bound Dagster's own history: delete runs that later runs have superseded."""
+def forget_past_alerts(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
+    """Bound the live store: delete resolved alerts, and messages that nobody accepted, after `alerts_days`."""
+    from sensor_platform.alert.past_alerts import Forgotten, forget_past
     from sensor_platform.landing.ledger import read_ledger, retention_clock
 
-    now = now_micros()
+    home, days = settings.home, settings.site.retention.alerts_days
+    with with_retries(context, settings.site.runs):
+        with read_ledger(home) as ledger:
+            clock = retention_clock(ledger, now_micros()) if ledger else None
+        gone = forget_past(home, clock.today - days * DAY) if clock and days else Forgotten()
+    context.add_output_metadata(asdict(gone))
+
+
+@op
+def forget_runs(context: OpExecutionContext, settings: ResourceParam[Settings]) -> None:
+    """Bound Dagster's own history: delete runs that later ones have superseded, and old runs of any kind."""
+    from sensor_platform.landing.ledger import read_ledger, retention_clock
+
+    runs, now = settings.site.runs, now_micros()
     with read_ledger(settings.home) as ledger:
         clock = retention_clock(ledger, now) if ledger else None
     if clock is not None:  # a jump of the clock makes no run old
         now = min(now, clock.today + DAY)
-    before = utc_from_micros(now) - timedelta(hours=settings.site.runs.keep_run_hours)
-    with with_retries(context, settings.site.runs):
-        context.add_output_metadata({"forgotten_runs": forget_superseded_runs(context.instance, before)})
+    at = utc_from_micros(now)
+    with with_retries(context, runs):
+        gone = forget_superseded_runs(context.instance, at - timedelta(hours=runs.keep_run_hours))
+        if runs.keep_other_run_days:
+            gone += forget_other_runs(context.instance, at - timedelta(days=runs.keep_other_run_days))
+        context.add_output_metadata({"forgotten_runs": gone})
 
 
 @job(description="Compaction, retention, and the bounds of Dagster's own history.")
 def upkeep() -> None:
-    """Run four independent steps."""
+    """Run five independent steps."""
     compact_landing()
     finish_forgetting()
     trim_tiers()
+    forget_past_alerts()
     forget_runs()
 
 

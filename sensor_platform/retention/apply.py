@@ -20,6 +20,7 @@ from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import (
     RetentionClock,
     VisibleFile,
+    forget_past_drift,
     landing_floor,
     move_retention_clock,
     open_ledger,
@@ -135,6 +136,7 @@ def _run(home: Home, site: WarehouseSite, ages: _Ages, *, is_dry: bool) -> Reten
         if not is_dry:
             _move(home, ledger, clock, ages)
             _apply(home, site, ages.now, connection, ledger, found)
+            forget_past_drift(ledger, ages.config.drift_days, clock.today)
     return found
 
 

@@ -20,6 +20,10 @@ class RetentionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, k
     superseded_days: int = 90
     """Days after their issue that forecasts and scores are kept which a revision replaced. The live record of forecasts
     rests on those that were in force (`forecast.record_hours`)."""
+    drift_days: int = 400
+    """Days after their arrival that `drift` keeps its rows; of more than two million rows the oldest go earlier."""
+    alerts_days: int = 400
+    """Days after their end that the live store keeps alerts, and after they were made messages that nobody accepted."""
 
     def days_of(self, table: str) -> int:
         """Days that a table is kept; 0 keeps it forever."""

@@ -20,6 +20,7 @@ from sensor_platform.warehouse.lineage import CATALOG_TABLES, Model, dbt_models,
 from sensor_platform.warehouse.lineage import published as published_name
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.published import (
+    folder_format,
     labels_table,
     ledger_tables,
     new_columns,
@@ -56,9 +57,13 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
 
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
-        WrongUse: the published files have another span than `warehouse.large_piece`.
+        WrongUse: the published files have another span than `warehouse.large_piece`, or a newer version wrote them.
+        CheckFailed: the file that says their format is damaged.
     """
     started = time.monotonic()
+    is_earlier = folder_format.check(home.published) < folder_format.FORMAT
+    if is_earlier:
+        (home.published / views.TEXT).unlink(missing_ok=True)  # all views are written again
     _check_size(home, site)
     written: dict[str, partition_files.Written] = {}
     with contextlib.ExitStack() as stack:
@@ -78,6 +83,8 @@ def publish(home: Home, site: WarehouseSite) -> PublishReport:
                 written[model.parents[0]] = done
         if new_columns.finish(home, connection, _published(site), site.slot_minutes * MINUTE):
             changed = _write_views(home, connection, _published(site)) or changed
+    if is_earlier:
+        folder_format.stamp(home.published)
     return PublishReport(written, linked, changed, time.monotonic() - started)
 
 

@@ -51,11 +51,11 @@ def environ(home: Path) -> dict[str, str]:
     return kept | own | {"DAGSTER_HOME": str(home / "dagster")}
 
 
-def unpacked(folder: Path) -> Path:
-    """A copy of the stored home, with views that point at where it is now."""
+def unpacked(folder: Path, archive: Path = ARCHIVE) -> Path:
+    """A copy of a stored home, with views that point at where it is now."""
     home = folder / "home"
-    with tarfile.open(ARCHIVE) as archive:
-        archive.extractall(home, filter="data")
+    with tarfile.open(archive) as packed:
+        packed.extractall(home, filter="data")
     said(home, "publish", "--relink", str(home / "published"))
     return home
 

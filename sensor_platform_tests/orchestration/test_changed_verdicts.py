@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from dagster import AssetCheckEvaluation, AssetKey
+from dagster import AssetCheckEvaluation, AssetKey, DagsterInstance
 
 from sensor_platform.orchestration.checks.changed_verdicts import changed, remember, report_changed
 
@@ -26,7 +26,8 @@ def test_verdicts_are_reported_when_they_change_and_every_ten_minutes() -> None:
 @pytest.mark.parametrize("cursor", ["green|2026-03-10T12:00:00+00:00", "2026-03-10T12:00:00+00:00|all is well"])
 def test_a_cursor_of_an_earlier_version_counts_as_nothing_reported(cursor: str) -> None:
     evaluation = AssetCheckEvaluation(asset_key=AssetKey("landing"), check_name="any", passed=True, metadata={})
-    first = report_changed([("green", evaluation)], cursor, NOW)
-    assert first.asset_events == [evaluation]
-    second = report_changed([("green", evaluation)], first.cursor, LATER)
-    assert (second.asset_events, second.cursor) == ([], first.cursor)
+    with DagsterInstance.ephemeral() as instance:
+        first = report_changed([("green", evaluation)], instance, cursor, NOW)
+        assert first.asset_events == [evaluation]
+        second = report_changed([("green", evaluation)], instance, first.cursor, LATER)
+        assert (second.asset_events, second.cursor) == ([], first.cursor)

@@ -3,7 +3,14 @@
 from pathlib import Path
 
 import pytest
-from dagster import AssetCheckEvaluation, AssetCheckResult, AssetCheckSeverity, SensorResult, build_sensor_context
+from dagster import (
+    AssetCheckEvaluation,
+    AssetCheckResult,
+    AssetCheckSeverity,
+    DagsterInstance,
+    SensorResult,
+    build_sensor_context,
+)
 
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import to_micros
@@ -27,16 +34,25 @@ def test_the_level_follows_the_share_of_the_newest_hours(tmp_path: Path, bad: in
 
 def test_check_and_sensor_report_the_same_and_the_sensor_only_what_is_new(tmp_path: Path) -> None:
     settings: Settings = load_settings({"SENSOR_PLATFORM_HOME": str(tmp_path)})
-    first = quarantine_sensor(build_sensor_context(resources={"settings": settings}))
+    with DagsterInstance.ephemeral() as instance:
+        _report(tmp_path, settings, instance)
+
+
+def _report(tmp_path: Path, settings: Settings, instance: DagsterInstance) -> None:
+    first = quarantine_sensor(build_sensor_context(instance=instance, resources={"settings": settings}))
     assert isinstance(first, SensorResult)
     (evaluation,) = first.asset_events
     assert isinstance(evaluation, AssetCheckEvaluation)
     assert evaluation.passed
-    again = quarantine_sensor(build_sensor_context(resources={"settings": settings}, cursor=first.cursor))
+    again = quarantine_sensor(
+        build_sensor_context(instance=instance, resources={"settings": settings}, cursor=first.cursor)
+    )
     assert isinstance(again, SensorResult)
     assert not again.asset_events
     _garbage(Home(tmp_path))
-    third = quarantine_sensor(build_sensor_context(resources={"settings": settings}, cursor=first.cursor))
+    third = quarantine_sensor(
+        build_sensor_context(instance=instance, resources={"settings": settings}, cursor=first.cursor)
+    )
     assert isinstance(third, SensorResult)
     (evaluation,) = third.asset_events
     assert isinstance(evaluation, AssetCheckEvaluation)

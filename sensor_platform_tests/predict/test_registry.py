@@ -2,6 +2,7 @@ import json
 import string
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -125,6 +126,27 @@ def test_a_model_of_another_metric_or_other_features_is_refused(home: Home, seas
     forecasters.save(home, aged, season.contents)
     with pytest.raises(OtherInputs, match="another feature schema"):
         forecasters.load(home, "m", season.card.version)
+
+
+def test_the_champion_of_another_release_is_intact_and_stays_until_training_replaces_it(
+    home: Home, version: str
+) -> None:
+    path = folder(home, version) / "card.json"
+    card = json.loads(path.read_text())
+    del card["origins"], card["rules"]
+    card["horizons"] = [{"horizon_hours": 1, "mae_lightgbm": 0.2}]
+    path.write_text(json.dumps(card))
+    with pytest.raises(Unusable) as changed:
+        forecasters.load_champion(home, "m")
+    assert not isinstance(changed.value, OtherInputs), "it is not the card that was promoted"
+    pointer = path.parents[1] / "champion.json"
+    history = json.loads(pointer.read_text())
+    history["reigns"][-1]["card_sha256"] = sha256(path.read_bytes()).hexdigest()
+    pointer.write_text(json.dumps(history))
+    with pytest.raises(OtherInputs, match="is of another release") as refused:
+        forecasters.load_champion(home, "m")
+    assert "train again" in refused.value.hint
+    assert [period.version for period in forecasters.sound_periods(home, "m", NOW)] == [version]
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"reigns": []}', b"\xff", b'{"version": "../../x"}'])

@@ -51,7 +51,8 @@ def test_parents_come_before_children() -> None:
 
 
 def test_every_retention_setting_of_a_table_can_be_declared() -> None:
-    of_no_table = {"landing_days", "superseded_days"}  # files of the landing; predictions, which are no dbt tables
+    # files of the landing; predictions, which are no dbt tables; the ledger; the live store
+    of_no_table = {"landing_days", "superseded_days", "drift_days", "alerts_days"}
     settings = {*RetentionConfig.__struct_fields__} - of_no_table
     assert settings == set(get_args(RetentionSetting))
 

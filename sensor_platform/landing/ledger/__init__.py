@@ -38,6 +38,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
     write_manifest,
 )
+from sensor_platform.landing.ledger.past_drift import forget_past_drift
 from sensor_platform.landing.ledger.queries import (
     KnownFile,
     Totals,
@@ -124,6 +125,7 @@ __all__ = [
     "first_arrival_day",
     "first_slots",
     "floor_limit",
+    "forget_past_drift",
     "generation",
     "has_windows_of_another_ledger",
     "heard_since",

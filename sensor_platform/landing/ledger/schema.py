@@ -5,9 +5,10 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 
-from sensor_platform.errors import Unreachable, WrongUse
+from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.kernel.sqlite import connect, connect_to_read, transaction
+from sensor_platform.kernel.store_format import refuse_newer
 from sensor_platform.landing.ledger.migrations import is_current, migrate, stored_schema
 from sensor_platform.landing.ledger.tables import SCHEMA
 
@@ -85,11 +86,6 @@ def _create(connection: sqlite3.Connection, home: Home) -> None:
 
 def _refuse_newer(connection: sqlite3.Connection, home: Home) -> None:
     schema = stored_schema(connection)
-    if schema is None or schema <= SCHEMA:
-        return
-    found = connection.execute("select value from meta where key = 'written_by'").fetchone()
-    writer = f"sensor-platform {found[0]}" if found else "a newer sensor-platform"
-    raise WrongUse(
-        f"the home {home.root} has format {schema}, written by {writer}; this version knows formats up to {SCHEMA}",
-        f"install {writer} or later, or set SENSOR_PLATFORM_HOME to another folder",
-    )
+    if schema is not None:
+        found = connection.execute("select value from meta where key = 'written_by'").fetchone()
+        refuse_newer(f"the home {home.root}", schema, SCHEMA, found[0] if found else None)

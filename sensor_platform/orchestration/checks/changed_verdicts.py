@@ -1,10 +1,12 @@
-"""What a sensor that checks without a run reports: verdicts that have changed, and all of them every ten minutes."""
+"""What sensors that check without a run report: verdicts that changed or are not shown, and all every ten minutes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
-from dagster import AssetCheckEvaluation, SensorResult
+from dagster import AssetCheckEvaluation, AssetCheckKey, DagsterInstance, SensorResult
+
+from sensor_platform.orchestration.checks.outdated_results import outdated
 
 _REPEAT = timedelta(minutes=10)
 
@@ -35,20 +37,23 @@ def remember(verdicts: Mapping[str, str], reported: Collection[str], memory: str
 
 
 def report_changed(
-    found: Sequence[tuple[str, AssetCheckEvaluation]], cursor: str | None, now: datetime
+    found: Sequence[tuple[str, AssetCheckEvaluation]], instance: DagsterInstance, cursor: str | None, now: datetime
 ) -> SensorResult:
     """The result of a sensor.
 
     Args:
         found: verdicts, each with the evaluation that says it; at most one for each asset.
+        instance: Dagster's storage: what it does not show, because the asset was materialised since, is reported again.
         cursor: of the sensor.
         now: aware.
     """
     verdicts = {evaluation.asset_key.to_user_string(): verdict for verdict, evaluation in found}
+    keys = [AssetCheckKey(evaluation.asset_key, evaluation.check_name) for _, evaluation in found]
     due = changed(verdicts, cursor, now)
+    due |= {key.asset_key.to_user_string() for key in outdated(instance, keys)}
     return SensorResult(
         asset_events=[evaluation for _, evaluation in found if evaluation.asset_key.to_user_string() in due],
-        skip_reason=None if due else "no verdict has changed",
+        skip_reason=None if due else "no verdict has changed, and all are shown",
         cursor=remember(verdicts, due, cursor, now),
     )
 

@@ -87,7 +87,7 @@ def freshness_sensor(context: SensorEvaluationContext, settings: ResourceParam[S
     """Report the layers whose verdict has changed, and all of them once in ten minutes."""
     now = datetime.now(UTC)
     found = ages(settings.home, settings.site, now)
-    return report_changed([(age.verdict, _evaluation(age)) for age in found], context.cursor, now)
+    return report_changed([(age.verdict, _evaluation(age)) for age in found], context.instance, context.cursor, now)
 
 
 def _evaluation(age: Age) -> AssetCheckEvaluation:

@@ -59,7 +59,7 @@ def quarantine_sensor(context: SensorEvaluationContext, settings: ResourceParam[
         description=found.sentence,
         metadata={"received": found.received, "quarantined": found.quarantined, "share": found.share},
     )
-    return report_changed([(found.level.value, evaluation)], context.cursor, now)
+    return report_changed([(found.level.value, evaluation)], context.instance, context.cursor, now)
 
 
 def _rate(settings: Settings, now: datetime) -> QuarantineRate:

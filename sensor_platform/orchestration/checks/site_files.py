@@ -59,7 +59,7 @@ def site_files_sensor(context: SensorEvaluationContext, settings: ResourceParam[
         description=text,
         metadata={"processes": len(found.processes), "faults": len(found.faults)},
     )
-    return report_changed([(text, evaluation)], context.cursor, datetime.now(UTC))
+    return report_changed([(text, evaluation)], context.instance, context.cursor, datetime.now(UTC))
 
 
 def sentence(found: SiteState) -> str:

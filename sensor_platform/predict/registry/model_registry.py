@@ -112,6 +112,7 @@ class ModelRegistry(Generic[C, M, R]):
             digest: SHA-256 that the card must have; None: any.
 
         Raises:
+            OtherInputs: it is the card that `digest` is of, and a release wrote it whose cards were others.
             Unusable: there is none, it is damaged, or it belongs to another model.
         """
         folder = self.folder(home, name) / version_files.checked(version)
@@ -120,6 +121,11 @@ class ModelRegistry(Generic[C, M, R]):
         try:
             card = msgspec.json.decode(data, type=self.card_type)
         except msgspec.DecodeError as error:
+            if digest:  # it is what was promoted
+                raise OtherInputs(
+                    f"model {self.model_id(name, version)} is of another release: its card has {error}",
+                    "train again; the old version stays on disk",
+                ) from error
             raise version_files.damaged(path, str(error)) from error
         if self.name_of(card) != name or card.version != version:
             raise version_files.damaged(path, "it is the card of another model")
@@ -129,7 +135,7 @@ class ModelRegistry(Generic[C, M, R]):
         """A version, with the hash of each file checked before it is parsed; arguments as of `card_of`.
 
         Raises:
-            OtherInputs: it was trained on another feature schema.
+            OtherInputs: it was trained on another feature schema, or by another release.
             Unusable: something is missing, changed, or belongs to another model.
         """
         card = self.card_of(home, name, version, digest)

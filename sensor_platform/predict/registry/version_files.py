@@ -25,7 +25,7 @@ class Unusable(CheckFailed):
 
 
 class OtherInputs(Unusable):
-    """The version is intact, but was trained on another feature schema."""
+    """The version is intact, but was trained on another feature schema, or by a release whose models were others."""
 
 
 def slug(name: str) -> str:

@@ -44,10 +44,11 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
         Unreachable: another program has the file open, or it is of another version; or memory or disk are not enough.
         WarehouseSetAside: the file was found damaged while in use.
         CheckFailed: a Parquet file that the body reads is damaged.
+        WrongUse: a newer version of the platform wrote the file.
     """
     import duckdb
 
-    from sensor_platform.warehouse.file import damage, healing
+    from sensor_platform.warehouse.file import damage, file_format, healing
 
     home.warehouse.mkdir(parents=True, exist_ok=True)
     options = duckdb_config(config)
@@ -61,6 +62,7 @@ def open_warehouse(home: Home, config: WarehouseConfig) -> Iterator["DuckDBPyCon
         ) from error
     try:
         _mark_new(connection)
+        file_format.stamp(connection, home)
         yield connection
     except duckdb.Error as error:
         with contextlib.suppress(duckdb.Error):
@@ -87,8 +89,11 @@ def read_warehouse(home: Home) -> Iterator["DuckDBPyConnection"]:
 
     Raises:
         Unreachable: there is no warehouse file, or another process has it open for writing.
+        WrongUse: a newer version of the platform wrote the file.
     """
     import duckdb
+
+    from sensor_platform.warehouse.file import file_format
 
     try:
         connection = duckdb.connect(str(home.warehouse_file), read_only=True)
@@ -96,6 +101,7 @@ def read_warehouse(home: Home) -> Iterator["DuckDBPyConnection"]:
         first = str(error).splitlines()[0]
         raise Unreachable(f"cannot read the warehouse: {first}", "try again when no build or publish runs") from error
     with connection:
+        file_format.check(connection, home)
         yield connection
 
 

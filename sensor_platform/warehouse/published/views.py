@@ -14,7 +14,7 @@ from sensor_platform.kernel.durable import replacing, write_file
 from sensor_platform.warehouse.file.duckdb_sql import literal, quoted
 from sensor_platform.warehouse.lineage import dbt_tables, tiers
 from sensor_platform.warehouse.prediction_tables import PREDICTION_COLUMNS, PREDICTION_TABLES
-from sensor_platform.warehouse.published import derived, joined_views
+from sensor_platform.warehouse.published import derived, folder_format, joined_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -87,10 +87,12 @@ def relink(folder: Path) -> list[str]:
     """Point the views at where `folder` is now, after it was copied or moved; returns the names of the tables.
 
     Raises:
-        WrongUse: it is not a published folder.
+        WrongUse: it is not a published folder, or a newer version wrote it.
+        CheckFailed: the file that says its format is damaged.
     """
     import duckdb
 
+    folder_format.check(folder)
     tables: dict[str, Columns] = {}
     missing: dict[str, Columns] = {}
     with duckdb.connect() as connection:

@@ -10,6 +10,7 @@ from sensor_platform.kernel.durable import fsync_folder
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.compaction import compact
 from sensor_platform.landing.files.leftovers import remove_dead
+from sensor_platform.landing.files.quarantine_compaction import compact_quarantine
 from sensor_platform.landing.integrity.damage import first_kept_day, forget_expired, is_day_before
 from sensor_platform.landing.integrity.reland_intent import finish_intents
 from sensor_platform.landing.lander_lock import with_changes_lock
@@ -27,7 +28,7 @@ class HousekeepingReport:
     """Number of files that housekeeping changed."""
 
     compacted_files: int
-    """Landing files that were merged into larger ones."""
+    """Landing and quarantine files that were merged into larger ones."""
     made_files: int
     """Larger files that were made."""
     deleted_files: int
@@ -54,7 +55,7 @@ def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> H
             forget_expired(ledger, raw_keep_days, clock.today)
         deleted = delete_replaced(home, ledger, now)
         expired = expire_raw(home, ledger, raw_keep_days, now)  # first: a failing compaction must not fill the disk
-        made = compact(home, ledger, slot_minutes * MINUTE, now)
+        made = [*compact(home, ledger, slot_minutes * MINUTE, now), *compact_quarantine(home, ledger, now)]
         bundle_hours(home, ledger, now)
         merge_days(home, ledger, now)
     return HousekeepingReport(sum(len(manifest.replaces) for manifest in made), len(made), deleted, expired)

@@ -140,23 +140,26 @@ def manifest_of(
 
 def write_files(home: Home, plan: AgePlan, hour: int, readings: pl.DataFrame, refused: pl.DataFrame) -> list[FileEntry]:
     """Write the compacted files of an hour: landing, then quarantine."""
-    name, day = compaction_of(plan, hour), f"{utc_from_micros(hour):%Y-%m-%d}"
+    day = f"{utc_from_micros(hour):%Y-%m-%d}"
+    landed, rejected = (compaction_of(plan, hour, kind) for kind in ("landing", "quarantine"))
     return [
-        write_landing(home, home.landing / day / f"{name}.parquet", readings),
-        write_quarantine(home, home.quarantine / day / f"{name}.parquet", refused),
+        write_landing(home, home.landing / day / f"{landed}.parquet", readings),
+        write_quarantine(home, home.quarantine / day / f"{rejected}.parquet", refused),
     ]
 
 
 def compactions_of(plan: AgePlan, hour: int, entries: Sequence[FileEntry]) -> list[CompactionManifest]:
     """The manifests of the compacted files of an hour."""
-    name, at = compaction_of(plan, hour), hour + HOUR + MINUTE
-    names = [name if entry.kind == "landing" else f"{name}-q" for entry in entries]
-    return [CompactionManifest(name=n, written_at=at, file=e, replaces=()) for n, e in zip(names, entries, strict=True)]
+    at = hour + HOUR + MINUTE
+    return [
+        CompactionManifest(name=compaction_of(plan, hour, entry.kind), written_at=at, file=entry, replaces=())
+        for entry in entries
+    ]
 
 
-def compaction_of(plan: AgePlan, hour: int) -> str:
+def compaction_of(plan: AgePlan, hour: int, kind: str) -> str:
     """Name of the compacted file of an hour."""
-    return "compact-" + hashlib.sha256(segment_of(plan, hour).encode()).hexdigest()[:32]
+    return "compact-" + hashlib.sha256(f"{kind}/{segment_of(plan, hour)}".encode()).hexdigest()[:32]
 
 
 def _file(file: str, kind: FileKind, rows: int, slots: dict[int, int] | None = None) -> FileEntry:

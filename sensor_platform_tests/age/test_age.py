@@ -67,11 +67,7 @@ def test_the_bundle_has_the_same_commits(homes: tuple[Home, Home]) -> None:
     assert written.counts.sort(keys).equals(real.counts.sort(keys))
 
 
-_NOT_COMPACTED = pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 18")
-"""The simulation writes one quarantine file an hour; the platform still leaves one of each segment."""
-
-
-@pytest.mark.parametrize("tier", ["landing", pytest.param("quarantine", marks=_NOT_COMPACTED)])
+@pytest.mark.parametrize("tier", ["landing", "quarantine"])
 def test_the_files_hold_the_same_rows(homes: tuple[Home, Home], tier: str) -> None:
     found = [[pl.read_parquet(path) for path in sorted((home.root / tier).glob("*/*.parquet"))] for home in homes]
     real, written = ([frame.drop("reason", "hint", strict=False) for frame in frames] for frames in found)

@@ -37,7 +37,7 @@ def test_a_closed_hour_becomes_one_file_with_the_same_rows_and_dirties_nothing(h
     fill(home)
     before, slots = rows(home), tables(home)["slots"]
     done = keep_house(home, 10, 7, T0 + HOUR)
-    assert (done.compacted_files, done.made_files) == (4, 1)
+    assert (done.compacted_files, done.made_files) == (8, 2), "landing and quarantine files"
     assert len(visible(home)) == 1
     assert rows(home) == before
     assert tables(home)["slots"] == slots
@@ -69,16 +69,16 @@ def test_replaced_files_stay_for_an_hour(home: Home) -> None:
     keep_house(home, 10, 7, T0 + HOUR)
     assert keep_house(home, 10, 7, T0 + 2 * HOUR).deleted_files == 0
     assert all(path.exists() for path in old)
-    assert keep_house(home, 10, 7, T0 + 2 * HOUR + 1).deleted_files == 4
+    assert keep_house(home, 10, 7, T0 + 2 * HOUR + 1).deleted_files == 8
     assert not any(path.exists() for path in old)
     made = [path for kind in ("landing", "quarantine", "raw") for path in home.root.glob(f"{kind}/*/*")]
-    assert len(tables(home)["files"]) == len(made) == 9
+    assert len(tables(home)["files"]) == len(made) == 6
 
 
 def test_a_segment_whose_wal_is_still_there_is_not_compacted(home: Home) -> None:
     fill(home)
     (home.wal / "col-1772366400000-00000002.wal").touch()
-    assert keep_house(home, 10, 7, T0 + HOUR).compacted_files == 3
+    assert keep_house(home, 10, 7, T0 + HOUR).compacted_files == 6
 
 
 def test_a_file_that_does_not_hold_what_the_ledger_says_is_not_replaced(home: Home) -> None:

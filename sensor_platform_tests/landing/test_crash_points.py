@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.home import Home
+from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform_tests.landing.crash_client import HOW, CrashServer, Stops, says, write_history
 from sensor_platform_tests.landing.homes import (
@@ -49,6 +50,20 @@ def test_requeue_and_import_stopped_at_any_step_end_as_if_undisturbed(
     Stops(server, home, tmp_path, action, how).end_as_undisturbed(least=10)
 
 
+@pytest.mark.parametrize("action", ["requeue", "reland", "forget"])
+def test_rows_that_leave_a_compacted_quarantine_file_are_all_there_wherever_it_is_stopped(
+    home: Home, tmp_path: Path, server: CrashServer, action: str
+) -> None:
+    for seq in (1, 2):
+        future = Message(b'{"device_id": "d1", "ts": "2100-01-01", "t": 1}')
+        seal_segment(home, seq, [*mixed_messages(seq + 2, 8), future], received_at=T0 + seq)
+    land_all(home)
+    keep_house(home, 10, 7, LATER)
+    keep_house(home, 10, 7, LATER + 2 * HOUR)
+    assert len(list(home.quarantine.glob("*/*.parquet"))) == 1
+    Stops(server, home, tmp_path, action, now=LATER + 4 * HOUR).end_as_undisturbed(least=10)
+
+
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("phase", ["compact", "delete"])
 def test_upkeep_stopped_at_any_step_ends_as_if_undisturbed(
@@ -62,5 +77,6 @@ def test_upkeep_stopped_at_any_step_ends_as_if_undisturbed(
         assert server.run(home, "upkeep", now=LATER)["error"] is None
         now = LATER + 2 * HOUR
     whole = Stops(server, home, tmp_path, "upkeep", how, now).end_as_undisturbed(least=5)
-    assert any("compact-" in name for name in files(whole))
+    for tier in ("landing", "quarantine"):
+        assert any(name.startswith(tier) and "compact-" in name for name in files(whole))
     assert any("-0000000" in name and name.startswith("landing/") for name in files(whole)) == (phase == "compact")

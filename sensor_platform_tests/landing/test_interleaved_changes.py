@@ -55,6 +55,7 @@ STEPS = (
     (reland_intent, "write_manifest"),
     (reland_intent, "_commit"),
     (reland_intent, "drop_intent"),
+    (compaction, "write_file"),
     (compaction, "_commit"),
     (housekeeping, "delete_files"),
     (intent, "_write_manifests"),
@@ -217,6 +218,18 @@ def run(home: Home, acts: list[Do], *, upkeep_between: bool) -> None:
 )
 @example(
     acts=[Do("older requeue"), Do("upkeep"), Do("requeue", 2), Do("upkeep"), Do("reland", 1)], upkeep_between=False
+)
+@example(  # killed after the file of the quarantine, and after its manifest
+    acts=[
+        Do("upkeep", killed_at=(4, 1)),
+        Do("requeue", 1, rule="no_device"),
+        Do("upkeep", killed_at=(5, 1)),
+        Do("reland", 3, killed_at=(2, 0)),
+        Do("upkeep"),
+        Do("requeue", 1, killed_at=(1, 1)),
+        Do("upkeep"),
+    ],
+    upkeep_between=False,
 )
 @SETTINGS
 def test_whatever_happens_a_message_gives_what_one_contract_makes_of_it(

@@ -18,6 +18,7 @@ from sensor_platform.imports.import_files import ImportPlan, import_files
 from sensor_platform.imports.known_imports import list_imports
 from sensor_platform.imports.withdraw import withdraw
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.files import compaction
 from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.audit import audit
@@ -28,13 +29,14 @@ from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.landing.removal import intent
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource
-from sensor_platform_tests.landing.forgets import forgotten, readings
+from sensor_platform_tests.landing.forgets import forgotten, readings, rejects
 from sensor_platform_tests.landing.homes import HOUR, T0, land_all, mixed_messages, seal_segment
 from sensor_platform_tests.landing.interleavings import LONG, SETTINGS, killed
 from sensor_platform_tests.landing.requeues import requeue
 
 DEVICE, MESSAGES = "d1", 15
 STEPS = [(intent, name) for name in ("write_file", "_write_manifests", "_commit", "_replace_archives", "_end")]
+STEPS += [(compaction, "write_file"), (compaction, "_commit")]
 WHATS = ("land", "again", "requeue", "reland", "upkeep", "rebuild", "forget", "import", "replace", "withdraw")
 KEYS = ["device_id", "metric", "event_at", "value", "text", "segment", "position"]
 Act = tuple[str, tuple[int, int] | None]
@@ -94,9 +96,11 @@ class Story:
         assert found.difference == 0
         imports = 3 * len(list_imports(self.home))
         assert sum(hour.received for hour in found.hours) == MESSAGES * len(self.landed) + imports
-        rows = visible(self.home)
+        rows, refused = visible(self.home), rejects(self.home)
+        assert not refused.is_duplicated().any()
         if self.is_forgotten:
             assert rows.filter(pl.col("device_id") == DEVICE).is_empty()
+            assert DEVICE not in refused["device_id"].to_list()
         others = rows.filter(pl.col("device_id") != DEVICE, ~pl.col("segment").str.starts_with("import-"))
         assert others.rows() == self.expected()
 
@@ -123,6 +127,7 @@ ACT = st.tuples(st.sampled_from(WHATS), WHERE)
 @given(st.lists(ACT, min_size=2, max_size=4))
 @example(acts=[("import", None), ("upkeep", None), ("forget", (2, 0)), ("again", None), ("withdraw", (3, 0))])
 @example(acts=[("land", None), ("upkeep", None), ("forget", (4, 0)), ("rebuild", None), ("reland", None)])
+@example(acts=[("land", None), ("upkeep", (5, 1)), ("forget", (2, 0)), ("upkeep", (6, 1)), ("requeue", None)])
 @SETTINGS
 def test_what_is_forgotten_stays_away_and_nothing_else_changes(
     tmp_path_factory: pytest.TempPathFactory, acts: list[Act]

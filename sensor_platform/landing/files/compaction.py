@@ -1,15 +1,16 @@
 """Compaction: the landing files of a closed hour become one larger file with the same rows. No slot becomes dirty.
 
 Same order as landing: file, manifest, ledger commit. Replaced files stay for an hour, for processes that read
-them now. The caller holds the warehouse's writer lock.
+them now. The caller holds the warehouse's writer lock. Quarantine files: `quarantine_compaction`.
 """
 
 import hashlib
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from operator import attrgetter
 from pathlib import Path
 
 import polars as pl
@@ -20,7 +21,7 @@ from sensor_platform.kernel.clock import DAY, HOUR, start_of_day, utc_from_micro
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.leftovers import remove_dead
-from sensor_platform.landing.files.parquet import write_landing
+from sensor_platform.landing.files.parquet import write_landing, write_quarantine
 from sensor_platform.landing.integrity.reland_intent import finish_intents, intended_files
 from sensor_platform.landing.ledger.file_rows import insert_file, replace_files
 from sensor_platform.landing.ledger.manifest import (
@@ -39,7 +40,7 @@ ORDER = ("slot_start", "device_id", "metric", "event_at", "received_at", "segmen
 
 @dataclass(frozen=True, slots=True)
 class CompactionInput:
-    """One landing file that may be compacted."""
+    """One file that may be compacted."""
 
     file: str
     segment: str
@@ -65,10 +66,15 @@ def compact(home: Home, ledger: sqlite3.Connection, slot: int, now: int) -> list
     made: list[CompactionManifest] = []
     for group in groups(candidates(home, ledger, now), MOST_ROWS):
         manifest = _merge(home, ledger, group, slot, now)
-        write_file(compaction_path(home, manifest.name), encode_compaction(manifest))
-        _commit(ledger, manifest)
+        commit_compaction(home, ledger, manifest)
         made.append(manifest)
     return made
+
+
+def commit_compaction(home: Home, ledger: sqlite3.Connection, manifest: CompactionManifest) -> None:
+    """Put a compacted file, which is on the disk, in the place of what it replaces."""
+    write_file(compaction_path(home, manifest.name), encode_compaction(manifest))
+    _commit(ledger, manifest)
 
 
 def candidates(home: Home, ledger: sqlite3.Connection, now: int) -> list[CompactionInput]:
@@ -82,10 +88,23 @@ def candidates(home: Home, ledger: sqlite3.Connection, now: int) -> list[Compact
         " where f.kind = 'landing' and f.replaced_at is null order by s.position"
     )
     found = [
-        CompactionInput(file, segment, count, _hour(file, committed_at) if hour is None else hour)
+        CompactionInput(file, segment, count, hour_before(file, committed_at) if hour is None else hour)
         for file, segment, count, committed_at, hour in rows
     ]
-    open_hour = found[-1].hour if found else None
+    return in_closed_hours(home, found, found[-1].hour if found else None, now)
+
+
+def in_closed_hours(
+    home: Home, found: Sequence[CompactionInput], open_hour: int | None, now: int
+) -> list[CompactionInput]:
+    """Those of closed hours, by hour.
+
+    Args:
+        home: the data folder.
+        found: in order of commit.
+        open_hour: hour of arrival of the newest commit.
+        now: microseconds since the epoch, UTC.
+    """
     closed = [each for each in found if each.hour < now // HOUR * HOUR or each.hour != open_hour]
     # a WAL that is still there may have to be checked against its own landing file
     return sorted(
@@ -93,22 +112,30 @@ def candidates(home: Home, ledger: sqlite3.Connection, now: int) -> list[Compact
     )
 
 
-def _hour(file: str, committed_at: int) -> int:
-    """Hour of a segment of an earlier version: of its commit, if that is near the day of arrival in its path."""
+def hour_before(file: str, committed_at: int | None) -> int:
+    """Hour of a segment of an earlier version: of its commit, if that is near the day of arrival in its path.
+
+    Of a segment that was summed up with its day: the first hour of that day in the path.
+    """
     day = start_of_day(date.fromisoformat(file.split("/")[-2]))
-    return committed_at // HOUR * HOUR if abs(committed_at - day) < 2 * DAY else day
+    is_near = committed_at is not None and abs(committed_at - day) < 2 * DAY
+    return committed_at // HOUR * HOUR if committed_at is not None and is_near else day
 
 
-def groups(sources: list[CompactionInput], most_rows: int) -> Iterator[list[CompactionInput]]:
-    """Sources that become one file: of one hour, not too many rows; a single file is left alone."""
+def groups(
+    sources: Sequence[CompactionInput], most: int, size: Callable[[CompactionInput], int] = attrgetter("rows")
+) -> Iterator[list[CompactionInput]]:
+    """Sources that become one file: of one hour, not larger than `most` together; a single file is left alone."""
     group: list[CompactionInput] = []
+    total = 0
     for source in sources:
-        is_full = sum(member.rows for member in group) + source.rows > most_rows
-        if group and (is_full or group[0].hour != source.hour):
+        more = size(source)
+        if group and (total + more > most or group[0].hour != source.hour):
             if len(group) > 1:
                 yield group
-            group = []
+            group, total = [], 0
         group.append(source)
+        total += more
     if len(group) > 1:
         yield group
 
@@ -120,7 +147,8 @@ def finish_compactions(home: Home, ledger: sqlite3.Connection) -> None:
     """
     intended = intended_files(home)
     folder = home.ledger / "compactions"
-    remove_dead([*home.landing.glob("*/compact-*.tmp"), *folder.glob("*.tmp")])
+    tiers = (home.landing, home.quarantine)
+    remove_dead([*(path for tier in tiers for path in tier.glob("*/compact-*.tmp")), *folder.glob("*.tmp")])
     for path in sorted(folder.glob("*.json")):
         manifest = read_compaction(path)
         if manifest.file.file in intended or is_known(ledger, manifest.file.file):
@@ -130,7 +158,7 @@ def finish_compactions(home: Home, ledger: sqlite3.Connection) -> None:
         else:
             path.unlink()
             fsync_folder(folder)
-    for path in sorted(home.landing.glob("*/compact-*.parquet")):
+    for path in sorted(path for tier in tiers for path in tier.glob("*/compact-*.parquet")):
         file = str(path.relative_to(home.root))
         if file not in intended and not is_known(ledger, file):
             path.unlink()
@@ -163,23 +191,26 @@ def write_merged(home: Home, path: Path, sources: Sequence[tuple[Path, int]], sl
 
 
 def write_rest(
-    home: Home, compaction: CompactionManifest, readings: pl.DataFrame, slot: int, now: int
+    home: Home, compaction: CompactionManifest, rows: pl.DataFrame, slot: int, now: int
 ) -> CompactionManifest | None:
     """Write the rows of a compacted file that stay to a new file beside it; None without any.
 
     Args:
         home: the data folder.
         compaction: of the file. The new one stands for the same files.
-        readings: the rows that stay, in landing columns.
+        rows: those that stay, in columns of the file.
         slot: microseconds.
         now: microseconds since the epoch, UTC.
     """
-    if readings.is_empty():
+    if rows.is_empty():
         return None
-    readings = readings.with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
     name = "compact-" + hashlib.sha256(f"{compaction.name} {now}".encode()).hexdigest()[:32]
     path = (home.root / compaction.file.file).with_name(f"{name}.parquet")
-    entry = write_landing(home, path, readings.sort(ORDER, maintain_order=True))
+    if compaction.file.kind == "quarantine":
+        entry = write_quarantine(home, path, rows)
+    else:
+        readings = rows.with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // slot * slot)
+        entry = write_landing(home, path, readings.sort(ORDER, maintain_order=True))
     return CompactionManifest(name=name, written_at=now, file=entry, replaces=compaction.replaces)
 
 

@@ -68,11 +68,11 @@ def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
 
 def clear_rewritten(home: Home, ledger: sqlite3.Connection) -> None:
     """Delete rewritten files (`<name>~<time>`) that a killed process made and never committed."""
-    remove_dead([*home.raw.glob("*/*.zst.new.*.tmp"), *home.landing.glob("*/compact-*.tmp")])
+    remove_dead(home.raw.glob("*/*.zst.new.*.tmp"))
     for path in home.raw.glob("*/*.zst.new"):  # copies in which messages were blanked
         path.unlink()
     for folder in (home.landing, home.quarantine):
-        remove_dead(folder.glob("*/*~*.tmp"))
+        remove_dead([*folder.glob("*/*~*.tmp"), *folder.glob("*/compact-*.tmp")])
         for path in folder.glob("*/*~*.parquet"):
             if not is_known(ledger, str(path.relative_to(home.root))):
                 path.unlink()

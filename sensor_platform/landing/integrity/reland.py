@@ -42,7 +42,7 @@ from sensor_platform.landing.ledger.manifest import (
 from sensor_platform.landing.ledger.queries import next_commit_time
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.ledger.visible_files import is_visible
-from sensor_platform.landing.manifests.manifest_store import find_compaction, find_manifest
+from sensor_platform.landing.manifests.manifest_store import find_manifest, need_compaction
 from sensor_platform.landing.stage import stage_segment
 from sensor_platform.reading.contract import Contract, contract_version
 from sensor_platform.wal import DamagedSegment
@@ -194,8 +194,7 @@ def _land_unit(work: _Reland, unit: Unit) -> tuple[list[tuple[Manifest, Manifest
     if not pairs:
         return [], skipped
     taken = [state.segment for state, _ in pairs]
-    found = (find_compaction(work.home, work.ledger, name) for name in unit.compactions)
-    compactions = [each for each in found if each is not None]
+    compactions = [need_compaction(work.home, work.ledger, name) for name in unit.compactions]
     rests = [_rest(work, each, taken, now) for each in compactions]
     intent = RelandIntent(
         name=f"{unit.segments[0]}~{now}",
@@ -275,7 +274,7 @@ def _lost(work: _Reland, compaction: CompactionManifest, skipped: list[str]) -> 
     for segment in skipped:
         manifest = find_manifest(work.home, work.ledger, segment)
         for entry in manifest.files if manifest is not None else ():
-            if entry.kind == "landing" and entry.file in replaced:
+            if entry.kind == compaction.file.kind and entry.file in replaced:
                 yield LostFile(segment=segment, entry=entry)
 
 

@@ -36,7 +36,7 @@ _LOST = "was part of a compacted file that is damaged, and its raw archive is go
 
 
 class LostFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A landing file whose rows are lost for good."""
+    """A landing or quarantine file whose rows are lost for good."""
 
     segment: str
     entry: FileEntry
@@ -61,7 +61,7 @@ class RelandIntent(msgspec.Struct, frozen=True, kw_only=True):
     new: tuple[Manifest, ...]
     """Manifests of the same segments after the step, in the same order."""
     retired: tuple[str, ...] = ()
-    """Landing files that these segments were compacted into."""
+    """Files that these segments were compacted into."""
     compactions: tuple[str, ...] = ()
     """Names of the compactions that end, because their segments are relanded."""
     rest: CompactionManifest | None = None

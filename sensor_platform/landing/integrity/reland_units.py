@@ -26,7 +26,7 @@ def units(home: Home, ledger: sqlite3.Connection, wanted: set[str], files: RowFi
     """
     members_of = {name: compacted_segments(home, ledger, name) for name in _damaged(ledger)}
     damaged = {name: members for name, members in members_of.items() if not wanted.isdisjoint(members)}
-    groups = _Groups()
+    groups = Groups()
     for segment in sorted(wanted.union(*damaged.values())):
         groups.join(segment)
         state = read_state(home, ledger, segment)
@@ -39,11 +39,11 @@ def units(home: Home, ledger: sqlite3.Connection, wanted: set[str], files: RowFi
 
 
 def _damaged(ledger: sqlite3.Connection) -> list[str]:
-    rows = ledger.execute("select file from damaged_files where kind = 'landing' order by file")
+    rows = ledger.execute("select file from damaged_files where kind in ('landing', 'quarantine') order by file")
     return [stem for (file,) in rows if (stem := Path(file).stem).startswith("compact-")]
 
 
-class _Groups:
+class Groups:
     """Joins segments by the compactions that they share."""
 
     def __init__(self) -> None:

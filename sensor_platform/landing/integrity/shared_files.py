@@ -1,4 +1,4 @@
-"""Visible landing files by segment: a segment's own, and compacted ones, which hold the rows of several segments."""
+"""Visible files by segment: a segment's own, and compacted ones, which hold the rows of several segments."""
 
 import sqlite3
 from collections.abc import Collection, Sequence
@@ -10,7 +10,7 @@ import polars as pl
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.manifest import Manifest
-from sensor_platform.landing.ledger.visible_files import LandingFile, landing_files
+from sensor_platform.landing.ledger.visible_files import LandingFile, compacted_rejects, landing_files
 from sensor_platform.landing.manifests.manifest_store import find_compaction
 
 _SHARED = "compact-"
@@ -40,8 +40,14 @@ class RowFiles:
         ]
 
     def shared_by(self, manifest: Manifest) -> list[str]:
-        """Visible compacted files with rows of a segment, relative to home."""
-        return [self.name(file) for file in self.files_of(manifest) if is_shared(file)]
+        """Visible compacted files with readings or rejects of a segment, relative to home."""
+        days = {entry.file.split("/")[-2] for entry in manifest.files if entry.kind == "quarantine"}
+        rejects = (file for day in sorted(days) for file in compacted_rejects(self.ledger, self.home, day))
+        shared = [
+            *(file for file in self.files_of(manifest) if is_shared(file)),
+            *(file for file in rejects if manifest.segment in self._segments(file)),
+        ]
+        return [self.name(file) for file in shared]
 
     def rows_of(self, manifest: Manifest, columns: Sequence[str] | None = None) -> pl.DataFrame:
         """The visible readings of a segment. Files that are missing have none.
@@ -83,6 +89,11 @@ class RowFiles:
 def is_shared(file: LandingFile) -> bool:
     """Whether a file may hold rows of several segments."""
     return file.segment.startswith(_SHARED)
+
+
+def is_shared_path(file: str | Path) -> bool:
+    """`is_shared`, by the path."""
+    return Path(file).name.startswith(_SHARED)
 
 
 def read_rows(path: Path, columns: Sequence[str] | None = None, where: pl.Expr | None = None) -> pl.DataFrame:

@@ -13,7 +13,7 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class LandingFile:
-    """One visible landing file."""
+    """One visible landing file, or compacted quarantine file."""
 
     path: Path
     segment: str
@@ -66,6 +66,16 @@ def quarantine_files_of(connection: sqlite3.Connection, home: Home, day: str) ->
         (f"quarantine/{day}/", f"quarantine/{day}0"),
     )
     return [home.root / file for (file,) in rows]
+
+
+def compacted_rejects(connection: sqlite3.Connection, home: Home, day: str) -> list[LandingFile]:
+    """The visible quarantine files of one day of arrival that compaction made, by name."""
+    rows = connection.execute(
+        "select file, segment, rows, bytes, sha256 from files where kind = 'quarantine' and replaced_at is null"
+        " and file > ? and file < ? order by file",
+        (f"quarantine/{day}/compact-", f"quarantine/{day}/compact."),
+    )
+    return [LandingFile(home.root / file, *rest) for file, *rest in rows]
 
 
 def quarantine_counts(connection: sqlite3.Connection, home: Home) -> tuple[int, int, list[Path]]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
+from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.landing.ledger.manifest import (
@@ -67,6 +68,18 @@ def find_compaction(home: Home, ledger: sqlite3.Connection, name: str) -> Compac
     at = None if is_gone(path) else bundled_at(ledger, name)
     found = (each for key in _keys_at(at) for each in _compactions_in(home, key))
     return next((each for each in found if each.name == name), None)
+
+
+def need_compaction(home: Home, ledger: sqlite3.Connection, name: str) -> CompactionManifest:
+    """The manifest of a compaction whose file is to be replaced.
+
+    Raises:
+        CheckFailed: it is damaged or missing.
+    """
+    found = find_compaction(home, ledger, name)
+    if found is None:
+        raise CheckFailed(f"the manifest of {name} is missing", "restore ledger/ from a backup of the home")
+    return found
 
 
 def remove_compaction(home: Home, name: str) -> None:

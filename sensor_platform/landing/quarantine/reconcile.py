@@ -5,7 +5,7 @@ ones, then the intent, manifests, ledger commit. A killed attempt is finished or
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,8 +16,9 @@ from sensor_platform.landing.files.leftovers import clear_changes
 from sensor_platform.landing.forget.enforce import enforced
 from sensor_platform.landing.integrity.reland_change import SegmentChange, compare
 from sensor_platform.landing.integrity.reland_intent import carry_out, finish_intents
+from sensor_platform.landing.integrity.reland_units import Groups
 from sensor_platform.landing.integrity.segment_state import SegmentState, read_state
-from sensor_platform.landing.integrity.shared_files import RowFiles
+from sensor_platform.landing.integrity.shared_files import RowFiles, is_shared_path
 from sensor_platform.landing.ledger.queries import next_commit_time
 from sensor_platform.landing.ledger.visible_files import quarantine_files
 from sensor_platform.landing.quarantine.redecode import Redecoded, redecode
@@ -27,6 +28,8 @@ from sensor_platform.landing.rejects import read_rejects
 from sensor_platform.reading.decode import Decoder
 
 _NO_CHANGE = SegmentChange("", 0, 0, 0)
+_CHOSEN = "is chosen"
+"""Name of a column that no quarantine file has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,36 +87,43 @@ class Reconciler:
             CheckFailed: a landing file cannot be read.
             ChangedMeanwhile: another command changed the same files; what was yielded is done.
         """
-        files = RowFiles(self.home, self.ledger)
-        shared: dict[tuple[str, ...], list[_Work]] = {}
-        for work in self._work(choice):
-            # a message as a whole
-            work.is_chosen = work.rows["position"].is_in(work.rows["position"].filter(work.is_chosen).implode())
-            redecoded = self._redecode(work, files, decoder)
-            compacted = _compacted(redecoded)
-            if is_dry or not redecoded.is_change:
-                yield _result(work, redecoded)
-            elif compacted:  # later: a compacted file is written again once for all of its segments
-                shared.setdefault(compacted, []).append(work)
-            else:
-                self._carry_out([(work, redecoded)], version)
-                yield _result(work, redecoded)
-        for works in shared.values():
+        files, later = RowFiles(self.home, self.ledger), _Later()
+        for path in self._begin():
+            for work in self._works(path, choice):
+                redecoded = self._redecode(work, files, decoder)
+                compacted = _compacted(work, redecoded)
+                if is_dry or not redecoded.is_change:
+                    yield _result(work, redecoded)
+                elif compacted:  # later: a compacted file is written again once for all of its segments
+                    later.add(path, work.state.segment, compacted)
+                else:
+                    self._carry_out([(work, redecoded)], version)
+                    yield _result(work, redecoded)
+        for paths, segments in later.steps():
             files = RowFiles(self.home, self.ledger)
+            works = [work for path in paths for work in self._works(path, choice, segments)]
             some = [(work, self._redecode(work, files, decoder)) for work in works]
             self._carry_out(some, version)
             yield from (_result(work, redecoded) for work, redecoded in some)
 
     def drop(self, choice: RowSelection) -> Iterator[Reconciled]:
         """Remove the selected rows from the quarantine. They stay on disk and counted as quarantined."""
-        for work in self._work(choice):
+        for path in self._begin():
             step = ReconcileStep(self.home, self.ledger, self.slot, next_commit_time(self.ledger, self.clock()))
-            chosen = work.rows.filter(work.is_chosen)
-            step.drop(work.state, work.file, work.rows.filter(~work.is_chosen), chosen)
-            carry_out(self.home, self.ledger, step.intent())
-            yield Reconciled(work.file, len(chosen), dropped=len(chosen))
+            works = list(self._works(path, choice))
+            for work in works:
+                rest, chosen = work.rows.filter(~work.is_chosen), work.rows.filter(work.is_chosen)
+                step.drop(work.state, work.file, rest, chosen)
+            if works:
+                carry_out(self.home, self.ledger, step.intent())
+            for work in works:
+                count = int(work.is_chosen.sum())
+                yield Reconciled(work.file, count, dropped=count)
 
     def _redecode(self, work: _Work, files: RowFiles, decoder: Decoder) -> Redecoded:
+        """Decode the messages again of which a row is selected; each as a whole."""
+        positions = work.rows["position"]
+        work.is_chosen = positions.is_in(positions.filter(work.is_chosen).implode())
         redecoded = redecode(files, work.state.whole, work.rows.filter(work.is_chosen), decoder, self.slot)
         decoder.memory.forget()  # old messages must not change the present state
         return redecoded
@@ -127,27 +137,51 @@ class Reconciler:
         with enforced(self.home, self.ledger, self.slot, self.clock):
             carry_out(self.home, self.ledger, step.intent())
 
-    def _work(self, choice: RowSelection) -> Iterator[_Work]:
-        """Selected rows by visible file and segment. Segments whose manifest is gone are passed over."""
+    def _begin(self) -> list[Path]:
+        """Finish what killed processes left; returns the visible files."""
         finish_intents(self.home, self.ledger)
         clear_changes(self.home, self.ledger)
-        for path in quarantine_files(self.ledger, self.home):
-            rows = read_rejects(path)
-            is_chosen = choice.mask(rows)
-            if not is_chosen.any():
-                continue
-            for segment in rows["segment"].filter(is_chosen).unique().sort():
-                state = read_state(self.home, self.ledger, segment)
-                is_own = rows["segment"] == segment
-                if state is not None:
-                    file = str(path.relative_to(self.home.root))
-                    yield _Work(file, state, rows.filter(is_own), is_chosen.filter(is_own))
+        return quarantine_files(self.ledger, self.home)
+
+    def _works(self, path: Path, choice: RowSelection, only: Collection[str] | None = None) -> Iterator[_Work]:
+        """Selected rows of a file by segment, of `only` these. Segments whose manifest is gone are passed over."""
+        rows = read_rejects(path)
+        is_chosen = choice.mask(rows)
+        segments = set(rows["segment"].filter(is_chosen)) if only is None else set(only)
+        if not is_chosen.any():
+            return
+        marked = rows.with_columns(is_chosen.alias(_CHOSEN)).filter(pl.col("segment").is_in(list(segments)))
+        for own in marked.sort("segment", maintain_order=True).partition_by("segment", maintain_order=True):
+            state = read_state(self.home, self.ledger, own["segment"][0])
+            if state is not None:
+                yield _Work(str(path.relative_to(self.home.root)), state, own.drop(_CHOSEN), own[_CHOSEN])
 
 
-def _compacted(redecoded: Redecoded) -> tuple[str, ...]:
+class _Later:
+    """Segments whose rows leave compacted files; those with a file in common belong to one step."""
+
+    def __init__(self) -> None:
+        self._groups = Groups()
+        self._paths: dict[str, list[Path]] = {}
+        """Segment to its quarantine files."""
+
+    def add(self, path: Path, segment: str, compacted: Iterable[str]) -> None:
+        """Add a segment with rows in a quarantine file, and the compacted files that are written again."""
+        self._paths.setdefault(segment, []).append(path)
+        for file in compacted:
+            self._groups.join(segment, Path(file).stem)
+
+    def steps(self) -> Iterator[tuple[list[Path], tuple[str, ...]]]:
+        """The quarantine files and segments of each step."""
+        for unit in self._groups.units():
+            paths = dict.fromkeys(path for segment in unit.segments for path in self._paths[segment])
+            yield sorted(paths), unit.segments
+
+
+def _compacted(work: _Work, redecoded: Redecoded) -> list[str]:
     """Compacted files of which rows go away."""
     files = redecoded.removed["file"].unique().sort().to_list() if len(redecoded.removed) else []
-    return tuple(file for file in files if Path(file).name.startswith("compact-"))
+    return [file for file in (work.file, *files) if is_shared_path(file)]
 
 
 def _result(work: _Work, redecoded: Redecoded) -> Reconciled:

@@ -14,10 +14,10 @@ from sensor_platform.landing.files.compaction import rows_of, write_rest
 from sensor_platform.landing.files.parquet import write_landing, write_quarantine
 from sensor_platform.landing.integrity.reland_intent import Changed, RelandIntent
 from sensor_platform.landing.integrity.segment_state import SegmentState
-from sensor_platform.landing.integrity.shared_files import read_rows, without
+from sensor_platform.landing.integrity.shared_files import is_shared_path, read_rows, without
 from sensor_platform.landing.ledger.device_counts import summed
-from sensor_platform.landing.ledger.manifest import FileEntry, Manifest
-from sensor_platform.landing.manifests.manifest_store import find_compaction
+from sensor_platform.landing.ledger.manifest import CompactionManifest, FileEntry, Manifest
+from sensor_platform.landing.manifests.manifest_store import need_compaction
 from sensor_platform.landing.quarantine.redecode import Redecoded
 
 
@@ -35,7 +35,9 @@ class ReconcileStep:
     new: list[Manifest] = field(default_factory=list)
     changed: list[Changed] = field(default_factory=list)
     removed: dict[str, set[tuple[str, int]]] = field(default_factory=dict)
-    """Compacted file, relative to home, to the messages (segment and position) whose rows go away."""
+    """Compacted landing file, relative to home, to the messages (segment and position) whose rows go away."""
+    left: dict[str, set[str]] = field(default_factory=dict)
+    """Compacted quarantine file to the segments whose rows go away."""
 
     def requeue(self, state: SegmentState, file: str, rest: pl.DataFrame, redecoded: Redecoded, version: str) -> None:
         """Add a segment of which messages were decoded again.
@@ -83,24 +85,21 @@ class ReconcileStep:
         old = state.whole
         path = self._path(old, "quarantine", file)
         entry = write_quarantine(self.home, path.with_name(f"{path.stem}.dropped.parquet"), dropped)
-        entries = [entry for entry in old.files if entry.file != file]
         new = structs.replace(
             old,
             written_at=self._time(),
-            files=(*entries, *self._quarantine(old, file, rest), structs.replace(entry, kind="dropped")),
+            files=(
+                *self._entries(old, file),
+                *self._quarantine(old, file, rest),
+                structs.replace(entry, kind="dropped"),
+            ),
         )
         self._add(state, new, Changed(slots=(), added={}))
 
     def intent(self) -> RelandIntent:
         """The step; writes the rest of the compacted files that it splits."""
-        found = (find_compaction(self.home, self.ledger, Path(file).stem) for file in sorted(self.removed))
-        compactions = [each for each in found if each is not None]
-        rests = [
-            write_rest(
-                self.home, each, without(rows_of(self.home, each), self.removed[each.file.file]), self.slot, self.now
-            )
-            for each in compactions
-        ]
+        compactions = [self._compaction(file) for file in sorted({*self.removed, *self.left})]
+        rests = [write_rest(self.home, each, self._staying(each), self.slot, self.now) for each in compactions]
         changed: list[Changed | None] = []
         for state, each in zip(self.states, self.changed, strict=True):
             changed += [each, *(Changed(slots=(), added={}) for _ in state.manifests[1:])]
@@ -131,7 +130,7 @@ class ReconcileStep:
         """The files of the segment but the quarantine file; its own landing files without the rows that go away."""
         removed = redecoded.removed
         by_file = {name: rows for (name,), rows in removed.group_by("file")} if len(removed) else {}
-        entries = [entry for entry in old.files if entry.file != file]
+        entries = self._entries(old, file)
         for number, (name, rows) in enumerate(sorted(by_file.items(), key=lambda each: str(each[0]))):
             messages = set(rows.select("segment", "position").unique().iter_rows())
             own = [entry for entry in entries if entry.file == name]
@@ -145,6 +144,24 @@ class ReconcileStep:
                 path = self._path(old, "landing", own[0].file)
                 entries.append(write_landing(self.home, path.with_name(f"{path.stem}.{number}.parquet"), left))
         return entries
+
+    def _entries(self, old: Manifest, file: str) -> list[FileEntry]:
+        """The files of the segment but the quarantine file, or but those that went into it."""
+        gone = {file}
+        if is_shared_path(file):
+            self.left.setdefault(file, set()).add(old.segment)
+            gone.update(self._compaction(file).replaces)
+        return [entry for entry in old.files if entry.file not in gone]
+
+    def _compaction(self, file: str) -> CompactionManifest:
+        return need_compaction(self.home, self.ledger, Path(file).stem)
+
+    def _staying(self, compaction: CompactionManifest) -> pl.DataFrame:
+        """The rows of a compacted file that stay."""
+        rows, file = rows_of(self.home, compaction), compaction.file.file
+        if file in self.left:
+            return rows.filter(~pl.col("segment").is_in(list(self.left[file])))
+        return without(rows, self.removed[file])
 
     def _quarantine(self, old: Manifest, file: str, rest: pl.DataFrame) -> list[FileEntry]:
         """The quarantine file with the rows that remain."""

@@ -10,7 +10,6 @@ from pathlib import Path
 import polars as pl
 from msgspec import structs
 
-from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
 from sensor_platform.landing.files.parquet import write_landing, write_quarantine
 from sensor_platform.landing.forget.facts import without_facts
@@ -22,7 +21,7 @@ from sensor_platform.landing.ledger.manifest import (
     Manifest,
 )
 from sensor_platform.landing.ledger.summing import changes_of_days
-from sensor_platform.landing.manifests.manifest_store import find_compaction, find_manifest
+from sensor_platform.landing.manifests.manifest_store import find_manifest, need_compaction
 from sensor_platform.landing.removal.choice import RowChoice
 from sensor_platform.landing.removal.intent import BlankedArchive, NewFile, RemovalIntent, ReplacedCompaction
 from sensor_platform.landing.removal.matches import MatchedFile, matched_landing, matched_quarantine, read_kept
@@ -141,39 +140,37 @@ class Removal:
             of_owner = pl.lit(value=True) if not match.is_compacted else pl.col("segment") == owner
             self._recount(owner).take_landed(ended.filter(of_owner), len(removed.filter(of_owner)))
         if self.is_real:
-            self._write_landing(match, kept)
+            self._write(match, kept)
 
     def _quarantine(self, match: MatchedFile) -> None:
         self.found.rejects += len(match.removed)
         self.found.messages += int((match.removed["scope"] == "message").sum())
         self.found.quarantine_files += 1
         self.touched.append(match.removed.select(_MESSAGE).unique())
-        self._recount(match.owner).take_rejects(match.removed)
+        by_owner = match.removed.partition_by("segment") if match.is_compacted else [match.removed]
+        for removed in by_owner:
+            self._recount(removed["segment"][0] if match.is_compacted else match.owner).take_rejects(removed)
         if self.is_real:
-            kept = read_kept(self.home, match)
-            entry = None
-            if len(kept):
-                entry = structs.replace(write_quarantine(self.home, self._place(match), kept), kind=match.kind)
-            self.files.append(NewFile(old=match.file, owner=match.owner, entry=entry))
+            self._write(match, read_kept(self.home, match))
 
-    def _write_landing(self, match: MatchedFile, kept: pl.DataFrame) -> None:
+    def _write(self, match: MatchedFile, kept: pl.DataFrame) -> None:
         entry: FileEntry | None = None
         path = self._place(match)
         owner = match.owner
         if match.is_compacted:
             owner = "compact-" + hashlib.sha256(f"{match.owner} {self.now}".encode()).hexdigest()[:32]
             path = path.with_name(f"{owner}.parquet")
-        if len(kept):
+        if len(kept) and match.kind == "landing":
             rows = kept.with_columns(slot_start=pl.col("event_at").cast(pl.Int64) // self.slot * self.slot)
             entry = write_landing(self.home, path, rows)
+        elif len(kept):
+            entry = structs.replace(write_quarantine(self.home, path, kept), kind=match.kind)
         self.files.append(NewFile(old=match.file, owner=owner, entry=entry))
         if match.is_compacted:
             self._replace_compaction(match.owner, owner, entry)
 
     def _replace_compaction(self, old: str, new: str, entry: FileEntry | None) -> None:
-        before = find_compaction(self.home, self.ledger, old)
-        if before is None:
-            raise CheckFailed(f"the manifest of {old} is missing", "restore ledger/ from a backup of the home")
+        before = need_compaction(self.home, self.ledger, old)
         after = None
         self.compacted += before.replaces
         if entry is None:

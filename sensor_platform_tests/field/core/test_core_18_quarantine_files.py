@@ -1,7 +1,5 @@
 """Quarantine files are compacted as landing files are, and a publish looks only at those that are new."""
 
-import pytest
-
 from sensor_platform_tests.field.core.homes import HOUR, MINUTE, T0, send, series, upkeep
 from sensor_platform_tests.field.core.needs import need
 from sensor_platform_tests.field.core.rig import Home, audit, publish
@@ -17,7 +15,6 @@ def send_garbage(home: Home, first: int, count: int) -> None:
         send(home, seq, [b"garbage"], T0 + seq * MINUTE // 10)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="core 18")
 def test_core_18_quarantine_files_of_a_closed_hour_become_one(home: Home) -> None:
     send_garbage(home, 1, 10)
     for hours in (2, 4, 6):

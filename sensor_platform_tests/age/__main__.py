@@ -23,12 +23,14 @@ def main() -> None:
     parser.add_argument("--devices", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="keep the homes here; those that are there are used again")
+    names = [measure.__name__ for measure in MEASURES]
+    parser.add_argument("--measures", nargs="*", choices=names, default=names)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         ages = sorted({1, options.days})
         homes = [_home(folder / f"days-{days}", days, options.devices) for days in ages]
-        _measure(homes, options.rounds)
+        _measure(homes, options.rounds, options.measures)
         for each in homes:
             print(json.dumps(_size(each.home, each.plan)), flush=True)
 
@@ -46,9 +48,9 @@ def _home(root: Path, days: int, devices: int) -> Measures:
     return Measures(home, plan)
 
 
-def _measure(homes: list[Measures], rounds: int) -> None:
+def _measure(homes: list[Measures], rounds: int, names: list[str]) -> None:
     """Each measure in turns on all homes, so that the load of the machine is the same for all."""
-    for measure in MEASURES:
+    for measure in (each for each in MEASURES if each.__name__ in names):
         for home in homes:
             measure(home)  # what is imported and read once
         times = [[measure(home) for home in homes] for _ in range(rounds)]

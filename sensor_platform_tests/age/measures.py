@@ -18,9 +18,15 @@ from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.landing.ledger.summing import is_committed
 from sensor_platform.landing.open_lander import open_lander
 from sensor_platform.orchestration.sensors.ledger_sensor import look
+from sensor_platform.predict.anomaly.build_anomalies import build_anomalies
+from sensor_platform.predict.features.build_features import build_features
+from sensor_platform.predict.forecast.score_job import score
+from sensor_platform.predict.supervised.score_tasks import score_tasks
 from sensor_platform.reading.contract import DEFAULT_CONTRACT
 from sensor_platform.settings import load_settings
+from sensor_platform.site import Site
 from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.publish import publish
 from sensor_platform_tests.age.aged_home import environment, run, start
 from sensor_platform_tests.age.frames import payloads
@@ -43,11 +49,22 @@ class Measures:
                 self.landed += 1
 
     def sensor_look(self) -> float:
-        """One look of the ledger sensor while the newest slot is dirty."""
-        self.segment_commit()
+        """One look of the ledger sensor after a segment, where everything before it is built, as runs would have."""
         settings = load_settings(environment(self.home))
+        self._build_everything(settings.site)
+        self.segment_commit()
         with DagsterInstance.ephemeral() as instance:
             return _timed(lambda: look(instance, settings, datetime.now(UTC)))
+
+    def _build_everything(self, site: Site) -> None:
+        now = datetime.now(UTC)
+        assert build(self.home, site, position=1).is_ok
+        build_features(self.home, site, position=1)
+        score(self.home, site, position=1, now=now)
+        score_tasks(self.home, site, position=1, now=now)
+        build_anomalies(self.home, site, position=1, now=now)
+        publish(self.home, site)
+        dirty_days(self.home, site)  # the look after the run
 
     def segment_commit(self) -> float:
         """Landing of one sealed segment of five seconds."""

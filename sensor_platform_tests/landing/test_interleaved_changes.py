@@ -224,10 +224,7 @@ def run(home: Home, acts: list[Do], *, upkeep_between: bool) -> None:
         Do("upkeep", killed_at=(4, 1)),
         Do("requeue", 1, rule="no_device"),
         Do("upkeep", killed_at=(5, 1)),
-        Do("reland", 3, killed_at=(2, 0)),
-        Do("upkeep"),
         Do("requeue", 1, killed_at=(1, 1)),
-        Do("upkeep"),
     ],
     upkeep_between=False,
 )

@@ -3,7 +3,7 @@
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.landing.ledger import open_ledger, read_ledger, slots_between, visible_files
-from sensor_platform_tests.landing.homes import T0
+from sensor_platform_tests.landing.homes import T0, Message, land_all, seal_segment
 
 SLOT = 600_000_000
 EVER = (-(1 << 60), 1 << 60)
@@ -54,3 +54,16 @@ def test_a_replaced_file_is_known_and_not_visible(landed: Home) -> None:
         assert not visible_files.is_visible(ledger, file)
         assert not visible_files.is_known(ledger, "landing/other")
         assert len(visible_files.landing_paths(ledger, landed)) == 1
+
+
+def test_the_newest_rejects_are_bounded_by_files_and_by_rows(home: Home) -> None:
+    for seq in range(1, 5):
+        seal_segment(home, seq, [Message(b"garbage")] * 3, received_at=T0 + seq * DAY)
+        land_all(home, now=T0 + seq * DAY)
+    with read_ledger(home) as ledger:
+        assert ledger is not None
+        newest = visible_files.quarantine_files(ledger, home)[::-1]
+        assert visible_files.newest_rejects(ledger, home, 9, 99) == newest
+        assert visible_files.newest_rejects(ledger, home, 3, 99) == newest[:3]
+        assert visible_files.newest_rejects(ledger, home, 9, 6) == newest[:2]
+        assert visible_files.newest_rejects(ledger, home, 9, 1) == newest[:1], "one is always counted"

@@ -58,6 +58,22 @@ def quarantine_files(connection: sqlite3.Connection, home: Home) -> list[Path]:
     return _paths(connection, home, "quarantine")
 
 
+def newest_rejects(connection: sqlite3.Connection, home: Home, most_files: int, most_rows: int) -> list[Path]:
+    """The newest visible quarantine files by day of arrival, until a number of files or of rows is reached."""
+    rows = connection.execute(
+        "select file, rows from files where kind = 'quarantine' and replaced_at is null order by file desc limit ?",
+        (most_files,),
+    )
+    found: list[Path] = []
+    total = 0
+    for file, count in rows:
+        total += count
+        if found and total > most_rows:
+            break
+        found.append(home.root / file)
+    return found
+
+
 def quarantine_files_of(connection: sqlite3.Connection, home: Home, day: str) -> list[Path]:
     """The visible quarantine files of one day of arrival (`2026-03-01`), by name."""
     rows = connection.execute(

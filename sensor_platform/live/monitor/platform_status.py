@@ -17,7 +17,7 @@ from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.landing.device_freshness import DEFAULT_LIMITS, Devices, FreshnessLimits, recent_devices
 from sensor_platform.landing.lander_status import read_status
-from sensor_platform.landing.ledger import newest_event, quarantine_files, read_ledger, totals
+from sensor_platform.landing.ledger import newest_event, newest_rejects, read_ledger, totals
 from sensor_platform.live.requests.reading_history import has_table, newest_of
 from sensor_platform.versions.reports import site_state
 
@@ -28,6 +28,7 @@ _GONE_SECONDS = 10.0
 _SEGMENTS = 500
 """Newest segments among which the newest event is looked for."""
 _MOST_QUARANTINE_FILES = 500
+_MOST_REJECTS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def _quarantined(home: Home) -> dict[str, int]:
     import duckdb
 
     with read_ledger(home) as ledger:
-        files = quarantine_files(ledger, home)[-_MOST_QUARANTINE_FILES:] if ledger else []
+        files = newest_rejects(ledger, home, _MOST_QUARANTINE_FILES, _MOST_REJECTS) if ledger else []
     files = [path for path in files if path.exists()]
     if not files:
         return {}

@@ -9,8 +9,9 @@ import pytest
 from sensor_platform.errors import CheckFailed, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.warehouse.build import build
+from sensor_platform.warehouse.dirty import dirty_days
 from sensor_platform.warehouse.file import file_format
-from sensor_platform.warehouse.file.connection import read_warehouse
+from sensor_platform.warehouse.file.connection import open_warehouse, read_warehouse
 from sensor_platform.warehouse.publish import publish
 from sensor_platform.warehouse.published import folder_format
 from sensor_platform.warehouse.published.views import TEXT, relink
@@ -52,6 +53,16 @@ def test_a_warehouse_of_an_earlier_version_is_stamped_and_its_rows_stay(publishe
     assert stored(published) == (file_format.FORMAT,)
     with duckdb.connect(str(published.warehouse_file), read_only=True) as connection:
         assert connection.execute("select count(*) from readings_clean").fetchone() == (1,)
+
+
+def test_a_warehouse_of_the_first_releases_is_built_again(published: Home, site: SiteStub) -> None:
+    change(published, "drop table file_format; drop table unit_conversions; update readings_clean set value = 111.2")
+    assert not dirty_days(published, site, names=["readings_clean"])
+    with open_warehouse(published, site.warehouse):
+        assert dirty_days(published, site, names=["readings_clean"])
+    assert build(published, site, position=1).is_ok
+    with read_warehouse(published) as connection:
+        assert connection.execute("select value from readings_clean").fetchall() == [(1.0,)]
 
 
 def test_a_published_folder_of_a_newer_version_is_refused_and_stays_as_it_is(published: Home, site: SiteStub) -> None:

@@ -36,7 +36,7 @@ def connect(home: Home, open_file: Callable[[], "DuckDBPyConnection"]) -> "DuckD
         connection = _open_what_is_left(home, open_file, str(error))
         was_killed = True
     if was_killed:
-        _copy_state(home, connection)
+        copy_state(home, connection)
     return connection
 
 
@@ -74,7 +74,7 @@ def forget_copy(home: Home) -> None:
             replace_state(ledger)
 
 
-def _copy_state(home: Home, connection: "DuckDBPyConnection") -> None:
+def copy_state(home: Home, connection: "DuckDBPyConnection") -> None:
     """After a kill the file may be older than the ledger's copy of its state: make the copy exactly what it is."""
     if not home.ledger_file.exists():
         return

@@ -77,9 +77,11 @@ def garbage(plan: AgePlan, hours: Sequence[int]) -> pl.DataFrame:
         "hint": "send JSON, or give the topic a contract with its encoding",
         "position": 0, "qos": 1, "retain": False, "scope": "message",
     }  # fmt: skip
+    no_properties = pl.lit([], QUARANTINE_SCHEMA["user_properties"]).alias("user_properties")
     known = pl.DataFrame({"received_at": times, "segment": [segment_of(plan, at) for at in times]})
-    return known.with_columns(pl.lit(each).alias(name) for name, each in columns.items()).select(
-        (pl.col(name) if name in {*columns, *known.columns} else pl.lit(None)).cast(kind).alias(name)
+    texts = [pl.lit(each).alias(name) for name, each in columns.items()]
+    return known.with_columns(*texts, no_properties).select(
+        (pl.lit(None) if name in {"device_id", "metric", "key"} else pl.col(name)).cast(kind).alias(name)
         for name, kind in QUARANTINE_SCHEMA.items()
     )
 

@@ -24,6 +24,8 @@ def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
     Raises:
         WrongUse: no column holds the device, the time, or any value.
     """
+    for key in ("device.template", "time.template", "time.fallback", "series", "quality.values", "quality.codes"):
+        _refuse_key(contract, key)
     plan = make_plan(contract, columns, RecordKind.SAMPLE)
     names = ", ".join(columns[:20])
     if not plan.device.columns and contract.device.constant is None:
@@ -36,6 +38,18 @@ def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
     if not plan.is_long and not plan.metrics:
         raise WrongUse(f"no column is left for values; the columns are {names}", "check --metric, --value and --ignore")
     return plan
+
+
+def _refuse_key(contract: Contract, key: str) -> None:
+    """Refuse a key that is read from messages only, where it is stated: a file would be read otherwise than they."""
+    found, default = contract, Contract(name=contract.name, topic=contract.topic)
+    for name in key.split("."):
+        found, default = getattr(found, name), getattr(default, name)
+    if found != default:
+        raise WrongUse(
+            f"the contract {contract.name!r} states {key!r}, which is not read from files",
+            "give --device, --metric and --time a column each, which holds the whole name or time",
+        )
 
 
 @dataclass(slots=True)

@@ -10,54 +10,22 @@ import msgspec
 from sensor_platform.reading.encodings import ENCODINGS
 from sensor_platform.reading.encodings.delimited import CsvForm
 from sensor_platform.reading.encodings.influx import InfluxForm
-from sensor_platform.reading.local_times import RepeatedHour
 from sensor_platform.reading.names import filter_error, topic_matches
-from sensor_platform.reading.times import TimeFormat, zone
+from sensor_platform.reading.sources import QualitySource, TimeSource, ValueSource
+
+__all__ = [
+    "DEFAULT_CONTRACT",
+    "Contract",
+    "Layout",
+    "QualitySource",
+    "TimeSource",
+    "ValueSource",
+    "contract_for",
+    "contract_version",
+]
 
 Layout = Literal["auto", "wide", "long", "nested", "samples"]
 Retained = Literal["quarantine", "uncertain", "accept"]
-
-
-class ValueSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where a value comes from. The first source that is present is used, in the order of these fields."""
-
-    field: tuple[str, ...] = ()
-    """Payload paths (`a.b`), matched regardless of case and underscores, first match wins."""
-    user_property: str | None = None
-    """Name of an MQTT 5 user property or Kafka header."""
-    kafka_key: bool = False
-    topic_level: int | None = None
-    """Level of the topic, from 0; negative counts from the end."""
-    constant: str | None = None
-
-    @property
-    def is_outside(self) -> bool:
-        """Whether it can be found without the payload."""
-        return bool(self.user_property or self.kafka_key or self.topic_level is not None or self.constant is not None)
-
-
-class TimeSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Where event time comes from. Without a match the receive time is used, unless `required`."""
-
-    field: tuple[str, ...] = ("timestamp", "ts", "time")
-    user_property: str | None = None
-    format: TimeFormat = "auto"
-    """`auto` distinguishes epoch units by magnitude and accepts ISO 8601 text."""
-    timezone: str = "UTC"
-    """IANA zone (or fixed offset like +08:00) of times without a zone."""
-    required: bool = False
-    repeated_hour: RepeatedHour = "refuse"
-    """Which of two a local time is that clocks of `timezone` show twice, in autumn, where the arrival of the message
-    does not tell (it decides if it is within an hour). Also for a time that they never show, in spring: by the offset
-    before the change (`first`) or after it."""
-
-    def __post_init__(self) -> None:
-        """Check the time zone.
-
-        Raises:
-            ValueError: there is no such zone.
-        """
-        zone(self.timezone)
 
 
 class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -66,6 +34,8 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     name: str
     topic: str
     """MQTT topic filter; the first contract (by file name) whose filter matches is used."""
+    except_: tuple[str, ...] = msgspec.field(default=(), name="except")
+    """Topic filters that this contract does not take; the next contract that matches does."""
     encoding: str = "json"
     """A name in the table `reading.encodings.ENCODINGS`."""
     csv: CsvForm = CsvForm()
@@ -82,7 +52,11 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """For `long`: the name of the metric; the value is in `value`."""
     value: ValueSource = ValueSource(field=("value",))
     unit: ValueSource = ValueSource(field=("unit",))
-    quality: ValueSource = ValueSource(field=("quality",))
+    quality: QualitySource = QualitySource(field=("quality",))
+    series: tuple[str | ValueSource, ...] | None = None
+    """What tells series of one device and metric apart: it comes before the metric's name (`cpu/cpu0/usage_idle`).
+    Names of tags, payload paths, templates or sources. For `influx` it is, unless stated, the measurement and every tag
+    that has no other place in the contract."""
     tags: dict[str, ValueSource] = {}
     tags_in: str | None = None
     """Payload path of an object all of whose members are tags by their own name (`tags` for encoding `influx`)."""
@@ -110,7 +84,16 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def reads_properties(self) -> bool:
         """Whether anything is read from user properties (headers) or the key of a message."""
         sources = (self.device, self.message_id, self.metric, self.value, self.unit, self.quality, *self.tags.values())
-        return bool(self.time.user_property) or any(each.user_property or each.kafka_key for each in sources)
+        named = (*sources, *self.series_sources.values())
+        return bool(self.time.user_property) or any(each.reads_properties for each in named)
+
+    @property
+    def series_sources(self) -> dict[str, ValueSource]:
+        """The parts of `series` by name, in their order."""
+        return {
+            each if isinstance(each, str) else str(place): _part_of_series(self, each)
+            for place, each in enumerate(self.series or ())
+        }
 
     def __post_init__(self) -> None:
         """Check that the keys fit together.
@@ -122,8 +105,10 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError("name must not be empty")
         if self.encoding not in ENCODINGS:
             raise ValueError(f"encoding: {self.encoding!r} is not one of {', '.join(ENCODINGS)}")
-        if reason := filter_error(self.topic):
-            raise ValueError(f"topic: {reason}")
+        _check_topics(self)
+        if len(set(map(str, self.series or ()))) < len(self.series or ()):
+            raise ValueError("series: a part is named twice")
+        _ = self.series_sources
         if self.unknown_fields != "evolve" and not self.metrics:
             raise ValueError(f"unknown_fields: {self.unknown_fields} needs `metrics` to name the known ones")
         if self.layout == "long":
@@ -134,6 +119,24 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         _check_units(self.units)
         if not self.samples:
             raise ValueError("samples must name a field")
+
+
+def _check_topics(contract: Contract) -> None:
+    for key, each in (("topic", contract.topic), *(("except", each) for each in contract.except_)):
+        if reason := filter_error(each):
+            raise ValueError(f"{key}: {reason}")
+
+
+def _part_of_series(contract: Contract, part: str | ValueSource) -> ValueSource:
+    """The source of one part of `series`: a tag of the contract, a field, a template, or a source of its own."""
+    if isinstance(part, ValueSource):
+        return part
+    if "{" in part:
+        return ValueSource(template=part)
+    if part in contract.tags:
+        return contract.tags[part]
+    path = contract.tags_in or ENCODINGS[contract.encoding].tags_in
+    return ValueSource(field=(part,) if path is None else (f"{path}.{part}", part))
 
 
 def _check_units(units: dict[str, str]) -> None:
@@ -157,7 +160,7 @@ def _check_values(values: dict[str, dict[str, float]]) -> None:
 def _check_long(contract: Contract) -> None:
     if contract.required_metrics:
         raise ValueError("required_metrics: a long message holds one metric, so none can be required beside it")
-    if not (contract.metric.field or contract.metric.is_outside):
+    if not (contract.metric.fields or contract.metric.is_outside or contract.metric.parts):
         raise ValueError("metric: layout `long` needs to know where the metric's name is")
     if not contract.value.field:
         raise ValueError("value: layout `long` needs to know which field holds the value")
@@ -168,7 +171,11 @@ DEFAULT_CONTRACT = Contract(name="default", topic="#")
 
 def contract_for(contracts: Sequence[Contract], topic: str) -> Contract | None:
     """The first contract whose filter matches, or None."""
-    return next((contract for contract in contracts if topic_matches(contract.topic, topic)), None)
+    return next((contract for contract in contracts if _takes(contract, topic)), None)
+
+
+def _takes(contract: Contract, topic: str) -> bool:
+    return topic_matches(contract.topic, topic) and not any(topic_matches(each, topic) for each in contract.except_)
 
 
 def contract_version(contracts: Sequence[Contract]) -> str:

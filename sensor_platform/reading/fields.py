@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import MessageBatch
-from sensor_platform.reading.contract import TimeSource, ValueSource
 from sensor_platform.reading.local_times import UnclearTime
-from sensor_platform.reading.plan import Lookup, RecordPlan
+from sensor_platform.reading.plan import Lookup, LookupPart, RecordPlan
+from sensor_platform.reading.sources import TimeSource, ValueSource
 from sensor_platform.reading.times import exact_time, time_reader, zone
 from sensor_platform.reading.values import EXACT, text_of
 
@@ -52,6 +52,12 @@ class FieldReader:
         """
         if not lookup.is_possible:
             return [None] * len(group.messages)
+        if lookup.parts:
+            joined = self.joined(lookup.parts, group)
+            if None not in joined:
+                return joined
+            rest = self.texts(Lookup(lookup.columns, lookup.source), group, only_text=only_text)
+            return [text or other for text, other in zip(joined, rest, strict=True)]
         if lookup.columns:
             first = group.columns[lookup.columns[0]]
             kinds = set(map(type, first))
@@ -71,6 +77,34 @@ class FieldReader:
                 text = None
             found.append(text or self.outside(lookup.source, message))
         return found
+
+    def joined(self, parts: tuple[LookupPart, ...], group: Group, *, is_name: bool = True) -> list[str | None]:
+        """What a template makes of each record; None where one of its parts is missing."""
+        found: list[str | None] = []
+        for row, message in enumerate(group.messages):
+            texts = [self.part(each, group, row, message) for each in parts]
+            if None in texts:
+                found.append(None)
+                continue
+            pieces = [parts[0].part.before]
+            for each, text in zip(parts, texts, strict=True):
+                pieces += [each.part.quoted(text or "") if is_name else text or "", each.part.after]
+            found.append("".join(pieces))
+        return found
+
+    def part(self, lookup: LookupPart, group: Group, row: int, message: int) -> str | None:
+        """One part of a template."""
+        part, text = lookup.part, None
+        if part.kind == "topic":
+            text = self.level(self.batch.topics[message], part.level)
+        elif part.kind == "property":
+            text = self.user_property(part.name, message)
+        elif part.kind == "key":
+            text = self.batch.keys.get(message, b"").decode("utf-8", "backslashreplace") or None
+        for column in lookup.columns:
+            if text is None:
+                text = self.name_of(group.columns[column][row], message)
+        return part.default if text is None else text
 
     def name_of(self, value: object, message: int) -> str | None:
         """An id, unit or tag as text, digit by digit."""
@@ -122,6 +156,8 @@ class FieldReader:
         source = plan.contract.time
         read = self.reader(source)
         found: list[Time] | None = None
+        if plan.time_parts:
+            found = list(map(read, self.joined(plan.time_parts, group, is_name=False)))
         for column in plan.time:
             parsed = list(map(exact_time if column == plan.exact_time else read, group.columns[column]))
             found = parsed if found is None else _filled(found, parsed)

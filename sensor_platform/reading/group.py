@@ -11,7 +11,9 @@ from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
 from sensor_platform.reading.plan import MetricColumn, RecordPlan, name_error
+from sensor_platform.reading.qualities import quality_of, with_booleans
 from sensor_platform.reading.reject_rules import rejected
+from sensor_platform.reading.series import SeriesNames
 from sensor_platform.reading.units import is_same
 from sensor_platform.reading.value_kinds import ValueKind
 from sensor_platform.reading.values import Column, RejectReason, column_of, text_of
@@ -44,6 +46,9 @@ class GroupReader:
             names = self.long_names(plan, group)
             _refuse_names(plan, names, who)
         _refuse_incomplete(plan, group, who)
+        series = SeriesNames.of(plan, self.fields, group, names) if plan.series else None
+        if series is not None:
+            series.refuse_long(plan, who)
         if self.fields.unclear:
             self.refuse_unclear(group, who)
         if who.bad:
@@ -51,12 +56,16 @@ class GroupReader:
             kept = [row for row in range(len(group.messages)) if row not in who.bad]
             names = [names[row] for row in kept] if plan.is_long else ()
             who, group = who.pick(kept), group.pick(kept)
+            series = series.pick(kept) if series is not None else None
         if not group.messages:
             return
+        base, block = len(self.out.records.message), len(self.out.blocks)
         if plan.is_long:
             self.read_long(plan, group, who, names)
         else:
             self.read_wide(plan, group, who)
+        if series is not None:
+            series.rename(self.out.blocks, block, base)
         for refused in plan.refused:
             values = group.columns[refused.column]
             why = RejectReason(refused.rule, refused.reason)
@@ -91,6 +100,9 @@ class GroupReader:
         values = _first_present([group.columns[column] for column in plan.value.columns], len(names))
         nothing = RejectReason("no_value", "there is no value")
         missing = [(row, nothing) for row, value in enumerate(values) if value is None] if None in values else []
+        if missing and plan.quality.is_possible:  # a source that calls a null bad says that it has no value now
+            qualities = self.qualities(plan, group)
+            missing = [(row, why) for row, why in missing if (qualities[row] or "").lower() != "bad"]
         if self.writer.meanings:
             values = self.writer.add_meant(
                 values, [self.writer.meanings.get(name or "") for name in names], names, group, base
@@ -141,17 +153,28 @@ class GroupReader:
         records.is_device_time.extend(who.is_device_time)
         records.message_id.extend(self.fields.texts(plan.message_id, group))
         records.unit.extend(units)
-        qualities = self.fields.texts(plan.quality, group, only_text=not plan.is_long)
+        qualities = self.qualities(plan, group)
         records.quality.extend(_with_uncertain(qualities, who) if who.uncertain else qualities)
         tags = [(name, self.fields.texts(lookup, group)) for name, lookup in plan.tags]
         if plan.contract.units and (foreign := self.foreign_units(plan, group, units)):
             tags.append(("original_unit", foreign))
+        if who.unset:
+            tags.append(("clock", ["not_set" if row in who.unset else None for row in range(len(group.messages))]))
         tags.extend(extra_tags)
         tags.extend((spare.metric, [text_of(value) for value in _values(spare, group)]) for spare in plan.spare)
         if (retained := self.batch.retained) and all(name != RETAINED_TAG for name, _ in tags):
             tags.append((RETAINED_TAG, ["true" if message in retained else None for message in group.messages]))
         records.tags.extend(self.writer.tag_sets(tags, len(group.messages)))
         return base
+
+    def qualities(self, plan: RecordPlan, group: Group) -> Texts:
+        """The quality of each record, in the words of the tables where the contract or the value says which it is."""
+        source = plan.contract.quality
+        only_text = not plan.is_long and not source.is_stated
+        found = self.fields.texts(plan.quality, group, only_text=only_text)
+        if only_text and plan.quality.columns:
+            found = with_booleans(found, [group.columns[column] for column in plan.quality.columns])
+        return found if not any(found) else [quality_of(text, source) for text in found]
 
     def foreign_units(self, plan: RecordPlan, group: Group, units: Texts) -> Texts | None:
         """The unit of each record that differs from the kept unit of one of its metrics; None if there is none."""

@@ -11,6 +11,10 @@ from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import MAX_NAME
 from sensor_platform.reading.plan import RecordPlan
 from sensor_platform.reading.reject_rules import rejected
+from sensor_platform.reading.times import DateOnly, is_time_of_day
+
+_ZEROS = ("'0000", "'00.00.0000", "'00/00/0000")
+"""How reasons begin that quote a date of zeros."""
 
 
 @dataclass(slots=True)
@@ -23,6 +27,8 @@ class Identity:
     bad: dict[int, Rejected]
     uncertain: set[int] = field(default_factory=set)
     """Records whose time is only that at which a retained message was received."""
+    unset: set[int] = field(default_factory=set)
+    """Records whose clock is not set: their time is that at which they were received."""
 
     def pick(self, rows: Sequence[int]) -> "Identity":
         """The identity of some of the records."""
@@ -31,7 +37,7 @@ class Identity:
             [self.event_at[row] for row in rows],
             [self.is_device_time[row] for row in rows],
             {},
-            {number for number, row in enumerate(rows) if row in self.uncertain} if self.uncertain else set(),
+            *({number for number, row in enumerate(rows) if row in some} for some in (self.uncertain, self.unset)),
         )
 
 
@@ -42,15 +48,38 @@ def identify(plan: RecordPlan, fields: FieldReader, limits: TimeLimits, group: G
     devices = fields.texts(plan.device, group)
     _check_devices(devices, bad)
     found = fields.times(plan, group)
+    unset = _unset_clocks(found, limits) if plan.contract.time.fallback == "receive_time" else set()
     if set(map(type, found)) == {int}:
         event_at: list[int] = found  # type: ignore[assignment] # as just seen
         is_device_time = [True] * len(found)
     else:
-        event_at, is_device_time = _fill_times(plan, fields, group, found, devices, bad)
+        _check_dates(group, found)
+        event_at, is_device_time = _fill_times(plan, fields, group, found, devices, bad, unset)
         if fields.batch.retained:
             uncertain = _judge_retained(plan, fields, group, found, devices, bad)
     _check_limits(fields, limits, group, event_at, devices, bad)
-    return Identity(devices, event_at, is_device_time, bad, uncertain)
+    return Identity(devices, event_at, is_device_time, bad, uncertain, unset)
+
+
+def _unset_clocks(found: list[Time], limits: TimeLimits) -> set[int]:
+    """Take away times before the site's start, and dates of zeros; returns their records."""
+    rows = {
+        row
+        for row, at in enumerate(found)
+        if (isinstance(at, int) and at < limits.start) or (isinstance(at, str) and at.startswith(_ZEROS))
+    }
+    for row in rows:
+        found[row] = None
+    return rows
+
+
+def _check_dates(group: Group, found: list[Time]) -> None:
+    """Refuse a date without a time of day where another field of the record holds a time of day."""
+    for row, at in enumerate(found):
+        if not isinstance(at, DateOnly):
+            continue
+        clock = next((column[row] for column in group.columns if is_time_of_day(column[row])), None)
+        found[row] = int(at) if clock is None else f"the date has no time of day, which is in another field: {clock!r}"
 
 
 def _check_devices(devices: Sequence[str | None], bad: dict[int, Rejected]) -> None:
@@ -71,6 +100,7 @@ def _fill_times(
     found: list[Time],
     devices: Sequence[str | None],
     bad: dict[int, Rejected],
+    unset: set[int],
 ) -> tuple[list[int], list[bool]]:
     """Use the receive time where there is no device time; reject records whose time is required or unreadable."""
     event_at: list[int] = []
@@ -85,7 +115,7 @@ def _fill_times(
         event_at.append(at if isinstance(at, int) else received_at)
         if isinstance(at, str):
             bad.setdefault(row, rejected(rule, at, devices[row]))
-        elif at is None and plan.contract.time.required:
+        elif at is None and plan.contract.time.required and row not in unset:
             bad.setdefault(row, rejected("no_time", "no time where the contract looks for one", devices[row]))
     return event_at, is_device_time
 

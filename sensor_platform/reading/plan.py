@@ -8,6 +8,7 @@ from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.reading.encodings import ENCODINGS
 from sensor_platform.reading.encodings.decoders import EXACT_TIME
 from sensor_platform.reading.names import MAX_NAME, fold
+from sensor_platform.reading.template import TemplatePart
 
 
 class RecordKind(IntEnum):
@@ -27,11 +28,21 @@ class Lookup:
 
     columns: tuple[int, ...]
     source: ValueSource
+    parts: tuple["LookupPart", ...] = ()
+    """Of a template; none where this shape cannot fill it."""
 
     @property
     def is_possible(self) -> bool:
         """Whether this shape can have it at all."""
-        return bool(self.columns) or self.source.is_outside
+        return bool(self.columns or self.parts) or self.source.is_outside
+
+
+@dataclass(frozen=True, slots=True)
+class LookupPart:
+    """A part of a template, with the columns that may hold it."""
+
+    part: TemplatePart
+    columns: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +78,8 @@ class RecordPlan:
     is_long: bool
     device: Lookup
     time: tuple[int, ...]
+    time_parts: tuple[LookupPart, ...]
+    """Of the template of the time."""
     exact_time: int | None
     """Column of a time that the decoder has read; it may be among `time`."""
     message_id: Lookup
@@ -75,6 +88,8 @@ class RecordPlan:
     tags: tuple[tuple[str, Lookup], ...]
     spare: tuple[MetricColumn, ...]
     """Fields that stand behind others which name the device, time, message or a tag: tags by their own name."""
+    series: tuple[tuple[str | None, Lookup], ...]
+    """What comes before the metric's name; a part with a name is written `name=value`."""
     metric: Lookup
     value: Lookup
     metrics: tuple[MetricColumn, ...]
@@ -121,12 +136,14 @@ class _Compiler:
             is_long=is_long,
             device=self.look(contract.device),
             time=self.times(),
+            time_parts=self.parts(contract.time.parts),
             exact_time=self.exact,
             message_id=self.look(contract.message_id),
             unit=self.look(contract.unit),
             quality=self.look(contract.quality),
             tags=tags,
             spare=tuple(MetricColumn(column, name, behind=behind) for name, (column, behind) in spare.items()),
+            series=tuple(self.series()),
             metric=metric,
             value=value,
             metrics=metrics,
@@ -149,7 +166,29 @@ class _Compiler:
                 yield name, Lookup((column,), ValueSource())
 
     def look(self, source: ValueSource) -> Lookup:
-        return Lookup(self.find(source.field), source)
+        return Lookup(self.find(source.field), source, self.parts(source.parts))
+
+    def parts(self, parts: tuple[TemplatePart, ...]) -> tuple[LookupPart, ...]:
+        """The columns of each part of a template; nothing if one has neither a column nor another place."""
+        found = tuple(LookupPart(part, self.find((part.name,)) if part.kind == "field" else ()) for part in parts)
+        can_fill = all(each.columns or each.part.kind != "field" or each.part.default is not None for each in found)
+        return found if can_fill else ()
+
+    def series(self) -> Iterator[tuple[str | None, Lookup]]:
+        """The parts of the series; of line protocol, unless the contract names them, all that has no other place."""
+        contract = self.contract
+        path = ENCODINGS[contract.encoding].tags_in
+        if contract.series is not None or path is None:
+            for source in contract.series_sources.values():
+                yield None, self.look(source)
+            return
+        sources = (contract.device, contract.message_id, contract.metric, *contract.tags.values())
+        taken = {fold(name) for source in sources for name in source.fields}
+        measurement = f"{path}.measurement"
+        yield None, Lookup(self.find((measurement,)), ValueSource())
+        for key in sorted(self.keys):
+            if key.startswith(f"{path}.") and key != measurement and fold(key) not in taken:
+                yield key[len(path) + 1 :], Lookup(self.find((key,)), ValueSource())
 
     def find(self, fields: tuple[str, ...]) -> tuple[int, ...]:
         return tuple(column for name in fields for column in self.by_fold.get(fold(name), ()))
@@ -164,8 +203,7 @@ class _Compiler:
 
     def spare(self, taken: set[str]) -> dict[str, tuple[int, tuple[int, ...]]]:
         """Name to column and the columns before it, of the fields that a role would take if no other were there."""
-        sources = (self.contract.device, self.contract.message_id, *self.contract.tags.values())
-        choices = [self.find(source.field) for source in sources] + [self.times()]
+        choices = list(self.choices(self.contract.device, self.contract.message_id, *self.contract.tags.values()))
         first = {columns[0] for columns in choices if columns}
         found: dict[str, tuple[int, tuple[int, ...]]] = {}
         for columns in choices:
@@ -174,6 +212,15 @@ class _Compiler:
                 if column not in first and column != self.exact and name not in taken and not self.is_ignored(name):
                     found.setdefault(name, (column, columns[:place]))
         return found
+
+    def choices(self, *sources: ValueSource) -> Iterator[tuple[int, ...]]:
+        """Groups of columns of each of which a role takes the first that has a value."""
+        for source in (*sources, *self.contract.series_sources.values()):
+            for names in source.choices:
+                yield self.find(names)
+        for part in self.contract.time.parts:
+            yield self.find((part.name,))
+        yield self.times()
 
     def is_ignored(self, key: str) -> bool:
         path = tags_path(self.contract)
@@ -210,8 +257,10 @@ class _Compiler:
         sources = [contract.device, contract.message_id, *contract.tags.values()]
         if is_long:
             sources += [contract.metric, contract.value, contract.unit, contract.quality]
+        elif contract.quality.is_stated:
+            sources.append(contract.quality)
         behind: dict[int, tuple[int, ...]] = {}
-        for columns in (*(self.find(source.field) for source in sources), self.times()):
+        for columns in self.choices(*sources):
             for place, column in enumerate(columns):
                 behind[column] = min(behind.get(column, columns[:place]), columns[:place], key=len)
         described = {fold(name) for name in (*contract.unit.field, *contract.quality.field)}

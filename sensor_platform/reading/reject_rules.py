@@ -14,11 +14,14 @@ HINTS: Final[dict[str, str]] = {
     "unclear_id": "send ids of more than 64 bits as texts, not as numbers",
     "no_time": "send a time, or set `time.required: false` to use the receive time",
     "retained_without_time": "send a time, or set `retained: uncertain` (or `accept`) in the contract",
-    "bad_time": "send ISO 8601 or epoch time, or set `time.format` and `time.timezone` in the contract",
+    "bad_time": "state `time.format` in the contract (`%d.%m.%Y %H:%M:%S`), and `time.template` (`{date} {time}`) where"
+    " date and time are two fields",
     "unclear_time": "send UTC or an offset, or set `time.repeated_hour` in the contract (a clock without summer time:"
     " `time.timezone: +01:00`)",
-    "in_the_future": "correct the device's clock, or raise `landing.max_future_seconds` in site.yaml",
-    "before_start": "correct the device's clock, or set an earlier `start` in site.yaml",
+    "in_the_future": "correct the device's clock, or state `time.format` or `time.timezone` in the contract; the bound"
+    " is `landing.max_future_seconds` in site.yaml",
+    "before_start": "set `time.fallback: receive_time` in the contract for clocks that are not set, or `time.format`;"
+    " for history set an earlier `start` in site.yaml",
     "no_metric": "name the metric in the message, or name its place in the contract (`metric`)",
     "no_value": "send the value, or name its place in the contract (`value`)",
     "not_a_number": "send a finite number; leave the field out or send null where there is no value",

@@ -1,16 +1,27 @@
 """Converts times in all usual forms to integer microseconds since the epoch (UTC)."""
 
 import math
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from email.utils import parsedate_to_datetime
 from functools import partial
-from typing import Final, Literal
+from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sensor_platform.kernel.clock import to_micros
 from sensor_platform.reading.local_times import UnclearTime, local_time
 
-TimeFormat = Literal["auto", "s", "ms", "us", "ns", "iso"]
+_FORMATS: Final = ("auto", "s", "ms", "us", "ns", "iso")
+_DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
+_KNOWN: Final = frozenset("YymdHIMSfpbBaAjzZ%")
+_UTC_BEHIND = re.compile(r"(?:UTC|GMT|Z)\s*$")
+_ISO = re.compile(
+    r"(\d{4}-?\d\d-?\d\d[T ])(?:(24)(:?00(?::?00(?:[.,]0*)?)?)|(\d\d:?\d\d:?)(60)([.,]\d+)?)(Z|[+-]\d\d(?::?\d\d)?)?",
+)
+_DIGITS_OF_A_DATE: Final = (19_700_101_000_000, 21_001_231_235_959)
+"""Numbers of 14 digits that are dates of these centuries as `%Y%m%d%H%M%S`; as milliseconds they are after 2594."""
+_TIME_OF_DAY = re.compile(r"\s*\d{1,2}[:.]\d\d([:.]\d\d.*)?(\s*[AaPp][Mm])?\s*")
 
 EPOCH_LIMITS: Final = {"s": 1e11, "ms": 1e14, "us": 1e17, "ns": 1e20}
 """Epoch units by magnitude: each limit is the year 5138 in its unit, and 1973 in the next."""
@@ -19,6 +30,7 @@ EPOCH_SCALES: Final = {"s": 1_000_000, "ms": 1_000, "us": 1, "ns": 1e-3}
 _SECONDS, _MILLIS, _MICROS, _NANOS = EPOCH_LIMITS.values()
 EARLIEST: Final = -62_135_596_800_000_000
 """Microseconds at the start of year 1."""
+_LENGTH_OF_A_DATE = len("2024-12-31")
 _LATEST = 253_402_300_800_000_000
 """Microseconds at the end of year 9999, the limit of Python and SQL."""
 
@@ -43,11 +55,32 @@ def epoch_unit(size: float) -> str:
     return next((unit for unit, limit in EPOCH_LIMITS.items() if size < limit), "ns")
 
 
-def time_reader(form: TimeFormat, default_zone: tzinfo) -> Callable[[object], int | str | UnclearTime | None]:
+def format_error(form: str) -> str | None:
+    """What is wrong with a contract's `time.format`, or None."""
+    if form in _FORMATS:
+        return None
+    if "%" not in form:
+        return f"{form!r} is none of {', '.join(_FORMATS)}, and no form like %d.%m.%Y %H:%M:%S"
+    unknown = sorted(set(_DIRECTIVE.findall(f"{form} ")) - _KNOWN)
+    return f"{form!r}: %{unknown[0]} is no part of a time" if unknown else None
+
+
+def is_time_of_day(value: object) -> bool:
+    """Whether a value is the text of a time of day without a date."""
+    return isinstance(value, str) and _TIME_OF_DAY.fullmatch(value) is not None
+
+
+class DateOnly(int):
+    """A time that was read from a date without a time of day: midnight."""
+
+
+def time_reader(form: str, default_zone: tzinfo) -> Callable[[object], int | str | UnclearTime | None]:
     """A function from a decoded value to microseconds, to a reason (text) if it is not a time, or to None for null.
 
     A local time that clocks of the default zone show twice or never becomes an `UnclearTime`.
     """
+    if "%" in form:
+        return partial(_from_form, form, UTC if _UTC_BEHIND.search(form) else default_zone)
     from_number = _from_any_epoch if form == "auto" else partial(_from_epoch, form)
 
     def read(value: object) -> int | str | UnclearTime | None:
@@ -73,6 +106,8 @@ def _from_any_epoch(value: float) -> int | str:
     if size < _SECONDS:
         at = round(value * 1_000_000)
     elif size < _MILLIS:
+        if _DIGITS_OF_A_DATE[0] <= size <= _DIGITS_OF_A_DATE[1]:
+            return f"{_short(value)} has the digits of a date; as milliseconds it is far in the future"
         at = round(value * 1_000)
     elif size < _MICROS:
         at = round(value)
@@ -83,7 +118,7 @@ def _from_any_epoch(value: float) -> int | str:
     return at if at >= EARLIEST else _in_range(at, value)
 
 
-def _from_epoch(form: TimeFormat, value: float) -> int | str:
+def _from_epoch(form: str, value: float) -> int | str:
     if form == "iso":
         return f"{_short(value)} is a number, and the contract expects ISO 8601 text"
     if value != value:
@@ -97,7 +132,7 @@ def _from_epoch(form: TimeFormat, value: float) -> int | str:
     return _in_range(round(value * EPOCH_SCALES[form]), value)
 
 
-def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str | UnclearTime | None:
+def _from_text(text: str, form: str, default_zone: tzinfo) -> int | str | UnclearTime | None:
     text = text.strip()
     if not text:
         return None
@@ -108,9 +143,48 @@ def _from_text(text: str, form: TimeFormat, default_zone: tzinfo) -> int | str |
     try:
         parsed = datetime.fromisoformat(text)
         at = to_micros(parsed) if parsed.tzinfo else local_time(parsed, default_zone, _short(text))
+    except (ValueError, OverflowError):
+        return _from_other_text(text, default_zone)
+    if not isinstance(at, int):
+        return at
+    found = _in_range(at, text)
+    # no time of day: a colon, or the T of the basic form, is in every text that has one
+    is_date = len(text) <= _LENGTH_OF_A_DATE and ":" not in text and "T" not in text and " " not in text
+    return DateOnly(found) if is_date and isinstance(found, int) else found
+
+
+def _from_other_text(text: str, default_zone: tzinfo) -> int | str | UnclearTime:
+    """Times of RFC 3339, ISO 8601 and HTTP that Python does not read: second 60, hour 24, small letters, `UTC`."""
+    try:
+        if match := _ISO.fullmatch(text.upper()):
+            day, _, _, clock, _, fraction, offset = match.groups()
+            shown, extra = (
+                (f"{day}00:00", timedelta(days=1)) if clock is None else (f"{day}{clock}59", timedelta(seconds=1))
+            )
+            parsed = datetime.fromisoformat(f"{shown}{(fraction or '').replace(',', '.')[:7]}{offset or ''}") + extra
+        elif text[:1].isalpha():
+            parsed = parsedate_to_datetime(text)
+        else:
+            parsed = datetime.fromisoformat(re.sub(r"\s*(?:UTC|GMT|Z)$", "+00:00", text.upper()))
+        at = to_micros(parsed) if parsed.tzinfo else local_time(parsed, default_zone, _short(text))
+        return _in_range(at, text) if isinstance(at, int) else at
+    except (ValueError, OverflowError, TypeError, IndexError):
+        return f"{_short(text)} is not a time that we can read"
+
+
+def _from_form(form: str, default_zone: tzinfo, value: object) -> int | str | UnclearTime | None:
+    """A time in a form that the contract states. Numbers are read by their digits."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return "a time cannot be a boolean, an array or object"
+    text = value.strip() if isinstance(value, str) else _digits(value).removesuffix(".0")
+    try:
+        parsed = datetime.strptime(text, form)  # noqa: DTZ007 - the zone follows
+        at = to_micros(parsed) if parsed.tzinfo else local_time(parsed, default_zone, _short(text))
         return _in_range(at, text) if isinstance(at, int) else at
     except (ValueError, OverflowError):
-        return f"{_short(text)} is not a time that we can read"
+        return f"{_short(text)} is not of the form {form}"
 
 
 def _in_range(at: int, value: object) -> int | str:

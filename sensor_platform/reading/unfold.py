@@ -13,6 +13,8 @@ MAX_DEPTH = 16
 """Objects nested deeper than this are refused."""
 
 Fields = dict[str, object]
+_known_roles: dict[int, tuple[Contract, dict[str, str]]] = {}
+"""Roles by the number of the contract, which is kept alive, so that no other has its number."""
 
 
 @dataclass(slots=True)
@@ -79,6 +81,15 @@ def _numbered(shared: Fields, roles: dict[str, str], number: int) -> Iterator[tu
 
 def _roles(contract: Contract) -> dict[str, str]:
     """Folded field name to role, of every field that a sample takes over from its outer object."""
+    known = _known_roles.get(id(contract))
+    if known is None or known[0] is not contract:
+        if len(_known_roles) > 1_000:
+            _known_roles.clear()
+        known = _known_roles[id(contract)] = (contract, _find_roles(contract))
+    return dict(known[1])
+
+
+def _find_roles(contract: Contract) -> dict[str, str]:
     sources = {
         "device": contract.device,
         "message_id": contract.message_id,
@@ -87,8 +98,15 @@ def _roles(contract: Contract) -> dict[str, str]:
         "unit": contract.unit,
         "quality": contract.quality,
     } | {f"tag {name}": source for name, source in contract.tags.items()}
-    roles = {fold(name): role for role, source in sources.items() for name in source.field}
-    return roles | {fold(name): "time" for name in contract.time.field}
+    sources |= {f"series {name}": source for name, source in contract.series_sources.items()}
+    roles = {
+        fold(name): f"{role}{number or ''}"
+        for role, source in reversed(sources.items())
+        for number, choice in enumerate(source.choices)
+        for name in choice
+    }
+    times = enumerate(reversed(contract.time.choices))
+    return roles | {fold(name): f"time{number or ''}" for number, choice in times for name in choice}
 
 
 def _flatten(content: Fields, refused: list[Rejected]) -> Fields:

@@ -120,7 +120,7 @@ def readings_of(
         arrived_at[record],
         np.concatenate(values),
         verdict,
-        _message_keys(records.message_id)[record],
+        message_keys(records.message_id)[record],
         is_device_time[record],
         None if is_retained is None else is_retained[record],
     )
@@ -171,7 +171,7 @@ def _device_quality(quality: Sequence[str | None]) -> "npt.NDArray[np.uint8]":
     return np.array([verdicts.get(text.lower(), GOOD) if text else GOOD for text in quality], np.uint8)
 
 
-def _message_keys(ids: Sequence[str | None]) -> "npt.NDArray[np.uint64]":
+def message_keys(ids: Sequence[str | None]) -> "npt.NDArray[np.uint64]":
     """The bytes of each id as a number modulo a prime: unlike the hash of a text, the same in every process."""
     if not any(ids):
         return np.zeros(len(ids), np.uint64)

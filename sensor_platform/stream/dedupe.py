@@ -1,8 +1,8 @@
 """Removes readings that a publisher repeats: same message id, device and metric, by the same rules as the tables.
 
 If the device gives a time, the time is part of the identity. Without one, a repeat within a slot of the previous one is
-dropped. Only the last `horizon` of arrival is remembered, with a bound on the number of keys: an older repeat is too
-late for every window that is kept, and the tables remove it.
+dropped, unless the device's numbers began anew at 0 or 1 meanwhile. Only the last `horizon` of arrival is remembered,
+with a bound on the number of keys: an older repeat is too late for every window that is kept, and the tables remove it.
 """
 
 from collections import deque
@@ -12,11 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from sensor_platform.stream.columns import Bools, Readings
+from sensor_platform.stream.columns import Bools, Readings, message_keys
 from sensor_platform.stream.equal_runs import highest_before
 from sensor_platform.stream.series import Ints, SeriesIndex
 
 Keys = npt.NDArray[np.uint64]
+_BEGINNINGS = tuple(message_keys(["0", "1"]).tolist())
+"""Keys of the numbers from which a device that was started counts."""
 _ODD = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F))
 _PARTS = 4
 """Buckets of the horizon. The oldest is discarded as a whole."""
@@ -58,6 +60,8 @@ class Dedupe:
     _buckets: deque[_Bucket] = field(default_factory=deque)
     _last_at: dict[int, int] = field(default_factory=dict)
     """Newest event time by key, of messages without a device time."""
+    _counts: dict[int, tuple[int, int]] = field(default_factory=dict)
+    """Key of the newest message without a device time, and how often its numbers began anew, by device."""
     _pruned_at: int = 0
 
     def fresh(self, readings: Readings, now: int) -> Readings:
@@ -69,7 +73,8 @@ class Dedupe:
         timed = np.flatnonzero(named & readings.is_device_time)
         if len(timed):
             is_repeat[timed] = self._timed(readings, timed, now)
-        for row in np.flatnonzero(named & ~readings.is_device_time).tolist():
+        untimed = np.flatnonzero(named & ~readings.is_device_time)
+        for row in untimed[np.argsort(readings.message[untimed], kind="stable")].tolist():
             is_repeat[row] = self._untimed(readings, row)
         self._prune(now)
         if not is_repeat.any():
@@ -89,12 +94,18 @@ class Dedupe:
         buckets = [
             [each.since, np.concatenate([each.ordered, *each.fresh]).tobytes()] for each in self._buckets if each.size
         ]
-        return {"dropped": self.dropped, "buckets": buckets, "last_at": [list(item) for item in self._last_at.items()]}
+        return {
+            "dropped": self.dropped,
+            "buckets": buckets,
+            "last_at": [list(item) for item in self._last_at.items()],
+            "counts": [[device, *found] for device, found in self._counts.items()],
+        }
 
     def load(self, dumped: dict[str, Any]) -> None:
         """Take over a snapshot."""
         self.dropped = dumped["dropped"]
         self._last_at = dict(dumped["last_at"])
+        self._counts = {device: (key, runs) for device, key, runs in dumped.get("counts", ())}
         self._buckets = deque()
         for since, data in dumped["buckets"]:
             bucket = _Bucket(since)
@@ -114,7 +125,12 @@ class Dedupe:
         return is_repeat
 
     def _untimed(self, readings: Readings, row: int) -> bool:
-        key = hash((int(readings.series[row]), int(readings.message_key[row])))
+        message, device = int(readings.message_key[row]), int(self.index.by_series["device"][readings.series[row]])
+        before_it, runs = self._counts.get(device, (message, 0))
+        if message in _BEGINNINGS[: 2 if before_it not in _BEGINNINGS else 1] and message != before_it:
+            runs += 1
+        self._counts[device] = (message, runs)
+        key = hash((int(readings.series[row]), message, runs))
         at = int(readings.event_at[row])
         before = self._last_at.get(key)
         self._last_at[key] = at if before is None else max(at, before)

@@ -68,7 +68,7 @@ def test_a_pivot_names_the_metric_and_a_tag_the_device() -> None:
         ("device5", "temp", 390.0), ("device5", "rpm", 45.0), ("device5", "ph", 1.45),
     ]  # fmt: skip
     assert found[0].tags == {"site": "CLE", "version": "v1", "device_name": "device5", "measurement": "sensors"}
-    assert not site.unmapped
+    assert [each.setting for each in site.unmapped] == ["inputs.mqtt_consumer.topic_parsing.tags"]
 
 
 def test_json_with_tags_time_and_name_keys() -> None:
@@ -123,7 +123,12 @@ data_format = "json_v2"
 def test_influx_and_csv() -> None:
     influx = read_telegraf(HEAD + 'topics = ["telegraf/host01/cpu"]\ninflux_timestamp_precision = "1s"\n')
     (reading,) = read(influx, "telegraf/host01/cpu", b"cpu,host=h1,cpu=cpu0 usage_idle=99.5 1772366400")
-    assert (reading.device_id, reading.metric, reading.value, reading.event_at) == ("h1", "usage_idle", 99.5, NOW)
+    assert (reading.device_id, reading.metric, reading.value, reading.event_at) == (
+        "h1",
+        "cpu/cpu=cpu0/usage_idle",
+        99.5,
+        NOW,
+    )
     table = read_telegraf(
         HEAD
         + """

@@ -25,7 +25,7 @@ def test_tags_come_from_the_topic_and_one_of_them_names_the_device() -> None:
     made, notes = changes({"tags": "_/site/_/machine", "measurement": "_/_/measurement"})
     assert made["tags"] == {"site": {"topic_level": 1}, "machine": {"topic_level": 3}, MEASUREMENT: {"topic_level": 2}}
     assert made["device"] == {"topic_level": 3}
-    assert notes.found == []
+    assert "{topic:1}/{topic:3}" in notes.found[0].reason
 
 
 def test_without_a_tag_that_names_a_device_the_last_free_level_does_and_it_is_noted() -> None:

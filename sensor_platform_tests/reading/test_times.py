@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from sensor_platform.kernel.clock import to_micros, utc_from_micros
 from sensor_platform.reading.local_times import UnclearTime
-from sensor_platform.reading.times import TimeFormat, time_reader, zone
+from sensor_platform.reading.times import time_reader, zone
 
 AT = datetime(2026, 2, 28, 23, 59, 59, 123456, tzinfo=UTC)
 US = 1_772_323_199_123_456
 MOMENTS = st.datetimes(datetime(1980, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
 
 
-def read(value: object, form: TimeFormat = "auto", name: str = "UTC") -> int | str | UnclearTime | None:
+def read(value: object, form: str = "auto", name: str = "UTC") -> int | str | UnclearTime | None:
     return time_reader(form, zone(name))(value)
 
 

@@ -1,6 +1,6 @@
 """Repeats that a publisher sends."""
 
-from sensor_platform.stream.columns import Readings
+from sensor_platform.stream.columns import Readings, message_keys
 from sensor_platform.stream.dedupe import Dedupe
 from sensor_platform.stream.series import SeriesIndex
 from sensor_platform_tests.stream.given import SECOND, noon, readings_of_rows
@@ -49,6 +49,25 @@ def test_without_a_device_time_a_repeat_within_a_slot_is_dropped() -> None:
     one = dedupe()
     assert fresh(one, sent(one, (0, 7), (599, 7), (1_199, 7), has_time=False)) == [0, 1_199]
     assert fresh(one, sent(one, (1_200, 7), has_time=False), 1_200) == []
+
+
+def test_numbers_that_begin_anew_at_0_or_1_are_no_repeats() -> None:
+    zero, one_, two, three = message_keys(["0", "1", "2", "3"]).tolist()
+    one = dedupe()
+    first = sent(one, (0, zero), (1, one_), (2, two), (3, three), (4, zero), (5, one_), (6, two), has_time=False)
+    assert fresh(one, first) == [0, 1, 2, 3, 4, 5, 6]
+    again = dedupe()
+    again.load(one.dump())
+    assert fresh(one, sent(one, (7, two), (8, one_), (9, two), (10, two), has_time=False)) == [8, 9]
+    assert again._counts[0] == (two, 1)
+
+
+def test_another_device_that_begins_anew_changes_nothing() -> None:
+    zero, two = message_keys(["0", "2"]).tolist()
+    one = dedupe()
+    assert fresh(one, sent(one, (0, two), has_time=False)) == [0]
+    assert fresh(one, sent(one, (1, two), (2, zero), device="b", has_time=False)) == [1, 2]
+    assert fresh(one, sent(one, (3, two), has_time=False)) == []
 
 
 def test_ids_are_forgotten_after_the_horizon() -> None:

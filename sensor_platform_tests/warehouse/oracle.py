@@ -27,11 +27,13 @@ def clean(landed: Sequence[Row], catalog: Catalog) -> pl.DataFrame:
     """Rows of readings_clean: device_id, metric, event_at, received_at, value, verdict, rule, segment, position."""
     kept: list[Row] = []
     seen: dict[tuple[Any, ...], datetime] = {}
+    newest: dict[str, tuple[str, int]] = {}
     metrics = {metric.metric: metric for metric in catalog.metrics}
     for row in sorted(landed, key=lambda row: (row["event_at"], row["received_at"], row["segment"], row["position"])):
         if row["message_id"] is not None:
             own_time = row["event_at"] if row["is_device_time"] else None
-            key = (row["device_id"], row["metric"], row["message_id"], own_time)
+            run = 0 if own_time else _run(newest, row)
+            key = (row["device_id"], row["metric"], row["message_id"], own_time, run)
             before, seen[key] = seen.get(key), row["event_at"]
             if before is not None and row["event_at"] - before < HORIZON:
                 continue
@@ -47,6 +49,15 @@ def clean(landed: Sequence[Row], catalog: Catalog) -> pl.DataFrame:
     schema: dict[str, Any] = {"event_at": pl.Datetime("us"), "received_at": pl.Datetime("us"), "value": pl.Float64}
     schema |= {"rule": pl.String}
     return pl.DataFrame([{name: row[name] for name in names} for row in kept], schema_overrides=schema)
+
+
+def _run(newest: dict[str, tuple[str, int]], row: Row) -> int:
+    """How often the device's numbers have begun anew at 0 or 1, up to this reading in order of arrival."""
+    number = row["message_id"]
+    before, run = newest.get(row["device_id"], (number, 0))
+    run += number != before and number in {"0", "1"} and (number, before) != ("1", "0")
+    newest[row["device_id"]] = (number, run)
+    return run
 
 
 def _is_foreign(row: Row, metric: Metric) -> bool:

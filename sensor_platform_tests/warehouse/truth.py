@@ -45,7 +45,7 @@ def message(draw: st.DrawFn) -> dict[str, Any]:
         at,
         draw(values),
         received_at=at + delay if own_time else at,
-        message_id=draw(st.sampled_from([None, "1", "2"])),
+        message_id=draw(st.sampled_from([None, "0", "1", "2"])),
         is_device_time=own_time,
         is_suspect=draw(st.booleans()),
         quality=draw(st.sampled_from([None, "bad", "uncertain"])),

@@ -37,9 +37,23 @@ def topic_changes(parsing: Mapping[str, Any], changes: Changes, pivot: str | Non
     device = known_device(tags)
     if device is not None:
         changed["device"] = {"topic_level": tags[device]}
+        _note_other_names(parsing["topic"], device, tags, pivot, notes)
     elif "device" not in changes:
         changed["device"] = _free_level(parsing["topic"], changed, notes)
     return changed
+
+
+def _note_other_names(topic: str, device: str, tags: Mapping[str, int], pivot: str | None, notes: Notes) -> None:
+    """Say that devices of one name are one device, where other tags of the topic could tell them apart."""
+    levels = topic.split("/")
+    others = [n for n, at in tags.items() if n not in {device, pivot} and at < len(levels) and levels[at] == "+"]
+    if others:
+        parts = "/".join(f"{{topic:{tags[name]}}}" for name in [*others, device])
+        notes.add(
+            "topic_parsing.tags",
+            f"the device is {device!r} alone; if {', '.join(map(repr, others))} tells devices of one name apart, state"
+            f" `device: {{template: {parts!r}}}`",
+        )
 
 
 def _free_level(topic: str, changed: Changes, notes: Notes) -> Changes:

@@ -103,7 +103,9 @@ def _record(
 def _names(contract: Any) -> frozenset[str]:  # noqa: ANN401 - a Contract, which imports this module
     """Folded names of the columns that the contract takes a name, an id, a tag or a time from."""
     sources = (contract.device, contract.message_id, contract.metric, *contract.tags.values())
-    return frozenset(fold(name) for source in (*sources, contract.time) for name in source.field)
+    return frozenset(
+        fold(name) for source in (*sources, *contract.series_sources.values(), contract.time) for name in source.fields
+    )
 
 
 def _is_table(contents: Sequence[object]) -> bool:

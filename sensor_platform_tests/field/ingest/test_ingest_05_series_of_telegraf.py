@@ -3,16 +3,13 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.ingest.landed import Landed, case_contracts, case_messages
 from sensor_platform_tests.field.ingest.rig import imported_site, land_under, land_where_accepted
 
 MESSAGES = case_messages("ingest-05")
 AS_TODAY = case_contracts("ingest-05")
-# Key names are completed by the change that adds them.
-BY_MEASUREMENT = (f"{AS_TODAY[0]}metric_prefix: [{{field: [tags.measurement]}}]\n",)
-BY_MEASUREMENT_AND_CORE = (f"{AS_TODAY[0]}metric_prefix: [{{field: [tags.measurement]}}, {{field: [tags.cpu]}}]\n",)
+BY_MEASUREMENT = (f"{AS_TODAY[0]}series: [measurement]\n",)
+BY_MEASUREMENT_AND_CORE = (f"{AS_TODAY[0]}series: [measurement, cpu]\n",)
 TELEGRAF = """
 [[inputs.mqtt_consumer]]
 servers = ["tcp://127.0.0.1:1883"]
@@ -28,19 +25,16 @@ def are_apart(landed: Landed, *values: float) -> bool:
     return len(set(series)) == len(series) == len(values)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 5")
 def test_ingest_05_memory_and_swap_of_a_host_are_two_series(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, MESSAGES, AS_TODAY, BY_MEASUREMENT)
     assert any(are_apart(landed, 8000.0, 100.0) for landed in found), found[0].rows
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 5")
 def test_ingest_05_two_cores_of_a_host_are_two_series(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, MESSAGES, AS_TODAY, BY_MEASUREMENT_AND_CORE)
     assert any(are_apart(landed, 90.0, 10.0) for landed in found), found[0].rows
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 5")
 def test_ingest_05_an_imported_configuration_keeps_measurements_apart_or_warns(tmp_path: Path) -> None:
     site, printed = imported_site(tmp_path, TELEGRAF)
     landed = land_under(site, MESSAGES)

@@ -3,24 +3,19 @@
 import re
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.ingest.landed import case_contracts, case_messages
 from sensor_platform_tests.field.ingest.rig import imported_site, land_under, land_where_accepted
 
 PRESSES = case_messages("ingest-07", "input-1.json", "input-2.json")
 THERMOMETERS = case_messages("ingest-07", "input-3.json", "input-4.json")
 AS_TODAY = case_contracts("ingest-07")
-# Key names are completed by the change that adds them.
-BY_TWO_LEVELS = "name: plant\ntopic: plant/+/+/data\ndevice: {join: [{topic_level: 1}, {topic_level: 2}]}\n"
-BY_THREE_FIELDS = "name: rtl\ntopic: rtl_433/#\ndevice: {join: [{field: [model]}, {field: [id]}, {field: [channel]}]}\n"
+BY_TWO_LEVELS = 'name: plant\ntopic: plant/+/+/data\ndevice: {template: "{topic:1}/{topic:2}"}\n'
+BY_THREE_FIELDS = 'name: rtl\ntopic: rtl_433/#\ndevice: {template: "{model}/{id}/{channel}"}\n'
 METRIC_OF_TWO_LEVELS = (
     "name: broker\ntopic: $SYS/#\nencoding: plain\ndevice: {topic_level: 1}\n"
-    "metric: {join: [{topic_level: -2}, {topic_level: -1}]}\n"
+    'metric: {template: "{topic:-2}/{topic:-1}"}\n'
 )
-METRICS_BELOW_A_LEVEL = (
-    "name: shelly\ntopic: +/status/+\ndevice: {topic_level: 0}\nmetric_prefix: [{topic_level: -1}]\n"
-)
+METRICS_BELOW_A_LEVEL = "name: shelly\ntopic: +/status/+\ndevice: {topic_level: 0}\nseries: [{topic_level: -1}]\n"
 TELEGRAF = """
 [[inputs.mqtt_consumer]]
 servers = ["tcp://127.0.0.1:1883"]
@@ -33,19 +28,16 @@ data_format = "json"
 """
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 7")
 def test_ingest_07_a_device_is_named_by_two_levels_of_the_topic(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, PRESSES, AS_TODAY, [BY_TWO_LEVELS])
     assert {"line1/press", "line2/press"} in [landed.devices for landed in found], found[0].rows
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 7")
 def test_ingest_07_a_device_is_named_by_three_fields(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, THERMOMETERS, AS_TODAY, [BY_THREE_FIELDS])
     assert {"Thermo-X/5/1", "Thermo-X/5/3"} in [landed.devices for landed in found], found[0].rows
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 7")
 def test_ingest_07_a_metric_is_named_by_two_levels_of_the_topic(tmp_path: Path) -> None:
     messages = [(f"$SYS/broker/load/messages/{way}/1min", b"5") for way in ("received", "sent")]
     one_level = "name: broker\ntopic: $SYS/#\nencoding: plain\ndevice: {topic_level: 1}\nmetric: {topic_level: -1}\n"
@@ -53,7 +45,6 @@ def test_ingest_07_a_metric_is_named_by_two_levels_of_the_topic(tmp_path: Path) 
     assert any(len({row.metric for row in landed.rows}) == 2 for landed in found), found[0].rows
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 7")
 def test_ingest_07_fields_of_two_switches_of_a_device_are_two_metrics(tmp_path: Path) -> None:
     messages = [(f"shelly2-a/status/switch:{n}", b'{"id":%d,"apower":%d}' % (n, n + 7)) for n in (0, 1)]
     one_level = "name: shelly\ntopic: +/status/+\ndevice: {topic_level: 0}\n"
@@ -62,7 +53,6 @@ def test_ingest_07_fields_of_two_switches_of_a_device_are_two_metrics(tmp_path: 
     assert any(len(metrics) == 2 for metrics in series), found[0].rows
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 7")
 def test_ingest_07_an_imported_configuration_keeps_devices_of_two_tags_apart_or_warns(tmp_path: Path) -> None:
     site, printed = imported_site(tmp_path, TELEGRAF)
     landed = land_under(site, PRESSES)

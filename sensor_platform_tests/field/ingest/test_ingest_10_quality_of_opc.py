@@ -9,10 +9,9 @@ from sensor_platform_tests.field.ingest.landed import Landed, case_contracts, ca
 from sensor_platform_tests.field.ingest.rig import ask_tables, build_tables, land, land_where_accepted
 
 AS_TODAY = case_contracts("ingest-10")
-# Key names are completed by the change that adds them.
 WITH_MEANINGS = (
-    f'{AS_TODAY[0]}quality_values: {{"true": good, "false": bad}}\n',
-    f'{AS_TODAY[1]}quality_values: {{"0": bad, "192": good}}\n',
+    AS_TODAY[0],
+    f"{AS_TODAY[1]}quality: {{field: [quality], values: {{0: bad, 192: good}}}}\n",
 )
 
 
@@ -36,23 +35,19 @@ def verdicts(built: Landed, device: str) -> list[tuple[float, str]]:
     return found
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 10")
 def test_ingest_10_a_quality_of_false_is_bad_and_true_is_good(built: Landed) -> None:
     assert verdicts(built, "plc1") == [(21.5, "good"), (850.0, "bad")]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 10")
 def test_ingest_10_an_opc_quality_of_0_is_bad_and_192_is_good(built: Landed) -> None:
     assert verdicts(built, "tags") == [(850.0, "bad"), (21.5, "good")]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 10")
 def test_ingest_10_bad_values_are_in_no_mean(built: Landed) -> None:
     found = ask_tables(built, "select device_id, mean, bad_n from readings_1m order by device_id")
     assert found == [("plc1", 21.5, 1), ("tags", 21.5, 1)]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 10")
 def test_ingest_10_a_null_of_bad_quality_is_not_a_refusal(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, case_messages("ingest-10", "input-1.json"), AS_TODAY, WITH_MEANINGS)
     assert [] in [landed.refused for landed in found], found[0].refused

@@ -11,10 +11,9 @@ from sensor_platform_tests.field.ingest.rig import land, land_unless_refused, la
 AT = datetime(2024, 12, 31, 11, 30, tzinfo=UTC)
 MIDNIGHT_IN_BERLIN = datetime(2024, 12, 30, 23, tzinfo=UTC)
 AS_TODAY = case_contracts("ingest-19")
-# Key names are completed by the change that adds them.
 JOINED = (
     "name: b\ntopic: plc/b\nencoding: csv\n"
-    'time: {join: [date, time], format: "%Y-%m-%d %H:%M:%S", timezone: Europe/Berlin}\n'
+    'time: {template: "{date} {time}", format: "%Y-%m-%d %H:%M:%S", timezone: Europe/Berlin}\n'
 )
 
 
@@ -23,7 +22,6 @@ def of_form(form: str) -> str:
     return f'name: a\ntopic: plc/a\ntime: {{field: [when], format: "{form}", timezone: Europe/Berlin}}\n'
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 19")
 @pytest.mark.parametrize(
     ("file", "form"),
     [
@@ -41,13 +39,11 @@ def test_ingest_19_a_contract_can_state_the_form_of_a_time(tmp_path: Path, file:
     assert [AT] in times, found[0].rows or found[0].refused
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 19")
 def test_ingest_19_a_contract_can_join_date_and_time(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, case_messages("ingest-19", "input-5.csv"), AS_TODAY, [JOINED])
     assert [AT] in [[row.at for row in landed.of("temp")] for landed in found], found[0].rows
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 19")
 def test_ingest_19_a_date_without_its_time_is_not_silently_midnight(tmp_path: Path) -> None:
     """Joined, refused, or the contract refused: each is right, for the time of day stands in the next field."""
     landed = land_unless_refused(tmp_path, case_messages("ingest-19", "input-5.csv"), AS_TODAY, "time")
@@ -56,7 +52,6 @@ def test_ingest_19_a_date_without_its_time_is_not_silently_midnight(tmp_path: Pa
     assert landed is None or landed.refused or times == [AT]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 19")
 def test_ingest_19_digits_of_a_date_are_not_taken_for_a_clock_that_is_centuries_ahead(tmp_path: Path) -> None:
     landed = land(tmp_path, case_messages("ingest-19", "input-4.json"), AS_TODAY)
     assert [row.at for row in landed.rows] == [AT] or "time.format" in landed.refused[0].hint, landed.refused

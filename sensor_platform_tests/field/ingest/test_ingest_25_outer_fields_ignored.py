@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.ingest.landed import case_contracts, case_messages
 from sensor_platform_tests.field.ingest.rig import land
 
@@ -15,7 +13,6 @@ def test_ingest_25_the_sample_is_a_reading(tmp_path: Path) -> None:
     assert [(row.device, row.metric, row.value) for row in landed.rows] == [("40735", "Payload.Pos.Value", -96.7)]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 25")
 def test_ingest_25_ignored_outer_fields_are_not_refused(tmp_path: Path) -> None:
     assert land(tmp_path, case_messages("ingest-25"), CONTRACTS).refused == []
 

@@ -73,7 +73,7 @@ class GroupReader:
             self.writer.refuse(rows, refused.metric, group, who)
 
     def refuse_unclear(self, group: Group, who: Identity) -> None:
-        """Refuse the records of messages with two ids that cannot be told apart."""
+        """Refuse the records of messages with two ids that nothing distinguishes."""
         for row, message in enumerate(group.messages):
             if message in self.fields.unclear:
                 who.bad.setdefault(row, rejected("unclear_id", self.fields.unclear[message]))

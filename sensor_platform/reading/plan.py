@@ -29,7 +29,7 @@ class Lookup:
     columns: tuple[int, ...]
     source: ValueSource
     parts: tuple["LookupPart", ...] = ()
-    """Of a template; none where this shape cannot fill it."""
+    """They belong to a template; none where this shape cannot fill it."""
 
     @property
     def is_possible(self) -> bool:
@@ -79,7 +79,7 @@ class RecordPlan:
     device: Lookup
     time: tuple[int, ...]
     time_parts: tuple[LookupPart, ...]
-    """Of the template of the time."""
+    """They belong to the template of the time."""
     exact_time: int | None
     """Column of a time that the decoder has read; it may be among `time`."""
     message_id: Lookup

@@ -62,7 +62,7 @@ def format_error(form: str) -> str | None:
     if "%" not in form:
         return f"{form!r} is none of {', '.join(_FORMATS)}, and no form like %d.%m.%Y %H:%M:%S"
     unknown = sorted(set(_DIRECTIVE.findall(f"{form} ")) - _KNOWN)
-    return f"{form!r}: %{unknown[0]} is no part of a time" if unknown else None
+    return f"{form!r}: %{unknown[0]} is not a part of a time" if unknown else None
 
 
 def is_time_of_day(value: object) -> bool:

@@ -1,7 +1,7 @@
 """Removes readings that a publisher repeats: same message id, device and metric, by the same rules as the tables.
 
 If the device gives a time, the time is part of the identity. Without one, a repeat within a slot of the previous one is
-dropped, unless the device's numbers began anew at 0 or 1 meanwhile. Only the last `horizon` of arrival is remembered,
+dropped, unless the device's numbers began again at 0 or 1 meanwhile. Only the last `horizon` of arrival is remembered,
 with a bound on the number of keys: an older repeat is too late for every window that is kept, and the tables remove it.
 """
 
@@ -61,7 +61,7 @@ class Dedupe:
     _last_at: dict[int, int] = field(default_factory=dict)
     """Newest event time by key, of messages without a device time."""
     _counts: dict[int, tuple[int, int]] = field(default_factory=dict)
-    """Key of the newest message without a device time, and how often its numbers began anew, by device."""
+    """Key of the newest message without a device time, and how often its numbers began again, by device."""
     _pruned_at: int = 0
 
     def fresh(self, readings: Readings, now: int) -> Readings:

@@ -62,7 +62,7 @@ class Engine:
     ticked: int = 0
     """Time of the last tick, microseconds."""
     forgets: int = 0
-    """How often it was told to forget something."""
+    """Number of times that rules of what is forgotten were applied."""
 
     def __post_init__(self) -> None:
         config = self.config
@@ -153,7 +153,7 @@ class Engine:
         return events
 
     def forget(self, what: Forgettable) -> None:
-        """Drop series, windows and alerts without an event; the same names begin anew when they come again.
+        """Drop series, windows and alerts without an event; the same names begin again when they come again.
 
         Of a series whose newest reading stays, only the windows of the forgotten time are dropped.
         """

@@ -1,4 +1,4 @@
-"""What the engine is told to forget: everything of a device or metric, or of a time of theirs."""
+"""What the engine forgets: everything of a device or metric, or of a time of theirs."""
 
 from typing import Protocol
 

@@ -24,12 +24,12 @@ def imported(home: Home, tmp_path: Path, server: CrashServer) -> Home:
     return home
 
 
-@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize(("how", "every"), HOW)
 @pytest.mark.parametrize("action", ["withdraw", "replace"])
 def test_stopped_at_any_step_it_ends_as_if_undisturbed(
-    imported: Home, tmp_path: Path, server: CrashServer, how: str, action: str
+    imported: Home, tmp_path: Path, server: CrashServer, how: str, every: int, action: str
 ) -> None:
-    Stops(server, imported, tmp_path, action, how).end_as_undisturbed(least=20)
+    Stops(server, imported, tmp_path, action, how, every).end_as_undisturbed(least=20)
 
 
 def test_a_rebuilt_ledger_takes_in_what_a_kill_left(imported: Home, tmp_path: Path, server: CrashServer) -> None:

@@ -16,8 +16,12 @@ from sensor_platform.home import Home
 from sensor_platform_tests.landing.homes import HOUR, T0, files, tables
 
 NOW = T0 + HOUR
-HOW = ["kill", pytest.param("refuse", marks=pytest.mark.soak)]
-"""Ways to stop an action: killed, or refused the disk."""
+HOW = [
+    ("kill", 5),
+    pytest.param("kill", 1, marks=pytest.mark.soak),
+    pytest.param("refuse", 1, marks=pytest.mark.soak),
+]
+"""Ways to stop an action: killed, or refused the disk, and at every how many steps. Each stop takes about a second."""
 
 
 @dataclass
@@ -89,6 +93,7 @@ class Stops:
     folder: Path
     action: str
     how: str = "kill"
+    every: int = 1
     now: int = NOW
 
     def undisturbed(self) -> tuple[Home, int]:
@@ -98,9 +103,9 @@ class Stops:
         assert answer["error"] is None
         return whole, answer["steps"]
 
-    def each(self, steps: int, every: int = 1) -> Iterator[tuple[int, Home, dict[str, Any]]]:
-        """Number of each `every`-th step, the copy in which the action was stopped there, and the server's answer."""
-        for step in range(1, steps + 1, every):
+    def each(self, steps: int) -> Iterator[tuple[int, Home, dict[str, Any]]]:
+        """Number of each `every`-th step, the copy in which the action was stopped there, and the answer of the server."""
+        for step in range(1, steps + 1, self.every):
             broken = copy(self.home, self.folder / f"at-{step}")
             stopped = self.server.run(broken, self.action, step, self.how, self.now)
             assert stopped["signal"] == (9 if self.how == "kill" else 0)

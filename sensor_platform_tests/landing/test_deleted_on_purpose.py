@@ -13,7 +13,7 @@ from sensor_platform.landing.housekeeping import delete_with_ledger, keep_house
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.ledger import landing_files, open_ledger, raise_floor, read_ledger, slots_between
-from sensor_platform_tests.landing.crash_client import CrashServer, copy
+from sensor_platform_tests.landing.crash_client import HOW, CrashServer, copy
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, files, land_all, mixed_messages, seal_segment, tables
 
 DAY = 24 * HOUR
@@ -43,9 +43,9 @@ def visible_rows(home: Home) -> int:
     return sum(file.rows for file in found)
 
 
-@pytest.mark.parametrize("how", ["kill", "refuse"])
+@pytest.mark.parametrize(("how", "every"), HOW)
 def test_verified_after_a_stop_at_any_step_nothing_is_damaged(
-    home: Home, tmp_path: Path, server: CrashServer, how: str
+    home: Home, tmp_path: Path, server: CrashServer, how: str, every: int
 ) -> None:
     fill(home)
     rows = visible_rows(home)
@@ -54,7 +54,7 @@ def test_verified_after_a_stop_at_any_step_nothing_is_damaged(
     assert undisturbed["steps"] > 8
     assert not list(whole.raw.glob("2026-03-01/*"))
     expected = says(whole)
-    for step in range(1, undisturbed["steps"] + 1):
+    for step in range(1, undisturbed["steps"] + 1, every):
         broken = copy(home, tmp_path / f"at-{step}")
         server.run(broken, "upkeep", step, how, EXPIRED)
         assert verify(broken, EXPIRED).missed == (), f"stopped at step {step}"

@@ -7,17 +7,11 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
-from sensor_platform_tests.landing.crash_client import NOW, CrashServer, Stops, says
+from sensor_platform_tests.landing.crash_client import HOW, NOW, CrashServer, Stops, says
 from sensor_platform_tests.landing.forgets import readings
 from sensor_platform_tests.landing.homes import HOUR, files, land_all, mixed_messages, seal_segment
 
 LATER = NOW + HOUR
-HOW = [
-    ("kill", 6),
-    pytest.param("kill", 1, marks=pytest.mark.soak),
-    pytest.param("refuse", 1, marks=pytest.mark.soak),
-]
-"""How an action is stopped, and at each how many-th step: one forget takes a second."""
 
 
 @pytest.fixture
@@ -35,12 +29,12 @@ def filled(home: Home, server: CrashServer) -> Home:
 def test_stopped_at_any_step_it_ends_as_if_undisturbed(
     filled: Home, tmp_path: Path, server: CrashServer, how: str, every: int
 ) -> None:
-    stops = Stops(server, filled, tmp_path, "forget", how, LATER)
+    stops = Stops(server, filled, tmp_path, "forget", how, every, LATER)
     whole, steps = stops.undisturbed()
     assert steps > 50
     expected = says(whole)
     assert "d1" not in set(readings(whole)["device_id"])
-    for number, (step, broken, _) in enumerate(stops.each(steps, every)):
+    for number, (step, broken, _) in enumerate(stops.each(steps)):
         if number % 5 == 4:  # a ledger that is rebuilt in between takes in what is there
             rebuild_ledger(broken)
             assert audit(broken).difference == 0

@@ -125,7 +125,10 @@ def test_a_ledger_made_again_from_bundles_says_the_same(old: Home, until: int | 
     assert tables(old, but=("segments", "slots", "verified")) == expected
 
 
-def test_summing_stopped_at_any_step_ends_as_if_undisturbed(old: Home, tmp_path: Path, server: CrashServer) -> None:
+@pytest.mark.parametrize("every", [5, pytest.param(1, marks=pytest.mark.soak)])
+def test_summing_stopped_at_any_step_ends_as_if_undisturbed(
+    old: Home, tmp_path: Path, server: CrashServer, every: int
+) -> None:
     compacted(old)
     whole = copy(old, tmp_path / "whole")
     now = LATER + 3 * HOUR
@@ -133,7 +136,7 @@ def test_summing_stopped_at_any_step_ends_as_if_undisturbed(old: Home, tmp_path:
     assert undisturbed["error"] is None
     expected = tables(whole), files(whole)
     assert "2026-03-01" in bundle_keys(whole)
-    for step in range(1, undisturbed["steps"] + 1):
+    for step in range(1, undisturbed["steps"] + 1, every):
         broken = copy(old, tmp_path / f"at-{step}")
         server.run(broken, "upkeep", step, "kill", now)
         assert audit(broken).difference == 0

@@ -18,7 +18,7 @@ from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import contracts_of, mend, plan_reland, reland
 from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
-from sensor_platform_tests.landing.crash_client import CrashServer, copy
+from sensor_platform_tests.landing.crash_client import HOW, CrashServer, copy
 from sensor_platform_tests.landing.homes import HOUR, T0, Message, land_all, mixed_messages, seal_segment, tables
 from sensor_platform_tests.landing.older_requeues import older_requeue
 from sensor_platform_tests.landing.readings import rows
@@ -84,16 +84,16 @@ def test_days_without_archive_stay_as_they_are(filled: Home) -> None:
     assert rows(filled) == before
 
 
-@pytest.mark.parametrize("how", ["kill", "refuse"])
+@pytest.mark.parametrize(("how", "every"), HOW)
 def test_stopped_at_any_step_it_ends_as_if_undisturbed(
-    filled: Home, tmp_path: Path, server: CrashServer, how: str
+    filled: Home, tmp_path: Path, server: CrashServer, how: str, every: int
 ) -> None:
     before, counts = rows(filled), tables(filled)["counts"]
     whole = copy(filled, tmp_path / "whole")
     steps = server.run(whole, "reland", now=NOW)["steps"]
     assert steps > 20
     assert rows(whole) == before
-    for step in range(1, steps + 1, 1 if how == "kill" else 7):
+    for step in range(1, steps + 1, every):
         root = tmp_path / f"at-{step}"
         broken = copy(filled, root)
         server.run(broken, "reland", step, how, NOW)

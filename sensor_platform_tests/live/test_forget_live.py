@@ -17,7 +17,7 @@ from sensor_platform.landing.ledger import open_ledger
 from sensor_platform.live.switching import SwitchingApp
 from sensor_platform.stream.rules import NoData, Threshold
 from sensor_platform_tests.live.live_apps import setup_of
-from sensor_platform_tests.live.test_switching import firing, post, running, until
+from sensor_platform_tests.live.switched import firing, post, running, until
 
 HOT = Threshold(name="hot", metric="temp", above={"warning": 50.0})
 DEAD = NoData(name="dead", after="1s")

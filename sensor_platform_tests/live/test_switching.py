@@ -1,13 +1,8 @@
 """A live process takes other settings behind its open port: alarms, messages and metrics go on."""
 
 import asyncio
-import contextlib
-import json
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 
 from sensor_platform.alert.config import AlertConfig, Channel
@@ -18,45 +13,10 @@ from sensor_platform.live.switching import SwitchingApp
 from sensor_platform.reading.contract import Contract
 from sensor_platform.stream.rules import Threshold
 from sensor_platform_tests.live.live_apps import setup_of
+from sensor_platform_tests.live.switched import firing, post, running, until
 
 HOT = Threshold(name="hot", metric="temp", above={"warning": 50.0})
 WET = Threshold(name="wet", metric="humidity", above={"warning": 90.0})
-
-
-@contextlib.asynccontextmanager
-async def running(app: SwitchingApp) -> AsyncIterator[httpx.AsyncClient]:
-    """The application with its lifespan, as a server drives it."""
-    to_app: asyncio.Queue[Any] = asyncio.Queue()
-    from_app: asyncio.Queue[Any] = asyncio.Queue()
-    task = asyncio.ensure_future(app({"type": "lifespan"}, to_app.get, from_app.put))
-    await to_app.put({"type": "lifespan.startup"})
-    assert (await from_app.get())["type"] == "lifespan.startup.complete"
-    transport = httpx.ASGITransport(app=app)
-    try:
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8420") as client:
-            yield client
-    finally:
-        await to_app.put({"type": "lifespan.shutdown"})
-        assert (await from_app.get())["type"] == "lifespan.shutdown.complete"
-        await task
-
-
-async def post(client: httpx.AsyncClient, **values: object) -> None:
-    answer = await client.post("/ingest", content=json.dumps(values))
-    assert answer.status_code == 202, answer.text
-
-
-async def until(ask: Callable[[], Any], holds: Callable[[Any], bool]) -> Any:
-    for _ in range(400):
-        if holds(found := await ask()):
-            return found
-        await asyncio.sleep(0.05)
-    pytest.fail(f"still {found}")
-
-
-async def firing(client: httpx.AsyncClient) -> set[tuple[str, str]]:
-    found = (await client.get("/api/alerts")).json()["alerts"]
-    return {(each["rule"], each["alert_id"]) for each in found if each["state"] == "firing"}
 
 
 def rules(*some: Threshold) -> AlertConfig:

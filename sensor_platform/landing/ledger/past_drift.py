@@ -16,7 +16,7 @@ def forget_past_drift(connection: sqlite3.Connection, keep_days: int, today: int
         connection: of the ledger, for writing.
         keep_days: days that are kept; 0 for all that `most_rows` allows.
         today: day of the retention clock, microseconds since the epoch, UTC.
-        most_rows: the oldest days go until so many rows are left; the newest day always stays.
+        most_rows: the oldest days go until at most this number of rows is left; the newest day always stays.
     """
     days = connection.execute(
         "select day, rows from day_marks where name = 'drift' and rows > 0 order by day"

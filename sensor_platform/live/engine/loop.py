@@ -145,7 +145,7 @@ class Loop:
         return is_more
 
     def _time_of_step(self, newest: int, *, is_more: bool) -> int:
-        """The clock; while there is more to read, the arrival of the newest message: a backlog is no silence.
+        """The clock; while there is more to read, the arrival of the newest message: a backlog is not silence.
 
         An arrival in the future is of a clock that was wrong, and the time goes back with a clock that is set back.
         """

@@ -104,7 +104,7 @@ class Stops:
         return whole, answer["steps"]
 
     def each(self, steps: int) -> Iterator[tuple[int, Home, dict[str, Any]]]:
-        """Number of each `every`-th step, the copy in which the action was stopped there, and the answer of the server."""
+        """The number of each `every`-th step, the copy that was stopped there, and the answer of the server."""
         for step in range(1, steps + 1, self.every):
             broken = copy(self.home, self.folder / f"at-{step}")
             stopped = self.server.run(broken, self.action, step, self.how, self.now)

@@ -7,6 +7,7 @@ import pytest
 from sensor_platform.home import Home
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.reading.contract import Contract, ValueSource
+from sensor_platform_tests.landing.contents import contents
 from sensor_platform_tests.landing.crash_client import HOW, CrashServer, Stops, says, write_history
 from sensor_platform_tests.landing.homes import (
     HOUR,
@@ -62,7 +63,13 @@ def test_rows_that_leave_a_compacted_quarantine_file_are_all_there_wherever_it_i
     keep_house(home, 10, 7, LATER)
     keep_house(home, 10, 7, LATER + 2 * HOUR)
     assert len(list(home.quarantine.glob("*/*.parquet"))) == 1
-    Stops(server, home, tmp_path, action, every=every, now=LATER + 4 * HOUR).end_as_undisturbed(least=10)
+    stops = Stops(server, home, tmp_path, action, every=every, now=LATER + 4 * HOUR)
+    whole, steps = stops.undisturbed()
+    assert steps > 10
+    expected = contents(whole)
+    for step, broken, _ in stops.each(steps):
+        stops.again(broken)
+        assert contents(broken) == expected, f"stopped at step {step} of {steps}"
 
 
 @pytest.mark.parametrize(("how", "every"), HOW)

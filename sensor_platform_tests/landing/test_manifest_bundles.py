@@ -134,6 +134,7 @@ def test_summing_stopped_at_any_step_ends_as_if_undisturbed(
     now = LATER + 3 * HOUR
     undisturbed = server.run(whole, "upkeep", now=now)
     assert undisturbed["error"] is None
+    assert server.run(whole, "upkeep", now=now)["error"] is None  # quarantine files of a day that is summed up now
     expected = tables(whole), files(whole)
     assert "2026-03-01" in bundle_keys(whole)
     for step in range(1, undisturbed["steps"] + 1, every):
@@ -143,7 +144,8 @@ def test_summing_stopped_at_any_step_ends_as_if_undisturbed(
         again = copy(broken, tmp_path / f"rebuilt-{step}")
         rebuild_ledger(again)
         assert said(again) == said(whole), f"the ledger was made again after a stop at step {step}"
-        assert server.run(broken, "upkeep", now=now)["error"] is None
+        for _ in range(2):
+            assert server.run(broken, "upkeep", now=now)["error"] is None
         assert tables(broken) == expected[0], f"stopped at step {step} of {undisturbed['steps']}"
         assert files(broken) == expected[1], f"stopped at step {step} of {undisturbed['steps']}"
         shutil.rmtree(broken.root)

@@ -20,10 +20,10 @@ from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.integrity.reland import contracts_of, mend, reland
 from sensor_platform.landing.integrity.verify import verify
 from sensor_platform.landing.ledger import open_ledger, quarantine_files, read_ledger
-from sensor_platform.landing.quarantine.listing import waiting
 from sensor_platform.landing.quarantine.row_selection import RowSelection
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, ValueSource
-from sensor_platform_tests.landing.forgets import forgotten, readings, rejects
+from sensor_platform_tests.landing.contents import contents
+from sensor_platform_tests.landing.forgets import forgotten, rejects
 from sensor_platform_tests.landing.homes import (
     HOUR,
     T0,
@@ -32,7 +32,6 @@ from sensor_platform_tests.landing.homes import (
     mixed_messages,
     seal_segment,
     segment_name,
-    tables,
 )
 from sensor_platform_tests.landing.requeues import drop, requeue
 
@@ -61,27 +60,16 @@ def names(home: Home) -> list[str]:
         return [path.name for path in quarantine_files(ledger, home)] if ledger else []
 
 
-def says(home: Home) -> list[object]:
-    """Readings, rejects and counts."""
-    return [
-        sorted(readings(home).drop("tags", strict=False).rows(), key=repr),
-        sorted(rejects(home).rows(), key=repr),
-        waiting(home),
-        [row for row in tables(home)["counts"] if any(row[2:])],
-        [(hour.received, hour.quarantined, hour.difference) for hour in audit(home).hours],
-    ]
-
-
 def test_the_files_of_an_hour_become_one_with_the_same_rows(home: Home) -> None:
     fill(home)
-    before = says(home)
+    before = contents(home)
     upkeep(home)
     assert len(names(home)) == len(list(home.quarantine.glob("*/*.parquet"))) == 1
-    assert says(home) == before
+    assert contents(home) == before
     assert rejects(home)["segment"].is_sorted()
     assert verify(home, LATER).missed == ()
     rebuild_ledger(home)
-    assert says(home) == before
+    assert contents(home) == before
     upkeep(home, LATER + 4 * HOUR)
     assert len(names(home)) == 1
 
@@ -157,19 +145,19 @@ def test_what_people_do_gives_the_same_as_without_compaction(home: Home, tmp_pat
     assert len(names(home)) == 1
     for each in (home, other):
         ACTS[act](each, LATER + 4 * HOUR)
-    expected = says(other)
-    assert says(home) == expected
+    expected = contents(other)
+    assert contents(home) == expected
     upkeep(home, LATER + 8 * HOUR)
-    assert says(home) == expected
+    assert contents(home) == expected
     assert verify(home, LATER + 12 * HOUR).missed == ()
     assert rebuild_ledger(home).missing == ()
-    assert says(home) == expected
+    assert contents(home) == expected
 
 
 @pytest.mark.parametrize("loss", ["flipped", "gone"])
 def test_a_damaged_file_is_made_again_from_the_archive(home: Home, loss: str) -> None:
     fill(home)
-    before = says(home)
+    before = contents(home)
     upkeep(home)
     [path] = home.quarantine.glob("*/compact-*.parquet")
     if loss == "gone":
@@ -182,7 +170,7 @@ def test_a_damaged_file_is_made_again_from_the_archive(home: Home, loss: str) ->
     assert [each.kind for each in found.damaged] == ["quarantine"]
     contracts = contracts_of((DEFAULT_CONTRACT,), LandingConfig(), date(2010, 1, 1), 10)
     assert mend(home, found.damaged, contracts, lambda: LATER + 4 * HOUR).segments == SEGMENTS
-    assert says(home) == before
+    assert contents(home) == before
     assert verify(home, LATER + 4 * HOUR).missed == ()
 
 

@@ -5,7 +5,7 @@ STAMP := .venv/.ready
 # Twice the cores: many tests wait for brokers and processes.
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
-.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak age field-slow clean
+.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak age field-slow old-readers clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,14 @@ soak: venv ## The long tests that are not in the default suite
 
 field-slow: venv ## The tests of faults found in the field that take more than a few seconds
 	$(BIN)/pytest sensor_platform_tests/field -m field_slow -n 0
+
+OLD_READERS := 1.1.3 1.4.0
+old-readers: venv ## Read FILES="published/analytics.duckdb snapshot.duckdb" with DuckDB 1.1 and 1.4 (downloads them)
+	@for version in $(OLD_READERS); do \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/duckdb-$$version duckdb==$$version || exit 1; \
+		PYTHONPATH=.venv/duckdb-$$version $(BIN)/python benchmarks/old_readers.py $(FILES) || exit 1; \
+	done
+	@$(BIN)/python benchmarks/old_readers.py $(FILES)
 
 docs: venv ## dbt's documentation site, one page: dbt_project/target/static_index.html
 	$(BIN)/sensor-platform dbt docs generate --static

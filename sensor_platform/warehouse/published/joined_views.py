@@ -104,7 +104,7 @@ with known as (
         s.*,
         a.answer,
         least(epoch(a.ends_at - s.window_start) / 3600, a.most_hours) as actual_hours,
-        cast(cast(s.probabilities as json) as map(varchar, double))[a.answer] as chance,
+        map_extract(cast(cast(s.probabilities as json) as map(varchar, double)), a.answer)[1] as chance,
         case when s.kind = 'classes' then s.class = a.answer else s.is_alarm = (a.answer = 'yes') end as is_right,
         a.cost_of_mistake
     from supervised_scores as s
@@ -120,16 +120,17 @@ select
 from known"""
 
 
-_UNMARKED = "columns(lambda name: name <> 'is_hindsight')"
-"""The published `predictions` have the mark already, a warehouse's own table does not."""
+_UNMARKED = "columns('^([^i]|i[^s]|is[^_])')"
+"""All but `is_hindsight`, which the published `predictions` have already and a warehouse's own table does not. An
+expression, because DuckDB 1.1 has no `lambda`."""
 
 
-def _history(table: str, superseded: str, name: str, marks: str = "") -> str:
+def _history(table: str, superseded: str, name: str, unmarked: str = "*", marks: str = "") -> str:
     return f"""\
 create view "{name}" as
-select {_UNMARKED}, cast(null as timestamp) as superseded_at{marks} from {table}
+select {unmarked}, cast(null as timestamp) as superseded_at{marks} from {table}
 union all by name
-select {_UNMARKED}{marks} from {superseded}"""  # noqa: S608 - our own names
+select {unmarked}{marks} from {superseded}"""  # noqa: S608 - our own names
 
 
 def _as_of(table: str) -> str:
@@ -149,7 +150,11 @@ JOINED = (
     JoinedView("prediction_accuracy", _JUDGED, _accuracy(in_force_at_target(_READ), _OVER, _IS_OVER)),
     JoinedView("prediction_accuracy", ("predictions", "readings_1h"), _accuracy(_IN_TIME)),
     JoinedView("anomaly_events", ("anomalies",), _ANOMALY_EVENTS),
-    JoinedView("prediction_history", _PREDICTIONS, _history(*_PREDICTIONS, "prediction_history", f", {IS_HINDSIGHT}")),
+    JoinedView(
+        "prediction_history",
+        _PREDICTIONS,
+        _history(*_PREDICTIONS, "prediction_history", _UNMARKED, f", {IS_HINDSIGHT}"),
+    ),
     JoinedView("prediction_history_as_of", _PREDICTIONS, _as_of("prediction_history")),
     JoinedView("supervised_history", _SUPERVISED, _history(*_SUPERVISED, "supervised_history")),
     JoinedView("supervised_history_as_of", _SUPERVISED, _as_of("supervised_history")),

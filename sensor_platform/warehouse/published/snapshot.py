@@ -15,7 +15,7 @@ from sensor_platform.warehouse.lineage import models, tiers
 from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine_view
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
-from sensor_platform.warehouse.published.views import COLUMNS_FILE, WHOLE_FILE
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, STORAGE_VERSION, WHOLE_FILE
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -49,7 +49,7 @@ def snapshot(home: Home, site: WarehouseSite, file: Path) -> dict[str, int]:
 
 
 def _copy(connection: "DuckDBPyConnection", home: Home, target: Path) -> dict[str, int]:
-    connection.execute(f"attach {literal(str(target))} as taken")
+    connection.execute(f"attach {literal(str(target))} as taken (storage_version {literal(STORAGE_VERSION)})")
     try:
         tables = _tables(connection)
         rows = {table: _copy_table(connection, table, _rows_of(connection, table, tables)) for table in tables}

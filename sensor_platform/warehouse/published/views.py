@@ -7,7 +7,7 @@ glob), so that a view exists and is typed before there is data. The file is repl
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.kernel.durable import replacing, write_file
@@ -29,6 +29,9 @@ COLUMNS_FILE = "day=1970-01-01/columns.parquet"
 WHOLE_FILE = "all.parquet"
 TEXT = "analytics.sql"
 DATABASE = "analytics.duckdb"
+STORAGE_VERSION = "v1.0.0"
+"""Storage format of the files that analysts open: drivers of BI tools are older than the platform's own engine. The SQL
+of the views must be understood by these versions too."""
 
 
 def has_growing_columns(table: str) -> bool:
@@ -76,7 +79,8 @@ def write_views(
     described, database = folder / TEXT, folder / DATABASE
     if database.exists() and described.exists() and described.read_text(encoding="utf-8") == text:
         return False
-    with replacing(database) as temporary, duckdb.connect(str(temporary)) as connection:
+    config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
+    with replacing(database) as temporary, duckdb.connect(str(temporary), config=config) as connection:
         for statement in statements:
             connection.execute(statement)
     write_file(described, text.encode())

@@ -26,6 +26,7 @@ from sensor_platform.warehouse.file import damage
 from sensor_platform.warehouse.file.connection import WarehouseSetAside, is_new, open_warehouse
 from sensor_platform.warehouse.file.duckdb_sql import table_names
 from sensor_platform.warehouse.file.writer_lock import writer_lock
+from sensor_platform.warehouse.forgotten_slots import reopen_forgotten_slots
 from sensor_platform.warehouse.lineage import READINGS, Model, dbt_models, dbt_tables, looking_back, models
 from sensor_platform.warehouse.prediction_tables import ensure_predictions
 from sensor_platform.warehouse.published import restore
@@ -77,6 +78,7 @@ def build(
     """
     started = time.monotonic()
     chosen = _chosen(models)
+    reopen_forgotten_slots(home, site)
     done: list[_Chunk] = []
     scopes = build_scopes(home, days, site.warehouse.chunk_readings, everything=position is None)
     while scopes:

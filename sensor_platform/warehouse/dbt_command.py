@@ -13,6 +13,7 @@ from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.dbt import runner as dbt_runner
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.writer_lock import writer_lock
+from sensor_platform.warehouse.forgotten_slots import reopen_forgotten_slots
 from sensor_platform.warehouse.lineage import LINEAGE_FILE, dbt_models, models
 from sensor_platform.warehouse.staleness import ledger_evidence, state, trimmed
 
@@ -57,6 +58,7 @@ def run_command(home: Home, site: WarehouseSite, arguments: Sequence[str]) -> in
     Raises:
         Unreachable: the writer lock or the warehouse file could not be had in time.
     """
+    reopen_forgotten_slots(home, site)
     with writer_lock(home, f"dbt {_command(arguments)}", wait_seconds=site.warehouse.lock_wait_seconds):
         with open_warehouse(home, site.warehouse) as connection:
             if {"--full-refresh", "-f"} & set(arguments):

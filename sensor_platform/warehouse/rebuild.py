@@ -9,13 +9,21 @@ from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.days import EARLIEST, LATEST, Days, day_of
 from sensor_platform.kernel.durable import fsync_folder
-from sensor_platform.landing.ledger import NO_HORIZON, Horizon, read_ledger, readings_by_slot, retention_horizon
+from sensor_platform.landing.ledger import (
+    NO_HORIZON,
+    Horizon,
+    read_ledger,
+    readings_by_slot,
+    retention_horizon,
+    touched_slots,
+)
 from sensor_platform.warehouse.build import build
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.duckdb_sql import table_names
 from sensor_platform.warehouse.file.healing import forget_copy
 from sensor_platform.warehouse.file.writer_lock import writer_lock
+from sensor_platform.warehouse.forgotten_slots import reopen_forgotten_slots
 from sensor_platform.warehouse.lineage import models
 
 BEFORE_REBUILD = "warehouse.duckdb.before-rebuild"
@@ -64,6 +72,7 @@ def rebuild(
     Raises:
         CheckFailed: a model or a test failed; the old file is still there, as `BEFORE_REBUILD`.
     """
+    reopen_forgotten_slots(home, site, is_asked=True)  # while the old tables say what they have
     with writer_lock(home, "rebuild", wait_seconds=site.warehouse.lock_wait_seconds):
         _start(home)
     done = 0
@@ -119,7 +128,8 @@ def _restored(home: Home, site: WarehouseSite) -> tuple[dict[str, int], Horizon]
 def _ranges(home: Home, most: int) -> Iterator[tuple[Days, int]]:
     """Ranges of whole days with about `most` readings each, oldest first."""
     with read_ledger(home) as ledger:
-        rows = readings_by_slot(ledger, EARLIEST, LATEST) if ledger else {}
+        touched = touched_slots(ledger, LATEST) if ledger else []  # where nothing is left, files are published still
+        rows = dict.fromkeys(touched, 0) | (readings_by_slot(ledger, EARLIEST, LATEST) if ledger else {})
         gone = retention_horizon(ledger) if ledger else NO_HORIZON
     by_day: dict[int, int] = {}
     for slot, count in rows.items():

@@ -9,6 +9,7 @@ import msgspec
 from sensor_platform.errors import PlatformError
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
+from sensor_platform.kernel.days import LATEST
 from sensor_platform.kernel.sqlite import transaction
 from sensor_platform.landing.files.paths import set_aside
 from sensor_platform.landing.forget.facts import delete_heard
@@ -23,6 +24,8 @@ from sensor_platform.landing.ledger.horizon import restore_floor
 from sensor_platform.landing.ledger.manifest import CompactionManifest, Manifest, compaction_path
 from sensor_platform.landing.ledger.retention_day import restore_retention_clock
 from sensor_platform.landing.ledger.schema import new_generation, open_ledger
+from sensor_platform.landing.ledger.slot_positions import touch_slots
+from sensor_platform.landing.ledger.slots import touched_slots
 from sensor_platform.landing.ledger.summing import remember_bundled
 from sensor_platform.landing.manifests.manifest_store import compactions_since
 from sensor_platform.landing.manifests.streams import DaysToSum, manifests_in_order
@@ -77,6 +80,7 @@ def _rebuild(home: Home) -> RebuiltLedger:
     _put_unreadable_aside(home)
     segments = compactions = now = 0
     with open_ledger(home) as ledger, transaction(ledger):
+        slots = touched_slots(ledger, LATEST)
         for table in (*_CONTENT, *_PROOF, *_SUMS):
             ledger.execute(f"delete from {table}")  # noqa: S608 - constants
         new_generation(ledger)
@@ -96,6 +100,8 @@ def _rebuild(home: Home) -> RebuiltLedger:
         for compaction in compactions_since(home, 0):
             compactions += 1
             _insert_compaction(ledger, home, compaction, missed)
+        # also those of which nothing is left: what was made of them is built again from nothing
+        touch_slots(ledger, set(slots).difference(touched_slots(ledger, LATEST)), 0)
         lost = missed.lost()
         for segment, entry in lost:
             insert_missed(ledger, segment, entry, MISSING, now)

@@ -4,12 +4,10 @@ Until the last file has the new columns, the view matches them by name: a file t
 """
 
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import to_micros
 from sensor_platform.kernel.durable import write_file
 from sensor_platform.landing.ledger import landing_floor, read_ledger
 from sensor_platform.warehouse.lineage import Model
@@ -62,13 +60,8 @@ def _restored(connection: "DuckDBPyConnection", folder: Path, floor: int | None)
     wanted, restored = read_columns(connection, folder / COLUMNS_FILE), []
     for path in sorted(folder.glob("day=*/*.parquet"), reverse=True):
         if path != folder / COLUMNS_FILE and read_columns(connection, path) != wanted:
-            start = _start(path)
+            start = partition_files.start_of(path)
             if floor is None or start >= floor:
                 return [], False
             restored.append(start)
     return restored, True
-
-
-def _start(path: Path) -> int:
-    day = path.parent.name.removeprefix("day=")
-    return to_micros(datetime.strptime(f"{day} {path.stem}", "%Y-%m-%d %H%M"))  # noqa: DTZ007 - plain UTC

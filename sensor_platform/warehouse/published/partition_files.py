@@ -9,6 +9,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,20 @@ def partition_path(start: int) -> str:
     """Path of a file below its table's folder."""
     at = from_micros(start)
     return f"day={at:%Y-%m-%d}/{at:%H%M}.parquet"
+
+
+def published_starts(folder: Path, table: str) -> Iterator[int]:
+    """Starts of the files of a table, in order; those without rows are among them."""
+    columns = folder / table / COLUMNS_FILE
+    for path in sorted((folder / table).glob("day=*/*.parquet")):
+        if path != columns:
+            yield start_of(path)
+
+
+def start_of(path: Path) -> int:
+    """Start of the windows in a file, microseconds: the inverse of `partition_path`."""
+    day = path.parent.name.removeprefix("day=")
+    return to_micros(datetime.strptime(f"{day} {path.stem}", "%Y-%m-%d %H%M"))  # noqa: DTZ007 - plain UTC
 
 
 def batches(starts: Sequence[int], rows: Mapping[int, int], most: int) -> Iterator[list[int]]:

@@ -208,11 +208,22 @@ def _read(path: Path, kind: type[_T]) -> _T:
         ) from error
 
 
+class _TextKeys(yaml.SafeLoader):
+    """Reads keys as they are written: `ON: 1` has the key ON, not true."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+        """A mapping, as PyYAML makes it, with texts for keys."""
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag.rpartition(":")[2] in {"bool", "int", "float", "null"}:
+                key.tag = "tag:yaml.org,2002:str"
+        return super().construct_mapping(node, deep)
+
+
 def _parse(path: Path) -> tuple[yaml.Node | None, Any]:
     """Nodes and content of a YAML file."""
     try:
         text = path.read_text(encoding="utf-8")
-        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.safe_load(text)
+        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.load(text, Loader=_TextKeys)  # noqa: S506 - a safe one
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -12,6 +12,7 @@ from sensor_platform.kernel.clock import EPOCH, to_micros
 from sensor_platform.reading.contract import Contract, Layout, ValueSource
 from sensor_platform.reading.encodings import ENCODINGS, PayloadDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.names import fold
+from sensor_platform.reading.recognise import is_senml
 from sensor_platform.reading.times import time_reader, zone
 from sensor_platform.reading.unfold import unfold
 
@@ -91,7 +92,19 @@ def _encoding(payloads: list[bytes]) -> tuple[str, list[object]]:
             best = name, contents
         if len(best[1]) > 0.9 * len(payloads):
             break
+    if best[1] and all(map(is_senml, best[1])):
+        decoder = decoder_for(Contract(name="t", topic="#", encoding="senml"))
+        assert isinstance(decoder, PayloadDecoder)
+        return "senml", [decoder.careful(payload) for payload in payloads if _is_read(decoder, payload)]
     return best
+
+
+def _is_read(decoder: PayloadDecoder, payload: bytes) -> bool:
+    try:
+        decoder.careful(payload)
+    except UndecodableError:
+        return False
+    return True
 
 
 def _records(contents: Iterable[object]) -> Iterable[dict[str, object]]:

@@ -17,6 +17,12 @@ from sensor_platform.reading.names import MAX_NAME, fold
 from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
 from sensor_platform.reading.values import RejectReason
 
+_OF_MESSAGES = (
+    "device.template", "time.template", "time.fallback", "series", "quality.values", "quality.codes", "root",
+    "elements", "block", "numbers", "sentinels", "charset", "compression",
+)  # fmt: skip
+"""Keys of a contract that are read from messages only."""
+
 
 def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
     """The plan that assigns a role to each column.
@@ -24,7 +30,7 @@ def plan_of(contract: Contract, columns: tuple[str, ...]) -> RecordPlan:
     Raises:
         WrongUse: no column holds the device, the time, or any value.
     """
-    for key in ("device.template", "time.template", "time.fallback", "series", "quality.values", "quality.codes"):
+    for key in _OF_MESSAGES:
         _refuse_key(contract, key)
     plan = make_plan(contract, columns, RecordKind.SAMPLE)
     names = ", ".join(columns[:20])

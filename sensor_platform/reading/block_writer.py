@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from sensor_platform.reading.batch import Decoded, ReadingBlock
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.fields import Group
+from sensor_platform.reading.forms import NumberForm
 from sensor_platform.reading.identity import Identity
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.units import conversion
 from sensor_platform.reading.value_kinds import ValueKind
 from sensor_platform.reading.values import Column, RejectReason
+from sensor_platform.reading.written_numbers import read_number
 
 Texts = Sequence[str | None]
 
@@ -27,11 +29,14 @@ class BlockWriter:
     """Metric to the unit that it is kept in."""
     meanings: dict[str, dict[str, float]] = field(default_factory=dict)
     """Metric to the numbers that its texts, in lower case, stand for."""
+    numbers: NumberForm | None = None
+    """How numbers are written in texts."""
     tag_codes: dict[tuple[tuple[str, str], ...], int] = field(default_factory=lambda: {(): 0})
 
     def use(self, contract: Contract) -> None:
         """Take units and meanings of texts from this contract, for the groups that follow."""
         self.units = contract.units
+        self.numbers = contract.numbers if isinstance(contract.numbers, NumberForm) else None
         self.meanings = {
             metric: {text.strip().lower(): number for text, number in numbers.items()}
             for metric, numbers in contract.values.items()
@@ -151,6 +156,42 @@ class BlockWriter:
         if rows:
             names = metric if isinstance(metric, str) else [metric[row] for row in rows]
             self.add_block(rows, names, numbers, texts, group, base, ValueKind.TEXT)
+        return rest
+
+    def add_written(self, values: Sequence[object], metric: str | Texts, group: Group, base: int) -> list[object]:
+        """Append the texts that are numbers in the form of the contract, by unit; returns the column without them."""
+        form = self.numbers
+        assert form is not None
+        rest, by_unit = list(values), dict[str | None, list[tuple[int, float]]]()
+        for row, value in enumerate(values):
+            name = (metric if isinstance(metric, str) else metric[row]) or ""
+            is_wanted = isinstance(value, str) and (not form.only or name in form.only)
+            if is_wanted and (found := read_number(str(value), form)) is not None:
+                rest[row] = None
+                by_unit.setdefault(found[1], []).append((row, found[0]))
+        for unit, found_rows in by_unit.items():
+            rows = [row for row, _ in found_rows]
+            names = metric if isinstance(metric, str) else [metric[row] for row in rows]
+            if unit is None:
+                column = Column(rows, array("d", [number for _, number in found_rows]), ValueKind.FLOAT)
+                self.add_numbers(column, metric, group, base)
+                continue
+            to = self.units.get(names if isinstance(names, str) else names[0] or "")
+            known = None if to is None else conversion(unit, to)
+            gain, offset = (1.0, 0.0) if known is None else (known.gain, known.offset)
+            numbers = array("d", [number * gain + offset for _, number in found_rows])
+            is_unknown = to is not None and known is None
+            self.add_block(
+                rows,
+                names,
+                numbers,
+                None,
+                group,
+                base,
+                ValueKind.FLOAT,
+                unit=unit if known is None else to,
+                quality="uncertain" if is_unknown else None,
+            )
         return rest
 
     def add_block(

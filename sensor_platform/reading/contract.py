@@ -10,6 +10,8 @@ import msgspec
 from sensor_platform.reading.encodings import ENCODINGS
 from sensor_platform.reading.encodings.delimited import CsvForm
 from sensor_platform.reading.encodings.influx import InfluxForm
+from sensor_platform.reading.encodings.wrapping import Compression, charset_error
+from sensor_platform.reading.forms import BlockForm, NumberForm, Sentinels
 from sensor_platform.reading.names import filter_error, topic_matches
 from sensor_platform.reading.sources import QualitySource, TimeSource, ValueSource
 
@@ -38,8 +40,20 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Topic filters that this contract does not take; the next contract that matches does."""
     encoding: str = "json"
     """A name in the table `reading.encodings.ENCODINGS`."""
+    charset: str = "utf-8"
+    """Character set of the payload's text (`latin-1`, `cp1252`, `utf-16`)."""
+    compression: Compression = "none"
+    """How the whole payload is compressed."""
     csv: CsvForm = CsvForm()
     influx: InfluxForm = InfluxForm()
+    root: str | None = None
+    """Path of the object that is the message (`object`, `data.readings`), or of an array each of whose elements is one;
+    `*` stands for every element or member (`metrics.*`), whose name is the field `@name`. What lies beside it is read
+    only where the contract names it."""
+    elements: tuple[str, ...] = ()
+    """Paths of arrays whose elements are fields by their number (`rxInfo.0.rssi`); `*` for all."""
+    block: BlockForm | None = None
+    """How arrays of many samples are built."""
     layout: Layout = "auto"
     """`auto` takes wide, nested and arrays of samples, and long where a metric name and a value are present."""
     device: ValueSource = ValueSource(field=("device_id", "sensor_id", "generator_id", "id"), topic_level=-1)
@@ -71,6 +85,11 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Payload field (dotted path), or name in a long message, to metric name."""
     strings: Literal["text", "number", "ignore"] = "text"
     """How text values are read: as text readings, as numbers written as text (other texts are rejected), or ignored."""
+    numbers: NumberForm | Literal["text"] | None = None
+    """How numbers are written in texts (`{decimal: ",", thousands: "."}`); `text` keeps them as texts. Without it a
+    text of `plain` or `csv` that looks like a number in another notation is refused."""
+    sentinels: Sentinels = ()
+    """Values that stand for no value (`[-9999, n/a]`), or metric (or `*`) to such values; they are read as null."""
     required_metrics: tuple[str, ...] = ()
     """A message without all of these is quarantined whole (a sample, where it has samples)."""
     ignore: tuple[str, ...] = ()
@@ -117,8 +136,18 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             raise ValueError(f"required_metrics: {lost[0]!r} is not among `metrics`")
         _check_values(self.values)
         _check_units(self.units)
-        if not self.samples:
-            raise ValueError("samples must name a field")
+        _check_shape(self)
+
+
+def _check_shape(contract: Contract) -> None:
+    if not contract.samples:
+        raise ValueError("samples must name a field")
+    if contract.root is not None and not all(contract.root.split(".")):
+        raise ValueError("root must be a path like data.readings or metrics.*")
+    if reason := charset_error(contract.charset):
+        raise ValueError(f"charset: {reason}")
+    if contract.encoding == "sparkplug" and (contract.root or contract.elements or contract.block):
+        raise ValueError("root, elements and block: encoding `sparkplug` needs none of them")
 
 
 def _check_topics(contract: Contract) -> None:

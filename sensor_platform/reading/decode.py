@@ -5,14 +5,16 @@ from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.contract import Contract, contract_for
-from sensor_platform.reading.encodings import MessageDecoder, UndecodableError, decoder_for
+from sensor_platform.reading.encodings import MessageDecoder, PayloadDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.encodings.decoders import BadRecord, Records
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.memory import Memory
 from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
+from sensor_platform.reading.recognise import is_senml, not_an_object, undecodable
 from sensor_platform.reading.reject_rules import rejected
-from sensor_platform.reading.unfold import unfold
+from sensor_platform.reading.shape import Shaper, shaper_for
+from sensor_platform.reading.unfold import roles_of, unfold
 from sensor_platform.reading.value_kinds import Drift
 
 _MAX_CACHED = 50_000
@@ -39,6 +41,7 @@ class Decoder:
         self.memory = Memory() if memory is None else memory
         self._contracts = tuple(contracts)
         self._decoders = [decoder_for(contract) for contract in self._contracts]
+        self._shapers = [shaper_for(contract) for contract in self._contracts]
         self._limits = limits
         self._by_topic: dict[str, int | None] = {}
         self._plans: dict[tuple[int, RecordKind, Keys], RecordPlan] = {}
@@ -95,6 +98,8 @@ class Decoder:
         contract, decoder = self._contracts[number], self._decoders[number]
         if isinstance(decoder, MessageDecoder):
             return self._collect_with_memory(decoder, messages, batch, out)
+        if (shaper := self._shapers[number]) is not None:
+            return _collect_shaped(shaper, decoder, messages, batch, out)
         quick, careful = decoder.quick, decoder.careful
         payloads = batch.payloads
         by_keys: dict[Keys, _Rows] = {}
@@ -108,7 +113,7 @@ class Decoder:
                 try:
                     content = careful(payloads[index])
                 except UndecodableError as error:
-                    out.rejected.append((index, rejected("undecodable", str(error))))
+                    out.rejected.append((index, undecodable(str(error), batch.topics[index], payloads[index])))
                     continue
             if type(content) is not dict:
                 other.append((index, content))
@@ -121,7 +126,7 @@ class Decoder:
             rows.values.extend(content.values())
         shapes: _Shapes = {(RecordKind.MESSAGE, keys): rows for keys, rows in by_keys.items()}
         for index, content in other:
-            _take_array(contract, index, content, shapes, out)
+            _take_array(contract, index, content, shapes, out, (batch.topics[index], payloads[index]))
         return shapes
 
     def _collect_with_memory(
@@ -133,7 +138,7 @@ class Decoder:
             try:
                 read = decoder.decode(batch.topics[index], batch.payloads[index], self.memory)
             except UndecodableError as error:
-                out.rejected.append((index, rejected("undecodable", str(error))))
+                out.rejected.append((index, undecodable(str(error), batch.topics[index], batch.payloads[index])))
                 continue
             for record in read.records:
                 _add(shapes, RecordKind.MESSAGE, record, index)
@@ -154,13 +159,36 @@ class Decoder:
         return plan
 
 
-def _take_array(contract: Contract, index: int, content: object, shapes: _Shapes, out: Decoded) -> None:
+def _collect_shaped(
+    shaper: Shaper, decoder: PayloadDecoder, messages: Sequence[int], batch: MessageBatch, out: Decoded
+) -> _Shapes:
+    """The same where the contract says how a message is built."""
+    shapes: _Shapes = {}
+    for index in messages:
+        try:
+            content = decoder.careful(batch.payloads[index])
+        except UndecodableError as error:
+            out.rejected.append((index, undecodable(str(error), batch.topics[index], batch.payloads[index])))
+            continue
+        for found in shaper(content):
+            if isinstance(found, dict):
+                _add(shapes, RecordKind.MESSAGE, found, index)
+            else:
+                out.rejected.append((index, found))
+    return shapes
+
+
+def _take_array(
+    contract: Contract, index: int, content: object, shapes: _Shapes, out: Decoded, message: tuple[str, bytes]
+) -> None:
     """Take each object of an array as a message, if the layout allows it; reject everything else."""
     is_taken = contract.layout in {"auto", "samples"} or isinstance(content, Records)
+    if is_taken and is_senml(content) and "bn" not in roles_of(contract):
+        out.rejected.append((index, not_an_object("the message is a SenML pack", content, *message)))
+        return
     if not isinstance(content, list) or not is_taken:
         kind = "an array" if isinstance(content, list) else "a string" if isinstance(content, str) else "a bare value"
-        hint = ": is it `encoding: json_in_json`?" if isinstance(content, str) else ""
-        out.rejected.append((index, rejected("not_an_object", f"the message is {kind}{hint}")))
+        out.rejected.append((index, not_an_object(f"the message is {kind}", content, *message)))
         return
     for number, element in enumerate(content):
         if isinstance(element, dict):

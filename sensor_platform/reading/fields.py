@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import MessageBatch
-from sensor_platform.reading.local_times import UnclearTime
+from sensor_platform.reading.local_times import FromArrival, UnclearTime
 from sensor_platform.reading.plan import Lookup, LookupPart, RecordPlan
 from sensor_platform.reading.sources import TimeSource, ValueSource
 from sensor_platform.reading.times import exact_time, time_reader, zone
 from sensor_platform.reading.values import EXACT, text_of
 
-Time = int | str | UnclearTime | None
-"""Microseconds since the epoch, the reason why it cannot be read, two meanings, or None where there is none."""
+Time = int | str | UnclearTime | FromArrival | None
+"""Microseconds since the epoch, the reason why it cannot be read, two meanings, after the arrival, or None."""
 TimeReader = Callable[[object], Time]
 
 

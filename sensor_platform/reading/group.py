@@ -16,7 +16,8 @@ from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.series import SeriesNames
 from sensor_platform.reading.units import is_same
 from sensor_platform.reading.value_kinds import ValueKind
-from sensor_platform.reading.values import Column, RejectReason, column_of, text_of
+from sensor_platform.reading.values import Column, RejectReason, column_of
+from sensor_platform.reading.written_numbers import is_sentinel
 
 
 @dataclass(slots=True)
@@ -40,6 +41,9 @@ class GroupReader:
 
     def read(self, plan: RecordPlan, group: Group) -> None:
         """Turn every record into readings or rejects. Records rejected whole are removed before values are read."""
+        silent: set[int] = set()
+        if plan.contract.sentinels:
+            group, silent = _without_sentinels(plan, group)
         who = identify(plan, self.fields, self.limits, group)
         names: Texts = ()
         if plan.is_long:
@@ -57,11 +61,12 @@ class GroupReader:
             names = [names[row] for row in kept] if plan.is_long else ()
             who, group = who.pick(kept), group.pick(kept)
             series = series.pick(kept) if series is not None else None
+            silent = {place for place, row in enumerate(kept) if row in silent}
         if not group.messages:
             return
         base, block = len(self.out.records.message), len(self.out.blocks)
         if plan.is_long:
-            self.read_long(plan, group, who, names)
+            self.read_long(plan, group, who, names, silent)
         else:
             self.read_wide(plan, group, who)
         if series is not None:
@@ -86,20 +91,22 @@ class GroupReader:
             raw = _values(metric, group)
             if numbers := self.writer.meanings.get(metric.metric):
                 raw = self.writer.add_meant(raw, [numbers] * len(raw), metric.metric, group, base)
+            if self.writer.numbers is not None and metric.takes_text:
+                raw = self.writer.add_written(raw, metric.metric, group, base)
             column = column_of(raw, strings if metric.takes_text else "text")
             self.writer.add_numbers(column, metric.metric, group, base)
             if column.texts and metric.takes_text:
                 self.writer.add_block(column.text_rows, metric.metric, None, column.texts, group, base, ValueKind.TEXT)
             self.writer.refuse(column.refused, metric.metric, group, who)
 
-    def read_long(self, plan: RecordPlan, group: Group, who: Identity, names: Texts) -> None:
+    def read_long(self, plan: RecordPlan, group: Group, who: Identity, names: Texts, silent: set[int]) -> None:
         """Read one reading per record; of the other fields, numbers are metrics of their own and texts become tags."""
         extras = [(extra, column_of(_values(extra, group))) for extra in plan.metrics]
         self.refuse_second_values(extras, group, who, names)
         base = self.add_records(plan, group, who, [(e.metric, _spread(c, group)) for e, c in extras if c.texts])
         values = _first_present([group.columns[column] for column in plan.value.columns], len(names))
         nothing = RejectReason("no_value", "there is no value")
-        missing = [(row, nothing) for row, value in enumerate(values) if value is None] if None in values else []
+        missing = [(row, nothing) for row, value in enumerate(values) if value is None and row not in silent]
         if missing and plan.quality.is_possible:  # a source that calls a null bad says that it has no value now
             qualities = self.qualities(plan, group)
             missing = [(row, why) for row, why in missing if (qualities[row] or "").lower() != "bad"]
@@ -107,6 +114,8 @@ class GroupReader:
             values = self.writer.add_meant(
                 values, [self.writer.meanings.get(name or "") for name in names], names, group, base
             )
+        if self.writer.numbers is not None:
+            values = self.writer.add_written(values, names, group, base)
         column = column_of(values, plan.contract.strings)
         self.writer.add_numbers(column, names, group, base)
         if column.texts:
@@ -161,7 +170,9 @@ class GroupReader:
         if who.unset:
             tags.append(("clock", ["not_set" if row in who.unset else None for row in range(len(group.messages))]))
         tags.extend(extra_tags)
-        tags.extend((spare.metric, [text_of(value) for value in _values(spare, group)]) for spare in plan.spare)
+        for spare in plan.spare:
+            values = zip(_values(spare, group), group.messages, strict=True)
+            tags.append((spare.metric, [self.fields.name_of(value, message) for value, message in values]))
         if (retained := self.batch.retained) and all(name != RETAINED_TAG for name, _ in tags):
             tags.append((RETAINED_TAG, ["true" if message in retained else None for message in group.messages]))
         records.tags.extend(self.writer.tag_sets(tags, len(group.messages)))
@@ -190,6 +201,22 @@ class GroupReader:
             for unit, targets in zip(units, wanted, strict=True)
         ]
         return foreign if any(foreign) else None
+
+
+def _without_sentinels(plan: RecordPlan, group: Group) -> tuple[Group, set[int]]:
+    """The group with null for values that stand for none, and the rows of long records whose value was one."""
+    sentinels = plan.contract.sentinels
+    columns, silent = list(group.columns), set[int]()
+    for metric in plan.metrics:
+        values = columns[metric.column]
+        columns[metric.column] = [None if is_sentinel(v, metric.metric, sentinels) else v for v in values]
+    if plan.is_long:
+        names = columns[plan.metric.columns[0]] if plan.metric.columns else [None] * len(group.messages)
+        for column in plan.value.columns:
+            rows = {r for r, v in enumerate(columns[column]) if is_sentinel(v, str(names[r]), sentinels)}
+            columns[column] = [None if row in rows else value for row, value in enumerate(columns[column])]
+            silent |= rows
+    return Group(group.messages, columns), silent
 
 
 def _values(metric: MetricColumn, group: Group) -> list[object]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.fields import FieldReader, Group, Time
-from sensor_platform.reading.local_times import UnclearTime
+from sensor_platform.reading.local_times import FromArrival, UnclearTime
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import MAX_NAME
 from sensor_platform.reading.plan import RecordPlan
@@ -111,7 +111,9 @@ def _fill_times(
         if isinstance(time, UnclearTime):
             arrival = None if message in fields.batch.retained else received_at
             at, rule = time.resolve(arrival, plan.contract.time.repeated_hour), "unclear_time"
-        is_device_time.append(isinstance(at, int))
+        if isinstance(time, FromArrival):
+            at = None if message in fields.batch.retained else received_at + time.micros
+        is_device_time.append(isinstance(at, int) and not isinstance(time, FromArrival))
         event_at.append(at if isinstance(at, int) else received_at)
         if isinstance(at, str):
             bad.setdefault(row, rejected(rule, at, devices[row]))
@@ -132,7 +134,7 @@ def _judge_retained(
     rows = [
         row
         for row, (at, message) in enumerate(zip(found, group.messages, strict=True))
-        if at is None and message in fields.batch.retained
+        if (at is None or isinstance(at, FromArrival)) and message in fields.batch.retained
     ]
     if plan.contract.retained == "quarantine":
         for row in rows:

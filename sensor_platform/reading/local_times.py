@@ -12,6 +12,13 @@ _AHEAD = MINUTE
 
 
 @dataclass(frozen=True, slots=True)
+class FromArrival:
+    """A time that counts from the arrival of its message, in microseconds."""
+
+    micros: int
+
+
+@dataclass(frozen=True, slots=True)
 class UnclearTime:
     """A local time with two meanings, microseconds since the epoch."""
 

@@ -30,6 +30,15 @@ class NodeState(msgspec.Struct, frozen=True):
     """Sequence number of its newest message, 0 to 255."""
     births: dict[str, dict[int, MetricBirth]] = {}
     """Device (empty for the node itself) to alias to metric. Metrics without an alias count down from -1."""
+    session: int | None = None
+    """`bdSeq` of its newest birth: a death with another number belongs to an earlier session."""
+    alive: tuple[str, ...] | None = None
+    """Devices that were born and have not died since; None where an earlier version did not keep them."""
+
+    @property
+    def living(self) -> tuple[str, ...]:
+        """Devices that die with the node."""
+        return tuple(device for device in self.births if device) if self.alive is None else self.alive
 
 
 @dataclass(slots=True)

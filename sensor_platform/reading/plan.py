@@ -129,7 +129,8 @@ class _Compiler:
         tags += tuple(self.named_tags({name for name, _ in tags}))
         spare = self.spare({name for name, _ in tags})
         metrics, refused = self.columns(is_long=is_long, passed={column for column, _ in spare.values()})
-        unfolds = contract.layout in {"auto", "nested", "samples"} and self.kind is RecordKind.MESSAGE
+        can_unfold = contract.layout in {"auto", "nested", "samples"} or self.looks_inside()
+        unfolds = can_unfold and self.kind is RecordKind.MESSAGE
         return RecordPlan(
             contract=contract,
             width=len(self.keys),
@@ -150,7 +151,7 @@ class _Compiler:
             refused=refused,
             required=() if self.kind is RecordKind.OUTER else contract.required_metrics,
             samples=next(iter(self.by_fold.get(fold(contract.samples), ())), None)
-            if unfolds and contract.layout != "nested"
+            if unfolds and contract.layout in {"auto", "samples"}
             else None,
             unfolds=unfolds,
         )
@@ -212,6 +213,15 @@ class _Compiler:
                 if column not in first and column != self.exact and name not in taken and not self.is_ignored(name):
                     found.setdefault(name, (column, columns[:place]))
         return found
+
+    def looks_inside(self) -> bool:
+        """Whether the contract looks for something inside one of the fields of this shape."""
+        contract = self.contract
+        sources = (contract.device, contract.message_id, contract.metric, contract.value, contract.unit)
+        parts = (*contract.tags.values(), *contract.series_sources.values())
+        named: tuple[ValueSource | TimeSource, ...] = (*sources, contract.quality, *parts, contract.time)
+        paths = (fold(name) for source in named for name in source.fields)
+        return any("." in path and path.partition(".")[0] in self.by_fold for path in paths)
 
     def choices(self, *sources: ValueSource) -> Iterator[tuple[int, ...]]:
         """Groups of columns of each of which a role takes the first that has a value."""

@@ -10,7 +10,7 @@ from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from sensor_platform.kernel.clock import to_micros
-from sensor_platform.reading.local_times import UnclearTime, local_time
+from sensor_platform.reading.local_times import FromArrival, UnclearTime, local_time
 
 _FORMATS: Final = ("auto", "s", "ms", "us", "ns", "iso")
 _DIRECTIVE = re.compile(r"%(.)", re.DOTALL)
@@ -96,7 +96,7 @@ def time_reader(form: str, default_zone: tzinfo) -> Callable[[object], int | str
     return read
 
 
-def exact_time(value: object) -> int | str | UnclearTime | None:
+def exact_time(value: object) -> int | str | UnclearTime | FromArrival | None:
     """A time that a decoder has read: microseconds since the epoch, or what `time_reader` makes of a value."""
     return _in_range(value, value) if type(value) is int else value  # type: ignore[return-value] # as decoders make it
 

@@ -1,6 +1,7 @@
 """Objects inside objects, and arrays of samples, to flat records whose fields are dotted paths."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from sensor_platform.reading.contract import Contract
@@ -28,7 +29,10 @@ class Unfolded:
 def unfold(contract: Contract, content: Fields) -> Unfolded:
     """The flat records of one decoded object."""
     unfolded = Unfolded()
-    flat = _flatten(content, unfolded.rejected)
+    if contract.layout in {"long", "wide"}:
+        unfolded.records.append((RecordKind.MESSAGE, _open_named(contract, content, unfolded.rejected)))
+        return unfolded
+    flat, unfolded.rejected = flatten(content)
     name = fold(contract.samples)
     path = next((key for key, value in flat.items() if type(value) is list and fold(key) == name), None)
     if path is None or contract.layout == "nested":
@@ -41,7 +45,7 @@ def unfold(contract: Contract, content: Fields) -> Unfolded:
 
 
 def _add_samples(contract: Contract, outer: Fields, elements: list[object], unfolded: Unfolded) -> None:
-    roles = _roles(contract)
+    roles = roles_of(contract)
     if path := tags_path(contract):
         roles |= {fold(key): f"tag in {key}" for key in outer if is_below(fold(key), (fold(path),))}
     shared = {key: value for key, value in outer.items() if fold(key) in roles}
@@ -52,10 +56,20 @@ def _add_samples(contract: Contract, outer: Fields, elements: list[object], unfo
             reason = f"sample {number} is not an object"
             unfolded.rejected.append(rejected("not_an_object", reason))
             continue
-        own = _flatten(element, unfolded.rejected)
+        own, refused = flatten(element)
+        unfolded.rejected.extend(refused)
         taken = {roles[name] for key in own if (name := fold(key)) in roles}
-        record = {key: value for key, value in _numbered(shared, roles, number) if roles[fold(key)] not in taken}
+        record = {key: value for key, value in numbered(shared, roles, number) if roles[fold(key)] not in taken}
         unfolded.records.append((RecordKind.SAMPLE, record | own))
+
+
+def _open_named(contract: Contract, content: Fields, refused: list[Rejected]) -> Fields:
+    """The record of a layout that takes no objects, with those opened in which the contract looks for something."""
+    heads = {name.partition(".")[0] for name in roles_of(contract) if "." in name}
+    named = {key: value for key, value in content.items() if fold(key) in heads}
+    opened, why = flatten(named)
+    refused.extend(why)
+    return {key: value for key, value in content.items() if key not in named} | opened
 
 
 def _measures(contract: Contract, outer: Fields, roles: dict[str, str]) -> bool:
@@ -72,14 +86,14 @@ def _measures(contract: Contract, outer: Fields, roles: dict[str, str]) -> bool:
     return False
 
 
-def _numbered(shared: Fields, roles: dict[str, str], number: int) -> Iterator[tuple[str, object]]:
+def numbered(shared: Fields, roles: dict[str, str], number: int) -> Iterator[tuple[str, object]]:
     """Outer fields for one sample. An outer message id becomes `id#number`: it names the message, not the sample."""
     for key, value in shared.items():
         is_id = roles[fold(key)] == "message_id" and isinstance(value, str | int)
         yield key, f"{value}#{number}" if is_id else value
 
 
-def _roles(contract: Contract) -> dict[str, str]:
+def roles_of(contract: Contract) -> dict[str, str]:
     """Folded field name to role, of every field that a sample takes over from its outer object."""
     known = _known_roles.get(id(contract))
     if known is None or known[0] is not contract:
@@ -109,24 +123,35 @@ def _find_roles(contract: Contract) -> dict[str, str]:
     return roles | {fold(name): f"time{number or ''}" for number, choice in times for name in choice}
 
 
-def _flatten(content: Fields, refused: list[Rejected]) -> Fields:
+def flatten(content: Fields, prefix: str = "", opened: AbstractSet[str] = frozenset()) -> tuple[Fields, list[Rejected]]:
+    """Dotted paths and values of an object, and what could not be taken.
+
+    Args:
+        content: the object.
+        prefix: of all paths.
+        opened: folded paths of the arrays whose elements are fields by their number (`a.0`); an asterisk is for all.
+    """
     flat: Fields = {}
-    why: list[Rejected] = []
-    _fill(content, "", 1, flat, why)
-    refused.extend(why)
-    return flat
+    refused: list[Rejected] = []
+    _fill(content, prefix, 1, flat, refused, opened)
+    return flat, refused
 
 
-def _fill(content: Fields, prefix: str, depth: int, flat: Fields, refused: list[Rejected]) -> None:
+def _fill(
+    content: Fields, prefix: str, depth: int, flat: Fields, refused: list[Rejected], opened: AbstractSet[str]
+) -> None:
     for key, value in content.items():
         path = prefix + key
-        if type(value) is not dict:
+        inner = value
+        if opened and type(value) is list and ("*" in opened or fold(path) in opened):
+            inner = {str(number): element for number, element in enumerate(value)}
+        if type(inner) is not dict:
             if path in flat:
                 refused.append(rejected("same_name", f"two values have the path {path[:80]!r}; the first is read"))
             else:
                 flat[path] = value
         elif depth < MAX_DEPTH:
-            _fill(value, f"{path}.", depth + 1, flat, refused)
+            _fill(inner, f"{path}.", depth + 1, flat, refused, opened)
         else:
             reason = f"{path[:80]!r} is nested deeper than {MAX_DEPTH} levels"
             refused.append(rejected("too_deep", reason))

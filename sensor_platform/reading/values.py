@@ -7,6 +7,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from sensor_platform.reading.doubtful import Doubtful
 from sensor_platform.reading.value_kinds import KIND_OF, ValueKind
 
 EXACT = 2.0**53
@@ -56,6 +57,8 @@ def value_of(value: object, strings: Strings = "text") -> float | str | RejectRe
     if isinstance(value, bool | int | float):
         return _number(value)
     if isinstance(value, str):
+        if type(value) is Doubtful and strings != "ignore":
+            return RejectReason("not_a_number", f"{value!r} looks like a number in a notation that is not stated")
         return _from_text(value, strings)
     kind = "an array" if isinstance(value, list) else "an object"
     return RejectReason("nested_value", f"the value is {kind}")
@@ -130,6 +133,7 @@ def _from_text(text: str, strings: Strings) -> float | str | RejectReason | None
     if strings == "ignore":
         return None
     try:
-        return _number(float(text))
+        number = float(text if text.isascii() and "_" not in text else "x")
     except ValueError:
         return RejectReason("not_a_number", f"{text[:60]!r} is not a number")
+    return _number(number)

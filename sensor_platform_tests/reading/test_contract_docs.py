@@ -6,8 +6,9 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, QualitySource, TimeSource, ValueSource
 from sensor_platform.reading.encodings import ENCODINGS
+from sensor_platform.reading.forms import BlockForm, NumberForm
 from sensor_platform.reading.reject_rules import HINTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "contracts.md").read_text()
@@ -38,6 +39,17 @@ def test_the_default_names_are_documented_in_their_order() -> None:
     for source in (DEFAULT_CONTRACT.device, DEFAULT_CONTRACT.time, DEFAULT_CONTRACT.message_id):
         *most, last = (f"`{name}`" for name in source.field)
         assert f"{', '.join(most)} or {last}" in PAGE
+
+
+def test_every_key_is_documented() -> None:
+    reference = PAGE.partition("## All keys")[2].partition("## Try a contract")[0]
+    tables = "".join(line.split("|")[1] for line in reference.splitlines() if line.startswith("| `"))
+    for kind in (Contract, TimeSource, ValueSource):
+        for field in msgspec.structs.fields(kind):
+            assert re.search(rf"`{field.encode_name}\b", tables), field.encode_name
+    for form in (BlockForm, NumberForm, QualitySource):
+        for field in msgspec.structs.fields(form):
+            assert re.search(rf"\b{field.encode_name}\b", reference), field.encode_name
 
 
 def test_every_layout_is_documented() -> None:

@@ -174,3 +174,38 @@ def test_names_that_are_not_utf_8_are_kept_visibly() -> None:
     content = b"\x12\x0f\x0a\x02\xff\xfe\x20\x0a\x69" + b"\x00\x00\x00\x00\x00\x00\xf0\x3f"
     out = decoded(Decoder([CONTRACT], LIMITS), ("g/NBIRTH/n", content))
     assert ("g/n", "\\xff\\xfe", 1.0) in readings(out)
+
+
+def session(number: int, *metrics: dict[str, object]) -> bytes:
+    return payload(0, {"name": "bdSeq", "datatype": 8, "long_value": number}, *metrics)
+
+
+def online(out: Decoded) -> dict[str, float | str]:
+    return {device: value for device, metric, value in readings(out) if metric == "online"}
+
+
+def test_the_death_of_a_node_is_that_of_its_living_devices() -> None:
+    decoder = Decoder([CONTRACT], LIMITS)
+    flow = {"name": "flow", "datatype": 10, "double_value": 1.0}
+    decoded(decoder, ("g/NBIRTH/n", session(3)), *((f"g/DBIRTH/n/{d}", payload(1, flow)) for d in "ab"))
+    decoded(decoder, ("g/DDEATH/n/b", payload(3)))
+    decoder.memory.keep()
+    assert online(decoded(decoder, ("g/NDEATH/n", session(3)))) == {"g/n": 0.0, "g/n/a": 0.0}
+    assert online(decoded(decoder, ("g/NDEATH/n", session(3)))) == {"g/n": 0.0}
+
+
+def test_a_death_of_an_earlier_session_changes_nothing() -> None:
+    decoder = Decoder([CONTRACT], LIMITS)
+    flow = {"name": "flow", "datatype": 10, "double_value": 1.0}
+    decoded(decoder, ("g/NBIRTH/n", session(4)), ("g/DBIRTH/n/a", payload(1, flow)))
+    out = decoded(decoder, ("g/NDEATH/n", session(3)))
+    assert (readings(out), [why.rule for _, why in out.rejected]) == ([], ["old_session"])
+    assert online(decoded(decoder, ("g/NDEATH/n", session(4)))) == {"g/n": 0.0, "g/n/a": 0.0}
+
+
+def test_a_birth_of_a_new_session_is_the_death_of_the_devices_of_the_old_one_and_a_rebirth_is_not() -> None:
+    decoder = Decoder([CONTRACT], LIMITS)
+    flow = {"name": "flow", "datatype": 10, "double_value": 1.0}
+    decoded(decoder, ("g/NBIRTH/n", session(3)), ("g/DBIRTH/n/a", payload(1, flow)))
+    assert online(decoded(decoder, ("g/NBIRTH/n", session(3)))) == {"g/n": 1.0}
+    assert online(decoded(decoder, ("g/NBIRTH/n", session(4)))) == {"g/n": 1.0, "g/n/a": 0.0}

@@ -5,8 +5,9 @@ A new encoding is one module here and one line in `ENCODINGS`. `decoders.Encodin
 
 from typing import Any, Final
 
-from sensor_platform.reading.encodings import binary, delimited, influx, json_text, plain, sparkplug_b
+from sensor_platform.reading.encodings import binary, delimited, influx, json_text, plain, senml, sparkplug_b
 from sensor_platform.reading.encodings.decoders import Encoding, MessageDecoder, PayloadDecoder, UndecodableError
+from sensor_platform.reading.encodings.wrapping import unwrapped
 
 __all__ = ["ENCODINGS", "Encoding", "MessageDecoder", "PayloadDecoder", "UndecodableError", "decoder_for"]
 
@@ -16,6 +17,7 @@ ENCODINGS: Final[dict[str, Encoding]] = {
     "influx": influx.INFLUX,
     "csv": delimited.CSV,
     "plain": plain.PLAIN,
+    "senml": senml.SENML,
     "msgpack": binary.MSGPACK,
     "cbor": binary.CBOR,
     "sparkplug": sparkplug_b.SPARKPLUG,
@@ -28,4 +30,4 @@ Text comes first: what is text is hardly ever meant as MessagePack, though many 
 
 def decoder_for(contract: Any) -> PayloadDecoder | MessageDecoder:  # noqa: ANN401 - a Contract, which imports this module
     """The decoder of payloads under a contract."""
-    return ENCODINGS[contract.encoding].decoder(contract)
+    return unwrapped(ENCODINGS[contract.encoding].decoder(contract), contract.compression, contract.charset)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from sensor_platform.reading.doubtful import doubtful
 from sensor_platform.reading.encodings.decoders import BadRecord, Encoding, PayloadDecoder, Records, UndecodableError
 from sensor_platform.reading.encodings.scalars import scalar_of
 from sensor_platform.reading.names import fold
@@ -34,12 +35,13 @@ class CsvForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
             raise ValueError("csv: columns must differ")
 
 
-def csv_reader(form: CsvForm, names: frozenset[str] = frozenset()) -> Callable[[bytes], object]:
+def csv_reader(form: CsvForm, names: frozenset[str] = frozenset(), numbers: object = None) -> Callable[[bytes], object]:
     """A function from a payload to its rows as objects; cells are numbers, booleans, null (empty) or text.
 
     Args:
         form: how the rows are written.
         names: folded names of columns whose cells name something or are times: they stay texts, digit by digit.
+        numbers: key `numbers` of the contract; where it is stated, cells are kept for it as texts.
     """
 
     def read(payload: bytes) -> object:
@@ -53,7 +55,8 @@ def csv_reader(form: CsvForm, names: frozenset[str] = frozenset()) -> Callable[[
         if not any(columns) or len(set(columns)) < len(columns):
             raise UndecodableError("not CSV that we read: the first line must name every column, and each once")
         texts = [fold(name) in names for name in columns]
-        records = Records(_record(columns, texts, row, number, form) for number, row in rows if row)
+        cell = _value if numbers is None else _kept
+        records = Records(_record(columns, texts, row, number, form, cell) for number, row in rows if row)
         if records and all(isinstance(record, BadRecord) for record in records):
             raise UndecodableError(next(record.reason for record in records if isinstance(record, BadRecord)))
         return records
@@ -87,17 +90,30 @@ def _rows(payload: bytes, separator: str) -> Iterator[tuple[int, list[str] | Bad
 
 
 def _record(
-    columns: tuple[str, ...], texts: list[bool], row: list[str] | BadRecord, number: int, form: CsvForm
+    columns: tuple[str, ...],
+    texts: list[bool],
+    row: list[str] | BadRecord,
+    number: int,
+    form: CsvForm,
+    cell_of: Callable[[str], object],
 ) -> dict[str, object] | BadRecord:
     if isinstance(row, BadRecord):
         return row
     if len(row) > len(columns):
         return BadRecord(f"not CSV that we read: line {number} has {len(row)} cells for {len(columns)} columns")
     return {
-        name: (cell.strip() or None) if is_text else scalar_of(cell)
+        name: (cell.strip() or None) if is_text else cell_of(cell)
         for name, cell, is_text in zip(columns, row, texts, strict=False)
         if name or not form.columns
     }
+
+
+def _value(cell: str) -> object:
+    return doubtful(scalar_of(cell))
+
+
+def _kept(cell: str) -> object:
+    return {"": None, "true": True, "false": False}.get(cell.strip().lower(), cell)
 
 
 def _names(contract: Any) -> frozenset[str]:  # noqa: ANN401 - a Contract, which imports this module
@@ -114,6 +130,6 @@ def _is_table(contents: Sequence[object]) -> bool:
 
 
 CSV = Encoding(
-    lambda contract: PayloadDecoder.of(csv_reader(contract.csv, _names(contract))),
+    lambda contract: PayloadDecoder.of(csv_reader(contract.csv, _names(contract), contract.numbers)),
     is_likely=_is_table,
 )

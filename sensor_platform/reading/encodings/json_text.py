@@ -1,17 +1,28 @@
-"""JSON, and JSON wrapped in a JSON string."""
+"""JSON, JSON wrapped in a JSON string, and several documents in one message, one a line."""
 
+import codecs
 import json
 import re
 
 import orjson
 
-from sensor_platform.reading.encodings.decoders import Encoding, PayloadDecoder, UndecodableError
+from sensor_platform.reading.encodings.decoders import BadRecord, Encoding, PayloadDecoder, Records, UndecodableError
 
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*', re.DOTALL)
+_LAX = re.compile(r'"(?:[^"\\]|\\.)*"|[+-]?\b(?:nan|inf(?:inity)?)\b|,(?=\s*[}\]])', re.DOTALL | re.IGNORECASE)
+_AROUND = " \t\r\n\0\x1e\ufeff"
+"""What may stand around a document and is not content: blanks, the NUL that ends a C string, record separators."""
+_MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+    (codecs.BOM_UTF8, "utf-8-sig"),
+)
 
 
 def from_json(payload: bytes | str) -> object:
-    """Decode one JSON document in UTF-8. NaN and Infinity are floats: they invalidate one reading, not the message.
+    """Decode JSON: one document, or several of one line each. NaN and Infinity are floats: they spoil one reading.
 
     Raises:
         UndecodableError: it is not JSON.
@@ -19,18 +30,39 @@ def from_json(payload: bytes | str) -> object:
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        return _tolerant_json(payload, str(error))
-
-
-def _tolerant_json(payload: bytes | str, reason: str) -> object:
+        reason = str(error)
     if not payload:
         raise UndecodableError("the payload is empty")
+    text = (payload if isinstance(payload, str) else _text(payload)).strip(_AROUND)
+    if not text:
+        raise UndecodableError("the payload is empty")
     try:
-        text = payload.decode("utf-8-sig") if isinstance(payload, bytes) else payload
+        return _document(text, reason)
+    except UndecodableError:
+        if "\n" in text and (records := _lines(text)):
+            return records
+        raise
+
+
+def _text(payload: bytes) -> str:
+    charset = next((name for mark, name in _MARKS if payload.startswith(mark)), "utf-8")
+    try:
+        return payload.decode(charset)
     except UnicodeDecodeError as error:
         raise UndecodableError(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
+
+
+def _document(text: str, reason: str) -> object:
+    """One document; `nan` and `inf` in any spelling, and commas before a closing bracket, are taken."""
     try:
-        content: object = json.loads(text)
+        return orjson.loads(text)
+    except (orjson.JSONDecodeError, UnicodeEncodeError):
+        pass
+    try:
+        try:
+            content: object = json.loads(text)
+        except ValueError:
+            content = json.loads(_LAX.sub(_strict, text))
         json.dumps(content, ensure_ascii=False).encode()  # lone surrogates cannot be stored as text anywhere
     except UnicodeEncodeError:
         raise UndecodableError("not JSON: a lone surrogate in a string") from None
@@ -39,6 +71,33 @@ def _tolerant_json(payload: bytes | str, reason: str) -> object:
     except ValueError:
         raise UndecodableError(f"not JSON: {reason}") from None
     return content
+
+
+def _strict(match: "re.Match[str]") -> str:
+    found = match[0]
+    if found[0] == '"':
+        return found
+    if found == ",":
+        return ""
+    return "NaN" if "a" in found.lower() else "-Infinity" if found[0] == "-" else "Infinity"
+
+
+def _lines(text: str) -> Records | None:
+    """The documents of the lines; None where no line is an object or array: then it is not meant as lines."""
+    records = Records()
+    for number, raw in enumerate(text.split("\n"), 1):
+        if not (line := raw.strip(_AROUND)):
+            continue
+        try:
+            content = _document(line, "it is not a document of its own")
+        except UndecodableError as error:
+            records.append(BadRecord(f"line {number}: {error}"))
+            continue
+        if isinstance(content, list):
+            records.extend(content)
+        else:
+            records.append(content if isinstance(content, dict) else BadRecord(f"line {number}: it is not an object"))
+    return records if any(isinstance(record, dict) for record in records) else None
 
 
 def from_json_in_json(payload: bytes) -> object:

@@ -1,7 +1,7 @@
 """Sparkplug B messages to long records, one per metric, with names and units from earlier births."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from google.protobuf.message import DecodeError
@@ -60,7 +60,15 @@ def read_sparkplug(topic: str, payload: bytes, memory: Memory) -> DecodedMessage
     if place.kind in _COMMANDS:
         _add_commands(place, content, memory, message)
         return message
+    before, session = memory.node(place.node_key) or NodeState(), _session(content)
+    if place.kind == "NDEATH" and before.session is not None and session not in {None, before.session}:
+        reason = f"the death of session {session}, but {place.node_key} was born in session {before.session} since"
+        message.rejected.append(rejected("old_session", reason, place.device_id))
+        return message
     _update_memory(place, content, memory, message)
+    if place.kind == "NDEATH" or (place.kind == "NBIRTH" and session != before.session):
+        for device in before.living:  # the death of a node, or of its session, is that of its devices
+            _add_online(replace(place, device=device), content, message, is_online=False)
     if place.kind.endswith("DEATH"):
         _add_online(place, content, message, is_online=False)
         return message
@@ -83,7 +91,7 @@ def _update_memory(place: _Topic, content: Any, memory: Memory, message: Decoded
     seq = content.seq % 256 if content.HasField("seq") else None
     if place.kind == "NDEATH":
         if known is not None:
-            memory.set_node(place.node_key, NodeState(None, known.births))
+            memory.set_node(place.node_key, NodeState(None, known.births, known.session, ()))
         return
     if place.kind != "NBIRTH" and known is not None and known.seq is not None and seq is not None:
         expected = (known.seq + 1) % 256
@@ -92,11 +100,32 @@ def _update_memory(place: _Topic, content: Any, memory: Memory, message: Decoded
         elif seq != expected:
             message.gap = (expected, seq)
             memory.rebirths.add(place.node_key)
+    session = _session(content) if place.kind == "NBIRTH" or known is None else known.session
     births = {} if known is None or place.kind == "NBIRTH" else known.births
     if place.kind.endswith("BIRTH"):
         births = {**births, place.device: dict(_births(content))}
     if place.kind.endswith("BIRTH") or known is not None:
-        memory.set_node(place.node_key, NodeState(seq if seq is not None or known is None else known.seq, births))
+        number = seq if seq is not None or known is None else known.seq
+        memory.set_node(place.node_key, NodeState(number, births, session, _alive(place, known, session)))
+
+
+def _alive(place: _Topic, known: NodeState | None, session: int | None) -> tuple[str, ...]:
+    """The devices of a node that live after a message; a new session begins without any."""
+    is_new = known is None or (place.kind == "NBIRTH" and session != known.session)
+    alive = set() if is_new or known is None else set(known.living)
+    if place.kind == "DBIRTH":
+        alive.add(place.device)
+    elif place.kind == "DDEATH":
+        alive.discard(place.device)
+    return tuple(sorted(alive))
+
+
+def _session(content: Any) -> int | None:  # noqa: ANN401
+    """The number of a session, which birth and death of a node have in common."""
+    for metric in content.metrics:
+        if metric.name == "bdSeq" and metric.WhichOneof("value") in {"int_value", "long_value"}:
+            return int(getattr(metric, metric.WhichOneof("value")))
+    return None
 
 
 def _births(content: Any) -> Iterator[tuple[int, MetricBirth]]:  # noqa: ANN401

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.ingest.landed import Landed, case_contracts, case_messages
 from sensor_platform_tests.field.ingest.rig import land
 
@@ -15,13 +13,11 @@ def states(landed: Landed, device: str) -> list[float | None]:
     return [row.value for row in landed.of("online") if row.device == device]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 11")
 def test_ingest_11_devices_of_a_dead_node_are_offline(tmp_path: Path) -> None:
     landed = land(tmp_path, [NODE_BIRTH, DEVICE_BIRTH, NODE_DEATH], CONTRACTS)
     assert states(landed, "G/edge/pump") == [1.0, 0.0]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 11")
 def test_ingest_11_every_device_of_a_dead_node_is_offline(tmp_path: Path) -> None:
     fan = ("spBv1.0/G/DBIRTH/edge/fan", DEVICE_BIRTH[1])
     landed = land(tmp_path, [NODE_BIRTH, DEVICE_BIRTH, fan, NODE_DEATH], CONTRACTS)

@@ -10,7 +10,6 @@ from sensor_platform_tests.field.ingest.rig import land
 TRAILING, LEADING = (payload for _, payload in case_messages("ingest-13"))
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 13")
 @pytest.mark.parametrize(
     "payload",
     [TRAILING, LEADING, b'{"temp":21.5}\n\0', b'{"temp":21.5}' + b"\0" * 50],

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.ingest.landed import Landed, Row, case_contracts, case_messages
 from sensor_platform_tests.field.ingest.rig import land_where_accepted
 
@@ -28,20 +26,17 @@ def test_ingest_22_a_record_with_everything_in_it_is_read(tmp_path: Path) -> Non
     assert [(base_second(20), 120.1, "V")] in read
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 22")
 def test_ingest_22_relative_times_count_from_the_base_time(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, MESSAGES, AS_TODAY, SENML)
     read = [[(row.at, row.value) for row in of_the_base_device(landed, "current")] for landed in found]
     assert [(base_second(15), 1.2), (base_second(16), 1.3)] in read, found[0].refused
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 22")
 def test_ingest_22_the_base_unit_holds_for_records_without_one(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, MESSAGES, AS_TODAY, SENML)
     assert ["A", "A"] in [[row.unit for row in landed.of("current")] for landed in found]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 22")
 def test_ingest_22_base_name_and_base_time_hold_for_a_record_without_either(tmp_path: Path) -> None:
     found = land_where_accepted(tmp_path, MESSAGES, AS_TODAY, SENML)
     read = [[(row.at, row.value) for row in of_the_base_device(landed, "on")] for landed in found]

@@ -3,8 +3,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.ingest.landed import Row, case_contracts, case_messages
 from sensor_platform_tests.field.ingest.rig import land, land_unless_refused
 
@@ -18,13 +16,11 @@ def rows_where_accepted(folder: Path) -> list[Row] | None:
     return None if landed is None else landed.rows
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 26")
 def test_ingest_26_a_value_below_a_path_is_found(tmp_path: Path) -> None:
     rows = rows_where_accepted(tmp_path)
     assert rows is None or [(row.metric, row.value) for row in rows] == [("ns=2;s=T1", 1.2)]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 26")
 def test_ingest_26_a_time_below_a_path_is_found(tmp_path: Path) -> None:
     rows = rows_where_accepted(tmp_path)
     assert rows is None or [(row.at, row.is_device_time) for row in rows] == [(AT, True)]

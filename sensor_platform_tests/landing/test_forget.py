@@ -161,3 +161,31 @@ def test_counts_and_rows_of_the_ledger_go_though_no_file_has_the_device(filled: 
     assert "long-silent" not in heard_of(filled)
     assert read_counts(path)["received"].sum() == 3
     assert traces(filled, "long-silent") == []
+
+
+def refused(device: str) -> list[Message]:
+    """A message whose time nobody can read, one that nobody can read at all, and one with a refused reading."""
+    return [
+        Message(f'{{"device_id": "{device}", "ts": "never", "t": 1}}'.encode(), "ward/x"),
+        Message(b"\x00 not readable", f"ward/{device}/x"),
+        said(device, NOW + HOUR, t=float("nan"), h=2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "kept"),
+    [
+        (ForgetRule(at=NOW, device=DEVICE), 1),
+        (ForgetRule(at=NOW, device=DEVICE, first=T0 - HOUR), 1),
+        (ForgetRule(at=NOW, device=DEVICE, end=NOW + 1), 3),
+        (ForgetRule(at=NOW, device=DEVICE, metric="t"), 3),
+    ],
+)
+def test_rejected_messages_that_come_later(filled: Home, rule: ForgetRule, kept: int) -> None:
+    forgotten(filled, rule, NOW)
+    before = len(rejects(filled))
+    seal_segment(filled, 9, [*refused(DEVICE), *refused(OTHER)], received_at=NOW + HOUR)
+    land_all(filled, now=NOW + HOUR)
+    assert len(rejects(filled)) == before + kept + 3
+    comes_back_by_nothing(filled, outcomes(filled))
+    assert len(rejects(filled)) == before + kept + 3

@@ -32,9 +32,10 @@ class RuleChoice:
         """Mask of rejects. They have no event time: the receive time counts.
 
         A rejected message whose device is not known is taken where its topic or payload names the device as a word.
+        Rejected messages of a device are taken whenever they come, if its rule has no end: an earlier one that is sent
+        again cannot be distinguished from a new one. A refused reading of a message that lands is new.
         """
-        at = _micros("received_at")
-        return _mask(rows, [[*_names(rule, rows, naming=True), _in_time(rule, at)] for rule in self.rules])
+        return _mask(rows, [[*_names(rule, rows, naming=True), _refused_in_time(rule)] for rule in self.rules])
 
 
 def _names(rule: ForgetRule, rows: pl.DataFrame, *, naming: bool = False) -> Iterator[pl.Expr]:
@@ -53,6 +54,11 @@ def _in_time(rule: ForgetRule, at: pl.Expr) -> pl.Expr:
     if rule.end is None:
         return (at >= first) & ((at < rule.at) | (_micros("received_at") <= rule.at))
     return (at >= first) & (at < end)
+
+
+def _refused_in_time(rule: ForgetRule) -> pl.Expr:
+    is_in_time = _in_time(rule, _micros("received_at"))
+    return is_in_time | (pl.col("scope") == "message") if rule.keeps_rejects_away else is_in_time
 
 
 def _naming(device: str, rows: pl.DataFrame) -> pl.Series:

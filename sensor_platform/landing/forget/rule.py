@@ -46,6 +46,11 @@ class ForgetRule(msgspec.Struct, frozen=True, kw_only=True):
         return self.device is not None and (self.metric, self.topic, self.first, self.end) == (None, None, None, None)
 
     @property
+    def keeps_rejects_away(self) -> bool:
+        """Whether rejected messages of its device are taken whenever they come: they have no event time."""
+        return self.device is not None and (self.metric, self.topic, self.end) == (None, None, None)
+
+    @property
     def span(self) -> tuple[int, int]:
         """Event times that the rule can take."""
         return filled_span(self.first, self.end)

@@ -100,7 +100,7 @@ def _rebuild(home: Home) -> RebuiltLedger:
         for compaction in compactions_since(home, 0):
             compactions += 1
             _insert_compaction(ledger, home, compaction, missed)
-        # also those of which nothing is left: what was made of them is built again from nothing
+        # those of which nothing is left too: what was made of them is built again from nothing
         touch_slots(ledger, set(slots).difference(touched_slots(ledger, LATEST)), 0)
         lost = missed.lost()
         for segment, entry in lost:

@@ -11,7 +11,7 @@ from sensor_platform.collect.config import SOURCES, Broker
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger import check_grid, refuse_newer_home
-from sensor_platform.site import Site, load_site
+from sensor_platform.site import Site, for_home, load_site
 
 _PORTS = {"mqtt": 1883, "mqtts": 8883}
 
@@ -52,9 +52,10 @@ def settings_with(site: Site, folder: Path | None, environ: Mapping[str, str] | 
         WrongUse: a variable is wrong.
     """
     env = os.environ if environ is None else environ
+    home = home_of(env)
     return Settings(
-        home=home_of(env),
-        site=site,
+        home=home,
+        site=for_home(site, home),
         site_folder=folder,
         broker=_broker(env),
         logins=_logins(env),

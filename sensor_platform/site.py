@@ -10,12 +10,14 @@ import yaml
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.errors import WrongUse
+from sensor_platform.home import Home
 from sensor_platform.landing.config import LandingConfig
+from sensor_platform.landing.ledger import DeviceRule, device_rule_of
 from sensor_platform.live.config import LiveConfig
 from sensor_platform.predict.anomaly.config import AnomalyConfig
 from sensor_platform.predict.forecast.config import ForecastConfig
 from sensor_platform.predict.supervised.config import TaskConfig
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract
+from sensor_platform.reading.contract import DEFAULT_CONTRACT, TOPIC_DEVICE, Contract, ValueSource
 from sensor_platform.retention.config import RetentionConfig
 from sensor_platform.retention.config import check as check_retention
 from sensor_platform.sinks.prediction_sink import PREDICTIONS_CONTRACT
@@ -42,6 +44,16 @@ class FreshDevices(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_o
     """Share of the devices that were heard of recently which has to be as fresh as the layer; 0 looks at none."""
     heard_hours: float = 24.0
     """Hours for which a device counts after a message from it."""
+
+
+class ContractSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Section `contracts` of site.yaml."""
+
+    strict: bool = False
+    """Whether a message is refused whose topic no contract of the site names; the default contract takes it if not."""
+    unnamed_devices: DeviceRule | None = None
+    """What names a device where neither the payload nor its contract does: `topic` (without the levels with which the
+    subscription begins) or `last_level` (or a field `id`). None: as the data folder began; new ones with `topic`."""
 
 
 class Runs(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -73,6 +85,7 @@ class _SiteFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only
     start: date = DEFAULT_START
     slot_minutes: int = 10
     collect: CollectConfig = CollectConfig()
+    contracts: ContractSettings = ContractSettings()
     landing: LandingConfig = LandingConfig()
     warehouse: WarehouseConfig = WarehouseConfig()
     forecast: ForecastConfig = ForecastConfig()
@@ -105,6 +118,7 @@ class Site(msgspec.Struct, frozen=True, kw_only=True):
     catalog: Path | None
     """Folder of devices.csv, metrics.csv and calibration.csv, or None."""
     live: LiveConfig = LiveConfig()
+    contract_settings: ContractSettings = ContractSettings()
     alerts: AlertConfig = AlertConfig()
     """`rules.yaml`."""
     freshness_devices: FreshDevices = FreshDevices()
@@ -129,6 +143,43 @@ def load_site(folder: Path | None) -> Site:
     site = _assemble(_read(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)
     rules = folder / "rules.yaml"
     return msgspec.structs.replace(site, alerts=read_rules(rules)) if rules.is_file() else site
+
+
+def for_home(site: Site, home: Home) -> Site:
+    """The site as a data folder takes it: devices without a name are named as the folder began, unless the site says.
+
+    Args:
+        site: of `load_site`.
+        home: the data folder.
+    """
+    if site.contract_settings.unnamed_devices is not None or device_rule_of(home) == "topic":
+        return site
+    unnamed = _topic_device(site.collect)
+    contracts = tuple(
+        msgspec.structs.replace(each, device=DEFAULT_CONTRACT.device) if each.device == unnamed else each
+        for each in site.contracts
+    )
+    return msgspec.structs.replace(site, contracts=contracts)
+
+
+def fit_contract(contract: Contract, site: Site, home: Home) -> Contract:
+    """A contract that was read by itself, as it would be in the site."""
+    rule = site.contract_settings.unnamed_devices or device_rule_of(home)
+    return _with_device(contract, rule, site.collect)
+
+
+def _with_device(contract: Contract, rule: DeviceRule | None, collect: CollectConfig) -> Contract:
+    """The contract with what names its devices, where it does not state that."""
+    if rule == "last_level" or contract.device != DEFAULT_CONTRACT.device:
+        return contract
+    return msgspec.structs.replace(contract, device=_topic_device(collect))
+
+
+def _topic_device(collect: CollectConfig) -> ValueSource:
+    """The topic below the subscriptions; of Kafka the key of the record, or its whole topic."""
+    if collect.kafka.topics:
+        return msgspec.structs.replace(TOPIC_DEVICE, topic_below=(), kafka_key=True)
+    return msgspec.structs.replace(TOPIC_DEVICE, topic_below=tuple(each.topic for each in collect.subscriptions))
 
 
 def read_rules(path: Path) -> AlertConfig:
@@ -171,6 +222,9 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
             f"site.yaml: freshness has unknown layer {min(unknown)!r}",
             f"layers are {', '.join(DEFAULT_FRESHNESS)}",
         )
+    every = (*contracts, *((PREDICTIONS_CONTRACT,) if site.live.triggers else ()))
+    if not site.contracts.strict:
+        every += (DEFAULT_CONTRACT,)
     return Site(
         name=site.name,
         start=site.start,
@@ -186,7 +240,8 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         live=site.live,
         freshness=DEFAULT_FRESHNESS | site.freshness,
         freshness_devices=site.freshness_devices,
-        contracts=(contracts or (DEFAULT_CONTRACT,)) + ((PREDICTIONS_CONTRACT,) if site.live.triggers else ()),
+        contracts=tuple(_with_device(each, site.contracts.unnamed_devices, site.collect) for each in every),
+        contract_settings=site.contracts,
         catalog=catalog,
     )
 

@@ -115,11 +115,12 @@ def _messages(settings: "Settings", topic: str, last: str, seconds: float | None
 
 def _changed(settings: "Settings", file: Path) -> "Terms":
     from sensor_platform.contracts.compare import with_contract
-    from sensor_platform.site import load_site, read_contract
+    from sensor_platform.site import fit_contract, for_home, load_site, read_contract
 
     if file.is_dir() or file.name == "site.yaml":
-        return _terms(load_site(file if file.is_dir() else file.parent))
-    return _terms(settings.site, with_contract(settings.site.contracts, read_contract(file)))
+        return _terms(for_home(load_site(file if file.is_dir() else file.parent), settings.home))
+    changed = fit_contract(read_contract(file), settings.site, settings.home)
+    return _terms(settings.site, with_contract(settings.site.contracts, changed))
 
 
 def _terms(site: "Site", contracts: Any = None) -> "Terms":  # noqa: ANN401 - a tuple of contracts

@@ -21,6 +21,8 @@ _DEVICES = re.compile(
 )
 _TIMES = re.compile(r"(^|\.)(.*_)?(ts|time|timestamp|datetime|date|at|t|epoch)$")
 _IDS = re.compile(r"(^|\.)(seq|sequence|seq_?no|message_?id|msg_?id|counter)$")
+_ID = re.compile(r"(^|\.)id$")
+_FEW = 2
 _RECENT = to_micros(EPOCH.replace(year=2000))
 
 
@@ -130,9 +132,13 @@ def _structured(
         for key, value in record.items():
             fields.setdefault(key, _Field()).add(value)
     changes: dict[str, Any] = {"name": name, "topic": topic, "encoding": encoding, "layout": _layout(fields)}
-    device = _pick(fields, _DEVICES, lambda found: found.count > 0.9 * len(records)) or _pick(
-        fields, re.compile(r"(^|\.)id$"), lambda found: found.count > 0.9 * len(records)
-    )
+    device = _pick(fields, _DEVICES, lambda found: found.count > 0.9 * len(records))
+    if device is not None and len(fields[device].values) == len(records) > _FEW:
+        notes.append(f"{device!r} is another one in every message: it may number messages, and not name devices")
+    if device is None and (name_or_number := _pick(fields, _ID, lambda found: found.count > 0.9 * len(records))):
+        device = name_or_number if _is_name(fields[name_or_number]) else None
+        taken = "is" if device else "is not"
+        notes.append(f"{name_or_number!r} {taken} taken for the device: an id may number messages or channels instead")
     if device is None:
         level, why = _device_level(messages)
         changes["device"] = {"topic_level": level}
@@ -179,6 +185,11 @@ def _snake(key: str) -> str:
 def _is_tag(found: _Field, records: int) -> bool:
     """Whether the field is a text that hardly ever changes: it describes, it does not measure."""
     return found.texts == found.count and found.count > 0.5 * records and len(found.values) <= max(1, records // 10)
+
+
+def _is_name(found: _Field) -> bool:
+    """Whether the field is a text that comes again."""
+    return found.texts == found.count and len(found.values) <= max(1, found.count // 2)
 
 
 def _plain(name: str, topic: str, messages: Sequence[tuple[str, bytes]], notes: list[str]) -> Contract:

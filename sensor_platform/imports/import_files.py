@@ -24,6 +24,7 @@ from sensor_platform.landing.ledger import (
     commit_segment,
     imported,
     is_free,
+    keep_device_rule,
     keep_grid,
     next_commit_time,
     open_ledger,
@@ -84,6 +85,7 @@ def import_files(
     """
     with changes_lock(home, "import", wait_seconds=wait_seconds), open_ledger(home) as ledger:
         keep_grid(ledger, plan.slot // MINUTE)
+        keep_device_rule(ledger, home)
         clear_changes(home, ledger)
         sources = {source.sha256: source for source in (open_source(path, plan.separator) for path in paths)}
         known = [file for file in imported(ledger) if file.sha256 in sources]

@@ -20,6 +20,7 @@ from sensor_platform.landing.ledger import (
     KnownFile,
     Manifest,
     imported,
+    keep_device_rule,
     keep_grid,
     landing_floor,
     next_commit_time,
@@ -72,6 +73,7 @@ def withdraw(
     """
     with changes_lock(home, "import", wait_seconds=wait_seconds), open_ledger(home) as ledger:
         keep_grid(ledger, slot // MINUTE)
+        keep_device_rule(ledger, home)
         clear_changes(home, ledger)
         files = chosen_imports(imported(ledger), names)
         now = next_commit_time(ledger, clock())

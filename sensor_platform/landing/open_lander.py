@@ -10,6 +10,7 @@ from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.lander import Lander
 from sensor_platform.landing.lander_lock import lander_lock
 from sensor_platform.landing.ledger.decoder_memory import load_memory
+from sensor_platform.landing.ledger.device_rules import keep_device_rule
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.ledger.slot_grid import keep_grid
 from sensor_platform.reading.batch import TimeLimits
@@ -49,6 +50,7 @@ def open_lander(
     with lander_lock(home), open_ledger(home) as ledger:
         home.wal.mkdir(parents=True, exist_ok=True)
         keep_grid(ledger, slot_minutes)
+        keep_device_rule(ledger, home)
         yield Lander(
             home=home,
             ledger=ledger,

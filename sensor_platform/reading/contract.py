@@ -17,6 +17,7 @@ from sensor_platform.reading.sources import QualitySource, TimeSource, ValueSour
 
 __all__ = [
     "DEFAULT_CONTRACT",
+    "TOPIC_DEVICE",
     "Contract",
     "Layout",
     "QualitySource",
@@ -57,6 +58,8 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     layout: Layout = "auto"
     """`auto` takes wide, nested and arrays of samples, and long where a metric name and a value are present."""
     device: ValueSource = ValueSource(field=("device_id", "sensor_id", "generator_id", "id"), topic_level=-1)
+    """Where a contract does not state it, the site puts `TOPIC_DEVICE` here, with its own subscriptions, unless its
+    data folder is from before that."""
     time: TimeSource = TimeSource()
     retained: Retained = "quarantine"
     """How a retained MQTT message without a device time is treated: it may be of any age. `quarantine` refuses it,
@@ -196,6 +199,8 @@ def _check_long(contract: Contract) -> None:
 
 
 DEFAULT_CONTRACT = Contract(name="default", topic="#")
+TOPIC_DEVICE = ValueSource(field=("device_id", "sensor_id", "generator_id"), topic_below=("sensors/#",))
+"""The device where a contract does not state it: a field `id` numbers messages or channels as often as devices."""
 
 
 def contract_for(contracts: Sequence[Contract], topic: str) -> Contract | None:

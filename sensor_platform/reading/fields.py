@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.local_times import FromArrival, UnclearTime
+from sensor_platform.reading.names import below_filter
 from sensor_platform.reading.plan import Lookup, LookupPart, RecordPlan
 from sensor_platform.reading.sources import TimeSource, ValueSource
 from sensor_platform.reading.times import exact_time, time_reader, zone
@@ -35,6 +36,7 @@ class FieldReader:
 
     batch: MessageBatch
     levels: dict[tuple[str, int], str | None] = field(default_factory=dict)
+    rests: dict[tuple[str, tuple[str, ...]], str] = field(default_factory=dict)
     readers: dict[tuple[str, str], TimeReader] = field(default_factory=dict)
     literals: Callable[[bytes], list[str]] | None = None
     """Numbers as a payload writes them, where its decoder rounds large ones."""
@@ -136,6 +138,8 @@ class FieldReader:
             return key.decode("utf-8", "backslashreplace")
         if source.topic_level is not None and (level := self.level(self.batch.topics[message], source.topic_level)):
             return level
+        if source.topic_below is not None and (rest := self.below(self.batch.topics[message], source.topic_below)):
+            return rest
         return source.constant
 
     def user_property(self, name: str, message: int) -> str | None:
@@ -150,6 +154,13 @@ class FieldReader:
             levels = topic.split("/")
             self.levels[key] = (levels[number] if -len(levels) <= number < len(levels) else None) or None
         return self.levels[key]
+
+    def below(self, topic: str, topic_filters: tuple[str, ...]) -> str:
+        """A topic without the levels with which its filter begins."""
+        key = (topic, topic_filters)
+        if key not in self.rests:
+            self.rests[key] = below_filter(topic_filters, topic)
+        return self.rests[key]
 
     def times(self, plan: RecordPlan, group: Group) -> list[Time]:
         """The time of each record."""

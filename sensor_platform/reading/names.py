@@ -1,5 +1,7 @@
 """Names of fields and topics: how they are compared, and MQTT topic filters."""
 
+from collections.abc import Sequence
+
 MAX_NAME = 256
 """Longest device id or metric name, in characters; a longer one is refused, it would be a payload and not a name."""
 
@@ -28,6 +30,17 @@ def topic_error(topic: str) -> str | None:
     if any(each in topic for each in "+#\0"):
         return "a topic has no wildcards and no NUL"
     return None
+
+
+def below_filter(topic_filters: Sequence[str], topic: str) -> str:
+    """The topic without the literal levels with which the first filter that matches begins.
+
+    It is the whole topic where no filter matches, or where nothing would be left.
+    """
+    found = next((each for each in topic_filters if topic_matches(each, topic)), "#")
+    levels = topic.split("/")
+    literal = next((at for at, level in enumerate(found.split("/")) if level in {"+", "#"}), len(levels))
+    return "/".join(levels[literal:]) or topic
 
 
 def topic_matches(topic_filter: str, topic: str) -> bool:

@@ -5,7 +5,7 @@ from typing import Final
 from sensor_platform.reading.model import Rejected
 
 HINTS: Final[dict[str, str]] = {
-    "no_contract": "add a contract whose topic filter matches, or unsubscribe from this topic",
+    "no_contract": "add a contract whose topic filter matches, or take `contracts: {strict: true}` out of site.yaml",
     "undecodable": "check the sender's encoding, or set `encoding` in the contract of this topic",
     "no_birth": "the collector asks the node for its birth; then `sensor-platform quarantine requeue --rule no_birth`",
     "old_session": "nothing is to be done: the node was born again before its earlier session was found dead",

@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from sensor_platform.reading.local_times import RepeatedHour
+from sensor_platform.reading.names import filter_error
 from sensor_platform.reading.template import TemplatePart, parse_template
 from sensor_platform.reading.times import format_error, zone
 
@@ -24,15 +25,20 @@ class ValueSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     kafka_key: bool = False
     topic_level: int | None = None
     """Level of the topic, from 0; negative counts from the end."""
+    topic_below: tuple[str, ...] | None = None
+    """Topic filters: the topic without the literal levels with which the first one that matches begins (`sensors/#`
+    makes `hall/dev1` of `sensors/hall/dev1`); the whole topic where none matches, or nothing would be left."""
     constant: str | None = None
 
     def __post_init__(self) -> None:
-        """Check the template.
+        """Check the template and the topic filters.
 
         Raises:
-            ValueError: it has no parts, or two with nothing between them.
+            ValueError: the template has no parts, or two with nothing between them; a topic filter is not valid.
         """
         _ = self.parts
+        if reason := next(filter(None, map(filter_error, self.topic_below or ())), None):
+            raise ValueError(f"topic_below: {reason}")
 
     @property
     def parts(self) -> tuple[TemplatePart, ...]:
@@ -52,7 +58,8 @@ class ValueSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
     @property
     def is_outside(self) -> bool:
         """Whether it can be found without the payload."""
-        return bool(self.user_property or self.kafka_key or self.topic_level is not None or self.constant is not None)
+        is_of_topic = self.topic_level is not None or self.topic_below is not None
+        return bool(self.user_property or self.kafka_key or is_of_topic or self.constant is not None)
 
     @property
     def reads_properties(self) -> bool:

@@ -13,7 +13,9 @@ from sensor_platform_tests.landing.homes import T0, Message, land_all, seal_segm
 
 def land(home: Home, *numbers: int) -> None:
     """Land messages of a device that counts."""
-    seal_segment(home, 1, [Message(b'{"id":"a","ts":%d,"seq":%d,"t":1}' % (T0 // 10**6 + n, n)) for n in numbers])
+    seal_segment(
+        home, 1, [Message(b'{"device_id":"a","ts":%d,"seq":%d,"t":1}' % (T0 // 10**6 + n, n)) for n in numbers]
+    )
     land_all(home)
 
 

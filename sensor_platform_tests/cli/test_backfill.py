@@ -13,7 +13,7 @@ from sensor_platform_tests.landing.homes import T0, Message, land_all, seal_segm
 def landed(home: Home) -> Home:
     """Readings of three days, one an hour later than the first of its day."""
     days = [(0, 0), (0, 1), (1, 0), (3, 0)]
-    bodies = [b'{"id":"a","ts":%d,"t":1}' % (T0 // 10**6 - day * 86_400 + hour * 3_600) for day, hour in days]
+    bodies = [b'{"device_id":"a","ts":%d,"t":1}' % (T0 // 10**6 - day * 86_400 + hour * 3_600) for day, hour in days]
     seal_segment(home, 1, [Message(body) for body in bodies], received_at=T0 + 7_200_000_000)
     land_all(home)
     return home

@@ -11,7 +11,7 @@ from sensor_platform.landing.ledger import read_ledger, totals
 from sensor_platform_tests.cli.running import run, said
 from sensor_platform_tests.landing.homes import Message, seal_segment
 
-GOOD, BAD = Message(b'{"id":"a","t":1,"h":2}'), Message(b"\x00")
+GOOD, BAD = Message(b'{"device_id":"a","t":1,"h":2}'), Message(b"\x00")
 
 
 @pytest.fixture(autouse=True)

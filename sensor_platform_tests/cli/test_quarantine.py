@@ -16,7 +16,9 @@ ID = "col-1772366400000-00000001:0"
 @pytest.fixture
 def refused(home: Home) -> Home:
     """Two messages that are refused, and one that is not."""
-    seal_segment(home, 1, [Message(b"\x00", "sensors/x"), Message(b"[]", "sensors/y"), Message(b'{"id":"a","t":1}')])
+    seal_segment(
+        home, 1, [Message(b"\x00", "sensors/x"), Message(b"[]", "sensors/y"), Message(b'{"device_id":"a","t":1}')]
+    )
     land_all(home)
     return home
 

@@ -11,7 +11,7 @@ from sensor_platform_tests.landing.homes import Message, land_all, seal_segment
 
 @pytest.fixture
 def landed(home: Home) -> Home:
-    seal_segment(home, 1, [Message(b'{"id":"a","t":1}')])
+    seal_segment(home, 1, [Message(b'{"device_id":"a","t":1}')])
     land_all(home)
     return home
 

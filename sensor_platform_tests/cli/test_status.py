@@ -34,7 +34,7 @@ def test_of_a_home_in_which_nothing_ran() -> None:
 
 
 def test_of_a_home_with_readings_that_are_not_built_yet(home: Home) -> None:
-    seal_segment(home, 1, [Message(b'{"id":"a","t":1}'), Message(b"\x00")])
+    seal_segment(home, 1, [Message(b'{"device_id":"a","t":1}'), Message(b"\x00")])
     land_all(home)
     seal_segment(home, 2, [Message(b"{}")])
     found = json.loads(said(status, "--json"))

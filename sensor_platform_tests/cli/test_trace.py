@@ -14,7 +14,7 @@ ASKED = ("--device", "a", "--metric", "t", "--at", "2026-03-01T12:00:30")
 
 @pytest.fixture
 def landed(home: Home) -> Home:
-    bodies = [b'{"id":"a","ts":%d,"t":%d}' % (T0 // 10**6 + number, number) for number in range(3)]
+    bodies = [b'{"device_id":"a","ts":%d,"t":%d}' % (T0 // 10**6 + number, number) for number in range(3)]
     seal_segment(home, 1, [Message(body) for body in bodies])
     land_all(home)
     return home
@@ -26,7 +26,7 @@ def test_each_reading_is_shown_with_its_place_and_its_payload() -> None:
     assert lines[0] == "readings_1h 2026-03-01 12:00:00 UTC: 3 readings"
     assert lines[1] == "2026-03-01T12:00:00.000000Z  t = 0.0  topic sensors/dev1"
     assert lines[2].endswith("segment col-1772366400000-00000001  position 0")
-    assert lines[3].endswith('{"id":"a","ts":1772366400,"t":0}')
+    assert lines[3].endswith('{"device_id":"a","ts":1772366400,"t":0}')
 
 
 @pytest.mark.usefixtures("landed")

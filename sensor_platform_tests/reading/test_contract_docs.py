@@ -6,7 +6,14 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, QualitySource, TimeSource, ValueSource
+from sensor_platform.reading.contract import (
+    DEFAULT_CONTRACT,
+    TOPIC_DEVICE,
+    Contract,
+    QualitySource,
+    TimeSource,
+    ValueSource,
+)
 from sensor_platform.reading.encodings import ENCODINGS
 from sensor_platform.reading.forms import BlockForm, NumberForm
 from sensor_platform.reading.reject_rules import HINTS
@@ -36,7 +43,7 @@ def test_the_example_is_a_contract() -> None:
 
 
 def test_the_default_names_are_documented_in_their_order() -> None:
-    for source in (DEFAULT_CONTRACT.device, DEFAULT_CONTRACT.time, DEFAULT_CONTRACT.message_id):
+    for source in (TOPIC_DEVICE, DEFAULT_CONTRACT.time, DEFAULT_CONTRACT.message_id):
         *most, last = (f"`{name}`" for name in source.field)
         assert f"{', '.join(most)} or {last}" in PAGE
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sensor_platform.reading.contract import Contract, contract_for
-from sensor_platform.reading.names import filter_error, fold, topic_matches
+from sensor_platform.reading.names import below_filter, filter_error, fold, topic_matches
 
 LEVELS = st.lists(st.sampled_from(["", "a", "b", "$SYS", "é"]), min_size=1, max_size=4)
 FILTERS = st.lists(st.sampled_from(["", "a", "b", "+", "$SYS"]), min_size=1, max_size=4)
@@ -42,6 +42,38 @@ def test_matching_agrees_with_a_regular_expression(parts: list[str], is_open: bo
     pattern = "/".join("[^/]*" if part == "+" else re.escape(part) for part in parts) + ("(/.*)?" if is_open else "")
     expected = bool(re.fullmatch(pattern, topic)) and not (topic[:1] == "$" and topic_filter[:1] == "+")
     assert topic_matches(topic_filter, topic) is expected
+
+
+@pytest.mark.parametrize(
+    ("topic_filters", "topic", "rest"),
+    [
+        (["sensors/#"], "sensors/hall/dev1", "hall/dev1"),
+        (["sensors/#"], "sensors/dev1", "dev1"),
+        (["sensors/#"], "sensors", "sensors"),
+        (["sensors/#"], "plant/dev1", "plant/dev1"),
+        (["#"], "tele/a/SENSOR", "tele/a/SENSOR"),
+        (["+/status/+"], "shelly-a/status/switch:0", "shelly-a/status/switch:0"),
+        (["/sensors/+/t"], "/sensors/a/t", "a/t"),
+        (["a/b", "a/c"], "a/c", "a/c"),
+        (["a/b/+/x", "a/+/c/#"], "a/b/c/d", "b/c/d"),
+        ([], "machines", "machines"),
+    ],
+)
+def test_a_topic_is_named_without_the_levels_with_which_its_filter_begins(
+    topic_filters: list[str], topic: str, rest: str
+) -> None:
+    assert below_filter(topic_filters, topic) == rest
+
+
+@given(st.lists(FILTERS.map("/".join).filter(bool), max_size=3), LEVELS, LEVELS)
+def test_topics_that_one_filter_takes_have_different_rests(
+    topic_filters: list[str], one: list[str], other: list[str]
+) -> None:
+    both = {"/".join(one), "/".join(other)}
+    if sum(any(topic_matches(each, topic) for topic in both) for each in topic_filters) == 1:
+        (taking,) = (each for each in topic_filters if any(topic_matches(each, topic) for topic in both))
+        if all(topic_matches(taking, topic) for topic in both):
+            assert len({below_filter(topic_filters, topic) for topic in both}) == len(both)
 
 
 @pytest.mark.parametrize("wrong", ["", "a/#/b", "a#", "a+/b", "#/a", "a/b+"])

@@ -15,6 +15,7 @@ from sensor_platform.landing.ledger.daily_rows import (
     quarantine_fingerprints,
 )
 from sensor_platform.landing.ledger.decoder_memory import load_memory
+from sensor_platform.landing.ledger.device_rules import DeviceRule, device_rule_of, keep_device_rule
 from sensor_platform.landing.ledger.heard import Heard, heard_since
 from sensor_platform.landing.ledger.horizon import (
     NO_HORIZON,
@@ -99,6 +100,7 @@ from sensor_platform.landing.ledger.warehouse_copy import (
 __all__ = [
     "NO_HORIZON",
     "DeviceCounts",
+    "DeviceRule",
     "FileEntry",
     "Heard",
     "Horizon",
@@ -119,6 +121,7 @@ __all__ = [
     "commit_segment",
     "copy_state",
     "days_behind",
+    "device_rule_of",
     "drift_fingerprints",
     "drift_rows",
     "drift_since",
@@ -133,6 +136,7 @@ __all__ = [
     "import_days",
     "imported",
     "is_free",
+    "keep_device_rule",
     "keep_grid",
     "landing_bytes",
     "landing_files",

@@ -31,13 +31,11 @@ def is_noticed(landed: Landed, topic: str) -> bool:
     return is_noticed_by_infer(landed, topic) or re.search(r"\bids?\b", run_on(landed, "status")[1]) is not None
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 8")
 @pytest.mark.parametrize("messages", [MESH, CLOUD_EVENTS], ids=["Meshtastic", "CloudEvents"])
 def test_ingest_08_infer_proposes_no_device_per_message_without_a_word(tmp_path: Path, messages: Messages) -> None:
     assert is_noticed_by_infer(land(tmp_path, messages), messages[0][0])
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 8")
 @pytest.mark.parametrize("messages", [MESH, CLOUD_EVENTS], ids=["Meshtastic", "CloudEvents"])
 def test_ingest_08_by_default_messages_of_one_sender_are_one_device_or_it_is_noticed(
     tmp_path: Path, messages: Messages
@@ -46,7 +44,6 @@ def test_ingest_08_by_default_messages_of_one_sender_are_one_device_or_it_is_not
     assert len(landed.devices) == 1 or is_noticed(landed, messages[0][0]), landed.devices
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="ingest 8")
 def test_ingest_08_by_default_the_channel_of_two_senders_does_not_make_them_one_device(tmp_path: Path) -> None:
     landed = land(tmp_path, SHELLIES)
     assert len(landed.devices) == 2 or is_noticed(landed, "+/status/+"), landed.devices

@@ -20,6 +20,7 @@ from sensor_platform.stream.columns import BAD, Readings
 from sensor_platform.stream.config import EngineConfig
 from sensor_platform.stream.rule_set import RuleSet
 from sensor_platform.stream.rules import LEVELS, Threshold
+from sensor_platform.warehouse.published.published_file import open_published
 
 EVENT_COLUMNS = ("at", "noticed_at", "rule", "device_id", "metric", "kind", "level", "value", "suppressed", "alert_id")
 SUMMARY_COLUMNS = (
@@ -180,8 +181,7 @@ def _query(home: Home, sql: str, parameters: list[Any]) -> Iterator[dict[str, An
 
     if not home.analytics_file.exists():
         raise Unreachable("nothing is published yet", "run `sensor-platform publish` first")
-    with duckdb.connect(str(home.analytics_file), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with open_published(home) as connection:
         try:
             result = connection.execute(sql, parameters)
         except duckdb.CatalogException as error:

@@ -56,7 +56,8 @@ def read_answers(analytics: Path, cut: datetime) -> Answers | None:
     before = plain_utc(cut)
     try:
         with duckdb.connect(str(analytics), read_only=True) as connection:
-            connection.execute("set threads = 1")
+            connection.execute("set threads = 1; set TimeZone = 'UTC'")
+            connection.execute("set schema = 'plain'")
             issued = connection.execute(_ISSUED).fetchall()
             matched = dict(connection.execute(_MATCHED, [before, before]).fetchall())
             latest = [

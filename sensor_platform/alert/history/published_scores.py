@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from sensor_platform.alert.replay_rules import Score
 from sensor_platform.home import Home
 from sensor_platform.stream.rules import OUTSIDE_OF, SCORE_OF, Rule
+from sensor_platform.warehouse.published.published_file import open_published
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -49,14 +50,12 @@ def read_scores(home: Home, rules: Sequence[Rule], since: int | None = 0) -> lis
         rules: rules of the site.
         since: start of the first hour, microseconds; None for the newest two days that there are.
     """
-    import duckdb
-
     prefixes = {rule.series_prefix for rule in rules}
     wanted = [(prefix, sql) for prefix, sql in _QUERIES.items() if prefix in prefixes]
     if not wanted or not home.analytics_file.exists():
         return []
     found: list[Score] = []
-    with duckdb.connect(str(home.analytics_file), read_only=True, config={"threads": 1}) as connection:
+    with open_published(home, threads=1) as connection:
         for prefix, sql in wanted:
             found += [
                 (device, prefix + metric, at, value) for device, metric, at, value in _rows(connection, sql, since)

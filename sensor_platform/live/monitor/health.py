@@ -12,6 +12,7 @@ from sensor_platform.live.engine.loop_status import LoopStatus
 from sensor_platform.live.engine.view import View
 from sensor_platform.live.monitor.platform_status import PlatformStatus
 from sensor_platform.sinks.dispatcher import Dispatcher
+from sensor_platform.warehouse.published.published_file import linked_elsewhere
 
 _STALE_SECONDS = 10.0
 _SILENT_SECONDS = 60.0
@@ -95,7 +96,7 @@ class HealthChecks:
             words = platform.devices_problem or f"{platform.devices} were heard of recently"
             checks["devices"] = _check(not platform.devices_problem, words) | {"is_needed": False}
         if self.home.analytics_file.exists():
-            checks["published"] = _check(ok=True, detail="there")
+            checks["published"] = _published(self.home)
         return checks
 
     def _disk(self) -> dict[str, Any]:
@@ -104,6 +105,13 @@ class HealthChecks:
         except OSError as error:
             return _check(ok=False, detail=str(error))
         return _check(free > _FREE_BYTES, f"{free / 2**30:.1f} GiB free")
+
+
+def _published(home: Home) -> dict[str, Any]:
+    elsewhere = linked_elsewhere(home.published)
+    if elsewhere is None:
+        return _check(ok=True, detail="there")
+    return _check(ok=False, detail=f"the views read {elsewhere}; run sensor-platform publish") | {"is_needed": False}
 
 
 def _check(ok: bool, detail: str) -> dict[str, Any]:  # noqa: FBT001 - what a check is

@@ -20,6 +20,7 @@ from sensor_platform.landing.lander_status import read_status
 from sensor_platform.landing.ledger import newest_event, newest_rejects, read_ledger, totals
 from sensor_platform.live.requests.reading_history import has_table, newest_of
 from sensor_platform.versions.reports import site_state
+from sensor_platform.warehouse.published.published_file import open_published
 
 log = logging.getLogger(__name__)
 EVERY_SECONDS = 2.0
@@ -175,8 +176,8 @@ class StatusPoller:
         if self.home.analytics_file.exists():
             with contextlib.suppress(PlatformError):
                 newest = newest_of(self.home)
-            if has_table(self.home, "predictions"):
-                predictions = _count(self.home, "predictions")
+                if has_table(self.home, "predictions"):
+                    predictions = _count(self.home, "predictions")
         if messages != self._quarantine_at:
             self._quarantine_at = messages
             quarantined = _quarantined(self.home)
@@ -184,9 +185,7 @@ class StatusPoller:
 
 
 def _count(home: Home, table: str) -> int:
-    import duckdb
-
-    with duckdb.connect(str(home.analytics_file), read_only=True, config={"threads": 1}) as connection:
+    with open_published(home, threads=1) as connection:
         row = connection.execute(f"select count(*) from {table}").fetchone()  # noqa: S608 - a constant name
         return int(row[0]) if row else 0
 

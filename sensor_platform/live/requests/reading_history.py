@@ -9,6 +9,7 @@ from sensor_platform.errors import Unreachable, WrongUse
 from sensor_platform.home import Home
 from sensor_platform.kernel.durations import duration
 from sensor_platform.warehouse.lineage import dbt_tables
+from sensor_platform.warehouse.published.published_file import open_published
 
 _TABLES = (("1d", "readings_1d"), ("1h", "readings_1h"), ("1m", "readings_1m"), ("10s", "readings_10s"))
 RAW = "raw"
@@ -140,8 +141,7 @@ def _ask(home: Home, sql: str, parameters: list[Any]) -> tuple[list[str], list[l
 
     if not home.analytics_file.exists():
         raise Unreachable("nothing is published yet", "wait for the first run of the tables")
-    with duckdb.connect(str(home.analytics_file), read_only=True, config={"threads": 2}) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with open_published(home, threads=2) as connection:
         try:
             result = connection.execute(sql, parameters)
         except duckdb.CatalogException as error:

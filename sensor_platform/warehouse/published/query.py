@@ -7,6 +7,7 @@ from typing import Any
 
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.warehouse.published.published_file import open_published
 
 _EXPLAIN = re.compile(r"\s*explain\s*(analyze\b|\([^)]*\))?", re.IGNORECASE)
 _ONLY_READS = (
@@ -25,15 +26,17 @@ class Answer:
 def ask(home: Home, sql: str, parameters: Sequence[Any] = ()) -> Answer:
     """Run one SELECT (or EXPLAIN, DESCRIBE, SHOW) on `published/analytics.duckdb`. Never waits for a writer.
 
+    Times are plain UTC.
+
     Raises:
         WrongUse: nothing is published yet, the SQL is wrong, or it would write.
+        Unreachable: the folder was moved or copied, so that its views read files elsewhere.
     """
     import duckdb
 
     if not home.analytics_file.exists():
         raise WrongUse(f"nothing is published in {home.published}", "run `sensor-platform publish` first")
-    with duckdb.connect(str(home.analytics_file), read_only=True) as connection:
-        connection.execute("set TimeZone = 'UTC'")
+    with open_published(home) as connection:
         try:
             _check(connection, sql)
             result = connection.execute(sql, list(parameters))

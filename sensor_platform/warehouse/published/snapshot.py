@@ -12,10 +12,10 @@ from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.duckdb_sql import literal, quoted, table_names
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models, tiers
-from sensor_platform.warehouse.published import derived, joined_views, labels_table, ledger_tables, quarantine_view
+from sensor_platform.warehouse.published import derived, instants, labels_table, ledger_tables, quarantine_view
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
-from sensor_platform.warehouse.published.views import COLUMNS_FILE, STORAGE_VERSION, WHOLE_FILE
+from sensor_platform.warehouse.published.views import COLUMNS_FILE, STORAGE_VERSION, WHOLE_FILE, joined_over
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -85,10 +85,17 @@ def _add_views(connection: "DuckDBPyConnection", tables: Collection[str]) -> Non
     assert own is not None
     connection.execute("use taken")
     try:
-        for statement in joined_views.statements(tables):
-            connection.execute(statement)
+        plain = [f"create view {quoted(table)} as\n{_plain(connection, table)}" for table in tables]
+        instants.create_plain(connection, plain)
+        instants.create(connection, joined_over(tables))
     finally:
         connection.execute(f"use {quoted(str(own[0]))}")
+
+
+def _plain(connection: "DuckDBPyConnection", table: str) -> str:
+    """SQL for the rows of a table of the snapshot, with plain times."""
+    columns = connection.execute(f"describe main.{quoted(table)}").fetchall()
+    return instants.as_plain(f"select * from main.{quoted(table)}", columns)  # noqa: S608 - our own names
 
 
 def _source(table: str) -> str:
@@ -104,6 +111,8 @@ def _tables(connection: "DuckDBPyConnection") -> list[str]:
 
 
 def _copy_table(connection: "DuckDBPyConnection", table: str, source: str) -> int:
-    done = connection.execute(f"create table taken.{table} as select * from {source}").fetchone()  # noqa: S608 - our own
+    query = f"select * from {source}"  # noqa: S608 - our own names
+    query = instants.as_instants(query, connection.execute(f"describe {query}").fetchall())
+    done = connection.execute(f"create table taken.{table} as {query}").fetchone()
     assert done is not None
     return int(done[0])

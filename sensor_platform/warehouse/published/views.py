@@ -4,7 +4,7 @@ Each table's folder has a file without rows that carries its columns (`day=1970-
 glob), so that a view exists and is typed before there is data. The file is replaced only when a view's text changes.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -14,7 +14,7 @@ from sensor_platform.kernel.durable import replacing, write_file
 from sensor_platform.warehouse.file.duckdb_sql import literal, quoted
 from sensor_platform.warehouse.lineage import dbt_tables, tiers
 from sensor_platform.warehouse.prediction_tables import PREDICTION_COLUMNS, PREDICTION_TABLES
-from sensor_platform.warehouse.published import derived, folder_format, joined_views
+from sensor_platform.warehouse.published import derived, folder_format, instants, joined_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -29,6 +29,8 @@ COLUMNS_FILE = "day=1970-01-01/columns.parquet"
 WHOLE_FILE = "all.parquet"
 TEXT = "analytics.sql"
 DATABASE = "analytics.duckdb"
+_LAYOUT = "-- in schema plain as here, in schema main with times as instants\n"
+"""First line of the text: another layout makes another text, so that the file is written again."""
 STORAGE_VERSION = "v1.0.0"
 """Storage format of the files that analysts open: drivers of BI tools are older than the platform's own engine. The SQL
 of the views must be understood by these versions too."""
@@ -75,14 +77,13 @@ def write_views(
     import duckdb
 
     statements = _statements(folder.resolve(), tables, missing)
-    text = ";\n\n".join(statements) + ";\n"
+    text = _LAYOUT + ";\n\n".join(statements) + ";\n"
     described, database = folder / TEXT, folder / DATABASE
     if database.exists() and described.exists() and described.read_text(encoding="utf-8") == text:
         return False
     config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
     with replacing(database) as temporary, duckdb.connect(str(temporary), config=config) as connection:
-        for statement in statements:
-            connection.execute(statement)
+        instants.create(connection, statements)
     write_file(described, text.encode())
     return True
 
@@ -119,7 +120,7 @@ def _statements(folder: Path, tables: Mapping[str, Columns], missing: Mapping[st
     def source(table: str) -> str:
         return f"({_select(folder, table, tables[table])})"
 
-    made = []
+    texts: dict[str, str] = {}
     for table, columns in sorted(tables.items()):
         text = _select(folder, table, columns, missing.get(table, ()))
         if table == "predictions":
@@ -128,8 +129,16 @@ def _statements(folder: Path, tables: Mapping[str, Columns], missing: Mapping[st
             own = ",\n    ".join(f"t.{quoted(name)}" for name, _ in columns)
             is_tier = table in tiers()
             text = derived.tier(table, own, source) if is_tier else derived.device_status(own, source)
-        made.append(f"create view {quoted(table)} as\n{text}")
-    return [*made, *derived.views(tables, source), *joined_views.statements(tables)]
+        texts[table] = text
+    made = [f"create view {quoted(table)} as\n{text}" for table, text in texts.items()]
+    return [*made, *derived.views(tables, source), *joined_over(tables)]
+
+
+def joined_over(tables: Collection[str]) -> list[str]:
+    """Statements for the views over several of these tables and views, read with plain times."""
+    made = joined_views.statements(tables)
+    names = {*tables, *(instants.parts(statement)[1] for statement in made)}
+    return [instants.over_plain(statement, sorted(names)) for statement in made]
 
 
 def _select(folder: Path, table: str, columns: Columns, missing: Columns = ()) -> str:

@@ -18,7 +18,6 @@ def copy(built: Place, tmp_path: Path) -> Path:
     return copied
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 20")
 def test_batch_20_a_moved_home_answers_or_names_the_cure(built: Place, copy: Path, tmp_path: Path) -> None:
     built.must("publish", "--relink", copy / "published")
     before = built.rows(_COUNT, home=copy)
@@ -30,14 +29,12 @@ def test_batch_20_a_moved_home_answers_or_names_the_cure(built: Place, copy: Pat
         assert built.rows(_COUNT, home=moved) == before
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 20")
 def test_batch_20_a_copy_does_not_answer_from_its_original(built: Place, copy: Path) -> None:
     shutil.rmtree(copy / "published" / "readings_1h")
     said = built.run("query", "--format", "json", _COUNT, home=copy)
     assert said.code, f"the copy has no readings_1h, and answers {said.out} from the original"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 20")
 def test_batch_20_moving_and_copying_are_documented() -> None:
     pages = documentation("tables.md") + documentation("commands.md")
     assert "--relink" in pages

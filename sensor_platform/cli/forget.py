@@ -140,7 +140,8 @@ def _print(report: "ForgetReport", *, is_dry: bool, as_json: bool, to_stderr: bo
     if landing.mixed_messages:
         say(f"{landing.mixed_messages:,} messages hold other readings too: those stay, and cannot be landed again")
     if landing.frozen_slots:
-        say(f"{landing.frozen_slots:,} slots can no longer be built again: their tables lose the rows, nothing else")
+        fate = "keep the rows, because no table names a topic" if report.rule.topic else "lose the rows, nothing else"
+        say(f"{landing.frozen_slots:,} slots can no longer be built again: their tables {fate}")
     if landing.waiting_segments:
         say(f"{landing.waiting_segments} segments are not landed yet: the rule is applied when they are")
     if landing.files_aside:

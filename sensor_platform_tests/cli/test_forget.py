@@ -6,7 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from sensor_platform.cli.forget import _print as say_report
+from sensor_platform.forget.forget import ForgetReport
 from sensor_platform.home import Home
+from sensor_platform.landing.forget.erase import Erased
+from sensor_platform.landing.forget.rule import ForgetRule
 from sensor_platform_tests.field.batch.rig import Place, make_place
 from sensor_platform_tests.landing.forgets import traces
 
@@ -85,6 +89,21 @@ def test_rules_are_listed_and_lifted(place: Place) -> None:
         f"select value from readings_clean where device_id = '{DEVICE}' and event_at < '2026-03-01 10:15'"
     )
     assert row == {"value": 2.0}
+
+
+@pytest.mark.parametrize(
+    ("rule", "fate"),
+    [
+        (ForgetRule(at=1, topic="ward/#"), "their tables keep the rows, because no table names a topic"),
+        (ForgetRule(at=1, device=DEVICE), "their tables lose the rows, nothing else"),
+    ],
+)
+def test_what_happens_to_slots_below_the_floor_is_said(
+    rule: ForgetRule, fate: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = ForgetReport(rule, Erased(frozen_slots=3), (), 0, 0, ())
+    say_report(report, is_dry=True, as_json=False)
+    assert f"3 slots can no longer be built again: {fate}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ files deleted. Days are starts of UTC days, microseconds since the epoch.
 """
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -146,6 +146,14 @@ def changes_of_days(connection: sqlite3.Connection, pairs: Iterable[tuple[Manife
                 *(getattr(before, name) + getattr(new, name) - getattr(old, name) for name in names)
             )
     return found
+
+
+def sum_of_changes(one: Mapping[int, SumChange], other: Mapping[int, SumChange]) -> dict[int, SumChange]:
+    """The sums of two sets of differences."""
+    none = SumChange()
+    pairs = {day: (one.get(day, none), other.get(day, none)) for day in {*one, *other}}
+    names = SumChange.__struct_fields__
+    return {day: SumChange(*(getattr(a, name) + getattr(b, name) for name in names)) for day, (a, b) in pairs.items()}
 
 
 def change_day(connection: sqlite3.Connection, day: int, change: SumChange) -> None:

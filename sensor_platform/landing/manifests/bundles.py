@@ -7,7 +7,8 @@ replaces both at once.
 
 import functools
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,6 +55,26 @@ class Bundle:
         self.remove(names)
         self.manifests.update((each.segment, msgspec.structs.replace(each, counts=())) for each in manifests)
         self.counts = pl.concat([self.counts, counts_table(manifests)])
+
+    def change(
+        self, names: Collection[str], devices: Collection[str], change: Callable[[Manifest], Manifest]
+    ) -> list[tuple[Manifest, Manifest]]:
+        """Change commits that are in it; returns each before and after.
+
+        Args:
+            names: of the commits.
+            devices: whose counts change; the manifests that `change` gets and returns have these only.
+            change: makes the manifest as it is afterwards.
+        """
+        is_changed = pl.col("segment").is_in(list(names)) & pl.col("device_id").is_in(list(devices))
+        parts = self.counts.filter(is_changed).partition_by("segment", as_dict=True)
+        rows = {str(name): device_counts(part) for (name,), part in parts.items()}
+        olds = [msgspec.structs.replace(self.manifests[name], counts=rows.get(name, ())) for name in sorted(names)]
+        pairs = [(old, change(old)) for old in olds]
+        news = [new for _, new in pairs]
+        self.manifests.update((new.segment, msgspec.structs.replace(new, counts=())) for new in news)
+        self.counts = pl.concat([self.counts.filter(~is_changed), counts_table(news)])
+        return pairs
 
     def remove(self, names: Sequence[str]) -> None:
         """Take out commits and compactions, where they are in it."""
@@ -207,10 +228,44 @@ def _parts(path: Path, header: BundleHeader) -> dict[str, pl.DataFrame]:
 def write_bundle(home: Home, key: str, bundle: Bundle) -> None:
     """Durably write a bundle and the file of its counts; an empty one is deleted."""
     path = bundle_path(home, key)
-    stem = path.name.removesuffix(_SUFFIX)
     if not (bundle.manifests or bundle.compactions):
         delete_bundle(home, key)
         return
+    counts = _write(path, path, bundle)
+    _delete_counts(path, but=counts)
+
+
+def stage_bundle(home: Home, key: str, bundle: Bundle) -> None:
+    """Durably write what a bundle will be, beside it: `put_staged` replaces it. Nobody reads it before."""
+    path = bundle_path(home, key)
+    _write(path, _staged(path), bundle)
+
+
+def put_staged(home: Home, key: str) -> None:
+    """Replace a bundle by what was staged for it. May be repeated: then it is in place already."""
+    path = bundle_path(home, key)
+    if _staged(path).exists():
+        os.replace(_staged(path), path)  # noqa: PTH105 - os.replace is the step that fault-injection tests count
+        fsync_folder(path.parent)
+    if path.exists():
+        _delete_counts(path, but=_header(path, _lines(path)).counts)
+
+
+def drop_staged(home: Home, keys: Collection[str]) -> None:
+    """Delete what was staged for other bundles than these: a killed process left it."""
+    kept = {_staged(bundle_path(home, key)) for key in keys}
+    for path in folder_of(home).rglob(f"*{_SUFFIX}.new"):
+        if path not in kept:
+            path.unlink()
+
+
+def _staged(path: Path) -> Path:
+    return path.with_name(f"{path.name}.new")
+
+
+def _write(path: Path, target: Path, bundle: Bundle) -> str:
+    """Write the bundle of a path to a target, and its counts; returns the name of their file."""
+    stem = path.name.removesuffix(_SUFFIX)
     counts = ""
     if len(bundle.counts):
         table = bundle.counts.sort("segment", "hour", "device_id")
@@ -221,8 +276,8 @@ def write_bundle(home: Home, key: str, bundle: Bundle) -> None:
     lines = [msgspec.json.encode(BundleHeader(counts=counts))]
     lines += [b"m" + msgspec.json.encode(each) for each in manifests]
     lines += [b"c" + msgspec.json.encode(each) for each in compactions]
-    write_file(path, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(b"\n".join(lines)))
-    _delete_counts(path, but=counts)
+    write_file(target, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(b"\n".join(lines)))
+    return counts
 
 
 def delete_bundle(home: Home, key: str) -> None:

@@ -51,6 +51,18 @@ def find_manifest(home: Home, ledger: sqlite3.Connection, segment: str) -> Manif
     return None
 
 
+def bundle_of(home: Home, ledger: sqlite3.Connection, segment: str) -> str | None:
+    """Key of the one bundle that may be rewritten to change a manifest; None where it needs a file of its own.
+
+    That is where it has one already, where it ended, or where the day is just being merged from its hours.
+    """
+    path = manifest_path(home, segment)
+    if path.exists() or is_gone(path):
+        return None
+    keys = [key for key in _keys(ledger, segment) if bundle_path(home, key).exists()]
+    return keys[0] if len(keys) == 1 else None
+
+
 def remove_manifest(home: Home, segment: str) -> None:
     """Remove the manifest of a commit that ended. Repeating it changes nothing; it needs no ledger."""
     _remove(home, manifest_path(home, segment))

@@ -21,11 +21,12 @@ def names_in_bundles(home: Home, words: Sequence[bytes], devices: Collection[str
     found: list[str] = []
     for key in bundle_keys(home):
         named = {*names_with(home, key, words), *segments_counting(home, key, devices)}
-        found += sorted(name for name in named if not _is_replaced(home, name))
+        found += sorted(name for name in named if not is_replaced(home, name))
     return found
 
 
-def _is_replaced(home: Home, segment: str) -> bool:
+def is_replaced(home: Home, segment: str) -> bool:
+    """Whether a file of its own has replaced or ended a bundled manifest since."""
     path = manifest_path(home, segment)
     return path.exists() or is_gone(path)
 

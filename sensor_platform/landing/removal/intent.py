@@ -7,6 +7,7 @@ old files until they are deleted. `finish_removals` repeats this for every inten
 
 import os
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -33,8 +34,9 @@ from sensor_platform.landing.ledger.manifest import (
 from sensor_platform.landing.ledger.slot_positions import next_position, touch_slots
 from sensor_platform.landing.ledger.summing import SumChange, change_day
 from sensor_platform.landing.ledger.visible_files import is_known
+from sensor_platform.landing.manifests.bundles import drop_staged, put_staged, read_bundle
 from sensor_platform.landing.manifests.manifest_store import remove_compaction, remove_manifest
-from sensor_platform.landing.manifests.named import forget_in_files
+from sensor_platform.landing.manifests.named import forget_in_files, is_replaced
 
 
 class NewFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +76,9 @@ class RemovalIntent(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     written_at: int
     manifests: tuple[Manifest, ...] = ()
-    """Changed manifests, as they are afterwards."""
+    """Changed manifests that get a file of their own, as they are afterwards."""
+    bundles: tuple[str, ...] = ()
+    """Keys of bundles for which a changed copy is staged."""
     gone: tuple[str, ...] = ()
     """Commits that end: imports that are withdrawn as a whole, and what was requeued and dropped of them."""
     added: tuple[Manifest, ...] = ()
@@ -117,6 +121,7 @@ def finish_removals(home: Home, ledger: sqlite3.Connection) -> int:
     intents = [read_intent(path) for path in _pending(home)]
     for intent in intents:
         _finish(home, ledger, intent)
+    drop_staged(home, ())
     for path in sorted(removals_folder(home).glob("*.done")):
         if not any((home.root / file).exists() for file in msgspec.json.decode(path.read_bytes())):
             path.unlink()
@@ -167,7 +172,7 @@ def _finish(home: Home, ledger: sqlite3.Connection, intent: RemovalIntent) -> No
     with transaction(ledger):
         if not ledger.execute("select 1 from meta where key = ?", (_key(intent),)).fetchone():
             check_visible(ledger, (file.old for file in intent.files))
-            _commit(ledger, intent)
+            _commit(home, ledger, intent)
             ledger.execute("insert into meta (key, value) values (?, '1')", (_key(intent),))
     _replace_archives(home, intent)
     with transaction(ledger):
@@ -191,6 +196,8 @@ def _end(home: Home, intent: RemovalIntent) -> None:
 
 
 def _write_manifests(home: Home, intent: RemovalIntent) -> None:
+    for key in intent.bundles:
+        put_staged(home, key)
     for manifest in (*intent.manifests, *intent.added):
         write_manifest(home, manifest)
     for name in intent.gone:
@@ -211,7 +218,7 @@ def _replace_archives(home: Home, intent: RemovalIntent) -> None:
             fsync_folder(place.parent)
 
 
-def _commit(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
+def _commit(home: Home, ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
     """Commit to the ledger. Old files are marked as replaced, not deleted: processes may read them for another hour."""
     touch_slots(ledger, intent.slots, next_position(ledger))
     replace_files(ledger, [file.old for file in intent.files], intent.written_at)
@@ -219,7 +226,7 @@ def _commit(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
         if file.entry is not None:
             insert_file(ledger, file.owner, file.entry)
     add_counts(ledger, intent.counts, intent.arrivals)
-    for manifest in intent.manifests:
+    for manifest in _changed_manifests(home, intent):
         update_segment(ledger, manifest)
     for day, change in intent.days.items():
         change_day(ledger, day, change)
@@ -230,3 +237,12 @@ def _commit(ledger: sqlite3.Connection, intent: RemovalIntent) -> None:
     delete_files(ledger, [archive.entry.file for archive in intent.archives])
     for manifest in intent.added:
         insert_segment(ledger, manifest)
+
+
+def _changed_manifests(home: Home, intent: RemovalIntent) -> Iterator[Manifest]:
+    """As they are afterwards; also unchanged ones of the same bundles, of which the ledger says the same already."""
+    yield from intent.manifests
+    for key in intent.bundles:
+        for manifest in read_bundle(home, key).manifests.values():
+            if not is_replaced(home, manifest.segment):
+                yield manifest

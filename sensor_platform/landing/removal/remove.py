@@ -11,6 +11,7 @@ import polars as pl
 from msgspec import structs
 
 from sensor_platform.home import Home
+from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.files.parquet import write_landing, write_quarantine
 from sensor_platform.landing.forget.facts import without_facts
 from sensor_platform.landing.forget.rule import ForgetRule
@@ -20,8 +21,9 @@ from sensor_platform.landing.ledger.manifest import (
     FileEntry,
     Manifest,
 )
-from sensor_platform.landing.ledger.summing import changes_of_days
-from sensor_platform.landing.manifests.manifest_store import find_manifest, need_compaction
+from sensor_platform.landing.ledger.summing import SumChange, changes_of_days, sum_of_changes
+from sensor_platform.landing.manifests.bundles import read_bundle, stage_bundle
+from sensor_platform.landing.manifests.manifest_store import bundle_of, find_manifest, need_compaction
 from sensor_platform.landing.removal.choice import RowChoice
 from sensor_platform.landing.removal.intent import BlankedArchive, NewFile, RemovalIntent, ReplacedCompaction
 from sensor_platform.landing.removal.matches import MatchedFile, matched_landing, matched_quarantine, read_kept
@@ -74,6 +76,8 @@ class Removal:
     """Files that went into a compacted file which is replaced."""
     emptied: list[str] = field(default_factory=list)
     """Files of commits that went into a compacted file of which nothing is left."""
+    replaced: dict[str, FileEntry | None] = field(default_factory=dict)
+    """Old files to the new ones; None where no row is left."""
 
     def run(self, only: Collection[str] | None = None) -> None:
         """Look through all files and, if `is_real`, write the new ones. They are not visible yet.
@@ -104,13 +108,20 @@ class Removal:
         ended = [manifest for name in gone if (manifest := find_manifest(self.home, self.ledger, name)) is not None]
         changes = {name: found.counts() for name, found in self.recounts.items() if name not in gone}
         changes |= {manifest.segment: negative(manifest.counts) for manifest in ended}
-        found = (find_manifest(self.home, self.ledger, name) for name in self._named() if name not in gone)
+        named = [name for name in self._named() if name not in gone]
+        bundled, loose = self._by_bundle(named)
+        self._index()
+        found = (find_manifest(self.home, self.ledger, name) for name in loose)
         pairs = [(old, self._changed(old)) for old in found if old is not None]
+        days = changes_of_days(self.ledger, pairs)
+        for key, names in bundled.items():
+            days = sum_of_changes(days, self._stage(key, names))
         return RemovalIntent(
             name=f"{self.now}-{hashlib.sha256(repr(sorted(changes)).encode()).hexdigest()[:8]}",
             written_at=self.now,
             manifests=tuple(new for _, new in pairs),
-            days=changes_of_days(self.ledger, pairs),
+            bundles=tuple(bundled),
+            days=days,
             gone=tuple(gone),
             added=tuple(added),
             files=tuple(self.files),
@@ -203,13 +214,34 @@ class Removal:
         owners = {Path(file).name.partition(".")[0].partition("~")[0] for file in self.emptied}
         return sorted({*self.recounts, *owners, *archived, *self.with_facts})
 
+    def _by_bundle(self, names: Sequence[str]) -> tuple[dict[str, list[str]], list[str]]:
+        """Names by the key of the bundle that is rewritten for them, in order of time; and the other names."""
+        keys = [(bundle_of(self.home, self.ledger, name), name) for name in names]
+        bundled: dict[str, list[str]] = {}
+        for key, name in sorted((key, name) for key, name in keys if key is not None):
+            bundled.setdefault(key, []).append(name)
+        return bundled, [name for key, name in keys if key is None]
+
+    def _stage(self, key: str, names: Collection[str]) -> dict[int, SumChange]:
+        """Stage the bundle without what is taken out; one bundle is in memory at a time."""
+        recounts = (self.recounts[name] for name in names if name in self.recounts)
+        devices = {device for recount in recounts for _, device in recount.change} | {UNKNOWN_DEVICE}
+        devices |= {rule.device for rule in self.rules if rule.device is not None}
+        bundle = read_bundle(self.home, key)
+        pairs = bundle.change([name for name in names if name in bundle.manifests], devices, self._changed)
+        stage_bundle(self.home, key, bundle)
+        return changes_of_days(self.ledger, pairs)
+
+    def _index(self) -> None:
+        """Old files to what replaces them, once for all manifests."""
+        self.replaced = {file.old: file.entry for file in self.files} | dict.fromkeys(self.emptied)
+        self.replaced |= {archive.entry.file: archive.entry for archive in self.archives}
+
     def _changed(self, manifest: Manifest) -> Manifest:
         name = manifest.segment
         recount = self.recounts.get(name, Recount(self.is_forgotten))
         changes = recount.counts()
-        new = {file.old: file.entry for file in self.files if file.owner == name} | dict.fromkeys(self.emptied)
-        new |= {archive.entry.file: archive.entry for archive in self.archives}
-        entries = [new.get(entry.file, entry) for entry in manifest.files]
+        entries = [self.replaced.get(entry.file, entry) for entry in manifest.files]
         files = tuple(entry for entry in entries if entry is not None)
         received = sum(row.received for row in changes)
         arrivals = Counter(manifest.arrivals)

@@ -71,6 +71,12 @@ def _protocol(broker: Broker, collect: CollectConfig) -> Finding:
         return fail("broker protocol", f"MQTT 5: {error.message}", 'write into site.yaml: collect: {protocol: "3.1.1"}')
     if limits.maximum_qos < 1:
         return fail("broker protocol", "the broker allows QoS 0 only: nothing is ever acknowledged", "allow QoS 1")
+    if not limits.keeps_retained:
+        return warn(
+            "broker protocol",
+            "MQTT 5; the broker keeps no retained messages: newest values of devices come only with their next message",
+            "allow retained messages (mosquitto: retain_available true)",
+        )
     if limits.session_expiry_seconds < collect.session_expiry_seconds:
         return warn(
             "broker protocol",

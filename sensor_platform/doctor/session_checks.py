@@ -32,6 +32,7 @@ class BrokerLimits:
     receive_maximum: int
     maximum_qos: int
     session_expiry_seconds: int
+    keeps_retained: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,7 @@ def connect_v5(broker: Broker, expiry_seconds: int) -> BrokerLimits:
         receive_maximum=int(getattr(answer, "ReceiveMaximum", 65535)),
         maximum_qos=int(getattr(answer, "MaximumQoS", 2)),
         session_expiry_seconds=int(getattr(answer, "SessionExpiryInterval", expiry_seconds)),
+        keeps_retained=bool(getattr(answer, "RetainAvailable", 1)),
     )
 
 

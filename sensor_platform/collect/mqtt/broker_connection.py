@@ -16,12 +16,16 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from sensor_platform.collect.config import Broker, CollectConfig
 from sensor_platform.collect.mqtt.frame_encoder import FrameEncoder
 from sensor_platform.collect.mqtt.paho_client import (
+    WILLS,
+    StateForm,
     TakenOver,
     explain_failure,
     explain_refusal,
+    lesser_will,
     make_client,
     open_connection,
     refusal_code,
+    set_will,
     state_topic,
 )
 from sensor_platform.collect.mqtt.read_paths import BulkReadPath, PahoReadPath, ReadPath
@@ -75,6 +79,7 @@ class BrokerConnection:
         self._client.on_disconnect = self._on_disconnect
         read_path = BulkReadPath if setup.use_bulk_reading else PahoReadPath
         self.read_path: ReadPath = read_path(self._client, encoder, 5 if setup.config.protocol == "5" else 4)
+        self._state_form = WILLS[0]
         self._asked: dict[str, int] = {}
         self._former: dict[str, int] = {}
         self._heard_at = 0.0
@@ -155,7 +160,7 @@ class BrokerConnection:
         """Disconnect; the session stays at the broker."""
         self.problem = self.problem or problem
         if self.is_subscribed:
-            self._client.publish(state_topic(self._setup.config.collector), b"offline", qos=0, retain=True)
+            self._client.publish(state_topic(self._setup.config.collector), b"offline", retain=self._state_form.retain)
         self._client.disconnect()
         self.read_path.flush()
 
@@ -169,7 +174,9 @@ class BrokerConnection:
     ) -> None:
         del userdata, properties
         if reason.is_failure:
-            self.problem = explain_refusal(*refusal_code(reason), self._setup.broker)
+            code, text = refusal_code(reason)
+            self.problem = explain_refusal(code, text, self._setup.broker)
+            self._lessen_state(lesser_will(self._state_form, code))
             return
         self.is_connected = self.was_ever_connected = True
         record = self._adopt_session(is_present=flags.session_present)
@@ -179,6 +186,18 @@ class BrokerConnection:
         if self._former:
             client.unsubscribe(list(self._former))
         client.subscribe(self._subscriptions(self._asked))
+
+    def _lessen_state(self, form: StateForm | None) -> None:
+        """Connect with this last will the next time; None changes nothing."""
+        if form is None:
+            return
+        log.warning(
+            "the broker may not allow the state as it was: the next try has QoS %d%s",
+            form.qos,
+            "" if form.retain else ", not retained",
+        )
+        self._state_form = form
+        set_will(self._client, self._setup.config.collector, form)
 
     def _adopt_session(self, *, is_present: bool) -> SessionRecord:
         """Determine the session; it is recorded durably before any message of it can be acknowledged."""
@@ -264,7 +283,7 @@ class BrokerConnection:
         self._save_filters({})
         self._change = None
         self.is_subscribed = True
-        self._client.publish(state_topic(self._setup.config.collector), b"online", qos=0, retain=True)
+        self._client.publish(state_topic(self._setup.config.collector), b"online", retain=self._state_form.retain)
 
     def _on_disconnect(
         self,
@@ -289,6 +308,8 @@ class BrokerConnection:
             return explain_failure(self.read_path.error, broker)
         if self.is_connected:
             return Unreachable(f"the connection to {broker!r} was lost", "trying again")
+        if not self.was_ever_connected:
+            self._lessen_state(lesser_will(self._state_form, None))
         return Unreachable(
             f"{broker!r} closed the connection without an answer",
             'check the port; a broker without MQTT 5 needs collect.protocol "3.1.1" in site.yaml; trying again',

@@ -2,6 +2,7 @@
 
 import socket
 import ssl
+from dataclasses import dataclass
 
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
@@ -17,6 +18,7 @@ CONNECT_TIMEOUT_SECONDS = 5.0
 _LOGIN = (0x86, 0x87)  # bad user name or password, not authorized
 _OLD_LOGIN = {4: 0x86, 5: 0x87}
 _PROTOCOL = (0x84, 0x01)
+RETAIN_NOT_SUPPORTED, QOS_NOT_SUPPORTED = 0x9A, 0x9B
 
 
 def state_topic(collector: str) -> str:
@@ -44,8 +46,42 @@ def make_client(config: CollectConfig, broker: Broker, client_id: str) -> mqtt.C
         client.username_pw_set(broker.username, broker.password)
     if broker.tls:
         client.tls_set_context(tls_context(broker))
-    client.will_set(state_topic(config.collector), b"offline", qos=1, retain=True)
+    set_will(client, config.collector, WILLS[0])
     return client
+
+
+@dataclass(frozen=True, slots=True)
+class StateForm:
+    """How the state of the collector is published."""
+
+    qos: int
+    retain: bool
+
+
+WILLS = (StateForm(1, retain=True), StateForm(1, retain=False), StateForm(0, retain=False))
+"""Last wills from the best to the least; brokers refuse a connection whose will they do not allow."""
+
+
+def set_will(client: mqtt.Client, collector: str, form: StateForm) -> None:
+    """Set the last will for the next connection."""
+    client.will_set(state_topic(collector), b"offline", qos=form.qos, retain=form.retain)
+
+
+def lesser_will(form: StateForm, code: int | None) -> StateForm | None:
+    """The will to try next.
+
+    Args:
+        form: the will of the connection that was refused.
+        code: of the refusal in MQTT 5 (0x9A: no retain, 0x9B: a lower QoS); None where the broker only hung up.
+
+    Returns:
+        None if the will is not why the broker refused, or there is no lesser one.
+    """
+    if code == RETAIN_NOT_SUPPORTED:
+        return StateForm(form.qos, retain=False) if form.retain else None
+    if code == QOS_NOT_SUPPORTED:
+        return StateForm(0, form.retain) if form.qos else None
+    return WILLS[WILLS.index(form) + 1] if code is None and form in WILLS[:-1] else None
 
 
 def open_connection(client: mqtt.Client, config: CollectConfig, broker: Broker) -> None:
@@ -100,7 +136,7 @@ class TakenOver(Unreachable):
             f"another client has the client id {client_id}: the two take the broker's session from each other"
             if is_certain
             else f"connections are lost soon after they are made: another client may have the client id {client_id}",
-            "if this data folder is a copy, start it once with `collect --new-client-id`",
+            "start one of them once with `collect --new-client-id`, or give it another name in `collect.collector`",
         )
 
 

@@ -24,6 +24,20 @@ class Forgotten:
     """Dead letters, and messages for channels that no longer exist."""
 
 
+_ALERTS = "from alerts where state = 'resolved' and resolved_at < ?"
+_MESSAGES = "from outbox where created_at < ? and max(not_before, coalesce(sent_at, 0)) < ?"
+
+
+def past(home: Home, before: int) -> Forgotten:
+    """What `forget_past` would delete, with the same arguments; deletes nothing."""
+    if not home.live_file.exists():
+        return Forgotten()
+    with closing(store.connect(home.live_file)) as connection:
+        (alerts,) = connection.execute("select count(*) " + _ALERTS, (before,)).fetchone()
+        (messages,) = connection.execute("select count(*) " + _MESSAGES, (before, before)).fetchone()
+    return Forgotten(alerts, messages)
+
+
 def forget_past(home: Home, before: int) -> Forgotten:
     """Delete alerts that were resolved before a time, with their events, and messages that were made before it.
 
@@ -43,9 +57,7 @@ def forget_past(home: Home, before: int) -> Forgotten:
 
 def _alerts(connection: sqlite3.Connection, before: int) -> int:
     gone = 0
-    while ids := connection.execute(
-        "select alert_id from alerts where state = 'resolved' and resolved_at < ? limit ?", (before, _AT_ONCE)
-    ).fetchall():
+    while ids := connection.execute("select alert_id " + _ALERTS + " limit ?", (before, _AT_ONCE)).fetchall():
         with transaction(connection):
             connection.executemany("delete from events where alert_id = ?", ids)
             connection.executemany("delete from alerts where alert_id = ?", ids)
@@ -56,7 +68,7 @@ def _alerts(connection: sqlite3.Connection, before: int) -> int:
 def _messages(connection: sqlite3.Connection, before: int) -> int:
     gone = 0
     while ids := connection.execute(
-        "select id from outbox where created_at < ? and max(not_before, coalesce(sent_at, 0)) < ? limit ?",
+        "select id " + _MESSAGES + " limit ?",
         (before, before, _AT_ONCE),
     ).fetchall():
         with transaction(connection):

@@ -7,8 +7,9 @@ from typing import Any
 from sensor_platform.errors import Missing
 from sensor_platform.home import Home
 from sensor_platform.predict.forecast.forecaster_registry import forecasters
+from sensor_platform.predict.registry.champions import Champions, read_champions
 from sensor_platform.predict.registry.model_registry import ModelRegistry
-from sensor_platform.predict.registry.version_files import CARD
+from sensor_platform.predict.registry.version_files import CARD, Unusable, verified
 from sensor_platform.predict.supervised.task_registry import task_models
 
 Registry = ModelRegistry[Any, Any, Any]
@@ -37,6 +38,16 @@ def nameless(home: Home) -> list[str]:
     """Folders with versions of which none has a readable card: the name of the model is not known."""
     known = {each.registry.folder(home, each.key).name for each in named(home)}
     return sorted({path.parents[1].name for path in home.models.glob(f"*/*/{CARD}")} - known)
+
+
+def is_of_another_release(home: Home, folder: str) -> bool:
+    """Whether the champion's card of such a folder is the one that was promoted: it is intact."""
+    place = home.models / folder
+    try:
+        periods = read_champions(place, Champions[Any])
+        return bool(periods) and bool(verified(place / periods[-1].version, CARD, periods[-1].card_sha256))
+    except Unusable:
+        return False
 
 
 def find(home: Home, name: str) -> NamedModel:

@@ -29,15 +29,19 @@ def models() -> None:
 def list_models() -> None:
     """List all versions, oldest first, with their time as champion and the reason; a star marks the champion.
 
-    A version whose files have changed since they were written is marked with `!`; the exit code is then 1.
+    A version whose files have changed since they were written is marked with `!`; the exit code is then 1. A champion
+    of another release, or of other features, is marked with `?`: it is intact, and the next training replaces it.
     """
-    from sensor_platform.cli.model_names import named, nameless
+    from sensor_platform.cli.model_names import is_of_another_release, named, nameless
     from sensor_platform.errors import CheckFailed
 
     home, damaged = _home(), 0
     for each in named(home):
         damaged += _list_one(home, each)
     for folder in nameless(home):
+        if is_of_another_release(home, folder):
+            click.echo(f"{folder}\n ? its cards are of another release; the next training replaces the champion")
+            continue
         click.echo(f"{folder}\n ! no version of it has a readable card")
         damaged += 1
     if not any(home.models.glob("*/")):
@@ -68,13 +72,18 @@ def _list_one(home: "Home", each: "NamedModel") -> int:
 def _list_version(home: "Home", each: "NamedModel", version: str, periods: "tuple[ChampionPeriod[Any], ...]") -> int:
     """Print a version, whose files are checked if it is the champion; returns 1 if it is damaged."""
     from sensor_platform.errors import CheckFailed
+    from sensor_platform.predict.registry.version_files import OtherInputs
 
     is_champion = bool(periods) and version == periods[-1].version
     mark = "*" if is_champion else " "
     try:
         if is_champion:
             each.registry.load(home, each.key, version, periods[-1].card_sha256)
-        summary = each.registry.card_of(home, each.key, version).summary()
+        digest = next((period.card_sha256 for period in reversed(periods) if period.version == version), None)
+        summary = each.registry.card_of(home, each.key, version, digest).summary()
+    except OtherInputs as error:
+        click.echo(f" {mark}? {version}  not in use: {error.message}; the next training replaces it")
+        return 0
     except CheckFailed as error:
         click.echo(f"{mark}! {version}  {error.message}")
         return 1

@@ -10,6 +10,8 @@ import click
 from sensor_platform.errors import ExitCode
 
 if TYPE_CHECKING:
+    from sensor_platform.alert.past_alerts import Forgotten
+    from sensor_platform.home import Home
     from sensor_platform.retention.apply import Retention
 
 
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object on standard output.")
 @click.pass_context
 def retention(ctx: click.Context, is_dry: bool, is_applied: bool, is_confirmed: bool, as_json: bool) -> None:
-    """Show or delete data that is older than the site keeps: tables, landing files, raw archive.
+    """Show or delete data that is older than the site keeps: tables, landing files, raw archive, drift, alerts.
 
     A day of a table is deleted only if the coarser tier agrees with it and is published. Dagster's upkeep does the same
     every hour. Exit code 1 if old data had to stay because the tiers do not agree.
@@ -45,12 +47,14 @@ def retention(ctx: click.Context, is_dry: bool, is_applied: bool, is_confirmed: 
     site = settings.site
     run, now = apply if is_applied else plan, now_micros()
     found = run(settings.home, site, site.retention, site.landing.raw_keep_days, now, is_confirmed=is_confirmed)
+    alerts = _alerts(settings.home, site.retention.alerts_days, now, is_applied=is_applied)
     waiting = long_steps(settings.home, site.retention.landing_days, now)
     if as_json:
-        body = asdict(found) | {"applied": is_applied, "waiting": [asdict(each) for each in waiting]}
+        body = asdict(found) | {"live": asdict(alerts), "applied": is_applied}
+        body["waiting"] = [asdict(each) for each in waiting]
         click.echo(json.dumps(body, default=str))
     else:
-        _show(found, "deleted" if is_applied else "would delete")
+        _show(found, alerts, "deleted" if is_applied else "would delete")
         for each in waiting:
             click.echo(f"waits: {each.detail}\nhint: {each.hint}")
     if any("not hold the same" in each.why for each in found.kept):
@@ -59,7 +63,20 @@ def retention(ctx: click.Context, is_dry: bool, is_applied: bool, is_confirmed: 
         ctx.exit(ExitCode.CHECK_FAILED)
 
 
-def _show(found: "Retention", verb: str) -> None:
+def _alerts(home: "Home", days: int, now: int, *, is_applied: bool) -> "Forgotten":
+    """What leaves the live store, by the same clock as everything else."""
+    from sensor_platform.alert.past_alerts import Forgotten, forget_past, past
+    from sensor_platform.kernel.clock import DAY
+    from sensor_platform.landing.ledger import read_ledger, retention_clock
+
+    with read_ledger(home) as ledger:
+        clock = retention_clock(ledger, now) if ledger and days else None
+    if clock is None:
+        return Forgotten()
+    return (forget_past if is_applied else past)(home, clock.today - days * DAY)
+
+
+def _show(found: "Retention", alerts: "Forgotten", verb: str) -> None:
     for table, group in groupby(found.days, key=lambda each: each.table):
         days = list(group)
         click.echo(
@@ -71,6 +88,8 @@ def _show(found: "Retention", verb: str) -> None:
         if files:
             rows, size = sum(each.rows for each in files), sum(each.bytes for each in files)
             click.echo(f"{verb} {name}: {len(files)} files, {rows:,} rows, {size:,} bytes")
+    if alerts.alerts or alerts.messages:
+        click.echo(f"{verb} live: {alerts.alerts:,} resolved alerts with their events, {alerts.messages:,} messages")
     if found.floor is not None:
         click.echo(f"days before {found.floor} can no longer be built again")
     if found.lowered is not None:

@@ -6,6 +6,7 @@ it.
 """
 
 import contextlib
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,6 +21,7 @@ from sensor_platform.landing.lander_lock import changes_lock
 from sensor_platform.landing.ledger import (
     RetentionClock,
     VisibleFile,
+    due_drift,
     forget_past_drift,
     landing_floor,
     move_retention_clock,
@@ -133,6 +135,7 @@ def _run(home: Home, site: WarehouseSite, ages: _Ages, *, is_dry: bool) -> Reten
             return Retention(lowered=day_of(lowered.floor))  # what is above it is built before anything is deleted
         state.ensure_tables(connection)
         found = _plan(home, ages, clock, connection, ledger, dirty)
+        found = dataclasses.replace(found, days=(*found.days, *_drift(ledger, ages.config.drift_days, clock.today)))
         if not is_dry:
             _move(home, ledger, clock, ages)
             _apply(home, site, ages.now, connection, ledger, found)
@@ -186,6 +189,12 @@ def _plan(
     raised = day_of(landing.floor) if landing.floor is not None else None
     forecasts = superseded.due(connection, home, ages.config.superseded_days, clock.today)
     return Retention((*days, *forecasts), landing.files, raw, raised, (*kept, *staying))
+
+
+def _drift(ledger: "sqlite3.Connection", keep_days: int, today: int) -> Iterator[TierDay]:
+    """Days of arrival whose rows of `drift` leave the ledger."""
+    for day, rows in due_drift(ledger, keep_days, today):
+        yield TierDay("drift", day_of(day * DAY), windows=0, rows=rows, files=(), bytes=0)
 
 
 def _raw(home: Home, raw_days: int, now: int) -> Iterator[VisibleFile]:

@@ -1,15 +1,19 @@
 """What a name or a version of a model means."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sensor_platform.cli import model_names
-from sensor_platform.cli.model_names import NamedModel, find, named, nameless, version_of
+from sensor_platform.cli.model_names import NamedModel, find, is_of_another_release, named, nameless, version_of
 from sensor_platform.errors import Missing
 from sensor_platform.home import Home
+from sensor_platform.predict.registry.champions import Champions, append_champion
 from sensor_platform.predict.registry.version_files import CARD
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 class Registry:
@@ -68,3 +72,15 @@ def test_a_folder_without_a_readable_card_is_named(home: Home) -> None:
     card.parent.mkdir(parents=True)
     card.write_text("{")
     assert nameless(home) == ["lost"]
+    assert not is_of_another_release(home, "lost")
+
+
+def test_a_champion_whose_card_is_the_promoted_one_is_of_another_release(home: Home) -> None:
+    card = home.models / "old" / "20260101T000000Z-0123456789ab" / CARD
+    card.parent.mkdir(parents=True)
+    card.write_text('{"of": "another release"}')
+    append_champion(home.models / "old", Champions[Any], card.parent.name, NOON, NOON, "the first")
+    assert nameless(home) == ["old"]
+    assert is_of_another_release(home, "old")
+    card.write_text('{"of": "another Release"}')
+    assert not is_of_another_release(home, "old")

@@ -15,6 +15,7 @@ from sensor_platform.cli.models import models
 from sensor_platform.errors import CheckFailed, Missing
 from sensor_platform.home import Home
 from sensor_platform.predict.registry.champions import ChampionPeriod
+from sensor_platform.predict.registry.version_files import OtherInputs
 from sensor_platform_tests.cli.running import said
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -36,7 +37,7 @@ class SomeVersions:
 
     def __init__(self) -> None:
         self.cards = {"a1": SomeCard(1_000), "b2": SomeCard(2_000)}
-        self.damaged = ""
+        self.damaged = self.other = ""
         self.champions: list[ChampionPeriod[Any]] = []
         self.promote(HOME, "m", "a1", NOON, "the first")
         self.promote(HOME, "m", "b2", NOON + timedelta(hours=1), "better")
@@ -51,6 +52,8 @@ class SomeVersions:
         return self.cards[version]
 
     def load(self, _home: Home, _name: str, version: str, _digest: str | None = None) -> object:
+        if version == self.other:
+            raise OtherInputs("it is of another release", "train again")
         if version == self.damaged:
             raise CheckFailed("its hash differs", "restore it")
         return None
@@ -123,3 +126,10 @@ def test_without_an_earlier_champion_nothing_is_rolled_back(registry: SomeVersio
     del registry.champions[1:]
     with pytest.raises(Missing, match="no earlier champion"):
         said(models, "rollback", "m")
+
+
+def test_a_champion_of_another_release_is_listed_and_is_no_damage(registry: SomeVersions) -> None:
+    registry.other = "b2"
+    listed = said(models, "list")
+    assert " *? b2  not in use: it is of another release; the next training replaces it\n" in listed
+    assert "   a1  1000 examples\n" in listed

@@ -39,7 +39,7 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
     write_manifest,
 )
-from sensor_platform.landing.ledger.past_drift import forget_past_drift
+from sensor_platform.landing.ledger.past_drift import due_drift, forget_past_drift
 from sensor_platform.landing.ledger.queries import (
     KnownFile,
     Totals,
@@ -125,6 +125,7 @@ __all__ = [
     "drift_fingerprints",
     "drift_rows",
     "drift_since",
+    "due_drift",
     "files_wholly_before",
     "first_arrival_day",
     "first_slots",

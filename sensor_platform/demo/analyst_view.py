@@ -1,5 +1,6 @@
 """The analyst's view during a demo: predictions beside their actuals, from the published file, which is not locked."""
 
+import contextlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -57,7 +58,8 @@ def read_answers(analytics: Path, cut: datetime) -> Answers | None:
     try:
         with duckdb.connect(str(analytics), read_only=True) as connection:
             connection.execute("set threads = 1; set TimeZone = 'UTC'")
-            connection.execute("set schema = 'plain'")
+            with contextlib.suppress(duckdb.CatalogException):  # written by an earlier version: all is plain
+                connection.execute("set schema = 'plain'")
             issued = connection.execute(_ISSUED).fetchall()
             matched = dict(connection.execute(_MATCHED, [before, before]).fetchall())
             latest = [

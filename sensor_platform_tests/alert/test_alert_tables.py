@@ -41,6 +41,7 @@ def _site(folder: Path) -> SiteStub:
 
 def _ask(home: Home, sql: str) -> list[tuple[Any, ...]]:
     with duckdb.connect(str(home.analytics_file), read_only=True) as connection:
+        connection.execute("set schema = 'plain'")
         return connection.execute(sql).fetchall()
 
 

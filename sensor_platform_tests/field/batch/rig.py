@@ -71,7 +71,8 @@ class Place:
         """Published tables that have all these columns."""
         names = ", ".join(f"'{column}'" for column in columns)
         found = self.rows(
-            f"select table_name from information_schema.columns where column_name in ({names})"
+            f"select table_name from information_schema.columns where table_schema = current_schema()"
+            f" and column_name in ({names})"
             f" group by table_name having count(*) = {len(columns)} order by table_name"
         )
         return [row["table_name"] for row in found]

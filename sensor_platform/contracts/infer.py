@@ -132,6 +132,7 @@ def _structured(
         for key, value in record.items():
             fields.setdefault(key, _Field()).add(value)
     changes: dict[str, Any] = {"name": name, "topic": topic, "encoding": encoding, "layout": _layout(fields)}
+    changes |= {"series": "auto"} if encoding == "influx" else {}
     device = _pick(fields, _DEVICES, lambda found: found.count > 0.9 * len(records))
     if device is not None and len(fields[device].values) == len(records) > _FEW:
         notes.append(f"{device!r} is another one in every message: it may number messages, and not name devices")

@@ -70,10 +70,10 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     value: ValueSource = ValueSource(field=("value",))
     unit: ValueSource = ValueSource(field=("unit",))
     quality: QualitySource = QualitySource(field=("quality",))
-    series: tuple[str | ValueSource, ...] | None = None
+    series: tuple[str | ValueSource, ...] | Literal["auto"] = ()
     """What tells series of one device and metric apart: it comes before the metric's name (`cpu/cpu0/usage_idle`).
-    Names of tags, payload paths, templates or sources. For `influx` it is, unless stated, the measurement and every tag
-    that has no other place in the contract."""
+    Names of tags, payload paths, templates or sources. `auto`, for `influx`: the measurement and every tag that has no
+    other place in the contract, as that protocol means it."""
     tags: dict[str, ValueSource] = {}
     tags_in: str | None = None
     """Payload path of an object all of whose members are tags by their own name (`tags` for encoding `influx`)."""
@@ -112,9 +112,10 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def series_sources(self) -> dict[str, ValueSource]:
         """The parts of `series` by name, in their order."""
+        parts = () if self.series == "auto" else self.series
         return {
             each if isinstance(each, str) else str(place): _part_of_series(self, each)
-            for place, each in enumerate(self.series or ())
+            for place, each in enumerate(parts)
         }
 
     def __post_init__(self) -> None:
@@ -128,9 +129,7 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
         if self.encoding not in ENCODINGS:
             raise ValueError(f"encoding: {self.encoding!r} is not one of {', '.join(ENCODINGS)}")
         _check_topics(self)
-        if len(set(map(str, self.series or ()))) < len(self.series or ()):
-            raise ValueError("series: a part is named twice")
-        _ = self.series_sources
+        _check_series(self)
         if self.unknown_fields != "evolve" and not self.metrics:
             raise ValueError(f"unknown_fields: {self.unknown_fields} needs `metrics` to name the known ones")
         if self.layout == "long":
@@ -151,6 +150,14 @@ def _check_shape(contract: Contract) -> None:
         raise ValueError(f"charset: {reason}")
     if contract.encoding == "sparkplug" and (contract.root or contract.elements or contract.block):
         raise ValueError("root, elements and block: encoding `sparkplug` needs none of them")
+
+
+def _check_series(contract: Contract) -> None:
+    if contract.series == "auto" and ENCODINGS[contract.encoding].tags_in is None:
+        raise ValueError(f"series: `auto` is for encoding `influx`; name the parts for `{contract.encoding}`")
+    if contract.series != "auto" and len(set(map(str, contract.series))) < len(contract.series):
+        raise ValueError("series: a part is named twice")
+    _ = contract.series_sources
 
 
 def _check_topics(contract: Contract) -> None:

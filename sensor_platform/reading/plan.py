@@ -176,10 +176,10 @@ class _Compiler:
         return found if can_fill else ()
 
     def series(self) -> Iterator[tuple[str | None, Lookup]]:
-        """The parts of the series; of line protocol, unless the contract names them, all that has no other place."""
+        """The parts of the series; with `auto` all of line protocol that has no other place."""
         contract = self.contract
         path = ENCODINGS[contract.encoding].tags_in
-        if contract.series is not None or path is None:
+        if contract.series != "auto" or path is None:
             for source in contract.series_sources.values():
                 yield None, self.look(source)
             return

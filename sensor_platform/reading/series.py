@@ -84,7 +84,7 @@ def _name(parts: Sequence[tuple[str | None, str | None]], metric: object, plan: 
 
     Different parts, or the same in another place, never give the same name.
     """
-    if plan.contract.series is None:  # the measurement and all tags of line protocol
+    if plan.contract.series == "auto":  # the measurement and all tags of line protocol
         texts = [(name or "").translate(_ESCAPES) + ("=" if name else "") + (text or "").translate(_ESCAPES)
                  for name, text in parts if text is not None]  # fmt: skip
         own = str(metric) if metric is not None and parts and metric == parts[0][1] else None

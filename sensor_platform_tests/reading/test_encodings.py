@@ -118,10 +118,10 @@ def test_influx_readings_have_tags_and_a_value_named_after_its_measurement(
     )
     assert all(isinstance(reading, Reading) and reading.event_at == NOW and reading.is_device_time for reading in found)
     assert [(r.device_id, r.metric, r.value, r.text, r.tags) for r in found] == [
-        ("a b", "temperature/rack=7", 21.5, None, {"measurement": "temperature", "room": "a b", "rack": "7"}),
-        ("c", "power/note", None, "x, y", {"measurement": "power", "room": "c"}),
-        ("c", "power/on", 1.0, None, {"measurement": "power", "room": "c"}),
-        ("c", "power/u", 1.0, None, {"measurement": "power", "room": "c"}),
+        ("a b", "temperature", 21.5, None, {"measurement": "temperature", "room": "a b", "rack": "7"}),
+        ("c", "note", None, "x, y", {"measurement": "power", "room": "c"}),
+        ("c", "on", 1.0, None, {"measurement": "power", "room": "c"}),
+        ("c", "u", 1.0, None, {"measurement": "power", "room": "c"}),
     ]
 
 

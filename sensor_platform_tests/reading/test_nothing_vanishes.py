@@ -128,7 +128,7 @@ def test_line_protocol_keeps_every_field_and_every_series_apart(lines: list[tupl
         )
         texts.append(f"{head} {body}")
         expected |= {(measurement, tuple(sorted(tags.items())), k, float(v)) for k, v in fields.items()}
-    found = decode("\n".join(texts).encode(), encoding="influx", device=ValueSource(constant="d"))
+    found = decode("\n".join(texts).encode(), encoding="influx", device=ValueSource(constant="d"), series="auto")
     readings = [each for each in found if isinstance(each, Reading)]
     if any(isinstance(each, Rejected) for each in found):
         return

@@ -25,7 +25,8 @@ def metrics(payload: bytes, topic: str = "x/dev", **contract: Any) -> dict[str, 
 
 
 def test_series_of_line_protocol_are_measurement_and_tags() -> None:
-    assert metrics(LINES, encoding="influx", device=HOST) == {
+    assert set(metrics(LINES, encoding="influx", device=HOST)) == {"used", "idle", "t"}
+    assert metrics(LINES, encoding="influx", device=HOST, series="auto") == {
         "mem/used": 1.0,
         "cpu/cpu=cpu0/idle": 2.0,
         "cpu/cpu=cpu1/idle": 3.0,
@@ -37,7 +38,11 @@ def test_a_contract_names_what_is_part_of_the_series() -> None:
     named = metrics(LINES, encoding="influx", device=HOST, series=("measurement", "cpu"))
     assert named == {"mem/used": 1.0, "cpu/cpu0/idle": 2.0, "cpu/cpu1/idle": 3.0, "t/t": 4.0}
     described = {"room": ValueSource(field=("tags.room",)), "cpu": ValueSource(field=("tags.cpu",))}
-    assert set(metrics(LINES, encoding="influx", device=HOST, tags=described)) == {"mem/used", "cpu/idle", "t"}
+    assert set(metrics(LINES, encoding="influx", device=HOST, series="auto", tags=described)) == {
+        "mem/used",
+        "cpu/idle",
+        "t",
+    }
 
 
 def test_levels_fields_and_tags_of_json_are_part_of_the_series() -> None:

@@ -125,7 +125,7 @@ def _influx(plugin: Table, notes: Notes) -> Changes:
     if precision is None:
         notes.add("influx_timestamp_precision", "only 1ns, 1us, 1ms and 1s are read")
     device = {"field": [f"tags.{name}" for name in DEVICE_TAGS], "topic_level": -1}
-    return {"encoding": "influx", "influx": {"precision": precision or "ns"}, "device": device}
+    return {"encoding": "influx", "influx": {"precision": precision or "ns"}, "device": device, "series": "auto"}
 
 
 def _value(plugin: Table, notes: Notes) -> Changes:

@@ -74,7 +74,6 @@ def test_a_schedule_goes_on_whose_last_look_and_tick_lie_in_the_future(instance:
         instance.create_tick(
             TickData(
                 **names,
-                selector_id="selector",
                 instigator_type=InstigatorType.SCHEDULE,
                 status=TickStatus.SKIPPED,
                 timestamp=when,

@@ -36,6 +36,11 @@ class MissedFiles:
             ],
         )
 
+    def has_one_of(self, files: Iterable[str]) -> bool:
+        """Whether one of these is missed."""
+        rows = (self.ledger.execute("select 1 from temp.missed where file = ?", (file,)).fetchone() for file in files)
+        return any(rows)
+
     def remove(self, files: Iterable[str]) -> None:
         """Take out files whose rows another file has."""
         self.ledger.executemany("delete from temp.missed where file = ?", [(file,) for file in files])

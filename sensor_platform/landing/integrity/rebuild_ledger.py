@@ -3,6 +3,7 @@
 import contextlib
 import sqlite3
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 import msgspec
 
@@ -139,12 +140,19 @@ def _insert_segment(ledger: sqlite3.Connection, home: Home, manifest: Manifest, 
 def _insert_compaction(
     ledger: sqlite3.Connection, home: Home, compaction: CompactionManifest, missed: MissedFiles
 ) -> None:
-    """Insert a compaction, unless its file is gone or another has already replaced one of its files."""
+    """Insert a compaction, unless its file is gone, another has replaced one of its files, or it was never committed.
+
+    A kill may leave a manifest that no commit followed. It is passed over where one of its files was landed again
+    since; the rows of its other files are in these.
+    """
     if not compaction_path(home, compaction.name).exists():
         remember_bundled(ledger, [(compaction.name, compaction.written_at)])
     if not (home.root / compaction.file.file).exists():
         return
-    missed.remove(compaction.replaces)
+    if missed.has_one_of(compaction.replaces):
+        missed.remove(compaction.replaces)
+    elif any(_is_landed_again(ledger, file) for file in compaction.replaces):
+        return
     states = [
         ledger.execute("select replaced_at from files where file = ?", (file,)).fetchone()
         for file in compaction.replaces
@@ -153,3 +161,12 @@ def _insert_compaction(
         return
     insert_file(ledger, compaction.name, compaction.file)
     replace_files(ledger, compaction.replaces, compaction.written_at)
+
+
+def _is_landed_again(ledger: sqlite3.Connection, file: str) -> bool:
+    """Whether the commit of a file's segment names another file of the same day instead."""
+    path = PurePosixPath(file)
+    others = ledger.execute(
+        "select file from files where segment = ? and replaced_at is null", (path.stem.partition("~")[0],)
+    ).fetchall()
+    return (file,) not in others and any(PurePosixPath(other).parent == path.parent for (other,) in others)

@@ -1,8 +1,8 @@
 """Which check results Dagster shows as not evaluated, because they do not belong to the newest materialisation.
 
-A run writes the results of its checks into the rows that it made when it began. What a sensor reported since is newer
-than those rows, so Dagster takes it for the latest result, and it is older than what the run has materialised. Checks
-of a run that failed before it came to them have no result at all.
+Dagster shows the latest result of a check only if it was made for the newest materialisation. Between a materialisation
+and the evaluation of its checks there is none, and none comes where the run failed before it evaluated them or left
+them out.
 """
 
 import asyncio

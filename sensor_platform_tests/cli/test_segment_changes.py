@@ -22,7 +22,7 @@ def site(home: Home, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A site of which a contract is corrected; messages landed under the default contract."""
     folder = home.root / "site"
     (folder / "contracts").mkdir(parents=True)
-    (folder / "site.yaml").write_text("")
+    (folder / "site.yaml").write_text("contracts: {unnamed_devices: last_level, strict: true}\n")
     monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(home.root))
     monkeypatch.setenv("SENSOR_PLATFORM_SITE", str(folder))
     seal_segment(home, 1, [Message(b'{"t": 1}', "press/p1/up"), Message(b'{"t": 2, "h": NaN}', "press/p2/up")])

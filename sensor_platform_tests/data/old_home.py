@@ -29,7 +29,9 @@ BY_THE_CLOCK = {
 """Columns that depend on when a command ran,"""
 SAID_AT = {"created_at", "superseded_at"}
 """and those of what models say, where a later build makes rows."""
-_MACROS = "select function_name, parameters from duckdb_functions() where not internal order by all"
+_MACROS = (
+    "select function_name, parameters from duckdb_functions() where not internal and schema_name = 'plain' order by all"
+)
 LISTS = {
     "models list": ("models", "list"),
     "alerts list": ("alerts", "list", "--format", "csv"),

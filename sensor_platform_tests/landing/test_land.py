@@ -237,7 +237,7 @@ def test_names_from_devices_never_become_part_of_a_path(home: Home, tmp_path: Pa
     assert manifest.landed == len(names)
     assert {row["device_id"] for row in landed(home)} == set(names)
     made = {path.name for path in tmp_path.rglob("*") if path.is_file()}
-    assert all(name.startswith(("col-1772366400000-", "ledger.sqlite", ".lander")) for name in made)
+    assert all(name.startswith(("col-1772366400000-", "ledger.sqlite", ".lander", "device_rule")) for name in made)
 
 
 def json_text(text: str) -> bytes:

@@ -217,6 +217,7 @@ def test_a_harmed_compacted_file_of_settled_segments_is_put_back_by_the_command(
     keep_house(home, 10, 7, T0 + 3 * HOUR)
     keep_house(home, 10, 7, T0 + 5 * HOUR)
     (path,) = home.landing.glob("*/compact-*.parquet")
+    (home.ledger / "device_rule").write_text("last_level")  # the messages were landed under the rule of old homes
     before, whole = rows(home), path.read_bytes()
     path.write_bytes(whole[:-100])
     monkeypatch.setenv("SENSOR_PLATFORM_HOME", str(home.root))

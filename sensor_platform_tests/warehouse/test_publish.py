@@ -27,6 +27,7 @@ from sensor_platform.warehouse.staleness import state
 from sensor_platform.warehouse.tables import writer
 from sensor_platform_tests.warehouse.landings import SLOT, TABLES, Landing, SiteStub, reading
 from sensor_platform_tests.warehouse.published_content import DERIVED, content
+from sensor_platform_tests.warehouse.queries import ask
 from sensor_platform_tests.warehouse.withdrawn import withdraw
 
 SAID = {"predictions", "predictions_superseded", "supervised_scores", "supervised_superseded", "anomalies"}
@@ -35,12 +36,6 @@ PUBLISHED = {*TABLES, *CATALOG_TABLES, *SAID, *KEPT}
 JOINED = {"prediction_accuracy", "prediction_history", "supervised_history", "supervised_accuracy", "anomaly_events"}
 VIEWS = PUBLISHED | JOINED | {"cadence", "readings_1m_filled", "readings_1h_filled"}
 DERIVED |= {"site", "area", "type", "cadence_s", "lag_s", "completeness_today", "state"}
-
-
-def ask(file: Path, sql: str) -> list[tuple[Any, ...]]:
-    with duckdb.connect(str(file), read_only=True) as connection:
-        rows: list[tuple[Any, ...]] = connection.execute(sql).fetchall()
-        return rows
 
 
 def warehouse_content(home: Home) -> dict[str, list[str]]:
@@ -63,7 +58,7 @@ def test_with_no_data_every_view_exists_typed_and_empty(home: Home, site: SiteSt
     for table in tables - {"catalog_site"}:
         assert ask(home.analytics_file, f"select count(*) from {table}") == [(0,)]
     kinds = {name: kind for name, kind, *_ in ask(home.analytics_file, "describe predictions")}
-    assert kinds["issued_at"] == "TIMESTAMP"
+    assert kinds["issued_at"] == "TIMESTAMP WITH TIME ZONE"
     assert kinds["day"] == "DATE"
 
 

@@ -7,11 +7,12 @@ import pytest
 from sensor_platform_tests.field.ingest.landed import case_messages
 from sensor_platform_tests.field.ingest.rig import land
 
+BY_ID = "name: sims\ntopic: sensors/#\ndevice: {field: [id]}\n"
 SIMS = ["89314404000123456781", "89314404000123456799"]
 
 
 def test_ingest_04_two_sim_cards_are_two_devices(tmp_path: Path) -> None:
-    landed = land(tmp_path, case_messages("ingest-04"))
+    landed = land(tmp_path, case_messages("ingest-04"), [BY_ID])
     assert [(row.device, row.value) for row in landed.rows] == [(SIMS[0], -60.0), (SIMS[1], -90.0)]
 
 
@@ -29,7 +30,7 @@ def test_ingest_04_two_message_ids_stay_two(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sim", ["893144040001234567", "8931440400012345678", "18446744073709551615"])
 def test_ingest_04_up_to_64_bits_every_digit_is_kept(tmp_path: Path, sim: str) -> None:
-    assert land(tmp_path, [("sensors/d", b'{"id":%s,"rssi":-60}' % sim.encode())]).devices == {sim}
+    assert land(tmp_path, [("sensors/d", b'{"id":%s,"rssi":-60}' % sim.encode())], [BY_ID]).devices == {sim}
 
 
 def test_ingest_04_a_value_of_more_than_64_bits_is_a_number(tmp_path: Path) -> None:

@@ -40,12 +40,12 @@ def test_ingest_10_a_quality_of_false_is_bad_and_true_is_good(built: Landed) -> 
 
 
 def test_ingest_10_an_opc_quality_of_0_is_bad_and_192_is_good(built: Landed) -> None:
-    assert verdicts(built, "tags") == [(850.0, "bad"), (21.5, "good")]
+    assert verdicts(built, "opc/tags") == [(850.0, "bad"), (21.5, "good")]
 
 
 def test_ingest_10_bad_values_are_in_no_mean(built: Landed) -> None:
     found = ask_tables(built, "select device_id, mean, bad_n from readings_1m order by device_id")
-    assert found == [("plc1", 21.5, 1), ("tags", 21.5, 1)]
+    assert found == [("opc/tags", 21.5, 1), ("plc1", 21.5, 1)]
 
 
 def test_ingest_10_a_null_of_bad_quality_is_not_a_refusal(tmp_path: Path) -> None:

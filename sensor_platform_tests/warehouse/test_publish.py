@@ -58,7 +58,7 @@ def test_with_no_data_every_view_exists_typed_and_empty(home: Home, site: SiteSt
     for table in tables - {"catalog_site"}:
         assert ask(home.analytics_file, f"select count(*) from {table}") == [(0,)]
     kinds = {name: kind for name, kind, *_ in ask(home.analytics_file, "describe predictions")}
-    assert kinds["issued_at"] == "TIMESTAMP WITH TIME ZONE"
+    assert kinds["issued_at"] == "TIMESTAMP"
     assert kinds["day"] == "DATE"
 
 

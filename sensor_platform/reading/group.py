@@ -71,11 +71,20 @@ class GroupReader:
             self.read_wide(plan, group, who)
         if series is not None:
             series.rename(self.out.blocks, block, base)
+        self.refuse_columns(plan, group, who)
+
+    def refuse_columns(self, plan: RecordPlan, group: Group, who: Identity) -> None:
+        """Refuse values of columns that are not to be read, and arrays and objects where a text should be."""
         for refused in plan.refused:
             values = group.columns[refused.column]
             why = RejectReason(refused.rule, refused.reason)
             rows = [(row, why) for row, value in enumerate(values) if value is not None]
             self.writer.refuse(rows, refused.metric, group, who)
+        for each in plan.described:
+            values = group.columns[each.column]
+            if not {list, dict}.isdisjoint(map(type, values)):
+                found = [(row, why) for row, why in column_of(values, "text").refused if why.rule == "nested_value"]
+                self.writer.refuse(found, each.metric, group, who)
 
     def refuse_unclear(self, group: Group, who: Identity) -> None:
         """Refuse the records of messages with two ids that nothing distinguishes."""

@@ -94,6 +94,8 @@ class RecordPlan:
     value: Lookup
     metrics: tuple[MetricColumn, ...]
     refused: tuple[RefusedColumn, ...]
+    described: tuple[MetricColumn, ...]
+    """Columns that only describe a record (device, message, tags, series): an array or object in one is refused."""
     required: tuple[str, ...]
     samples: int | None
     """Column that may hold the array of samples."""
@@ -149,6 +151,7 @@ class _Compiler:
             value=value,
             metrics=metrics,
             refused=refused,
+            described=tuple(self.described({*(m.column for m in metrics), *(r.column for r in refused)})),
             required=() if self.kind is RecordKind.OUTER else contract.required_metrics,
             samples=next(iter(self.by_fold.get(fold(contract.samples), ())), None)
             if unfolds and contract.layout in {"auto", "samples"}
@@ -213,6 +216,15 @@ class _Compiler:
                 if column not in first and column != self.exact and name not in taken and not self.is_ignored(name):
                     found.setdefault(name, (column, columns[:place]))
         return found
+
+    def described(self, read: set[int]) -> Iterator[MetricColumn]:
+        """Columns of roles that take a text; what is in those of time, metric and value is refused where it is read."""
+        contract = self.contract
+        sources = (contract.device, contract.message_id, contract.unit, contract.quality, *contract.tags.values())
+        passed = {*read, *self.times()[:1], *self.find(contract.metric.field), *self.find(contract.value.field)}
+        for column in sorted({column for columns in self.choices(*sources) for column in columns} - passed):
+            if column != self.exact and not self.is_ignored(self.keys[column]):
+                yield MetricColumn(column, self.keys[column])
 
     def looks_inside(self) -> bool:
         """Whether the contract looks for something inside one of the fields of this shape."""

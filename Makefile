@@ -60,9 +60,9 @@ OLD_READERS := 1.1.3 1.4.0
 old-readers: venv ## Read FILES="published/analytics.duckdb snapshot.duckdb" with DuckDB 1.1 and 1.4 (downloads them)
 	@for version in $(OLD_READERS); do \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --upgrade --target .venv/duckdb-$$version duckdb==$$version || exit 1; \
-		PYTHONPATH=.venv/duckdb-$$version $(BIN)/python benchmarks/old_readers.py $(FILES) || exit 1; \
+		PYTHONPATH=.venv/duckdb-$$version $(BIN)/python sensor_platform_tests/warehouse/old_readers.py $(FILES) || exit 1; \
 	done
-	@$(BIN)/python benchmarks/old_readers.py $(FILES)
+	@$(BIN)/python sensor_platform_tests/warehouse/old_readers.py $(FILES)
 
 docs: venv ## dbt's documentation site, one page: dbt_project/target/static_index.html
 	$(BIN)/sensor-platform dbt docs generate --static

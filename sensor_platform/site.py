@@ -2,15 +2,14 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Any, TypeVar
 
 import msgspec
-import yaml
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.config import CollectConfig
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
+from sensor_platform.kernel.yaml_file import read_yaml
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.ledger import DeviceRule, device_rule_of
 from sensor_platform.live.config import LiveConfig
@@ -24,9 +23,6 @@ from sensor_platform.sinks.prediction_sink import PREDICTIONS_CONTRACT
 from sensor_platform.warehouse.config import WarehouseConfig
 from sensor_platform.warehouse.lineage import dbt_tables
 from sensor_platform.warehouse.meta import Freshness
-
-_T = TypeVar("_T")
-
 
 DEFAULT_START = date(2010, 1, 1)
 DEFAULT_FRESHNESS = {
@@ -138,9 +134,9 @@ def load_site(folder: Path | None) -> Site:
     path = folder / "site.yaml"
     if not path.is_file():
         raise WrongUse(f"there is no site.yaml in {folder}", "create one; an empty file takes every default")
-    contracts = tuple(_read(file, Contract) for file in sorted(folder.glob("contracts/*.yaml")))
+    contracts = tuple(read_contract(file) for file in sorted(folder.glob("contracts/*.yaml")))
     catalog = folder / "catalog"
-    site = _assemble(_read(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)
+    site = _assemble(read_yaml(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)
     rules = folder / "rules.yaml"
     return msgspec.structs.replace(site, alerts=read_rules(rules)) if rules.is_file() else site
 
@@ -188,7 +184,7 @@ def read_rules(path: Path) -> AlertConfig:
     Raises:
         WrongUse: naming file, line and key of the first mistake.
     """
-    return _read(path, AlertConfig)
+    return read_yaml(path, AlertConfig)
 
 
 def read_contract(path: Path) -> Contract:
@@ -199,7 +195,8 @@ def read_contract(path: Path) -> Contract:
     """
     if not path.is_file():
         raise WrongUse(f"there is no contract {path}", "name a YAML file as in `contracts/` of a site folder")
-    return _read(path, Contract)
+    hint = "write a contract into it, at least `name` and `topic`, or remove it"
+    return read_yaml(path, Contract, empty=hint)
 
 
 def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | None) -> Site:
@@ -244,57 +241,3 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
         contract_settings=site.contracts,
         catalog=catalog,
     )
-
-
-def _read(path: Path, kind: type[_T]) -> _T:
-    tree, content = _parse(path)
-    if content is None and kind is Contract:
-        raise WrongUse(
-            f"{path}:1: the file is empty", "write a contract into it, at least `name` and `topic`, or remove it"
-        )
-    try:
-        return msgspec.convert({} if content is None else content, kind)
-    except msgspec.ValidationError as error:
-        message, _, where = str(error).partition(" - at `$")
-        where = where.rstrip("`")
-        key = f" (key {where.lstrip('.')})" if where else ""
-        raise WrongUse(
-            f"{path}:{_line(tree, where)}: {message}{key}", "correct that key; docs/settings.md lists every setting"
-        ) from error
-
-
-class _TextKeys(yaml.SafeLoader):
-    """Reads keys as they are written: `ON: 1` has the key ON, not true."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
-        """A mapping, as PyYAML makes it, with texts for keys."""
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode) and key.tag.rpartition(":")[2] in {"bool", "int", "float", "null"}:
-                key.tag = "tag:yaml.org,2002:str"
-        return super().construct_mapping(node, deep)
-
-
-def _parse(path: Path) -> tuple[yaml.Node | None, Any]:
-    """Nodes and content of a YAML file."""
-    try:
-        text = path.read_text(encoding="utf-8")
-        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.load(text, Loader=_TextKeys)  # noqa: S506 - a safe one
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise WrongUse(f"{path}{line}: not YAML: {getattr(error, 'problem', error)}", "correct the file") from error
-    except (ValueError, RecursionError) as error:  # bytes that are not UTF-8, a day 31 of February, a deep nest
-        raise WrongUse(f"{path}: not YAML: {error}", "correct the file; it must be UTF-8") from error
-    except OSError as error:
-        raise WrongUse(f"{path} cannot be read: {error}", "check its rights") from error
-
-
-def _line(tree: yaml.Node | None, where: str) -> int:
-    """Line of the node that a path like `.collect.subscriptions[0].qos` names, or of its nearest parent."""
-    node = tree
-    for part in where.replace("[", ".").replace("]", "").split("."):
-        if isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == part), node)
-        elif isinstance(node, yaml.SequenceNode) and part.isdigit():
-            node = node.value[int(part)]
-    return node.start_mark.line + 1 if node else 1

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from sensor_platform.reading.plan import Lookup
+from sensor_platform.reading.record_plan import Lookup
 from sensor_platform.reading.values import Strings
 
 

@@ -4,7 +4,7 @@ import polars as pl
 
 from sensor_platform.imports.cells import Cells, find_text
 from sensor_platform.imports.row_outcomes import REFUSED, Dictionaries, RowRejects, RowsRead, rejects_frame
-from sensor_platform.reading.plan import RecordPlan
+from sensor_platform.reading.record_plan import RecordPlan
 
 
 class BatchReadings:

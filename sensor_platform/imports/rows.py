@@ -14,7 +14,8 @@ from sensor_platform.kernel.clock import utc_from_micros
 from sensor_platform.reading.batch import TimeLimits
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.names import MAX_NAME, fold
-from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
+from sensor_platform.reading.plan import make_plan
+from sensor_platform.reading.record_plan import RecordKind, RecordPlan
 from sensor_platform.reading.values import RejectReason
 
 _OF_MESSAGES = (

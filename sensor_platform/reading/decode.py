@@ -10,8 +10,9 @@ from sensor_platform.reading.encodings.decoders import BadRecord, Records
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.memory import Memory
-from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan
+from sensor_platform.reading.plan import make_plan
 from sensor_platform.reading.recognise import is_senml, not_an_object, undecodable
+from sensor_platform.reading.record_plan import RecordKind, RecordPlan
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.shape import Shaper, shaper_for
 from sensor_platform.reading.unfold import roles_of, unfold

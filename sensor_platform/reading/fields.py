@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.local_times import FromArrival, UnclearTime
 from sensor_platform.reading.names import below_filter
-from sensor_platform.reading.plan import Lookup, LookupPart, RecordPlan
+from sensor_platform.reading.record_plan import Lookup, LookupPart, RecordPlan
 from sensor_platform.reading.sources import TimeSource, ValueSource
 from sensor_platform.reading.times import exact_time, time_reader, zone
 from sensor_platform.reading.values import EXACT, text_of

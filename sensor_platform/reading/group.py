@@ -8,16 +8,17 @@ from sensor_platform.reading.block_writer import BlockWriter, Texts
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.encodings import MessageDecoder, PayloadDecoder
 from sensor_platform.reading.fields import FieldReader, Group
+from sensor_platform.reading.group_columns import first_present, texts_of, values_of, with_uncertain, without_sentinels
 from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
-from sensor_platform.reading.plan import MetricColumn, RecordPlan, name_error
+from sensor_platform.reading.plan import name_error
 from sensor_platform.reading.qualities import quality_of, with_booleans
+from sensor_platform.reading.record_plan import MetricColumn, RecordPlan
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.series import SeriesNames
 from sensor_platform.reading.units import is_same
 from sensor_platform.reading.value_kinds import ValueKind
 from sensor_platform.reading.values import Column, RejectReason, column_of
-from sensor_platform.reading.written_numbers import is_sentinel
 
 
 @dataclass(slots=True)
@@ -43,7 +44,7 @@ class GroupReader:
         """Turn every record into readings or rejects. Records rejected whole are removed before values are read."""
         silent: set[int] = set()
         if plan.contract.sentinels:
-            group, silent = _without_sentinels(plan, group)
+            group, silent = without_sentinels(plan, group)
         who = identify(plan, self.fields, self.limits, group)
         names: Texts = ()
         if plan.is_long:
@@ -97,7 +98,7 @@ class GroupReader:
         base = self.add_records(plan, group, who, ())
         strings = plan.contract.strings
         for metric in plan.metrics:
-            raw = _values(metric, group)
+            raw = values_of(metric, group)
             if numbers := self.writer.meanings.get(metric.metric):
                 raw = self.writer.add_meant(raw, [numbers] * len(raw), metric.metric, group, base)
             if self.writer.numbers is not None and metric.takes_text:
@@ -110,10 +111,10 @@ class GroupReader:
 
     def read_long(self, plan: RecordPlan, group: Group, who: Identity, names: Texts, silent: set[int]) -> None:
         """Read one reading per record; of the other fields, numbers are metrics of their own and texts become tags."""
-        extras = [(extra, column_of(_values(extra, group))) for extra in plan.metrics]
+        extras = [(extra, column_of(values_of(extra, group))) for extra in plan.metrics]
         self.refuse_second_values(extras, group, who, names)
-        base = self.add_records(plan, group, who, [(e.metric, _spread(c, group)) for e, c in extras if c.texts])
-        values = _first_present([group.columns[column] for column in plan.value.columns], len(names))
+        base = self.add_records(plan, group, who, [(e.metric, texts_of(c, group)) for e, c in extras if c.texts])
+        values = first_present([group.columns[column] for column in plan.value.columns], len(names))
         nothing = RejectReason("no_value", "there is no value")
         missing = [(row, nothing) for row, value in enumerate(values) if value is None and row not in silent]
         if missing and plan.quality.is_possible:  # a source that calls a null bad says that it has no value now
@@ -172,7 +173,7 @@ class GroupReader:
         records.message_id.extend(self.fields.texts(plan.message_id, group))
         records.unit.extend(units)
         qualities = self.qualities(plan, group)
-        records.quality.extend(_with_uncertain(qualities, who) if who.uncertain else qualities)
+        records.quality.extend(with_uncertain(qualities, who) if who.uncertain else qualities)
         tags = [(name, self.fields.texts(lookup, group)) for name, lookup in plan.tags]
         if plan.contract.units and (foreign := self.foreign_units(plan, group, units)):
             tags.append(("original_unit", foreign))
@@ -180,7 +181,7 @@ class GroupReader:
             tags.append(("clock", ["not_set" if row in who.unset else None for row in range(len(group.messages))]))
         tags.extend(extra_tags)
         for spare in plan.spare:
-            values = zip(_values(spare, group), group.messages, strict=True)
+            values = zip(values_of(spare, group), group.messages, strict=True)
             tags.append((spare.metric, [self.fields.name_of(value, message) for value, message in values]))
         if (retained := self.batch.retained) and all(name != RETAINED_TAG for name, _ in tags):
             tags.append((RETAINED_TAG, ["true" if message in retained else None for message in group.messages]))
@@ -210,42 +211,6 @@ class GroupReader:
             for unit, targets in zip(units, wanted, strict=True)
         ]
         return foreign if any(foreign) else None
-
-
-def _without_sentinels(plan: RecordPlan, group: Group) -> tuple[Group, set[int]]:
-    """The group with null for values that stand for none, and the rows of long records whose value was one."""
-    sentinels = plan.contract.sentinels
-    columns, silent = list(group.columns), set[int]()
-    for metric in plan.metrics:
-        values = columns[metric.column]
-        columns[metric.column] = [None if is_sentinel(v, metric.metric, sentinels) else v for v in values]
-    if plan.is_long:
-        names = columns[plan.metric.columns[0]] if plan.metric.columns else [None] * len(group.messages)
-        for column in plan.value.columns:
-            rows = {r for r, v in enumerate(columns[column]) if is_sentinel(v, str(names[r]), sentinels)}
-            columns[column] = [None if row in rows else value for row, value in enumerate(columns[column])]
-            silent |= rows
-    return Group(group.messages, columns), silent
-
-
-def _values(metric: MetricColumn, group: Group) -> list[object]:
-    """The values of a metric's column; of one that a role may be read from, those that the role does not use."""
-    values = group.columns[metric.column]
-    if not metric.behind:
-        return values
-    before = [group.columns[column] for column in metric.behind]
-    return [
-        value if any(column[row] is not None and column[row] != "" for column in before) else None
-        for row, value in enumerate(values)
-    ]
-
-
-def _with_uncertain(qualities: Texts, who: Identity) -> list[str | None]:
-    """The qualities of records, `uncertain` where the record is; what a device calls bad stays bad."""
-    return [
-        "uncertain" if row in who.uncertain and (quality or "").lower() != "bad" else quality
-        for row, quality in enumerate(qualities)
-    ]
 
 
 def _refuse_names(plan: RecordPlan, names: Texts, who: Identity) -> None:
@@ -278,20 +243,3 @@ def _refuse_incomplete(plan: RecordPlan, group: Group, who: Identity) -> None:
         for row in sorted(lacking):
             why = rejected("missing_required_metric", f"{name!r} is missing", who.devices[row], name)
             who.bad.setdefault(row, why)
-
-
-def _first_present(columns: list[list[object]], count: int) -> list[object]:
-    if not columns:
-        return [None] * count
-    values = columns[0]
-    for column in columns[1:]:
-        values = [a if a is not None else b for a, b in zip(values, column, strict=True)]
-    return values
-
-
-def _spread(column: Column, group: Group) -> Texts:
-    """The texts of a column, one element per record."""
-    texts: list[str | None] = [None] * len(group.messages)
-    for row, text in zip(column.text_rows, column.texts, strict=True):
-        texts[row] = text
-    return texts

@@ -9,7 +9,7 @@ from sensor_platform.reading.fields import FieldReader, Group, Time
 from sensor_platform.reading.local_times import FromArrival, UnclearTime
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import MAX_NAME
-from sensor_platform.reading.plan import RecordPlan
+from sensor_platform.reading.record_plan import RecordPlan
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.times import DateOnly, is_time_of_day
 

@@ -7,7 +7,7 @@ from sensor_platform.reading.batch import ReadingBlock
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.identity import Identity
 from sensor_platform.reading.names import MAX_NAME
-from sensor_platform.reading.plan import RecordPlan
+from sensor_platform.reading.record_plan import RecordPlan
 from sensor_platform.reading.reject_rules import rejected
 
 _ESCAPES = str.maketrans({"%": "%25", "/": "%2F", "=": "%3D"})

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from sensor_platform.reading.contract import Contract
 from sensor_platform.reading.model import Rejected
 from sensor_platform.reading.names import fold
-from sensor_platform.reading.plan import RecordKind, is_below, tags_path
+from sensor_platform.reading.plan import is_below, tags_path
+from sensor_platform.reading.record_plan import RecordKind
 from sensor_platform.reading.reject_rules import rejected
 
 MAX_DEPTH = 16

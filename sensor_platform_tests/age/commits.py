@@ -13,7 +13,9 @@ from sensor_platform.landing.files.parquet import write_landing, write_quarantin
 from sensor_platform.landing.ledger.manifest import COUNTS, CompactionManifest, FileEntry, FileKind, Manifest
 from sensor_platform.landing.ledger.slot_positions import next_position
 from sensor_platform.landing.ledger.summing import remember_bundled
-from sensor_platform.landing.manifests.bundles import Bundle, hour_key, write_bundle
+from sensor_platform.landing.manifests.bundle_paths import hour_key
+from sensor_platform.landing.manifests.bundle_writing import write_bundle
+from sensor_platform.landing.manifests.bundles import Bundle
 from sensor_platform.landing.manifests.counts_table import SCHEMA
 from sensor_platform_tests.age.plan import SEGMENT, SEGMENTS, AgePlan, committed_at, segment_of
 

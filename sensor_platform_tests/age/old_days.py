@@ -21,7 +21,8 @@ from sensor_platform.landing.ledger.file_rows import insert_file
 from sensor_platform.landing.ledger.manifest import COUNTS, CompactionManifest, FileEntry, FileKind
 from sensor_platform.landing.ledger.slot_positions import next_position, touch_slots
 from sensor_platform.landing.ledger.summing import remember_bundled
-from sensor_platform.landing.manifests.bundles import BundleHeader, bundle_path, day_key
+from sensor_platform.landing.manifests.bundle_paths import bundle_path, day_key
+from sensor_platform.landing.manifests.bundles import BundleHeader
 from sensor_platform.landing.manifests.count_files import counts_file
 from sensor_platform.landing.manifests.counts_table import SCHEMA, summed, write_counts
 from sensor_platform.wal import parse_name

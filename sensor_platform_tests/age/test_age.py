@@ -12,7 +12,8 @@ from sensor_platform.kernel.clock import DAY, HOUR
 from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.ledger import keep_grid, open_ledger
 from sensor_platform.landing.ledger.tables import TABLES
-from sensor_platform.landing.manifests.bundles import bundle_keys, bundle_path, day_key, read_bundle
+from sensor_platform.landing.manifests.bundle_paths import bundle_keys, bundle_path, day_key
+from sensor_platform.landing.manifests.bundles import read_bundle
 from sensor_platform.landing.manifests.count_files import counts_file
 from sensor_platform.landing.manifests.counts_table import read_counts
 from sensor_platform_tests.age.history import write_hour

@@ -8,7 +8,7 @@ import pytest
 
 from sensor_platform.imports.cells import cells_of, find_text, texts_of
 from sensor_platform.reading.contract import ValueSource
-from sensor_platform.reading.plan import Lookup
+from sensor_platform.reading.record_plan import Lookup
 
 MIXED = pl.Series(["1", "2.5", "TRUE", "false", "on", None])
 

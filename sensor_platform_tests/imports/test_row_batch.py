@@ -6,7 +6,8 @@ from sensor_platform.imports.cells import cells_of
 from sensor_platform.imports.row_batch import BatchReadings
 from sensor_platform.imports.row_outcomes import Dictionaries, RowRejects
 from sensor_platform.reading.contract import Contract, ValueSource
-from sensor_platform.reading.plan import RecordKind, make_plan
+from sensor_platform.reading.plan import make_plan
+from sensor_platform.reading.record_plan import RecordKind
 
 FRAME = pl.DataFrame({"id": ["a", "b", "c"], "seq": ["7", "8", None], "site": ["n", None, "s"], "t": ["1", "2", "x"]})
 

@@ -13,7 +13,8 @@ from sensor_platform.landing.housekeeping import keep_house
 from sensor_platform.landing.integrity.audit import audit
 from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.ledger.summing import SumChange, sum_of_changes
-from sensor_platform.landing.manifests.bundles import bundle_keys, read_bundle
+from sensor_platform.landing.manifests.bundle_paths import bundle_keys
+from sensor_platform.landing.manifests.bundles import read_bundle
 from sensor_platform.landing.removal.intent import RemovalIntent, carry_out
 from sensor_platform_tests.landing.crash_client import CrashServer, Stops, says
 from sensor_platform_tests.landing.forgets import forgotten, readings, traces

@@ -17,7 +17,9 @@ from sensor_platform.landing.integrity.rebuild_ledger import rebuild_ledger
 from sensor_platform.landing.ledger import DeviceCounts, Manifest, open_ledger, read_ledger, totals, write_manifest
 from sensor_platform.landing.ledger.manifest import manifest_path, read_manifest
 from sensor_platform.landing.ledger.summing import is_committed, split_off, summed_day
-from sensor_platform.landing.manifests.bundles import Bundle, bundle_keys, read_bundle, write_bundle
+from sensor_platform.landing.manifests.bundle_paths import bundle_keys
+from sensor_platform.landing.manifests.bundle_writing import write_bundle
+from sensor_platform.landing.manifests.bundles import Bundle, read_bundle
 from sensor_platform.landing.manifests.counts_table import counts_table, device_counts, summed
 from sensor_platform.landing.manifests.manifest_store import find_manifest, remove_manifest
 from sensor_platform.landing.sequences import union

@@ -7,7 +7,8 @@ import pytest
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource, ValueSource
 from sensor_platform.reading.fields import FieldReader, Group
-from sensor_platform.reading.plan import Lookup, RecordKind, make_plan
+from sensor_platform.reading.plan import make_plan
+from sensor_platform.reading.record_plan import Lookup, RecordKind
 
 
 def reader(count: int = 1, **more: Any) -> FieldReader:

@@ -7,7 +7,8 @@ from sensor_platform.reading.contract import Contract, ValueSource
 from sensor_platform.reading.encodings import decoder_for
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
-from sensor_platform.reading.plan import RecordKind, make_plan
+from sensor_platform.reading.plan import make_plan
+from sensor_platform.reading.record_plan import RecordKind
 
 NOON = 1_772_366_400_000_000
 LIMITS = TimeLimits(0, 3_600_000_000)

@@ -6,7 +6,8 @@ from sensor_platform.reading.batch import MessageBatch, TimeLimits
 from sensor_platform.reading.contract import Contract, TimeSource, ValueSource
 from sensor_platform.reading.fields import FieldReader, Group
 from sensor_platform.reading.identity import Identity, identify
-from sensor_platform.reading.plan import RecordKind, make_plan
+from sensor_platform.reading.plan import make_plan
+from sensor_platform.reading.record_plan import RecordKind
 
 NOON = 1_772_366_400
 """Seconds; messages arrive at noon."""

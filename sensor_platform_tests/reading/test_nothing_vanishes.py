@@ -60,7 +60,9 @@ def is_told(leaf: Any, found: list[Reading | Rejected]) -> bool:
         elif isinstance(leaf, bool):
             if each.value == leaf or str(leaf).lower() in texts or (each.quality or "") in {"good", "bad"}:
                 return True
-        elif each.value == float(leaf) or str(leaf) in texts or repr(leaf) in texts or f"{leaf:.0f}" in texts:
+        elif (
+            each.value == float(leaf) or str(leaf) in texts or repr(leaf) in texts or f"{leaf + 0:.0f}" in texts
+        ):  # an id -0.0 is 0
             return True
         if each.is_device_time and not isinstance(leaf, str | bool) and 1_735_000_000 <= leaf <= 1_736_000_000:
             return True

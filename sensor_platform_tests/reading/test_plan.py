@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from sensor_platform.reading.contract import Contract, ValueSource
-from sensor_platform.reading.plan import RecordKind, RecordPlan, make_plan, name_error, tags_path
+from sensor_platform.reading.plan import make_plan, name_error, tags_path
+from sensor_platform.reading.record_plan import RecordKind, RecordPlan
 
 
 def plan(*keys: str, kind: RecordKind = RecordKind.MESSAGE, **contract: Any) -> RecordPlan:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sensor_platform.reading.contract import Contract
-from sensor_platform.reading.plan import RecordKind
+from sensor_platform.reading.record_plan import RecordKind
 from sensor_platform.reading.unfold import MAX_DEPTH, Unfolded, unfold
 
 Fields = dict[str, Any]

@@ -74,6 +74,7 @@ def _facts(report: BuildReport) -> dict[str, Any]:
 def _published(home: Home) -> dict[str, list[list[str]]]:
     found = {}
     with duckdb.connect(str(home.analytics_file), read_only=True) as connection:
+        connection.execute("set timezone = 'UTC'")
         for name in TOYS:
             rows = connection.execute(f"select * exclude (day) from {name} order by all").fetchall()
             found[name] = [[str(value) for value in row] for row in rows]

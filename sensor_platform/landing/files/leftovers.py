@@ -48,7 +48,7 @@ def clear_leftovers(home: Home, ledger: sqlite3.Connection) -> Cleared:
 def clear_changes(home: Home, ledger: sqlite3.Connection) -> None:
     """Clean up after a killed import or requeue: uncommitted files can be made again. Hold `changes_lock`."""
     finish_removals(home, ledger)
-    remove_dead(removals_folder(home).glob("*.tmp"))
+    remove_dead([*removals_folder(home).glob("*.tmp"), *home.ledger.glob("*.tmp")])
     for verb in ("import", "requeue", "drop"):
         for path in sorted((home.ledger / "segments").glob(f"{verb}-*.json")):
             if not is_committed(ledger, path.stem):

@@ -28,9 +28,6 @@ def keep_device_rule(connection: sqlite3.Connection, home: Home) -> None:
     Raises:
         OSError: the file cannot be written.
     """
-    from sensor_platform.landing.files.leftovers import remove_dead  # that module imports this package
-
-    remove_dead(home.ledger.glob(f"{_path(home).name}.*.tmp"))
     if not _path(home).exists():
         write_file(_path(home), _rule_of(connection).encode())
 

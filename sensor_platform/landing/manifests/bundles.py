@@ -6,8 +6,6 @@ replaces both at once.
 """
 
 import functools
-import hashlib
-import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,19 +16,14 @@ import zstandard
 
 from sensor_platform.errors import CheckFailed
 from sensor_platform.home import Home
-from sensor_platform.kernel.clock import utc_from_micros
-from sensor_platform.kernel.durable import fsync_folder, write_file
 from sensor_platform.landing.ledger.manifest import CompactionManifest, Manifest, check_format
+from sensor_platform.landing.manifests.bundle_paths import bundle_path
 from sensor_platform.landing.manifests.counts_table import (
     SCHEMA,
     counts_table,
     device_counts,
     read_counts,
-    write_counts,
 )
-
-_LEVEL = 9
-_SUFFIX = ".jsonl.zst"
 
 
 class BundleHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -85,46 +78,6 @@ class Bundle:
             self.compactions.pop(name, None)
 
 
-def hour_key(at: int) -> str:
-    """Key of the hour of a time, microseconds since the epoch, UTC."""
-    return f"{utc_from_micros(at):%Y-%m-%d/%H}"
-
-
-def day_key(at: int) -> str:
-    """Key of the UTC day of a time."""
-    return f"{utc_from_micros(at):%Y-%m-%d}"
-
-
-def folder_of(home: Home) -> Path:
-    """Folder of the bundles."""
-    return home.ledger / "bundles"
-
-
-def bundle_path(home: Home, key: str) -> Path:
-    """Path of a bundle."""
-    return folder_of(home) / f"{key}{_SUFFIX}"
-
-
-def bundle_keys(home: Home, since: str = "") -> list[str]:
-    """Keys of all bundles in order of time, of the day `since` and later.
-
-    Hours of a day with a bundle of its own are left out: they are left over from its making.
-    """
-    folder = folder_of(home)
-    days = {path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}")}
-    hours = {
-        f"{path.parent.name}/{path.name.removesuffix(_SUFFIX)}"
-        for path in folder.glob(f"*/*{_SUFFIX}")
-        if path.parent.name not in days
-    }
-    return sorted(key for key in days | hours if key >= since)
-
-
-def hours_of(home: Home, day: str) -> list[str]:
-    """Keys of the hours of a day that have a bundle."""
-    return sorted(f"{day}/{path.name.removesuffix(_SUFFIX)}" for path in folder_of(home).glob(f"{day}/*{_SUFFIX}"))
-
-
 def read_bundle(home: Home, key: str) -> Bundle:
     """A whole bundle, empty where there is none.
 
@@ -136,8 +89,8 @@ def read_bundle(home: Home, key: str) -> Bundle:
     path = bundle_path(home, key)
     if not path.exists():
         return bundle
-    lines = _lines(path)
-    header = _header(path, lines)
+    lines = read_lines(path)
+    header = read_header(path, lines)
     for line in lines:
         found = _decode(path, line)
         if isinstance(found, Manifest):
@@ -152,8 +105,8 @@ def read_bundle(home: Home, key: str) -> Bundle:
 def bundled_manifests(home: Home, key: str) -> Iterator[Manifest]:
     """The manifests of a bundle with their counts, one at a time, by commit time."""
     path = bundle_path(home, key)
-    lines = _lines(path)
-    header = _header(path, lines)
+    lines = read_lines(path)
+    header = read_header(path, lines)
     parts = _parts(path, header)
     for line in lines:
         if line.startswith(b"m"):
@@ -166,8 +119,8 @@ def bundled_manifests(home: Home, key: str) -> Iterator[Manifest]:
 def bundled_compactions(home: Home, key: str) -> Iterator[CompactionManifest]:
     """The compactions of a bundle, one at a time."""
     path = bundle_path(home, key)
-    lines = _lines(path)
-    _header(path, lines)
+    lines = read_lines(path)
+    read_header(path, lines)
     for line in lines:
         if line.startswith(b"c"):
             found = _decode(path, line)
@@ -178,8 +131,8 @@ def bundled_compactions(home: Home, key: str) -> Iterator[CompactionManifest]:
 def names_with(home: Home, key: str, words: Sequence[bytes]) -> list[str]:
     """Segments whose manifest in a bundle holds one of the words, as JSON has them."""
     path = bundle_path(home, key)
-    lines = _lines(path)
-    _header(path, lines)
+    lines = read_lines(path)
+    read_header(path, lines)
     some = (_decode(path, line) for line in lines if line.startswith(b"m") and any(word in line for word in words))
     return [each.segment for each in some if isinstance(each, Manifest)]
 
@@ -187,7 +140,7 @@ def names_with(home: Home, key: str, words: Sequence[bytes]) -> list[str]:
 def segments_counting(home: Home, key: str, devices: Collection[str]) -> list[str]:
     """Segments of a bundle that have counts of one of the devices."""
     path = bundle_path(home, key)
-    header = _header(path, _lines(path))
+    header = read_header(path, read_lines(path))
     if not header.counts:
         return []
     table = pl.scan_parquet(path.parent / header.counts, hive_partitioning=False)
@@ -210,8 +163,8 @@ def find_bundled(home: Home, key: str, segment: str) -> Manifest | None:
 @functools.lru_cache(maxsize=1)
 def _opened(path: Path, changed: int) -> tuple[dict[str, Manifest], dict[str, pl.DataFrame]]:  # noqa: ARG001 - a part of the key
     """Manifests and counts of a bundle by segment; `changed` is the time of the file."""
-    lines = _lines(path)
-    header = _header(path, lines)
+    lines = read_lines(path)
+    header = read_header(path, lines)
     some = (_decode(path, line) for line in lines if line.startswith(b"m"))
     manifests = {each.segment: each for each in some if isinstance(each, Manifest)}
     return manifests, _parts(path, header)
@@ -225,89 +178,8 @@ def _parts(path: Path, header: BundleHeader) -> dict[str, pl.DataFrame]:
     return {str(name): rows for (name,), rows in table.partition_by("segment", as_dict=True).items()}
 
 
-def write_bundle(home: Home, key: str, bundle: Bundle) -> None:
-    """Durably write a bundle and the file of its counts; an empty one is deleted."""
-    path = bundle_path(home, key)
-    if not (bundle.manifests or bundle.compactions):
-        delete_bundle(home, key)
-        return
-    counts = _write(path, path, bundle)
-    _delete_counts(path, but=counts)
-
-
-def stage_bundle(home: Home, key: str, bundle: Bundle) -> None:
-    """Durably write what a bundle will be, beside it: `put_staged` replaces it. Nobody reads it before."""
-    path = bundle_path(home, key)
-    _write(path, _staged(path), bundle)
-
-
-def put_staged(home: Home, key: str) -> None:
-    """Replace a bundle by what was staged for it. May be repeated: then it is in place already."""
-    path = bundle_path(home, key)
-    if _staged(path).exists():
-        os.replace(_staged(path), path)  # noqa: PTH105 - os.replace is the step that fault-injection tests count
-        fsync_folder(path.parent)
-    if path.exists():
-        _delete_counts(path, but=_header(path, _lines(path)).counts)
-
-
-def drop_staged(home: Home, keys: Collection[str]) -> None:
-    """Delete what was staged for other bundles than these: a killed process left it."""
-    kept = {_staged(bundle_path(home, key)) for key in keys}
-    for path in folder_of(home).rglob(f"*{_SUFFIX}.new"):
-        if path not in kept:
-            path.unlink()
-
-
-def _staged(path: Path) -> Path:
-    return path.with_name(f"{path.name}.new")
-
-
-def _write(path: Path, target: Path, bundle: Bundle) -> str:
-    """Write the bundle of a path to a target, and its counts; returns the name of their file."""
-    stem = path.name.removesuffix(_SUFFIX)
-    counts = ""
-    if len(bundle.counts):
-        table = bundle.counts.sort("segment", "hour", "device_id")
-        counts = f"{stem}.{hashlib.sha256(str(table.hash_rows().sum()).encode()).hexdigest()[:8]}.parquet"
-        write_counts(path.parent / counts, table)
-    manifests = sorted(bundle.manifests.values(), key=lambda each: (each.written_at, each.segment))
-    compactions = sorted(bundle.compactions.values(), key=lambda each: (each.written_at, each.name))
-    lines = [msgspec.json.encode(BundleHeader(counts=counts))]
-    lines += [b"m" + msgspec.json.encode(each) for each in manifests]
-    lines += [b"c" + msgspec.json.encode(each) for each in compactions]
-    write_file(target, zstandard.ZstdCompressor(level=_LEVEL, write_checksum=True).compress(b"\n".join(lines)))
-    return counts
-
-
-def delete_bundle(home: Home, key: str) -> None:
-    """Delete a bundle with its counts."""
-    path = bundle_path(home, key)
-    path.unlink(missing_ok=True)
-    if path.parent.exists():
-        _delete_counts(path, but="")
-        fsync_folder(path.parent)
-        if path.parent != folder_of(home) and not any(path.parent.iterdir()):
-            path.parent.rmdir()
-
-
-def delete_hours(home: Home, day: str) -> None:
-    """Delete what is left of the bundles of the hours of a day that has a bundle of its own."""
-    folder = folder_of(home) / day
-    if folder.exists():
-        for path in sorted(folder.iterdir(), reverse=True):
-            path.unlink()
-        fsync_folder(folder)
-        folder.rmdir()
-
-
-def _delete_counts(path: Path, but: str) -> None:
-    for other in path.parent.glob(f"{path.name.removesuffix(_SUFFIX)}.*.parquet"):
-        if other.name != but:
-            other.unlink()
-
-
-def _lines(path: Path) -> Iterator[bytes]:
+def read_lines(path: Path) -> Iterator[bytes]:
+    """The lines of a bundle, one at a time."""
     rest = b""
     try:
         with path.open("rb") as file:
@@ -319,7 +191,8 @@ def _lines(path: Path) -> Iterator[bytes]:
     yield rest
 
 
-def _header(path: Path, lines: Iterable[bytes]) -> BundleHeader:
+def read_header(path: Path, lines: Iterable[bytes]) -> BundleHeader:
+    """The first of the lines of a bundle."""
     try:
         header = msgspec.json.decode(next(iter(lines)), type=BundleHeader)
     except (msgspec.DecodeError, StopIteration) as error:

@@ -30,17 +30,9 @@ from sensor_platform.landing.ledger.summing import (
     sum_up,
 )
 from sensor_platform.landing.ledger.visible_files import is_known
-from sensor_platform.landing.manifests.bundles import (
-    Bundle,
-    bundle_path,
-    day_key,
-    delete_hours,
-    folder_of,
-    hour_key,
-    hours_of,
-    read_bundle,
-    write_bundle,
-)
+from sensor_platform.landing.manifests.bundle_paths import bundle_path, day_key, folder_of, hour_key, hours_of
+from sensor_platform.landing.manifests.bundle_writing import delete_hours, write_bundle
+from sensor_platform.landing.manifests.bundles import Bundle, read_bundle
 from sensor_platform.landing.manifests.count_files import counts_file
 from sensor_platform.landing.manifests.counts_table import ranges, read_counts, summed, write_counts
 from sensor_platform.landing.manifests.manifest_store import take_out_of_bundles

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sensor_platform.home import Home
 from sensor_platform.landing.ledger.manifest import COUNTS
-from sensor_platform.landing.manifests.bundles import day_key
+from sensor_platform.landing.manifests.bundle_paths import day_key
 from sensor_platform.landing.sequences import Range, union
 
 if TYPE_CHECKING:

@@ -21,17 +21,9 @@ from sensor_platform.landing.ledger.manifest import (
     read_manifest,
 )
 from sensor_platform.landing.ledger.summing import bundled_at, committed_at, summed_day
-from sensor_platform.landing.manifests.bundles import (
-    bundle_keys,
-    bundle_path,
-    bundled_compactions,
-    day_key,
-    find_bundled,
-    folder_of,
-    hour_key,
-    read_bundle,
-    write_bundle,
-)
+from sensor_platform.landing.manifests.bundle_paths import bundle_keys, bundle_path, day_key, folder_of, hour_key
+from sensor_platform.landing.manifests.bundle_writing import write_bundle
+from sensor_platform.landing.manifests.bundles import bundled_compactions, find_bundled, read_bundle
 
 
 def find_manifest(home: Home, ledger: sqlite3.Connection, segment: str) -> Manifest | None:

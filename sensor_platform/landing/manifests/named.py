@@ -8,7 +8,8 @@ import polars as pl
 from sensor_platform.home import Home
 from sensor_platform.landing.files.landing_table import UNKNOWN_DEVICE
 from sensor_platform.landing.ledger.manifest import manifest_path
-from sensor_platform.landing.manifests.bundles import bundle_keys, names_with, segments_counting
+from sensor_platform.landing.manifests.bundle_paths import bundle_keys
+from sensor_platform.landing.manifests.bundles import names_with, segments_counting
 from sensor_platform.landing.manifests.counts_table import read_counts, summed, write_counts
 from sensor_platform.landing.manifests.manifest_store import is_gone
 

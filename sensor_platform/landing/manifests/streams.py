@@ -13,7 +13,8 @@ from sensor_platform.kernel.clock import DAY, start_of_day
 from sensor_platform.landing.ledger.count_rows import add_file_counts
 from sensor_platform.landing.ledger.manifest import OUTCOMES, Manifest, manifest_path, read_manifest
 from sensor_platform.landing.ledger.summing import segments_to_sum, sum_up
-from sensor_platform.landing.manifests.bundles import bundle_keys, bundled_manifests, day_key
+from sensor_platform.landing.manifests.bundle_paths import bundle_keys, day_key
+from sensor_platform.landing.manifests.bundles import bundled_manifests
 from sensor_platform.landing.manifests.count_files import counts_file
 from sensor_platform.landing.manifests.counts_table import read_counts
 from sensor_platform.landing.manifests.manifest_store import is_gone

@@ -34,7 +34,8 @@ from sensor_platform.landing.ledger.manifest import (
 from sensor_platform.landing.ledger.slot_positions import next_position, touch_slots
 from sensor_platform.landing.ledger.summing import SumChange, change_day
 from sensor_platform.landing.ledger.visible_files import is_known
-from sensor_platform.landing.manifests.bundles import drop_staged, put_staged, read_bundle
+from sensor_platform.landing.manifests.bundle_writing import drop_staged, put_staged
+from sensor_platform.landing.manifests.bundles import read_bundle
 from sensor_platform.landing.manifests.manifest_store import remove_compaction, remove_manifest
 from sensor_platform.landing.manifests.named import forget_in_files, is_replaced
 

@@ -22,7 +22,8 @@ from sensor_platform.landing.ledger.manifest import (
     Manifest,
 )
 from sensor_platform.landing.ledger.summing import SumChange, changes_of_days, sum_of_changes
-from sensor_platform.landing.manifests.bundles import read_bundle, stage_bundle
+from sensor_platform.landing.manifests.bundle_writing import stage_bundle
+from sensor_platform.landing.manifests.bundles import read_bundle
 from sensor_platform.landing.manifests.manifest_store import bundle_of, find_manifest, need_compaction
 from sensor_platform.landing.removal.choice import RowChoice
 from sensor_platform.landing.removal.intent import BlankedArchive, NewFile, RemovalIntent, ReplacedCompaction

@@ -9,6 +9,7 @@ import json
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -69,6 +70,14 @@ def is_told(leaf: Any, found: list[Reading | Rejected]) -> bool:
         if each.message_id and each.message_id.partition("#")[0] == str(leaf):
             return True
     return False
+
+
+@pytest.mark.parametrize("field", ["id", "seq", "device_id"])
+def test_an_array_where_a_text_describes_the_message_is_refused_alone(field: str) -> None:
+    (read, refused) = decode(json.dumps({field: [1], "a": 2}).encode())
+    assert isinstance(read, Reading)
+    assert isinstance(refused, Rejected)
+    assert (read.metric, read.value, refused.rule) == ("a", 2.0, "nested_value")
 
 
 @settings(max_examples=600, deadline=None)

@@ -5,7 +5,7 @@ STAMP := .venv/.ready
 # Twice the cores: many tests wait for brokers and processes.
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
-.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak age field-slow old-readers clean
+.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak age field-slow old-readers kafka test-kafka clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -55,6 +55,13 @@ soak: venv ## The long tests that are not in the default suite
 
 field-slow: venv ## The tests of faults found in the field that take more than a few seconds
 	$(BIN)/pytest sensor_platform_tests/field -m field_slow -n 0
+
+kafka: venv ## Fetch the pinned Kafka broker with Maven (Java 17) for tests; BROKERS=1 or 3 also runs them on the loopback
+	$(BIN)/python -m sensor_platform_tests.kafka $(BROKERS)
+
+test-kafka: venv ## The tests on real Kafka brokers
+	$(BIN)/python -m sensor_platform_tests.kafka
+	$(BIN)/pytest sensor_platform_tests/kafka -m kafka -n 0
 
 OLD_READERS := 1.1.3 1.4.0
 old-readers: venv ## Read FILES="published/analytics.duckdb snapshot.duckdb" with DuckDB 1.1 and 1.4 (downloads them)

@@ -12,7 +12,10 @@ from typing import Any, Self
 import duckdb
 import msgspec
 from confluent_kafka import Producer  # type: ignore[import-not-found,unused-ignore]
-from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[import-not-found,unused-ignore]
+from confluent_kafka.admin import (  # type: ignore[import-not-found,unused-ignore,attr-defined]
+    AdminClient,
+    NewTopic,
+)
 
 from sensor_platform_tests.running import COMMAND, RunningCollector, wait_until
 
@@ -27,7 +30,7 @@ class Topics:
 
     def __post_init__(self) -> None:
         """Make the clients."""
-        quiet = {"bootstrap.servers": self.servers, "log_level": 0}
+        quiet: dict[str, Any] = {"bootstrap.servers": self.servers, "log_level": 0}
         self.admin = AdminClient(quiet)
         self.producer = Producer(quiet | {"enable.idempotence": True, "linger.ms": 5})
 

@@ -25,7 +25,9 @@ class OutboxRow:
     attempts: int
 
 
-def due_messages(connection: sqlite3.Connection, channel: str, now: int) -> Sequence[OutboxRow]:
+def due_messages(
+    connection: sqlite3.Connection, channel: str, now: int, *, is_ordered: bool = False
+) -> Sequence[OutboxRow]:
     """Return the oldest message of a channel that is due, with up to 49 others of its group; empty if none is due.
 
     Due is also what waits for a time that only a clock that was ahead can have set.
@@ -34,9 +36,14 @@ def due_messages(connection: sqlite3.Connection, channel: str, now: int) -> Sequ
         connection: to the live store.
         channel: name of the channel.
         now: microseconds since the epoch.
+        is_ordered: return nothing while the oldest message waits for its next attempt.
     """
-    first = _first(connection, "not_before <= ?", (channel, now)) or _first(
+    if is_ordered and not _is_oldest_due(connection, channel, now):
+        return []
+    order = "id" if is_ordered else "not_before, id"
+    first = _first(connection, order, "not_before <= ?", (channel, now)) or _first(
         connection,
+        order,
         "not_before > ? and (attempts > 0 or created_at > ?)",
         (channel, now + LONGEST_PAUSE, now + MINUTE),
     )
@@ -52,10 +59,20 @@ def due_messages(connection: sqlite3.Connection, channel: str, now: int) -> Sequ
     return [OutboxRow(*row) for row in rows]
 
 
-def _first(connection: sqlite3.Connection, condition: str, values: tuple[str | int, ...]) -> tuple[Any, ...] | None:
+def _is_oldest_due(connection: sqlite3.Connection, channel: str, now: int) -> bool:
+    """Whether the oldest waiting message may be sent: its time has come, or was set by a clock that was ahead."""
+    found = connection.execute(
+        "select not_before from outbox where channel = ? and state = 'waiting' order by id limit 1", (channel,)
+    ).fetchone()
+    return found is not None and not now < found[0] <= now + LONGEST_PAUSE
+
+
+def _first(
+    connection: sqlite3.Connection, order: str, condition: str, values: tuple[str | int, ...]
+) -> tuple[Any, ...] | None:
     select = "select id, grouping, body, attempts from outbox where channel = ? and state = 'waiting' and"
     found: tuple[Any, ...] | None = connection.execute(
-        f"{select} {condition} order by not_before, id limit 1", values
+        f"{select} {condition} order by {order} limit 1", values
     ).fetchone()
     return found
 

@@ -32,8 +32,8 @@ def audit(
     """Prove that every received message was landed, quarantined, a duplicate or forgotten.
 
     For every hour of arrival, received (counted by the collector) minus the outcomes (counted by the lander) must be 0.
-    Also lists missing sequence numbers of devices and damaged files. Messages that wait in the WAL count as pending.
-    Exit code 1 if anything is missing, doubled or damaged.
+    Also lists missing sequence numbers of devices, offsets that Kafka had dropped, and damaged files. Messages in the
+    WAL count as pending. Exit code 1 if anything is missing, doubled or damaged.
     """
     from sensor_platform.kernel.clock import to_micros
     from sensor_platform.landing.integrity.audit import ALL
@@ -84,6 +84,16 @@ def _as_json(found: "Audit", verified: "Verification | None") -> dict[str, Any]:
             for each in found.damaged_files
         ],
         "late_frozen": found.late_frozen,
+        "gaps": [
+            {
+                "topic": each.topic,
+                "partition": each.partition,
+                "first": each.first,
+                "last": each.last,
+                "count": each.count,
+            }
+            for each in found.gaps
+        ],
     }
     if verified is not None:
         report["verified"] = {
@@ -119,6 +129,10 @@ def _show(found: "Audit", verified: "Verification | None") -> None:
         click.echo(f"missing: {each.device_id} {each.first}..{each.last} ({each.count} messages)")
     if len(found.missing) > _SHOWN:
         click.echo(f"missing: {len(found.missing) - _SHOWN} more ranges, see --json")
+    for gap in found.gaps:
+        click.echo(
+            f"gap: offsets {gap.first}..{gap.last} of {gap.topic}/{gap.partition} were gone before they were read"
+        )
     if found.damaged_bytes:
         click.echo(f"damaged: {found.damaged_bytes} bytes of segments could not be read; they are in aside/")
     for file in found.damaged_files:
@@ -151,6 +165,10 @@ def _explain(found: "Audit") -> None:
         click.echo(
             "hint: look at the devices' buffers and the broker's queue limits (`sensor-platform doctor`)", err=True
         )
+    elif found.gaps:
+        lost = sum(each.count for each in found.gaps)
+        click.echo(f"error: {lost} offsets of Kafka were gone before they were read", err=True)
+        click.echo("hint: keep records longer in Kafka (retention.ms) than this collector can be away", err=True)
     else:
         click.echo("error: bytes of segments could not be read", err=True)
         click.echo(

@@ -32,6 +32,12 @@ class Counters(msgspec.Struct, kw_only=True):
     stalls: int = 0
     """Times that a write failed and reading was stopped."""
     lander_starts: int = 0
+    fetch_errors: int = 0
+    """Errors that Kafka's client library reported."""
+    rebalances: int = 0
+    """Times that the partitions of the Kafka group were shared out again."""
+    lost_offsets: int = 0
+    """Offsets that Kafka no longer had when they were to be read; see `audit`."""
     ack_commits: list[int] = msgspec.field(default_factory=lambda: [0] * (len(ACK_BUCKETS) + 1))
     """Group commits by seconds from reading the first message to its acknowledgement; see ACK_BUCKETS."""
     ack_seconds: float = 0.0
@@ -60,6 +66,8 @@ class CollectorStatus(msgspec.Struct, kw_only=True):
     """Seconds since the epoch."""
     state: State = "connecting"
     session: str = ""
+    lag: int | None = None
+    """Records of the assigned partitions of Kafka that are not committed yet; None for MQTT."""
     problem: str | None = None
     """Why the collector is not connected, or why it is stalled."""
     is_lander_running: bool = False

@@ -2,7 +2,8 @@
 
 Delivery is at least once: a message counts as sent only after its sink accepted it, and after a kill in between it is
 sent again with the same key. After a failure the pause doubles, up to ten minutes. After the channel's number of
-attempts a message becomes a dead letter.
+attempts a message becomes a dead letter; what can never be sent becomes one at once. An output stream keeps its order:
+its first failure holds what comes after it.
 """
 
 import logging
@@ -19,7 +20,7 @@ from sensor_platform.alert.store import connect
 from sensor_platform.kernel.backoff import Backoff
 from sensor_platform.kernel.clock import SECOND
 from sensor_platform.kernel.sqlite import transaction
-from sensor_platform.sinks.sink import Connections, Destination, Sink, Unsent
+from sensor_platform.sinks.sink import Connections, Destination, Sink, Unsendable, Unsent
 from sensor_platform.sinks.sink_table import make_sink
 
 log = logging.getLogger(__name__)
@@ -80,20 +81,30 @@ class Dispatcher:
         if not self.sink.is_up():
             self.problem = "not connected"
             return False
-        rows = due_messages(connection, self.name, self.clock())
-        if not rows:
-            return False
+        rows = due_messages(connection, self.name, self.clock(), is_ordered=self.destination.is_ordered)
+        if rows:
+            self._send(connection, rows)
+        return bool(rows)
+
+    def _send(self, connection: sqlite3.Connection, rows: Sequence[OutboxRow]) -> None:
         try:
             self.sink.send([message for row in rows for message in self.destination.read(row.body)])
+        except Unsendable as error:
+            if len(rows) > 1:  # only one of them may be at fault
+                for row in rows:
+                    self._send(connection, [row])
+                return
+            self._note_failure(connection, rows, str(error), is_final=True)
         except Unsent as error:
             self._note_failure(connection, rows, str(error))
+        except Exception as error:  # noqa: BLE001 - libraries raise what they like, and the channel must go on
+            self._note_failure(connection, rows, f"{type(error).__name__}: {error}")
         else:
             self.problem = ""
             self.sent += len(rows)
             self._recent.append(time.monotonic())
             with transaction(connection):
                 mark_sent(connection, rows, self.clock())
-        return True
 
     def _run(self) -> None:
         connection = connect(self.path)
@@ -117,14 +128,17 @@ class Dispatcher:
             self._recent.popleft()
         return len(self._recent) < self.destination.per_minute
 
-    def _note_failure(self, connection: sqlite3.Connection, rows: Sequence[OutboxRow], problem: str) -> None:
+    def _note_failure(
+        self, connection: sqlite3.Connection, rows: Sequence[OutboxRow], problem: str, *, is_final: bool = False
+    ) -> None:
         if problem != self.problem:
-            log.warning("channel %s: %s; trying again later", self.name, problem)
+            what = "a dead letter now" if is_final else "trying again later"
+            log.warning("channel %s: %s; %s", self.name, problem, what)
         self.problem = problem
         with transaction(connection):
             for row in rows:
                 attempts = row.attempts + 1
-                is_last = attempts >= self.destination.attempts
+                is_last = is_final or attempts >= self.destination.attempts
                 retry_at = self.clock() + round(_BACKOFF.after(attempts))
                 mark_failed(connection, row, problem, retry_at, is_last=is_last)
         self.failed += 1

@@ -9,6 +9,10 @@ class Unsent(Exception):
     """The message could not be sent now; a later attempt may succeed."""
 
 
+class Unsendable(Exception):
+    """The receiver will never accept the message: it is too large, for instance."""
+
+
 @dataclass(frozen=True, slots=True)
 class SinkMessage:
     """One message of the outbox, decoded."""
@@ -33,6 +37,7 @@ class Sink(Protocol):
 
         Raises:
             Unsent: not all of them were accepted; the caller sends all of them again later.
+            Unsendable: at least one of them will never be accepted.
         """
 
     def is_up(self) -> bool:
@@ -61,6 +66,8 @@ class Destination:
     """Maximum number of messages per minute; the others wait."""
     attempts: int = 1_000_000
     """Attempts after which a message becomes a dead letter."""
+    is_ordered: bool = False
+    """Whether messages are sent in the order in which they were put out: the first failure holds the others."""
 
 
 class MqttPublisher(Protocol):

@@ -42,9 +42,11 @@ from sensor_platform.wal.frames import (
     decode_mqtt,
     decode_records,
     encode_mqtt,
+    encode_record_rows,
     encode_records,
     read_frame,
 )
+from sensor_platform.wal.offset_gaps import OffsetGap, add_gap, read_gaps
 from sensor_platform.wal.packet_columns import Extra
 from sensor_platform.wal.recovery import Recovered, recover_segments
 from sensor_platform.wal.redact import archive_redacted, is_blanked
@@ -78,6 +80,7 @@ __all__ = [
     "FrameKind",
     "Header",
     "LandedSegments",
+    "OffsetGap",
     "Place",
     "Recovered",
     "SegmentGone",
@@ -85,6 +88,7 @@ __all__ = [
     "Tail",
     "WalFolders",
     "WalWriter",
+    "add_gap",
     "archive_redacted",
     "archive_segment",
     "check_collector",
@@ -93,6 +97,7 @@ __all__ = [
     "decode_records",
     "delete_segment",
     "encode_mqtt",
+    "encode_record_rows",
     "encode_records",
     "envelope_of",
     "is_blanked",
@@ -105,6 +110,7 @@ __all__ = [
     "read_envelopes",
     "read_frame",
     "read_frames",
+    "read_gaps",
     "read_header",
     "recover_segments",
     "segment_names",

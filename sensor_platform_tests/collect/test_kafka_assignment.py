@@ -8,6 +8,7 @@ import pytest
 
 from sensor_platform.collect.collector_status import CollectorStatus
 from sensor_platform.collect.config import CollectConfig, KafkaSettings
+from sensor_platform.collect.kafka.first_offset import PartitionOffsets
 from sensor_platform.collect.kafka.kafka_source import KafkaSource
 from sensor_platform.collect.kafka.partition_progress import PartitionProgress
 from sensor_platform.home import Home
@@ -35,8 +36,8 @@ class Identity:
     def ids(self, topics: list[str]) -> dict[str, str]:
         return dict.fromkeys(topics, self.topic_id)
 
-    def end(self, _consumer: object, partition: Any) -> int:
-        return int(self.ends[partition.partition])
+    def offsets(self, _consumer: object, partitions: list[Any], _home_id: str) -> list[PartitionOffsets]:
+        return [PartitionOffsets(0, self.ends[each.partition], 100, is_own_commit=True) for each in partitions]
 
 
 def assigned(tmp_path: Path, identity: Identity) -> tuple[list[tuple[int, int]], KafkaSource]:
@@ -49,10 +50,11 @@ def assigned(tmp_path: Path, identity: Identity) -> tuple[list[tuple[int, int]],
         logins={},
         status=CollectorStatus(collector="collector", pid=1),
         announce=lambda: None,
+        wal=SimpleNamespace(name="", pending_bytes=0),
     )
     source = KafkaSource(context)  # type: ignore[arg-type]
     source._offsets.known = {("t", number): PartitionProgress(100, 5_000, "A") for number in range(2)}
-    source._identity = identity  # type: ignore[assignment]
+    source._starts._identity = identity  # type: ignore[assignment]
     consumer = Consumer()
     source._assigned(consumer, [confluent_kafka.TopicPartition("t", number) for number in range(2)])
     return consumer.assigned, source
@@ -71,6 +73,6 @@ def test_a_topic_that_was_made_again_is_read_from_its_first_record(tmp_path: Pat
 
 def test_a_partition_that_lost_its_end_is_read_on_from_there(tmp_path: Path) -> None:
     found, source = assigned(tmp_path, Identity("A", 90, 200))
-    assert found == []
+    assert found == [(0, 90), (1, confluent_kafka.OFFSET_INVALID)]
     assert [source._offsets.is_new("t", 0, n, 1) for n in (89, 90)] == [False, True]
     assert not source._offsets.is_new("t", 1, 99, 1)

@@ -1,5 +1,6 @@
 """Topics that were deleted and made again under their name: every new record is landed, no old one twice."""
 
+import signal
 import time
 from pathlib import Path
 
@@ -32,6 +33,20 @@ def test_new_records_with_old_times_are_landed(topics: Topics, tmp_path: Path, n
     with lab:
         lab.wait_landed(1500)
         assert lab.tally(range(1500)) == NOTHING
+
+
+def test_a_collector_that_hung_reads_the_new_topic_from_its_start(topics: Topics, tmp_path: Path) -> None:
+    lab = old(topics, "again-hung", tmp_path)
+    try:
+        lab.signal(signal.SIGSTOP)
+        topics.anew("again-hung")
+        topics.send("again-hung", range(1000, 4000))
+        time.sleep(1)
+        lab.signal(signal.SIGCONT)
+        lab.wait_landed(4000, 40)
+        assert lab.tally(range(4000)) == NOTHING
+    finally:
+        lab.kill()
 
 
 def test_kills_while_a_new_topic_is_read_lose_nothing(topics: Topics, tmp_path: Path) -> None:

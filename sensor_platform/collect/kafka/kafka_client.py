@@ -1,24 +1,28 @@
-"""The client library: a consumer that commits no offset by itself, and its records as envelopes."""
+"""The client library: a consumer that commits no offset by itself, and its records as rows of the WAL."""
 
-from datetime import datetime
 from typing import Any
 
 from sensor_platform.collect.config import KafkaSettings
 from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, StoredOffsets
 from sensor_platform.errors import WrongUse
-from sensor_platform.reading.model import Envelope
 
-_DEFAULTS = {"session.timeout.ms": 10_000, "topic.metadata.refresh.interval.ms": 10_000}
+_DEFAULTS: dict[str, Any] = {
+    "session.timeout.ms": 10_000,
+    "topic.metadata.refresh.interval.ms": 10_000,
+    "statistics.interval.ms": 1_000,
+    "log_level": 2,  # errors come to `error_cb`, and are told once
+}
 """Settings of librdkafka that a site may change. A topic that is created later is found within the refresh interval."""
 _NO_TIME = -1
 
 
-def consumer_settings(source: KafkaSettings, login: tuple[str, str] | None) -> dict[str, Any]:
+def consumer_settings(source: KafkaSettings, login: tuple[str, str] | None, collector: str) -> dict[str, Any]:
     """Settings of librdkafka.
 
     Args:
         source: servers, group and further settings.
         login: user and password for SASL.
+        collector: its name, which is the client id unless an option sets one.
     """
     own: dict[str, Any] = {
         "bootstrap.servers": source.servers,
@@ -26,10 +30,15 @@ def consumer_settings(source: KafkaSettings, login: tuple[str, str] | None) -> d
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
+        "enable.partition.eof": True,
     }
     if login:
         own |= {"sasl.username": login[0], "sasl.password": login[1]}
-    return {**_DEFAULTS, **_options(source), **own}
+    options = _options(source)
+    defaults = {"client.id": collector, **_DEFAULTS}
+    if options.get("group.protocol") == "consumer":
+        del defaults["session.timeout.ms"]  # the broker's, in this protocol (KIP-848)
+    return {**defaults, **options, **own}
 
 
 def make_consumer(settings: dict[str, Any]) -> Any:  # noqa: ANN401 - confluent_kafka has no types
@@ -53,33 +62,37 @@ def _options(source: KafkaSettings) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def envelope_of(message: Any, offsets: StoredOffsets, received_at: datetime) -> Envelope:  # noqa: ANN401 - confluent_kafka has no types
-    """One record as an envelope with its key, headers, partition, offset and time. A tombstone has an empty payload.
+def row_of(message: Any, offsets: StoredOffsets, received_at: int) -> tuple[Any, ...]:  # noqa: ANN401 - confluent_kafka has no types
+    """The fields of an envelope for `encode_record_rows`. A tombstone has an empty payload.
 
     Args:
         message: a message of confluent_kafka without error.
         offsets: knows which records are stored; the record is added.
-        received_at: aware UTC.
+        received_at: microseconds since the epoch.
     """
     topic, partition, offset = message.topic(), message.partition(), message.offset()
     kind, milliseconds = message.timestamp()
-    headers = [(name, _text(value)) for name, value in message.headers() or ()]
+    headers = message.headers()
+    named = [(name, _text(value)) for name, value in headers] if headers else []
     if kind:  # 0: the record has no time
-        headers.append((TIMESTAMP_HEADER, str(milliseconds)))
-    flag = offsets.judge(topic, partition, offset, milliseconds if kind else _NO_TIME)
-    key = message.key()
-    return Envelope(
-        topic=topic,
-        payload=message.value() or b"",
-        received_at=received_at,
-        segment="",
-        position=0,
-        session="kafka",
-        flags=flag,
-        user_properties=tuple(headers),
-        key=None if key is None else bytes(key),
-        partition=partition,
-        offset=offset,
+        named.append((TIMESTAMP_HEADER, str(milliseconds)))
+    payload = message.value() or b""
+    flag = offsets.judge(topic, partition, offset, milliseconds if kind else _NO_TIME, payload)
+    return (
+        topic,
+        payload,
+        received_at,
+        0,
+        False,
+        False,
+        0,
+        "kafka",
+        int(flag),
+        None,
+        named,
+        message.key(),
+        partition,
+        offset,
     )
 
 

@@ -7,27 +7,29 @@ duplicate: it gets an outcome in the ledger, and no second row.
 import contextlib
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 from sensor_platform.collect.collector_status import State
-from sensor_platform.collect.kafka.kafka_client import consumer_settings, envelope_of, make_consumer
-from sensor_platform.collect.kafka.offsets import load_stored_offsets
-from sensor_platform.collect.kafka.topic_identity import TopicIdentity
+from sensor_platform.collect.kafka.kafka_client import consumer_settings, make_consumer, row_of
+from sensor_platform.collect.kafka.kafka_monitor import KafkaMonitor
+from sensor_platform.collect.kafka.offsets import Partition, load_stored_offsets
+from sensor_platform.collect.kafka.partition_starts import PartitionStarts
 from sensor_platform.collect.source import SourceContext
 from sensor_platform.errors import Unreachable
-from sensor_platform.kernel.clock import now_micros, utc_from_micros
+from sensor_platform.kernel.clock import now_micros
 from sensor_platform.reading.model import EnvelopeFlag
-from sensor_platform.wal import Header, encode_records
-
-if TYPE_CHECKING:
-    from sensor_platform.reading.model import Envelope
+from sensor_platform.wal import Header, encode_record_rows
 
 log = logging.getLogger(__name__)
 _MAX_RECORDS = 5_000
 _COMMIT_SECONDS = 0.5
 """Interval of offset commits to Kafka. After a kill the records of this time come again, and are recognised."""
 _RETRY_SECONDS = 1.0
+_LOOK_SECONDS = 5.0
+"""Interval at which Kafka is asked whether the topics are still the same ones."""
+_PAYLOAD, _FLAG = 1, 8  # places in a row
+_END_OF_PARTITION = -191
 
 
 class KafkaSource:
@@ -43,24 +45,26 @@ class KafkaSource:
         self._context = context
         config = context.config
         self._offsets = load_stored_offsets(context.home, config.collector)
-        self._settings = consumer_settings(config.kafka, context.logins.get("kafka"))
-        self._consumer = make_consumer(self._settings)
-        self._identity = TopicIdentity(self._settings)
+        login = context.logins.get("kafka")
+        settings = consumer_settings(config.kafka, login, config.collector)
+        self._monitor = KafkaMonitor(config.kafka, context.status, user=login[0] if login else "")
+        self._consumer = make_consumer(settings | self._monitor.callbacks)
+        self._starts = PartitionStarts(context, self._offsets, settings)
         self._status = context.status
         self._status.broker, self._status.client_id = f"kafka://{config.kafka.servers}", config.kafka.group
         self._status.session = "kafka"
-        self._is_subscribed = self._is_assigned = self._is_stalled = False
-        self._unwritten: list[Envelope] = []
-        self._to_commit: dict[tuple[str, int], int] = {}
+        self._is_subscribed = self._is_stalled = False
+        self._unwritten: list[tuple[Any, ...]] = []
+        self._reached: dict[Partition, int] = {}
+        """Offset after the last record that was taken, by partition; committed once that record is on disk."""
+        self._to_commit: dict[Partition, int] = {}
         self._held: list[Any] = []
-        self._committed_at = 0.0
+        self._taken_at = self._committed_at = self._looked_at = 0.0
 
     @property
     def state(self) -> State:
         """Whether records can arrive."""
-        if self._is_stalled:
-            return "stalled"
-        return "connected" if self._is_assigned else "connecting"
+        return "stalled" if self._is_stalled else self._monitor.state
 
     def header(self, name: str) -> Header:
         """Header of a new segment."""
@@ -70,26 +74,40 @@ class KafkaSource:
         """Write one batch of records and commit it; or wait for the disk.
 
         Raises:
-            Unreachable: a fatal error of Kafka, for instance a missing authorisation.
+            Unreachable: a fatal error of Kafka: this member was fenced, for instance.
         """
         if not self._is_subscribed:
             self._is_subscribed = True
             topics = list(self._context.config.kafka.topics)
-            self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked)
+            self._consumer.subscribe(topics, on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         if self._is_stalled:
             self._wait_for_disk()
         else:
             held, self._held = self._held, []
             seconds = self._context.config.commit_milliseconds / 1000
-            self._take([*held, *self._consumer.consume(_MAX_RECORDS, seconds)])
+            messages = self._consumer.consume(_MAX_RECORDS, seconds)
+            self._taken_at = time.monotonic()
+            self._take([*held, *messages])
         self._write()
+        if fatal := self._monitor.fatal:
+            raise Unreachable(f"Kafka: {fatal.text}", fatal.hint)
         now = time.monotonic()
         if now - self._committed_at > _COMMIT_SECONDS:
             self._committed_at = now
             self._commit_offsets(wait=False)
 
     def tick(self) -> None:
-        """Nothing to do: the client library keeps the connection in threads of its own."""
+        """Say what is wrong, and find topics that were made again while they are read."""
+        now = time.monotonic()
+        if not self._is_stalled:
+            self._monitor.report(now)
+        if self._unwritten or not self._monitor.is_assigned or now - self._looked_at < _LOOK_SECONDS:
+            return
+        for place in self._starts.look(self._consumer):
+            self._reached.pop(place, None)
+            self._to_commit.pop(place, None)
+        if not self._starts.is_looking:
+            self._looked_at = now
 
     def prepare_seal(self) -> bool:
         """Save the offsets: they must be known without the segment, which the lander takes away."""
@@ -110,50 +128,54 @@ class KafkaSource:
 
     def _take(self, messages: Sequence[Any]) -> None:
         """Queue records for the next commit of the WAL."""
-        now = utc_from_micros(now_micros())
-        envelopes = [envelope_of(message, self._offsets, now) for message in self._checked(messages)]
-        if envelopes:
-            wal = self._context.wal
-            wal.add(encode_records(envelopes, begins_group=wal.is_empty))
-            self._unwritten += envelopes
-
-    def _checked(self, messages: Iterable[Any]) -> Iterable[Any]:
+        now, offsets, reached = now_micros(), self._offsets, self._reached
+        rows: list[tuple[Any, ...]] = []
         for message in messages:
             error = message.error()
             if error is None:
-                yield message
-            elif error.fatal():
-                raise Unreachable(f"Kafka: {error}", "check collect.kafka of site.yaml")
+                row = row_of(message, offsets, now)
+                reached[row[0], row[-2]] = row[-1] + 1
+                rows.append(row)
+            elif error.code() == _END_OF_PARTITION:  # after the marks of a transaction, which are no records
+                place = message.topic(), message.partition()
+                self._reached[place] = message.offset()
+                offsets.of(*place).pass_over(message.offset())
             else:
-                self._status.problem = str(error)
-                log.warning("Kafka: %s", error)
+                self._monitor.note(error)
+        if rows:
+            wal = self._context.wal
+            wal.add(encode_record_rows(rows, begins_group=wal.is_empty))
+            self._unwritten += rows
 
     def _write(self) -> None:
         """Commit what waits to the WAL; stalls where that fails."""
-        if not self._unwritten:
-            return
-        try:
-            self._context.wal.commit()
-        except OSError as error:
-            if not self._is_stalled:
-                log.warning("cannot write, reading is stopped: %s", error)
-                self._status.counters.stalls += 1
-            self._is_stalled = True
-            self._status.problem = f"{type(error).__name__}: {error}"
-            return
-        self._is_stalled = False
-        self._status.problem = None
-        written, self._unwritten = self._unwritten, []
+        if self._unwritten:
+            try:
+                self._context.wal.commit()
+            except OSError as error:
+                if not self._is_stalled:
+                    log.warning("cannot write, reading is stopped: %s", error)
+                    self._status.counters.stalls += 1
+                self._is_stalled = True
+                self._status.problem = f"{type(error).__name__}: {error}"
+                return
+            if self._is_stalled:
+                self._is_stalled, self._status.problem = False, None
+            written, self._unwritten = self._unwritten, []
+            self._count(written)
+        if self._reached:
+            self._to_commit |= self._reached
+            self._reached = {}
+
+    def _count(self, written: Sequence[tuple[Any, ...]]) -> None:
         counters = self._status.counters
         counters.messages += len(written)
-        counters.bytes += sum(len(each.payload) for each in written)
-        counters.duplicates += sum(each.flags == EnvelopeFlag.DUPLICATE for each in written)
-        counters.suspects += sum(each.flags == EnvelopeFlag.SUSPECT for each in written)
+        counters.bytes += sum(len(row[_PAYLOAD]) for row in written)
+        if flags := [row[_FLAG] for row in written if row[_FLAG]]:
+            counters.duplicates += flags.count(EnvelopeFlag.DUPLICATE)
+            counters.suspects += flags.count(EnvelopeFlag.SUSPECT)
         counters.commits += 1
-        for each in written:
-            assert each.partition is not None
-            assert each.offset is not None
-            self._to_commit[each.topic, each.partition] = each.offset + 1
+        counters.note_ack(time.monotonic() - self._taken_at)
 
     def _wait_for_disk(self) -> None:
         """Stay a member of the group without taking more records."""
@@ -168,7 +190,8 @@ class KafkaSource:
 
         if not self._to_commit:
             return
-        places = [TopicPartition(topic, number, offset) for (topic, number), offset in self._to_commit.items()]
+        mark = self._offsets.home_id
+        places = [TopicPartition(topic, number, offset, mark) for (topic, number), offset in self._to_commit.items()]
         try:
             self._consumer.commit(offsets=places, asynchronous=not wait)
         except KafkaException as error:
@@ -178,28 +201,15 @@ class KafkaSource:
 
     def _assigned(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
         log.info("assigned: %s", ", ".join(f"{each.topic}/{each.partition}" for each in partitions))
-        self._compare(consumer, partitions)
-        if not self._is_assigned:
-            self._is_assigned = True
-            self._status.counters.connects += 1
-            self._context.announce()
-
-    def _compare(self, consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
-        """Recognise topics that were deleted and made again, and read those from their first record."""
-        from confluent_kafka import OFFSET_BEGINNING  # type: ignore[import-not-found,unused-ignore]
-
-        ids = self._identity.ids(sorted({each.topic for each in partitions}))
-        end, is_changed = 0, False
-        for each in partitions:
-            end = self._identity.end(consumer, each) if end >= 0 else -1  # who does not answer is not asked again
-            records = self._offsets.of(each.topic, each.partition)
-            if what := records.assign(ids.get(each.topic, ""), end):
-                log.warning("%s/%d: %s", each.topic, each.partition, what)
-                if not records.progress.next:
-                    each.offset, is_changed = OFFSET_BEGINNING, True
-        if is_changed:
-            is_cooperative = "cooperative" in str(self._settings.get("partition.assignment.strategy", ""))
-            (consumer.incremental_assign if is_cooperative else consumer.assign)(list(partitions))
+        self._starts.assign(consumer, partitions)
+        self._monitor.assigned()
+        self._context.announce()
 
     def _revoked(self, _consumer: Any, _partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
         self._commit_offsets(wait=True)
+
+    def _lost(self, _consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
+        """Forget what is not committed of partitions that others have by now."""
+        log.warning("the group went on without this collector; it joins again")
+        for each in partitions:
+            self._to_commit.pop((each.topic, each.partition), None)

@@ -4,7 +4,9 @@ The file is written before a segment is sealed; newer records are read back from
 record that Kafka delivers again after a kill, because its offset was not committed in time, is recognised.
 """
 
+import contextlib
 import logging
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,6 +40,8 @@ class _File(msgspec.Struct):
     segment: str
     """The newest segment whose records may be in the file."""
     partitions: list[tuple[str, int, PartitionProgress]]
+    home_id: str = ""
+    """Made up once; what this data folder commits to Kafka carries it."""
 
 
 @dataclass(slots=True)
@@ -47,12 +51,16 @@ class StoredOffsets:
     path: Path
     known: dict[Partition, PartitionProgress] = field(default_factory=dict)
     records: dict[Partition, PartitionRecords] = field(default_factory=dict)
+    segment: str = ""
+    """Newest segment whose records may be in the file."""
+    home_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    """Which data folder has committed an offset."""
 
-    def judge(self, topic: str, partition: int, offset: int, milliseconds: int) -> EnvelopeFlag:
+    def judge(self, topic: str, partition: int, offset: int, milliseconds: int, payload: bytes = b"") -> EnvelopeFlag:
         """The flag of a record, which is stored from now on: a duplicate only where it is proved to be stored."""
         records = self.of(topic, partition)
         before = records.progress.next
-        flag = records.judge(offset, milliseconds)
+        flag = records.judge(offset, milliseconds, payload)
         if flag == EnvelopeFlag.NONE and offset < before:
             log.warning("%s/%d was made again: its records are not repeats", topic, partition)
         return flag
@@ -72,13 +80,14 @@ class StoredOffsets:
         """Replace the file durably.
 
         Args:
-            segment: the open segment; older ones need not be read at the next start.
+            segment: the open segment, or the last one; older ones need not be read at the next start.
 
         Raises:
             OSError: the disk fails now.
         """
         rows = [(topic, number, known) for (topic, number), known in sorted(self.known.items())]
-        write_file(self.path, msgspec.json.encode(_File(segment, rows)))
+        write_file(self.path, msgspec.json.encode(_File(segment, rows, self.home_id)))
+        self.segment = segment
 
 
 def load_stored_offsets(home: Home, collector: str) -> StoredOffsets:
@@ -88,7 +97,8 @@ def load_stored_offsets(home: Home, collector: str) -> StoredOffsets:
     try:
         kept = msgspec.json.decode(offsets.path.read_bytes(), type=_File)
         offsets.known = {(topic, number): known for topic, number, known in kept.partitions}
-        done = kept.segment
+        done = offsets.segment = kept.segment
+        offsets.home_id = kept.home_id or offsets.home_id
     except (FileNotFoundError, msgspec.DecodeError):
         pass  # the segments hold the same
     last = parse_name(done)
@@ -96,6 +106,30 @@ def load_stored_offsets(home: Home, collector: str) -> StoredOffsets:
         name = parse_name(path.stem)
         _read_back(path, offsets, is_counted=bool(last and name and name <= last))
     return offsets
+
+
+def doubtful_records(home: Home, collector: str, place: Partition, first: int) -> dict[int, tuple[int, int]]:
+    """Time and hash of the payload of stored records by offset, from an offset on; reads sealed segments.
+
+    Args:
+        home: the data folder.
+        collector: its name.
+        place: the partition.
+        first: the first offset.
+    """
+    found: dict[int, tuple[int, int]] = {}
+    for number, path in enumerate(newest_segments_first(home, collector)):
+        offsets: list[int] = []
+        with contextlib.suppress(DamagedSegment, FileNotFoundError):
+            for each in read_envelopes(current_path(path)):
+                if (each.topic, each.partition) == place and each.offset is not None and not each.flags:
+                    offsets.append(each.offset)
+                    if each.offset >= first:
+                        at = int(dict(each.user_properties).get(TIMESTAMP_HEADER, -1))
+                        found.setdefault(each.offset, (at, hash(each.payload)))
+        if number >= _MAX_SEGMENTS or (offsets and min(offsets) < first):
+            break
+    return found
 
 
 def _newer(home: Home, collector: str, last: SegmentName | None) -> Iterator[Path]:

@@ -34,17 +34,25 @@ class PartitionRecords:
         self.progress = progress
         self.is_same_topic = False
         """Whether the topic's id proves that offsets below `next` are those of stored records."""
+        self.confirmed = progress.next
+        """The offset before which every stored record is known to be of the topic with this id."""
+        self.doubtful: dict[int, tuple[int, int]] = {}
+        """Time and hash of the payload of records that were stored while it was not known which topic they are of."""
         self._times: OrderedDict[int, int] = OrderedDict()
 
-    def judge(self, offset: int, milliseconds: int) -> EnvelopeFlag:
+    def judge(self, offset: int, milliseconds: int, payload: bytes = b"") -> EnvelopeFlag:
         """The flag of a record, which is stored from now on.
 
         Args:
             offset: of the record.
             milliseconds: its time since the epoch; -1 for none.
+            payload: of the record; looked at only while there are doubtful records.
         """
         known = self.progress
         if offset >= known.next:
+            if self.doubtful and self.doubtful.pop(offset, None) == (milliseconds, hash(payload)):
+                self.add(offset, milliseconds)
+                return EnvelopeFlag.DUPLICATE
             self.add(offset, milliseconds)
             return EnvelopeFlag.NONE
         if self.is_same_topic or milliseconds < 0:
@@ -66,6 +74,11 @@ class PartitionRecords:
         if not self.is_same_topic:
             self._remember(offset, milliseconds)
 
+    def pass_over(self, next_offset: int) -> None:
+        """Note that everything before an offset was read: what is left of it is no record."""
+        if self.is_same_topic:
+            self.progress.next = max(self.progress.next, next_offset)
+
     def read_back(self, offset: int, milliseconds: int, *, is_counted: bool) -> None:
         """Note a record of a segment; segments are read in order.
 
@@ -85,6 +98,7 @@ class PartitionRecords:
 
     def restart(self, next_offset: int = 0) -> None:
         """Forget the records from an offset on: the topic is another one, or Kafka has lost them."""
+        self.confirmed, self.doubtful = next_offset, {}
         self._times = OrderedDict((offset, at) for offset, at in self._times.items() if offset < next_offset)
         self.progress.next, self.progress.newest = next_offset, max(self._times.values(), default=-1)
 

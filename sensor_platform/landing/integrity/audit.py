@@ -20,7 +20,7 @@ from sensor_platform.landing.ledger.summing import is_committed
 from sensor_platform.landing.manifests.count_files import counts_of_device, sequences
 from sensor_platform.landing.record_batches import SegmentReader
 from sensor_platform.landing.sequences import missing
-from sensor_platform.wal import parse_name, read_committed_offset
+from sensor_platform.wal import OffsetGap, parse_name, read_committed_offset, read_gaps
 
 ALL = (EARLIEST, LATEST)
 """Span of all hours."""
@@ -80,6 +80,8 @@ class Audit:
     """Files that were found damaged and are not restored."""
     late_frozen: int = 0
     """Readings that came for slots below the landing floor: kept, in no table."""
+    gaps: tuple[OffsetGap, ...] = ()
+    """Offsets of Kafka that were gone before they were read, where that was noted within the hours."""
 
     @property
     def difference(self) -> int:
@@ -89,7 +91,7 @@ class Audit:
     @property
     def is_whole(self) -> bool:
         """Whether nothing is missing, duplicated or damaged."""
-        return not (self.difference or self.missing or self.damaged_files or self.damaged_bytes)
+        return not (self.difference or self.missing or self.damaged_files or self.damaged_bytes or self.gaps)
 
 
 def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None) -> Audit:
@@ -126,6 +128,7 @@ def audit(home: Home, span: tuple[int, int] = ALL, device_id: str | None = None)
         missing=found.missing,
         damaged_files=found.damaged_files,
         late_frozen=found.late_frozen,
+        gaps=() if device_id else tuple(gap for gap in read_gaps(home.wal) if span[0] <= gap.noted_at < span[1]),
     )
 
 

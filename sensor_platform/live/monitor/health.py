@@ -44,7 +44,7 @@ class HealthChecks:
             **self._platform(),
         }
         for each in self.dispatchers:
-            if not each.is_internal:
+            if not each.is_internal or each.problem:
                 checks[f"channel {each.name}"] = _check(not each.problem, each.problem or "works") | {
                     "is_needed": False
                 }

@@ -17,6 +17,12 @@ from sensor_platform.stream.rules import LEVELS
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
 
+_KAFKA_COUNTERS = {
+    "fetch_errors": "Errors that Kafka's client library reported since the collector started.",
+    "rebalances": "Times that the partitions of the group were shared out again since the collector started.",
+    "lost_offsets": "Offsets that Kafka no longer had when they were to be read, since the collector started.",
+}
+
 
 class LiveCollector(Collector):
     """Metrics that are computed when they are read."""
@@ -95,7 +101,16 @@ class LiveCollector(Collector):
         received = CounterMetricFamily(f"{PREFIX}received_messages", "Messages on disk, by source.", labels=["source"])
         duplicate = CounterMetricFamily(f"{PREFIX}duplicate_messages", "Wire duplicates, by source.", labels=["source"])
         up = GaugeMetricFamily(f"{PREFIX}collector_up", "1 where the collector is connected.", labels=["source"])
+        kafka: dict[str, GaugeMetricFamily | CounterMetricFamily] = {
+            "lag": GaugeMetricFamily(f"{PREFIX}kafka_lag", "Records not committed yet.", labels=["source"]),
+            **{
+                name: CounterMetricFamily(f"{PREFIX}kafka_{name}", text, labels=["source"])
+                for name, text in _KAFKA_COUNTERS.items()
+            },
+        }
         for source, counters in status.sources.items():
+            for name in kafka.keys() & counters.keys():
+                kafka[name].add_metric([source], counters[name])
             received.add_metric([source], counters["messages"])
             duplicate.add_metric([source], counters.get("duplicates", 0))
             up.add_metric([source], counters["is_up"])
@@ -107,7 +122,7 @@ class LiveCollector(Collector):
         for source, (counts, seconds) in status.acks.items():
             bounds = [*map(floatToGoString, BUCKETS), "+Inf"]
             acks.add_metric([source], list(zip(bounds, accumulate(counts), strict=True)), seconds)
-        yield from (received, duplicate, up, acks)
+        yield from (received, duplicate, up, acks, *kafka.values())
 
     def _landed(self, status: PlatformStatus) -> "Iterator[Metric]":
         for name, value in status.ledger.items():

@@ -168,6 +168,13 @@ class StatusPoller:
                     "suspects": status.counters.suspects,
                     "is_up": float(is_fresh and status.state == "connected"),
                 }
+                if status.lag is not None:
+                    sources[status.collector] |= {
+                        "lag": status.lag,
+                        "fetch_errors": status.counters.fetch_errors,
+                        "rebalances": status.counters.rebalances,
+                        "lost_offsets": status.counters.lost_offsets,
+                    }
         return sources, states, acks
 
     def _slow(self, quarantined: dict[str, int], messages: int) -> tuple[dict[str, float], int, dict[str, int]]:

@@ -24,6 +24,7 @@ def all_destinations(alerts: AlertConfig, live: LiveConfig) -> Iterator[Destinat
             stream_reader(retain=stream.retain),
             address,
             is_uplink=stream.to == "uplink",
+            is_ordered=True,
         )
     for trigger in live.triggers:
         yield Destination(trigger_channel(trigger), "prediction", read_whole)

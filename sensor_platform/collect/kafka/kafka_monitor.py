@@ -61,6 +61,11 @@ class KafkaMonitor:
         self._health.assigned = 1  # until the next statistics say how many
         self._note_connection()
 
+    def lost(self) -> None:
+        """The group has gone on without this collector, which joins it again."""
+        self.is_assigned = False
+        self._note_connection()
+
     def report(self, now: float) -> None:
         """Set the problem of the status, and log it once.
 

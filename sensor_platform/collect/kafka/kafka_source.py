@@ -136,7 +136,7 @@ class KafkaSource:
                 row = row_of(message, offsets, now)
                 reached[row[0], row[-2]] = row[-1] + 1
                 rows.append(row)
-            elif error.code() == _END_OF_PARTITION:  # after the marks of a transaction, which are no records
+            elif error.code() == _END_OF_PARTITION:  # after the marks of a transaction, which do not come as records
                 place = message.topic(), message.partition()
                 self._reached[place] = message.offset()
                 offsets.of(*place).pass_over(message.offset())
@@ -211,5 +211,6 @@ class KafkaSource:
     def _lost(self, _consumer: Any, partitions: Sequence[Any]) -> None:  # noqa: ANN401 - no types
         """Forget what is not committed of partitions that others have by now."""
         log.warning("the group went on without this collector; it joins again")
+        self._monitor.lost()
         for each in partitions:
             self._to_commit.pop((each.topic, each.partition), None)

@@ -75,7 +75,7 @@ class PartitionRecords:
             self._remember(offset, milliseconds)
 
     def pass_over(self, next_offset: int) -> None:
-        """Note that everything before an offset was read: what is left of it is no record."""
+        """Note that everything before an offset was read: the rest of it was not made of records."""
         if self.is_same_topic:
             self.progress.next = max(self.progress.next, next_offset)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 _HINT_CONNECTION = "check collect.kafka.servers, security.protocol, the network and the broker"
 _HOLDS_SECONDS = 15.0
-"""An error that does not come again for so long is over: librdkafka repeats what lasts within ten seconds."""
+"""An error that does not come again within this time is over: librdkafka repeats what lasts every ten seconds."""
 
 
 @dataclass(frozen=True, slots=True)

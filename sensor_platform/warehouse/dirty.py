@@ -109,10 +109,15 @@ def _by_day(ledger: sqlite3.Connection, chosen: Sequence[Model], stale: Stale) -
     names: dict[int, dict[str, None]] = {}
     windows: dict[int, int] = {}
     for model in sorted(chosen, key=lambda model: model.grain == "whole"):
+        counted: dict[int, int] = {}
         for window, one in stale.get(model.name, {}).items():
             day = max(positions, default=_newest_day(ledger)) if model.grain == "whole" else window // DAY
-            positions[day] = max(positions.get(day, 0), one.new.position)
-            windows[day] = windows.get(day, 0) + 1
+            position = one.new.position
+            if day not in positions or positions[day] < position:
+                positions[day] = max(position, 0)
+            counted[day] = counted.get(day, 0) + 1
+        for day, count in counted.items():
+            windows[day] = windows.get(day, 0) + count
             names.setdefault(day, {})[model.name] = None
     readings = _readings(ledger, stale.get(READINGS, {}))
     days = {number: day_of(number * DAY) for number in positions}

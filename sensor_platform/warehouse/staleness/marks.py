@@ -84,15 +84,12 @@ def clean_to(stale: Stale, models: Sequence[Model], touched: Iterable[int], slot
     found: dict[int, int] = {}
     ranges: dict[tuple[int, int], int] = {}
     for model in models:
-        size = model.size(slot)
+        size, reach = model.size(slot), reaches[model.name]
         for window, one in stale.get(model.name, {}).items():
-            to = -1 if one.built is None else one.built.position
-            if size is None:
-                days = _EVER
-            else:
-                first = window if one.built is None else window - reaches[model.name]
-                days = (first - first % DAY, window + size - 1)
-            ranges[days] = min(ranges.get(days, to), to)
+            to, first = (-1, window) if one.built is None else (one.built.position, window - reach)
+            days = _EVER if size is None else (first // DAY * DAY, (window + size - 1) // DAY * DAY)
+            if ranges.get(days, to) >= to:
+                ranges[days] = to
     for day in {at - at % DAY for at in touched}:
         positions = [to for (low, high), to in ranges.items() if low <= day <= high]
         if positions:

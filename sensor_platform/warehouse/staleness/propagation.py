@@ -9,14 +9,14 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from sensor_platform.landing.ledger import NO_HORIZON, Horizon
 from sensor_platform.warehouse.lineage import SLOTS, WHOLE, Model
 
 
-@dataclass(frozen=True, slots=True)
-class Built:
-    """State of one window: the ledger and the position that it was built from."""
+class Built(NamedTuple):
+    """State of one window: the ledger and the position that it was built from. A look makes thousands."""
 
     generation: str
     position: int

@@ -5,10 +5,11 @@ built. Then a window is stale if, and only if, it was never built or is older th
 depends on. The result is that of `propagation.stale_windows` over everything.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from sensor_platform.kernel.days import EARLIEST, LATEST
 from sensor_platform.landing.ledger import NO_HORIZON, Horizon
@@ -21,9 +22,8 @@ _SPARSE = 8
 _Key = TypeVar("_Key")
 
 
-@dataclass(frozen=True, slots=True)
-class StaleWindow:
-    """A window that must be built."""
+class StaleWindow(NamedTuple):
+    """A window that must be built. A look makes thousands."""
 
     new: Built
     """Its state once it and its parents are built."""
@@ -100,16 +100,16 @@ class TouchedLook:
         found: dict[int, int] = {}
         ranges: dict[tuple[int, int], int] = {}
         for start, position in (item for parent in model.parents for item in new[parent].items()):
-            low = model.floor(start, self.slot)
+            low = start - start % size
             _raise(found, low, position)
             if reach:
                 _raise(ranges, (low + size, model.floor(start + reach, self.slot)), position)
         known: dict[int, Built] = {}
-        holding = sorted(found)
+        for low, high in _united(ranges):
+            known.update(self.state.between(model.name, low, high))
+        windows = sorted(known.keys() | found.keys())
         for (low, high), position in ranges.items():
-            behind = self.state.between(model.name, low, high)
-            known.update(behind)
-            for window in {*behind, *(at for at in holding if low <= at <= high)}:
+            for window in windows[bisect_left(windows, low) : bisect_right(windows, high)]:
                 if found.get(window, -1) < position:
                     found[window] = position
         return found, known
@@ -120,17 +120,20 @@ class TouchedLook:
             known.update(self.state.between(model.name, low, high))
         stale = self.found.setdefault(model.name, {})
         after: dict[int, int] = {}
-        floor, has_held = self.horizon.floor, bool(self.horizon.held)
+        floor, has_held, generation = self.horizon.floor, bool(self.horizon.held), self.generation
         for window, position in reached.items():
             built = known.get(window)
             if (window < floor or has_held) and is_beyond(model, window, self.slot, self.horizon):
                 if built is not None:
                     after[window] = built.position
                 continue
-            new = Built(self.generation, position)
-            if built is None or built.generation != self.generation:
-                exact = self._exact(model, window)
-                new = Built(exact.generation, max(position, exact.position))
+            if built is not None and built.generation == generation:
+                after[window] = position
+                if built.position < position:
+                    stale[window] = StaleWindow(Built(generation, position), built)
+                continue
+            exact = self._exact(model, window)
+            new = Built(exact.generation, max(position, exact.position))
             after[window] = new.position
             if built is None or _is_behind(built, new):
                 stale[window] = StaleWindow(new, built)
@@ -171,6 +174,20 @@ def _ranges(windows: Sequence[int], apart: int) -> Iterable[tuple[int, int]]:
     for first, last in pairwise([0, *edges, len(windows)]):
         if first < last:
             yield windows[first], windows[last - 1]
+
+
+def _united(ranges: Iterable[tuple[int, int]]) -> Iterable[tuple[int, int]]:
+    """Disjoint ranges that hold all of these, so that no window is read twice."""
+    low, high = 0, -1
+    for start, end in sorted(ranges):
+        if start <= high:
+            high = max(high, end)
+            continue
+        if low <= high:
+            yield low, high
+        low, high = start, end
+    if low <= high:
+        yield low, high
 
 
 def _raise(found: dict[_Key, int], key: _Key, position: int) -> None:

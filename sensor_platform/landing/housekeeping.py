@@ -18,6 +18,7 @@ from sensor_platform.landing.ledger.file_rows import delete_files, mark_deleted
 from sensor_platform.landing.ledger.retention_day import move_retention_clock, retention_clock
 from sensor_platform.landing.ledger.schema import open_ledger
 from sensor_platform.landing.manifests.bundling import bundle_hours, merge_days
+from sensor_platform.landing.manifests.redating import redate
 
 GRACE = HOUR
 """How long a replaced file stays for processes that still read it, in microseconds."""
@@ -51,6 +52,7 @@ def keep_house(home: Home, slot_minutes: int, raw_keep_days: int, now: int) -> H
     with with_changes_lock(home, "housekeeping"), open_ledger(home) as ledger:
         remove_dead(home.ledger.glob("*.json.*.tmp"))
         finish_intents(home, ledger)
+        redate(home, ledger, now)
         if (clock := retention_clock(ledger, now)) is not None:
             forget_expired(ledger, raw_keep_days, clock.today)
         deleted = delete_replaced(home, ledger, now)

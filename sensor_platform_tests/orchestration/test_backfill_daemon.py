@@ -5,9 +5,10 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
@@ -33,12 +34,12 @@ def environ(home: Home) -> dict[str, str]:
 class Daemon:
     """`dagster dev`: code server, daemon and web server, in a session of their own."""
 
-    def __init__(self, home: Home) -> None:
+    def __init__(self, home: Home, more: Mapping[str, str]) -> None:
         argv = [sys.executable, "-m", "dagster", "dev", "--workspace", str(REPOSITORY / "workspace.yaml")]
         self._log = (home.root / "dagster.log").open("ab")
         self._process = subprocess.Popen(
             [*argv, "--host", "127.0.0.1", "--port", str(free_port())],
-            env=environ(home),
+            env=environ(home) | dict(more),
             stdout=self._log,
             stderr=self._log,
             cwd=home.dagster,
@@ -57,8 +58,11 @@ class Daemon:
 
 
 @contextlib.contextmanager
-def running(home: Home, how: signal.Signals = signal.SIGINT) -> Iterator[None]:
-    daemon = Daemon(home)
+def running(
+    home: Home, how: signal.Signals = signal.SIGINT, more: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[None]:
+    """A daemon; `more` are further variables of its environment."""
+    daemon = Daemon(home, more)
     try:
         yield
     finally:

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event, Timer
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,7 +20,11 @@ from dagster._core.scheduler.instigation import (
     TickData,
     TickStatus,
 )
+from dagster._daemon import daemon
+from dagster._daemon.controller import DagsterDaemonController, get_daemon_statuses
+from dagster._daemon.daemon import IntervalDaemon
 from dagster._daemon.sensor import get_elapsed
+from dagster._daemon.types import DaemonHeartbeat
 from dagster._scheduler import scheduler
 
 from sensor_platform.home import Home
@@ -27,6 +32,7 @@ from sensor_platform.orchestration.checks.changed_verdicts import changed, remem
 from sensor_platform.orchestration.planning.run_planner import Lane, Outcome, PastRun, Rules, decide
 from sensor_platform.orchestration.planning.training_planner import wants_training
 from sensor_platform.orchestration.sensors.dead_runs import report_dead_runs
+from sensor_platform.orchestration.storage import daemon_clock
 from sensor_platform.orchestration.storage.instance import prepare
 from sensor_platform.predict.reports import TrainingNeed
 from sensor_platform.warehouse.dirty import DirtyDay
@@ -129,3 +135,64 @@ def test_a_run_that_started_in_the_future_and_whose_process_is_gone_is_reported(
     instance.add_run(DagsterRun(job_name="days", run_id="r", status=DagsterRunStatus.STARTED))
     started = datetime.now(UTC)
     assert report_dead_runs(instance, Home(tmp_path), started - timedelta(seconds=AHEAD[jump])) == ["r"]
+
+
+class Counting(IntervalDaemon):
+    """Counts its iterations and is told to end after the second."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(interval_seconds=1)
+        self.event, self.iterations = event, 0
+
+    @classmethod
+    def daemon_type(cls) -> str:
+        return "COUNTING"
+
+    def run_iteration(self, workspace_process_context: Any) -> Iterator[None]:
+        del workspace_process_context
+        self.iterations += 1
+        if self.iterations == 2:
+            self.event.set()
+        yield
+
+
+@ahead
+def test_a_daemon_goes_on_and_sends_heartbeats_when_the_clock_is_set_back(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch, jump: str
+) -> None:
+    event, real, began = Event(), time.time, time.monotonic()
+    counting = Counting(event)
+    step = [AHEAD[jump]]
+    monkeypatch.setattr(time, "time", lambda: real() + step[0])
+    monkeypatch.setattr(daemon, "get_current_datetime", lambda: datetime.fromtimestamp(time.time(), UTC))
+    context: Any = SimpleNamespace(instance=instance)
+    Timer(0.3, lambda: step.__setitem__(0, 0.0)).start()  # the clock is right again
+    Timer(8.0, event.set).start()
+    counting.run_daemon_loop(context, "one", event, heartbeat_interval_seconds=0, error_interval_seconds=300)
+    assert counting.iterations == 2
+    assert time.monotonic() - began < 5
+    assert instance.get_daemon_heartbeats()["COUNTING"].timestamp == pytest.approx(real(), abs=5)
+
+
+@ahead
+def test_a_heartbeat_of_the_future_does_not_say_that_a_dead_daemon_lives(instance: DagsterInstance, jump: str) -> None:
+    instance.add_daemon_heartbeat(DaemonHeartbeat(time.time() + AHEAD[jump], "SENSOR", "one", []))
+    assert "SENSOR" not in instance.get_daemon_heartbeats()
+    status = get_daemon_statuses(instance, ["SENSOR"])["SENSOR"]
+    assert not status.healthy
+
+
+def test_a_loop_of_the_daemon_waits_no_longer_than_some_seconds() -> None:
+    asked: list[float] = []
+    event: Any = SimpleNamespace(wait=lambda timeout: bool(asked.append(timeout)), is_set=lambda: True)
+    waits = daemon_clock.ShortWaits(event)
+    for seconds in (0.5, 3600.0, None):
+        waits.wait(seconds)
+    assert asked == [0.5, 20.0, 20.0]
+    assert waits.is_set()  # type: ignore[operator]
+
+
+@ahead
+def test_the_workspace_is_looked_at_again_soon_after_the_clock_was_set_back(jump: str) -> None:
+    controller: Any = SimpleNamespace()
+    assert DagsterDaemonController.check_workspace_freshness(controller, time.time() + AHEAD[jump]) <= time.time()

@@ -2,7 +2,7 @@
 
 Dagster passes the events of a range as a batch if the instance requests it, but its SQLite storage then writes them one
 by one: a new engine, compiled statements and three commits each, some 20 ms. Here a batch is one transaction per file.
-It also lets sensors and schedules go on after a clock that was ahead (`clock_steps`).
+It also lets sensors, schedules and the daemon go on after a clock that was ahead (`clock_steps`, `daemon_clock`).
 Files and places are Dagster's own, so either storage can continue the other's files. Named in dagster.yaml. The private
 imports of Dagster are those that its own storage uses.
 """
@@ -20,11 +20,13 @@ from dagster._core.scheduler.instigation import InstigatorState, InstigatorTick,
 from dagster._core.storage.event_log import SqliteEventLogStorage
 from dagster._core.storage.sqlite import create_db_conn_string
 from dagster._core.storage.sqlite_storage import DagsterSqliteStorage, SqliteStorageConfig
+from dagster._daemon.types import DaemonHeartbeat
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.pool import NullPool
 
 from sensor_platform.orchestration.storage.clock_steps import TOLERANCE_SECONDS, believed_state, mend_scheduler
+from sensor_platform.orchestration.storage.daemon_clock import believed_heartbeats, mend_daemon
 
 _AT_ONCE = 1_000
 """Events of one commit. It locks the files for a second or two, in which others wait."""
@@ -33,6 +35,7 @@ _PATIENCE_SECONDS = 20
 
 
 mend_scheduler()
+mend_daemon()
 
 
 class BatchingInstance(DagsterInstance):
@@ -53,6 +56,10 @@ class BatchingInstance(DagsterInstance):
         """State of sensors and schedules, without times in the future, which are of a clock that was ahead."""
         now = time.time()
         return [believed_state(state, now) for state in super().all_instigator_state(*args, **filters)]
+
+    def get_daemon_heartbeats(self) -> Mapping[str, DaemonHeartbeat]:
+        """Latest heartbeats of all daemon types; none of the future, by a clock that was ahead."""
+        return believed_heartbeats(super().get_daemon_heartbeats(), time.time())
 
     def get_ticks(
         self,

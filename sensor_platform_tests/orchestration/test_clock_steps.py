@@ -137,7 +137,7 @@ def test_a_run_that_started_in_the_future_and_whose_process_is_gone_is_reported(
     assert report_dead_runs(instance, Home(tmp_path), started - timedelta(seconds=AHEAD[jump])) == ["r"]
 
 
-class Counting(IntervalDaemon):
+class Counting(IntervalDaemon[Any]):
     """Counts its iterations and is told to end after the second."""
 
     def __init__(self, event: Event) -> None:
@@ -148,7 +148,7 @@ class Counting(IntervalDaemon):
     def daemon_type(cls) -> str:
         return "COUNTING"
 
-    def run_iteration(self, workspace_process_context: Any) -> Iterator[None]:
+    def run_iteration(self, workspace_process_context: Any) -> Any:
         del workspace_process_context
         self.iterations += 1
         if self.iterations == 2:
@@ -184,7 +184,7 @@ def test_a_heartbeat_of_the_future_does_not_say_that_a_dead_daemon_lives(instanc
 
 def test_a_loop_of_the_daemon_waits_no_longer_than_some_seconds() -> None:
     asked: list[float] = []
-    event: Any = SimpleNamespace(wait=lambda timeout: bool(asked.append(timeout)), is_set=lambda: True)
+    event: Any = SimpleNamespace(wait=asked.append, is_set=lambda: True)
     waits = daemon_clock.ShortWaits(event)
     for seconds in (0.5, 3600.0, None):
         waits.wait(seconds)

@@ -46,10 +46,12 @@ def believed_heartbeats(found: Mapping[str, DaemonHeartbeat], now: float) -> dic
 
 def mend_daemon() -> None:
     """Let the daemon's loops of this process go on after the clock was set back."""
-    daemon.time = SimpleNamespace(time=time.monotonic, sleep=time.sleep)  # type: ignore[assignment]
-    daemon.DagsterDaemon.run_daemon_loop = _run_with_short_waits  # type: ignore[method-assign]
-    daemon.DagsterDaemon._check_add_heartbeat = _add_heartbeat_again  # type: ignore[method-assign] # noqa: SLF001
-    DagsterDaemonController.check_workspace_freshness = _check_workspace_again  # type: ignore[method-assign]
+    module: Any = daemon
+    module.time = SimpleNamespace(time=time.monotonic, sleep=time.sleep)
+    module.DagsterDaemon.run_daemon_loop = _run_with_short_waits
+    module.DagsterDaemon._check_add_heartbeat = _add_heartbeat_again  # noqa: SLF001 - Dagster's
+    controller: Any = DagsterDaemonController
+    controller.check_workspace_freshness = _check_workspace_again
 
 
 def _run_with_short_waits(self: Any, context: Any, uuid: str, event: Event, *rest: Any, **named: Any) -> None:  # noqa: ANN401 - as in Dagster

@@ -107,7 +107,17 @@ def test_a_kill_at_any_point_is_made_good_by_the_next_run(tmp_path: Path, place:
 def test_a_clock_that_is_behind_moves_no_commit(home: Home, clock: Callable[[int], int]) -> None:
     for number in range(1, 7):
         land(home, number, T0 + number * DAY)
+    land(home, 7, clock(commits(home)[-1][1]))
     before = commits(home)
     with open_ledger(home) as ledger:
-        assert redate(home, ledger, clock(before[-1][1])) == 0
+        assert redate(home, ledger, clock(before[-2][1])) == 0
+    assert commits(home) == before
+
+
+def test_housekeeping_by_a_clock_that_is_behind_after_a_pause_moves_no_commit(home: Home) -> None:
+    land(home, 1, T0)
+    land(home, 2, T0 + 10 * DAY)
+    before = commits(home)
+    with open_ledger(home) as ledger:
+        assert redate(home, ledger, T0 + HOUR) == 0
     assert commits(home) == before

@@ -27,8 +27,8 @@ _MOST = 20_000
 def redate(home: Home, ledger: sqlite3.Connection, now: int) -> int:
     """Redate commits that are days ahead; returns how many. It may be killed at any point and repeated.
 
-    Only after a gap of days in which nothing was committed: where the clock is behind instead, there is none. Hold
-    `changes_lock`.
+    Only after a commit by a clock that was set back, and a gap of days in which nothing was committed: where the clock
+    is behind instead, there is none. Hold `changes_lock`.
 
     Args:
         home: the data folder.
@@ -55,7 +55,7 @@ def redate(home: Home, ledger: sqlite3.Connection, now: int) -> int:
 def _ahead(home: Home, ledger: sqlite3.Connection, now: int) -> Sequence[str]:
     """Segments to redate, oldest first, up to one that the lander may still be at."""
     first = ledger.execute("select min(committed_at) from segments where committed_at > ?", (now,)).fetchone()[0]
-    if first is None or first - now <= _AHEAD:
+    if first is None or first - now <= _AHEAD or not _was_set_back(ledger):
         return []
     rows = ledger.execute(
         "select segment from segments where committed_at >= ? order by committed_at limit ?", (first, _MOST)
@@ -66,6 +66,12 @@ def _ahead(home: Home, ledger: sqlite3.Connection, now: int) -> Sequence[str]:
             break
         found.append(segment)
     return found
+
+
+def _was_set_back(ledger: sqlite3.Connection) -> bool:
+    """Whether the newest commit is by a clock that was behind the one before: it is later by a microsecond only."""
+    rows = ledger.execute("select committed_at from segments order by committed_at desc limit 2").fetchall()
+    return len(rows) == 2 and rows[0][0] - rows[1][0] == 1
 
 
 def _take_out_moved(home: Home, ledger: sqlite3.Connection, now: int) -> None:

@@ -60,6 +60,9 @@ def test_a_sensor_is_due_whose_last_tick_lies_in_the_future(instance: DagsterIns
     instance.add_instigator_state(InstigatorState(origin("s"), InstigatorType.SENSOR, InstigatorStatus.RUNNING, data))
     (state,) = instance.all_instigator_state(instigator_type=InstigatorType.SENSOR)
     assert (get_elapsed(state) or 0.0) > 30
+    again = instance.get_instigator_state(state.instigator_origin_id, state.selector_id)  # just before the tick
+    assert again is not None
+    assert (get_elapsed(again) or 0.0) > 30
     assert isinstance(state.instigator_data, SensorInstigatorData)
     assert state.instigator_data.cursor == "kept"
 

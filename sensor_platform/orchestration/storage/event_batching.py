@@ -57,6 +57,11 @@ class BatchingInstance(DagsterInstance):
         now = time.time()
         return [believed_state(state, now) for state in super().all_instigator_state(*args, **filters)]
 
+    def get_instigator_state(self, origin_id: str, selector_id: str) -> InstigatorState | None:
+        """State of one sensor or schedule, without times in the future: read once more before each tick."""
+        state = super().get_instigator_state(origin_id, selector_id)
+        return state and believed_state(state, time.time())
+
     def get_daemon_heartbeats(self) -> Mapping[str, DaemonHeartbeat]:
         """Latest heartbeats of all daemon types; none of the future, by a clock that was ahead."""
         return believed_heartbeats(super().get_daemon_heartbeats(), time.time())

@@ -1,7 +1,10 @@
 """A look that goes on from what earlier looks have found clean sees what a look at everything sees."""
 
+import sqlite3
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from unittest.mock import patch
@@ -213,3 +216,18 @@ def test_a_mark_of_a_look_that_was_overtaken_does_not_count(home: Home, change: 
     with read_ledger(home) as ledger:
         assert ledger is not None
         assert marks.load_mark(ledger, "clean.x") is None
+
+
+def test_a_look_does_not_wait_for_a_process_that_writes_to_the_ledger(home: Home) -> None:
+    it = Simulated(home)
+    it.touch([FIRST + day * DAY for day in range(5)])
+    it.build(0, len(ALL), None)
+    it.touch([FIRST])
+    with closing(sqlite3.connect(home.ledger_file, isolation_level=None)) as other:
+        other.execute("begin immediate")  # as the rebuild of the ledger, for a minute
+        began = time.monotonic()
+        found = dirty_days(home, SiteStub())
+        assert time.monotonic() - began < 10
+        other.execute("rollback")
+    assert found
+    assert found == at_everything(home)

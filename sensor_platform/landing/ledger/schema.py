@@ -16,17 +16,19 @@ _BUSY_SECONDS = 60.0
 
 
 @contextlib.contextmanager
-def open_ledger(home: Home) -> Iterator[sqlite3.Connection]:
+def open_ledger(home: Home, *, busy_seconds: float = _BUSY_SECONDS) -> Iterator[sqlite3.Connection]:
     """A connection for writing, in autocommit; the ledger is created where there is none.
+
+    Args:
+        home: the data folder.
+        busy_seconds: how long a statement waits for another process that writes.
 
     Raises:
         WrongUse: the ledger was written by a newer version.
         Unreachable: it cannot be opened or is damaged.
     """
     try:
-        with contextlib.closing(
-            connect(home.ledger_file, busy_seconds=_BUSY_SECONDS, synchronous="full")
-        ) as connection:
+        with contextlib.closing(connect(home.ledger_file, busy_seconds=busy_seconds, synchronous="full")) as connection:
             _create(connection, home)
             yield connection
     except sqlite3.DatabaseError as error:

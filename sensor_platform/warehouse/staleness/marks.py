@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from sensor_platform.errors import Unreachable
 from sensor_platform.home import Home
 from sensor_platform.kernel.clock import DAY
 from sensor_platform.kernel.days import EARLIEST, LATEST
@@ -32,6 +33,8 @@ from sensor_platform.warehouse.lineage import SLOTS, Model
 from sensor_platform.warehouse.staleness.touched import Stale
 
 _EVER = (EARLIEST, LATEST)
+_BUSY_SECONDS = 1.0
+"""A mark is worth no longer wait."""
 _GLOBAL = -(1 << 61)
 """Window start of the row that holds the mark's position: no day."""
 _FLOOR = -(1 << 60)
@@ -125,11 +128,19 @@ def load_mark(ledger: sqlite3.Connection, name: str) -> Mark | None:
 
 
 def save_mark(home: Home, name: str, epoch: str, floor: int, mark: Mark) -> None:
-    """Replace the mark, unless another epoch has begun since that of the look; `floor` is of the look too."""
-    with open_ledger(home) as ledger:
-        if mark_epoch(ledger) == epoch:
-            rows = {_GLOBAL: mark.position, _FLOOR: floor, **mark.pending}
-            replace_windows(ledger, name, [StateRow(name, start, epoch, position) for start, position in rows.items()])
+    """Replace the mark, unless another epoch has begun since that of the look; `floor` is of the look too.
+
+    Nobody waits long for it: while another process writes to the ledger, the next look compares more instead.
+    """
+    try:
+        with open_ledger(home, busy_seconds=_BUSY_SECONDS) as ledger:
+            if mark_epoch(ledger) == epoch:
+                rows = {_GLOBAL: mark.position, _FLOOR: floor, **mark.pending}
+                windows = [StateRow(name, start, epoch, position) for start, position in rows.items()]
+                replace_windows(ledger, name, windows)
+    except Unreachable as error:
+        if getattr(error.__cause__, "sqlite_errorcode", None) != sqlite3.SQLITE_BUSY:
+            raise
 
 
 def _floor(ledger: sqlite3.Connection) -> int:

@@ -6,8 +6,8 @@ import pytest
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter
 
 from sensor_platform.landing.ledger import landing_floor, read_ledger
+from sensor_platform_tests.orchestration.dagster_daemon import running
 from sensor_platform_tests.orchestration.platforms import Platform
-from sensor_platform_tests.orchestration.test_backfill_daemon import running
 from sensor_platform_tests.running import wait_until
 from sensor_platform_tests.shifted_clock import JUMPS, ShiftedClock, needs_compiler
 
@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(900), needs_compiler]
 
 
 class Bench:
-    """Messages of a device whose clock is right, received by the clock of the daemon."""
+    """Messages that are received by the clock of the daemon; the device's clock is right, or set back with it."""
 
     def __init__(self, platform: Platform) -> None:
         self.platform, self.sent = platform, 0
@@ -25,7 +25,8 @@ class Bench:
         """Let the clock be wrong by this; a message that arrives then is published."""
         self.clock.set(jump)
         now = datetime.now(UTC)
-        self.platform.arrive(("d1", now, float(self.sent)), received_at=now + timedelta(seconds=jump))
+        received = now + timedelta(seconds=jump)
+        self.platform.arrive(("d1", min(now, received), float(self.sent)), received_at=received)
         self.sent += 1
         wait_until(lambda: self.published() == self.sent, f"message {self.sent} published, {jump} s: {self.log()}", 180)
 

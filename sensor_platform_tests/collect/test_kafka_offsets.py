@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.collect.config import KafkaSettings
-from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, StoredOffsets, load_stored_offsets
+from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, StoredOffsets, judge, load_stored_offsets
 from sensor_platform.collect.kafka.partition_progress import PartitionProgress
 from sensor_platform.home import Home
 from sensor_platform.reading.model import Envelope, EnvelopeFlag
@@ -76,7 +76,7 @@ def test_after_a_kill_the_records_before_the_file_are_known_by_their_times(home:
     write(home, 2, range(10, 14))
     again = load_stored_offsets(home, "c")
     assert [again.is_new("t", 0, n, n) for n in (8, 12, 13, 14)] == [False, False, False, True]
-    assert again.judge("t", 0, 8, 99) == EnvelopeFlag.NONE, "another record under this offset"
+    assert judge(PLACE, again.of(*PLACE), 8, 99) == EnvelopeFlag.NONE, "another record under this offset"
 
 
 def test_after_a_kill_a_topic_that_was_made_again_stays_the_new_one(home: Home) -> None:

@@ -3,7 +3,8 @@
 from typing import Any
 
 from sensor_platform.collect.config import KafkaSettings
-from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, StoredOffsets
+from sensor_platform.collect.kafka.offsets import TIMESTAMP_HEADER, Partition, judge
+from sensor_platform.collect.kafka.partition_progress import PartitionRecords
 from sensor_platform.errors import WrongUse
 
 _DEFAULTS: dict[str, Any] = {
@@ -62,24 +63,34 @@ def _options(source: KafkaSettings) -> dict[str, str]:
     return {name.strip(): value.strip() for name, _, value in pairs}
 
 
-def row_of(message: Any, offsets: StoredOffsets, received_at: int) -> tuple[Any, ...]:  # noqa: ANN401 - confluent_kafka has no types
+def row_of(message: Any, place: Partition, records: PartitionRecords, received_at: int) -> tuple[Any, ...]:  # noqa: ANN401 - confluent_kafka has no types
     """The fields of an envelope for `encode_record_rows`. A tombstone has an empty payload.
 
     Args:
         message: a message of confluent_kafka without error.
-        offsets: knows which records are stored; the record is added.
+        place: its topic and partition.
+        records: knows which records of the partition are stored; the record is added.
         received_at: microseconds since the epoch.
     """
-    topic, partition, offset = message.topic(), message.partition(), message.offset()
+    offset = message.offset()
     kind, milliseconds = message.timestamp()
     headers = message.headers()
     named = [(name, _text(value)) for name, value in headers] if headers else []
     if kind:  # 0: the record has no time
         named.append((TIMESTAMP_HEADER, str(milliseconds)))
+    else:
+        milliseconds = _NO_TIME
     payload = message.value() or b""
-    flag = offsets.judge(topic, partition, offset, milliseconds if kind else _NO_TIME, payload)
+    progress = records.progress
+    flag = 0
+    if records.is_certain and offset >= progress.next:  # as in `judge`, without its cost
+        progress.next = offset + 1
+        if milliseconds > progress.newest:
+            progress.newest = milliseconds
+    else:
+        flag = int(judge(place, records, offset, milliseconds, payload))
     return (
-        topic,
+        place[0],
         payload,
         received_at,
         0,
@@ -87,11 +98,11 @@ def row_of(message: Any, offsets: StoredOffsets, received_at: int) -> tuple[Any,
         False,
         0,
         "kafka",
-        int(flag),
+        flag,
         None,
         named,
         message.key(),
-        partition,
+        place[1],
         offset,
     )
 

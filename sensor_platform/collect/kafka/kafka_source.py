@@ -25,6 +25,8 @@ log = logging.getLogger(__name__)
 _MAX_RECORDS = 5_000
 _COMMIT_SECONDS = 0.5
 """Interval of offset commits to Kafka. After a kill the records of this time come again, and are recognised."""
+_COMPANY_SECONDS = 0.002
+"""Time that the first record waits for others, with which it shares an fsync."""
 _RETRY_SECONDS = 1.0
 _LOOK_SECONDS = 5.0
 """Interval at which Kafka is asked whether the topics are still the same ones."""
@@ -84,9 +86,10 @@ class KafkaSource:
             self._wait_for_disk()
         else:
             held, self._held = self._held, []
-            seconds = self._context.config.commit_milliseconds / 1000
-            messages = self._consumer.consume(_MAX_RECORDS, seconds)
+            messages = self._consumer.consume(1, self._context.config.commit_milliseconds / 1000)
             self._taken_at = time.monotonic()
+            if messages:
+                messages += self._consumer.consume(_MAX_RECORDS, _COMPANY_SECONDS)
             self._take([*held, *messages])
         self._write()
         if fatal := self._monitor.fatal:
@@ -128,18 +131,22 @@ class KafkaSource:
 
     def _take(self, messages: Sequence[Any]) -> None:
         """Queue records for the next commit of the WAL."""
-        now, offsets, reached = now_micros(), self._offsets, self._reached
+        now = now_micros()
         rows: list[tuple[Any, ...]] = []
+        place: Partition | None = None
         for message in messages:
             error = message.error()
             if error is None:
-                row = row_of(message, offsets, now)
-                reached[row[0], row[-2]] = row[-1] + 1
+                topic, partition = message.topic(), message.partition()
+                if place is None or partition != place[1] or topic != place[0]:  # they come in runs of one partition
+                    place = topic, partition
+                    records = self._offsets.of(topic, partition)
+                row = row_of(message, place, records, now)
+                self._reached[place] = row[-1] + 1
                 rows.append(row)
             elif error.code() == _END_OF_PARTITION:  # after the marks of a transaction, which do not come as records
-                place = message.topic(), message.partition()
-                self._reached[place] = message.offset()
-                offsets.of(*place).pass_over(message.offset())
+                self._reached[message.topic(), message.partition()] = message.offset()
+                self._offsets.of(message.topic(), message.partition()).pass_over(message.offset())
             else:
                 self._monitor.note(error)
         if rows:

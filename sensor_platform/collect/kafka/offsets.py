@@ -56,18 +56,9 @@ class StoredOffsets:
     home_id: str = field(default_factory=lambda: secrets.token_hex(8))
     """Which data folder has committed an offset."""
 
-    def judge(self, topic: str, partition: int, offset: int, milliseconds: int, payload: bytes = b"") -> EnvelopeFlag:
-        """The flag of a record, which is stored from now on: a duplicate only where it is proved to be stored."""
-        records = self.of(topic, partition)
-        before = records.progress.next
-        flag = records.judge(offset, milliseconds, payload)
-        if flag == EnvelopeFlag.NONE and offset < before:
-            log.warning("%s/%d was made again: its records are not repeats", topic, partition)
-        return flag
-
     def is_new(self, topic: str, partition: int, offset: int, milliseconds: int) -> bool:
-        """Whether a record is to be landed. Arguments are those of `judge`."""
-        return self.judge(topic, partition, offset, milliseconds) != EnvelopeFlag.DUPLICATE
+        """Whether a record is to be landed, which is stored from now on."""
+        return judge((topic, partition), self.of(topic, partition), offset, milliseconds) != EnvelopeFlag.DUPLICATE
 
     def of(self, topic: str, partition: int) -> PartitionRecords:
         """The records of a partition."""
@@ -88,6 +79,17 @@ class StoredOffsets:
         rows = [(topic, number, known) for (topic, number), known in sorted(self.known.items())]
         write_file(self.path, msgspec.json.encode(_File(segment, rows, self.home_id)))
         self.segment = segment
+
+
+def judge(
+    place: Partition, records: PartitionRecords, offset: int, milliseconds: int, payload: bytes = b""
+) -> EnvelopeFlag:
+    """The flag of a record, which is stored from now on: a duplicate only where it is proved to be stored."""
+    before = records.progress.next
+    flag = records.judge(offset, milliseconds, payload)
+    if flag == EnvelopeFlag.NONE and offset < before:
+        log.warning("%s/%d was made again: its records are not repeats", *place)
+    return flag
 
 
 def load_stored_offsets(home: Home, collector: str) -> StoredOffsets:

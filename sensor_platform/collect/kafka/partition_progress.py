@@ -40,6 +40,11 @@ class PartitionRecords:
         """Time and hash of the payload of records that were stored while it was not known which topic they are of."""
         self._times: OrderedDict[int, int] = OrderedDict()
 
+    @property
+    def is_certain(self) -> bool:
+        """Whether an offset that is not stored yet is enough to tell that a record is new."""
+        return self.is_same_topic and not self.doubtful
+
     def judge(self, offset: int, milliseconds: int, payload: bytes = b"") -> EnvelopeFlag:
         """The flag of a record, which is stored from now on.
 

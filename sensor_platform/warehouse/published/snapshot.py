@@ -12,7 +12,14 @@ from sensor_platform.warehouse.file.connection import open_warehouse
 from sensor_platform.warehouse.file.duckdb_sql import literal, quoted, table_names
 from sensor_platform.warehouse.file.writer_lock import writer_lock
 from sensor_platform.warehouse.lineage import models, tiers
-from sensor_platform.warehouse.published import derived, instants, labels_table, ledger_tables, quarantine_view
+from sensor_platform.warehouse.published import (
+    column_comments,
+    derived,
+    instants,
+    labels_table,
+    ledger_tables,
+    quarantine_view,
+)
 from sensor_platform.warehouse.published.alert_tables import ALERT_TABLES
 from sensor_platform.warehouse.published.task_tables import TASK_TABLES
 from sensor_platform.warehouse.published.views import COLUMNS_FILE, STORAGE_VERSION, WHOLE_FILE, joined_over
@@ -88,6 +95,7 @@ def _add_views(connection: "DuckDBPyConnection", tables: Collection[str]) -> Non
         plain = [f"create view {quoted(table)} as\n{_plain(connection, table)}" for table in tables]
         instants.create_plain(connection, plain)
         instants.create(connection, joined_over(tables))
+        column_comments.comment(connection)
     finally:
         connection.execute(f"use {quoted(str(own[0]))}")
 

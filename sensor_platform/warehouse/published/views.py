@@ -14,7 +14,7 @@ from sensor_platform.kernel.durable import replacing, write_file
 from sensor_platform.warehouse.file.duckdb_sql import literal, quoted
 from sensor_platform.warehouse.lineage import dbt_tables, tiers
 from sensor_platform.warehouse.prediction_tables import PREDICTION_COLUMNS, PREDICTION_TABLES
-from sensor_platform.warehouse.published import derived, folder_format, instants, joined_views
+from sensor_platform.warehouse.published import column_comments, derived, folder_format, instants, joined_views
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -30,7 +30,7 @@ WHOLE_FILE = "all.parquet"
 TEXT = "analytics.sql"
 DATABASE = "analytics.duckdb"
 _LAYOUT = "-- in schema plain as here, in schema main with times as instants\n"
-"""First line of the text: another layout makes another text, so that the file is written again."""
+"""First line of the text, before the fingerprint of the comments: another layout makes another text, so that the file is written again."""
 STORAGE_VERSION = "v1.0.0"
 """Storage format of the files that analysts open: drivers of BI tools are older than the platform's own engine. The SQL
 of the views must be understood by these versions too."""
@@ -77,13 +77,14 @@ def write_views(
     import duckdb
 
     statements = _statements(folder.resolve(), tables, missing)
-    text = _LAYOUT + ";\n\n".join(statements) + ";\n"
+    text = f"{_LAYOUT}-- comments {column_comments.fingerprint()}\n" + ";\n\n".join(statements) + ";\n"
     described, database = folder / TEXT, folder / DATABASE
     if database.exists() and described.exists() and described.read_text(encoding="utf-8") == text:
         return False
     config: dict[str, Any] = {"storage_compatibility_version": STORAGE_VERSION}
     with replacing(database) as temporary, duckdb.connect(str(temporary), config=config) as connection:
         instants.create(connection, statements)
+        column_comments.comment(connection)
     write_file(described, text.encode())
     return True
 

@@ -30,7 +30,7 @@ WHOLE_FILE = "all.parquet"
 TEXT = "analytics.sql"
 DATABASE = "analytics.duckdb"
 _LAYOUT = "-- in schema plain as here, in schema main with times as instants\n"
-"""Begins the text, with a fingerprint of the comments: another layout makes another text, and the file anew."""
+"""Begins the text, with a fingerprint of the comments: another layout makes another text, which is written again."""
 STORAGE_VERSION = "v1.0.0"
 """Storage format of the files that analysts open: drivers of BI tools are older than the platform's own engine. The SQL
 of the views must be understood by these versions too."""

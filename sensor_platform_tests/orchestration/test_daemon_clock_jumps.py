@@ -18,7 +18,9 @@ class Bench:
     """Messages that are received by the clock of the daemon; the device's clock is right, or set back with it."""
 
     def __init__(self, platform: Platform) -> None:
-        self.platform, self.sent = platform, 0
+        self.platform, self.sent = platform, 1
+        before = datetime.now(UTC) - timedelta(days=2)  # an older day than the first would wait for a reload
+        platform.arrive(("d1", before, 0.0), received_at=before)
         self.clock = ShiftedClock(platform.home.root / "clock")
 
     def go_on(self, jump: int) -> None:

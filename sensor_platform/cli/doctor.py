@@ -36,7 +36,8 @@ def doctor(*, as_json: bool, messages: int, topic: str, broker_config: Path | No
     """Check settings, data folder and broker, with a live store-and-forward test.
 
     A session subscribes and goes offline, messages are published at QoS 1, the session reconnects and must receive all
-    of them. Nothing stays at the broker. Exit codes: 0 fine (also with warnings), 1 a check failed, 2 wrong settings or
+    of them. Nothing stays at the broker. Where the site reads Kafka, that is checked instead: login, topics, group,
+    lag and retention. Exit codes: 0 fine (also with warnings), 1 a check failed, 2 wrong settings or
     login, 3 no broker.
     """
     from sensor_platform.doctor import exit_code
@@ -62,6 +63,7 @@ def _examine(check: "BrokerCheck") -> "Iterator[Finding]":
     from sensor_platform.doctor import failure, ok
     from sensor_platform.doctor.broker import check_broker
     from sensor_platform.doctor.home_checks import check_home, check_retention
+    from sensor_platform.doctor.kafka import check_kafka
     from sensor_platform.errors import PlatformError
     from sensor_platform.kernel.clock import now_micros
     from sensor_platform.settings import load_settings
@@ -74,7 +76,11 @@ def _examine(check: "BrokerCheck") -> "Iterator[Finding]":
     yield ok("settings", f"home {settings.home.root}, site {settings.site.name} ({settings.site_folder or 'built in'})")
     yield from check_home(settings.home)
     yield check_retention(settings.home, settings.site.retention.landing_days, now_micros())
-    yield from check_broker(settings.broker, settings.site.collect, check)
+    collect = settings.site.collect
+    if collect.kafka.topics:
+        yield from check_kafka(collect, settings.logins.get("kafka"))
+    else:
+        yield from check_broker(settings.broker, collect, check)
 
 
 def _show(finding: "Finding") -> None:

@@ -29,6 +29,11 @@ _CONSUMER_ONLY = (
 )
 
 
+def without_consumer(settings: dict[str, Any]) -> dict[str, Any]:
+    """The settings of a consumer that an admin client of the same cluster takes."""
+    return {name: value for name, value in settings.items() if not name.startswith(_CONSUMER_ONLY)}
+
+
 class TopicIdentity:
     """Asks a Kafka cluster. Everything it cannot say is empty or -1: the times of the records then decide."""
 
@@ -38,8 +43,7 @@ class TopicIdentity:
         Args:
             settings: of the consumer.
         """
-        named = settings.items()
-        self._settings = {name: value for name, value in named if not name.startswith(_CONSUMER_ONLY)}
+        self._settings = without_consumer(settings)
         self._has_ids = True
         self._admin: Any = None
         self._asked: dict[str, Any] = {}

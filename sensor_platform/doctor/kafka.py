@@ -100,8 +100,9 @@ def _settings(settings: dict[str, Any], topics: Sequence[str]) -> Iterator[Findi
     kept: dict[str, float] = {}
     kinds: dict[str, str] = {}
     wanted = [ConfigResource("topic", name) for name in topics]
+    admin = AdminClient(settings)  # must live until it has answered
     try:
-        for resource, answer in AdminClient(settings).describe_configs(wanted, request_timeout=_SECONDS).items():
+        for resource, answer in admin.describe_configs(wanted, request_timeout=_SECONDS).items():
             found = answer.result()
             kept[resource.name] = float(found["retention.ms"].value) / 3_600_000
             kinds[resource.name] = found["message.timestamp.type"].value

@@ -7,9 +7,10 @@ import msgspec
 
 from sensor_platform.alert.config import AlertConfig
 from sensor_platform.collect.config import CollectConfig
+from sensor_platform.contracts.library.shipped import read_shipped
 from sensor_platform.errors import WrongUse
 from sensor_platform.home import Home
-from sensor_platform.kernel.yaml_file import read_yaml
+from sensor_platform.kernel.yaml_file import read_documents, read_yaml
 from sensor_platform.landing.config import LandingConfig
 from sensor_platform.landing.ledger import DeviceRule, device_rule_of
 from sensor_platform.live.config import LiveConfig
@@ -47,6 +48,8 @@ class ContractSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, 
 
     strict: bool = False
     """Whether a message is refused whose topic no contract of the site names; the default contract takes it if not."""
+    use: tuple[str, ...] = ()
+    """Contracts of the library (`sensor-platform contract library`), which come after those of the site's own files."""
     unnamed_devices: DeviceRule | None = None
     """What names a device where neither the payload nor its contract does: `topic` (without the levels with which the
     subscription begins) or `last_level` (or a field `id`). None: as the data folder began; new ones with `topic`."""
@@ -134,7 +137,7 @@ def load_site(folder: Path | None) -> Site:
     path = folder / "site.yaml"
     if not path.is_file():
         raise WrongUse(f"there is no site.yaml in {folder}", "create one; an empty file takes every default")
-    contracts = tuple(read_contract(file) for file in sorted(folder.glob("contracts/*.yaml")))
+    contracts = tuple(each for file in sorted(folder.glob("contracts/*.yaml")) for each in read_contracts(file))
     catalog = folder / "catalog"
     site = _assemble(read_yaml(path, _SiteFile), contracts, catalog if catalog.is_dir() else None)
     rules = folder / "rules.yaml"
@@ -188,15 +191,29 @@ def read_rules(path: Path) -> AlertConfig:
 
 
 def read_contract(path: Path) -> Contract:
-    """One contract file.
+    """A file of one contract.
+
+    Raises:
+        WrongUse: naming file, line and key of the first mistake.
+    """
+    found = read_contracts(path)
+    if len(found) > 1:
+        raise WrongUse(f"{path} holds {len(found)} contracts", "name a file with one")
+    return found[0]
+
+
+def read_contracts(path: Path) -> tuple[Contract, ...]:
+    """The contracts of one file: several are YAML documents with `---` between them.
 
     Raises:
         WrongUse: naming file, line and key of the first mistake.
     """
     if not path.is_file():
         raise WrongUse(f"there is no contract {path}", "name a YAML file as in `contracts/` of a site folder")
+    if found := read_documents(path, Contract):
+        return found
     hint = "write a contract into it, at least `name` and `topic`, or remove it"
-    return read_yaml(path, Contract, empty=hint)
+    raise WrongUse(f"{path}:1: the file is empty", hint)
 
 
 def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | None) -> Site:
@@ -219,7 +236,8 @@ def _assemble(site: _SiteFile, contracts: tuple[Contract, ...], catalog: Path | 
             f"site.yaml: freshness has unknown layer {min(unknown)!r}",
             f"layers are {', '.join(DEFAULT_FRESHNESS)}",
         )
-    every = (*contracts, *((PREDICTIONS_CONTRACT,) if site.live.triggers else ()))
+    shipped = (each for name in site.contracts.use for each in read_shipped(name))
+    every = (*contracts, *shipped, *((PREDICTIONS_CONTRACT,) if site.live.triggers else ()))
     if not site.contracts.strict:
         every += (DEFAULT_CONTRACT,)
     return Site(

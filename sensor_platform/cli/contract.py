@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sensor_platform.cli.contract_library import library
 from sensor_platform.kernel.clock import from_micros
 
 if TYPE_CHECKING:
@@ -19,7 +20,10 @@ _MOST = 5000
 
 @click.group(epilog="\b\nExample:\n  sensor-platform contract test contracts/press.yaml --last 7d")
 def contract() -> None:
-    """Try a payload contract on past traffic, or propose one."""
+    """Try a payload contract on past traffic, propose one, or take one that ships."""
+
+
+contract.add_command(library)
 
 
 @contract.command("test", epilog="\b\nExample:\n  sensor-platform contract test new/press.yaml --last 7d --json")
@@ -29,7 +33,7 @@ def contract() -> None:
 def try_contract(file: Path, last: str, as_json: bool) -> None:
     """Show how a changed contract would decode past traffic. Changes nothing.
 
-    FILE is one contract, which replaces the contract of the same name, or a whole site folder. The raw archive (kept
+    FILE holds contracts, each of which replaces that of the same name, or is a whole site folder. The raw archive (kept
     for `landing.raw_keep_days`) is decoded with the contracts in force and with the changed ones.
     """
     import msgspec
@@ -115,12 +119,14 @@ def _messages(settings: "Settings", topic: str, last: str, seconds: float | None
 
 def _changed(settings: "Settings", file: Path) -> "Terms":
     from sensor_platform.contracts.compare import with_contract
-    from sensor_platform.site import fit_contract, for_home, load_site, read_contract
+    from sensor_platform.site import fit_contract, for_home, load_site, read_contracts
 
     if file.is_dir() or file.name == "site.yaml":
         return _terms(for_home(load_site(file if file.is_dir() else file.parent), settings.home))
-    changed = fit_contract(read_contract(file), settings.site, settings.home)
-    return _terms(settings.site, with_contract(settings.site.contracts, changed))
+    contracts = settings.site.contracts
+    for each in reversed(read_contracts(file)):  # a new one goes first
+        contracts = with_contract(contracts, fit_contract(each, settings.site, settings.home))
+    return _terms(settings.site, contracts)
 
 
 def _terms(site: "Site", contracts: Any = None) -> "Terms":  # noqa: ANN401 - a tuple of contracts

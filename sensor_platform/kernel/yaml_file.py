@@ -22,11 +22,28 @@ def read_yaml(path: Path, kind: type[_T], *, empty: str | None = None) -> _T:
     Raises:
         WrongUse: naming file, line and key of the first mistake.
     """
-    tree, content = _parse(path)
-    if content is None and empty is not None:
-        raise WrongUse(f"{path}:1: the file is empty", empty)
+    found = read_documents(path, kind)
+    if not found:
+        if empty is not None:
+            raise WrongUse(f"{path}:1: the file is empty", empty)
+        return _converted(path, None, {}, kind)
+    if len(found) > 1:
+        raise WrongUse(f"{path}: the file has {len(found)} documents", "keep one, and remove the lines `---`")
+    return found[0]
+
+
+def read_documents(path: Path, kind: type[_T]) -> tuple[_T, ...]:
+    """Every document of a file, in their order; empty ones are passed over.
+
+    Raises:
+        WrongUse: naming file, line and key of the first mistake.
+    """
+    return tuple(_converted(path, tree, content, kind) for tree, content in _parse(path) if content is not None)
+
+
+def _converted(path: Path, tree: yaml.Node | None, content: Any, kind: type[_T]) -> _T:  # noqa: ANN401 - whatever YAML has
     try:
-        return msgspec.convert({} if content is None else content, kind)
+        return msgspec.convert(content, kind)
     except msgspec.ValidationError as error:
         message, _, where = str(error).partition(" - at `$")
         where = where.rstrip("`")
@@ -47,11 +64,12 @@ class _TextKeys(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _parse(path: Path) -> tuple[yaml.Node | None, Any]:
-    """Nodes and content of a YAML file."""
+def _parse(path: Path) -> list[tuple[yaml.Node | None, Any]]:
+    """Nodes and content of each document of a YAML file."""
     try:
         text = path.read_text(encoding="utf-8")
-        return yaml.compose(text, Loader=yaml.SafeLoader), yaml.load(text, Loader=_TextKeys)  # noqa: S506 - a safe one
+        nodes = yaml.compose_all(text, Loader=yaml.SafeLoader)
+        return list(zip(nodes, yaml.load_all(text, Loader=_TextKeys), strict=True))
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

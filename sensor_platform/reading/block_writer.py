@@ -10,6 +10,7 @@ from sensor_platform.reading.fields import Group
 from sensor_platform.reading.forms import NumberForm
 from sensor_platform.reading.identity import Identity
 from sensor_platform.reading.reject_rules import rejected
+from sensor_platform.reading.spoken import number_of, without_doubt
 from sensor_platform.reading.units import conversion
 from sensor_platform.reading.value_kinds import ValueKind
 from sensor_platform.reading.values import Column, RejectReason
@@ -153,6 +154,29 @@ class BlockWriter:
                 rows.append(row)
                 numbers.append(number)
                 texts.append(value)
+        if rows:
+            names = metric if isinstance(metric, str) else [metric[row] for row in rows]
+            self.add_block(rows, names, numbers, texts, group, base, ValueKind.TEXT)
+        return rest
+
+    def add_spoken(self, values: Sequence[object], metric: str | Texts, group: Group, base: int) -> list[object]:
+        """Append the texts that stand for a number by themselves and say more than it, each with its text.
+
+        Returns the column without them, with numbers in place of the other texts that are numbers.
+        """
+        rest, rows, numbers, texts = list(values), [], array("d"), []
+        for row, value in enumerate(values):
+            if not isinstance(value, str):
+                continue
+            if (found := number_of(value)) is None:
+                rest[row] = without_doubt(value)
+            elif found[1] is None:
+                rest[row] = found[0]
+            else:
+                rest[row] = None
+                rows.append(row)
+                numbers.append(found[0])
+                texts.append(found[1])
         if rows:
             names = metric if isinstance(metric, str) else [metric[row] for row in rows]
             self.add_block(rows, names, numbers, texts, group, base, ValueKind.TEXT)

@@ -86,8 +86,10 @@ class Contract(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """For `samples`: payload path of the array; each element is read as wide or long, on top of the outer fields."""
     rename: dict[str, str] = {}
     """Payload field (dotted path), or name in a long message, to metric name."""
-    strings: Literal["text", "number", "ignore"] = "text"
-    """How text values are read: as text readings, as numbers written as text (other texts are rejected), or ignored."""
+    strings: Literal["text", "auto", "number", "ignore"] = "text"
+    """How text values are read: as text readings; `auto`: numbers and words of two states (`ON`) as numbers, what looks
+    like a number in another notation refused, others as text readings; as numbers (other texts are rejected); or
+    ignored."""
     numbers: NumberForm | Literal["text"] | None = None
     """How numbers are written in texts (`{decimal: ",", thousands: "."}`); `text` keeps them as texts. Without it a
     text of `plain` or `csv` that looks like a number in another notation is refused."""

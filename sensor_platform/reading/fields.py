@@ -98,7 +98,8 @@ class FieldReader:
         """One part of a template."""
         part, text = lookup.part, None
         if part.kind == "topic":
-            text = self.level(self.batch.topics[message], part.level)
+            topic = self.batch.topics[message]
+            text = self.level(topic, part.level) if part.level == part.last else levels_of(topic, part.level, part.last)
         elif part.kind == "property":
             text = self.user_property(part.name, message)
         elif part.kind == "key":
@@ -188,6 +189,13 @@ class FieldReader:
         if key not in self.readers:
             self.readers[key] = time_reader(source.format, zone(source.timezone))
         return self.readers[key]
+
+
+def levels_of(topic: str, first: int, last: int) -> str | None:
+    """Several levels of a topic, from the first to the last, negative ones from its end; None where there are none."""
+    levels = topic.split("/")
+    first, last = (number + len(levels) if number < 0 else number for number in (first, last))
+    return "/".join(levels[max(first, 0) : last + 1]) or None
 
 
 def _filled(some: list[Time], others: list[Time]) -> list[Time]:

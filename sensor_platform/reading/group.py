@@ -104,6 +104,8 @@ class GroupReader:
             if self.writer.numbers is not None and metric.takes_text:
                 raw = self.writer.add_written(raw, metric.metric, group, base)
             column = column_of(raw, strings if metric.takes_text else "text")
+            if strings == "auto" and column.texts and metric.takes_text:
+                column = column_of(self.writer.add_spoken(raw, metric.metric, group, base))
             self.writer.add_numbers(column, metric.metric, group, base)
             if column.texts and metric.takes_text:
                 self.writer.add_block(column.text_rows, metric.metric, None, column.texts, group, base, ValueKind.TEXT)
@@ -127,6 +129,8 @@ class GroupReader:
         if self.writer.numbers is not None:
             values = self.writer.add_written(values, names, group, base)
         column = column_of(values, plan.contract.strings)
+        if plan.contract.strings == "auto" and column.texts:
+            column = column_of(self.writer.add_spoken(values, names, group, base))
         self.writer.add_numbers(column, names, group, base)
         if column.texts:
             metrics = [names[row] for row in column.text_rows]

@@ -1,4 +1,4 @@
-"""Templates of names: `{topic:1}/{model}` joins a level of the topic and a field."""
+"""Templates of names: `{topic:1}/{model}` joins a level of the topic and a field, `{topic:1..-2}` is several levels."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,9 @@ class TemplatePart:
     name: str
     """Payload path, or name of the property."""
     level: int
-    """Level of the topic."""
+    """Level of the topic; the first of several."""
+    last: int
+    """The last of several levels, which keep their slashes; otherwise the same."""
     default: str | None
     before: str
     """Literal text between the part before and this one."""
@@ -63,11 +65,13 @@ def _part(match: "re.Match[str]", before: str, after: str, *, is_last: bool) -> 
     name, default = match[1], match[2]
     head, colon, rest = name.partition(":")
     if head == "topic" and colon:
-        if not re.fullmatch(r"-?\d{1,3}", rest):
-            raise ValueError(f"template: {name!r} must name a level by its number, like topic:1")
-        return TemplatePart("topic", name, int(rest), default, before, after, is_last)
+        if not (levels := re.fullmatch(r"(-?\d{1,3})(?:\.\.(-?\d{1,3}))?", rest)):
+            raise ValueError(
+                f"template: {name!r} must name a level by its number, like topic:1, or several: topic:1..-2"
+            )
+        return TemplatePart("topic", name, int(levels[1]), int(levels[2] or levels[1]), default, before, after, is_last)
     if head == "property" and rest:
-        return TemplatePart("property", rest, 0, default, before, after, is_last)
+        return TemplatePart("property", rest, 0, 0, default, before, after, is_last)
     if name == "key":
-        return TemplatePart("key", name, 0, default, before, after, is_last)
-    return TemplatePart("field", name, 0, default, before, after, is_last)
+        return TemplatePart("key", name, 0, 0, default, before, after, is_last)
+    return TemplatePart("field", name, 0, 0, default, before, after, is_last)

@@ -14,7 +14,7 @@ EXACT = 2.0**53
 """Up to this size every integer is a double."""
 _LARGEST = 2.0**63
 """JSON numbers of this size are decoded to doubles even if they are written as integers."""
-Strings = Literal["text", "number", "ignore"]
+Strings = Literal["text", "auto", "number", "ignore"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def _number(value: float) -> float | RejectReason:
 
 
 def _from_text(text: str, strings: Strings) -> float | str | RejectReason | None:
-    if strings == "text":
+    if strings in {"text", "auto"}:  # what stands for a number under `auto` was taken before
         return text
     if strings == "ignore":
         return None

@@ -6,7 +6,7 @@ import pytest
 
 from sensor_platform.reading.batch import MessageBatch
 from sensor_platform.reading.contract import DEFAULT_CONTRACT, Contract, TimeSource, ValueSource
-from sensor_platform.reading.fields import FieldReader, Group
+from sensor_platform.reading.fields import FieldReader, Group, levels_of
 from sensor_platform.reading.plan import make_plan
 from sensor_platform.reading.record_plan import Lookup, RecordKind
 
@@ -75,3 +75,10 @@ def test_a_time_that_is_none_is_a_reason() -> None:
 def test_some_records_can_be_picked() -> None:
     picked = Group([4, 5, 6], [["a", "b", "c"]]).pick([0, 2])
     assert (picked.messages, picked.columns) == ([4, 6], [["a", "c"]])
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "found"), [(1, -2, "b/c"), (1, 1, "b"), (0, -1, "a/b/c/d"), (3, 1, None), (9, -1, None)]
+)
+def test_several_levels_of_a_topic(first: int, last: int, found: str | None) -> None:
+    assert levels_of("a/b/c/d", first, last) == found

@@ -5,7 +5,7 @@ STAMP := .venv/.ready
 # Twice the cores: many tests wait for brokers and processes.
 TEST_WORKERS ?= $(shell $(PYTHON) -c 'import os; print(min(8, 2 * (os.cpu_count() or 1)))')
 
-.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak age field-slow old-readers kafka test-kafka clean
+.PHONY: help venv demo test test-mutants candidates lint bench bench-ml coverage-plant docs lock soak age field field-slow old-readers kafka test-kafka clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -52,6 +52,9 @@ age: venv ## An aged home beside one of a day: what a look, commit, slot, status
 
 soak: venv ## The long tests that are not in the default suite
 	$(BIN)/pytest -m soak -n 0
+
+field: venv ## What is made of payloads of the field, under their contracts and with none; exit 1 on a wrong one
+	$(BIN)/python -m sensor_platform_tests.field
 
 field-slow: venv ## The tests of faults found in the field that take more than a few seconds
 	$(BIN)/pytest sensor_platform_tests/field -m field_slow -n 0

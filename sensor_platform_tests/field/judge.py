@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import yaml
 
 from sensor_platform.kernel.clock import to_micros, utc_from_micros
@@ -157,3 +158,31 @@ def _is_same(found: Found, expected: Expected) -> bool:
     if found.value is not None and expected.value is not None:
         return found.value == expected.value
     return found.text is not None and found.text == expected.text
+
+
+def without_contract(shape: Shape, folder: Path) -> Verdict:
+    """The verdict under the default contract alone; names are free, and more readings may be there.
+
+    `right`: each stated number, text and time is there. `refused`: what is not there was refused.
+    Everything else is wrong.
+
+    Args:
+        shape: the messages.
+        folder: an empty one, for the site.
+    """
+    bare = msgspec.structs.replace(shape, use=(), contract=())
+    result = decode(bare, _site(bare, folder))
+    faults: list[str] = []
+    for number, message in enumerate(shape.messages):
+        is_refused = bool(result.refusals(number))
+        found = result.of(number)
+        for metric, each in message.expected():
+            same = [one for one in found if _is_same(one, each)]
+            if not same and not is_refused:
+                faults.append(f"message {number}: {metric} is lost, or not the number that was meant")
+            if each.time is not None and same and not any(one.is_device_time and one.at == each.time for one in same):
+                faults.append(f"message {number}: {metric} is not at {each.time.isoformat()}")
+    faults += _merged(shape, result)
+    if faults:
+        return Verdict("wrong", faults)
+    return Verdict("refused" if result.refused or not result.readings else "right")

@@ -93,6 +93,8 @@ class Shape(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     """Names of the library."""
     contract: tuple[dict[str, Any], ...] = ()
     """Contracts of the site itself, where none ships."""
+    known_wrong: str = ""
+    """What the default contract alone makes wrong of it, until that is mended."""
     note: str = ""
 
     def received_at(self, number: int) -> datetime:

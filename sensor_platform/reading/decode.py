@@ -7,6 +7,7 @@ from sensor_platform.reading.batch import Decoded, MessageBatch, TimeLimits
 from sensor_platform.reading.contract import Contract, contract_for
 from sensor_platform.reading.encodings import MessageDecoder, PayloadDecoder, UndecodableError, decoder_for
 from sensor_platform.reading.encodings.decoders import BadRecord, Records
+from sensor_platform.reading.encodings.repeated_keys import keys_in
 from sensor_platform.reading.fields import Group
 from sensor_platform.reading.group import GroupReader
 from sensor_platform.reading.memory import Memory
@@ -22,6 +23,7 @@ _MAX_CACHED = 50_000
 """Maximum topics and planned fields in the caches, so that senders cannot fill the memory with new names."""
 
 Keys = tuple[str, ...]
+REPEATED_HINT = "send each key of an object once; readers of JSON differ in which value they take"
 
 
 @dataclass(slots=True)
@@ -126,7 +128,10 @@ class Decoder:
             rows.messages.append(index)
             rows.values.extend(content.values())
         shapes: _Shapes = {(RecordKind.MESSAGE, keys): rows for keys, rows in by_keys.items()}
-        for index, content in other:
+        for keys, rows in by_keys.items() if decoder.repeats is not None else ():
+            _keep_first_values(decoder, keys, rows, payloads, out)
+        for index, found in other:
+            content = _with_first_values(decoder, found, index, payloads, out)
             _take_array(contract, index, content, shapes, out, (batch.topics[index], payloads[index]))
         return shapes
 
@@ -171,12 +176,46 @@ def _collect_shaped(
         except UndecodableError as error:
             out.rejected.append((index, undecodable(str(error), batch.topics[index], batch.payloads[index])))
             continue
+        if decoder.repeats is not None:
+            content = _with_first_values(decoder, content, index, batch.payloads, out)
         for found in shaper(content):
             if isinstance(found, dict):
                 _add(shapes, RecordKind.MESSAGE, found, index)
             else:
                 out.rejected.append((index, found))
     return shapes
+
+
+def _keep_first_values(
+    decoder: PayloadDecoder, keys: Keys, rows: _Rows, payloads: Sequence[bytes], out: Decoded
+) -> None:
+    """Where an object has a key twice, put the first value in place of the last, and refuse the others."""
+    width, once = len(keys), decoder.no_key_twice
+    if once is not None and once([payloads[index] for index in rows.messages], width * len(rows.messages)):
+        return
+    for place, index in enumerate(rows.messages):
+        start = place * width
+        content = dict(zip(keys, rows.values[start : start + width], strict=True))
+        first = _with_first_values(decoder, content, index, payloads, out)
+        if first is not content and isinstance(first, dict):
+            rows.values[start : start + width] = first.values()
+
+
+def _with_first_values(
+    decoder: PayloadDecoder, content: object, index: int, payloads: Sequence[bytes], out: Decoded
+) -> object:
+    """The content, with the first value of each key that an object has twice; the others are refused."""
+    if decoder.repeats is None:
+        return content
+    try:
+        found = decoder.repeats(payloads[index], keys_in([content]))
+    except UndecodableError as error:
+        out.rejected.append((index, rejected("undecodable", str(error))))
+        return content
+    if found is None:
+        return content
+    out.rejected.append((index, rejected("same_name", found[1], hint=REPEATED_HINT)))
+    return found[0]
 
 
 def _take_array(

@@ -12,7 +12,7 @@ from sensor_platform.reading.group_columns import first_present, texts_of, value
 from sensor_platform.reading.identity import Identity, identify
 from sensor_platform.reading.names import fold
 from sensor_platform.reading.plan import name_error
-from sensor_platform.reading.qualities import quality_of, with_booleans
+from sensor_platform.reading.qualities import ORIGINAL_QUALITY, original_words, quality_of, with_booleans
 from sensor_platform.reading.record_plan import MetricColumn, RecordPlan
 from sensor_platform.reading.reject_rules import rejected
 from sensor_platform.reading.series import SeriesNames
@@ -176,9 +176,12 @@ class GroupReader:
         records.is_device_time.extend(who.is_device_time)
         records.message_id.extend(self.fields.texts(plan.message_id, group))
         records.unit.extend(units)
-        qualities = self.qualities(plan, group)
+        stated = self.stated_qualities(plan, group)
+        qualities = _meant(stated, plan)
         records.quality.extend(with_uncertain(qualities, who) if who.uncertain else qualities)
         tags = [(name, self.fields.texts(lookup, group)) for name, lookup in plan.tags]
+        if (words := original_words(stated, plan.contract.quality)) is not None:
+            tags.append((ORIGINAL_QUALITY, words))
         if plan.contract.units and (foreign := self.foreign_units(plan, group, units)):
             tags.append(("original_unit", foreign))
         if who.unset:
@@ -194,12 +197,15 @@ class GroupReader:
 
     def qualities(self, plan: RecordPlan, group: Group) -> Texts:
         """The quality of each record, in the words of the tables where the contract or the value says which it is."""
-        source = plan.contract.quality
-        only_text = not plan.is_long and not source.is_stated
+        return _meant(self.stated_qualities(plan, group), plan)
+
+    def stated_qualities(self, plan: RecordPlan, group: Group) -> Texts:
+        """The quality of each record as it was sent."""
+        only_text = not plan.is_long and not plan.contract.quality.is_stated
         found = self.fields.texts(plan.quality, group, only_text=only_text)
         if only_text and plan.quality.columns:
             found = with_booleans(found, [group.columns[column] for column in plan.quality.columns])
-        return found if not any(found) else [quality_of(text, source) for text in found]
+        return found
 
     def foreign_units(self, plan: RecordPlan, group: Group, units: Texts) -> Texts | None:
         """The unit of each record that differs from the kept unit of one of its metrics; None if there is none."""
@@ -247,3 +253,8 @@ def _refuse_incomplete(plan: RecordPlan, group: Group, who: Identity) -> None:
         for row in sorted(lacking):
             why = rejected("missing_required_metric", f"{name!r} is missing", who.devices[row], name)
             who.bad.setdefault(row, why)
+
+
+def _meant(texts: Texts, plan: RecordPlan) -> Texts:
+    """Qualities in the words of the tables."""
+    return [quality_of(text, plan.contract.quality) for text in texts] if any(texts) else texts

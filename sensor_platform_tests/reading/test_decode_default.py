@@ -120,7 +120,13 @@ def test_in_the_long_form_other_texts_describe_and_other_numbers_measure(decode:
         "battery": 3.3,
     }
     battery, ph = decode(payload)
-    assert (ph.metric, ph.value, ph.unit, ph.quality, ph.tags) == ("pH", 7.0, "1", "192", {"plantId": "p"})
+    assert (ph.metric, ph.value, ph.unit, ph.quality, ph.tags) == (
+        "pH",
+        7.0,
+        "1",
+        "uncertain",
+        {"plantId": "p", "original_quality": "192"},
+    )
     assert (battery.metric, battery.value, battery.unit, battery.quality) == ("battery", 3.3, None, None)
 
 

@@ -2,8 +2,10 @@
 
 import pytest
 
+from sensor_platform.reading.model import Reading
 from sensor_platform.reading.qualities import quality_of
 from sensor_platform.reading.sources import QualitySource
+from sensor_platform_tests.reading.conftest import Decode
 
 
 @pytest.mark.parametrize(
@@ -12,7 +14,12 @@ from sensor_platform.reading.sources import QualitySource
         ("false", QualitySource(), "bad"),
         ("true", QualitySource(), "good"),
         ("Bad", QualitySource(), "Bad"),
-        ("192", QualitySource(), "192"),
+        ("Questionable", QualitySource(), "uncertain"),
+        ("NOT_OK", QualitySource(), "bad"),
+        ("OK", QualitySource(), "good"),
+        ("class 7", QualitySource(), "uncertain"),
+        ("0", QualitySource(), "uncertain"),
+        ("192", QualitySource(), "uncertain"),
         (None, QualitySource(codes="opc_da"), None),
         ("192", QualitySource(codes="opc_da"), "good"),
         ("216", QualitySource(codes="opc_da"), "good"),
@@ -30,3 +37,22 @@ from sensor_platform.reading.sources import QualitySource
 )
 def test_a_word_means_what_the_contract_says(text: str | None, source: QualitySource, quality: str | None) -> None:
     assert quality_of(text, source) == quality
+
+
+@pytest.mark.parametrize(
+    ("fields", "quality", "tags"),
+    [
+        ({"quality": "questionable"}, "uncertain", {"original_quality": "questionable"}),
+        ({"quality": "BAD"}, "BAD", {}),
+        ({"quality": "Invalid"}, "bad", {"original_quality": "Invalid"}),
+        ({"quality": "bad"}, "bad", {}),
+        ({"metric": "t", "value": 1, "quality": 0}, "uncertain", {"original_quality": "0"}),
+        ({}, None, {}),
+    ],
+)
+def test_a_word_without_a_table_is_not_judged_good_and_is_kept(
+    decode: Decode, fields: dict[str, object], quality: str | None, tags: dict[str, str]
+) -> None:
+    (reading,) = decode({"t": 1, **fields} if "metric" not in fields else fields)
+    assert isinstance(reading, Reading)
+    assert (reading.quality, dict(reading.tags)) == (quality, tags)

@@ -48,7 +48,11 @@ def from_cbor(payload: bytes) -> object:
     stream = BytesIO(payload)
     try:
         decoder = cbor2.CBORDecoder(
-            stream, max_depth=_DEPTH, read_size=1, semantic_decoders=dict.fromkeys(_SHARED, _refuse_shared)
+            stream,
+            max_depth=_DEPTH,
+            read_size=1,
+            semantic_decoders=dict.fromkeys(_SHARED, _refuse_shared),
+            allow_duplicate_keys=False,
         )
         content = _plain(decoder.decode())
     except RecursionError:
@@ -79,7 +83,7 @@ def _plain(value: Any) -> object:  # noqa: ANN401 - whatever a decoder makes
     """The value as JSON types. Raises RecursionError if it is nested too deeply."""
     kind = type(value)
     if kind is dict:
-        return {_key(key): _plain(item) for key, item in value.items()}
+        return _object(value)
     if kind is list:
         return list(map(_plain, value))
     if kind in {str, int, float, bool} or value is None:
@@ -89,7 +93,7 @@ def _plain(value: Any) -> object:  # noqa: ANN401 - whatever a decoder makes
 
 def _other(value: Any) -> object:  # noqa: ANN401
     if isinstance(value, dict):
-        return {_key(key): _plain(item) for key, item in value.items()}
+        return _object(value)
     if isinstance(value, list | tuple | set | frozenset):
         return list(map(_plain, value))
     if isinstance(value, bytes | bytearray | memoryview):
@@ -103,6 +107,13 @@ def _other(value: Any) -> object:  # noqa: ANN401
     if isinstance(value, cbor2.CBORTag):
         return _plain(value.value)
     return str(value)
+
+
+def _object(value: Any) -> dict[str, object]:  # noqa: ANN401
+    found = {_key(key): _plain(item) for key, item in value.items()}
+    if len(found) < len(value):
+        raise ValueError("a map has two keys of one text")
+    return found
 
 
 def _number(value: Decimal | Fraction) -> float:

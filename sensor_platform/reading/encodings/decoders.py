@@ -41,6 +41,12 @@ class PayloadDecoder:
     literals: Callable[[bytes], list[str]] | None = None
     """Numbers as the payload writes them, for an encoding whose decoder rounds those of more than 64 bits."""
 
+    repeats: Callable[[bytes, int], tuple[object, str] | None] | None = None
+    """For an encoding whose decoder keeps the last value of a key that an object has twice: from the payload and the
+    number of keys that it decodes to, the content with the first values and what is refused; None without any."""
+    no_key_twice: Callable[[Sequence[bytes], int], bool] | None = None
+    """Whether payloads surely need no look by `repeats`, from the number of all their keys."""
+
     @classmethod
     def of(cls, decode: Callable[[bytes], object]) -> "PayloadDecoder":
         """One function for both: there is no quicker way for the usual payload. It raises UndecodableError."""

@@ -3,11 +3,15 @@
 import codecs
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 import orjson
 
 from sensor_platform.reading.encodings.decoders import BadRecord, Encoding, PayloadDecoder, Records, UndecodableError
+from sensor_platform.reading.encodings.repeated_keys import first_values, no_key_twice, writes_as_many
 
+_Pairs = Callable[[list[tuple[str, Any]]], Any]
 _TOKENS = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*', re.DOTALL)
 _LAX = re.compile(r'"(?:[^"\\]|\\.)*"|[+-]?\b(?:nan|inf(?:inity)?)\b|,(?=\s*[}\]])', re.DOTALL | re.IGNORECASE)
 _AROUND = " \t\r\n\0\x1e\ufeff"
@@ -30,16 +34,20 @@ def from_json(payload: bytes | str) -> object:
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError as error:
-        reason = str(error)
+        return _from_lax(payload, str(error))
+
+
+def _from_lax(payload: bytes | str, reason: str, pairs: _Pairs | None = None) -> object:
+    """What is not one strict document. With `pairs`, each object is made by it."""
     if not payload:
         raise UndecodableError("the payload is empty")
     text = (payload if isinstance(payload, str) else _text(payload)).strip(_AROUND)
     if not text:
         raise UndecodableError("the payload is empty")
     try:
-        return _document(text, reason)
+        return _document(text, reason, pairs)
     except UndecodableError:
-        if "\n" in text and (records := _lines(text)):
+        if "\n" in text and (records := _lines(text, pairs)):
             return records
         raise
 
@@ -52,17 +60,18 @@ def _text(payload: bytes) -> str:
         raise UndecodableError(f"not UTF-8 text: {error.reason} at byte {error.start}") from None
 
 
-def _document(text: str, reason: str) -> object:
+def _document(text: str, reason: str, pairs: _Pairs | None = None) -> object:
     """One document; `nan` and `inf` in any spelling, and commas before a closing bracket, are taken."""
     try:
-        return orjson.loads(text)
+        if pairs is None:
+            return orjson.loads(text)
     except (orjson.JSONDecodeError, UnicodeEncodeError):
         pass
     try:
         try:
-            content: object = json.loads(text)
+            content: object = json.loads(text, object_pairs_hook=pairs)
         except ValueError:
-            content = json.loads(_LAX.sub(_strict, text))
+            content = json.loads(_LAX.sub(_strict, text), object_pairs_hook=pairs)
         json.dumps(content, ensure_ascii=False).encode()  # lone surrogates cannot be stored as text anywhere
     except UnicodeEncodeError:
         raise UndecodableError("not JSON: a lone surrogate in a string") from None
@@ -82,14 +91,14 @@ def _strict(match: "re.Match[str]") -> str:
     return "NaN" if "a" in found.lower() else "-Infinity" if found[0] == "-" else "Infinity"
 
 
-def _lines(text: str) -> Records | None:
+def _lines(text: str, pairs: _Pairs | None = None) -> Records | None:
     """The documents of the lines; None where no line is an object or array: then it is not meant as lines."""
     records = Records()
     for number, raw in enumerate(text.split("\n"), 1):
         if not (line := raw.strip(_AROUND)):
             continue
         try:
-            content = _document(line, "it is not a document of its own")
+            content = _document(line, "it is not a document of its own", pairs)
         except UndecodableError as error:
             records.append(BadRecord(f"line {number}: {error}"))
             continue
@@ -110,6 +119,26 @@ def from_json_in_json(payload: bytes) -> object:
     return from_json(content) if isinstance(content, str) else content
 
 
+def repeats(payload: bytes | str, keys: int) -> tuple[object, str] | None:
+    """The content with the first value of each key that an object has twice, and what is refused; None without any.
+
+    Args:
+        payload: a text that `from_json` decodes.
+        keys: keys of all objects of what it decodes to.
+
+    Raises:
+        UndecodableError: it cannot be told.
+    """
+    if writes_as_many(payload, keys):
+        return None
+    return first_values(lambda pairs: _from_lax(payload, "its keys cannot be told apart", pairs))
+
+
+def _inner_repeats(payload: bytes, keys: int) -> tuple[object, str] | None:
+    content = from_json(payload)
+    return repeats(content if isinstance(content, str) else payload, keys)
+
+
 def literals(payload: bytes | str) -> list[str]:
     """The numbers of a JSON document, as it writes them."""
     text = payload.decode("utf-8-sig", "replace") if isinstance(payload, bytes) else payload
@@ -121,5 +150,5 @@ def _inner_literals(payload: bytes) -> list[str]:
     return literals(content if isinstance(content, str) else payload)
 
 
-JSON = Encoding(lambda _: PayloadDecoder(orjson.loads, from_json, literals))
-JSON_IN_JSON = Encoding(lambda _: PayloadDecoder(from_json_in_json, from_json_in_json, _inner_literals))
+JSON = Encoding(lambda _: PayloadDecoder(orjson.loads, from_json, literals, repeats, no_key_twice))
+JSON_IN_JSON = Encoding(lambda _: PayloadDecoder(from_json_in_json, from_json_in_json, _inner_literals, _inner_repeats))

@@ -16,7 +16,8 @@ from sensor_platform.reading.encodings.decoders import (
     Records,
     UndecodableError,
 )
-from sensor_platform.reading.encodings.json_text import from_json
+from sensor_platform.reading.encodings.json_text import from_json, repeats
+from sensor_platform.reading.encodings.repeated_keys import keys_in
 from sensor_platform.reading.local_times import FromArrival
 
 _LABELS = {
@@ -40,7 +41,10 @@ def senml_reader(device: str, metric: str, value: str, unit: str) -> Callable[[b
     """
 
     def read(payload: bytes) -> object:
-        content = from_cbor(payload) if payload[:1] > b"\x7f" else from_json(payload)
+        is_cbor = payload[:1] > b"\x7f"
+        content = from_cbor(payload) if is_cbor else from_json(payload)
+        if not is_cbor and (twice := repeats(payload, keys_in([content]))):
+            raise UndecodableError(f"not SenML: {twice[1].partition(';')[0]}")
         if not isinstance(content, list):
             raise UndecodableError("not SenML: it is not an array of records")
         records, base = Records(), dict[str, Any]()

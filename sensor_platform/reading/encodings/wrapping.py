@@ -45,12 +45,16 @@ def unwrapped(
         decode = decoder.decode
         return MessageDecoder(lambda topic, payload, memory: decode(topic, prepare(payload), memory))
     quick, careful, literals = decoder.quick, decoder.careful, decoder.literals
+    repeats = decoder.repeats
     found: Any = None if literals is None else lambda payload: literals(prepare(payload))
+    twice: Any = None if repeats is None else lambda payload, keys: repeats(prepare(payload), keys)
     return replace(
         decoder,
         quick=lambda payload: quick(prepare(payload)),
         careful=lambda payload: careful(prepare(payload)),
         literals=found,
+        repeats=twice,
+        no_key_twice=None,
     )
 
 

@@ -191,7 +191,8 @@ def _keep_first_values(
 ) -> None:
     """Where an object has a key twice, put the first value in place of the last, and refuse the others."""
     width, once = len(keys), decoder.no_key_twice
-    if once is not None and once([payloads[index] for index in rows.messages], width * len(rows.messages)):
+    total = width * len(rows.messages) + keys_in(rows.values)
+    if once is not None and once([payloads[index] for index in rows.messages], total):
         return
     for place, index in enumerate(rows.messages):
         start = place * width

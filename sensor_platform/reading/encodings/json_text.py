@@ -127,11 +127,11 @@ def repeats(payload: bytes | str, keys: int) -> tuple[object, str] | None:
         keys: keys of all objects of what it decodes to.
 
     Raises:
-        UndecodableError: it cannot be told.
+        UndecodableError: the text is nested too deeply for it.
     """
     if writes_as_many(payload, keys):
         return None
-    return first_values(lambda pairs: _from_lax(payload, "its keys cannot be told apart", pairs))
+    return first_values(lambda pairs: _from_lax(payload, "its keys cannot be compared", pairs))
 
 
 def _inner_repeats(payload: bytes, keys: int) -> tuple[object, str] | None:

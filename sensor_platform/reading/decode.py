@@ -22,6 +22,9 @@ from sensor_platform.reading.value_kinds import Drift
 _MAX_CACHED = 50_000
 """Maximum topics and planned fields in the caches, so that senders cannot fill the memory with new names."""
 
+_CHUNK = 1000
+"""Messages whose keys are counted together."""
+
 Keys = tuple[str, ...]
 REPEATED_HINT = "send each key of an object once; readers of JSON differ in which value they take"
 
@@ -190,16 +193,17 @@ def _keep_first_values(
     decoder: PayloadDecoder, keys: Keys, rows: _Rows, payloads: Sequence[bytes], out: Decoded
 ) -> None:
     """Where an object has a key twice, put the first value in place of the last, and refuse the others."""
-    width, once = len(keys), decoder.no_key_twice
-    total = width * len(rows.messages) + keys_in(rows.values)
-    if once is not None and once([payloads[index] for index in rows.messages], total):
-        return
-    for place, index in enumerate(rows.messages):
-        start = place * width
-        content = dict(zip(keys, rows.values[start : start + width], strict=True))
-        first = _with_first_values(decoder, content, index, payloads, out)
-        if first is not content and isinstance(first, dict):
-            rows.values[start : start + width] = first.values()
+    width, once, count = len(keys), decoder.no_key_twice, len(rows.messages)
+    for start in range(0, count, _CHUNK):  # so that one message costs only those around it a look
+        stop = min(start + _CHUNK, count)
+        messages, values = rows.messages[start:stop], rows.values[start * width : stop * width]
+        if once is None or not once([payloads[index] for index in messages], len(values), values):
+            for place, index in enumerate(messages, start):
+                found = rows.values[place * width : (place + 1) * width]
+                content = dict(zip(keys, found, strict=True))
+                first = _with_first_values(decoder, content, index, payloads, out)
+                if first is not content and isinstance(first, dict):
+                    rows.values[place * width : (place + 1) * width] = first.values()
 
 
 def _with_first_values(

@@ -1,11 +1,17 @@
 """Keys that an object has twice: the first value is read, and the others are refused by name."""
 
 import gzip
+import json
 from typing import Any
 
 import cbor2
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from sensor_platform.reading.batch import MessageBatch, TimeLimits
+from sensor_platform.reading.contract import DEFAULT_CONTRACT
+from sensor_platform.reading.decode import Decoder
 from sensor_platform.reading.model import Reading, Rejected
 from sensor_platform_tests.reading.conftest import Decode
 
@@ -67,3 +73,39 @@ def test_maps_with_a_key_twice_are_refused_in_other_encodings(decode: Decode, pa
     found = decode(payload, encoding=encoding)
     assert [each.rule for each in found if isinstance(each, Rejected)] == ["undecodable"]
     assert len(found) == 1
+
+
+BLANKS = st.sampled_from(["", " ", "\n", "\t ", "\r\n"])
+TEXTS = st.sampled_from(['"ok"', '"a\\":1"', '"a\\" :"', '" :"', '"\\n:"', '"12:30:00"', '":"'])
+SCALARS = st.sampled_from(["1", "2.5", "true"]) | TEXTS
+
+
+@st.composite
+def objects(draw: st.DrawFn, depth: int = 2) -> str:
+    """The text of an object that may have keys twice, at any depth."""
+    values = SCALARS if depth == 0 else st.one_of(SCALARS, objects(depth - 1), objects(depth - 1).map("[{}]".format))
+    pairs = draw(st.lists(st.tuples(st.sampled_from(["a", "b", "c:", "d"]), BLANKS, BLANKS, values), max_size=3))
+    return "{" + ",".join(f'"{key}"{before}:{after}{value}' for key, before, after, value in pairs) + "}"
+
+
+def _has_two_values(text: str) -> bool:
+    twice: list[str] = []
+
+    def made(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        first: dict[str, Any] = {}
+        for key, value in pairs:
+            if json.dumps(first.setdefault(key, value)) != json.dumps(value):
+                twice.append(key)
+        return first
+
+    json.loads(text, object_pairs_hook=made)
+    return bool(twice)
+
+
+@settings(max_examples=150)
+@given(texts=st.lists(objects(), min_size=1, max_size=4))
+def test_in_a_batch_exactly_the_messages_with_two_values_of_a_key_are_named(texts: list[str]) -> None:
+    batch = MessageBatch(["sensors/x"] * len(texts), [text.encode() for text in texts], [10**15] * len(texts))
+    out = Decoder((DEFAULT_CONTRACT,), TimeLimits(0, 10**10)).decode(batch)
+    told = {index for index, why in out.rejected if "two values of one key" in why.reason}
+    assert told == {index for index, text in enumerate(texts) if _has_two_values(text)}

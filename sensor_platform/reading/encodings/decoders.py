@@ -1,6 +1,6 @@
 """The protocol of encodings: what an encoding provides, and what decoding with it returns or raises."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -44,8 +44,8 @@ class PayloadDecoder:
     repeats: Callable[[bytes, int], tuple[object, str] | None] | None = None
     """For an encoding whose decoder keeps the last value of a key that an object has twice: from the payload and the
     number of keys that it decodes to, the content with the first values and what is refused; None without any."""
-    no_key_twice: Callable[[Sequence[bytes], int], bool] | None = None
-    """Whether payloads surely need no look by `repeats`, from the number of all their keys."""
+    no_key_twice: Callable[[Sequence[bytes], int, Iterable[Any]], bool] | None = None
+    """Whether payloads of objects surely need no look by `repeats`, from the number of their keys and their values."""
 
     @classmethod
     def of(cls, decode: Callable[[bytes], object]) -> "PayloadDecoder":

@@ -5,31 +5,38 @@ An object writes one colon behind each key. A text that has as many as its decod
 
 import json
 from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
-_CHUNK = 1000
+from sensor_platform.reading.encodings.decoders import Records
+
 _COLON, _QUOTE, _BLANK = b'":'[1], b'"'[0], b" "[0]
 _BLANKS = b" \t\r\n"
+_ARRAYS = {list, Records}
 _TOLD = 5
 """Keys that one refusal names."""
 
 
-def no_key_twice(payloads: Sequence[bytes], keys: int) -> bool:
-    """Whether payloads that decode to this many keys surely have none twice; False where each needs a look.
+def no_key_twice(payloads: Sequence[bytes], keys: int, values: Iterable[Any]) -> bool:
+    """Whether payloads surely have no key twice; False where each needs a look.
 
     Args:
-        payloads: JSON texts.
-        keys: keys of all their objects together.
+        payloads: JSON texts of objects.
+        keys: keys of all these objects, without those of the objects in them.
+        values: what they hold.
     """
-    for start in range(0, len(payloads), _CHUNK):
-        text = np.frombuffer(b"\n".join(payloads[start : start + _CHUNK]), dtype=np.uint8)
-        if not text.all():  # a NUL, as in UTF-16, whose quotes and colons are not side by side
-            return False
-        before = text[:-1][text[1:] == _COLON]
-        keys -= int(np.count_nonzero((before == _QUOTE) | (before <= _BLANK)))
-    return keys == 0
+    text = b"\n".join(payloads)
+    if b"\0" in text:  # as in UTF-16, whose quotes and colons are not side by side
+        return False
+    found = np.frombuffer(text, dtype=np.uint8)
+    colons = found == _COLON
+    if np.count_nonzero(colons) == keys:  # each key has a colon, so that none is left for a second one
+        return True
+    before = found[np.flatnonzero(colons) - 1]  # colons in texts seldom follow a quote or a blank
+    written = np.count_nonzero((before == _QUOTE) | (before <= _BLANK))
+    return bool(written == keys or written == keys + keys_in(values))
 
 
 def writes_as_many(payload: bytes | str, keys: int) -> bool:
@@ -41,14 +48,15 @@ def writes_as_many(payload: bytes | str, keys: int) -> bool:
 def keys_in(values: Iterable[Any]) -> int:
     """The keys of all objects in decoded values, however deep."""
     count = 0
-    left = [value for value in values if type(value) in {dict, list} or isinstance(value, list)]
-    while left:
-        value = left.pop()
-        if isinstance(value, dict):
-            count += len(value)
-            value = value.values()
-        left.extend(each for each in value if isinstance(each, dict | list))
-    return count
+    left = list(values)
+    while True:  # a level at a time: much quicker than a value at a time
+        kinds = set(map(type, left))
+        objects = [value for value in left if type(value) is dict] if dict in kinds else []
+        arrays = [value for value in left if isinstance(value, list)] if kinds & _ARRAYS else []
+        if not objects and not arrays:
+            return count
+        count += sum(map(len, objects))
+        left = list(chain(*map(dict.values, objects), *arrays))
 
 
 def first_values(decode: Callable[[Callable[[list[tuple[str, Any]]], Any]], object]) -> tuple[object, str] | None:

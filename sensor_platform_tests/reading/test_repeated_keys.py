@@ -102,7 +102,7 @@ def _has_two_values(text: str) -> bool:
     return bool(twice)
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(texts=st.lists(objects(), min_size=1, max_size=4))
 def test_in_a_batch_exactly_the_messages_with_two_values_of_a_key_are_named(texts: list[str]) -> None:
     batch = MessageBatch(["sensors/x"] * len(texts), [text.encode() for text in texts], [10**15] * len(texts))

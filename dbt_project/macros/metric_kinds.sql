@@ -4,7 +4,7 @@
   expression for each column:
     <kind>_from_readings(samples)  over the usable readings of a window, a list of {at, value} in time;
     <kind>_from_windows(parts)     over its finer windows, a list in time of {at, n, first, last, min, max} and the kind's columns.
-  The columns are null in rows of other kinds. The first column is null only where a window has no usable reading.
+  The columns are null in rows of other kinds.
 #}
 
 {# Columns of all kinds with their types, in the order of the table. #}
@@ -66,7 +66,7 @@
 {%- endfor %}
 {%- endmacro %}
 
-{# The finer windows of a group in time, with the columns of a kind; null for none. #}
+{# The finer windows of a group that have usable readings, in time, with the columns of a kind; null for none. #}
 {% macro parts_in_time(rows, columns) -%}
   {{ return(adapter.dispatch('parts_in_time', 'sensor_platform')(rows, columns)) }}
 {%- endmacro %}
@@ -76,5 +76,5 @@
   {%- for name in ['n', 'first', 'last', 'min', 'max'] + (columns | list) -%}
     {%- do fields.append("'" ~ name ~ "': " ~ rows ~ '.' ~ name) -%}
   {%- endfor -%}
-  list_sort(list({{ '{' ~ fields | join(', ') ~ '}' }}) filter (where {{ rows }}.{{ columns | first }} is not null))
+  list_sort(list({{ '{' ~ fields | join(', ') ~ '}' }}) filter (where {{ rows }}.n > 0))
 {%- endmacro %}

@@ -150,9 +150,9 @@ def _counted(rows: Sequence[Row], *, is_counter: bool) -> Row:
     values = [value for _, value in sorted((r["event_at"], r["value"]) for r in rows if r["verdict"] != "bad")]
     if not is_counter or not values:
         return {"increase": None, "resets_n": None}
-    steps = list(pairwise(values))
-    increase = math.fsum(value - before if value >= before else value for before, value in steps)
-    return {"increase": increase, "resets_n": sum(value < before for before, value in steps)}
+    steps = [(before, value, before - value > 0.1 * abs(before)) for before, value in pairwise(values)]
+    increase = math.fsum(value if is_reset else value - before for before, value, is_reset in steps)
+    return {"increase": increase if steps else None, "resets_n": sum(is_reset for _, _, is_reset in steps)}
 
 
 def _aggregate(rows: Sequence[Row]) -> Row:

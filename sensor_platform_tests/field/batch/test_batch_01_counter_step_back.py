@@ -7,7 +7,6 @@ from sensor_platform_tests.field.batch.rig import Place
 _SQL = "select first, last, increase, resets_n from {table} where device_id = '{device}' and metric = 'energy'"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 1")
 @pytest.mark.parametrize("table", ["readings_1d", "readings_1h"])
 def test_batch_01_a_step_back_of_a_tenth_is_not_a_reset(built: Place, table: str) -> None:
     rows = built.rows(_SQL.format(table=table, device="meter-dip"))

@@ -33,7 +33,7 @@ def found(clone: Clone, tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 def test_every_tier_has_its_column_for_its_metrics_alone(found: Any) -> None:
-    counter = [["energy", None, increase, 0] for increase in (0.0, 0.0, 1.0)]
+    counter = [["energy", None, increase, 0] for increase in (0.0, None, 1.0)]
     plain, states = [["plain", None, None, 0]] * 3, [["valve", changes, None, 0] for changes in (0, 0, 1)]
     assert found["readings_10s ="] == [*counter, *plain, *states]
     for table in ("readings_1m", "readings_1h", "readings_1d"):

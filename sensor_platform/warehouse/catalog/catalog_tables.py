@@ -4,6 +4,7 @@ from dataclasses import astuple, fields
 from typing import TYPE_CHECKING, Any
 
 from sensor_platform.warehouse.catalog.catalog_model import CalibrationPeriod, Catalog, Device, Metric, SiteFacts
+from sensor_platform.warehouse.catalog.kind_versions import record_kinds
 from sensor_platform.warehouse.file.duckdb_sql import transaction
 from sensor_platform.warehouse.lineage import CATALOG_TABLES, WHOLE
 from sensor_platform.warehouse.staleness import state
@@ -58,6 +59,7 @@ def write_tables(connection: "DuckDBPyConnection", site: SiteFacts, catalog: Cat
                 marks = ", ".join("?" * len(fields(rows[table][0])))
                 connection.executemany(f"insert into {table} values ({marks})", [astuple(row) for row in rows[table]])  # noqa: S608 - our own
             state.record(connection, table, {WHOLE: built})
+        record_kinds(connection)
 
 
 def recorded_generation(connection: "DuckDBPyConnection") -> str | None:

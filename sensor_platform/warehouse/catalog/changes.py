@@ -8,6 +8,8 @@ from itertools import pairwise
 from sensor_platform.warehouse.catalog.catalog_model import CalibrationPeriod, Catalog, Metric
 
 _FIRST, _LAST = datetime.min, datetime.max  # noqa: DTZ901 - plain UTC; no limit
+ALWAYS = (_FIRST, _LAST)
+"""Event times without a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def _metrics(old: Iterable[Metric], new: Iterable[Metric]) -> list[Changed]:
     after = {row.metric: row.judging for row in new}
     unknown = Metric("").judging
     return [
-        Changed(name, None, _FIRST, _LAST)
+        Changed(name, None, *ALWAYS)
         for name in sorted(before.keys() | after.keys())
         if before.get(name, unknown) != after.get(name, unknown)
     ]

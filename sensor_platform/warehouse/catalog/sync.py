@@ -23,6 +23,7 @@ from sensor_platform.warehouse.catalog.catalog_files import digest, read_catalog
 from sensor_platform.warehouse.catalog.catalog_model import Catalog, SiteFacts
 from sensor_platform.warehouse.catalog.catalog_tables import read_tables, recorded_generation, write_tables
 from sensor_platform.warehouse.catalog.changes import Changed, changes
+from sensor_platform.warehouse.catalog.kind_versions import changed_kinds
 from sensor_platform.warehouse.config import WarehouseSite
 from sensor_platform.warehouse.file.duckdb_sql import has_table
 from sensor_platform.warehouse.lineage import READINGS
@@ -53,9 +54,11 @@ def sync_catalog(home: Home, site: WarehouseSite, connection: "DuckDBPyConnectio
     with read_ledger(home) as ledger:
         made = generation(ledger) if ledger else ""
         is_noted = ledger is None or note(ledger, NOTE) == seen
-    if known is None or not is_noted or recorded_generation(connection) != made or not _same(known, (facts, new)):
+    kinds = changed_kinds(connection, new)
+    is_current = known is not None and is_noted and not kinds and recorded_generation(connection) == made
+    if not is_current or not _same(known, (facts, new)):
         old = known[1] if known else Catalog()
-        built = _reopen(home, connection, changes(old, new), {NOTE: seen, LOOKBACK_NOTE: str(lookback)})
+        built = _reopen(home, connection, [*changes(old, new), *kinds], {NOTE: seen, LOOKBACK_NOTE: str(lookback)})
         write_tables(connection, facts, new, built)
     return lookback
 
@@ -120,8 +123,10 @@ def _starts_of(
     return {start for (start,) in rows}
 
 
-def _same(known: tuple[SiteFacts | None, Catalog], new: tuple[SiteFacts, Catalog]) -> bool:
+def _same(known: tuple[SiteFacts | None, Catalog] | None, new: tuple[SiteFacts, Catalog]) -> bool:
     """Whether both have the same rows, in any order."""
+    if known is None:
+        return False
     (old_facts, old), (facts, rows) = known, new
     return old_facts == facts and all(
         set(before) == set(after)

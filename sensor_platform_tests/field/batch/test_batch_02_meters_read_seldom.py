@@ -7,7 +7,6 @@ import pytest
 from sensor_platform_tests.field.batch.rig import Place
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="batch 2")
 @pytest.mark.parametrize("table", ["readings_10s", "readings_1m", "readings_1h", "readings_1d"])
 @pytest.mark.parametrize("device", ["meter-daily", "meter-hourly"])
 def test_batch_02_an_increase_that_is_not_known_is_null(built: Place, table: str, device: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from sensor_platform.contracts.library.shipped import shipped_names
+from sensor_platform_tests.field.examples import PAGE, examples
 from sensor_platform_tests.field.judge import under_contract, without_contract
 from sensor_platform_tests.field.shapes import all_shapes
 
@@ -28,3 +29,9 @@ def test_a_shape_without_a_contract_is_right_or_refused_or_known_to_be_wrong(nam
 
 def test_every_name_of_the_library_has_shapes() -> None:
     assert {name for shape in SHAPES.values() for name in shape.use} == set(shipped_names())
+
+
+def test_the_page_has_the_examples_of_the_corpus() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert text.endswith(examples()), "run: python -m sensor_platform_tests.field.examples"
+    assert all(f"| `{name}` |" in text for name in shipped_names())

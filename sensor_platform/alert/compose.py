@@ -64,14 +64,15 @@ def notification_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str
         link: address for the answer of an operator; empty for none.
     """
     level = LEVELS[max(event.level, 1) - 1]
+    kind = event.tells or event.kind
     at = _iso(event.at)
     value = "" if event.value is None else f"{event.value:g}"
     where = f"{event.device_id} {event.metric}".strip()
     words = {"rule": rule.name, "device": event.device_id, "metric": event.metric, "level": level}
-    words |= {"limit": event.limit, "at": at, "runbook": rule.runbook, "site": site, "kind": event.kind}
+    words |= {"limit": event.limit, "at": at, "runbook": rule.runbook, "site": site, "kind": kind}
     title = render_template(rule.message, words, event.value, tags) if rule.message else f"{rule.name}: {where}"
     lines = [
-        f"{event.kind} ({level}) at {at}",
+        f"{kind} ({level}) at {at}",
         f"{where}: {value} ({event.limit})" if value else f"{where} ({event.limit})",
     ]
     lines += [f"Runbook: {rule.runbook}"] if rule.runbook else []
@@ -79,7 +80,7 @@ def notification_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str
     return Notification(
         key=event.key,
         site=site,
-        kind=event.kind,
+        kind=kind,
         alert_id=event.alert_id,
         rule=rule.name,
         level=level,
@@ -97,19 +98,40 @@ def notification_of(event: Event, rule: Rule, tags: Mapping[str, str], site: str
     )
 
 
-def messages_for(event: Event, notification: Notification, rule: Rule, config: AlertConfig, now: int) -> list[Outgoing]:
-    """Return the outbox messages of an event: notifications unless it is suppressed, and always its local command."""
+def messages_for(
+    event: Event, notification: Notification, rule: Rule, config: AlertConfig, now: int, told: Sequence[str] = ()
+) -> list[Outgoing]:
+    """Return the outbox messages of an event: notifications unless it is suppressed, and always its local command.
+
+    Args:
+        event: the event.
+        notification: of the event.
+        rule: its rule.
+        config: with the routes.
+        now: microseconds.
+        told: channels that were told of the alert before.
+    """
     out: list[Outgoing] = []
     if not event.suppressed:
         body = msgspec.json.encode(notification)
         group = _group(rule, notification)
         wait = duration(rule.group_wait) if group else 0
-        channels = channels_for(rule, event.level, notification.tags, config)
-        out += [Outgoing(event.key, channel, body, now, now + wait, group) for channel in channels]
+        channels = _channels(event, channels_for(rule, event.level, notification.tags, config), told, config)
+        out += [Outgoing(event.key, channel, body, now, now + wait, group, event.alert_id) for channel in channels]
     command = _command(event, rule)
     if command is not None:
         out.append(Outgoing(event.key, COMMANDS, msgspec.json.encode(command), now))
     return out
+
+
+def _channels(event: Event, routed: Sequence[str], told: Sequence[str], config: AlertConfig) -> Sequence[str]:
+    """Who hears of an event: a change goes also to all that were told before, and an end goes to them alone."""
+    known = [name for name in told if name in config.channels]
+    if event.kind == "reminder":
+        return routed
+    if event.kind in {"resolved", "acknowledged"} and told:
+        return known
+    return list(dict.fromkeys([*routed, *known]))
 
 
 def channels_for(rule: Rule, level: int, tags: Mapping[str, str], config: AlertConfig) -> Sequence[str]:

@@ -76,6 +76,7 @@ def _delete(connection: sqlite3.Connection, alerts: list[str], device: str | Non
     rows = [(name,) for name in alerts]
     connection.executemany("delete from events where alert_id = ?", rows)
     connection.executemany("delete from alerts where alert_id = ?", rows)
+    connection.executemany("delete from told where alert_id = ?", rows)
     # messages and emitted windows hold many devices each: those that name this one go as a whole
     names = [name for name in (device, metric) if name is not None]
     _delete_naming(connection, "closed", [msgspec.msgpack.encode(name) for name in names])

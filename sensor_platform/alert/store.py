@@ -17,8 +17,9 @@ from sensor_platform.kernel import sqlite
 from sensor_platform.kernel.store_format import refuse_newer, writer
 from sensor_platform.stream.alert_state import Event
 
-SCHEMA = 2
-"""Format 2 notes the version that wrote it; tables and indices that format 1 lacks are made when it is opened."""
+SCHEMA = 3
+"""Format 2 notes the version that wrote it, format 3 which channels were told of an alert. Tables and indices that an
+earlier format lacks are made when it is opened."""
 
 _TABLES = """
 create table if not exists meta (key text primary key, value text not null) without rowid;
@@ -44,6 +45,10 @@ create table if not exists outbox (
     unique (channel, key)
 );
 create index if not exists outbox_due on outbox (channel, state, not_before);
+create table if not exists told (
+    alert_id text not null, channel text not null, seq integer not null, at integer not null,
+    primary key (alert_id, channel)
+) without rowid;
 create table if not exists inbox (id integer primary key, body blob not null);
 create table if not exists closed (
     seq integer not null, spec text not null, at integer not null, body blob not null, primary key (seq, spec)
@@ -63,6 +68,8 @@ class Outgoing:
     not_before: int = 0
     grouping: str = ""
     """Messages with the same value may be sent as one; empty for messages that are sent alone."""
+    alert_id: str = ""
+    """The alert that a notification tells of; empty for other messages."""
 
 
 class OperatorCommand(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,6 +177,38 @@ def store_outgoing(connection: sqlite3.Connection, messages: Iterable[Outgoing])
         "insert or ignore into outbox (key, channel, grouping, body, created_at, not_before) values (?, ?, ?, ?, ?, ?)",
         [(each.key, each.channel, each.grouping, each.body, each.created_at, each.not_before) for each in messages],
     )
+
+
+def store_told(connection: sqlite3.Connection, seq: int, told: Iterable[tuple[str, str, int]]) -> None:
+    """Note which channels a step told of which alert: alert, channel and time. The first step that did is kept."""
+    connection.executemany(
+        "insert or ignore into told (alert_id, channel, seq, at) values (?, ?, ?, ?)",
+        [(alert_id, channel, seq, at) for alert_id, channel, at in told],
+    )
+
+
+def forget_told(connection: sqlite3.Connection, before: int) -> None:
+    """Forget who was told of alerts that are over, if it was before a time in microseconds."""
+    connection.execute(
+        "delete from told where at < ? and alert_id not in (select alert_id from alerts where state <> 'resolved')",
+        (before,),
+    )
+
+
+def told_channels(connection: sqlite3.Connection, alert_ids: Iterable[str], seq: int) -> dict[str, list[str]]:
+    """Channels that were told of each alert by steps before `seq`: what a step that is run again found the first time.
+
+    Channels are in order of their names.
+    """
+    return {
+        alert_id: [
+            name
+            for (name,) in connection.execute(
+                "select channel from told where alert_id = ? and seq < ? order by channel", (alert_id, seq)
+            )
+        ]
+        for alert_id in alert_ids
+    }
 
 
 def put_command(connection: sqlite3.Connection, command: OperatorCommand) -> None:

@@ -5,13 +5,16 @@ result does not depend on how a stream was cut into batches, nor on when time-ou
 """
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal, Self
 
 import msgspec
 
-EventKind = Literal["fired", "escalated", "eased", "resolved", "acknowledged", "reminder"]
+EventKind = Literal["fired", "escalated", "eased", "resolved", "acknowledged", "reminder", "unmuted"]
 FOREVER = 1 << 62
+_MOST_MUTES = 100
+"""Maintenance that follows on itself so often has no end."""
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,16 +34,25 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None = None
     limit: str = ""
     suppressed: str = ""
-    """Why it is not notified: `flapping` or `maintenance`; empty if it is."""
+    """Why it is not notified: `flapping`, `maintenance`, `untold` where nobody was told of the alert so far, or
+    `late` for a reminder that a later event of the alert overtook; empty if it is."""
     by: str = ""
     """Operator who acknowledged; empty for other kinds."""
     ordinal: int = 0
     """Number of the event among those of the alert with the same arrival time, from 1."""
+    tells: Literal["", "fired", "escalated", "eased"] = ""
+    """For `unmuted`: the event that was not notified when it happened."""
 
     @property
     def key(self) -> str:
         """Idempotency key: the same in every run that has the event."""
         return f"{self.alert_id}-{self.kind}-{self.noticed_at}-{self.ordinal}"
+
+
+def never_muted(device_id: str, at: int) -> int:
+    """The end of the maintenance of a device at a time, where there is none."""
+    del device_id, at
+    return 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +66,8 @@ class Timing:
     flap_most: int = 0
     """Firings within `flap_within` that are still notified."""
     flap_within: int = 0
+    muted_until: Callable[[str, int], int] = never_muted
+    """End of the maintenance in which a device is at an arrival time; 0 if it is in none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +112,10 @@ class AlertState:
     """Number of its events with that arrival time."""
     fires: list[int] = field(default_factory=list)
     """Arrival times of recent firings, for the suppression of flapping."""
+    told_level: int = 0
+    """Level that people were told of this alert; 0 while they know nothing of it."""
+    loudest: int = 0
+    """Highest level that was told since firings began to be counted: a higher one is told although it flaps."""
 
     @property
     def state(self) -> str:
@@ -109,6 +127,8 @@ class AlertState:
     def is_forgettable(self, now: int, timing: Timing) -> bool:
         """Whether it is at rest, so that nothing of it needs to be remembered."""
         self.fires = [at for at in self.fires if at > now - timing.flap_within] if timing.flap_most else []
+        if not self.fires and not self.level:
+            self.loudest = 0
         return not (self.level or self.since or self.fires) and now > self.spoke_at
 
     def next_deadline(self, timing: Timing) -> int:
@@ -118,6 +138,8 @@ class AlertState:
             ends.append(self.clear_since[1] + timing.clear)
         if self.level and timing.renotify and not self.acknowledged_by:
             ends.append(self.notified_at + timing.renotify)
+        if self.level != self.told_level and self.level:
+            ends.append(self._unmuted_at(timing))
         return min(ends, default=FOREVER)
 
     def until(self, now: int, timing: Timing) -> list[Event]:
@@ -150,7 +172,7 @@ class AlertState:
         self.clear_to = wanted
         at, received = self.clear_since
         if seen.at - at >= timing.clear or seen.received_at - received >= timing.clear:
-            events += self._fall(wanted, seen.at, seen.received_at)
+            events += self._fall(wanted, seen.at, seen.received_at, timing)
         return events
 
     def set_back(self, now: int) -> None:
@@ -162,12 +184,17 @@ class AlertState:
             self.clear_since = (min(self.clear_since[0], now), min(self.clear_since[1], now))
         self.fires = [min(at, now) for at in self.fires]
 
+    def note_what_was_told(self, timing: Timing) -> None:
+        """For the state of an earlier version, which did not keep what was told: by what its newest event was."""
+        if self.level and not self._muted(self.notified_at, timing):
+            self.told_level = self.level
+
     def acknowledge(self, by: str, now: int) -> list[Event]:
         """Acknowledge an alert that fires, which ends its reminders; no event otherwise."""
         if not self.level or self.acknowledged_by:
             return []
         self.acknowledged_by = by
-        return [self._event("acknowledged", self.level, now, now)]
+        return [self._event("acknowledged", self.level, now, now, "" if self.told_level else "untold")]
 
     def dump(self) -> dict[str, Any]:
         """State for a snapshot: the fields by name."""
@@ -192,9 +219,19 @@ class AlertState:
         if due:
             return self._rise(max(due), self.at, deadline, timing)
         if self.clear_since is not None and self.clear_since[1] + timing.clear <= deadline:
-            return self._fall(self.clear_to, self.at, deadline)
+            return self._fall(self.clear_to, self.at, deadline, timing)
+        if self.level != self.told_level and self._unmuted_at(timing) <= deadline:
+            return [self._unmute(deadline)]
         self.notified_at = deadline
-        return [self._event("reminder", self.level, self.at, deadline)]
+        muted = self._maintained(deadline, timing) or ("" if self.told_level else "untold")
+        return [self._event("reminder", self.level, self.at, deadline, muted)]
+
+    def _unmute(self, now: int) -> Event:
+        """Tell what stands when nothing mutes it any more."""
+        tells = "fired" if not self.told_level else "escalated" if self.level > self.told_level else "eased"
+        self.told_level, self.notified_at = self.level, now
+        self.loudest = max(self.loudest, self.level)
+        return msgspec.structs.replace(self._event("unmuted", self.level, self.at, now), tells=tells)
 
     def _rise(self, level: int, at: int, noticed_at: int, timing: Timing) -> list[Event]:
         if level <= self.level:
@@ -206,27 +243,51 @@ class AlertState:
             self.alert_id = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:20]
             self.fired_at = at
             self.acknowledged_by = ""
-            self.highest = 0
+            self.highest = self.told_level = 0
             self.fires.append(noticed_at)
         self.level = level
         self.highest = max(level, self.highest)
         self.notified_at = noticed_at
         if kind == "escalated":
             self.acknowledged_by = ""
-        return [self._event(kind, level, at, noticed_at, self._flapping(noticed_at, timing))]
+        muted = self._muted(noticed_at, timing)
+        if not muted:
+            self.told_level = level
+            self.loudest = max(self.loudest, level)
+        return [self._event(kind, level, at, noticed_at, muted)]
 
-    def _fall(self, level: int, at: int, noticed_at: int) -> list[Event]:
+    def _fall(self, level: int, at: int, noticed_at: int, timing: Timing) -> list[Event]:
         self.clear_since = None
         self.level = level
-        if level:
-            return [self._event("eased", level, at, noticed_at)]
-        return [self._event("resolved", self.highest, at, noticed_at)]
+        if not level:  # an end wakes nobody: it is told at once where the alert was told
+            return [self._event("resolved", self.highest, at, noticed_at, "" if self.told_level else "untold")]
+        muted = self._maintained(noticed_at, timing) or ("" if self.told_level else "untold")
+        if not muted:
+            self.told_level = level
+        return [self._event("eased", level, at, noticed_at, muted)]
 
-    def _flapping(self, now: int, timing: Timing) -> str:
-        if not timing.flap_most:
-            return ""
-        self.fires = [at for at in self.fires if at > now - timing.flap_within]
-        return "flapping" if len(self.fires) > timing.flap_most else ""
+    def _muted(self, now: int, timing: Timing) -> str:
+        return self._maintained(now, timing) or ("flapping" if self._flaps_until(now, timing) > now else "")
+
+    def _maintained(self, now: int, timing: Timing) -> str:
+        return "maintenance" if timing.muted_until(self.device_id, now) > now else ""
+
+    def _flaps_until(self, now: int, timing: Timing) -> int:
+        """When its firings are few enough again; 0 if they are, or if it is worse than all that was told of them."""
+        if not timing.flap_most or self.level > self.loudest:
+            return 0
+        recent = [at for at in self.fires if at > now - timing.flap_within]
+        return recent[-timing.flap_most - 1] + timing.flap_within if len(recent) > timing.flap_most else 0
+
+    def _unmuted_at(self, timing: Timing) -> int:
+        """Arrival time at which nothing mutes it any more, microseconds: not before its newest event."""
+        at = self.spoke_at
+        for _ in range(_MOST_MUTES):
+            end = max(timing.muted_until(self.device_id, at), self._flaps_until(at, timing))
+            if end <= at:
+                return at
+            at = end
+        return FOREVER
 
     def _count(self, noticed_at: int) -> None:
         if noticed_at != self.spoke_at:

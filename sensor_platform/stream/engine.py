@@ -201,6 +201,7 @@ class Engine:
                 windows.load(found)
         fresh += [f"rule {name}" for name in self.rule_set.load(dumped["alarms"])]
         self.messages, self.readings, self.bad, self.now, self.ticked = dumped["counts"]
+        self.rule_set.newest.bound(("at",), self.now)  # earlier versions kept times of clocks that were ahead
         return fresh
 
     def _take(self, readings: Readings, now: int) -> tuple[Readings, list[Event]]:

@@ -3,14 +3,14 @@
 Readings are compared as columns; Python code per key runs only where an alert is active or should be.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
 import numpy as np
 
-from sensor_platform.stream.alert_state import FOREVER, AlertState, Event, Observation, Timing
+from sensor_platform.stream.alert_state import FOREVER, AlertState, Event, Observation, Timing, never_muted
 from sensor_platform.stream.columns import Bools, Readings
 from sensor_platform.stream.equal_runs import run_starts
 from sensor_platform.stream.growable import GrowableColumns
@@ -28,6 +28,8 @@ class RuleInstance:
 
     rule: Rule
     index: SeriesIndex
+    muted_until: Callable[[str, int], int] = never_muted
+    """End of the maintenance in which a device is at an arrival time; 0 if it is in none."""
     timing: Timing = field(init=False)
     observer: RuleObserver = field(init=False)
     matches: GrowableColumns = field(
@@ -40,7 +42,7 @@ class RuleInstance:
     """Alert states that are not at rest, by series or by device."""
 
     def __post_init__(self) -> None:
-        self.timing = self.rule.timing()
+        self.timing = replace(self.rule.timing(), muted_until=self.muted_until)
         self.observer = self.rule.observer(self.index)
 
     def is_match(self, series: int) -> bool:
@@ -129,7 +131,9 @@ class RuleInstance:
         """Take over a snapshot of the same definition."""
         self.matches.grow(max([0, *(key + 1 for key, _ in saved["alarms"])]))
         for key, state in saved["alarms"]:
-            self.alerts[key] = AlertState.loaded(state)
+            self.alerts[key] = alert = AlertState.loaded(state)
+            if "told_level" not in state:
+                alert.note_what_was_told(self.timing)
             self.matches["is_active"][key] = True
         self.observer.load(saved)
 

@@ -1,7 +1,7 @@
 """All rules of a site against every batch."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import msgspec
@@ -27,14 +27,16 @@ class RuleSet:
     instances: list[RuleInstance] = field(init=False)
     _about: Bools = field(init=False)
     """By series and rule: whether the rule is about the series. Most batches concern few rules."""
+    ignored: int = 0
+    """Readings that were older than an earlier one of their series, since the start."""
     _known: int = 0
     newest: GrowableColumns = field(
         default_factory=lambda: GrowableColumns({"value": ("f8", np.nan), "at": ("i8", NEVER)})
     )
-    """Newest usable value of each series, and its event time."""
+    """Newest usable value of each series, and its event time, which is not after its arrival."""
 
     def __post_init__(self) -> None:
-        self.instances = [RuleInstance(rule, self.index) for rule in self.rules]
+        self.instances = [RuleInstance(rule, self.index, self._muted_until) for rule in self.rules]
         self._about = np.zeros((1024, len(self.instances)), np.bool_)
 
     def observe(self, readings: Readings) -> list[Event]:
@@ -45,8 +47,11 @@ class RuleSet:
         events = [event for instance in concerned for event in instance.take_arrivals(readings)]
         usable = readings.pick(readings.verdict != BAD)
         if len(usable):
+            usable = _in_order_of_time(usable)
             newest = highest_before(usable.series, usable.event_at, self.newest["at"][usable.series])
-            usable = usable.pick(usable.event_at >= newest)
+            is_in_order = usable.event_at >= newest
+            self.ignored += int((~is_in_order).sum())
+            usable = usable.pick(is_in_order)
         if len(usable):
             previous = self._previous(usable)
             for instance in concerned:
@@ -122,14 +127,17 @@ class RuleSet:
         return PreviousReadings(value, at)
 
     def _completed(self, events: list[Event]) -> list[Event]:
-        """The events in order, with the rule's limits in words, and marked where maintenance suppresses them."""
+        """The events in order, with the rule's limits in words."""
         limits = {instance.rule.name: instance.rule.limit_text() for instance in self.instances}
         events.sort(key=lambda event: (event.noticed_at, event.rule, event.device_id, event.metric))
-        return [
-            msgspec.structs.replace(event, limit=limits[event.rule], suppressed=event.suppressed or self._outage(event))
-            for event in events
-        ]
+        return [msgspec.structs.replace(event, limit=limits[event.rule]) for event in events]
 
-    def _outage(self, event: Event) -> str:
-        is_covered = any(each.covers(event.device_id, event.noticed_at) for each in self.maintenance)
-        return "maintenance" if is_covered else ""
+    def _muted_until(self, device_id: str, at: int) -> int:
+        return max((each.muted_until(device_id, at) for each in self.maintenance), default=0)
+
+
+def _in_order_of_time(usable: Readings) -> Readings:
+    """The readings with no event time after their arrival: a clock that is ahead must not hide what comes later."""
+    if (usable.event_at <= usable.received_at).all():
+        return usable
+    return replace(usable, event_at=np.minimum(usable.event_at, usable.received_at))

@@ -51,7 +51,7 @@ __all__ = [
 
 
 class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A planned outage: alerts are recorded, notifications are not sent. Times are ISO 8601, UTC."""
+    """A planned outage: alerts are recorded, and told when it is over if they stand. Times are ISO 8601, UTC."""
 
     devices: str = "*"
     """Glob of device ids."""
@@ -71,14 +71,13 @@ class Maintenance(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
             raise ValueError("write start and end both with a time zone or both without: without one they are UTC")
         if start >= end:
             raise ValueError("start must be before end")
-        if self.every:
-            duration(self.every)
+        if self.every and duration(self.every) < to_micros(end) - to_micros(start):
+            raise ValueError("every is shorter than the time from start to end, so that it would never be over")
 
-    def covers(self, device_id: str, at: int) -> bool:
-        """Whether a device is in maintenance at a time, in microseconds."""
+    def muted_until(self, device_id: str, at: int) -> int:
+        """End of the outage in which a device is at a time, both in microseconds; 0 if it is in none."""
         if not fnmatchcase(device_id, self.devices):
-            return False
+            return 0
         start, end = (to_micros(datetime.fromisoformat(text)) for text in (self.start, self.end))
-        if self.every and at >= start:
-            at = start + (at - start) % duration(self.every)
-        return start <= at < end
+        shift = (at - start) // duration(self.every) * duration(self.every) if self.every and at >= start else 0
+        return end + shift if start <= at - shift < end else 0

@@ -1,5 +1,6 @@
 """The state machine of one alarm."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -140,3 +141,78 @@ def test_looking_in_between_changes_nothing(some: list[tuple[int, int]], timing:
         return [*found, *one.until(noon(now + 10), timing)]
 
     assert events(looks) == events([])
+
+
+def muted_between(first: float, last: float) -> Timing:
+    def until(_device: str, at: int) -> int:
+        return noon(last) if noon(first) <= at < noon(last) else 0
+
+    return Timing(muted_until=until)
+
+
+def told(events: list[Event]) -> list[str]:
+    """What people hear of events."""
+    return [event.tells or event.kind for event in events if not event.suppressed]
+
+
+def test_what_stands_at_the_end_of_a_maintenance_is_told_then() -> None:
+    timing, one = muted_between(0, 60), alert()
+    assert told(one.observe(seen(5, 1), timing)) == []
+    assert told(one.until(noon(59), timing)) == []
+    (unmuted,) = one.until(noon(100), timing)
+    assert (unmuted.kind, unmuted.tells, unmuted.level, unmuted.noticed_at) == ("unmuted", "fired", 1, noon(60))
+    assert told(one.observe(seen(101, 0), timing)) == ["resolved"]
+
+
+def test_the_level_at_the_end_of_a_maintenance_is_told_if_it_is_another_than_was_told() -> None:
+    timing, one = muted_between(5, 60), alert()
+    assert told(one.observe(seen(0, 1), timing)) == ["fired"]
+    assert told(one.observe(seen(10, 2), timing)) == []
+    assert told(one.until(noon(60), timing)) == ["escalated"]
+    timing, one = muted_between(5, 60), alert()
+    assert told(one.observe(seen(0, 2), timing)) == ["fired"]
+    assert told(one.observe(seen(10, 1), timing)) == []
+    assert told(one.observe(seen(20, 2), timing)) == []
+    assert told(one.until(noon(90), timing)) == [], "people know the level already"
+
+
+def test_an_end_is_told_at_once_where_the_alert_was_told_and_never_else() -> None:
+    timing, one = muted_between(5, 60), alert()
+    one.observe(seen(0, 1), timing)
+    assert told(one.observe(seen(10, 0), timing)) == ["resolved"]
+    assert told(one.observe(seen(20, 1), timing)) == []
+    (resolved,) = one.observe(seen(30, 0), timing)
+    assert resolved.suppressed == "untold"
+
+
+def test_a_level_that_no_flapping_reached_before_is_told_once() -> None:
+    timing, one = Timing(flap_most=1, flap_within=100 * SECOND), alert()
+    levels = [1, 0, 1, 0, 2, 0, 2]
+    heard = [told(one.observe(seen(at, raw), timing)) for at, raw in enumerate(levels)]
+    assert heard == [["fired"], ["resolved"], [], [], ["fired"], ["resolved"], []]
+    (unmuted,) = one.until(noon(200), timing)
+    assert (unmuted.tells, unmuted.level, unmuted.noticed_at) == ("fired", 2, noon(104))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.integers(0, 2), min_size=1, max_size=12), st.integers(0, 8), st.integers(1, 8), st.booleans())
+def test_what_people_know_is_so_whenever_nothing_mutes(levels: list[int], first: int, size: int, flaps: bool) -> None:
+    mutes = muted_between(first, first + size)
+    timing = replace(mutes, flap_most=1, flap_within=4 * SECOND) if flaps else mutes
+    one, known = alert(), {}
+    for event in [e for at, raw in enumerate(levels) for e in one.observe(seen(at, raw), timing)]:
+        if not event.suppressed:
+            known[event.alert_id] = 0 if event.kind == "resolved" else event.level
+    for event in one.until(noon(100), timing):
+        assert not event.suppressed
+        known[event.alert_id] = event.level
+    assert {name: level for name, level in known.items() if level} == ({one.alert_id: one.level} if one.level else {})
+
+
+def test_a_state_of_an_earlier_version_was_told_unless_it_was_muted() -> None:
+    for timing, level in ((NO_WAIT, 1), (muted_between(0, 60), 0)):
+        one = alert()
+        one.observe(seen(5, 1), timing)
+        one.told_level = 0
+        one.note_what_was_told(timing)
+        assert one.told_level == level

@@ -80,7 +80,19 @@ def run_step(
     outcome = engine.tick(step.now) if step.is_tick else TickResult()
     result.events += outcome.events
     result.closed = outcome.closed
+    result.events = _with_newest_reminders(result.events)
     return result
+
+
+def _with_newest_reminders(events: list[Event]) -> list[Event]:
+    """After a pause many reminders of an alert are due at once: only the newest is notified, if it still stands."""
+    last = {event.alert_id: event for event in events}
+    return [
+        msgspec.structs.replace(event, suppressed=event.suppressed or "late")
+        if event.kind == "reminder" and event is not last[event.alert_id]
+        else event
+        for event in events
+    ]
 
 
 def _takes(rule: ForgetRule, row: Injected) -> bool:

@@ -4,7 +4,7 @@ Results have keys, so that results of a step that is run again are ignored where
 """
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -22,12 +22,14 @@ from sensor_platform.live.engine.step import Step, StepResult
 from sensor_platform.stream.alert_state import Event
 from sensor_platform.stream.engine import Engine
 
+Told = Mapping[str, Sequence[str]]
+
 
 class Output(Protocol):
     """Turns the result of a step into messages. A step that is run again must give the same messages."""
 
-    def messages(self, engine: Engine, step: Step, seq: int, result: StepResult) -> list[Outgoing]:
-        """Messages for the outbox."""
+    def messages(self, engine: Engine, step: Step, seq: int, result: StepResult, told: Told) -> list[Outgoing]:
+        """Messages for the outbox; `told` are the channels that earlier steps told of each alert."""
 
     def tags(self, engine: Engine, event: Event) -> str:
         """Tags of the event's device, as JSON."""
@@ -107,6 +109,7 @@ class StepStore:
         before = forgettable_before(self._connection, now, keep_hours)
         self._connection.execute("delete from closed where at < ?", (before,))
         outbox.forget_sent(self._connection, before)
+        store.forget_told(self._connection, before)
 
     def delete_forgotten(self, rules: Sequence[ForgetRule]) -> None:
         """Delete alerts, messages and windows that rules take; their bytes are overwritten."""
@@ -124,4 +127,8 @@ class StepStore:
                 "insert or ignore into closed values (?, ?, ?, ?)",
                 (self.seq, closed.spec.name, step.now, encode_closed(closed, engine.index)),
             )
-        store.store_outgoing(self._connection, self.output.messages(engine, step, self.seq, result))
+        told = store.told_channels(self._connection, {event.alert_id for event in result.events}, self.seq)
+        messages = self.output.messages(engine, step, self.seq, result, told)
+        store.store_outgoing(self._connection, messages)
+        tells = [(each.alert_id, each.channel, each.created_at) for each in messages if each.alert_id]
+        store.store_told(self._connection, self.seq, tells)

@@ -149,6 +149,7 @@ class Viewer:
             "messages": engine.messages,
             "readings": engine.readings,
             "bad": engine.bad,
+            "out_of_order": engine.rule_set.ignored,
             "repeats": engine.dedupe.dropped,
             "too_late": sum(windows.too_late for windows in engine.windows),
             "windows": sum(map(len, engine.windows)),

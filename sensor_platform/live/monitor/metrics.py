@@ -57,6 +57,7 @@ class LiveCollector(Collector):
             ("live_messages", "messages", "Messages that the live engine has taken in, duplicates included."),
             ("live_readings", "readings", "Numeric readings judged, repeats removed."),
             ("live_bad_readings", "bad", "Of these, outside their range or marked as bad by the device."),
+            ("live_out_of_order_readings", "out_of_order", "Readings that rules ignored: older than one before it."),
             ("live_repeated_readings", "repeats", "Readings that a publisher repeated."),
             ("live_too_late_readings", "too_late", "Readings after their window was given up; the tables have them."),
             ("live_refused_readings", "refused_series", "Readings of series beyond live.engine.most_series."),

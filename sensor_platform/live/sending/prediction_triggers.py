@@ -56,7 +56,7 @@ class Triggers:
             series = int(readings.series[row])
             name = self._group(trigger, index, series)
             group = self.groups.setdefault((number, name), _Group())
-            at = int(readings.event_at[row])
+            at = min(int(readings.event_at[row]), int(readings.received_at[row]))  # a clock may be ahead
             before = group.values.get(index.metric(series))
             if before is None or at >= before[0]:
                 group.values[index.metric(series)] = (at, float(readings.value[row]))
@@ -79,6 +79,7 @@ class Triggers:
                 if index.metric(series) in wanted and index.by_series["verdict"][series] != BAD:
                     group = self.groups.setdefault((number, self._group(trigger, index, series)), _Group())
                     at, value = int(index.by_series["event_at"][series]), float(index.by_series["value"][series])
+                    at = min(at, int(index.by_series["received_at"][series]))
                     if at > group.values.get(index.metric(series), (NEVER, 0.0))[0] and value == value:
                         group.values[index.metric(series)] = (at, value)
 

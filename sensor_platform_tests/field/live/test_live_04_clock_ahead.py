@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.rig import live_site
 
@@ -12,7 +10,6 @@ AHEAD = 3000
 """Seconds; less than landing.max_future_seconds."""
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 4")
 def test_live_04_a_rule_sees_the_readings_after_one_with_a_clock_ahead(tmp_path: Path) -> None:
     with live_site(tmp_path, {"rules": [HOT]}) as site:
         site.receive(0, {"device_id": "boiler", "t": 20})
@@ -22,7 +19,6 @@ def test_live_04_a_rule_sees_the_readings_after_one_with_a_clock_ahead(tmp_path:
         assert site.firing == ["hot"], "500 degrees for ten minutes, and no alarm"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 4")
 def test_live_04_a_trigger_asks_for_predictions_after_a_reading_with_a_clock_ahead(tmp_path: Path) -> None:
     trigger = {"name": "wear", "required": ["t"], "every": "1m"}
     with live_site(tmp_path, {}, triggers=[trigger]) as site:

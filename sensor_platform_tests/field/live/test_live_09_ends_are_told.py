@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.rig import live_site
 
@@ -18,7 +16,6 @@ RULES: dict[str, Any] = {
 }
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 9")
 def test_live_09_the_channel_of_warnings_hears_the_end_of_an_alarm_that_became_critical(tmp_path: Path) -> None:
     with live_site(tmp_path, RULES) as site:
         for at, value in enumerate((60, 90, 1)):

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pytest
-
 from sensor_platform_tests.field.live.base import need
 from sensor_platform_tests.field.live.rig import live_site
 from sensor_platform_tests.live.receivers import hook
@@ -11,7 +9,6 @@ from sensor_platform_tests.live.receivers import hook
 DAY = 86_400
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 16")
 def test_live_16_two_days_without_the_process_are_one_reminder(tmp_path: Path) -> None:
     rule = {"name": "hot", "kind": "threshold", "metric": "t", "above": 10, "renotify": "1h", "channels": ["hook"]}
     with hook() as receiver:

@@ -7,6 +7,7 @@ import msgspec
 
 from sensor_platform.alert.template import check_template
 from sensor_platform.errors import WrongUse
+from sensor_platform.reading.names import topic_error
 from sensor_platform.stream.rules import AnyRule, Level, Maintenance
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
@@ -36,6 +37,8 @@ class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
         """
         if sum(map(bool, (self.url, self.mqtt, self.kafka))) != 1:
             raise ValueError("a channel needs exactly one of url, mqtt and kafka")
+        if self.mqtt and (reason := topic_error(self.mqtt)):
+            raise ValueError(f"mqtt: {reason}")
         if self.per_minute < 1 or self.attempts < 1 or self.timeout_seconds <= 0:
             raise ValueError("per_minute, attempts and timeout_seconds must be positive")
 
@@ -72,6 +75,7 @@ class AlertConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_on
         if unknown := sorted(set(used) - set(self.channels)):
             raise ValueError(f"channels: there is none called {unknown[0]!r}")
         for rule in self.rules:
+            rule.check_command()
             try:
                 check_template(rule.message)
             except ValueError as error:

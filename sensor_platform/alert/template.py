@@ -7,6 +7,8 @@ from string import Formatter
 
 WORDS = frozenset({"rule", "device", "metric", "level", "value", "limit", "at", "runbook", "site", "kind"})
 _TAG = "tag_"
+_MOST_WIDE = 200
+"""Characters that a format may ask for."""
 _TAG_NAME = re.compile(_TAG + r"\w+")
 
 
@@ -37,8 +39,11 @@ def check_template(template: str) -> None:
     """Check a template with and without a value.
 
     Raises:
-        ValueError: it has an unknown name, or formats a text as a number.
+        ValueError: it has an unknown name, formats a text as a number, or asks for too many characters.
     """
+    formats = [how or "" for _, _, how, _ in Formatter().parse(template)]
+    if any("{" in how or int(number) > _MOST_WIDE for how in formats for number in re.findall(r"\d+", how) or ["0"]):
+        raise ValueError(f"a format has a width and digits of at most {_MOST_WIDE}, as numbers")
     if wrong := sorted(name for name in _fields(template) if name not in WORDS and not _TAG_NAME.fullmatch(name)):
         raise ValueError(f"{{{wrong[0]}}} is unknown; there are {', '.join(sorted(WORDS))} and tag_NAME")
     words = dict.fromkeys(WORDS - {"value"}, "some text")

@@ -1,7 +1,8 @@
 """Conditions over several metrics of a device, as text: `temperature > 80 and value("PM2.5") > 35`.
 
-Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing is executed as Python. A metric
-without a recent value makes every comparison with it false.
+Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing is executed as Python. Each part is
+a truth or a number: a truth in arithmetic is 1 or 0, and a number where a truth is asked for is true unless it is 0. A
+metric without a recent value is false, and every comparison with it too.
 """
 
 import ast
@@ -60,7 +61,7 @@ def parse(text: str) -> Expression:
     if sum(1 for _ in ast.walk(tree)) > _MOST_NODES:
         raise ValueError("the condition is too long")
     metrics: dict[str, None] = {}
-    compiled = _compile(tree.body, metrics)
+    compiled = _truth(tree.body, metrics)
     if not metrics:
         raise ValueError(f"{text!r} names no metric")
 
@@ -72,25 +73,45 @@ def parse(text: str) -> Expression:
 
 
 def _compile(node: ast.expr, metrics: dict[str, None]) -> _Evaluate:
+    """The node as a function to a truth or to a number, as it is written."""
     if isinstance(node, ast.BoolOp):
-        parts = [_compile(value, metrics) for value in node.values]
+        parts = [_truth(value, metrics) for value in node.values]
         join = np.logical_and if isinstance(node.op, ast.And) else np.logical_or
         return lambda values: reduce(join, [part(values) for part in parts])
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not | ast.USub):
-        inner = _compile(node.operand, metrics)
-        flip: Callable[[Any], Any] = np.logical_not if isinstance(node.op, ast.Not) else operator.neg
-        return lambda values: flip(inner(values))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
+        inner = _truth(node.operand, metrics)
+        return lambda values: np.logical_not(inner(values))
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        number = _number(node.operand, metrics)
+        return lambda values: -number(values)
     if isinstance(node, ast.BinOp) and (arithmetic := _ARITHMETIC.get(type(node.op))):
-        low, high = _compile(node.left, metrics), _compile(node.right, metrics)
+        low, high = _number(node.left, metrics), _number(node.right, metrics)
         return lambda values: arithmetic(low(values), high(values))
     if isinstance(node, ast.Compare):
         return _comparison(node, metrics)
     return _leaf(node, metrics)
 
 
+def _truth(node: ast.expr, metrics: dict[str, None]) -> _Evaluate:
+    """A number is true unless it is 0 or absent."""
+    inner = _compile(node, metrics)
+
+    def truth(values: Values) -> Any:  # noqa: ANN401 - numpy's
+        found = np.asarray(inner(values))
+        return found if found.dtype == np.bool_ else (found != 0) & ~np.isnan(found)
+
+    return truth
+
+
+def _number(node: ast.expr, metrics: dict[str, None]) -> _Evaluate:
+    """A truth is 1 or 0, so that truths can be counted."""
+    inner = _compile(node, metrics)
+    return lambda values: np.asarray(inner(values), np.float64)
+
+
 def _comparison(node: ast.Compare, metrics: dict[str, None]) -> _Evaluate:
     """`a < b < c` as in Python. NaN compares false, unequal too."""
-    sides = [_compile(side, metrics) for side in (node.left, *node.comparators)]
+    sides = [_number(side, metrics) for side in (node.left, *node.comparators)]
     tests = [_COMPARE.get(type(each)) for each in node.ops]
     if None in tests:
         raise ValueError("only > >= < <= == and != compare")
@@ -98,15 +119,14 @@ def _comparison(node: ast.Compare, metrics: dict[str, None]) -> _Evaluate:
     def compare(values: Values) -> Any:  # noqa: ANN401 - numpy's
         found = [side(values) for side in sides]
         truths = [test(a, b) for test, a, b in zip(tests, found, found[1:], strict=False) if test]
-        known = [~np.isnan(np.asarray(side, np.float64)) for side in found]
-        return reduce(np.logical_and, [*truths, *known])
+        return reduce(np.logical_and, [*truths, *(~np.isnan(side) for side in found)])
 
     return compare
 
 
 def _leaf(node: ast.expr, metrics: dict[str, None]) -> _Evaluate:
     if isinstance(node, ast.Constant) and type(node.value) in {int, float}:
-        number = float(node.value)  # type: ignore[arg-type] # as just seen
+        number = _constant(node.value)  # type: ignore[arg-type] # as just seen
         return lambda _values: number
     if isinstance(node, ast.Name):
         return _metric(node.id, metrics)
@@ -115,13 +135,20 @@ def _leaf(node: ast.expr, metrics: dict[str, None]) -> _Evaluate:
     raise ValueError(f"{ast.unparse(node)!r} is not allowed in a condition")
 
 
+def _constant(value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ValueError("a number in the condition is too large") from None
+
+
 def _call(name: str, args: list[ast.expr], metrics: dict[str, None]) -> _Evaluate:
     if name == "value" and len(args) == 1 and isinstance(args[0], ast.Constant) and isinstance(args[0].value, str):
         return _metric(args[0].value, metrics)
     function = _FUNCTIONS.get(name)
     if function is None or len(args) != (1 if name == "abs" else 2):
         raise ValueError(f"{name}(...) is not allowed; there are value('name'), abs(x), min(x, y) and max(x, y)")
-    parts = [_compile(arg, metrics) for arg in args]
+    parts = [_number(arg, metrics) for arg in args]
     return lambda values: function(*(part(values) for part in parts))
 
 

@@ -37,6 +37,7 @@ def test_a_command_goes_out_even_when_nobody_is_told_but_never_to_a_topic_that_a
         name="hot",
         metric="temp",
         above=80.0,
+        severity="critical",
         command=LocalCommand(topic="cmd/{device}/stop", payload="1", level="critical"),
     )
     config = AlertConfig(rules=(rule,))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Literal
 
 from sensor_platform.kernel.durations import duration, duration_text
 from sensor_platform.stream.rule_kinds.rule import MetricRule, RuleObserver
-from sensor_platform.stream.rule_kinds.threshold import Limits, by_level, limit_words
+from sensor_platform.stream.rule_kinds.threshold import Limits, by_level, check_limits, check_margin, limit_words
 
 if TYPE_CHECKING:
     from sensor_platform.stream.columns import Readings
@@ -22,6 +22,21 @@ class Rate(MetricRule, frozen=True, kw_only=True, tag="rate"):
     per: str = "1m"
     direction: Literal["any", "rise", "fall"] = "any"
     clear_margin: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Check the limits.
+
+        Raises:
+            ValueError: naming the rule.
+        """
+        super(Rate, self).__post_init__()  # noqa: UP008 - slots make a new class
+        check_limits(self.name, by_level(self.above, self.severity), is_above=True)
+        check_margin(self.name, self.clear_margin)
+
+    @property
+    def highest_level(self) -> int:
+        """The highest level that has a limit."""
+        return max(by_level(self.above, self.severity), default=self.level)
 
     def observer(self, index: "SeriesIndex") -> RuleObserver:
         """Compares every reading with the one before it."""

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import msgspec
 
+from sensor_platform.kernel.clock import SECOND
 from sensor_platform.kernel.durations import duration
+from sensor_platform.reading.names import topic_error
 from sensor_platform.stream.alert_state import AlertState, Observation, Timing
 
 if TYPE_CHECKING:
@@ -86,17 +88,40 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         """Check what all kinds share.
 
         Raises:
-            ValueError: the name is empty, or a text is not a duration.
+            ValueError: the name is empty, a text is not a duration, or the rule can never do what it says.
         """
         if not self.name:
             raise ValueError("name must not be empty")
         for text in (self.for_, self.clear_for, self.group_wait, *([self.renotify] if self.renotify else [])):
             duration(text)
+        if self.renotify and duration(self.renotify) < SECOND:
+            raise ValueError(f"rule {self.name!r}: renotify is at least 1s")
+
+    def check_command(self) -> None:
+        """Check that the command can ever be sent.
+
+        Raises:
+            ValueError: naming the keys.
+        """
+        if self.command is None:
+            return
+        if reason := topic_error(self.command.topic):
+            raise ValueError(f"rule {self.name!r}, command.topic: {reason}")
+        if LEVELS.index(self.command.level) + 1 > self.highest_level:
+            raise ValueError(
+                f"rule {self.name!r} is never critical, so its command is never sent:"
+                " write severity: critical, or level: warning in command"
+            )
 
     @property
     def level(self) -> int:
         """`severity` as a number: 1 warning, 2 critical."""
         return LEVELS.index(self.severity) + 1
+
+    @property
+    def highest_level(self) -> int:
+        """The highest level that its alerts can have."""
+        return self.level
 
     @property
     def is_about_devices(self) -> bool:

@@ -1,6 +1,6 @@
 """Conditions over several metrics of a device, as text: `temperature > 80 and value("PM2.5") > 35`.
 
-Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing is executed as Python. Each part is
+Only numbers, metrics, arithmetic, comparisons, and/or/not, abs, min and max; nothing runs as Python. Each part is
 a truth or a number: a truth in arithmetic is 1 or 0, and a number where a truth is asked for is true unless it is 0. A
 metric without a recent value is false, and every comparison with it too.
 """

@@ -196,6 +196,13 @@ class AlertState:
         self.acknowledged_by = by
         return [self._event("acknowledged", self.level, now, now, "" if self.told_level else "untold")]
 
+    def end(self, now: int, timing: Timing) -> list[Event]:
+        """Its rule is not about it any more: what fires is resolved, and what waits is dropped."""
+        events = self.until(now, timing)
+        self.since.clear()
+        self.at, self.received_at = min(self.at, now), max(self.received_at, now)
+        return events + (self._fall(0, self.at, now, timing) if self.level else [])
+
     def dump(self) -> dict[str, Any]:
         """State for a snapshot: the fields by name."""
         return asdict(self) | {"since": list(self.since.items())}

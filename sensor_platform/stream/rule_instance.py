@@ -62,6 +62,27 @@ class RuleInstance:
             self.matches["is_match"][series] = self.is_match(series)
         self.known = size
 
+    def learn_again(self, device: int, series: Ints, now: int) -> list[Event]:
+        """The tags of a device have changed. Alerts of what the rule is not about any more end.
+
+        Args:
+            device: number of the device.
+            series: its series that were learned.
+            now: arrival time of the change, microseconds.
+        """
+        for one in series.tolist():
+            self.matches["is_match"][one] = self.is_match(one)
+        keys = series[~self.matches["is_match"][series]]
+        if self.rule.is_about_devices:
+            keys = np.array([] if self.matches["is_match"][series].any() else [device], np.int64)
+        events: list[Event] = []
+        for key in keys.tolist():
+            if alert := self.alerts.get(key):
+                events += alert.end(max(now, alert.received_at), self.timing)
+                self._settle(key, now)
+        self.observer.forget(keys)
+        return events
+
     def forget(self, series: Ints) -> None:
         """Drop the alerts of series, and of their devices of which the rule observes nothing else. No event follows.
 

@@ -30,6 +30,8 @@ class RuleSet:
     ignored: int = 0
     """Readings that were older than an earlier one of their series, since the start."""
     _known: int = 0
+    _tags: dict[int, dict[str, str]] = field(default_factory=dict)
+    """Tags by device number with which its series were matched."""
     newest: GrowableColumns = field(
         default_factory=lambda: GrowableColumns({"value": ("f8", np.nan), "at": ("i8", NEVER)})
     )
@@ -43,8 +45,9 @@ class RuleSet:
         """Take a batch in, sorted by series and arrival. A reading that is older than an earlier one is ignored."""
         self.newest.grow(len(self.index))
         self._learn(len(self.index))
+        events = self._follow_tags(readings)
         concerned = [self.instances[number] for number in np.flatnonzero(self._about[readings.series].any(axis=0))]
-        events = [event for instance in concerned for event in instance.take_arrivals(readings)]
+        events += [event for instance in concerned for event in instance.take_arrivals(readings)]
         usable = readings.pick(readings.verdict != BAD)
         if len(usable):
             usable = _in_order_of_time(usable)
@@ -117,6 +120,25 @@ class RuleSet:
             instance.learn(size)
             self._about[self._known : size, number] = instance.matches["is_match"][self._known : size]
         self._known = size
+
+    def _follow_tags(self, readings: Readings) -> list[Event]:
+        """Match the series of devices whose tags have changed again; returns the ends of what no longer matches."""
+        followers = [number for number, instance in enumerate(self.instances) if instance.rule.tags]
+        if not followers or not len(readings):
+            return []
+        events: list[Event] = []
+        device = self.index.by_series["device"][readings.series]
+        for number in np.unique(device).tolist():
+            tags = self.index.tags.get(number, {})
+            if self._tags.get(number) == tags:
+                continue
+            self._tags[number] = dict(tags)
+            series = np.flatnonzero(self.index.by_series["device"][: self._known] == number)
+            now = int(readings.received_at[device == number].max())
+            for each in followers:
+                events += self.instances[each].learn_again(number, series, now)
+                self._about[series, each] = self.instances[each].matches["is_match"][series]
+        return events
 
     def _previous(self, usable: Readings) -> PreviousReadings:
         value = np.concatenate([[np.nan], usable.value[:-1]])

@@ -14,7 +14,6 @@ RULES: dict[str, Any] = {
 }
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 13")
 @pytest.mark.parametrize("first", [{}, {"plant": "south"}], ids=["no tag at first", "another plant at first"])
 def test_live_13_a_rule_sees_a_device_that_gets_its_tag_later(tmp_path: Path, first: dict[str, str]) -> None:
     with live_site(tmp_path, RULES, contract=CONTRACT) as site:
@@ -31,7 +30,6 @@ def test_live_13_a_rule_sees_a_device_that_has_its_tag_from_the_beginning(tmp_pa
         assert [alarm.device_id for alarm in site.loop.engine.rule_set.active()] == ["pump"]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 13")
 def test_live_13_an_alarm_of_a_device_that_moves_to_another_plant_is_over(tmp_path: Path) -> None:
     with live_site(tmp_path, RULES, contract=CONTRACT) as site:
         site.receive(0, {"device_id": "pump", "p": 99, "plant": "north"})

@@ -26,7 +26,6 @@ def test_live_08_resolved_is_told_after_fired_although_the_first_try_failed(tmp_
     assert [body["kind"] for body in receiver.bodies] == ["fired", "resolved"]
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 8")
 def test_live_08_a_stream_to_the_uplink_is_in_order_after_a_break(tmp_path: Path) -> None:
     stream = {"what": "readings", "mqtt": "up/{device}", "to": "uplink"}
     with live_site(tmp_path, {}, republish=[stream]) as site:

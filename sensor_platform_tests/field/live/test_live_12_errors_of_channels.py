@@ -58,7 +58,6 @@ def _goes_on(site: LiveSite, flaky: FailsOnce) -> bool:
         dispatcher.stop()
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 12")
 @pytest.mark.usefixtures("quiet")
 def test_live_12_a_channel_goes_on_after_an_unexpected_error(tmp_path: Path) -> None:
     rules = {"rules": [{**HOT, "channels": ["bus"]}], "channels": {"bus": {"mqtt": "alarms"}}}
@@ -69,7 +68,6 @@ def test_live_12_a_channel_goes_on_after_an_unexpected_error(tmp_path: Path) -> 
         assert _goes_on(site, flaky), "the channel's thread has ended"
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="live 12")
 @pytest.mark.usefixtures("quiet")
 def test_live_12_a_trigger_goes_on_when_too_much_waits_to_be_written(tmp_path: Path) -> None:
     flaky = FailsOnce(TOO_BUSY)

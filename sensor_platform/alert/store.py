@@ -188,7 +188,7 @@ def store_told(connection: sqlite3.Connection, seq: int, told: Iterable[tuple[st
 
 
 def forget_told(connection: sqlite3.Connection, before: int) -> None:
-    """Forget who was told of alerts that are over, if it was before a time in microseconds."""
+    """Forget which channels know of alerts that are over, where they were notified before a time in microseconds."""
     connection.execute(
         "delete from told where at < ? and alert_id not in (select alert_id from alerts where state <> 'resolved')",
         (before,),

@@ -34,7 +34,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     value: float | None = None
     limit: str = ""
     suppressed: str = ""
-    """Why it is not notified: `flapping`, `maintenance`, `untold` where nobody was told of the alert so far, or
+    """Why it is not notified: `flapping`, `maintenance`, `untold` where nobody knows of the alert so far, or
     `late` for a reminder that a later event of the alert overtook; empty if it is."""
     by: str = ""
     """Operator who acknowledged; empty for other kinds."""
@@ -115,7 +115,7 @@ class AlertState:
     told_level: int = 0
     """Level that people were told of this alert; 0 while they know nothing of it."""
     loudest: int = 0
-    """Highest level that was told since firings began to be counted: a higher one is told although it flaps."""
+    """Highest level that people know of since firings began to be counted: a higher one is told although it flaps."""
 
     @property
     def state(self) -> str:
@@ -185,7 +185,7 @@ class AlertState:
         self.fires = [min(at, now) for at in self.fires]
 
     def note_what_was_told(self, timing: Timing) -> None:
-        """For the state of an earlier version, which did not keep what was told: by what its newest event was."""
+        """For the state of an earlier version, which did not keep what people know: by what its newest event was."""
         if self.level and not self._muted(self.notified_at, timing):
             self.told_level = self.level
 
@@ -266,7 +266,7 @@ class AlertState:
     def _fall(self, level: int, at: int, noticed_at: int, timing: Timing) -> list[Event]:
         self.clear_since = None
         self.level = level
-        if not level:  # an end wakes nobody: it is told at once where the alert was told
+        if not level:  # an end wakes nobody: it is told at once where the alert is known
             return [self._event("resolved", self.highest, at, noticed_at, "" if self.told_level else "untold")]
         muted = self._maintained(noticed_at, timing) or ("" if self.told_level else "untold")
         if not muted:
@@ -280,7 +280,7 @@ class AlertState:
         return "maintenance" if timing.muted_until(self.device_id, now) > now else ""
 
     def _flaps_until(self, now: int, timing: Timing) -> int:
-        """When its firings are few enough again; 0 if they are, or if it is worse than all that was told of them."""
+        """When its firings are few enough again; 0 if they are, or if it is worse than all that people know of them."""
         if not timing.flap_most or self.level > self.loudest:
             return 0
         recent = [at for at in self.fires if at > now - timing.flap_within]

@@ -115,7 +115,7 @@ class AlertState:
     told_level: int = 0
     """Level that people were told of this alert; 0 while they know nothing of it."""
     loudest: int = 0
-    """Highest level that people know of since firings began to be counted: a higher one is told although it flaps."""
+    """Highest level that people know since firings are counted: a higher one is notified although it flaps."""
 
     @property
     def state(self) -> str:
@@ -266,7 +266,7 @@ class AlertState:
     def _fall(self, level: int, at: int, noticed_at: int, timing: Timing) -> list[Event]:
         self.clear_since = None
         self.level = level
-        if not level:  # an end wakes nobody: it is told at once where the alert is known
+        if not level:  # an end wakes nobody: it goes out at once where people know the alert
             return [self._event("resolved", self.highest, at, noticed_at, "" if self.told_level else "untold")]
         muted = self._maintained(noticed_at, timing) or ("" if self.told_level else "untold")
         if not muted:

@@ -44,7 +44,7 @@ class SiteFiles:
         )
 
     def _part(self, prefix: str) -> str:
-        return _hash((name, body) for name, body in self.content.items() if name.startswith(prefix))[:_DIGITS]
+        return _hash(sorted(part for part in self.content.items() if part[0].startswith(prefix)))[:_DIGITS]
 
 
 def read_site_files(folder: Path | None) -> SiteFiles:

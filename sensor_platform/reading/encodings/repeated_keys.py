@@ -8,8 +8,6 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Any
 
-import numpy as np
-
 from sensor_platform.reading.encodings.decoders import Records
 
 _COLON, _QUOTE, _BLANK = b'":'[1], b'"'[0], b" "[0]
@@ -27,6 +25,8 @@ def no_key_twice(payloads: Sequence[bytes], keys: int, values: Iterable[Any]) ->
         keys: keys of all these objects, without those of the objects in them.
         values: what they hold.
     """
+    import numpy as np
+
     text = b"\n".join(payloads)
     if b"\0" in text:  # as in UTF-16, whose quotes and colons are not side by side
         return False

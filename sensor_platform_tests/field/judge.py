@@ -155,7 +155,8 @@ def _merged(shape: Shape, result: Result) -> Iterator[str]:
 
 
 def _is_same(found: Found, expected: Expected) -> bool:
-    if found.value is not None and expected.value is not None:
+    """Whether a reading is the expected one, whatever its name; a text is not where a number was meant."""
+    if expected.value is not None:
         return found.value == expected.value
     return found.text is not None and found.text == expected.text
 
@@ -163,8 +164,8 @@ def _is_same(found: Found, expected: Expected) -> bool:
 def without_contract(shape: Shape, folder: Path) -> Verdict:
     """The verdict under the default contract alone; names are free, and more readings may be there.
 
-    `right`: each stated number, text and time is there. `refused`: what is not there was refused.
-    Everything else is wrong.
+    `right`: each stated number, text and time is there. `refused`: the message was refused whole, or has a refusal for
+    each reading that is not there. Everything else is wrong.
 
     Args:
         shape: the messages.
@@ -174,14 +175,16 @@ def without_contract(shape: Shape, folder: Path) -> Verdict:
     result = decode(bare, _site(bare, folder))
     faults: list[str] = []
     for number, message in enumerate(shape.messages):
-        is_refused = bool(result.refusals(number))
-        found = result.of(number)
+        found, lost = result.of(number), []
         for metric, each in message.expected():
             same = [one for one in found if _is_same(one, each)]
-            if not same and not is_refused:
-                faults.append(f"message {number}: {metric} is lost, or not the number that was meant")
+            if not same:
+                lost.append(metric)
             if each.time is not None and same and not any(one.is_device_time and one.at == each.time for one in same):
                 faults.append(f"message {number}: {metric} is not at {each.time.isoformat()}")
+        refusals = len(result.refusals(number))
+        if len(lost) > refusals and (found or not refusals):
+            faults += [f"message {number}: {metric} is lost, or not the number that was meant" for metric in lost]
     faults += _merged(shape, result)
     if faults:
         return Verdict("wrong", faults)

@@ -1,5 +1,6 @@
 """Checks of Kafka, where the site reads Kafka: servers, login, topics, group, retention and time of records."""
 
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from sensor_platform.errors import PlatformError, Unreachable, WrongUse
 
 _SECONDS = 5.0
 _SHORT_HOURS = 24
+_PAUSE_SECONDS = 0.2
+_NOT_YET = {"NOT_COORDINATOR", "COORDINATOR_NOT_AVAILABLE", "COORDINATOR_LOAD_IN_PROGRESS"}
+"""Errors of a broker that has just become the one for the group."""
 _LATER = ("kafka topics", "kafka group", "kafka retention", "kafka timestamps")
 
 
@@ -73,10 +77,12 @@ def _positions(consumer: Any, topics: dict[str, list[int]]) -> Iterator[Finding]
 
     places = [TopicPartition(name, number) for name, numbers in topics.items() for number in numbers]
     try:
-        committed = consumer.committed(places, timeout=_SECONDS)
+        committed = _committed(consumer, places)
         marks = [consumer.get_watermark_offsets(each, timeout=_SECONDS) for each in places]
     except KafkaException as error:
-        yield fail("kafka group", str(error.args[0].str()), "allow READ on the group in Kafka's ACLs")
+        is_refused = "AUTHORIZATION" in error.args[0].name()
+        hint = "allow READ on the group in Kafka's ACLs" if is_refused else "look at the brokers' logs, and try again"
+        yield fail("kafka group", str(error.args[0].str()), hint)
         return
     pairs = list(zip(committed, marks, strict=True))
     lag = sum(high - (each.offset if each.offset >= 0 else low) for each, (low, high) in pairs)
@@ -87,6 +93,22 @@ def _positions(consumer: Any, topics: dict[str, list[int]]) -> Iterator[Finding]
         yield fail(
             "kafka lag", f"records of {names} were dropped before they were read", "keep records longer in Kafka"
         )
+
+
+def _committed(consumer: Any, places: Sequence[Any]) -> Sequence[Any]:  # noqa: ANN401 - no types
+    """What the group has committed; a broker that does not lead the group yet is asked again for some seconds."""
+    from confluent_kafka import KafkaException  # type: ignore[import-not-found,unused-ignore]
+
+    until = time.monotonic() + _SECONDS
+    while True:
+        try:
+            found: Sequence[Any] = consumer.committed(list(places), timeout=_SECONDS)
+        except KafkaException as error:
+            if error.args[0].name() not in _NOT_YET or time.monotonic() > until:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return found
 
 
 def _settings(settings: dict[str, Any], topics: Sequence[str]) -> Iterator[Finding]:
